@@ -1,0 +1,13 @@
+//! Plain data that every room shares. Imports nothing of the house.
+
+mod case;
+mod digest;
+mod outcome;
+mod problem;
+mod record;
+
+pub use case::{CaseData, Key, KeyParseError};
+pub use digest::{Digest, Hasher};
+pub use outcome::{Answer, Outcome, State, Then, UnknownState, Verdict};
+pub use problem::{Code, Problem, Severity};
+pub use record::{Cell, CellKind, Columns, FileId, Place, Record};

@@ -1,0 +1,184 @@
+//! Records as read: cells by column, each with the place it came from.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One of the input files, by its position in the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct FileId(pub u16);
+
+/// Where a record stands in the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Place {
+    /// The file.
+    pub file: FileId,
+    /// Line of the record's first byte, from 1; in a workbook its row.
+    pub line: u64,
+    /// Position among the file's records, from 0.
+    pub index: u64,
+}
+
+/// What a cell's text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CellKind {
+    /// The record has no such column: only JSON records.
+    #[default]
+    Absent,
+    /// Text; every CSV cell, a decoded JSON string.
+    Text,
+    /// A number by its digits, as valid JSON number text.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// A JSON `null`; the text is empty.
+    Null,
+    /// A JSON object or array, as its own valid JSON text.
+    Json,
+    /// A calendar date of a workbook, as `YYYY-MM-DD`.
+    Date,
+    /// A date with a time of a workbook, as `YYYY-MM-DDTHH:MM:SS`.
+    DateTime,
+}
+
+/// One value of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cell<'a> {
+    /// What the text is.
+    pub kind: CellKind,
+    /// The value, as its kind says.
+    pub text: &'a str,
+}
+
+impl<'a> Cell<'a> {
+    /// A text cell.
+    pub const fn text(text: &'a str) -> Self {
+        Self {
+            kind: CellKind::Text,
+            text,
+        }
+    }
+
+    /// Whether there is nothing in it: absent, null, or white space only.
+    pub fn is_blank(&self) -> bool {
+        match self.kind {
+            CellKind::Absent | CellKind::Null => true,
+            _ => self.text.trim().is_empty(),
+        }
+    }
+}
+
+/// The column names of one file, as far as they are known. A CSV header is
+/// complete from the start; the names of JSON members grow while it is read.
+#[derive(Debug)]
+pub struct Columns {
+    id: u64,
+    names: Vec<Box<str>>,
+    index: HashMap<Box<str>, usize>,
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            names: Vec::new(),
+            index: HashMap::new(),
+        }
+    }
+}
+
+impl Columns {
+    /// No columns yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The columns of a header, in its order. Names must be distinct.
+    pub fn from_names<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
+        let mut columns = Self::new();
+        for name in names {
+            columns.intern(name.as_ref());
+        }
+        columns
+    }
+
+    /// Tells two sets of columns apart, so that what was resolved against one
+    /// is not used with another. Together with `len` it names one state.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(AsRef::as_ref)
+    }
+
+    /// The name at a position. Panics past the end, like a slice.
+    pub fn name(&self, position: usize) -> &str {
+        &self.names[position]
+    }
+
+    /// The position of a name, letter for letter.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.index.get(name).copied()
+    }
+
+    /// The position of a name, which is added when it is new.
+    pub fn intern(&mut self, name: &str) -> usize {
+        if let Some(position) = self.position(name) {
+            return position;
+        }
+        let position = self.names.len();
+        self.names.push(name.into());
+        self.index.insert(name.into(), position);
+        position
+    }
+}
+
+/// One row or object as read. Borrowed: it lives as long as the chunk that it
+/// was read from.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// Where it stands.
+    pub place: Place,
+    /// Its file's columns; at least as many as there are cells.
+    pub columns: &'a Columns,
+    /// Cells by column position; a column past the end is absent.
+    pub cells: &'a [Cell<'a>],
+    /// The object's own text, where the record came from JSON.
+    pub json: Option<&'a str>,
+}
+
+impl<'a> Record<'a> {
+    /// The cell at a column's position, absent when there is none.
+    pub fn cell(&self, position: usize) -> Cell<'a> {
+        self.cells.get(position).copied().unwrap_or_default()
+    }
+
+    /// The cell of a column by name, absent when there is none.
+    pub fn get(&self, name: &str) -> Cell<'a> {
+        self.columns
+            .position(name)
+            .map_or_else(Cell::default, |position| self.cell(position))
+    }
+
+    /// Every column that is there with its cell, in the file's order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, Cell<'a>)> + use<'a> {
+        self.columns
+            .names
+            .iter()
+            .map(AsRef::as_ref)
+            .zip(self.cells.iter().copied())
+            .filter(|(_, cell)| cell.kind != CellKind::Absent)
+    }
+}
