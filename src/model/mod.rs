@@ -3,11 +3,13 @@
 mod case;
 mod digest;
 mod outcome;
+mod private;
 mod problem;
 mod record;
 
 pub use case::{CaseData, Key, KeyParseError};
 pub use digest::{Digest, Hasher};
 pub use outcome::{Answer, Outcome, State, Then, UnknownState, Verdict};
+pub use private::{Exposed, private_file, readable_by_others};
 pub use problem::{Code, Problem, Severity};
 pub use record::{Cell, CellKind, Columns, FileId, Place, Record};

@@ -1,0 +1,19 @@
+//! The wire: where a case is posted, in which form, and what comes back.
+//!
+//! Every assumption about the server stands in [`contract`]; [`gate`] proves
+//! that nothing was written; [`classify`] says what an attempt proved.
+
+mod address;
+mod classify;
+mod client;
+mod contract;
+mod gate;
+mod key;
+mod retry_after;
+mod trust;
+
+pub use address::{Account, Address, AddressError};
+pub use client::{Attempt, Client, ClientError, Options};
+pub use contract::{AuthPlace, CaseIdField, Contract, ContractError, FirmPlace, StatusList};
+pub use gate::Gate;
+pub use key::{KeyError, PublicKey};

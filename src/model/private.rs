@@ -1,0 +1,46 @@
+//! Who can read a file: the one place of the house that knows file modes.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+
+/// A file that others can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exposed {
+    /// Whether this user may change its mode.
+    pub mendable: bool,
+}
+
+/// Whether users other than the owner can read an open file.
+#[cfg(unix)]
+pub fn readable_by_others(file: &File) -> io::Result<Option<Exposed>> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.mode() & 0o077 == 0 {
+        return Ok(None);
+    }
+    let user = rustix::process::geteuid();
+    let owned = user.is_root() || metadata.uid() == user.as_raw();
+    // A secret that is mounted read-only, as containers have them.
+    let read_only = rustix::fs::fstatvfs(file)
+        .is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
+    Ok(Some(Exposed {
+        mendable: owned && !read_only,
+    }))
+}
+
+/// Without file modes there is nothing to say.
+#[cfg(not(unix))]
+pub fn readable_by_others(_: &File) -> io::Result<Option<Exposed>> {
+    Ok(None)
+}
+
+/// Options that make a new file readable by its owner only.
+pub fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options
+}
