@@ -17,4 +17,5 @@
 //! - [`cli`]: one file a command, where the rooms are joined
 
 pub mod api;
+pub mod import;
 pub mod model;

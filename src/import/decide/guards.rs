@@ -1,0 +1,191 @@
+//! Guards: what makes a run careful, and what makes it stop.
+
+use std::time::Duration;
+
+use super::Answered;
+use crate::model::{Then, Verdict};
+
+/// How careful the first calls into an account are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Canary {
+    /// Cases with different ids that must still be imported before calls may
+    /// overlap.
+    pub needed: u32,
+    /// What to do when fields come back otherwise than they were sent.
+    pub echo: EchoPolicy,
+}
+
+/// What differing fields in a canary's answer lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EchoPolicy {
+    /// They are shown, and the run goes on: `--yes` or a plan has answered.
+    Show,
+    /// The user is asked.
+    Ask,
+    /// The run stops: `--strict`.
+    Stop,
+}
+
+/// Why a run made no further call, though cases were left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopReason {
+    /// Ctrl-C, SIGTERM or SIGHUP.
+    Interrupted,
+    /// The server was not reached in the first tries.
+    Unreachable,
+    /// A certificate that is not trusted, or a proxy that refuses.
+    Refused,
+    /// A redirect, with its status.
+    Redirected(u16),
+    /// 401: the key is wrong.
+    KeyRefused,
+    /// 407: the proxy wants a login.
+    ProxyLogin,
+    /// 403 or 404, three in a row without a success.
+    Forbidden(u16),
+    /// One of the first calls was accepted without a case id.
+    CanaryWithoutId,
+    /// One of the first calls was answered 403, 404 or 405.
+    CanaryRefused(u16),
+    /// Fields came back otherwise than they were sent.
+    EchoDiffers,
+    /// Two answers in a row held an id that another key already has.
+    SameIds,
+    /// This many failures in a row.
+    Failures(u32),
+    /// The server asked for a longer pause than allowed.
+    WaitTooLong(Duration),
+    /// The ledger failed: nothing more can be written down.
+    Ledger,
+}
+
+/// What the guards say after an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    Fine,
+    Ask,
+    Stop(StopReason),
+}
+
+/// 403 and 404 in a row, while nothing has succeeded, that stop a run.
+const MOST_FORBIDDEN: u32 = 3;
+/// Answers in a row with an id of another key that stop a run.
+const MOST_SAME_IDS: u32 = 2;
+
+#[derive(Debug)]
+pub(super) struct Guards {
+    canary: Canary,
+    max_failures: u32,
+    failures: u32,
+    forbidden: u32,
+    same_ids: u32,
+    succeeded: bool,
+    /// After a doubt: calls go one at a time until one that started after
+    /// this number is answered imported or rejected.
+    doubt: Option<u64>,
+}
+
+impl Guards {
+    pub(super) fn new(canary: Canary, max_failures: u32) -> Self {
+        Self {
+            canary,
+            max_failures,
+            failures: 0,
+            forbidden: 0,
+            same_ids: 0,
+            succeeded: false,
+            doubt: None,
+        }
+    }
+
+    pub(super) fn one_at_a_time(&self) -> bool {
+        self.canary.needed > 0 || self.doubt.is_some()
+    }
+
+    /// Takes in one answer: `start` is its call's number, `starts` the number
+    /// of the last call started, `spent` whether it was not sent for good.
+    pub(super) fn judge(
+        &mut self,
+        start: u64,
+        starts: u64,
+        answered: &Answered,
+        spent: bool,
+    ) -> Standing {
+        let canary = self.canary.needed > 0;
+        self.count(start, starts, answered, spent);
+        if let Some(reason) = self.stop(canary, answered) {
+            return Standing::Stop(reason);
+        }
+        if canary && answered.echo_differs && answered.verdict == Verdict::Imported {
+            return match self.canary.echo {
+                EchoPolicy::Show => Standing::Fine,
+                EchoPolicy::Ask => Standing::Ask,
+                EchoPolicy::Stop => Standing::Stop(StopReason::EchoDiffers),
+            };
+        }
+        Standing::Fine
+    }
+
+    fn count(&mut self, start: u64, starts: u64, answered: &Answered, spent: bool) {
+        match answered.verdict {
+            Verdict::Imported => {
+                self.failures = 0;
+                self.succeeded = true;
+                self.canary.needed = self.canary.needed.saturating_sub(1);
+                self.clear_doubt(start);
+            }
+            Verdict::Rejected => {
+                // Once cases go through, a refusal is about its case alone.
+                self.failures = if self.succeeded { 0 } else { self.failures + 1 };
+                self.clear_doubt(start);
+            }
+            Verdict::InDoubt => {
+                self.failures += 1;
+                self.doubt = Some(starts);
+            }
+            Verdict::NotSent => self.failures += u32::from(spent),
+        }
+        self.forbidden = match answered.then {
+            Then::Forbidden => self.forbidden + 1,
+            _ => 0,
+        };
+        match (answered.then, answered.verdict) {
+            (Then::SameId, _) => self.same_ids += 1,
+            (_, Verdict::Imported) => self.same_ids = 0,
+            _ => {}
+        }
+    }
+
+    fn clear_doubt(&mut self, start: u64) {
+        self.doubt = self.doubt.filter(|&since| start <= since);
+    }
+
+    fn stop(&self, canary: bool, answered: &Answered) -> Option<StopReason> {
+        let status = answered.status.unwrap_or_default();
+        let accepted = (200..300).contains(&status);
+        if answered.then == Then::Stop {
+            return Some(match status {
+                0 => StopReason::Refused,
+                401 => StopReason::KeyRefused,
+                407 => StopReason::ProxyLogin,
+                _ => StopReason::Redirected(status),
+            });
+        }
+        if canary && matches!(status, 403..=405) {
+            return Some(StopReason::CanaryRefused(status));
+        }
+        if canary && accepted && answered.verdict == Verdict::InDoubt && self.same_ids == 0 {
+            return Some(StopReason::CanaryWithoutId);
+        }
+        if self.same_ids >= MOST_SAME_IDS {
+            return Some(StopReason::SameIds);
+        }
+        if self.max_failures == 0 {
+            return None;
+        }
+        if !self.succeeded && self.forbidden >= MOST_FORBIDDEN {
+            return Some(StopReason::Forbidden(status));
+        }
+        (self.failures >= self.max_failures).then_some(StopReason::Failures(self.failures))
+    }
+}

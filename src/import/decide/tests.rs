@@ -1,0 +1,547 @@
+//! The state machine under a seeded scheduler: any order of answers, delays,
+//! pauses and crashes keeps the promise.
+
+use std::collections::{BTreeMap, BinaryHeap};
+
+use super::*;
+
+/// What the little ledger of these tests knows of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Sending,
+    Imported,
+    Rejected,
+    NotSent,
+    InDoubt,
+}
+
+/// Something that will happen, soonest first.
+#[derive(Debug, PartialEq, Eq)]
+struct Due(Duration, u64, Event);
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (other.0, other.1).cmp(&(self.0, self.1))
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The world around the machine: a ledger, a server, and a scheduler that is
+/// as nasty as its seed makes it.
+struct World {
+    seed: u64,
+    random: fastrand::Rng,
+    ledger: BTreeMap<usize, Known>,
+    /// Whole requests by case, each with whether it proved that nothing was made.
+    requests: BTreeMap<usize, Vec<Verdict>>,
+    serial: u64,
+    /// The worst that the server does, in percent of calls.
+    trouble: u32,
+}
+
+struct Ended {
+    stop: Option<StopReason>,
+    crashed: bool,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        Self {
+            seed,
+            trouble: random.u32(0..=60),
+            random,
+            ledger: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            serial: 0,
+        }
+    }
+
+    fn check(&self, holds: bool, what: &str) {
+        assert!(holds, "seed {}: {what}", self.seed);
+    }
+
+    fn answer(&mut self) -> Answered {
+        let answered = |verdict, then, status| Answered {
+            verdict,
+            then,
+            status,
+            echo_differs: false,
+        };
+        if self.random.u32(0..100) >= self.trouble {
+            return answered(Verdict::Imported, Then::Next, Some(201));
+        }
+        let seconds = self.random.u64(0..20);
+        match self.random.u32(0..12) {
+            0 | 1 => answered(Verdict::Rejected, Then::Next, Some(422)),
+            2 => answered(Verdict::Rejected, Then::Forbidden, Some(404)),
+            3 => answered(Verdict::InDoubt, Then::Next, Some(500)),
+            4 => answered(Verdict::InDoubt, Then::Next, None),
+            5 => answered(Verdict::InDoubt, Then::SameId, Some(200)),
+            6 | 7 => answered(Verdict::NotSent, Then::Unreachable, None),
+            8 => answered(
+                Verdict::InDoubt,
+                Then::Busy { retry_after: None },
+                Some(500),
+            ),
+            9 if self.random.u32(0..20) == 0 => {
+                answered(Verdict::NotSent, Then::Stop, Some(401))
+            }
+            _ => {
+                let retry_after = self
+                    .random
+                    .bool()
+                    .then_some(Duration::from_secs(seconds));
+                answered(Verdict::NotSent, Then::Busy { retry_after }, Some(429))
+            }
+        }
+    }
+
+    /// One run over what the ledger leaves to be sent; dies after `steps`.
+    fn run(&mut self, cases: usize, steps: usize) -> Ended {
+        for state in self.ledger.values_mut() {
+            if *state == Known::Sending {
+                *state = Known::InDoubt;
+            }
+        }
+        let plan: Vec<usize> = (0..cases)
+            .filter(|case| {
+                matches!(
+                    self.ledger.get(case),
+                    None | Some(Known::Rejected | Known::NotSent)
+                )
+            })
+            .collect();
+        let imported = self
+            .ledger
+            .values()
+            .filter(|&&state| state == Known::Imported)
+            .count();
+        let settings = Settings {
+            cases: plan.len(),
+            in_flight: self.random.usize(1..=8),
+            max_retries: self.random.u32(0..4),
+            max_wait: Duration::from_secs(15),
+            max_failures: self.random.u32(0..25),
+            pace: PaceRange::default(),
+            canary: Canary {
+                needed: 2_u32.saturating_sub(imported as u32),
+                echo: EchoPolicy::Show,
+            },
+            seed: self.seed,
+        };
+        let mut machine = Machine::new(settings.clone());
+        let mut due: BinaryHeap<Due> = BinaryHeap::new();
+        let mut now = Duration::ZERO;
+        let mut under_way: Vec<usize> = Vec::new();
+        let mut claimed: Option<usize> = None;
+        let mut last_start: Option<Duration> = None;
+        let mut stopped = false;
+
+        for _ in 0..steps {
+            let action = machine.next(now);
+            match action.clone() {
+                Action::Claim(ticket) => {
+                    let case = plan[ticket.0];
+                    self.check(claimed.is_none(), "two cases claimed ahead");
+                    self.check(
+                        matches!(
+                            self.ledger.get(&case),
+                            None | Some(Known::Rejected | Known::NotSent)
+                        ),
+                        "claimed what is not to be sent",
+                    );
+                    self.ledger.insert(case, Known::Sending);
+                    claimed = Some(case);
+                    self.later(&mut due, now, 20, Event::Claimed(ticket));
+                }
+                Action::GiveBack(ticket) => {
+                    let case = plan[ticket.0];
+                    self.check(claimed == Some(case), "gave back what was not claimed");
+                    self.ledger.insert(case, Known::NotSent);
+                    claimed = None;
+                    self.later(&mut due, now, 20, Event::GivenBack(ticket));
+                }
+                Action::Start(ticket) => {
+                    let case = plan[ticket.0];
+                    self.check(claimed.take() == Some(case), "started without a claim");
+                    self.check(!stopped, "started after the stop");
+                    self.check(
+                        machine.paused_until(now).is_none(),
+                        "started in the middle of a pause",
+                    );
+                    let gap = last_start.map_or(Duration::MAX, |last| now - last);
+                    self.check(gap >= Duration::from_millis(97), "started too soon");
+                    last_start = Some(now);
+                    under_way.push(case);
+                    self.check(
+                        under_way.len() <= settings.in_flight,
+                        "more calls under way than allowed",
+                    );
+                    let answered = self.answer();
+                    self.later(&mut due, now, 3_000, Event::Answered(ticket, answered));
+                }
+                Action::AskEcho(_) => self.check(false, "asked though nothing differs"),
+                Action::WaitUntil(time) => {
+                    self.check(time > now, "waits for what has passed");
+                    // A timer is never early and often late.
+                    let late = Duration::from_millis(self.random.u64(0..8));
+                    match due.peek() {
+                        Some(next) if next.0 <= time => now = now.max(next.0),
+                        _ => now = time + late,
+                    }
+                }
+                Action::WaitForEvent => {
+                    let next = due.peek().map(|due| due.0);
+                    self.check(next.is_some(), "waits for an event that never comes");
+                    now = now.max(next.unwrap_or_default());
+                }
+                Action::Finish(stop) => {
+                    self.check(under_way.is_empty(), "finished with calls under way");
+                    self.check(claimed.is_none(), "finished with a claim");
+                    self.check(
+                        stop.is_some()
+                            || plan.iter().all(|case| self.ledger.contains_key(case)),
+                        "finished and left a case untried",
+                    );
+                    return Ended {
+                        stop,
+                        crashed: false,
+                    };
+                }
+            }
+            while due.peek().is_some_and(|due| due.0 <= now) {
+                let Some(Due(_, _, event)) = due.pop() else {
+                    break;
+                };
+                if let Event::Answered(ticket, answered) = &event {
+                    let case = plan[ticket.0];
+                    under_way.retain(|&other| other != case);
+                    self.settle(case, answered.verdict);
+                }
+                machine.on(now, event);
+            }
+            if self.random.u32(0..5_000) == 0 {
+                machine.on(now, Event::Stop(StopReason::Interrupted));
+            }
+            stopped |= machine.stopping().is_some();
+        }
+        Ended {
+            stop: None,
+            crashed: true,
+        }
+    }
+
+    /// What really happened at the server is what the attempt proved, or, in
+    /// doubt, anything: a whole request counts as maybe made.
+    fn settle(&mut self, case: usize, verdict: Verdict) {
+        if verdict != Verdict::NotSent {
+            self.requests.entry(case).or_default().push(verdict);
+        }
+        self.ledger.insert(
+            case,
+            match verdict {
+                Verdict::Imported => Known::Imported,
+                Verdict::Rejected => Known::Rejected,
+                Verdict::NotSent => Known::NotSent,
+                Verdict::InDoubt => Known::InDoubt,
+            },
+        );
+    }
+
+    fn later(&mut self, due: &mut BinaryHeap<Due>, now: Duration, most: u64, event: Event) {
+        self.serial += 1;
+        let delay = Duration::from_millis(self.random.u64(0..=most));
+        due.push(Due(now + delay, self.serial, event));
+    }
+}
+
+#[test]
+fn any_schedule_keeps_the_promise() {
+    let mut finished = 0;
+    let mut stopped = 0;
+    for seed in 0..2_000 {
+        let mut world = World::new(seed);
+        let cases = world.random.usize(1..40);
+        for _ in 0..6 {
+            let steps = world.random.usize(1..2_000);
+            let ended = world.run(cases, steps);
+            stopped += usize::from(ended.stop.is_some());
+            if ended.stop.is_none() && !ended.crashed {
+                finished += 1;
+                break;
+            }
+        }
+        for (case, requests) in &world.requests {
+            let before_last = &requests[..requests.len() - 1];
+            assert!(
+                before_last.iter().all(|verdict| *verdict == Verdict::Rejected),
+                "seed {seed}: case {case} went out again after {before_last:?}"
+            );
+        }
+    }
+    // The scheduler must reach both ends, or it proves little.
+    assert!(finished > 200, "only {finished} runs finished");
+    assert!(stopped > 200, "only {stopped} runs stopped early");
+}
+
+fn settings(cases: usize) -> Settings {
+    Settings {
+        cases,
+        in_flight: 32,
+        max_retries: 5,
+        max_wait: Duration::from_secs(600),
+        max_failures: 20,
+        pace: PaceRange::default(),
+        canary: Canary {
+            needed: 0,
+            echo: EchoPolicy::Show,
+        },
+        seed: 1,
+    }
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Lets the next case start and answers it at once.
+fn one(machine: &mut Machine, now: &mut Duration, answer: (Verdict, Then, Option<u16>)) -> Action {
+    loop {
+        match machine.next(*now) {
+            Action::Claim(ticket) => machine.on(*now, Event::Claimed(ticket)),
+            Action::WaitUntil(time) => *now = time,
+            Action::Start(ticket) => {
+                let (verdict, then, status) = answer;
+                machine.on(
+                    *now,
+                    Event::Answered(
+                        ticket,
+                        Answered {
+                            verdict,
+                            then,
+                            status,
+                            echo_differs: false,
+                        },
+                    ),
+                );
+                return Action::Start(ticket);
+            }
+            other => return other,
+        }
+    }
+}
+
+const GOOD: (Verdict, Then, Option<u16>) = (Verdict::Imported, Then::Next, Some(201));
+const REFUSED: (Verdict, Then, Option<u16>) = (Verdict::Rejected, Then::Next, Some(422));
+const DOUBT: (Verdict, Then, Option<u16>) = (Verdict::InDoubt, Then::Next, Some(500));
+const FORBIDDEN: (Verdict, Then, Option<u16>) = (Verdict::Rejected, Then::Forbidden, Some(404));
+const DOWN: (Verdict, Then, Option<u16>) = (Verdict::NotSent, Then::Unreachable, None);
+
+fn busy(seconds: Option<u64>) -> (Verdict, Then, Option<u16>) {
+    let retry_after = seconds.map(secs);
+    (Verdict::NotSent, Then::Busy { retry_after }, Some(429))
+}
+
+#[test]
+fn three_tries_are_enough_for_a_server_that_never_answered() {
+    let (mut machine, mut now) = (Machine::new(settings(10)), Duration::ZERO);
+    for _ in 0..3 {
+        assert!(matches!(one(&mut machine, &mut now, DOWN), Action::Start(_)));
+    }
+    let end = Action::Finish(Some(StopReason::Unreachable));
+    assert_eq!(one(&mut machine, &mut now, DOWN), end);
+    assert!(now <= secs(10), "took {now:?}");
+}
+
+#[test]
+fn a_server_that_answered_before_is_waited_for() {
+    let (mut machine, mut now) = (Machine::new(settings(10)), Duration::ZERO);
+    one(&mut machine, &mut now, GOOD);
+    for _ in 0..6 {
+        assert_eq!(one(&mut machine, &mut now, DOWN), Action::Start(Ticket(1)));
+    }
+    assert_eq!(
+        one(&mut machine, &mut now, GOOD),
+        Action::Start(Ticket(2)),
+        "one case's retries are spent, and the next has its turn"
+    );
+}
+
+#[test]
+fn a_busy_server_pauses_the_whole_run() {
+    let (mut machine, mut now) = (Machine::new(settings(10)), Duration::ZERO);
+    one(&mut machine, &mut now, busy(Some(7)));
+    one(&mut machine, &mut now, GOOD);
+    assert_eq!(now, secs(7));
+    one(&mut machine, &mut now, busy(None));
+    let before = now;
+    one(&mut machine, &mut now, busy(None));
+    one(&mut machine, &mut now, GOOD);
+    assert_eq!(now - before, secs(1) + secs(2), "one second, then doubled");
+    one(&mut machine, &mut now, busy(Some(601)));
+    assert_eq!(
+        one(&mut machine, &mut now, GOOD),
+        Action::Finish(Some(StopReason::WaitTooLong(secs(601))))
+    );
+}
+
+#[test]
+fn answers_to_calls_from_before_a_pause_belong_to_it() {
+    let mut machine = Machine::new(settings(10));
+    let mut now = Duration::ZERO;
+    let mut started = Vec::new();
+    while started.len() < 3 {
+        match machine.next(now) {
+            Action::Claim(ticket) => machine.on(now, Event::Claimed(ticket)),
+            Action::WaitUntil(time) => now = time,
+            Action::Start(ticket) => started.push(ticket),
+            other => panic!("{other:?}"),
+        }
+    }
+    let (verdict, then, status) = busy(Some(5));
+    let answered = Answered {
+        verdict,
+        then,
+        status,
+        echo_differs: false,
+    };
+    for ticket in started {
+        machine.on(now, Event::Answered(ticket, answered));
+        assert_eq!(machine.paused_until(now), Some(now + secs(5)));
+        assert_eq!(machine.interval(), Duration::from_millis(200));
+        now += Duration::ZERO;
+    }
+}
+
+#[test]
+fn the_first_calls_go_one_at_a_time_and_forgive_nothing() {
+    let careful = || {
+        Machine::new(Settings {
+            canary: Canary {
+                needed: 2,
+                echo: EchoPolicy::Show,
+            },
+            ..settings(10)
+        })
+    };
+    let mut machine = careful();
+    let now = Duration::ZERO;
+    assert_eq!(machine.next(now), Action::Claim(Ticket(0)));
+    machine.on(now, Event::Claimed(Ticket(0)));
+    assert_eq!(machine.next(now), Action::Start(Ticket(0)));
+    assert_eq!(machine.next(secs(5)), Action::WaitForEvent);
+
+    for (answer, reason) in [
+        (
+            (Verdict::InDoubt, Then::Next, Some(200)),
+            StopReason::CanaryWithoutId,
+        ),
+        (FORBIDDEN, StopReason::CanaryRefused(404)),
+        (
+            (Verdict::Rejected, Then::Next, Some(405)),
+            StopReason::CanaryRefused(405),
+        ),
+        (
+            (Verdict::NotSent, Then::Stop, Some(401)),
+            StopReason::KeyRefused,
+        ),
+    ] {
+        let (mut machine, mut now) = (careful(), Duration::ZERO);
+        one(&mut machine, &mut now, GOOD);
+        one(&mut machine, &mut now, answer);
+        let end = Action::Finish(Some(reason));
+        assert_eq!(one(&mut machine, &mut now, GOOD), end);
+    }
+}
+
+#[test]
+fn a_difference_is_asked_about_and_a_no_ends_the_run() {
+    for (accepted, ends) in [(true, false), (false, true)] {
+        let mut machine = Machine::new(Settings {
+            canary: Canary {
+                needed: 2,
+                echo: EchoPolicy::Ask,
+            },
+            ..settings(3)
+        });
+        let now = Duration::ZERO;
+        machine.next(now);
+        machine.on(now, Event::Claimed(Ticket(0)));
+        machine.next(now);
+        let answered = Answered {
+            verdict: Verdict::Imported,
+            then: Then::Next,
+            status: Some(201),
+            echo_differs: true,
+        };
+        machine.on(now, Event::Answered(Ticket(0), answered));
+        assert_eq!(machine.next(now), Action::AskEcho(Ticket(0)));
+        assert_eq!(machine.next(now), Action::WaitForEvent);
+        machine.on(now, Event::EchoAccepted(accepted));
+        let finished = Action::Finish(Some(StopReason::EchoDiffers));
+        assert_eq!(machine.next(now) == finished, ends);
+    }
+}
+
+#[test]
+fn after_a_doubt_calls_go_alone_until_one_is_answered() {
+    let (mut machine, mut now) = (Machine::new(settings(10)), Duration::ZERO);
+    one(&mut machine, &mut now, DOUBT);
+    now += secs(1);
+    let Action::Claim(ticket) = machine.next(now) else {
+        panic!("no further case is taken");
+    };
+    machine.on(now, Event::Claimed(ticket));
+    assert_eq!(machine.next(now), Action::Start(ticket));
+    now += secs(1);
+    assert_eq!(machine.next(now), Action::WaitForEvent);
+}
+
+#[test]
+fn failures_in_a_row_stop_the_run_and_a_refusal_later_is_none() {
+    let ends_after = |first: &[(Verdict, Then, Option<u16>)], rest, settings: Settings| {
+        let (mut machine, mut now) = (Machine::new(settings), Duration::ZERO);
+        for answer in first {
+            one(&mut machine, &mut now, *answer);
+        }
+        let mut calls = 0;
+        loop {
+            match one(&mut machine, &mut now, rest) {
+                Action::Start(_) => calls += 1,
+                Action::Finish(reason) => return (calls, reason),
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    assert_eq!(
+        ends_after(&[], REFUSED, settings(100)),
+        (20, Some(StopReason::Failures(20)))
+    );
+    assert_eq!(ends_after(&[GOOD], REFUSED, settings(100)), (99, None));
+    assert_eq!(
+        ends_after(&[GOOD], DOUBT, settings(100)),
+        (20, Some(StopReason::Failures(20)))
+    );
+    assert_eq!(
+        ends_after(&[], FORBIDDEN, settings(100)),
+        (3, Some(StopReason::Forbidden(404)))
+    );
+    assert_eq!(ends_after(&[GOOD], FORBIDDEN, settings(100)), (99, None));
+    let never = Settings {
+        max_failures: 0,
+        ..settings(100)
+    };
+    assert_eq!(ends_after(&[], DOUBT, never.clone()), (100, None));
+    assert_eq!(ends_after(&[], FORBIDDEN, never), (100, None));
+    let same = (Verdict::InDoubt, Then::SameId, Some(200));
+    assert_eq!(
+        ends_after(&[GOOD], same, settings(100)),
+        (2, Some(StopReason::SameIds))
+    );
+}
