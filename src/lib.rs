@@ -19,3 +19,4 @@
 pub mod api;
 pub mod import;
 pub mod model;
+pub mod report;

@@ -1,2 +1,8 @@
+//! The import itself: the plan against the ledger, the spool, the run's
+//! decisions and the driver around them.
+
 pub mod decide;
-pub mod pace;
+mod pace;
+pub mod spool;
+
+pub use pace::{PaceError, PaceRange, parse_span};

@@ -52,6 +52,13 @@ impl Key {
         Ok(Self::new(parts))
     }
 
+    /// Takes a text that is canonical already, as [`Self::write_canonical`]
+    /// wrote it.
+    pub fn from_canonical(canonical: &str) -> Self {
+        debug_assert!(Self::parse(canonical).is_ok_and(|key| key.canonical() == canonical));
+        Self(canonical.into())
+    }
+
     /// What a person types: a JSON array, or else the text of a single column.
     pub fn from_typed(typed: &str) -> Self {
         Self::parse(typed).unwrap_or_else(|_| Self::new([typed]))

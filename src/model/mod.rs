@@ -2,6 +2,8 @@
 
 mod case;
 mod digest;
+mod event;
+mod field;
 mod outcome;
 mod private;
 mod problem;
@@ -9,6 +11,8 @@ mod record;
 
 pub use case::{CaseData, Key, KeyParseError};
 pub use digest::{Digest, Hasher};
+pub use event::{Event, PauseReason, Settled, StopReason};
+pub use field::FieldSummary;
 pub use outcome::{Answer, Outcome, State, Then, UnknownState, Verdict};
 pub use private::{Exposed, private_file, readable_by_others};
 pub use problem::{Code, Problem, Severity};

@@ -1,9 +1,7 @@
 //! Guards: what makes a run careful, and what makes it stop.
 
-use std::time::Duration;
-
 use super::Answered;
-use crate::model::{Then, Verdict};
+use crate::model::{StopReason, Then, Verdict};
 
 /// How careful the first calls into an account are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,39 +22,6 @@ pub enum EchoPolicy {
     Ask,
     /// The run stops: `--strict`.
     Stop,
-}
-
-/// Why a run made no further call, though cases were left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StopReason {
-    /// Ctrl-C, SIGTERM or SIGHUP.
-    Interrupted,
-    /// The server was not reached in the first tries.
-    Unreachable,
-    /// A certificate that is not trusted, or a proxy that refuses.
-    Refused,
-    /// A redirect, with its status.
-    Redirected(u16),
-    /// 401: the key is wrong.
-    KeyRefused,
-    /// 407: the proxy wants a login.
-    ProxyLogin,
-    /// 403 or 404, three in a row without a success.
-    Forbidden(u16),
-    /// One of the first calls was accepted without a case id.
-    CanaryWithoutId,
-    /// One of the first calls was answered 403, 404 or 405.
-    CanaryRefused(u16),
-    /// Fields came back otherwise than they were sent.
-    EchoDiffers,
-    /// Two answers in a row held an id that another key already has.
-    SameIds,
-    /// This many failures in a row.
-    Failures(u32),
-    /// The server asked for a longer pause than allowed.
-    WaitTooLong(Duration),
-    /// The ledger failed: nothing more can be written down.
-    Ledger,
 }
 
 /// What the guards say after an answer.

@@ -24,11 +24,11 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-pub use self::guards::{Canary, EchoPolicy, StopReason};
+pub use self::guards::{Canary, EchoPolicy};
 use self::guards::{Guards, Standing};
 use self::waiting::Waiting;
 use super::pace::{Pace, PaceRange};
-use crate::model::{Then, Verdict};
+use crate::model::{StopReason, Then, Verdict};
 
 /// A case of the plan, by its position in the plan's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
