@@ -16,7 +16,10 @@
 //! - [`sandbox`]: a stand-in of the API, written apart from `api`
 //! - [`cli`]: one file a command, where the rooms are joined
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod api;
 pub mod import;
 pub mod model;
 pub mod report;
+pub mod sandbox;
