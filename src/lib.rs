@@ -20,6 +20,7 @@
 
 pub mod api;
 pub mod import;
+pub mod mapping;
 pub mod model;
 pub mod report;
 pub mod sandbox;

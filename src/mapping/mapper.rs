@@ -1,0 +1,399 @@
+//! One thread's hands: records in, cases or problems out. Buffers and resolved
+//! names are kept between records, and nothing else is.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::model::{Cell, CellKind, Code, Digest, Hasher, Key, Problem, Record, Severity};
+
+use super::bind::{Binding, Through};
+use super::caseload_key;
+use super::confidential::looks_like_ssn;
+use super::field::{Texts, Work, problem, warn};
+use super::json::{Members, push_cell, push_string};
+use super::rules::{Node, Rules};
+use super::values::{Converted, Fault};
+
+/// Maps records, one at a time. One a thread.
+#[derive(Debug)]
+pub struct Mapper {
+    rules: Arc<Rules>,
+    binding: Binding,
+    texts: Texts,
+    key: String,
+    firm: String,
+    payload: String,
+    /// Where each field's value stands in the payload, then each column's; an
+    /// empty span for what was left out.
+    spans: Vec<(usize, usize)>,
+    /// What a digest is taken of.
+    canonical: RefCell<Vec<u8>>,
+}
+
+/// A case as it was mapped, until the mapper's next record.
+#[derive(Debug, Clone, Copy)]
+pub struct Mapped<'m> {
+    /// The key's canonical text; none where no key columns are set.
+    pub key: Option<&'m str>,
+    /// The handling firm's id; none makes a draft.
+    pub firm: Option<&'m str>,
+    /// The record named no firm and took the default.
+    pub firm_from_default: bool,
+    /// The text of one JSON object, never with `partnerFirmId`.
+    pub payload: &'m str,
+    mapper: &'m Mapper,
+}
+
+/// Which firm a record has.
+enum Firm {
+    None,
+    Named,
+    Default,
+}
+
+impl Mapper {
+    /// A mapper by these rules.
+    pub fn new(rules: Arc<Rules>) -> Self {
+        Self {
+            rules,
+            binding: Binding::default(),
+            texts: Texts::default(),
+            key: String::new(),
+            firm: String::new(),
+            payload: String::new(),
+            spans: Vec::new(),
+            canonical: RefCell::default(),
+        }
+    }
+
+    /// Maps a record. Pushes all its problems; none comes back exactly where
+    /// one of them is an error.
+    pub fn map<'m>(
+        &'m mut self,
+        record: &Record<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Mapped<'m>> {
+        self.binding.refresh(&self.rules, record.columns);
+        let before = problems.len();
+        let key_columns = self.rules.options.key.len();
+        let restored = caseload_key::read(&self.binding, key_columns, record);
+        let firm = match restored {
+            Ok(None) => {
+                self.key.clear();
+                if key_columns > 0 {
+                    self.read_key(record, problems);
+                }
+                self.map_rest(record, problems)
+            }
+            Ok(Some(restored)) => {
+                self.key.clear();
+                self.key.push_str(restored.key.canonical());
+                let cells = restored.cells(&self.binding, record);
+                self.map_rest(
+                    &Record {
+                        cells: &cells,
+                        ..*record
+                    },
+                    problems,
+                )
+            }
+            Err(fault) => {
+                let cell = record.get(super::bind::CASELOAD_KEY);
+                problems.push(problem(
+                    record.place,
+                    super::bind::CASELOAD_KEY,
+                    cell,
+                    fault,
+                ));
+                self.map_rest(record, problems)
+            }
+        };
+        if problems[before..]
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+        {
+            return None;
+        }
+        Some(Mapped {
+            key: (!self.key.is_empty()).then_some(self.key.as_str()),
+            firm: (!matches!(firm, Firm::None)).then_some(self.firm.as_str()),
+            firm_from_default: matches!(firm, Firm::Default),
+            payload: &self.payload,
+            mapper: self,
+        })
+    }
+
+    fn map_rest(&mut self, record: &Record<'_>, problems: &mut Vec<Problem>) -> Firm {
+        let firm = self.read_firm(record, problems);
+        self.payload.clear();
+        self.spans.clear();
+        self.spans
+            .resize(self.rules.fields.len() + self.binding.through.len(), (0, 0));
+        self.payload.push('{');
+        let mut writing = Writing {
+            rules: &self.rules,
+            binding: &self.binding,
+            record,
+            texts: &mut self.texts,
+            payload: &mut self.payload,
+            spans: &mut self.spans,
+            problems,
+        };
+        writing.nodes(&self.rules.tree);
+        if self.rules.options.passthrough {
+            writing.rest(&self.firm);
+        }
+        self.payload.push('}');
+        firm
+    }
+
+    fn read_key(&mut self, record: &Record<'_>, problems: &mut Vec<Problem>) {
+        let options = &self.rules.options;
+        let place = record.place;
+        let mut is_blank = true;
+        for (path, column) in self.binding.key.iter().zip(&options.key) {
+            let found = path.find(record);
+            let cell = found.cell();
+            is_blank &= cell.is_blank();
+            warn(column, cell, place, problems);
+            if cell.kind == CellKind::Json {
+                let fault = Fault::new(Code::NestedValue, "a nested value where the key is needed");
+                problems.push(problem(place, column, cell, fault));
+            }
+        }
+        if is_blank {
+            let fault = Fault::new(Code::EmptyKey, "empty, and it is the key")
+                .hint("fill it in, or choose a key column that is filled in every row");
+            problems.push(problem(place, &options.key[0], Cell::default(), fault));
+            return;
+        }
+        let parts = self.binding.key.iter().map(|path| path.find(record).text);
+        Key::write_canonical(parts, &mut self.key);
+    }
+
+    fn read_firm(&mut self, record: &Record<'_>, problems: &mut Vec<Problem>) -> Firm {
+        let mut named: Option<&str> = None;
+        let firms = &self.rules.firms;
+        self.firm.clear();
+        for (path, column) in &self.binding.firms {
+            let found = path.find(record);
+            let cell = found.cell();
+            if cell.is_blank() {
+                continue;
+            }
+            match firms.id_of(cell) {
+                Err(fault) => {
+                    problems.push(problem(record.place, column, cell, fault));
+                    named.get_or_insert(column);
+                }
+                Ok(id) if named.is_some() && *id != *self.firm => {
+                    let fault = conflict(format!(
+                        "another partner firm than in {}",
+                        named.unwrap_or_default()
+                    ));
+                    problems.push(problem(record.place, column, cell, fault));
+                }
+                Ok(id) => {
+                    self.firm.clear();
+                    self.firm.push_str(id);
+                    named = Some(column);
+                }
+            }
+        }
+        if named.is_some() {
+            return Firm::Named;
+        }
+        if let Some(id) = &firms.default {
+            self.firm.push_str(id);
+            return Firm::Default;
+        }
+        if !self.rules.options.allow_drafts {
+            let hint = "name it in the row, or give --partner-firm-id for all such rows; --allow-drafts sends them as drafts";
+            let (column, message) = match self.binding.firms.first() {
+                Some((path, column)) if path.is_anywhere() => (&**column, "no partner firm"),
+                _ => ("", "no partner firm, and no column that would name one"),
+            };
+            let fault = Fault::new(Code::MissingPartnerFirm, message).hint(hint);
+            problems.push(problem(record.place, column, Cell::default(), fault));
+        }
+        Firm::None
+    }
+}
+
+fn conflict(message: String) -> Fault {
+    Fault::new(Code::TargetConflict, message)
+}
+
+/// A payload on its way.
+struct Writing<'w, 'r> {
+    rules: &'w Rules,
+    binding: &'w Binding,
+    record: &'w Record<'r>,
+    texts: &'w mut Texts,
+    payload: &'w mut String,
+    spans: &'w mut [(usize, usize)],
+    problems: &'w mut Vec<Problem>,
+}
+
+impl Writing<'_, '_> {
+    fn nodes(&mut self, nodes: &[Node]) {
+        for node in nodes {
+            match node {
+                Node::Leaf { name, field } => self.leaf(name, *field),
+                Node::Object { name, children } => {
+                    let before = self.payload.len();
+                    begin_member(name, self.payload);
+                    self.payload.push('{');
+                    let empty = self.payload.len();
+                    self.nodes(children);
+                    if self.payload.len() == empty {
+                        self.payload.truncate(before);
+                    } else {
+                        self.payload.push('}');
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn leaf(&mut self, name: &str, position: usize) {
+        let mut work = Work {
+            field: &self.rules.fields[position],
+            position,
+            paths: &self.binding.fields[position],
+            record: self.record,
+            today: self.rules.today,
+            problems: self.problems,
+        };
+        let (payload, span) = (&mut *self.payload, &mut self.spans[position]);
+        work.value(self.texts, |value| {
+            begin_member(name, payload);
+            let start = payload.len();
+            match value {
+                Converted::Text(text) => push_string(text, payload),
+                Converted::Raw(json) => payload.push_str(json),
+            }
+            *span = (start, payload.len());
+        });
+    }
+
+    /// The columns that go out under their own names, in the record's order.
+    fn rest(&mut self, firm: &str) {
+        let record = self.record;
+        if let Some(json) = record.json {
+            for (name, _) in Members::of(json) {
+                if let Some(position) = record.columns.position(&name) {
+                    self.column(position, firm);
+                }
+            }
+        } else {
+            for position in 0..record.cells.len() {
+                self.column(position, firm);
+            }
+        }
+    }
+
+    fn column(&mut self, position: usize, firm: &str) {
+        let Some(through) = self.binding.through.get(position) else {
+            return;
+        };
+        let cell = self.record.cell(position);
+        let span = &mut self.spans[self.rules.fields.len() + position];
+        if cell.is_blank() || *through == Through::No || *span != (0, 0) {
+            return;
+        }
+        let column = self.record.columns.name(position);
+        let place = self.record.place;
+        match through {
+            Through::No => {}
+            Through::Conflict => {
+                let fault = conflict(format!("a rule makes {column} too, and this column would go out under the same name"))
+                    .hint("let a rule read this column, rename the rule's field, or leave passthrough out");
+                self.problems.push(problem(place, column, cell, fault));
+            }
+            Through::Firm => {
+                if self.rules.firms.id_of(cell) != Ok(firm) {
+                    let fault = conflict("another partner firm than the row's own".to_owned());
+                    self.problems.push(problem(place, column, cell, fault));
+                }
+            }
+            Through::Yes { name, .. } => {
+                warn(column, cell, place, self.problems);
+                if cell.kind == CellKind::Text && looks_like_ssn(cell.text) {
+                    let fault = Fault::new(
+                        Code::LooksConfidential,
+                        "looks like a social security number, and no rule names the column",
+                    )
+                    .hint("name the columns to send under [fields], or take this one out");
+                    self.problems.push(problem(place, column, cell, fault));
+                }
+                begin_member(name, self.payload);
+                let start = self.payload.len();
+                push_cell(cell, self.payload);
+                *span = (start, self.payload.len());
+            }
+        }
+    }
+}
+
+/// Writes a comma where one is due, and the name.
+fn begin_member(name: &str, payload: &mut String) {
+    if !payload.ends_with('{') {
+        payload.push(',');
+    }
+    payload.push_str(name);
+}
+
+impl Mapped<'_> {
+    /// Of payload and firm: differs when what would be sent differs. The order
+    /// of the columns makes no difference.
+    pub fn payload_digest(&self) -> Digest {
+        self.digest(|_| true)
+    }
+
+    /// Of the payload without what is made of key columns alone, and the firm.
+    pub fn content_digest(&self) -> Digest {
+        let fields = &self.mapper.rules.fields;
+        let through = &self.mapper.binding.through;
+        self.digest(|part| match part.checked_sub(fields.len()) {
+            None => !fields[part].is_key,
+            Some(column) => !matches!(through[column], Through::Yes { is_key: true, .. }),
+        })
+    }
+
+    fn digest(&self, is_part: impl Fn(usize) -> bool) -> Digest {
+        let Mapper {
+            rules,
+            binding,
+            spans,
+            ..
+        } = self.mapper;
+        // Pieces are joined first: one long write is faster than many short.
+        let mut canonical = self.mapper.canonical.borrow_mut();
+        canonical.clear();
+        for &part in &binding.digest_order {
+            let (start, end) = spans[part];
+            if start == end || !is_part(part) {
+                continue;
+            }
+            let name = match part.checked_sub(rules.fields.len()) {
+                None => &*rules.fields[part].path,
+                Some(column) => match &binding.through[column] {
+                    Through::Yes { name, .. } => name,
+                    _ => continue,
+                },
+            };
+            canonical.extend_from_slice(name.as_bytes());
+            canonical.extend_from_slice(&self.payload.as_bytes()[start..end]);
+            canonical.push(b',');
+        }
+        if let Some(firm) = self.firm {
+            canonical.push(b'@');
+            canonical.extend_from_slice(firm.as_bytes());
+        }
+        let mut hasher = Hasher::new();
+        hasher.write(&canonical);
+        hasher.finish()
+    }
+}

@@ -1,0 +1,217 @@
+//! The rules as a profile or the command line gives them: plain data.
+
+use super::template;
+
+/// All that mapping needs to know.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Options {
+    /// A rule a payload field, in the profile's order.
+    pub fields: Vec<FieldRule>,
+    /// Columns that no rule uses go out under their own names: `[case]
+    /// passthrough`, and always where there are no rules at all.
+    pub passthrough: bool,
+    /// The key columns; none is legal for checks and rehearsals.
+    pub key: Vec<String>,
+    /// Where the key was set.
+    pub key_origin: Origin,
+    /// The partner firm's column. Without: `partnerFirmId`, `partner_firm_id`
+    /// or `Partner Firm ID` in any letter case, where a file has it.
+    pub partner_firm_column: Option<String>,
+    /// Where the partner firm's column was set.
+    pub partner_firm_origin: Origin,
+    /// Names that people use for firms, each with the firm's id.
+    pub partner_firms: Vec<(String, String)>,
+    /// The firm of records that name none.
+    pub default_partner_firm: Option<String>,
+    /// Let records without a firm through.
+    pub allow_drafts: bool,
+    /// The day of the run: year, month, day. Without it no date is implausible.
+    pub today: Option<(u16, u8, u8)>,
+}
+
+/// How one payload field is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldRule {
+    /// The field's name; dots make nested objects, unless it is `flat`.
+    pub target: String,
+    /// The dots of the name are part of it.
+    pub flat: bool,
+    /// What it is made of.
+    pub source: Source,
+    /// The value's type. Without one a value goes as it stands: text as text,
+    /// a JSON number, truth value or nested value as that.
+    pub value_type: Option<ValueType>,
+    /// The formats of a date, in `strftime` letters; ISO where none is given.
+    pub formats: Vec<String>,
+    /// The only values that may be sent.
+    pub choices: Vec<String>,
+    /// Values to replace, before the type and the choices are looked at.
+    pub rename: Vec<(String, String)>,
+    /// What stands in for a blank value.
+    pub default: Option<Constant>,
+    /// A blank value is a problem.
+    pub required: bool,
+    /// The fewest characters of the value that is sent.
+    pub min_length: Option<usize>,
+    /// The most characters of the value that is sent.
+    pub max_length: Option<usize>,
+    /// A regular expression that the whole value must match.
+    pub pattern: Option<String>,
+    /// One side of "Last, First".
+    pub part: Option<NamePart>,
+    /// Leave the field out for a blank value instead of sending `""`.
+    pub omit_empty: bool,
+    /// Where the rule stands.
+    pub origin: Origin,
+}
+
+impl Default for FieldRule {
+    fn default() -> Self {
+        Self {
+            target: String::new(),
+            flat: false,
+            source: Source::None,
+            value_type: None,
+            formats: Vec::new(),
+            choices: Vec::new(),
+            rename: Vec::new(),
+            default: None,
+            required: false,
+            min_length: None,
+            max_length: None,
+            pattern: None,
+            part: None,
+            omit_empty: true,
+            origin: Origin::default(),
+        }
+    }
+}
+
+/// What a field is made of.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Source {
+    /// The column of the field's own name.
+    #[default]
+    None,
+    /// The first of these columns that is filled. A dotted name reaches into
+    /// nested JSON where no column has the whole name.
+    Columns(Vec<String>),
+    /// Text with columns in braces: `{First} {Last}`.
+    Template(String),
+    /// Always the same value.
+    Constant(Constant),
+}
+
+impl Source {
+    /// What a profile's `from = "…"` means: a template where braces stand in
+    /// it, otherwise a column.
+    pub fn from_text(text: &str) -> Self {
+        if text.contains(['{', '}']) {
+            Self::Template(text.to_owned())
+        } else {
+            Self::Columns(vec![text.to_owned()])
+        }
+    }
+
+    /// The columns that it names, for a field of this name.
+    pub(super) fn columns(&self, target: &str) -> Vec<String> {
+        match self {
+            Self::None => vec![target.to_owned()],
+            Self::Columns(columns) => columns.clone(),
+            Self::Template(text) => template::columns_of(text),
+            Self::Constant(_) => Vec::new(),
+        }
+    }
+}
+
+/// A value that stands in the profile.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Constant {
+    /// Text.
+    Text(String),
+    /// A number, as JSON writes it.
+    Number(String),
+    /// A truth value.
+    Bool(bool),
+}
+
+/// What a value must be, and how it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ValueType {
+    /// Text as it stands; numbers by their digits, as text.
+    Text,
+    /// `YYYY-MM-DD`.
+    Date,
+    /// `YYYY-MM-DDTHH:MM:SS`, with its offset where it has one.
+    DateTime,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// A state of the US by its two letters.
+    State,
+    /// A phone number in E.164.
+    Phone,
+    /// An e-mail address.
+    Email,
+}
+
+impl ValueType {
+    /// Every type.
+    pub const ALL: [Self; 9] = [
+        Self::Text,
+        Self::Date,
+        Self::DateTime,
+        Self::Integer,
+        Self::Number,
+        Self::Bool,
+        Self::State,
+        Self::Phone,
+        Self::Email,
+    ];
+
+    /// The word in a profile.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Date => "date",
+            Self::DateTime => "datetime",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Bool => "bool",
+            Self::State => "state",
+            Self::Phone => "phone",
+            Self::Email => "email",
+        }
+    }
+
+    /// The type of a profile's word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// A side of "Last, First".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NamePart {
+    /// Before the comma.
+    Last,
+    /// Behind the comma.
+    First,
+}
+
+/// The line of the profile where something was set; none on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Origin {
+    /// Counted from 1.
+    pub line: Option<u32>,
+}
+
+impl Origin {
+    /// A line of the profile.
+    pub const fn line(line: u32) -> Self {
+        Self { line: Some(line) }
+    }
+}

@@ -1,0 +1,139 @@
+//! Rules compiled once, to be shared by all threads.
+
+use std::collections::{HashMap, HashSet};
+
+use regex::Regex;
+
+use super::firm::Firms;
+use super::options::{NamePart, Options, ValueType};
+use super::template::Piece;
+use super::values::{Civil, DateRules};
+
+/// The compiled rules: what every [`Mapper`](super::Mapper) works by.
+#[derive(Debug)]
+pub struct Rules {
+    pub(super) options: Options,
+    pub(super) fields: Vec<Field>,
+    /// The payload's shape, objects at the place of their first field.
+    pub(super) tree: Vec<Node>,
+    pub(super) firms: Firms,
+    pub(super) today: Option<Civil>,
+}
+
+/// A member of the payload, its name ready to be written.
+#[derive(Debug)]
+pub(super) enum Node {
+    Leaf { name: Box<str>, field: usize },
+    Object { name: Box<str>, children: Vec<Node> },
+}
+
+/// One compiled rule.
+#[derive(Debug)]
+pub(super) struct Field {
+    pub(super) target: Box<str>,
+    /// The target's path as JSON strings, for digests.
+    pub(super) path: Box<str>,
+    pub(super) from: From,
+    /// The columns as the rule names them.
+    pub(super) columns: Vec<String>,
+    pub(super) value_type: Option<ValueType>,
+    pub(super) dates: DateRules,
+    pub(super) choices: Option<Choices>,
+    pub(super) rename: HashMap<Box<str>, Box<str>>,
+    /// JSON of what stands in for a blank value.
+    pub(super) default: Option<Box<str>>,
+    pub(super) blank: Blank,
+    pub(super) min_length: Option<usize>,
+    pub(super) max_length: Option<usize>,
+    pub(super) pattern: Option<(Regex, Box<str>)>,
+    pub(super) part: Option<NamePart>,
+    pub(super) is_birth: bool,
+    pub(super) may_lie_ahead: bool,
+    /// Made of key columns alone.
+    pub(super) is_key: bool,
+}
+
+/// What becomes of a field without a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blank {
+    Refused,
+    LeftOut,
+    SentEmpty,
+}
+
+/// What a field is made of.
+#[derive(Debug)]
+pub(super) enum From {
+    Columns,
+    Template(Vec<Piece>),
+    /// JSON as it is written.
+    Constant(Box<str>),
+}
+
+#[derive(Debug)]
+pub(super) struct Choices {
+    pub(super) set: HashSet<Box<str>>,
+    pub(super) list: Vec<Box<str>>,
+}
+
+impl Field {
+    /// Whether the value's text is looked at beyond its type.
+    pub(super) fn looks_at_text(&self) -> bool {
+        self.part.is_some() || !self.rename.is_empty() || self.checks_result()
+    }
+
+    pub(super) fn checks_result(&self) -> bool {
+        self.choices.is_some()
+            || self.pattern.is_some()
+            || self.min_length.is_some()
+            || self.max_length.is_some()
+    }
+}
+
+impl Rules {
+    /// What they were compiled from.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Whether a column's value goes into the payload, by a rule or as it is.
+    pub fn sends(&self, column: &str) -> bool {
+        self.named_by_rule(column)
+            || (self.options.passthrough && !self.is_firm_column(column) && !is_caseload(column))
+    }
+
+    /// Whether a rule reads the column.
+    pub(super) fn named_by_rule(&self, column: &str) -> bool {
+        self.fields
+            .iter()
+            .flat_map(|field| &field.columns)
+            .any(|named| reads(named, column))
+    }
+
+    /// Whether the partner firm is read from the column.
+    pub(super) fn is_firm_column(&self, column: &str) -> bool {
+        match &self.options.partner_firm_column {
+            Some(named) => reads(named, column),
+            None => is_firm_name(column),
+        }
+    }
+}
+
+/// Whether a name in a profile reads a column: its own, or below it.
+pub(super) fn reads(named: &str, column: &str) -> bool {
+    named
+        .strip_prefix(column)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Whether a column bears the partner firm's usual name.
+pub(super) fn is_firm_name(column: &str) -> bool {
+    ["partnerFirmId", "partner_firm_id", "Partner Firm ID"]
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(column))
+}
+
+/// Whether a column is one that we wrote ourselves.
+pub(super) fn is_caseload(column: &str) -> bool {
+    column.starts_with("caseload_")
+}

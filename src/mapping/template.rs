@@ -1,0 +1,139 @@
+//! Templates such as `{First} {Last}`: text with columns in braces.
+
+/// A piece of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// Text as it stands.
+    Text(Box<str>),
+    /// A column, by its position among the template's columns.
+    Column(usize),
+}
+
+/// What is wrong with a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// A brace is opened and never closed.
+    #[error("a brace is opened and not closed; write {{{{ for a brace that is meant as text")]
+    Unclosed,
+    /// A brace is closed that was never opened.
+    #[error("a brace is closed and not opened; write }}}} for a brace that is meant as text")]
+    Unopened,
+    /// Braces with nothing between them.
+    #[error("braces with no column between them")]
+    NoName,
+    /// No column stands in it.
+    #[error("no column stands in it; use `value` for a constant")]
+    NoColumn,
+}
+
+/// The pieces of a template, and the columns that stand in it.
+pub(super) fn parse(text: &str) -> Result<(Vec<Piece>, Vec<String>), TemplateError> {
+    let mut pieces = Vec::new();
+    let mut columns: Vec<String> = Vec::new();
+    let mut literal = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '{' | '}' if chars.peek() == Some(&c) => {
+                chars.next();
+                literal.push(c);
+            }
+            '}' => return Err(TemplateError::Unopened),
+            '{' => {
+                if !literal.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut literal).into()));
+                }
+                let mut name = String::new();
+                loop {
+                    match chars.next() {
+                        Some('}') => break,
+                        Some('{') | None => return Err(TemplateError::Unclosed),
+                        Some(c) => name.push(c),
+                    }
+                }
+                if name.trim().is_empty() {
+                    return Err(TemplateError::NoName);
+                }
+                pieces.push(Piece::Column(columns.len()));
+                columns.push(name);
+            }
+            _ => literal.push(c),
+        }
+    }
+    if columns.is_empty() {
+        return Err(TemplateError::NoColumn);
+    }
+    if !literal.is_empty() {
+        pieces.push(Piece::Text(literal.into()));
+    }
+    Ok((pieces, columns))
+}
+
+/// The columns of a template, none where it is wrong.
+pub(super) fn columns_of(text: &str) -> Vec<String> {
+    parse(text).map_or_else(|_| Vec::new(), |(_, columns)| columns)
+}
+
+/// Puts the columns' values into a template. A blank value takes the space
+/// behind it along; where all are blank, so is the whole.
+pub(super) fn fill(pieces: &[Piece], values: &[impl AsRef<str>], out: &mut String) {
+    out.clear();
+    let value = |column: &usize| {
+        values
+            .get(*column)
+            .map_or("", |value| value.as_ref().trim())
+    };
+    let filled = |piece: &Piece| matches!(piece, Piece::Column(at) if !value(at).is_empty());
+    if !pieces.iter().any(filled) {
+        return;
+    }
+    let mut after_blank = false;
+    for piece in pieces {
+        match piece {
+            Piece::Column(at) => {
+                let text = value(at);
+                after_blank = text.is_empty();
+                out.push_str(text);
+            }
+            Piece::Text(text) => {
+                let doubled = after_blank && (out.is_empty() || out.ends_with(' '));
+                out.push_str(if doubled { text.trim_start() } else { text });
+                after_blank = false;
+            }
+        }
+    }
+    let end = out.trim_end().len();
+    out.truncate(end);
+    let start = out.len() - out.trim_start().len();
+    out.drain(..start);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(template: &str, values: &[&str]) -> String {
+        let (pieces, _) = parse(template).unwrap();
+        let mut out = String::new();
+        fill(&pieces, values, &mut out);
+        out
+    }
+
+    #[test]
+    fn blanks_leave_no_gap() {
+        assert_eq!(filled("{First} {Last}", &["Ann", "Lee"]), "Ann Lee");
+        assert_eq!(filled("{A} {B} {C}", &["Ann", " ", "Lee"]), "Ann Lee");
+        assert_eq!(filled("{A} {B} {C}", &["", "M", ""]), "M");
+        assert_eq!(filled("No {A}-{B}", &["", "  "]), "");
+        assert_eq!(filled("{{{A}}}", &["x"]), "{x}");
+        assert_eq!(filled("{A} {B}", &["two  spaces", "b"]), "two  spaces b");
+    }
+
+    #[test]
+    fn a_wrong_template_is_told() {
+        assert_eq!(parse("{First"), Err(TemplateError::Unclosed));
+        assert_eq!(parse("First}"), Err(TemplateError::Unopened));
+        assert_eq!(parse("{ }"), Err(TemplateError::NoName));
+        assert_eq!(parse("{{First}}"), Err(TemplateError::NoColumn));
+    }
+}
