@@ -18,3 +18,4 @@
 
 pub mod mapping;
 pub mod model;
+pub mod profile;
