@@ -22,5 +22,6 @@ pub mod api;
 pub mod import;
 pub mod mapping;
 pub mod model;
+pub mod profile;
 pub mod report;
 pub mod sandbox;

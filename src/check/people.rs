@@ -1,0 +1,168 @@
+//! One person with one incident under two keys: told by name with phone or
+//! e-mail and the incident's date, found by the columns' names.
+
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
+
+use crate::mapping::fold;
+use crate::model::{Columns, Record};
+
+/// Folded names, the better ones first (from the exports that firms have).
+const FIRST: [&str; 5] = [
+    "firstname",
+    "clientfirstname",
+    "contactfirstname",
+    "fromfirst",
+    "litifypmfirstnamec",
+];
+const LAST: [&str; 5] = [
+    "lastname",
+    "clientlastname",
+    "contactlastname",
+    "fromlast",
+    "litifypmlastnamec",
+];
+const FULL: [&str; 6] = [
+    "client",
+    "clientname",
+    "partyname",
+    "plaintiff",
+    "displayname",
+    "casename",
+];
+const PHONE: [&str; 9] = [
+    "mobile",
+    "cell",
+    "phonemobile",
+    "mobilephone",
+    "contactmobilephone",
+    "primaryphone",
+    "phone",
+    "phonenumber",
+    "homephone",
+];
+const EMAIL: [&str; 4] = ["email", "emailaddress", "clientemailaddress", "contactemail"];
+const DATE: [&str; 8] = [
+    "incidentdate",
+    "dateofincident",
+    "dateofloss",
+    "dol",
+    "doi",
+    "dateofinjury",
+    "accidentdate",
+    "litifypmincidentdatec",
+];
+
+/// The columns of one file that tell who a case is about.
+#[derive(Debug, Default)]
+pub(super) struct PersonColumns {
+    bound: Option<(u64, usize)>,
+    first: Option<usize>,
+    last: Option<usize>,
+    full: Option<usize>,
+    phone: Option<usize>,
+    email: Option<usize>,
+    date: Option<usize>,
+}
+
+impl PersonColumns {
+    /// Hashes of name, date and phone, and of name, date and e-mail; none
+    /// where one of them is not filled.
+    pub(super) fn hashes(&mut self, record: &Record<'_>) -> [Option<u64>; 2] {
+        self.bind(record.columns);
+        let Some(date) = self.date else {
+            return [None, None];
+        };
+        let date = record.cell(date);
+        if date.is_blank() {
+            return [None, None];
+        }
+        // The same key in every thread, so that hashes compare.
+        let mut hasher = BuildHasherDefault::<DefaultHasher>::default().build_hasher();
+        let mut named = false;
+        for column in [self.first, self.last, self.full].into_iter().flatten() {
+            named |= hash_letters(record.cell(column).text, &mut hasher);
+        }
+        if !named {
+            return [None, None];
+        }
+        hash_letters(date.text, &mut hasher);
+        [self.phone, self.email].map(|column| {
+            let mut hasher = hasher.clone();
+            hash_letters(record.cell(column?).text, &mut hasher).then(|| hasher.finish())
+        })
+    }
+
+    fn bind(&mut self, columns: &Columns) {
+        let state = Some((columns.id(), columns.len()));
+        if self.bound == state {
+            return;
+        }
+        let folded: Vec<String> = columns.names().map(fold).collect();
+        let find = |names: &[&str]| {
+            names
+                .iter()
+                .find_map(|name| folded.iter().position(|column| column == name))
+        };
+        *self = Self {
+            bound: state,
+            first: find(&FIRST),
+            last: find(&LAST),
+            full: find(&FULL),
+            phone: find(&PHONE),
+            email: find(&EMAIL),
+            date: find(&DATE),
+        };
+    }
+}
+
+/// Feeds letters and digits in lower case; false when there were none.
+fn hash_letters(text: &str, hasher: &mut DefaultHasher) -> bool {
+    let mut any = false;
+    let mut buffer = [0_u8; 64];
+    let mut filled = 0;
+    for byte in text
+        .bytes()
+        .filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii())
+    {
+        any = true;
+        buffer[filled] = byte.to_ascii_lowercase();
+        filled += 1;
+        if filled == buffer.len() {
+            hasher.write(&buffer);
+            filled = 0;
+        }
+    }
+    hasher.write(&buffer[..filled]);
+    0xff_u8.hash(hasher);
+    any
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Cell, Place};
+
+    fn hashes(cells: [&str; 5]) -> [Option<u64>; 2] {
+        let columns =
+            Columns::from_names(["First Name", "last_name", "Cell", "E-Mail", "Date of Loss"]);
+        let cells: Vec<Cell<'_>> = cells.into_iter().map(Cell::text).collect();
+        PersonColumns::default().hashes(&Record {
+            place: Place::default(),
+            columns: &columns,
+            cells: &cells,
+            json: None,
+        })
+    }
+
+    #[test]
+    fn spelling_makes_no_difference_and_content_does() {
+        let one = hashes(["Ann", "O'Neil", "(702) 555-0101", "a@x.example", "1/2/26"]);
+        let same = hashes(["ANN", "ONeil", "702-555-0101", "A@x.example", "1/2/26"]);
+        let other = hashes(["Ann", "O'Neil", "702-555-0102", "", "1/2/26"]);
+        assert_eq!(one, same);
+        assert_ne!(one[0], other[0]);
+        assert_eq!(other[1], None, "an empty e-mail tells nobody");
+        assert_eq!(hashes(["", "", "7025550101", "", "1/2/26"]), [None, None]);
+        assert_eq!(hashes(["Ann", "Lee", "7025550101", "", ""]), [None, None]);
+    }
+}

@@ -1,0 +1,268 @@
+//! One thread's hands: a chunk in, what is known of its records out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::fields::Fields;
+use super::people::PersonColumns;
+use super::rows::Row;
+use super::Options;
+use crate::mapping::{self, Mapped, Mapper};
+use crate::model::{CaseData, Code, Digest, FileId, Hasher, Key, Problem, Record, Severity};
+use crate::source::{Chunk, Item, Parser};
+
+/// What a chunk came to.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// The file.
+    pub(super) file: FileId,
+    /// Records, those that can't be read among them.
+    pub(super) records: u64,
+    /// The valid ones.
+    pub(super) rows: Vec<Row>,
+    /// The same as cases, where they are wanted.
+    pub(super) cases: Vec<CaseData>,
+    /// Problems behind which the rest of the file is unknown.
+    pub(super) lost: u64,
+    /// All problems, in the records' order.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Counts that need no order.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) fields: Fields,
+    pub(super) firms: HashMap<Box<str>, u64>,
+    pub(super) drafts: u64,
+    pub(super) default_firm: u64,
+}
+
+impl Tally {
+    pub(super) fn join(&mut self, other: Self) {
+        self.fields.join(other.fields);
+        for (firm, count) in other.firms {
+            *self.firms.entry(firm).or_default() += count;
+        }
+        self.drafts += other.drafts;
+        self.default_firm += other.default_firm;
+    }
+
+    fn count_firm(&mut self, firm: Option<&str>) {
+        let Some(firm) = firm else {
+            self.drafts += 1;
+            return;
+        };
+        // Most cases go to a firm that is known already: look before cloning.
+        match self.firms.get_mut(firm) {
+            Some(count) => *count += 1,
+            None => {
+                self.firms.insert(firm.into(), 1);
+            }
+        }
+    }
+}
+
+/// One thread's mapper and counts.
+pub(super) struct Worker {
+    mapper: Mapper,
+    people: PersonColumns,
+    tally: Tally,
+    strict: bool,
+    want_cases: bool,
+    want_fields: bool,
+    keyless: bool,
+    key: String,
+    raw: String,
+    met: Option<(u64, usize)>,
+    members: BTreeMap<FileId, BTreeSet<Box<str>>>,
+}
+
+impl Worker {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            mapper: Mapper::new(Arc::clone(&options.rules)),
+            people: PersonColumns::default(),
+            tally: Tally::default(),
+            strict: options.strict,
+            want_cases: options.want_cases,
+            want_fields: options.want_fields,
+            keyless: options.rules.options().key.is_empty(),
+            key: String::new(),
+            raw: String::new(),
+            met: None,
+            members: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn work(&mut self, file: FileId, parser: &mut Parser, chunk: &Chunk) -> Batch {
+        let mut batch = Batch {
+            file,
+            rows: Vec::with_capacity(chunk.len()),
+            ..Batch::default()
+        };
+        parser.parse(chunk, &mut |item| {
+            batch.records += 1;
+            match item {
+                Item::Record(record) => self.record(&record, &mut batch),
+                Item::Problem(problem) => batch.problems.push(problem),
+                Item::Lost(problem) => {
+                    batch.lost += 1;
+                    batch.problems.push(problem);
+                }
+            }
+        });
+        if self.strict {
+            for problem in &mut batch.problems {
+                problem.severity = Severity::Error;
+            }
+        }
+        batch
+    }
+
+    /// What was counted, and the member names that JSON records brought.
+    pub(super) fn finish(self) -> (Tally, BTreeMap<FileId, BTreeSet<Box<str>>>) {
+        (self.tally, self.members)
+    }
+
+    fn meet_members(&mut self, record: &Record<'_>) {
+        let state = (record.columns.id(), record.columns.len());
+        if self.met != Some(state) {
+            self.met = Some(state);
+            let members = self.members.entry(record.place.file).or_default();
+            members.extend(record.columns.names().map(Box::from));
+        }
+    }
+
+    fn record(&mut self, record: &Record<'_>, batch: &mut Batch) {
+        if record.json.is_some() {
+            self.meet_members(record);
+        }
+        if self.want_fields {
+            self.tally.fields.see(record);
+        }
+        let before = batch.problems.len();
+        let Some(mapped) = self.mapper.map(record, &mut batch.problems) else {
+            return;
+        };
+        let digest = mapped.payload_digest();
+        let key = if self.keyless {
+            // The content stands in, so that a rehearsal can still tell cases
+            // apart; nothing real is ever sent this way.
+            self.key.clear();
+            Key::write_canonical([format!("content {digest}")], &mut self.key);
+            &*self.key
+        } else {
+            mapped.key.unwrap_or_default()
+        };
+        if !self.keyless && is_damaged(key) {
+            batch.problems.push(damaged_key(record, key));
+        }
+        if self.strict && batch.problems.len() > before {
+            return;
+        }
+        self.tally.count_firm(mapped.firm);
+        self.tally.default_firm += u64::from(mapped.firm_from_default);
+        batch.rows.push(Row {
+            place: record.place,
+            key: Digest::of(key.as_bytes()),
+            payload: digest.short(),
+            folded: (!self.keyless).then(|| folded_key(key)).flatten(),
+            person: self.people.hashes(record),
+        });
+        if self.want_cases {
+            self.raw.clear();
+            mapping::raw_json(record, &mut self.raw);
+            batch.cases.push(case(record, &mapped, key, digest, &self.raw));
+        }
+    }
+}
+
+fn case(
+    record: &Record<'_>,
+    mapped: &Mapped<'_>,
+    key: &str,
+    payload_digest: Digest,
+    raw: &str,
+) -> CaseData {
+    CaseData {
+        key: Key::from_canonical(key),
+        place: record.place,
+        partner_firm: mapped.firm.map(Into::into),
+        payload: mapped.payload.into(),
+        raw: raw.into(),
+        payload_digest,
+        content_digest: mapped.content_digest(),
+        record_digest: mapping::record_digest(record),
+    }
+}
+
+/// Whether a spreadsheet has turned a number in it into `4.41E+11`.
+fn is_damaged(key: &str) -> bool {
+    key.contains("E+")
+        && key.split('"').skip(1).step_by(2).any(|part| {
+            part.split_once("E+").is_some_and(|(number, power)| {
+                number.starts_with(|c: char| c.is_ascii_digit())
+                    && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+                    && !power.is_empty()
+                    && power.bytes().all(|byte| byte.is_ascii_digit())
+            })
+        })
+}
+
+fn damaged_key(record: &Record<'_>, key: &str) -> Problem {
+    Problem::new(
+        Code::DamagedKey,
+        record.place,
+        "the key is a number that a spreadsheet has rounded",
+    )
+    .with_value(&Key::from_canonical(key).to_string())
+    .with_hint(
+        "other rows may have lost the same digits; export again with this column as text",
+    )
+}
+
+/// A hash of the key in upper case and without leading zeros, where it is not
+/// so already. Compares with a plain key's hash.
+fn folded_key(key: &str) -> Option<u64> {
+    let bytes = key.as_bytes();
+    let plain = !bytes.iter().any(u8::is_ascii_lowercase)
+        && key.is_ascii()
+        && !bytes
+            .windows(2)
+            .any(|pair| pair[0] == b'"' && pair[1] == b'0');
+    if plain {
+        return None;
+    }
+    let parts = Key::from_canonical(key)
+        .parts()
+        .into_iter()
+        .map(|part| part.to_uppercase().trim_start_matches('0').to_owned());
+    let mut folded = String::new();
+    Key::write_canonical(parts, &mut folded);
+    let mut hasher = Hasher::new();
+    hasher.write(folded.as_bytes());
+    Some(hasher.finish().short())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_fold_to_what_a_plain_key_is() {
+        let hash = |key: &str| Digest::of(key.as_bytes()).short();
+        assert_eq!(folded_key(r#"["A17"]"#), None);
+        assert_eq!(folded_key(r#"["a17"]"#), Some(hash(r#"["A17"]"#)));
+        assert_eq!(folded_key(r#"["0017"]"#), Some(hash(r#"["17"]"#)));
+    }
+
+    #[test]
+    fn a_damaged_key_is_known_by_its_form() {
+        for key in [r#"["4.41E+11"]"#, r#"["x","4E+7"]"#] {
+            assert!(is_damaged(key), "{key}");
+        }
+        for key in [r#"["441000000000"]"#, r#"["LE+11"]"#, r#"["4E+"]"#, r#"["ABE+1"]"#] {
+            assert!(!is_damaged(key), "{key}");
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! `caseload import`: check every row, then post each case once.
+
+mod account;
+mod args;
+mod ask;
+mod finish;
+mod send;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+
+use self::account::{Destination, Found};
+pub use self::args::ImportArgs;
+use super::args::{Globals, in_ci};
+use super::exit::Exit;
+use super::interrupts::Interrupts;
+use super::problems::ProblemsOut;
+use super::settings;
+use crate::api::PublicKey;
+use crate::check::{self, CheckError, Checked};
+use crate::import::{Action, Plan, PlanError, PlanOptions, Planner, Told};
+use crate::ledger::{Known, RunCounts};
+use crate::mapping::Rules;
+use crate::model::{CaseData, Problem};
+use crate::profile::Profile;
+use crate::report::problems::SHOWN;
+use crate::report::screen::{Style, print_json, say};
+use crate::report::summary::Summary;
+use crate::report::text::{count, escaped};
+use crate::source::Input;
+
+/// The shortest interval against a server that is not on this machine.
+const SHORTEST_PACE: std::time::Duration = std::time::Duration::from_millis(100);
+/// Changed rows that are named one by one.
+const CHANGED_SHOWN: u64 = 5;
+
+/// All that is settled before a file is read.
+struct Job<'a> {
+    args: &'a ImportArgs,
+    style: Style,
+    profile: Option<Profile>,
+    destination: Destination,
+    inputs: Vec<Input>,
+    began: Instant,
+}
+
+impl Job<'_> {
+    fn file_names(&self) -> Vec<String> {
+        self.inputs.iter().map(Input::name).collect()
+    }
+
+    fn summary(&self) -> Summary {
+        Summary {
+            account: self.destination.account.to_string(),
+            elapsed: self.began.elapsed(),
+            ..Summary::default()
+        }
+    }
+}
+
+/// Runs the command; the summary is printed on every exit.
+pub fn run(args: &ImportArgs, globals: &Globals, matches: &clap::ArgMatches) -> Result<Exit> {
+    let style = globals.style();
+    let said = Arc::new(Mutex::new(false));
+    match import(args, globals, matches, &said) {
+        Ok(exit) => Ok(exit),
+        Err(error) => {
+            if style.json && !*said.lock().unwrap_or_else(PoisonError::into_inner) {
+                let summary = Summary {
+                    stopped: Some(format!("{error:#}")),
+                    exit_code: Exit::Usage.code(),
+                    ..Summary::default()
+                };
+                print_json(&summary.to_json());
+            }
+            Err(error)
+        }
+    }
+}
+
+fn import(
+    args: &ImportArgs,
+    globals: &Globals,
+    matches: &clap::ArgMatches,
+    said: &Arc<Mutex<bool>>,
+) -> Result<Exit> {
+    settings::refuse_with_sandbox(&args.account, matches)?;
+    let style = globals.style();
+    let profile = settings::profile(globals)?;
+    let destination = Destination::find(args, profile.as_ref())?;
+    let mut job = Job {
+        args,
+        style,
+        destination,
+        inputs: settings::inputs(&args.files)?,
+        profile,
+        began: Instant::now(),
+    };
+    refuse(&job)?;
+    if args.fresh {
+        account::forget_rehearsals(style)?;
+    }
+    let interrupts = catch_interrupts(&job)?;
+    let key = public_key(&job)?;
+    let mapping = settings::mapping(&args.read, job.profile.as_ref());
+    if !args.account.sandbox && !args.dry_run && mapping.key.is_empty() {
+        return propose_key(&job, mapping);
+    }
+    let rules = settings::rules(mapping)?;
+    let found = account::open(args, &job.destination, style)?;
+    if in_ci() && args.new_ledger && !job.destination.is_sandbox() && !args.dry_run {
+        return make_ledger_only(&job, found);
+    }
+    let planned = plan(&job, &rules, &found)?;
+    if planned.blocked(args) {
+        *said.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        return Ok(finish::problems(&job, &planned));
+    }
+    if args.dry_run {
+        *said.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        return finish::dry_run(&job, planned, &rules);
+    }
+    if let Some(expected) = &args.plan {
+        check_plan(expected, &planned)?;
+    }
+    *said.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    send::send(&mut job, planned, found, key, &interrupts, globals)
+}
+
+/// What can be refused before anything is read.
+fn refuse(job: &Job<'_>) -> Result<()> {
+    let args = job.args;
+    if args.fresh && !args.account.sandbox {
+        bail!("--fresh forgets rehearsals and needs --sandbox");
+    }
+    if args.pace.lower < SHORTEST_PACE && !job.destination.is_loopback() {
+        bail!("a pace under 100ms is only for a server on this machine");
+    }
+    if !job.destination.is_sandbox()
+        && !args.dry_run
+        && !args.yes
+        && args.plan.is_none()
+        && !crate::report::screen::is_interactive()
+        && !(in_ci() && args.new_ledger)
+    {
+        bail!("there is no terminal to ask on: sending needs --yes or --plan HASH-N");
+    }
+    if args.plan.is_some() && args.limit.is_some() {
+        bail!("--plan names what is sent as a whole; leave --limit out");
+    }
+    Ok(())
+}
+
+/// An interrupt before anything was sent still ends with a summary.
+fn catch_interrupts(job: &Job<'_>) -> Result<Interrupts> {
+    let mut summary = job.summary();
+    let style = job.style;
+    let began = job.began;
+    Interrupts::catch(move || {
+        summary.elapsed = began.elapsed();
+        summary.stopped = Some("interrupted before anything was sent".to_owned());
+        summary.exit_code = Exit::Interrupted.code();
+        if style.json {
+            print_json(&summary.to_json());
+        } else {
+            say("interrupted before anything was sent");
+        }
+    })
+}
+
+/// The key, from the file or the environment; a rehearsal and a dry run need
+/// none.
+fn public_key(job: &Job<'_>) -> Result<Option<PublicKey>> {
+    const VARIABLE: &str = "LEXAMICA_PUBLIC_KEY";
+    if job.destination.is_sandbox() || job.args.dry_run {
+        return Ok(None);
+    }
+    if let Some(path) = &job.args.public_key_file {
+        let (key, warning) = PublicKey::from_file(path)?;
+        if let Some(warning) = warning {
+            say(&job.style.yellow(&warning));
+        }
+        return Ok(Some(key));
+    }
+    match std::env::var(VARIABLE) {
+        Ok(text) => Ok(Some(PublicKey::from_text(&text, VARIABLE)?)),
+        Err(_) => bail!("no public key: give --public-key-file FILE or set {VARIABLE}"),
+    }
+}
+
+/// Sending needs a key; says which column could be one.
+fn propose_key(job: &Job<'_>, mapping: crate::mapping::Options) -> Result<Exit> {
+    let look = |key: &[String], fields: bool| -> Result<Checked> {
+        let rules = settings::rules(crate::mapping::Options {
+            key: key.to_vec(),
+            ..mapping.clone()
+        })?;
+        let mut nothing = ProblemsOut::nowhere(job.style, job.file_names());
+        check::check(&check_options(job, &rules, false, fields), &mut nothing)
+            .map_err(|error| settings::check_error(error, &job.inputs, job.profile.as_ref()))
+    };
+    let checked = look(&[], true)?;
+    // Standard input can't be read a second time.
+    let once = job.inputs.contains(&Input::Stdin);
+    let proposal = match super::key::propose(&checked, |columns| {
+        once || look(columns, false)
+            .is_ok_and(|keyed| keyed.excluded.is_empty() && keyed.errors <= checked.errors)
+    }) {
+        columns if columns.is_empty() => {
+            "no column and no pair of columns is filled and distinct in every row; \
+             add a column with an id of your own"
+                .to_owned()
+        }
+        columns => {
+            let flags: Vec<String> = columns
+                .iter()
+                .map(|column| format!("--key-column {}", super::quoted(column)))
+                .collect();
+            format!("this looks like one: {}", flags.join(" "))
+        }
+    };
+    bail!(
+        "no key: a key column tells one case from another, so that none is sent twice; {proposal}"
+    )
+}
+
+fn check_options(
+    job: &Job<'_>,
+    rules: &Arc<Rules>,
+    want_cases: bool,
+    want_fields: bool,
+) -> check::Options {
+    check::Options {
+        inputs: job.inputs.clone(),
+        source: crate::source::Options {
+            digest: want_cases,
+            ..settings::source(&job.args.read)
+        },
+        rules: Arc::clone(rules),
+        strict: job.args.read.strict,
+        want_cases,
+        want_fields,
+        workers: 0,
+    }
+}
+
+/// In a CI job a ledger is made in a run of its own, which sends nothing.
+fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
+    let Found::New {
+        lock: Some(lock), ..
+    } = found
+    else {
+        bail!("the ledger is there already");
+    };
+    let ledger = account::create(&job.destination, &lock)?;
+    let info = ledger.reader().info()?;
+    if job.style.json {
+        print_json(&serde_json::json!({
+            "schema": 1,
+            "command": "import",
+            "new_ledger": info.id,
+            "path": info.path,
+            "account": info.account,
+            "exit_code": 0,
+        }));
+    } else {
+        say(&format!(
+            "made the ledger {} at {}; nothing was sent.\nKeep the file, and let the jobs that \
+             send name it: CASELOAD_LEDGER_ID={}",
+            info.id,
+            info.path.display(),
+            info.id
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// A check against the ledger, over and told.
+struct Planned {
+    checked: Checked,
+    plan: Plan,
+    same_content: u64,
+    has_key: bool,
+    files: Vec<String>,
+}
+
+impl Planned {
+    /// Records that are left out for problems.
+    fn problems(&self) -> u64 {
+        self.checked.total - self.checked.valid + self.same_content
+    }
+
+    fn to_send(&self) -> u64 {
+        self.plan.planned.len() as u64
+    }
+
+    /// `HASH-N`; without a key column there is none.
+    fn name(&self) -> Option<String> {
+        self.has_key
+            .then(|| format!("{}-{}", self.plan.hash, self.to_send()))
+    }
+
+    /// Whether problems keep everything from being sent.
+    fn blocked(&self, args: &ImportArgs) -> bool {
+        let errors = self.checked.errors + self.same_content > 0;
+        errors && (!args.skip_invalid || self.checked.unskippable > 0)
+    }
+
+    /// Before anything was sent.
+    fn totals(&self) -> RunCounts {
+        let plan = &self.plan;
+        let mut totals = RunCounts {
+            total: self.checked.total,
+            already_imported: plan.count(Action::Skip),
+            changed: plan.count(Action::Changed),
+            in_doubt: plan.count(Action::Hold),
+            problems: self.problems(),
+            ..RunCounts::default()
+        };
+        for planned in &plan.planned {
+            finish::add_state(&mut totals, planned.state, 1);
+        }
+        for (state, number) in &plan.beyond_limit {
+            finish::add_state(&mut totals, *state, *number);
+        }
+        totals
+    }
+}
+
+/// Reads, checks and plans.
+fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
+    let mut told = Telling {
+        problems: ProblemsOut::new(
+            job.style,
+            job.file_names(),
+            SHOWN,
+            &job.args.read,
+            &job.args.files,
+        )?,
+        style: job.style,
+        files: job.file_names(),
+        changed: 0,
+    };
+    let oldest = Timestamp::now().as_second()
+        - i64::try_from(job.args.min_doubt_age.as_secs()).unwrap_or(i64::MAX);
+    let options = PlanOptions {
+        allow_same_content: job.args.allow_same_content,
+        resend_doubts_before: job.args.resend_in_doubt.then_some(oldest),
+        limit: job.args.limit,
+        keep_all: job.args.dry_run && job.style.json,
+    };
+    let mut planner = Planner::new(
+        found.reader(),
+        job.destination.account.as_str(),
+        &job.destination.map_id,
+        options,
+        &mut told,
+    )?;
+    let checked = match check::check(&check_options(job, rules, true, false), &mut planner) {
+        Ok(checked) => checked,
+        Err(CheckError::Sink(error)) => return Err(error.into()),
+        Err(error) => {
+            return Err(settings::check_error::<PlanError>(
+                error,
+                &job.inputs,
+                job.profile.as_ref(),
+            ));
+        }
+    };
+    let same_content = planner.same_content();
+    let plan = planner.finish(&checked)?;
+    told.close();
+    Ok(Planned {
+        checked,
+        plan,
+        same_content,
+        has_key: !rules.options().key.is_empty(),
+        files: job.file_names(),
+    })
+}
+
+/// Tells problems and changed rows as the plan finds them.
+struct Telling {
+    problems: ProblemsOut,
+    style: Style,
+    files: Vec<String>,
+    changed: u64,
+}
+
+impl Telling {
+    fn close(&mut self) {
+        if self.changed > CHANGED_SHOWN && !self.style.quiet && !self.style.json {
+            say(&format!(
+                "… and {} more",
+                count(self.changed - CHANGED_SHOWN, "changed row")
+            ));
+        }
+        self.problems.close();
+    }
+}
+
+impl Told for Telling {
+    fn problem(&mut self, problem: Problem) {
+        self.problems.add(&problem);
+    }
+
+    fn changed(&mut self, case: &CaseData, known: &Known) {
+        self.changed += 1;
+        if self.changed > CHANGED_SHOWN || self.style.quiet || self.style.json {
+            return;
+        }
+        let file = crate::report::problems::file_name(case.place, &self.files);
+        let id = known
+            .case_id
+            .as_deref()
+            .map(|id| format!(" as {}", escaped(id)))
+            .unwrap_or_default();
+        say(&format!(
+            "{}:{}: case {} was imported{id} and the row has changed since; it is not sent again",
+            escaped(file),
+            case.place.line,
+            escaped(&case.key.to_string()),
+        ));
+    }
+}
+
+/// `HASH-N`: the same plan, and no more cases than it allows.
+fn check_plan(expected: &str, planned: &Planned) -> Result<()> {
+    let (hash, most) = expected
+        .rsplit_once('-')
+        .and_then(|(hash, number)| Some((hash, number.parse::<u64>().ok()?)))
+        .context("--plan takes a HASH-N as a dry run prints it")?;
+    if hash != planned.plan.hash {
+        bail!(
+            "the plan has changed since: this is {}; account, map or cases differ from what the \
+             dry run has shown. Nothing was sent",
+            planned.name().unwrap_or_default()
+        );
+    }
+    if planned.to_send() > most {
+        bail!(
+            "the plan allows {}, and {} would be sent now: the ledger knows less than it did. \
+             Nothing was sent",
+            count(most, "case"),
+            planned.to_send()
+        );
+    }
+    Ok(())
+}
+
+/// The file's name alone, as commands for people show it.
+fn shown_path(path: &Path) -> String {
+    super::quoted(&path.display().to_string())
+}

@@ -1,0 +1,118 @@
+//! The command line: one file a command, with its arguments and the few lines
+//! that join the rooms.
+
+mod args;
+mod check;
+mod exit;
+mod explain;
+mod import;
+mod interrupts;
+mod key;
+mod problems;
+mod sandbox;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::args::Globals;
+pub use self::exit::Exit;
+use crate::report::screen::say;
+use crate::report::text::escaped_lines;
+
+/// Imports existing legal cases in bulk: each case once, none lost.
+#[derive(Debug, Parser)]
+#[command(
+    name = "caseload",
+    version,
+    about,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check every row, then post each case once
+    #[command(after_long_help = IMPORT_EXAMPLES)]
+    Import(Box<import::ImportArgs>),
+    /// The same checks with no network, no key and no ledger
+    #[command(after_long_help = CHECK_EXAMPLES)]
+    Check(check::CheckArgs),
+    /// A local stand-in for the API
+    Sandbox(sandbox::SandboxArgs),
+    /// What a problem or an outcome means, and how to mend it
+    Explain(explain::ExplainArgs),
+    /// Completions for a shell, on standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  caseload import cases.csv --sandbox
+      rehearse: a sandbox of its own, nothing leaves this machine
+  caseload import cases.csv --dry-run
+      check and plan; prints the first payload and the plan
+  caseload import cases.csv --limit 1
+      try a single case and show the whole answer
+  caseload import cases.csv --plan 5f0c…-120 --output json
+      in a CI job: exactly what a dry run has shown, or nothing";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  caseload check cases.csv
+  caseload check exports/*.csv --strict --output json
+  caseload check cases.csv --annotations github";
+
+/// Runs the process's command.
+pub fn run() -> ExitCode {
+    let matches = Cli::command().get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let style = cli.globals.style();
+    let submatches = matches.subcommand().map(|(_, matches)| matches);
+    let done = match (&cli.command, submatches) {
+        (Command::Import(args), Some(matches)) => import::run(args, &cli.globals, matches),
+        (Command::Check(args), _) => check::run(args, &cli.globals),
+        (Command::Sandbox(args), _) => sandbox::run(args, &cli.globals),
+        (Command::Explain(args), _) => explain::run(args, &cli.globals),
+        (Command::Completions { shell }, _) => {
+            let mut command = Cli::command();
+            clap_complete::generate(*shell, &mut command, "caseload", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+        (Command::Import(_), None) => Ok(Exit::Usage),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            let text = escaped_lines(&format!("{error:#}"));
+            say(&format!("{} {text}", style.red("error:")));
+            Exit::Usage.into()
+        }
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = !word.is_empty()
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte));
+    if plain {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

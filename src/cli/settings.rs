@@ -1,0 +1,216 @@
+//! What flags, environment and profile together say: a flag wins over the
+//! environment, that over the profile.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+
+use super::args::{AccountArgs, Globals, ReadArgs};
+use crate::api::{Address, AuthPlace, CaseIdField, Contract, FirmPlace, StatusList};
+use crate::check;
+use crate::mapping::{self, Rules};
+use crate::profile::{self, Profile};
+use crate::source::{self, Input};
+
+/// The profile's name, where none is given.
+const PROFILE: &str = "caseload.toml";
+
+/// Loads the profile that is named, or the one in the working directory.
+pub fn profile(globals: &Globals) -> Result<Option<Profile>> {
+    let path = match &globals.profile {
+        Some(path) => path.as_path(),
+        None if Path::new(PROFILE).exists() => Path::new(PROFILE),
+        None => return Ok(None),
+    };
+    Ok(Some(profile::load(path)?))
+}
+
+/// What `--sandbox` refuses: a rehearsal has nothing to do with a real account.
+pub fn refuse_with_sandbox(account: &AccountArgs, matches: &clap::ArgMatches) -> Result<()> {
+    use clap::parser::ValueSource;
+    if !account.sandbox {
+        return Ok(());
+    }
+    for (id, flag) in [("base_url", "--base-url"), ("ledger", "--ledger")] {
+        if matches.value_source(id) == Some(ValueSource::CommandLine) {
+            bail!(
+                "--sandbox is a world of its own and can't be used with {flag}; \
+                 for a sandbox with a ledger of your own start `caseload sandbox`"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The address of the call, for real accounts.
+pub fn address(
+    account: &AccountArgs,
+    profile: Option<&Profile>,
+    map_id: Option<&str>,
+) -> Result<Address> {
+    let api = profile.map(|profile| &profile.api);
+    let base_url = account
+        .base_url
+        .as_deref()
+        .or(api.and_then(|api| api.base_url.as_deref()))
+        .context(
+            "no base URL: give --base-url, LEXAMICA_BASE_URL or [api] base_url in caseload.toml; \
+             --sandbox rehearses without one",
+        )?;
+    let org_id = account
+        .org_id
+        .as_deref()
+        .or(api.and_then(|api| api.org_id.as_deref()));
+    let map_id = map_id
+        .or(api.and_then(|api| api.map_id.as_deref()))
+        .context("no map id: give --map-id, LEXAMICA_MAP_ID or [api] map_id in caseload.toml")?;
+    let template = api.and_then(|api| api.path.as_deref());
+    Ok(Address::new(base_url, org_id, map_id, template)?)
+}
+
+/// The assumptions about the server, as the profile has them.
+pub fn contract(profile: Option<&Profile>) -> Result<Contract> {
+    let mut contract = Contract::default();
+    let Some(api) = profile.map(|profile| &profile.api) else {
+        return Ok(contract);
+    };
+    if let Some(entries) = &api.not_sent {
+        contract.not_sent = StatusList::parse(entries).context("api.not_sent")?;
+    }
+    if let Some(entries) = &api.rejected {
+        contract.rejected = StatusList::parse(entries).context("api.rejected")?;
+    }
+    match api.case_id_field.as_deref() {
+        Some("none") => contract.case_id_field = CaseIdField::None,
+        Some(path) => contract.case_id_field = CaseIdField::Path(path.to_owned()),
+        None => {}
+    }
+    match api.partner_firm_id_in.as_deref() {
+        Some("query") => contract.partner_firm_id_in = FirmPlace::Query,
+        Some("body") => contract.partner_firm_id_in = FirmPlace::Body,
+        Some("both") | None => {}
+        Some(other) => bail!(
+            "api.partner_firm_id_in is {other:?}; expected \"both\", \"query\" or \"body\""
+        ),
+    }
+    if let Some(auth) = &api.auth {
+        let prefix = auth.prefix.clone();
+        let name = auth.name.clone();
+        contract.auth = match auth.place.as_deref() {
+            Some("query") => AuthPlace::Query {
+                name: name.unwrap_or_else(|| "key".to_owned()),
+            },
+            _ => AuthPlace::Header {
+                name: name.unwrap_or_else(|| "Authorization".to_owned()),
+                prefix: prefix.unwrap_or_else(|| "Key ".to_owned()),
+            },
+        };
+    }
+    Ok(contract)
+}
+
+/// How to read the files.
+pub fn source(read: &ReadArgs) -> source::Options {
+    source::Options {
+        format: read.format,
+        delimiter: read.delimiter,
+        encoding: read.encoding.clone(),
+        sheet: read.sheet.clone(),
+        records: read.records.clone(),
+        // What can be read only once is kept, to say in which fields rows with
+        // one key differ.
+        tee: true,
+        ..source::Options::default()
+    }
+}
+
+/// How a record becomes a case.
+pub fn mapping(read: &ReadArgs, profile: Option<&Profile>) -> mapping::Options {
+    let mut options = profile.map_or_else(
+        || mapping::Options {
+            passthrough: true,
+            ..mapping::Options::default()
+        },
+        |profile| profile.mapping.clone(),
+    );
+    if !read.key_column.is_empty() {
+        options.key.clone_from(&read.key_column);
+        options.key_origin = mapping::Origin::default();
+    }
+    if read.partner_firm_column.is_some() {
+        options
+            .partner_firm_column
+            .clone_from(&read.partner_firm_column);
+        options.partner_firm_origin = mapping::Origin::default();
+    }
+    options
+        .default_partner_firm
+        .clone_from(&read.partner_firm_id);
+    options.allow_drafts |= read.allow_drafts;
+    let today = jiff::Zoned::now().date();
+    options.today = Some((
+        today.year().unsigned_abs(),
+        today.month().unsigned_abs(),
+        today.day().unsigned_abs(),
+    ));
+    options
+}
+
+/// The rules, compiled once.
+pub fn rules(options: mapping::Options) -> Result<Arc<Rules>> {
+    match Rules::compile(options) {
+        Ok(rules) => Ok(Arc::new(rules)),
+        Err(errors) => {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            bail!("{}", errors.join("\n"))
+        }
+    }
+}
+
+/// The inputs of a command; no file may be named twice.
+pub fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
+    let inputs: Vec<Input> = files
+        .iter()
+        .map(|file| Input::from_arg(file.as_os_str()))
+        .collect();
+    if inputs.len() > usize::from(u16::MAX) {
+        bail!("more than 65,535 files; import them in several runs");
+    }
+    for (position, input) in inputs.iter().enumerate() {
+        if inputs[..position].contains(input) {
+            bail!("{} is named twice", input.name());
+        }
+    }
+    Ok(inputs)
+}
+
+/// What a failed check says, with the profile's lines.
+pub fn check_error<E: std::fmt::Display + Send + Sync + std::fmt::Debug + 'static>(
+    error: check::CheckError<E>,
+    inputs: &[Input],
+    profile: Option<&Profile>,
+) -> anyhow::Error {
+    match error {
+        check::CheckError::Columns(faults) => {
+            let lines: Vec<String> = faults
+                .iter()
+                .map(|(file, fault)| {
+                    let place = match (file.as_ref(), fault.origin.line, profile) {
+                        (_, Some(line), Some(profile)) => {
+                            format!("{}:{line}: ", profile.path.display())
+                        }
+                        _ => String::new(),
+                    };
+                    let file = file
+                        .and_then(|file| inputs.get(usize::from(file.0)))
+                        .map(|input| format!(" in {}", input.name()))
+                        .unwrap_or_default();
+                    format!("{place}{fault}{file}")
+                })
+                .collect();
+            anyhow::anyhow!("{}", lines.join("\n"))
+        }
+        error => anyhow::anyhow!("{error}"),
+    }
+}

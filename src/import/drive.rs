@@ -1,0 +1,582 @@
+//! The driver: does what the state machine decides. It waits, claims, sends
+//! and settles, and tells events; it decides nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use governor::clock::{Clock, MonotonicClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use jiff::Timestamp;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::decide::{self, Action, Answered, Machine, Settings, Ticket};
+use super::plan::Planned;
+use super::spool::Spooled;
+use crate::api::{Client, Gate};
+use crate::ledger::{self, Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
+use crate::model::{
+    Answer, CaseData, Event, Outcome, PauseReason, Settled, State, StopReason, Then, Verdict,
+};
+
+/// What the user wants of a run on Ctrl-C and its kin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The first: no further call, wait for those under way.
+    Finish,
+    /// The second: stop at once, what is under way is in doubt.
+    Abort,
+}
+
+/// Everything that a run needs.
+pub struct Run {
+    /// What is to be sent, in the order of sending.
+    pub planned: Vec<Planned>,
+    /// The same, as cases.
+    pub spooled: Spooled,
+    /// The wire.
+    pub client: Arc<Client>,
+    /// The ledger.
+    pub ledger: Handle,
+    /// This run's number there.
+    pub run: RunId,
+    /// Send cases in doubt once more, if the plan holds any.
+    pub resend_in_doubt: bool,
+    /// How to decide.
+    pub settings: Settings,
+    /// Signals.
+    pub interrupts: UnboundedReceiver<Interrupt>,
+}
+
+/// Who takes part in a run from outside.
+pub trait Audience {
+    /// Something happened.
+    fn event(&mut self, event: Event<'_>);
+
+    /// Asks the user whether differing fields are as they should be. Runs in a
+    /// thread that may wait.
+    fn ask_echo(&mut self) -> Box<dyn FnOnce() -> bool + Send>;
+}
+
+/// What fails on this machine in the middle of a run, and ends it.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The temporary file that holds what is to be sent.
+    #[error("the temporary file that holds what is to be sent can't be read: {0}")]
+    Spool(#[from] std::io::Error),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Why before its end; none when the whole plan was worked off.
+    pub stop: Option<StopReason>,
+    /// What failed on this machine, if that is why.
+    pub failure: Option<Failure>,
+    /// Every case of the plan by its state after the run; none for those that
+    /// the ledger doesn't know.
+    pub states: BTreeMap<Option<State>, u64>,
+    /// Cases imported without a partner firm.
+    pub drafts: u64,
+}
+
+/// A task in the background, finished.
+enum Done {
+    Claimed(Ticket, Result<Claim, ClaimError>),
+    GivenBack(Ticket, Result<(), LedgerError>),
+    Called(Ticket, Option<Outcome>),
+    Settled(Ticket, Box<Outcome>, Result<ledger::Settled, LedgerError>),
+    Asked(bool),
+}
+
+type Task = Pin<Box<dyn Future<Output = Done>>>;
+
+/// A call under way.
+struct Call {
+    claim: Claim,
+    gate: Arc<Gate>,
+}
+
+struct Driver<'a, A> {
+    run: Run,
+    audience: &'a mut A,
+    machine: Machine,
+    began: Instant,
+    floor: Floor,
+    /// Exchanges with the server.
+    exchanges: FuturesUnordered<Task>,
+    /// Exchanges with the ledger, and questions.
+    writes: FuturesUnordered<Task>,
+    /// The one claim ahead of its slot.
+    ahead: Option<Claim>,
+    calls: HashMap<Ticket, Call>,
+    /// Cases being settled: their claims are with the ledger.
+    settling: HashMap<Ticket, Arc<CaseData>>,
+    /// Cases that will be tried again: attempts so far, and the state now.
+    retries: HashMap<Ticket, (u32, State)>,
+    /// Cases that this run is done with, by their state.
+    done: BTreeMap<Option<State>, u64>,
+    drafts: u64,
+    /// What the last answer that asks for a pause said.
+    trouble: Option<(PauseReason, Option<Box<str>>)>,
+    told_pause: Option<Duration>,
+    told_stop: bool,
+    failure: Option<Failure>,
+}
+
+/// Works off a plan. Returns when nothing is under way any more.
+pub async fn drive<A: Audience>(run: Run, audience: &mut A) -> Ended {
+    let floor = Floor::new(run.settings.pace.lower);
+    let mut driver = Driver {
+        machine: Machine::new(run.settings.clone()),
+        run,
+        audience,
+        began: Instant::now(),
+        floor,
+        exchanges: FuturesUnordered::new(),
+        writes: FuturesUnordered::new(),
+        ahead: None,
+        calls: HashMap::new(),
+        settling: HashMap::new(),
+        retries: HashMap::new(),
+        done: BTreeMap::new(),
+        drafts: 0,
+        trouble: None,
+        told_pause: None,
+        told_stop: false,
+        failure: None,
+    };
+    let stop = driver.work_off().await;
+    driver.count_left();
+    Ended {
+        stop,
+        failure: driver.failure,
+        states: driver.done,
+        drafts: driver.drafts,
+    }
+}
+
+impl<A: Audience> Driver<'_, A> {
+    async fn work_off(&mut self) -> Option<StopReason> {
+        let mut sleep = Slept::new();
+        loop {
+            let now = self.began.elapsed();
+            if sleep.noticed() {
+                // Connections from before can't be trusted; without fresh ones
+                // the old are as good as any, and the gate tells the truth.
+                let _ = self.run.client.drop_connections();
+            }
+            self.tell_pause(now);
+            self.tell_stop();
+            match self.machine.next(now) {
+                Action::Claim(ticket) => self.claim(ticket),
+                Action::Start(ticket) => self.start(ticket, now).await,
+                Action::GiveBack(ticket) => self.give_back(ticket),
+                Action::AskEcho(_) => self.ask_echo(),
+                Action::WaitUntil(time) => {
+                    let time = tokio::time::Instant::from_std(self.began + time);
+                    if !self.wait(Some(time)).await {
+                        return Some(StopReason::Interrupted);
+                    }
+                }
+                Action::WaitForEvent => {
+                    if !self.wait(None).await {
+                        return Some(StopReason::Interrupted);
+                    }
+                }
+                Action::Finish(stop) => return stop,
+            }
+        }
+    }
+
+    /// Waits for the next thing to happen; false after the second interrupt.
+    async fn wait(&mut self, until: Option<tokio::time::Instant>) -> bool {
+        let timer = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(interrupt) = self.run.interrupts.recv() => match interrupt {
+                Interrupt::Finish => {
+                    let now = self.began.elapsed();
+                    self.machine.on(now, decide::Event::Stop(StopReason::Interrupted));
+                }
+                Interrupt::Abort => {
+                    self.abort().await;
+                    return false;
+                }
+            },
+            Some(done) = self.writes.next() => self.done(done),
+            Some(done) = self.exchanges.next() => self.done(done),
+            () = timer => {}
+        }
+        true
+    }
+
+    fn claim(&mut self, ticket: Ticket) {
+        let planned = self.run.planned[ticket.0];
+        let case = match self.run.spooled.read(planned.slot) {
+            Ok(case) => Arc::new(case),
+            Err(error) => {
+                self.failed(error);
+                self.machine
+                    .on(self.began.elapsed(), decide::Event::Refused(ticket));
+                return;
+            }
+        };
+        let request = ClaimRequest {
+            expected: self
+                .retries
+                .get(&ticket)
+                .map_or(planned.state, |(_, state)| Some(*state)),
+            case,
+            run: self.run.run,
+            resend_in_doubt: self.run.resend_in_doubt,
+            at: Timestamp::now(),
+        };
+        let ledger = self.run.ledger.clone();
+        self.writes.push(Box::pin(async move {
+            Done::Claimed(ticket, ledger.claim(request).await)
+        }));
+    }
+
+    async fn start(&mut self, ticket: Ticket, now: Duration) {
+        let Some(claim) = self.ahead.take() else {
+            debug_assert!(false, "{ticket:?} was started without its claim");
+            return;
+        };
+        self.floor.wait().await;
+        let attempt = self.run.client.attempt(claim.case());
+        self.calls.insert(
+            ticket,
+            Call {
+                claim,
+                gate: Arc::clone(&attempt.gate),
+            },
+        );
+        self.exchanges.push(Box::pin(async move {
+            // A panic proves nothing of the case: it is in doubt.
+            let outcome = AssertUnwindSafe(attempt.outcome).catch_unwind().await;
+            Done::Called(ticket, outcome.ok())
+        }));
+        self.audience.event(Event::Started {
+            at: now,
+            under_way: self.calls.len(),
+        });
+    }
+
+    fn give_back(&mut self, ticket: Ticket) {
+        let Some(claim) = self.ahead.take() else {
+            debug_assert!(false, "{ticket:?} was given back without its claim");
+            return;
+        };
+        let ledger = self.run.ledger.clone();
+        self.writes.push(Box::pin(async move {
+            Done::GivenBack(ticket, ledger.give_back(claim).await)
+        }));
+    }
+
+    fn ask_echo(&mut self) {
+        let ask = self.audience.ask_echo();
+        self.writes.push(Box::pin(async move {
+            // A question that can't be asked is not answered with yes.
+            Done::Asked(tokio::task::spawn_blocking(ask).await.unwrap_or(false))
+        }));
+    }
+
+    fn done(&mut self, done: Done) {
+        let now = self.began.elapsed();
+        let event = match done {
+            Done::Claimed(ticket, Ok(claim)) => {
+                self.ahead = Some(claim);
+                decide::Event::Claimed(ticket)
+            }
+            Done::Claimed(ticket, Err(ClaimError::Refused { now: state })) => {
+                self.finished(ticket, state);
+                let slot = self.run.planned[ticket.0].slot;
+                if let Ok(case) = self.run.spooled.read(slot) {
+                    self.audience
+                        .event(Event::LeftAlone { case: &case, state });
+                }
+                decide::Event::Refused(ticket)
+            }
+            Done::Claimed(ticket, Err(ClaimError::Ledger(error))) => {
+                self.failed(error);
+                decide::Event::Refused(ticket)
+            }
+            Done::GivenBack(ticket, result) => {
+                if let Err(error) = result {
+                    self.failed(error);
+                }
+                decide::Event::GivenBack(ticket)
+            }
+            Done::Called(ticket, outcome) => {
+                self.settle(ticket, outcome.unwrap_or_else(panicked));
+                return;
+            }
+            Done::Settled(ticket, outcome, result) => self.settled(ticket, &outcome, result),
+            Done::Asked(accepted) => decide::Event::EchoAccepted(accepted),
+        };
+        self.machine.on(now, event);
+    }
+
+    fn settle(&mut self, ticket: Ticket, outcome: Outcome) {
+        let Some(call) = self.calls.remove(&ticket) else {
+            debug_assert!(false, "{ticket:?} was not under way");
+            return;
+        };
+        self.settling.insert(ticket, Arc::clone(call.claim.case()));
+        let ledger = self.run.ledger.clone();
+        self.writes.push(Box::pin(async move {
+            let answer = outcome.answer.clone();
+            let settled = ledger
+                .settle(call.claim, outcome.verdict, answer, Timestamp::now())
+                .await;
+            Done::Settled(ticket, Box::new(outcome), settled)
+        }));
+    }
+
+    /// The attempt is on the disk, or never will be: tells the world, then the
+    /// machine.
+    fn settled(
+        &mut self,
+        ticket: Ticket,
+        outcome: &Outcome,
+        result: Result<ledger::Settled, LedgerError>,
+    ) -> decide::Event {
+        let case = self.settling.remove(&ticket);
+        let answer = &outcome.answer;
+        let mut answered = Answered {
+            verdict: outcome.verdict,
+            then: outcome.then,
+            status: answer.status,
+            echo_differs: !answer.echo_differs.is_empty(),
+        };
+        match (result, case) {
+            (Ok(settled), Some(case)) => {
+                if settled.same_id_as.is_some() {
+                    answered.verdict = Verdict::InDoubt;
+                    answered.then = Then::SameId;
+                }
+                let attempts = 1 + self.retries.get(&ticket).map_or(0, |(tries, _)| *tries);
+                let again = answered.verdict == Verdict::NotSent
+                    && answered.then != Then::Stop
+                    && attempts <= self.run.settings.max_retries;
+                if again {
+                    self.retries.insert(ticket, (attempts, settled.state));
+                } else {
+                    self.finished(ticket, Some(settled.state));
+                    self.drafts += u64::from(
+                        settled.state == State::Imported && case.partner_firm.is_none(),
+                    );
+                }
+                self.audience.event(Event::Settled(Settled {
+                    case: &case,
+                    state: settled.state,
+                    verdict: answered.verdict,
+                    answer,
+                    attempts,
+                    again,
+                    possible_twin: settled.possible_twin,
+                    same_id_as: settled.same_id_as.as_ref(),
+                    at: Timestamp::now(),
+                }));
+                if answered.echo_differs && answered.verdict == Verdict::Imported {
+                    self.audience.event(Event::EchoDiffers {
+                        case: &case,
+                        answer,
+                    });
+                }
+            }
+            (Err(error), Some(case)) => {
+                self.audience.event(Event::Unwritten {
+                    case: &case,
+                    verdict: outcome.verdict,
+                    answer,
+                    error: &error.to_string(),
+                });
+                self.finished(ticket, Some(State::InDoubt));
+                answered.verdict = Verdict::InDoubt;
+                self.failed(error);
+            }
+            (_, None) => debug_assert!(false, "{ticket:?} was not being settled"),
+        }
+        let reason = match answered.then {
+            Then::Busy { .. } => Some(PauseReason::Busy),
+            Then::Unreachable => Some(PauseReason::Unreachable),
+            Then::Next | Then::Forbidden | Then::SameId | Then::Stop => None,
+        };
+        if let Some(reason) = reason {
+            self.trouble = Some((reason, answer.message.clone()));
+        }
+        decide::Event::Answered(ticket, answered)
+    }
+
+    fn tell_pause(&mut self, now: Duration) {
+        let until = self.machine.paused_until(now);
+        if until == self.told_pause || self.machine.stopping().is_some() {
+            return;
+        }
+        self.told_pause = until;
+        match (until, &self.trouble) {
+            (Some(until), Some((reason, message))) => self.audience.event(Event::Paused {
+                until,
+                wait: until.saturating_sub(now),
+                reason: *reason,
+                message: message.as_deref(),
+            }),
+            _ => self.audience.event(Event::Resumed),
+        }
+    }
+
+    fn tell_stop(&mut self) {
+        if let Some(reason) = self.machine.stopping()
+            && !self.told_stop
+        {
+            self.told_stop = true;
+            self.audience.event(Event::Stopping {
+                reason,
+                under_way: self.calls.len(),
+            });
+        }
+    }
+
+    fn finished(&mut self, ticket: Ticket, state: Option<State>) {
+        self.retries.remove(&ticket);
+        *self.done.entry(state).or_default() += 1;
+    }
+
+    /// Counts what the run did not come to, by the state that it was left in.
+    fn count_left(&mut self) {
+        let left: Vec<Ticket> = self.machine.left().collect();
+        for ticket in left {
+            let planned = self.run.planned[ticket.0].state;
+            let state = self.retries.get(&ticket).map(|(_, state)| *state);
+            self.finished(ticket, state.or(planned));
+        }
+    }
+
+    fn failed(&mut self, error: impl Into<Failure>) {
+        self.failure.get_or_insert(error.into());
+        let now = self.began.elapsed();
+        self.machine
+            .on(now, decide::Event::Stop(StopReason::Ledger));
+    }
+
+    /// The second interrupt: whatever is not proved unsent is in doubt.
+    async fn abort(&mut self) {
+        // What the ledger is told already is waited for: that is quick.
+        while let Some(done) = self.writes.next().await {
+            self.done(done);
+        }
+        // Drops the calls; a connection in use breaks off with its call.
+        self.exchanges.clear();
+        for (ticket, gate) in self.gates() {
+            let verdict = if gate.shut() {
+                Verdict::NotSent
+            } else {
+                Verdict::InDoubt
+            };
+            self.settle(ticket, interrupted(verdict));
+        }
+        if let Some(claim) = self.ahead.take()
+            && let Err(error) = self.run.ledger.give_back(claim).await
+        {
+            self.failed(error);
+        }
+        // Aborted in the middle of things: nothing more is decided.
+        while let Some(done) = self.writes.next().await {
+            self.done(done);
+        }
+    }
+
+    fn gates(&self) -> Vec<(Ticket, Arc<Gate>)> {
+        self.calls
+            .iter()
+            .map(|(ticket, call)| (*ticket, Arc::clone(&call.gate)))
+            .collect()
+    }
+}
+
+fn interrupted(verdict: Verdict) -> Outcome {
+    Outcome {
+        verdict,
+        then: Then::Next,
+        answer: Answer {
+            message: Some("the run was interrupted while it was under way".into()),
+            ..Answer::default()
+        },
+    }
+}
+
+fn panicked() -> Outcome {
+    Outcome {
+        verdict: Verdict::InDoubt,
+        then: Then::Next,
+        answer: Answer {
+            message: Some("caseload failed while it was under way; please report this".into()),
+            ..Answer::default()
+        },
+    }
+}
+
+/// The hard floor below the schedule: whatever the state machine decides, no
+/// two calls start closer than this.
+struct Floor(RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>);
+
+impl Floor {
+    fn new(interval: Duration) -> Self {
+        // Below 50 ms only the rate counts: as many calls as fit into 50 ms
+        // may come together.
+        let together = (50_000_000 / interval.as_nanos().max(1)).clamp(1, 1_000);
+        let together = NonZeroU32::new(together as u32).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(interval.mul_f64(0.9).max(Duration::from_nanos(1)))
+            .unwrap_or(Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(together);
+        Self(RateLimiter::direct_with_clock(quota, MonotonicClock))
+    }
+
+    async fn wait(&self) {
+        while let Err(too_soon) = self.0.check() {
+            tokio::time::sleep(too_soon.wait_time_from(MonotonicClock.now())).await;
+        }
+    }
+}
+
+/// Notices that the machine slept: the wall clock went on without the other.
+struct Slept {
+    wall: SystemTime,
+    steady: Instant,
+}
+
+impl Slept {
+    /// More than a clock is ever corrected by while a run goes on.
+    const NOTABLE: Duration = Duration::from_secs(5);
+
+    fn new() -> Self {
+        Self {
+            wall: SystemTime::now(),
+            steady: Instant::now(),
+        }
+    }
+
+    fn noticed(&mut self) -> bool {
+        let before = std::mem::replace(self, Self::new());
+        let wall = self.wall.duration_since(before.wall).unwrap_or_default();
+        let steady = self.steady.saturating_duration_since(before.steady);
+        wall > steady + Self::NOTABLE
+    }
+}

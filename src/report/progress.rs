@@ -1,0 +1,235 @@
+//! A run's progress for the eye: a bar on a terminal, a line now and then
+//! where there is none.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use super::screen::{Style, say};
+use super::text::{grouped, span};
+
+/// Without a terminal, a line this often.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+/// The bar's clock: countdowns go on while nothing happens.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What is known of a run so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Standing {
+    /// Cases that this run is done with.
+    pub done: u64,
+    /// Those that were imported.
+    pub imported: u64,
+    /// Those that were rejected.
+    pub rejected: u64,
+    /// Those that are in doubt.
+    pub in_doubt: u64,
+    /// Those that were not sent, their retries spent.
+    pub not_sent: u64,
+}
+
+impl Standing {
+    fn words(&self) -> String {
+        let mut words = format!("{} imported", grouped(self.imported));
+        for (number, word) in [
+            (self.rejected, "rejected"),
+            (self.in_doubt, "in doubt"),
+            (self.not_sent, "not sent"),
+        ] {
+            if number > 0 {
+                // Writing to a String can't fail.
+                let _ = write!(words, ", {} {word}", grouped(number));
+            }
+        }
+        words
+    }
+}
+
+/// Shows a run's progress.
+#[derive(Debug)]
+pub struct Progress {
+    total: u64,
+    began: Instant,
+    form: Form,
+    pause: Arc<Mutex<Option<(Instant, &'static str)>>>,
+}
+
+#[derive(Debug)]
+enum Form {
+    Bar(ProgressBar),
+    Lines { last: Instant },
+    Nothing,
+}
+
+impl Progress {
+    /// For a run over so many cases.
+    pub fn new(total: u64, style: Style) -> Self {
+        let pause = Arc::new(Mutex::new(None));
+        let form = if style.quiet {
+            Form::Nothing
+        } else if std::io::stderr().is_terminal() {
+            Form::Bar(bar(total, style, Arc::clone(&pause)))
+        } else {
+            Form::Lines {
+                last: Instant::now(),
+            }
+        };
+        Self {
+            total,
+            began: Instant::now(),
+            form,
+            pause,
+        }
+    }
+
+    /// Shows where the run stands now.
+    pub fn update(&mut self, standing: &Standing) {
+        match &mut self.form {
+            Form::Bar(bar) => {
+                bar.set_message(standing.words());
+                bar.set_position(standing.done);
+            }
+            Form::Lines { last } => {
+                if last.elapsed() >= BETWEEN_LINES && standing.done < self.total {
+                    *last = Instant::now();
+                    say(&self.line(standing));
+                }
+            }
+            Form::Nothing => {}
+        }
+    }
+
+    fn line(&self, standing: &Standing) -> String {
+        let elapsed = self.began.elapsed();
+        let mut line = format!(
+            "{} of {}: {}",
+            grouped(standing.done),
+            grouped(self.total),
+            standing.words()
+        );
+        if standing.done > 0 {
+            let left = self.total.saturating_sub(standing.done);
+            let rate = standing.done as f64 / elapsed.as_secs_f64();
+            let left = Duration::from_secs_f64(left as f64 / rate);
+            // Writing to a String can't fail.
+            let _ = write!(line, "; {rate:.1}/s, about {} left", span(left));
+        }
+        line
+    }
+
+    /// The whole run pauses.
+    pub fn pause(&self, wait: Duration, why: &'static str) {
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Instant::now() + wait, why));
+    }
+
+    /// It goes on.
+    pub fn resume(&self) {
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Says a line for the eye without tearing the bar.
+    pub fn say(&self, text: &str) {
+        match &self.form {
+            Form::Bar(bar) => bar.suspend(|| say(text)),
+            Form::Lines { .. } | Form::Nothing => say(text),
+        }
+    }
+
+    /// Takes the bar away, so that a question can be asked or the end be told.
+    pub fn finish(&mut self) {
+        if let Form::Bar(bar) = &self.form {
+            bar.finish_and_clear();
+        }
+        self.form = Form::Nothing;
+    }
+
+    /// Lets somebody ask a question where the bar is.
+    pub fn bar(&self) -> Option<ProgressBar> {
+        match &self.form {
+            Form::Bar(bar) => Some(bar.clone()),
+            Form::Lines { .. } | Form::Nothing => None,
+        }
+    }
+}
+
+fn bar(
+    total: u64,
+    style: Style,
+    pause: Arc<Mutex<Option<(Instant, &'static str)>>>,
+) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let look = if style.color {
+        "{bar:28.green/dim} {pos}/{len}  {msg}  {pause}"
+    } else {
+        "{bar:28} {pos}/{len}  {msg}  {pause}"
+    };
+    // The template is a constant, and a test draws it.
+    let look = ProgressStyle::with_template(look).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(look.progress_chars("━━─").with_key(
+        "pause",
+        move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let paused = *pause.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = match paused {
+                Some((until, why)) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    write!(out, "{why}, goes on in {} s", left.as_secs() + 1)
+                }
+                None => write!(out, "{:.1}/s, {} left", state.per_sec(), span(state.eta())),
+            };
+        },
+    ));
+    bar.set_message("0 imported");
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_how_far_it_is() {
+        let progress = Progress {
+            total: 2_000,
+            began: Instant::now()
+                .checked_sub(Duration::from_secs(100))
+                .unwrap_or_else(Instant::now),
+            form: Form::Nothing,
+            pause: Arc::default(),
+        };
+        let standing = Standing {
+            done: 1_000,
+            imported: 990,
+            rejected: 8,
+            in_doubt: 2,
+            not_sent: 0,
+        };
+        let line = progress.line(&standing);
+        let (counts, rest) = line.split_once("; ").unwrap();
+        assert_eq!(
+            counts,
+            "1,000 of 2,000: 990 imported, 8 rejected, 2 in doubt"
+        );
+        assert!(rest.ends_with(" left"), "{rest}");
+    }
+
+    #[test]
+    fn the_bars_template_is_one() {
+        let style = Style {
+            color: true,
+            redact: false,
+            quiet: false,
+            json: false,
+        };
+        let drawn = bar(3, style, Arc::default());
+        drawn.set_position(1);
+        assert_eq!(drawn.position(), 1);
+        for look in ["{bar:28.green/dim} {pos}", "{bar:28} {pos}"] {
+            assert!(ProgressStyle::with_template(look).is_ok());
+        }
+    }
+}
