@@ -17,3 +17,4 @@
 //! - [`cli`]: one file a command, where the rooms are joined
 
 pub mod model;
+pub mod source;
