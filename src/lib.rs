@@ -25,3 +25,4 @@ pub mod model;
 pub mod profile;
 pub mod report;
 pub mod sandbox;
+pub mod source;

@@ -1,0 +1,181 @@
+//! What encoding a file has, and its text as UTF-8.
+
+use std::io::{self, Read};
+
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use super::Fault;
+use super::raw::Bytes;
+
+/// The encoding of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Detected {
+    pub(super) encoding: &'static Encoding,
+    /// Bytes of the mark in front, which are no text.
+    mark: usize,
+    /// Whether neither a mark, nor valid UTF-8, nor the user says so.
+    pub(super) guessed: bool,
+}
+
+/// What the first bytes say, unless the user said it. A file that is not UTF-8
+/// from its first block on is Windows-1252, as Excel writes it; later in the
+/// file nothing is guessed.
+pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, Fault> {
+    let marked = Encoding::for_bom(head);
+    if let Some(name) = named {
+        let encoding = Encoding::for_label(name.trim().as_bytes())
+            .filter(|encoding| encoding.name() != "replacement")
+            .ok_or_else(|| Fault::UnknownEncoding(name.to_owned()))?;
+        // "utf-16" alone means little endian; the mark knows better.
+        let (encoding, mark) = match marked {
+            Some((by_mark, mark)) if by_mark == encoding || name.eq_ignore_ascii_case("utf-16") => {
+                (by_mark, mark)
+            }
+            _ => (encoding, 0),
+        };
+        return Ok(Detected {
+            encoding,
+            mark,
+            guessed: false,
+        });
+    }
+    if let Some((encoding, mark)) = marked {
+        return Ok(Detected {
+            encoding,
+            mark,
+            guessed: false,
+        });
+    }
+    let (encoding, guessed) = if let Some(encoding) = utf_16_by_nuls(head) {
+        (encoding, true)
+    } else if is_utf_8_so_far(head) {
+        (UTF_8, false)
+    } else if head.contains(&0) {
+        return Err(Fault::Binary);
+    } else {
+        (WINDOWS_1252, true)
+    };
+    Ok(Detected {
+        encoding,
+        mark: 0,
+        guessed,
+    })
+}
+
+fn is_utf_8_so_far(head: &[u8]) -> bool {
+    match std::str::from_utf8(head) {
+        Ok(_) => true,
+        // A character that the block's end cut in two.
+        Err(error) => error.error_len().is_none() && head.len() - error.valid_up_to() < 4,
+    }
+}
+
+/// Western text in UTF-16 has a NUL in nearly every other byte.
+fn utf_16_by_nuls(head: &[u8]) -> Option<&'static Encoding> {
+    let pairs = head.len() / 2;
+    let nuls = |parity: usize| {
+        head[..pairs * 2]
+            .iter()
+            .skip(parity)
+            .step_by(2)
+            .filter(|byte| **byte == 0)
+            .count()
+    };
+    let (even, odd) = (nuls(0), nuls(1));
+    if pairs >= 2 && odd * 10 >= pairs * 7 && even * 10 <= pairs {
+        Some(UTF_16LE)
+    } else if pairs >= 2 && even * 10 >= pairs * 7 && odd * 10 <= pairs {
+        Some(UTF_16BE)
+    } else {
+        None
+    }
+}
+
+impl Detected {
+    /// The text of `head` and what follows it. Bytes that are no text in the
+    /// encoding come out as bytes that are none in UTF-8 either, so that the
+    /// parser finds them in the record where they stand.
+    pub(super) fn text(self, mut head: Vec<u8>, rest: Bytes) -> Bytes {
+        head.drain(..self.mark);
+        let whole = io::Cursor::new(head).chain(rest);
+        if self.encoding == UTF_8 {
+            return Box::new(whole);
+        }
+        Box::new(Transcoded {
+            source: whole,
+            decoder: self.encoding.new_decoder_without_bom_handling(),
+            input: vec![0; 64 << 10],
+            pending: 0..0,
+            ended: false,
+            text: Vec::new(),
+            told: 0,
+            finished: false,
+        })
+    }
+
+    /// The beginning of the text, for a look at it.
+    pub(super) fn preview(self, head: &[u8]) -> String {
+        let (text, _) = self
+            .encoding
+            .decode_without_bom_handling(&head[self.mark..]);
+        text.into_owned()
+    }
+}
+
+/// Text in another encoding, as UTF-8.
+struct Transcoded<R> {
+    source: R,
+    decoder: Decoder,
+    input: Vec<u8>,
+    /// What of `input` is still to be decoded.
+    pending: std::ops::Range<usize>,
+    ended: bool,
+    /// Decoded, and told up to `told`.
+    text: Vec<u8>,
+    told: usize,
+    finished: bool,
+}
+
+impl<R: Read> Transcoded<R> {
+    /// Decodes the next piece; afterwards there is text, or the end.
+    fn decode(&mut self) -> io::Result<()> {
+        self.text.clear();
+        self.told = 0;
+        while self.text.is_empty() && !self.finished {
+            if self.pending.is_empty() && !self.ended {
+                let count = self.source.read(&mut self.input)?;
+                self.pending = 0..count;
+                self.ended = count == 0;
+            }
+            let input = &self.input[self.pending.clone()];
+            let room = self
+                .decoder
+                .max_utf8_buffer_length_without_replacement(input.len())
+                .unwrap_or(input.len() * 4 + 16);
+            self.text.resize(room, 0);
+            let (result, read, written) =
+                self.decoder
+                    .decode_to_utf8_without_replacement(input, &mut self.text, self.ended);
+            self.text.truncate(written);
+            self.pending.start += read;
+            match result {
+                DecoderResult::Malformed(..) => self.text.push(0xFF),
+                DecoderResult::InputEmpty => self.finished = self.ended,
+                DecoderResult::OutputFull => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Transcoded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.told == self.text.len() {
+            self.decode()?;
+        }
+        let count = buffer.len().min(self.text.len() - self.told);
+        buffer[..count].copy_from_slice(&self.text[self.told..self.told + count]);
+        self.told += count;
+        Ok(count)
+    }
+}

@@ -1,0 +1,175 @@
+//! Case files to records: detection, CSV, TSV, JSON, NDJSON, XLSX, each of them
+//! plain or gzipped, from a file, a pipe or standard input.
+//!
+//! Reading is cut in two, so that it can use two threads: the [`Reader`] finds
+//! where records end and hands out [`Chunk`]s, which is cheap and sequential;
+//! a [`Parser`] makes [`Record`](crate::model::Record)s of a chunk, in any
+//! thread. Both keep to the limits that [`Limits`] states, whatever the size of
+//! the input.
+
+mod chunk;
+mod delimited;
+mod encoding;
+mod error;
+mod feed;
+mod grid;
+mod header;
+mod json;
+mod parser;
+mod raw;
+mod reader;
+mod workbook;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+pub use chunk::Chunk;
+pub use error::{Fault, SourceError};
+pub use json::MAX_DEPTH;
+pub use parser::{Item, Parser};
+pub use reader::{Reader, open};
+
+/// How to read a file where detection is wrong, and how much of it.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The format; otherwise from the name, then from the content.
+    pub format: Option<Format>,
+    /// What stands between two cells of a CSV; otherwise from its first rows.
+    pub delimiter: Option<u8>,
+    /// The encoding by its name (`utf-8`, `windows-1252`, `utf-16le`, ...).
+    pub encoding: Option<String>,
+    /// The sheet of a workbook; otherwise the first.
+    pub sheet: Option<String>,
+    /// The member of a JSON object that holds the records (a dotted path), or
+    /// `.` when the object itself is the one record.
+    pub records: Option<String>,
+    /// What is too large.
+    pub limits: Limits,
+    /// Whether to hash the file's bytes while they are read.
+    pub digest: bool,
+    /// Whether to keep what can be read only once (standard input, a pipe) in
+    /// an unlinked temporary file, for [`Reader::reopen`].
+    pub tee: bool,
+}
+
+/// What is too large. The defaults are the limits that the product states.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The longest record in bytes, and so the longest cell.
+    pub record: usize,
+    /// The most columns, or distinct member names, of a file.
+    pub columns: usize,
+    /// Bytes that a compressed file may always unpack to ...
+    pub unpacked: u64,
+    /// ... and how many bytes a compressed byte may make beyond that.
+    pub ratio: u64,
+    /// About how many bytes a chunk has.
+    pub chunk: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            record: 16 << 20,
+            columns: 10_000,
+            unpacked: 1 << 30,
+            ratio: 200,
+            chunk: 512 << 10,
+        }
+    }
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Cells between commas, or another character.
+    Csv,
+    /// Cells between tabs.
+    Tsv,
+    /// An array of objects, an object with one in it, or a single object.
+    Json,
+    /// One object a line.
+    Ndjson,
+    /// An Excel workbook.
+    Xlsx,
+}
+
+/// A word that names no format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown format {0:?}: expected csv, tsv, json, ndjson or xlsx")]
+pub struct UnknownFormat(pub String);
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 5] = [Self::Csv, Self::Tsv, Self::Json, Self::Ndjson, Self::Xlsx];
+
+    /// The word on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Xlsx => "xlsx",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.as_str() == word)
+            .ok_or_else(|| UnknownFormat(word.to_owned()))
+    }
+}
+
+/// Where the bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// A file or a named pipe. A regular file is read to the end that it has
+    /// when the reading gets there.
+    Path(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+impl Input {
+    /// What an argument means: `-` is standard input.
+    pub fn from_arg(argument: &OsStr) -> Self {
+        if argument == "-" {
+            Self::Stdin
+        } else {
+            Self::Path(argument.into())
+        }
+    }
+
+    /// The name in messages: the path as it was given, or `standard input`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Stdin => "standard input".to_owned(),
+        }
+    }
+
+    /// The file's own name, for the decisions that its ending makes.
+    fn file_name(&self) -> &str {
+        match self {
+            Self::Path(path) => path.file_name().and_then(OsStr::to_str).unwrap_or_default(),
+            Self::Stdin => "",
+        }
+    }
+}

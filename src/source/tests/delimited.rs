@@ -1,0 +1,246 @@
+//! CSV and TSV.
+
+use super::super::Options;
+use super::*;
+
+#[test]
+fn cells_come_under_their_columns_with_the_line_they_begin_in() {
+    let read = read(
+        "a.csv",
+        "Name,Summary\r\nAda,\"two\r\nlines\"\r\n\r\nBob,\"say \"\"hi\"\"\"\n , \n,,\nEve,\"x\"y\rZed,5\" pipe",
+    );
+    let rows: Vec<_> = read
+        .records
+        .iter()
+        .map(|row| (row.line, row.get("Name"), row.get("Summary")))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (2, "Ada", "two\r\nlines"),
+            (5, "Bob", "say \"hi\""),
+            (8, "Eve", "xy"),
+            (9, "Zed", "5\" pipe"),
+        ]
+    );
+    assert_eq!(read.codes(), []);
+}
+
+#[test]
+fn delimiters_are_detected_with_quotes_in_mind() {
+    for (text, delimiter) in [
+        ("a,b\n1,2\n", b','),
+        ("a;b\n\"1,5;,,,\";2\n", b';'),
+        ("Last, First;Phone\n\"A, B\";1\nC;2\n", b';'),
+        ("a\tb\n1,2\t3\n", b'\t'),
+        ("a|b\n1|2\n", b'|'),
+        ("only\n1\n", b','),
+        ("sep=;\na,x;b\n1;2\n", b';'),
+        ("\"sep=|\"\r\na|b\r\n1|2\r\n", b'|'),
+    ] {
+        let (_folder, input) = file("a.csv", text.as_bytes());
+        let reader = open(&input, FileId(0), &Options::default()).unwrap();
+        assert_eq!(reader.delimiter(), Some(delimiter), "{text}");
+    }
+    let tsv = read("a.tsv", "a,b\tc\n1\t2\n");
+    assert_eq!(tsv.records[0].get("a,b"), "1");
+}
+
+#[test]
+fn a_declared_delimiter_counts_as_a_line() {
+    let read = read("a.csv", "sep=;\r\na;b\r\n1;2\r\n");
+    assert_eq!(read.records[0].line, 3);
+    assert_eq!(read.records[0].get("b"), "2");
+}
+
+#[test]
+fn a_ragged_row_is_a_problem_and_never_a_shifted_column() {
+    let read = read(
+        "a.csv",
+        "a,b,c\n1,2,3\n1,2\n1,2,3,4\n1,2,3,,\n4,\"5\n6\n,7\",8,9\n",
+    );
+    assert_eq!(
+        read.codes(),
+        [
+            (Code::RaggedRow, 3),
+            (Code::RaggedRow, 4),
+            (Code::RaggedRow, 6)
+        ]
+    );
+    assert_eq!(read.records.len(), 2);
+    assert_eq!(read.records[1].texts(), ["1", "2", "3"]);
+    assert_eq!(
+        read.problems[0].message,
+        "found 2 cells, the header has 3 columns"
+    );
+    let hint = read.problems[2].hint.as_deref().unwrap();
+    assert!(
+        hint.contains("a quote opened in line 6 closes in line 8"),
+        "{hint}"
+    );
+}
+
+#[test]
+fn a_header_names_each_column_once() {
+    let read = read("a.csv", " Phone ,Name,Phone\n1,2,3\n");
+    assert_eq!(read.header.len(), 1);
+    assert_eq!(read.header[0].code, Code::DuplicateHeader);
+    assert_eq!(read.header[0].column.as_deref(), Some("Phone"));
+    assert!(
+        read.header[0].message.contains("columns 1 and 3"),
+        "{}",
+        read.header[0].message
+    );
+    assert_eq!(read.records[0].texts(), ["1", "2"]);
+}
+
+#[test]
+fn a_column_without_a_name_must_be_empty() {
+    let read = read(
+        "a.csv",
+        "a,,b,,\n1,,2,,\n3,x,4,,\n5,,6\n7,,8,,y\n9,,9,,,\n9\n",
+    );
+    assert_eq!(
+        read.codes(),
+        [
+            (Code::EmptyHeader, 3),
+            (Code::EmptyHeader, 5),
+            (Code::RaggedRow, 7)
+        ]
+    );
+    let texts: Vec<_> = read.records.iter().map(Row::texts).collect();
+    assert_eq!(texts, [["1", "2"], ["5", "6"], ["9", "9"]]);
+    assert_eq!(read.problems[0].value.as_deref(), Some("x"));
+    assert!(read.problems[1].message.contains("column 5"));
+}
+
+#[test]
+fn a_quote_never_closed_is_told_with_its_line() {
+    let read = read("a.csv", "a,b\n1,2\n3,\"oops\n4,5\n6,7\n");
+    assert_eq!(read.records.len(), 1);
+    assert_eq!(read.problems, []);
+    assert_eq!(read.lost.len(), 1);
+    assert_eq!(read.lost[0].code, Code::UnclosedQuote);
+    assert_eq!(read.lost[0].place.line, 3);
+    assert_eq!(read.lost[0].column.as_deref(), Some("b"));
+    assert!(read.lost[0].message.contains("opened in line 3"));
+    assert!(refused("a.csv", "a,\"b\n1,2\n").contains("line 1: a quote of the header"));
+}
+
+#[test]
+fn a_row_larger_than_the_limit_ends_the_reading() {
+    let mut options = Options::default();
+    options.limits.record = 100;
+    let long = format!("a,b\n1,2\n3,{}\n5,6\n", "x".repeat(200));
+    let read = read_with("a.csv", &long, &options);
+    assert_eq!(
+        (read.records.len(), read.codes()),
+        (1, vec![(Code::TooLarge, 3)])
+    );
+    let open_quote = format!("a,b\n1,2\n3,\"{}\n5,6\n", "x\n".repeat(200));
+    let read = read_with("a.csv", &open_quote, &options);
+    assert_eq!(read.codes(), [(Code::TooLarge, 3)]);
+    assert!(read.lost[0].hint.as_deref().unwrap().contains("line 3"));
+    assert!(refused_with("a.csv", "x".repeat(300), &options).contains("line 1: is larger"));
+}
+
+#[test]
+fn a_cell_of_ten_megabytes_is_read_whole() {
+    let text = "lorem \"\"ipsum\"\"\n".repeat(700_000);
+    let read = try_read(
+        "a.csv",
+        format!("a,b\n1,\"{text}\"\n2,3\n").as_bytes(),
+        &Options::default(),
+    )
+    .unwrap();
+    assert_eq!(read.records[0].get("b").len(), 14 * 700_000);
+    assert_eq!(read.records[1].line, 700_003);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_told_in_their_cell() {
+    // The first block is plain ASCII, so nothing is guessed.
+    let mut bytes = b"Name,Note\n".to_vec();
+    bytes.extend("Ada,fine\n".repeat(10_000).bytes());
+    bytes.extend(b"Jos\xe9,\"ok\nok\"\nBob,\"x\nna\xefve\"\nEve,\xc3\xa9\n");
+    let read = read("a.csv", &bytes);
+    assert_eq!(
+        read.codes(),
+        [(Code::InvalidText, 10_002), (Code::InvalidText, 10_004)]
+    );
+    assert_eq!(read.problems[0].column.as_deref(), Some("Name"));
+    assert_eq!(
+        read.problems[0].message,
+        "line 10002, column 4: a byte that is no text in UTF-8"
+    );
+    assert_eq!(read.problems[1].column.as_deref(), Some("Note"));
+    assert!(read.problems[1].message.starts_with("line 10005, column 3"));
+    assert!(
+        read.problems[0]
+            .hint
+            .as_deref()
+            .unwrap()
+            .contains("--encoding windows-1252")
+    );
+    assert_eq!(read.records.last().unwrap().get("Note"), "\u{e9}");
+}
+
+#[test]
+fn a_header_alone_has_no_records_and_an_empty_file_is_refused() {
+    assert_eq!(read("a.csv", "a,b\n"), Read::default());
+    assert_eq!(read("a.csv", "a,b"), Read::default());
+    for text in ["", "\n", " \r\n,,\n", "\u{feff}", "\u{feff}\n\n"] {
+        assert_eq!(refused("a.csv", text), "is empty", "{text:?}");
+    }
+}
+
+#[test]
+fn columns_have_a_limit() {
+    let wide = |count: usize| {
+        let header: Vec<_> = (0..count).map(|number| format!("c{number}")).collect();
+        format!("{}\n{}\n", header.join(","), vec!["x"; count].join(","))
+    };
+    assert_eq!(read("a.csv", wide(300)).records[0].texts().len(), 300);
+    assert!(refused("a.csv", wide(10_001)).contains("10001 columns, more than the 10000"));
+}
+
+#[test]
+fn control_characters_pass_as_they_are() {
+    let read = read("a.csv", "a,b\n\u{0}x,\u{1b}[31mred\n");
+    assert_eq!(read.records[0].texts(), ["\u{0}x", "\u{1b}[31mred"]);
+}
+
+#[test]
+fn a_rejects_file_reads_back_as_the_original() {
+    let read = read(
+        "a.csv",
+        concat!(
+            "Name,Sum,caseload_key,caseload_reason,caseload_escaped\n",
+            "'=A1,'-5,\"key:[\"\"1\"\"]\",why,\"escaped:[\"\"Name\"\"]\"\n",
+            "'=A1,mended,,why,\"escaped:[\"\"Name\"\",\"\"Sum\"\",\"\"Gone\"\"]\"\n",
+            "'a,\"'b\"\"\",,,\n",
+            "a,b,,,escaped:oops\n",
+        ),
+    );
+    let texts: Vec<_> = read.records.iter().map(Row::texts).collect();
+    assert_eq!(
+        texts,
+        [
+            ["=A1", "'-5", "key:[\"1\"]"],
+            ["=A1", "mended", ""],
+            ["'a", "'b\"", ""]
+        ]
+    );
+    assert_eq!(read.codes(), [(Code::BadCaseloadKey, 5)]);
+}
+
+#[test]
+fn delimiters_that_would_be_ambiguous_are_refused() {
+    for delimiter in [b'"', b'\n', 0, 0xe9] {
+        let options = Options {
+            delimiter: Some(delimiter),
+            ..Options::default()
+        };
+        assert!(refused_with("a.csv", "a,b\n", &options).contains("can't be a delimiter"));
+    }
+}

@@ -1,0 +1,384 @@
+//! XLSX: the rows of one sheet. A thread of its own holds the workbook and sends
+//! its rows, so that no more than a few chunks of them are in memory, beside
+//! the workbook's table of shared texts.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::BufReader;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use calamine::{
+    CellErrorType, DataRef, ExcelDateTime, ExcelDateTimeType, Reader as _, SheetType, SheetVisible,
+    Xlsx, XlsxError,
+};
+
+use crate::model::CellKind;
+
+use super::chunk::{Body, Chunk, Row, SheetCell, SheetRow};
+use super::{Fault, Limits};
+
+/// Rows of one sheet as they come from its thread.
+#[derive(Default)]
+pub(super) struct Sheet {
+    name: String,
+    chunks: Option<Receiver<Result<Message, Fault>>>,
+}
+
+/// What the thread sends: once the header, then chunks.
+enum Message {
+    Header {
+        sheet: String,
+        cells: Vec<String>,
+        line: u64,
+    },
+    Rows(Chunk),
+    End,
+}
+
+type Sender = SyncSender<Result<Message, Fault>>;
+
+impl Sheet {
+    /// Opens a sheet, with the texts of its header and the header's row.
+    pub(super) fn open(
+        file: File,
+        wanted: Option<&str>,
+        limits: &Limits,
+    ) -> Result<(Self, Vec<String>, u64), Fault> {
+        let (sender, receiver) = sync_channel(2);
+        let wanted = wanted.map(str::to_owned);
+        let limits = limits.clone();
+        thread::Builder::new()
+            .name("sheet".to_owned())
+            .spawn(move || {
+                let last = read(file, wanted.as_deref(), &limits, &sender).map(|()| Message::End);
+                // Nobody may be listening any more.
+                let _ = sender.send(last);
+            })
+            .map_err(Fault::Io)?;
+        match receive(&receiver)? {
+            Message::Header { sheet, cells, line } => Ok((
+                Self {
+                    name: sheet,
+                    chunks: Some(receiver),
+                },
+                cells,
+                line,
+            )),
+            Message::Rows(_) | Message::End => Err(Fault::Empty),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The next rows, or nothing at the end.
+    pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>, Fault> {
+        let Some(chunks) = &self.chunks else {
+            return Ok(None);
+        };
+        let message = receive(chunks);
+        if let Ok(Message::Rows(chunk)) = message {
+            return Ok(Some(chunk));
+        }
+        self.chunks = None;
+        message.map(|_| None)
+    }
+}
+
+fn receive(chunks: &Receiver<Result<Message, Fault>>) -> Result<Message, Fault> {
+    // A thread that is gone without a last word has panicked over the file.
+    chunks
+        .recv()
+        .unwrap_or_else(|_| Err(Fault::Workbook("it is damaged".to_owned())))
+}
+
+fn damaged(error: XlsxError) -> Fault {
+    match error {
+        XlsxError::Io(error) => Fault::from_io(error),
+        XlsxError::Password => Fault::OldWorkbook,
+        other => Fault::Workbook(other.to_string()),
+    }
+}
+
+fn read(file: File, wanted: Option<&str>, limits: &Limits, sender: &Sender) -> Result<(), Fault> {
+    let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(damaged)?;
+    let name = choose(&workbook, wanted)?;
+    let is_1904 = workbook.has_1904_epoch();
+    let mut cells = workbook.worksheet_cells_reader(&name).map_err(damaged)?;
+    let mut rows = Rows::new(name, is_1904, limits, sender);
+    while let Some(cell) = cells.next_cell().map_err(damaged)? {
+        let (row, column) = cell.get_position();
+        if !rows.add(row, column, cell.get_value())? {
+            return Ok(());
+        }
+    }
+    rows.finish();
+    Ok(())
+}
+
+/// The sheet of a name, or the first that people see.
+fn choose(workbook: &Xlsx<BufReader<File>>, wanted: Option<&str>) -> Result<String, Fault> {
+    let sheets: Vec<_> = workbook
+        .sheets_metadata()
+        .iter()
+        .filter(|sheet| sheet.typ == SheetType::WorkSheet)
+        .collect();
+    if let Some(wanted) = wanted {
+        return match sheets.iter().find(|sheet| sheet.name == wanted) {
+            Some(sheet) => Ok(sheet.name.clone()),
+            None => Err(Fault::NoSuchSheet {
+                wanted: wanted.to_owned(),
+                sheets: sheets
+                    .iter()
+                    .map(|sheet| format!("{:?}", sheet.name))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }),
+        };
+    }
+    sheets
+        .iter()
+        .find(|sheet| sheet.visible == SheetVisible::Visible)
+        .or(sheets.first())
+        .map(|sheet| sheet.name.clone())
+        .ok_or(Fault::NoSheet)
+}
+
+/// Gathers cells to rows and rows to chunks.
+struct Rows<'a> {
+    sheet: String,
+    is_1904: bool,
+    limits: &'a Limits,
+    sender: &'a Sender,
+    header_sent: bool,
+    index: u64,
+    text: String,
+    cells: Vec<SheetCell>,
+    ended: Vec<SheetRow>,
+    /// The row under way, from 0, and where its cells begin.
+    row: u32,
+    row_cells: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn new(sheet: String, is_1904: bool, limits: &'a Limits, sender: &'a Sender) -> Self {
+        Self {
+            sheet,
+            is_1904,
+            limits,
+            sender,
+            header_sent: false,
+            index: 0,
+            text: String::new(),
+            cells: Vec::new(),
+            ended: Vec::new(),
+            row: 0,
+            row_cells: 0,
+        }
+    }
+
+    /// Takes one cell; false when nobody wants more.
+    fn add(&mut self, row: u32, column: u32, value: &DataRef<'_>) -> Result<bool, Fault> {
+        if row != self.row {
+            if !self.end_row() {
+                return Ok(false);
+            }
+            self.row = row;
+        }
+        let from = self.text.len();
+        let Some(kind) = write_value(value, self.is_1904, &mut self.text) else {
+            return Ok(true);
+        };
+        let line = u64::from(row) + 1;
+        if self.text.len() - from > self.limits.record {
+            return Err(Fault::TooLarge {
+                line,
+                limit: self.limits.record,
+            });
+        }
+        if self.text[from..].trim().is_empty() {
+            self.text.truncate(from);
+            return Ok(true);
+        }
+        self.cells.push(SheetCell {
+            column,
+            kind,
+            text: Row::new(from, self.text.len()),
+        });
+        Ok(true)
+    }
+
+    fn end_row(&mut self) -> bool {
+        if self.cells.len() == self.row_cells {
+            return true;
+        }
+        let line = u64::from(self.row) + 1;
+        if !self.header_sent {
+            self.header_sent = true;
+            return self.send_header(line);
+        }
+        self.row_cells = self.cells.len();
+        self.ended.push(SheetRow {
+            cells_end: self.row_cells as u32,
+            line,
+        });
+        if self.text.len() + self.cells.len() * size_of::<SheetCell>() >= self.limits.chunk {
+            return self.send_rows();
+        }
+        true
+    }
+
+    fn send_header(&mut self, line: u64) -> bool {
+        let width = self.cells.iter().map(|cell| cell.column + 1).max();
+        let mut cells = vec![String::new(); width.unwrap_or(0) as usize];
+        for cell in self.cells.drain(..) {
+            self.text[cell.text.range()].clone_into(&mut cells[cell.column as usize]);
+        }
+        self.text.clear();
+        let header = Message::Header {
+            sheet: self.sheet.clone(),
+            cells,
+            line,
+        };
+        self.sender.send(Ok(header)).is_ok()
+    }
+
+    fn send_rows(&mut self) -> bool {
+        let rows = std::mem::take(&mut self.ended);
+        let index = self.index;
+        self.index += rows.len() as u64;
+        self.row_cells = 0;
+        let chunk = Chunk {
+            body: Body::Sheet {
+                text: std::mem::take(&mut self.text),
+                cells: std::mem::take(&mut self.cells),
+                rows,
+            },
+            index,
+            lost: None,
+        };
+        self.sender.send(Ok(Message::Rows(chunk))).is_ok()
+    }
+
+    fn finish(mut self) {
+        if self.end_row() && !self.ended.is_empty() {
+            self.send_rows();
+        }
+    }
+}
+
+/// Writes a cell's value as people see it, and says what it is; nothing for an
+/// empty cell.
+fn write_value(value: &DataRef<'_>, is_1904: bool, out: &mut String) -> Option<CellKind> {
+    Some(match value {
+        DataRef::Empty => return None,
+        DataRef::String(text) | DataRef::DurationIso(text) => text_value(text, out),
+        DataRef::SharedString(text) => text_value(text, out),
+        DataRef::Bool(value) => {
+            out.push_str(if *value { "true" } else { "false" });
+            CellKind::Bool
+        }
+        DataRef::Int(value) => {
+            // Writing to a text can't fail, here and below.
+            let _ = write!(out, "{value}");
+            CellKind::Number
+        }
+        DataRef::Float(value) => number(*value, out),
+        DataRef::DateTime(value) => date_time(*value, is_1904, out),
+        DataRef::DateTimeIso(text) => iso(text, out),
+        DataRef::Error(error) => text_value(error_text(error), out),
+    })
+}
+
+fn text_value(text: &str, out: &mut String) -> CellKind {
+    out.push_str(text);
+    CellKind::Text
+}
+
+fn error_text(error: &CellErrorType) -> &'static str {
+    match error {
+        CellErrorType::Div0 => "#DIV/0!",
+        CellErrorType::NA => "#N/A",
+        CellErrorType::Name => "#NAME?",
+        CellErrorType::Null => "#NULL!",
+        CellErrorType::Num => "#NUM!",
+        CellErrorType::Ref => "#REF!",
+        CellErrorType::Value => "#VALUE!",
+        CellErrorType::GettingData => "#GETTING_DATA",
+    }
+}
+
+/// The shortest digits that mean this number, never with an exponent.
+fn number(value: f64, out: &mut String) -> CellKind {
+    if !value.is_finite() {
+        let _ = write!(out, "{value}");
+        return CellKind::Text;
+    }
+    // No minus in front of nothing.
+    let _ = write!(out, "{}", if value == 0.0 { 0.0 } else { value });
+    CellKind::Number
+}
+
+fn date_time(value: ExcelDateTime, is_1904: bool, out: &mut String) -> CellKind {
+    const DAY: i64 = 86_400;
+    /// The first serial that is no date any more: year 10000.
+    const END: f64 = 2_958_466.0;
+    let serial = value.as_f64();
+    if !(0.0..END).contains(&serial) {
+        return number(serial, out);
+    }
+    // Whole seconds, since fractions of a day have no exact binary form.
+    let seconds = (serial * DAY as f64).round() as i64;
+    let (days, second) = (seconds / DAY, seconds % DAY);
+    if value.is_duration() {
+        let _ = write!(
+            out,
+            "{}:{:02}:{:02}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        );
+        return CellKind::Text;
+    }
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    if serial < 1.0 && days == 0 {
+        // A time of no day.
+        let _ = write!(out, "{hour:02}:{minute:02}:{second:02}");
+        return CellKind::Text;
+    }
+    let date = ExcelDateTime::new(days as f64, ExcelDateTimeType::DateTime, is_1904);
+    let (year, month, day, ..) = date.to_ymd_hms_milli();
+    let _ = write!(out, "{year:04}-{month:02}-{day:02}");
+    if seconds % DAY == 0 {
+        return CellKind::Date;
+    }
+    let _ = write!(out, "T{hour:02}:{minute:02}:{second:02}");
+    CellKind::DateTime
+}
+
+/// A date that the workbook holds as text, `2026-06-14` or with a time.
+fn iso(text: &str, out: &mut String) -> CellKind {
+    let shape = |text: &str, like: &str| {
+        text.len() == like.len()
+            && text
+                .bytes()
+                .zip(like.bytes())
+                .all(|(byte, like)| match like {
+                    b'0' => byte.is_ascii_digit(),
+                    other => byte == other,
+                })
+    };
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_fraction = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if shape(text, "0000-00-00") {
+        out.push_str(text);
+        CellKind::Date
+    } else if is_fraction && shape(seconds, "0000-00-00T00:00:00") {
+        out.push_str(seconds);
+        CellKind::DateTime
+    } else {
+        text_value(text, out)
+    }
+}
