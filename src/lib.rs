@@ -19,7 +19,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
+pub mod check;
+pub mod cli;
 pub mod import;
+pub mod ledger;
 pub mod mapping;
 pub mod model;
 pub mod profile;

@@ -87,7 +87,9 @@ impl Address {
     ) -> Result<Self, AddressError> {
         let base = normalized_base(base_url)?;
         let map_id = plain_id("map id", map_id)?;
-        let org_id = org_id.map(|id| plain_id("organization id", id)).transpose()?;
+        let org_id = org_id
+            .map(|id| plain_id("organization id", id))
+            .transpose()?;
         let template = template.unwrap_or(if org_id.is_some() {
             FULL_PATH
         } else {
@@ -249,7 +251,11 @@ mod tests {
         for base in ["http://localhost:1", "http://127.0.0.1", "http://[::1]:2"] {
             assert!(Address::new(base, None, "m", None).is_ok(), "{base}");
         }
-        for base in ["http://api.example.com", "http://10.0.0.1", "http://localhost.example.com"] {
+        for base in [
+            "http://api.example.com",
+            "http://10.0.0.1",
+            "http://localhost.example.com",
+        ] {
             assert!(
                 matches!(
                     Address::new(base, None, "m", None),

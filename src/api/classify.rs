@@ -279,7 +279,10 @@ mod tests {
             &json!({}),
             &Contract::default(),
         );
-        assert_eq!((written.verdict, written.then), (Verdict::InDoubt, Then::Next));
+        assert_eq!(
+            (written.verdict, written.then),
+            (Verdict::InDoubt, Then::Next)
+        );
         for (cause, then) in [
             (Cause::Unreachable, Then::Unreachable),
             (Cause::Refused, Then::Stop),

@@ -343,7 +343,8 @@ mod tests {
             ..Contract::default()
         };
         assert_eq!(
-            path.case_id(&json!({"result": {"ref": 9}}), &sent).as_deref(),
+            path.case_id(&json!({"result": {"ref": 9}}), &sent)
+                .as_deref(),
             Some("9")
         );
         assert_eq!(path.case_id(&json!({"id": "9"}), &sent), None);
@@ -360,9 +361,18 @@ mod tests {
         }
         let named = StatusList::parse(["409"]).unwrap();
         assert!(named.contains(409, false), "what is named is meant");
-        for (entry, success) in [("200", true), ("2xx", true), ("teapot", false), ("600", false)] {
+        for (entry, success) in [
+            ("200", true),
+            ("2xx", true),
+            ("teapot", false),
+            ("600", false),
+        ] {
             let error = StatusList::parse([entry]).unwrap_err();
-            assert_eq!(matches!(error, ContractError::Success(_)), success, "{entry}");
+            assert_eq!(
+                matches!(error, ContractError::Success(_)),
+                success,
+                "{entry}"
+            );
         }
     }
 

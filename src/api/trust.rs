@@ -68,7 +68,8 @@ fn platform_verifier(
     if authorities.is_empty() {
         return Err(unusable("it holds no certificate".to_owned()));
     }
-    Verifier::new_with_extra_roots(authorities, provider).map_err(|error| unusable(error.to_string()))
+    Verifier::new_with_extra_roots(authorities, provider)
+        .map_err(|error| unusable(error.to_string()))
 }
 
 /// The platform's verifier, whose refusals name the certificate's issuer.

@@ -40,7 +40,12 @@ const PHONE: [&str; 9] = [
     "phonenumber",
     "homephone",
 ];
-const EMAIL: [&str; 4] = ["email", "emailaddress", "clientemailaddress", "contactemail"];
+const EMAIL: [&str; 4] = [
+    "email",
+    "emailaddress",
+    "clientemailaddress",
+    "contactemail",
+];
 const DATE: [&str; 8] = [
     "incidentdate",
     "dateofincident",

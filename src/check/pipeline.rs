@@ -43,10 +43,7 @@ enum Message {
 }
 
 /// Checks the whole input, and hands on what it finds in the input's order.
-pub fn check<S: Sink>(
-    options: &Options,
-    sink: &mut S,
-) -> Result<Checked, CheckError<S::Error>> {
+pub fn check<S: Sink>(options: &Options, sink: &mut S) -> Result<Checked, CheckError<S::Error>> {
     let mut readers = Vec::with_capacity(options.inputs.len());
     for (file, input) in (0..).zip(&options.inputs) {
         readers.push(source::open(input, FileId(file), &options.source)?);

@@ -154,7 +154,11 @@ impl Rows {
     /// Groups of cases with one key.
     pub(super) fn same_keys(&mut self) -> Vec<Group> {
         self.keys.sort_unstable();
-        groups(&self.keys, |a, b| (a.high, a.low) == (b.high, b.low), |row| row.number)
+        groups(
+            &self.keys,
+            |a, b| (a.high, a.low) == (b.high, b.low),
+            |row| row.number,
+        )
     }
 
     /// Groups of cases whose keys differ in letter case or leading zeros only.

@@ -135,7 +135,11 @@ pub(super) fn unguarded(rules: &Rules, columns: &[Arc<Columns>]) -> Vec<Problem>
         .collect();
     for columns in columns {
         for name in columns.names() {
-            let by_rule = rules.options().fields.iter().any(|rule| rule.target == name);
+            let by_rule = rules
+                .options()
+                .fields
+                .iter()
+                .any(|rule| rule.target == name);
             if !by_rule
                 && rules.options().passthrough
                 && rules.sends(name)

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::Options;
 use super::fields::Fields;
 use super::people::PersonColumns;
 use super::rows::Row;
-use super::Options;
 use crate::mapping::{self, Mapped, Mapper};
 use crate::model::{CaseData, Code, Digest, FileId, Hasher, Key, Problem, Record, Severity};
 use crate::source::{Chunk, Item, Parser};
@@ -172,7 +172,9 @@ impl Worker {
         if self.want_cases {
             self.raw.clear();
             mapping::raw_json(record, &mut self.raw);
-            batch.cases.push(case(record, &mapped, key, digest, &self.raw));
+            batch
+                .cases
+                .push(case(record, &mapped, key, digest, &self.raw));
         }
     }
 }
@@ -202,7 +204,9 @@ fn is_damaged(key: &str) -> bool {
         && key.split('"').skip(1).step_by(2).any(|part| {
             part.split_once("E+").is_some_and(|(number, power)| {
                 number.starts_with(|c: char| c.is_ascii_digit())
-                    && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+                    && number
+                        .bytes()
+                        .all(|byte| byte.is_ascii_digit() || byte == b'.')
                     && !power.is_empty()
                     && power.bytes().all(|byte| byte.is_ascii_digit())
             })
@@ -216,9 +220,7 @@ fn damaged_key(record: &Record<'_>, key: &str) -> Problem {
         "the key is a number that a spreadsheet has rounded",
     )
     .with_value(&Key::from_canonical(key).to_string())
-    .with_hint(
-        "other rows may have lost the same digits; export again with this column as text",
-    )
+    .with_hint("other rows may have lost the same digits; export again with this column as text")
 }
 
 /// A hash of the key in upper case and without leading zeros, where it is not
@@ -261,7 +263,12 @@ mod tests {
         for key in [r#"["4.41E+11"]"#, r#"["x","4E+7"]"#] {
             assert!(is_damaged(key), "{key}");
         }
-        for key in [r#"["441000000000"]"#, r#"["LE+11"]"#, r#"["4E+"]"#, r#"["ABE+1"]"#] {
+        for key in [
+            r#"["441000000000"]"#,
+            r#"["LE+11"]"#,
+            r#"["4E+"]"#,
+            r#"["ABE+1"]"#,
+        ] {
             assert!(!is_damaged(key), "{key}");
         }
     }

@@ -8,7 +8,7 @@ use crate::report::screen::Style;
 
 /// Who reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub enum Output {
+pub(super) enum Output {
     /// People: everything goes to standard error.
     #[default]
     Human,
@@ -18,7 +18,7 @@ pub enum Output {
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub enum Color {
+pub(super) enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
@@ -30,7 +30,7 @@ pub enum Color {
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
-pub struct Globals {
+pub(super) struct Globals {
     /// Who reads the output: people, or scripts
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
     pub output: Output,
@@ -62,7 +62,7 @@ pub struct Globals {
 
 impl Globals {
     /// How output looks.
-    pub fn style(&self) -> Style {
+    pub(super) fn style(&self) -> Style {
         use std::io::IsTerminal as _;
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Style {
@@ -79,14 +79,14 @@ impl Globals {
 }
 
 /// Whether a CI job runs us.
-pub fn in_ci() -> bool {
+pub(super) fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| !matches!(value.trim(), "" | "0" | "false"))
 }
 
 /// Which account and ledger.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Account")]
-pub struct AccountArgs {
+pub(super) struct AccountArgs {
     /// Where the API is, such as https://api.example.com
     #[arg(
         long,
@@ -119,7 +119,7 @@ pub struct AccountArgs {
 /// How to read files.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reading files")]
-pub struct ReadArgs {
+pub(super) struct ReadArgs {
     /// csv, tsv, json, ndjson or xlsx, where detection is wrong
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<crate::source::Format>,
@@ -161,7 +161,7 @@ pub struct ReadArgs {
 
 /// Systems that show annotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Annotate {
+pub(super) enum Annotate {
     /// GitHub Actions.
     Github,
 }

@@ -19,7 +19,7 @@ use crate::source::Input;
 
 /// Arguments of `caseload check`.
 #[derive(Debug, Clone, Args)]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     /// Case files; "-" reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -28,15 +28,15 @@ pub struct CheckArgs {
 }
 
 /// Runs the command.
-pub fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
+pub(super) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
     let style = globals.style();
     let began = Instant::now();
     let profile = settings::profile(globals)?;
     let inputs = settings::inputs(&args.files)?;
     let rules = settings::rules(settings::mapping(&args.read, profile.as_ref()))?;
     let files: Vec<String> = inputs.iter().map(Input::name).collect();
-    let mut problems = ProblemsOut::new(style, files, u64::MAX, &args.read, &args.files)?
-        .with_json(style.json);
+    let mut problems =
+        ProblemsOut::new(style, files, u64::MAX, &args.read, &args.files)?.with_json(style.json);
     let options = check::Options {
         source: settings::source(&args.read),
         inputs,

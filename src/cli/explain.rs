@@ -11,16 +11,20 @@ use crate::report::explain;
 
 /// Arguments of `caseload explain`.
 #[derive(Debug, Clone, Args)]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     /// A code such as bad-date, or a state such as in_doubt; without, all are listed
     code: Option<String>,
 }
 
 /// Runs the command.
-pub fn run(args: &ExplainArgs, _globals: &Globals) -> Result<Exit> {
+pub(super) fn run(args: &ExplainArgs, _globals: &Globals) -> Result<Exit> {
     let Some(word) = &args.code else {
         for code in Code::ALL {
-            print_line(&format!("{:22} {}", code.as_str(), explain::explain(*code).title));
+            print_line(&format!(
+                "{:22} {}",
+                code.as_str(),
+                explain::explain(*code).title
+            ));
         }
         return Ok(Exit::Done);
     };
@@ -34,7 +38,10 @@ pub fn run(args: &ExplainArgs, _globals: &Globals) -> Result<Exit> {
             None => bail!("there is no code {word:?}; `caseload explain` lists them"),
         }
     };
-    print_line(&format!("{word}: {}\n\n{}", explanation.title, explanation.text));
+    print_line(&format!(
+        "{word}: {}\n\n{}",
+        explanation.title, explanation.text
+    ));
     Ok(Exit::Done)
 }
 

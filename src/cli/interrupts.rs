@@ -19,11 +19,11 @@ enum Phase {
 
 /// Takes the process's signals from now on.
 #[derive(Clone)]
-pub struct Interrupts(Arc<Mutex<Phase>>);
+pub(super) struct Interrupts(Arc<Mutex<Phase>>);
 
 impl Interrupts {
     /// Before anything is sent an interrupt says `last_words` and exits.
-    pub fn catch(last_words: impl FnOnce() + Send + 'static) -> anyhow::Result<Self> {
+    pub(super) fn catch(last_words: impl FnOnce() + Send + 'static) -> anyhow::Result<Self> {
         let phase = Arc::new(Mutex::new(Phase::Before(Some(Box::new(last_words)))));
         let caught = Arc::clone(&phase);
         let mut pressed = 0_u32;
@@ -51,7 +51,7 @@ impl Interrupts {
     }
 
     /// From now on a run is told.
-    pub fn run(&self) -> UnboundedReceiver<Interrupt> {
+    pub(super) fn run(&self) -> UnboundedReceiver<Interrupt> {
         let (sender, receiver) = unbounded_channel();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Phase::Running(sender);
         receiver

@@ -26,7 +26,7 @@ const MOST_LOOKS: usize = 8;
 
 /// The first candidate of which `is_distinct` says that it tells every record
 /// from every other; nothing when there is none.
-pub fn propose(checked: &Checked, is_distinct: impl Fn(&[String]) -> bool) -> Vec<String> {
+pub(super) fn propose(checked: &Checked, is_distinct: impl Fn(&[String]) -> bool) -> Vec<String> {
     let mut filled: Vec<&FieldSummary> = checked
         .fields
         .iter()

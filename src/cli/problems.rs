@@ -11,7 +11,7 @@ use crate::report::problems::{Annotations, Problems, to_json};
 use crate::report::screen::{Style, print_json};
 
 /// Takes problems and brings them to everybody who wants them.
-pub struct ProblemsOut {
+pub(super) struct ProblemsOut {
     shown: Option<Problems>,
     json: bool,
     redact: bool,
@@ -21,7 +21,7 @@ pub struct ProblemsOut {
 
 impl ProblemsOut {
     /// Shows the first `most` in full; JSON has them all.
-    pub fn new(
+    pub(super) fn new(
         style: Style,
         files: Vec<String>,
         most: u64,
@@ -42,7 +42,7 @@ impl ProblemsOut {
     }
 
     /// Shows nothing.
-    pub fn nowhere(style: Style, files: Vec<String>) -> Self {
+    pub(super) fn nowhere(style: Style, files: Vec<String>) -> Self {
         Self {
             shown: None,
             json: false,
@@ -54,13 +54,13 @@ impl ProblemsOut {
 
     /// Prints each as a JSON document too.
     #[must_use]
-    pub fn with_json(mut self, json: bool) -> Self {
+    pub(super) fn with_json(mut self, json: bool) -> Self {
         self.json = json;
         self
     }
 
     /// Takes one.
-    pub fn add(&mut self, problem: &Problem) {
+    pub(super) fn add(&mut self, problem: &Problem) {
         if problem.severity == crate::model::Severity::Error {
             self.errors += 1;
         }
@@ -73,7 +73,7 @@ impl ProblemsOut {
     }
 
     /// Says what was not shown.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         if let Some(shown) = &self.shown {
             shown.close();
         }

@@ -15,7 +15,7 @@ use crate::sandbox::{self, Faults, Options, RateLimit};
 
 /// Arguments of `caseload sandbox`.
 #[derive(Debug, Clone, Args)]
-pub struct SandboxArgs {
+pub(super) struct SandboxArgs {
     /// The port on 127.0.0.1; 0 picks one and prints it as JSON
     #[arg(long, value_name = "P", default_value = "8788")]
     port: u16,
@@ -52,7 +52,7 @@ fn faults_help() -> String {
 }
 
 /// Runs the command until it is interrupted.
-pub fn run(args: &SandboxArgs, globals: &Globals) -> Result<Exit> {
+pub(super) fn run(args: &SandboxArgs, globals: &Globals) -> Result<Exit> {
     let public_key = args
         .public_key_file
         .as_ref()

@@ -17,7 +17,7 @@ use crate::source::{self, Input};
 const PROFILE: &str = "caseload.toml";
 
 /// Loads the profile that is named, or the one in the working directory.
-pub fn profile(globals: &Globals) -> Result<Option<Profile>> {
+pub(super) fn profile(globals: &Globals) -> Result<Option<Profile>> {
     let path = match &globals.profile {
         Some(path) => path.as_path(),
         None if Path::new(PROFILE).exists() => Path::new(PROFILE),
@@ -27,7 +27,7 @@ pub fn profile(globals: &Globals) -> Result<Option<Profile>> {
 }
 
 /// What `--sandbox` refuses: a rehearsal has nothing to do with a real account.
-pub fn refuse_with_sandbox(account: &AccountArgs, matches: &clap::ArgMatches) -> Result<()> {
+pub(super) fn refuse_with_sandbox(account: &AccountArgs, matches: &clap::ArgMatches) -> Result<()> {
     use clap::parser::ValueSource;
     if !account.sandbox {
         return Ok(());
@@ -44,7 +44,7 @@ pub fn refuse_with_sandbox(account: &AccountArgs, matches: &clap::ArgMatches) ->
 }
 
 /// The address of the call, for real accounts.
-pub fn address(
+pub(super) fn address(
     account: &AccountArgs,
     profile: Option<&Profile>,
     map_id: Option<&str>,
@@ -70,7 +70,7 @@ pub fn address(
 }
 
 /// The assumptions about the server, as the profile has them.
-pub fn contract(profile: Option<&Profile>) -> Result<Contract> {
+pub(super) fn contract(profile: Option<&Profile>) -> Result<Contract> {
     let mut contract = Contract::default();
     let Some(api) = profile.map(|profile| &profile.api) else {
         return Ok(contract);
@@ -86,24 +86,18 @@ pub fn contract(profile: Option<&Profile>) -> Result<Contract> {
         Some(path) => contract.case_id_field = CaseIdField::Path(path.to_owned()),
         None => {}
     }
-    match api.partner_firm_id_in.as_deref() {
-        Some("query") => contract.partner_firm_id_in = FirmPlace::Query,
-        Some("body") => contract.partner_firm_id_in = FirmPlace::Body,
-        Some("both") | None => {}
-        Some(other) => bail!(
-            "api.partner_firm_id_in is {other:?}; expected \"both\", \"query\" or \"body\""
-        ),
-    }
+    contract.partner_firm_id_in = match api.partner_firm_id_in {
+        Some(profile::FirmPlace::Query) => FirmPlace::Query,
+        Some(profile::FirmPlace::Body) => FirmPlace::Body,
+        Some(profile::FirmPlace::Both) | None => FirmPlace::Both,
+    };
     if let Some(auth) = &api.auth {
-        let prefix = auth.prefix.clone();
-        let name = auth.name.clone();
-        contract.auth = match auth.place.as_deref() {
-            Some("query") => AuthPlace::Query {
-                name: name.unwrap_or_else(|| "key".to_owned()),
-            },
-            _ => AuthPlace::Header {
-                name: name.unwrap_or_else(|| "Authorization".to_owned()),
-                prefix: prefix.unwrap_or_else(|| "Key ".to_owned()),
+        let name = |usual: &str| auth.name.clone().unwrap_or_else(|| usual.to_owned());
+        contract.auth = match auth.place {
+            profile::AuthPlace::Query => AuthPlace::Query { name: name("key") },
+            profile::AuthPlace::Header => AuthPlace::Header {
+                name: name("Authorization"),
+                prefix: auth.prefix.clone().unwrap_or_else(|| "Key ".to_owned()),
             },
         };
     }
@@ -111,7 +105,7 @@ pub fn contract(profile: Option<&Profile>) -> Result<Contract> {
 }
 
 /// How to read the files.
-pub fn source(read: &ReadArgs) -> source::Options {
+pub(super) fn source(read: &ReadArgs) -> source::Options {
     source::Options {
         format: read.format,
         delimiter: read.delimiter,
@@ -126,7 +120,7 @@ pub fn source(read: &ReadArgs) -> source::Options {
 }
 
 /// How a record becomes a case.
-pub fn mapping(read: &ReadArgs, profile: Option<&Profile>) -> mapping::Options {
+pub(super) fn mapping(read: &ReadArgs, profile: Option<&Profile>) -> mapping::Options {
     let mut options = profile.map_or_else(
         || mapping::Options {
             passthrough: true,
@@ -148,7 +142,7 @@ pub fn mapping(read: &ReadArgs, profile: Option<&Profile>) -> mapping::Options {
         .default_partner_firm
         .clone_from(&read.partner_firm_id);
     options.allow_drafts |= read.allow_drafts;
-    let today = jiff::Zoned::now().date();
+    let today = jiff::ZonedDateTime::now().date();
     options.today = Some((
         today.year().unsigned_abs(),
         today.month().unsigned_abs(),
@@ -158,7 +152,7 @@ pub fn mapping(read: &ReadArgs, profile: Option<&Profile>) -> mapping::Options {
 }
 
 /// The rules, compiled once.
-pub fn rules(options: mapping::Options) -> Result<Arc<Rules>> {
+pub(super) fn rules(options: mapping::Options) -> Result<Arc<Rules>> {
     match Rules::compile(options) {
         Ok(rules) => Ok(Arc::new(rules)),
         Err(errors) => {
@@ -169,7 +163,7 @@ pub fn rules(options: mapping::Options) -> Result<Arc<Rules>> {
 }
 
 /// The inputs of a command; no file may be named twice.
-pub fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
+pub(super) fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
     let inputs: Vec<Input> = files
         .iter()
         .map(|file| Input::from_arg(file.as_os_str()))
@@ -186,7 +180,7 @@ pub fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
 }
 
 /// What a failed check says, with the profile's lines.
-pub fn check_error<E: std::fmt::Display + Send + Sync + std::fmt::Debug + 'static>(
+pub(super) fn check_error<E: std::fmt::Display + Send + Sync + std::fmt::Debug + 'static>(
     error: check::CheckError<E>,
     inputs: &[Input],
     profile: Option<&Profile>,

@@ -308,8 +308,7 @@ impl<A: Audience> Driver<'_, A> {
                 self.finished(ticket, state);
                 let slot = self.run.planned[ticket.0].slot;
                 if let Ok(case) = self.run.spooled.read(slot) {
-                    self.audience
-                        .event(Event::LeftAlone { case: &case, state });
+                    self.audience.event(Event::LeftAlone { case: &case, state });
                 }
                 decide::Event::Refused(ticket)
             }
@@ -379,9 +378,8 @@ impl<A: Audience> Driver<'_, A> {
                     self.retries.insert(ticket, (attempts, settled.state));
                 } else {
                     self.finished(ticket, Some(settled.state));
-                    self.drafts += u64::from(
-                        settled.state == State::Imported && case.partner_firm.is_none(),
-                    );
+                    self.drafts +=
+                        u64::from(settled.state == State::Imported && case.partner_firm.is_none());
                 }
                 self.audience.event(Event::Settled(Settled {
                     case: &case,

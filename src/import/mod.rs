@@ -2,7 +2,12 @@
 //! decisions and the driver around them.
 
 pub mod decide;
+mod drive;
 mod pace;
-pub mod spool;
+mod plan;
+mod spool;
 
+pub use drive::{Audience, Ended, Failure, Interrupt, Run, drive};
 pub use pace::{PaceError, PaceRange, parse_span};
+pub use plan::{Action, Options as PlanOptions, Plan, PlanError, Planned, Planner, Told};
+pub use spool::Spooled;

@@ -88,7 +88,7 @@ const ONLY_THE_RATE: Duration = Duration::from_millis(50);
 
 /// The schedule of a run.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub(super) struct Pace {
     range: PaceRange,
     interval: Duration,
     /// How far one success brings the interval back down.
@@ -98,7 +98,7 @@ pub struct Pace {
 
 impl Pace {
     /// Starts at the range's lower bound; the first slot is now.
-    pub fn new(range: PaceRange) -> Self {
+    pub(super) fn new(range: PaceRange) -> Self {
         Self {
             range,
             interval: range.lower,
@@ -108,17 +108,17 @@ impl Pace {
     }
 
     /// When the next call may start.
-    pub fn slot(&self) -> Duration {
+    pub(super) fn slot(&self) -> Duration {
         self.slot
     }
 
     /// The interval in force.
-    pub fn interval(&self) -> Duration {
+    pub(super) fn interval(&self) -> Duration {
         self.interval
     }
 
     /// A call has started.
-    pub fn started(&mut self, now: Duration) {
+    pub(super) fn started(&mut self, now: Duration) {
         let late = now.saturating_sub(self.slot);
         let from = if late <= self.allowed_lateness() {
             self.slot
@@ -137,13 +137,13 @@ impl Pace {
     }
 
     /// No call before this.
-    pub fn hold_until(&mut self, time: Duration) {
+    pub(super) fn hold_until(&mut self, time: Duration) {
         self.slot = self.slot.max(time);
     }
 
     /// "Too many requests": to the upper bound, and from there twice as slow.
     /// Ten successes lead back.
-    pub fn slow_down(&mut self, now: Duration) {
+    pub(super) fn slow_down(&mut self, now: Duration) {
         let before = self.interval;
         self.interval = if self.interval < self.range.upper {
             self.range.upper
@@ -156,7 +156,7 @@ impl Pace {
     }
 
     /// A success: a tenth of the way back down.
-    pub fn speed_up(&mut self) {
+    pub(super) fn speed_up(&mut self) {
         self.interval = self
             .interval
             .saturating_sub(self.step)

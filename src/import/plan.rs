@@ -353,4 +353,3 @@ impl<T: Told> Sink for Planner<'_, T> {
         Ok(())
     }
 }
-

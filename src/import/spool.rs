@@ -14,7 +14,7 @@ pub struct Slot(u64);
 
 /// Cases being written.
 #[derive(Debug)]
-pub struct Spool {
+pub(super) struct Spool {
     file: BufWriter<File>,
     length: u64,
 }
@@ -33,7 +33,7 @@ const FIXED: usize = 2 + 8 + 8 + 3 * 16;
 
 impl Spool {
     /// An empty one, in the system's folder for temporary files.
-    pub fn create() -> io::Result<Self> {
+    pub(super) fn create() -> io::Result<Self> {
         Ok(Self {
             file: BufWriter::with_capacity(WRITE_BUFFER, tempfile::tempfile()?),
             length: 0,
@@ -41,7 +41,7 @@ impl Spool {
     }
 
     /// Adds a case.
-    pub fn write(&mut self, case: &CaseData) -> io::Result<Slot> {
+    pub(super) fn write(&mut self, case: &CaseData) -> io::Result<Slot> {
         let slot = Slot(self.length);
         let texts = [
             Some(case.key.canonical()),
@@ -49,19 +49,18 @@ impl Spool {
             Some(&*case.payload),
             Some(&*case.raw),
         ];
-        let length: usize =
-            FIXED + texts.iter().map(|text| 5 + text.map_or(0, str::len)).sum::<usize>();
-        let length = u32::try_from(length)
-            .map_err(|_| io::Error::other("a case is larger than 4 GiB"))?;
+        let length: usize = FIXED
+            + texts
+                .iter()
+                .map(|text| 5 + text.map_or(0, str::len))
+                .sum::<usize>();
+        let length =
+            u32::try_from(length).map_err(|_| io::Error::other("a case is larger than 4 GiB"))?;
         self.file.write_all(&length.to_le_bytes())?;
         self.file.write_all(&case.place.file.0.to_le_bytes())?;
         self.file.write_all(&case.place.line.to_le_bytes())?;
         self.file.write_all(&case.place.index.to_le_bytes())?;
-        for digest in [
-            case.payload_digest,
-            case.content_digest,
-            case.record_digest,
-        ] {
+        for digest in [case.payload_digest, case.content_digest, case.record_digest] {
             self.file.write_all(&digest.0)?;
         }
         for text in texts {
@@ -75,9 +74,12 @@ impl Spool {
     }
 
     /// Ends the writing.
-    pub fn finish(self) -> io::Result<Spooled> {
+    pub(super) fn finish(self) -> io::Result<Spooled> {
         Ok(Spooled {
-            file: self.file.into_inner().map_err(io::IntoInnerError::into_error)?,
+            file: self
+                .file
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)?,
             buffer: Vec::new(),
         })
     }

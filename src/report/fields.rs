@@ -25,7 +25,10 @@ pub fn table(fields: &[FieldSummary], records: u64, style: Style) -> String {
         .max()
         .unwrap_or(0)
         .max("column".len());
-    let head = format!("{:width$}  {:>7}  {:>8}  values", "column", "filled", "distinct");
+    let head = format!(
+        "{:width$}  {:>7}  {:>8}  values",
+        "column", "filled", "distinct"
+    );
     let mut table = style.dim(&head);
     for (field, name) in fields.iter().zip(names) {
         let filled = match field.filled * 100 / records {
@@ -82,7 +85,13 @@ mod tests {
         let fields = [
             field("Lead ID", 2_000, 1_000, true, &["L-1", "L-2"]),
             field("State", 1_999, 3, false, &["NV", "a\u{1b}[31m"]),
-            field("Notes", 1, 1, false, &["A very long note about one single case"]),
+            field(
+                "Notes",
+                1,
+                1,
+                false,
+                &["A very long note about one single case"],
+            ),
         ];
         let style = Style {
             color: false,

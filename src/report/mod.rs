@@ -1,4 +1,11 @@
 //! What people and machines see of a check, a run and a ledger.
 
+pub mod explain;
+pub mod fields;
+pub mod problems;
+pub mod progress;
+pub mod run;
 pub mod screen;
+pub mod stops;
+pub mod summary;
 pub mod text;

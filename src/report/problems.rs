@@ -223,10 +223,12 @@ fn print_annotation(problem: &Problem, files: &[String]) {
 /// that name values by design are replaced by their code's meaning.
 fn annotation_message(problem: &Problem) -> String {
     match problem.code {
-        Code::DuplicateKey | Code::DuplicateRow | Code::SameContent | Code::SimilarKeys
-        | Code::LikelyDuplicate | Code::RareFirm => {
-            super::explain::explain(problem.code).title.to_owned()
-        }
+        Code::DuplicateKey
+        | Code::DuplicateRow
+        | Code::SameContent
+        | Code::SimilarKeys
+        | Code::LikelyDuplicate
+        | Code::RareFirm => super::explain::explain(problem.code).title.to_owned(),
         _ => problem.message.clone(),
     }
 }

@@ -110,9 +110,10 @@ impl RunReport {
                 error,
             } => {
                 // The only place where this is known: it must be said whole.
-                let status = answer
-                    .status
-                    .map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
+                let status = answer.status.map_or_else(
+                    || "no answer".to_owned(),
+                    |status| format!("status {status}"),
+                );
                 let id = answer.case_id.as_deref().unwrap_or("no case id");
                 self.progress.say(&self.style.red(&format!(
                     "could not be written to the ledger, keep this: key {}, {status}, case id {}, {verdict:?} ({})",
@@ -186,7 +187,12 @@ impl RunReport {
             .unwrap_or_default();
         let twin = settled
             .same_id_as
-            .map(|key| format!(": the answer holds the id of case {}", escaped(&key.to_string())))
+            .map(|key| {
+                format!(
+                    ": the answer holds the id of case {}",
+                    escaped(&key.to_string())
+                )
+            })
             .unwrap_or_default();
         self.tell(&format!(
             "{}: {word}{status}{message}{twin}",

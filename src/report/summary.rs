@@ -90,7 +90,10 @@ impl Summary {
                 totals.changed,
                 "imported before and changed since: change them on the platform; they are not sent again",
             ),
-            (totals.rejected, "rejected by the server: mend them and import again"),
+            (
+                totals.rejected,
+                "rejected by the server: mend them and import again",
+            ),
             (totals.not_sent, "not sent: nothing was made"),
             (
                 totals.in_doubt,

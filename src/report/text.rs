@@ -139,7 +139,10 @@ mod tests {
         assert_eq!(value("6/14/26", true), "\"9/99/99\" (7 characters)");
         let long = "x".repeat(100);
         assert!(value(&long, false).ends_with("…\" (100 characters)"));
-        assert_eq!(value("Smith, José", true), "\"Aaaaa, Aaaa\" (11 characters)");
+        assert_eq!(
+            value("Smith, José", true),
+            "\"Aaaaa, Aaaa\" (11 characters)"
+        );
     }
 
     #[test]

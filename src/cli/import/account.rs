@@ -20,7 +20,7 @@ use crate::sandbox;
 const SANDBOX_LEDGER: &str = "caseload-sandbox.db";
 
 /// Where an import goes.
-pub struct Destination {
+pub(super) struct Destination {
     /// The call's address; none for a rehearsal whose sandbox isn't started.
     pub address: Option<Address>,
     /// The account.
@@ -39,7 +39,7 @@ pub struct Destination {
 
 impl Destination {
     /// By flags, environment and profile.
-    pub fn find(args: &ImportArgs, profile: Option<&Profile>) -> Result<Self> {
+    pub(super) fn find(args: &ImportArgs, profile: Option<&Profile>) -> Result<Self> {
         if args.account.sandbox {
             return Ok(Self {
                 address: None,
@@ -82,17 +82,17 @@ impl Destination {
     }
 
     /// Whether it is a rehearsal.
-    pub fn is_sandbox(&self) -> bool {
+    pub(super) fn is_sandbox(&self) -> bool {
         self.account == Account::sandbox()
     }
 
     /// Whether the server is on this machine.
-    pub fn is_loopback(&self) -> bool {
+    pub(super) fn is_loopback(&self) -> bool {
         self.address.as_ref().is_none_or(Address::is_loopback)
     }
 
     /// The call's address, once a rehearsal's sandbox runs.
-    pub fn sandbox_address(&mut self, running: &sandbox::Running) -> Result<()> {
+    pub(super) fn sandbox_address(&mut self, running: &sandbox::Running) -> Result<()> {
         let address = Address::new(&running.base_url(), None, &self.map_id, None)?;
         self.address = Some(address.for_sandbox());
         Ok(())
@@ -100,7 +100,7 @@ impl Destination {
 }
 
 /// Forgets earlier rehearsals, and nothing else.
-pub fn forget_rehearsals(style: Style) -> Result<()> {
+pub(super) fn forget_rehearsals(style: Style) -> Result<()> {
     let path = Path::new(SANDBOX_LEDGER);
     if !path.exists() {
         return Ok(());
@@ -132,7 +132,7 @@ pub fn forget_rehearsals(style: Style) -> Result<()> {
 }
 
 /// Who we are, for the lock.
-pub fn holder(command: &str) -> Holder {
+pub(super) fn holder(command: &str) -> Holder {
     Holder {
         user: user(),
         host: ledger::host_name(),
@@ -143,7 +143,7 @@ pub fn holder(command: &str) -> Holder {
 }
 
 /// The user's name, as the environment has it.
-pub fn user() -> String {
+pub(super) fn user() -> String {
     ["USER", "LOGNAME", "USERNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
@@ -151,7 +151,7 @@ pub fn user() -> String {
 }
 
 /// The ledger as the plan finds it.
-pub enum Found {
+pub(super) enum Found {
     /// There is one.
     There(Box<Ledger>),
     /// A dry run only looks.
@@ -167,7 +167,7 @@ pub enum Found {
 
 impl Found {
     /// To plan by.
-    pub fn reader(&self) -> Option<&Reader> {
+    pub(super) fn reader(&self) -> Option<&Reader> {
         match self {
             Self::There(ledger) => Some(ledger.reader()),
             Self::Seen(reader) => Some(reader),
@@ -177,7 +177,7 @@ impl Found {
 }
 
 /// Opens the ledger, by the rules.
-pub fn open(args: &ImportArgs, destination: &Destination, style: Style) -> Result<Found> {
+pub(super) fn open(args: &ImportArgs, destination: &Destination, style: Style) -> Result<Found> {
     let path = &destination.ledger_path;
     let there = path.try_exists().unwrap_or(true);
     if args.dry_run {
@@ -330,12 +330,12 @@ fn refuse_new(args: &ImportArgs, destination: &Destination, others: &[Info]) -> 
 }
 
 /// Whether the user will be asked before anything is sent.
-pub fn asks(args: &ImportArgs) -> bool {
+pub(super) fn asks(args: &ImportArgs) -> bool {
     !args.yes && args.plan.is_none() && crate::report::screen::is_interactive()
 }
 
 /// Ledgers with their counts, one a line.
-pub fn listed(ledgers: &[Info]) -> String {
+pub(super) fn listed(ledgers: &[Info]) -> String {
     ledgers
         .iter()
         .map(|info| {
@@ -350,11 +350,10 @@ pub fn listed(ledgers: &[Info]) -> String {
 }
 
 /// Makes the ledger, in a CI job to be named from then on.
-pub fn create(destination: &Destination, lock: &Lock) -> Result<Ledger> {
+pub(super) fn create(destination: &Destination, lock: &Lock) -> Result<Ledger> {
     Ok(ledger::create(
         &destination.ledger_path,
         lock,
         destination.account.as_str(),
     )?)
 }
-

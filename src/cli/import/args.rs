@@ -10,7 +10,7 @@ use crate::import::{PaceRange, parse_span};
 
 /// Arguments of `caseload import`.
 #[derive(Debug, Clone, Args)]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// Case files; "-" reads standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,

@@ -14,19 +14,37 @@ use crate::report::text::{count, escaped, escaped_lines, grouped, redacted_json,
 const MOST_FIRMS: usize = 12;
 
 /// Shows what would be sent, and asks. False is no.
-pub fn ask(job: &Job<'_>, planned: &Planned, found: &Found, first: &CaseData) -> Result<bool> {
+pub(super) fn ask(
+    job: &Job<'_>,
+    planned: &Planned,
+    found: &Found,
+    first: &CaseData,
+) -> Result<bool> {
     describe(job, planned, found, first)?;
     let number = count(planned.to_send(), "case");
     yes(&format!("Send {number} to {}?", job.destination.account))
 }
 
 /// What would be sent, in words.
-pub fn describe(job: &Job<'_>, planned: &Planned, found: &Found, first: &CaseData) -> Result<()> {
+pub(super) fn describe(
+    job: &Job<'_>,
+    planned: &Planned,
+    found: &Found,
+    first: &CaseData,
+) -> Result<()> {
     let style = job.style;
     let destination = &job.destination;
     say("");
-    say(&format!("{}  {}", style.bold("account"), destination.account));
-    say(&format!("{}      {}", style.bold("map"), destination.map_id));
+    say(&format!(
+        "{}  {}",
+        style.bold("account"),
+        destination.account
+    ));
+    say(&format!(
+        "{}      {}",
+        style.bold("map"),
+        destination.map_id
+    ));
     let path = destination.ledger_path.display();
     let ledger = match found.reader() {
         Some(reader) => {
@@ -98,7 +116,11 @@ fn firms(job: &Job<'_>, planned: &Planned) {
             .find(|(_, id)| **id == ***firm)
             .map(|(name, _)| format!("  {}", escaped(name)))
             .unwrap_or_default();
-        say(&format!("  {:>7} to {}{name}", grouped(**number), escaped(firm)));
+        say(&format!(
+            "  {:>7} to {}{name}",
+            grouped(**number),
+            escaped(firm)
+        ));
     }
     if firms.len() > MOST_FIRMS {
         say(&format!(
@@ -115,13 +137,13 @@ fn firms(job: &Job<'_>, planned: &Planned) {
 }
 
 /// The bound that the pace sets.
-pub fn shortest(job: &Job<'_>, cases: u64) -> std::time::Duration {
+pub(super) fn shortest(job: &Job<'_>, cases: u64) -> std::time::Duration {
     let gaps = u32::try_from(cases.saturating_sub(1)).unwrap_or(u32::MAX);
     job.args.pace.lower.saturating_mul(gaps)
 }
 
 /// The body exactly as it would go out, or its shape.
-pub fn payload(job: &Job<'_>, case: &CaseData) -> String {
+pub(super) fn payload(job: &Job<'_>, case: &CaseData) -> String {
     let body = job
         .destination
         .contract
@@ -146,14 +168,11 @@ fn place(planned: &Planned, case: &CaseData) -> String {
 }
 
 /// Asks a question that only a whole "y" or "yes" answers with yes.
-pub fn yes(question: &str) -> Result<bool> {
+pub(super) fn yes(question: &str) -> Result<bool> {
     let mut error = std::io::stderr().lock();
     write!(error, "\n{question} [y/N] ")?;
     error.flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(
-        answer.trim().to_lowercase().as_str(),
-        "y" | "yes"
-    ))
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -17,7 +17,7 @@ use crate::report::summary::Summary;
 use crate::report::text::{count, escaped, grouped, redacted_json, span};
 
 /// Counts a case by its state.
-pub fn add_state(totals: &mut RunCounts, state: Option<State>, number: u64) {
+pub(super) fn add_state(totals: &mut RunCounts, state: Option<State>, number: u64) {
     match state {
         Some(State::Imported) => totals.imported += number,
         Some(State::Rejected) => totals.rejected += number,
@@ -28,7 +28,7 @@ pub fn add_state(totals: &mut RunCounts, state: Option<State>, number: u64) {
 }
 
 /// Problems: nothing is sent.
-pub fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
+pub(super) fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
     let mut summary = Summary {
         totals: planned.totals(),
         exit_code: Exit::Problems.code(),
@@ -49,7 +49,9 @@ pub fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
         count(planned.checked.total, "record")
     ));
     if planned.checked.unskippable > 0 {
-        say("a header or a file that can't be read to its end concerns every record: mend it first");
+        say(
+            "a header or a file that can't be read to its end concerns every record: mend it first",
+        );
     } else {
         say("mend the rows and run the same command again; --skip-invalid sends the good ones");
     }
@@ -57,7 +59,7 @@ pub fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
 }
 
 /// A dry run: what would be sent, and what it can't know.
-pub fn dry_run(job: &Job<'_>, mut planned: Planned, rules: &Arc<Rules>) -> Result<Exit> {
+pub(super) fn dry_run(job: &Job<'_>, mut planned: Planned, rules: &Arc<Rules>) -> Result<Exit> {
     let to_send = planned.to_send();
     let summary = Summary {
         totals: planned.totals(),
@@ -94,9 +96,15 @@ pub fn dry_run(job: &Job<'_>, mut planned: Planned, rules: &Arc<Rules>) -> Resul
             planned.plan.count(Action::Changed),
             "are imported, and the rows have changed since",
         ),
-        (planned.plan.count(Action::Hold), "are in doubt and wait for `caseload resolve`"),
+        (
+            planned.plan.count(Action::Hold),
+            "are in doubt and wait for `caseload resolve`",
+        ),
         (totals.problems, "are left out for problems"),
-        (planned.plan.beyond_limit.values().sum(), "are beyond --limit"),
+        (
+            planned.plan.beyond_limit.values().sum(),
+            "are beyond --limit",
+        ),
     ] {
         if number > 0 {
             say(&format!("  {:>7} {text}", grouped(number)));
@@ -152,7 +160,7 @@ fn request(job: &Job<'_>, planned: &Planned, case: &CaseData, action: Action) ->
 }
 
 /// A run: where every record ended, the exit code, the next command.
-pub fn run(
+pub(super) fn run(
     job: &Job<'_>,
     planned_totals: &RunCounts,
     plan: Option<String>,
@@ -247,7 +255,11 @@ fn next(job: &Job<'_>, totals: &RunCounts, exit: Exit) -> Vec<String> {
         } else {
             ""
         };
-        next.push(format!("caseload import {}{sandbox}{}", files(job), flags(job)));
+        next.push(format!(
+            "caseload import {}{sandbox}{}",
+            files(job),
+            flags(job)
+        ));
     }
     next
 }
@@ -274,7 +286,10 @@ fn flags(job: &Job<'_>) -> String {
     for column in &args.read.key_column {
         add("--key-column", Some(column.clone()));
     }
-    add("--partner-firm-column", args.read.partner_firm_column.clone());
+    add(
+        "--partner-firm-column",
+        args.read.partner_firm_column.clone(),
+    );
     add("--partner-firm-id", args.read.partner_firm_id.clone());
     for (set, flag) in [
         (args.read.allow_drafts, " --allow-drafts"),

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
 use self::account::{Destination, Found};
-pub use self::args::ImportArgs;
+pub(super) use self::args::ImportArgs;
 use super::args::{Globals, in_ci};
 use super::exit::Exit;
 use super::interrupts::Interrupts;
@@ -63,7 +63,11 @@ impl Job<'_> {
 }
 
 /// Runs the command; the summary is printed on every exit.
-pub fn run(args: &ImportArgs, globals: &Globals, matches: &clap::ArgMatches) -> Result<Exit> {
+pub(super) fn run(
+    args: &ImportArgs,
+    globals: &Globals,
+    matches: &clap::ArgMatches,
+) -> Result<Exit> {
     let style = globals.style();
     let said = Arc::new(Mutex::new(false));
     match import(args, globals, matches, &said) {

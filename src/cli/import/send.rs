@@ -21,7 +21,7 @@ use crate::report::summary::Summary;
 use crate::sandbox;
 
 /// Sends what the plan holds.
-pub fn send(
+pub(super) fn send(
     job: &mut Job<'_>,
     mut planned: Planned,
     found: Found,
@@ -275,4 +275,3 @@ impl Audience for Watching {
         })
     }
 }
-

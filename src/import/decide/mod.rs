@@ -166,6 +166,21 @@ impl Machine {
         self.under_way.len()
     }
 
+    /// Cases of the plan that wait for their turn, a claim ahead among them.
+    pub fn left(&self) -> impl Iterator<Item = Ticket> + '_ {
+        let ahead = match self.ahead {
+            Ahead::Nobody => None,
+            Ahead::Claiming(ticket) | Ahead::Claimed(ticket) | Ahead::GivingBack(ticket) => {
+                Some(ticket)
+            }
+        };
+        let untaken = (self.untaken..self.settings.cases).map(Ticket);
+        ahead
+            .into_iter()
+            .chain(self.again.iter().copied())
+            .chain(untaken)
+    }
+
     /// Why no further call is made, once that is so.
     pub fn stopping(&self) -> Option<&StopReason> {
         self.stop.as_ref()

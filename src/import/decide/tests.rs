@@ -89,14 +89,9 @@ impl World {
                 Then::Busy { retry_after: None },
                 Some(500),
             ),
-            9 if self.random.u32(0..20) == 0 => {
-                answered(Verdict::NotSent, Then::Stop, Some(401))
-            }
+            9 if self.random.u32(0..20) == 0 => answered(Verdict::NotSent, Then::Stop, Some(401)),
             _ => {
-                let retry_after = self
-                    .random
-                    .bool()
-                    .then_some(Duration::from_secs(seconds));
+                let retry_after = self.random.bool().then_some(Duration::from_secs(seconds));
                 answered(Verdict::NotSent, Then::Busy { retry_after }, Some(429))
             }
         }
@@ -205,8 +200,7 @@ impl World {
                     self.check(under_way.is_empty(), "finished with calls under way");
                     self.check(claimed.is_none(), "finished with a claim");
                     self.check(
-                        stop.is_some()
-                            || plan.iter().all(|case| self.ledger.contains_key(case)),
+                        stop.is_some() || plan.iter().all(|case| self.ledger.contains_key(case)),
                         "finished and left a case untried",
                     );
                     return Ended {
@@ -280,7 +274,9 @@ fn any_schedule_keeps_the_promise() {
         for (case, requests) in &world.requests {
             let before_last = &requests[..requests.len() - 1];
             assert!(
-                before_last.iter().all(|verdict| *verdict == Verdict::Rejected),
+                before_last
+                    .iter()
+                    .all(|verdict| *verdict == Verdict::Rejected),
                 "seed {seed}: case {case} went out again after {before_last:?}"
             );
         }
@@ -352,7 +348,10 @@ fn busy(seconds: Option<u64>) -> (Verdict, Then, Option<u16>) {
 fn three_tries_are_enough_for_a_server_that_never_answered() {
     let (mut machine, mut now) = (Machine::new(settings(10)), Duration::ZERO);
     for _ in 0..3 {
-        assert!(matches!(one(&mut machine, &mut now, DOWN), Action::Start(_)));
+        assert!(matches!(
+            one(&mut machine, &mut now, DOWN),
+            Action::Start(_)
+        ));
     }
     let end = Action::Finish(Some(StopReason::Unreachable));
     assert_eq!(one(&mut machine, &mut now, DOWN), end);
