@@ -64,27 +64,39 @@ pub(in crate::source) fn split(
     own: &mut String,
     cells: &mut Vec<Span>,
 ) -> bool {
+    let row = &text.as_bytes()[..range.end];
     let mut quoted = false;
-    let base = range.start;
-    for field in fields(&text.as_bytes()[range], delimiter) {
-        let (start, end) = (base + field.start, base + field.end);
-        cells.push(match field.close.map(|close| base + close) {
-            None => Span::of_text(CellKind::Text, start, end),
-            Some(close) => {
-                quoted = true;
-                let inside = &text[start + 1..close.max(start + 1)];
-                if close + 1 >= end && memchr(b'"', inside.as_bytes()).is_none() {
-                    Span::of_text(CellKind::Text, start + 1, start + 1 + inside.len())
-                } else {
-                    let from = own.len();
-                    push_unquoted(inside, own);
-                    own.push_str(text.get(close + 1..end).unwrap_or_default());
-                    Span::of_own(CellKind::Text, from, own.len())
-                }
-            }
-        });
+    let mut start = range.start;
+    loop {
+        let end;
+        if row.get(start) == Some(&b'"') {
+            quoted = true;
+            let field = field(row, start, delimiter);
+            end = field.end;
+            cells.push(unquoted(text, field, own));
+        } else {
+            end = find(row, start, delimiter);
+            cells.push(Span::of_text(CellKind::Text, start, end));
+        }
+        if end == row.len() {
+            return quoted;
+        }
+        start = end + 1;
     }
-    quoted
+}
+
+/// A quoted cell without its quotes.
+fn unquoted(text: &str, field: Field, own: &mut String) -> Span {
+    let open = field.start + 1;
+    let close = field.close.unwrap_or(field.end).max(open);
+    let inside = &text[open..close];
+    if close + 1 >= field.end && memchr(b'"', inside.as_bytes()).is_none() {
+        return Span::of_text(CellKind::Text, open, close);
+    }
+    let from = own.len();
+    push_unquoted(inside, own);
+    own.push_str(text.get(close + 1..field.end).unwrap_or_default());
+    Span::of_own(CellKind::Text, from, own.len())
 }
 
 fn push_unquoted(mut inside: &str, out: &mut String) {
