@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr_iter, memrchr2};
 
 use super::raw::Bytes;
 
@@ -24,29 +24,20 @@ impl Position {
 
     /// Moves behind these bytes. LF, CR and CRLF each end a line.
     pub(super) fn pass(&mut self, bytes: &[u8]) {
-        let Some(last) = bytes.last() else {
+        let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
             return;
         };
-        let mut breaks = memchr_iter(b'\n', bytes).count();
-        let mut line_start = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
-        if self.after_cr && bytes[0] == b'\n' {
-            // The line break was counted with its CR.
-            breaks -= 1;
+        self.line += line_breaks(bytes, true);
+        if self.after_cr && *first == b'\n' {
+            // It was counted with its CR.
+            self.line -= 1;
         }
-        if memchr(b'\r', bytes).is_some() {
-            for at in memchr_iter(b'\r', bytes) {
-                if bytes.get(at + 1) != Some(&b'\n') {
-                    breaks += 1;
-                    line_start = line_start.max(at + 1);
-                }
-            }
-        }
+        self.after_cr = *last == b'\r';
+        let line_start = memrchr2(b'\n', b'\r', bytes).map_or(0, |at| at + 1);
         if line_start > 0 {
             self.column = 1;
         }
-        self.line += breaks as u64;
         self.column += characters(&bytes[line_start..]);
-        self.after_cr = *last == b'\r';
     }
 
     /// The place behind these bytes.
@@ -54,6 +45,23 @@ impl Position {
         self.pass(bytes);
         self
     }
+}
+
+/// How many lines end in these bytes: with LF, CR or CRLF. Without `has_cr` the
+/// caller knows that there is no CR.
+pub(super) fn line_breaks(bytes: &[u8], has_cr: bool) -> u64 {
+    // What stands between two rows is too short for a search to pay.
+    if let [b'\n'] | [b'\r', b'\n'] = bytes {
+        return 1;
+    }
+    let feeds = memchr_iter(b'\n', bytes).count();
+    if !has_cr {
+        return feeds as u64;
+    }
+    let lone_returns = memchr_iter(b'\r', bytes)
+        .filter(|at| bytes.get(at + 1) != Some(&b'\n'))
+        .count();
+    (feeds + lone_returns) as u64
 }
 
 fn characters(text: &[u8]) -> u64 {

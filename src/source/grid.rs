@@ -7,7 +7,7 @@ use crate::model::{Code, Place, Problem};
 use super::delimited;
 use super::feed::Position;
 use super::header::{ESCAPED, Header, Slot};
-use super::parser::Span;
+use super::span::Span;
 
 /// Why the cells of a row don't go under the header.
 pub(super) enum Misfit {

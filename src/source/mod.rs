@@ -18,6 +18,8 @@ mod json;
 mod parser;
 mod raw;
 mod reader;
+mod sheet_value;
+mod span;
 mod workbook;
 
 #[cfg(test)]

@@ -4,16 +4,15 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use memchr::memchr;
-
 use crate::model::{Cell, CellKind, Code, FileId, Place, Problem, Record};
 
 use super::chunk::{Body, Chunk, Row, SheetCell, SheetRow};
 use super::delimited;
-use super::feed::Position;
+use super::feed::{Position, line_breaks};
 use super::grid::{Misfit, place_cells, ragged};
 use super::header::Header;
 use super::json::{Objects, Trouble};
+use super::span::Span;
 
 /// What a parser finds, in the order of the file.
 #[derive(Debug)]
@@ -26,52 +25,6 @@ pub enum Item<'a> {
     /// file is unknown, and leaving this record out would leave out more. It
     /// counts as one, and is the last item of its file.
     Lost(Problem),
-}
-
-/// A piece of a chunk's text, or of the parser's own, and what it is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    start: u32,
-    end: u32,
-    kind: CellKind,
-    own: bool,
-}
-
-impl Span {
-    pub(super) fn of_text(kind: CellKind, start: usize, end: usize) -> Self {
-        let Row { start, end } = Row::new(start, end);
-        Self {
-            start,
-            end,
-            kind,
-            own: false,
-        }
-    }
-
-    pub(super) fn of_own(kind: CellKind, start: usize, end: usize) -> Self {
-        Self {
-            own: true,
-            ..Self::of_text(kind, start, end)
-        }
-    }
-
-    #[inline]
-    pub(super) fn text<'a>(&self, text: &'a str, own: &'a str) -> &'a str {
-        &(if self.own { own } else { text })[self.start as usize..self.end as usize]
-    }
-
-    /// Without its first byte.
-    pub(super) fn trim_first(&mut self) {
-        self.start += 1;
-    }
-
-    #[inline]
-    fn cell<'a>(&self, text: &'a str, own: &'a str) -> Cell<'a> {
-        Cell {
-            kind: self.kind,
-            text: self.text(text, own),
-        }
-    }
 }
 
 /// Makes records of chunks. One for each worker and file; every parser knows
@@ -195,10 +148,15 @@ impl Parser {
             } else {
                 for (column, span) in &members[range] {
                     let column = *column as usize;
-                    if column >= row.len() {
+                    let cell = span.cell(text, own);
+                    if column == row.len() {
+                        row.push(cell);
+                        continue;
+                    }
+                    if column > row.len() {
                         row.resize(column + 1, Cell::default());
                     }
-                    row[column] = span.cell(text, own);
+                    row[column] = cell;
                 }
             }
             sink(Item::Record(Record {
@@ -221,16 +179,11 @@ impl Parser {
     ) {
         let mut line = start.line;
         let mut counted = 0;
-        let has_cr = memchr(b'\r', bytes).is_some();
+        let has_cr = memchr::memchr(b'\r', bytes).is_some();
         for (number, row) in rows.iter().enumerate() {
             let range = row.range();
-            let gap = &bytes[counted..range.start];
-            line += if has_cr {
-                // Rows never begin between the two bytes of a CRLF.
-                Position::START.after(gap).line - 1
-            } else {
-                memchr::memchr_iter(b'\n', gap).count() as u64
-            };
+            // Neither a row nor its end begins between the bytes of a CRLF.
+            line += line_breaks(&bytes[counted..range.start], has_cr);
             counted = range.start;
             let place = Place {
                 file: self.file,
@@ -248,19 +201,24 @@ impl Parser {
                     json: None,
                 }
             } else {
-                self.read_row(text, range, place, start)
+                let (entry, lines_inside) = self.read_row(text, range.clone(), place, start);
+                if !lines_inside {
+                    counted = range.end;
+                }
+                entry
             };
             self.scratch.entries.push(entry);
         }
     }
 
+    /// Reads one record; also whether there may be line breaks in it.
     fn read_row(
         &mut self,
         text: &str,
         range: Range<usize>,
         place: Place,
         chunk_start: Position,
-    ) -> Entry {
+    ) -> (Entry, bool) {
         let Scratch {
             own,
             cells,
@@ -271,7 +229,7 @@ impl Parser {
         match &mut self.kind {
             Kind::Grid { header, delimiter } => {
                 let before = cells.len();
-                delimited::split(text, range.clone(), *delimiter, own, cells);
+                let quoted = delimited::split(text, range.clone(), *delimiter, own, cells);
                 let what = if header.plain && cells.len() - before == header.slots.len() {
                     Ok(before..cells.len())
                 } else {
@@ -286,15 +244,16 @@ impl Parser {
                         })
                     })
                 };
-                Entry {
+                let entry = Entry {
                     place,
                     what,
                     json: None,
-                }
+                };
+                (entry, quoted)
             }
             Kind::Json(objects) => {
                 let before = members.len();
-                match objects.read(text, range, own, members) {
+                let entry = match objects.read(text, range, own, members) {
                     Ok(json) => Entry {
                         place,
                         what: Ok(before..members.len()),
@@ -305,11 +264,12 @@ impl Parser {
                         let position = chunk_start.after(&text.as_bytes()[..trouble.at]);
                         Entry {
                             place,
-                            what: Err(Box::new(json_problem(trouble, place, position))),
+                            what: Err(Box::new(json_problem(*trouble, place, position))),
                             json: None,
                         }
                     }
-                }
+                };
+                (entry, true)
             }
         }
     }

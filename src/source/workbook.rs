@@ -2,20 +2,16 @@
 //! its rows, so that no more than a few chunks of them are in memory, beside
 //! the workbook's table of shared texts.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::BufReader;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use calamine::{
-    CellErrorType, DataRef, ExcelDateTime, ExcelDateTimeType, Reader as _, SheetType, SheetVisible,
-    Xlsx, XlsxError,
-};
-
-use crate::model::CellKind;
+use calamine::{DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 
 use super::chunk::{Body, Chunk, Row, SheetCell, SheetRow};
+use super::raw::Bomb;
+use super::sheet_value::write_value;
 use super::{Fault, Limits};
 
 /// Rows of one sheet as they come from its thread.
@@ -103,6 +99,7 @@ fn damaged(error: XlsxError) -> Fault {
 }
 
 fn read(file: File, wanted: Option<&str>, limits: &Limits, sender: &Sender) -> Result<(), Fault> {
+    refuse_bomb(&file, limits)?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(damaged)?;
     let name = choose(&workbook, wanted)?;
     let is_1904 = workbook.has_1904_epoch();
@@ -116,6 +113,34 @@ fn read(file: File, wanted: Option<&str>, limits: &Limits, sender: &Sender) -> R
     }
     rows.finish();
     Ok(())
+}
+
+/// Looks at the sizes that the workbook declares, which reading it then holds it
+/// to: its table of texts goes into memory, and its rows take time.
+fn refuse_bomb(file: &File, limits: &Limits) -> Result<(), Fault> {
+    let packed = file.metadata().map_err(Fault::Io)?.len();
+    let mut archive = zip::ZipArchive::new(BufReader::new(file))
+        .map_err(|error| Fault::Workbook(error.to_string()))?;
+    let mut unpacked = 0_u64;
+    for number in 0..archive.len() {
+        let entry = archive
+            .by_index_raw(number)
+            .map_err(|error| Fault::Workbook(error.to_string()))?;
+        unpacked = unpacked.saturating_add(entry.size());
+        let is_texts = entry
+            .name()
+            .is_ok_and(|name| name.to_lowercase().ends_with("sharedstrings.xml"));
+        if is_texts && entry.size() > limits.unpacked {
+            return Err(Fault::Workbook(format!(
+                "its texts are larger than the {} bytes that are read",
+                limits.unpacked
+            )));
+        }
+    }
+    match Bomb::of(packed, unpacked, limits) {
+        Some(bomb) => Err(Fault::Bomb(bomb)),
+        None => Ok(()),
+    }
 }
 
 /// The sheet of a name, or the first that people see.
@@ -266,119 +291,5 @@ impl<'a> Rows<'a> {
         if self.end_row() && !self.ended.is_empty() {
             self.send_rows();
         }
-    }
-}
-
-/// Writes a cell's value as people see it, and says what it is; nothing for an
-/// empty cell.
-fn write_value(value: &DataRef<'_>, is_1904: bool, out: &mut String) -> Option<CellKind> {
-    Some(match value {
-        DataRef::Empty => return None,
-        DataRef::String(text) | DataRef::DurationIso(text) => text_value(text, out),
-        DataRef::SharedString(text) => text_value(text, out),
-        DataRef::Bool(value) => {
-            out.push_str(if *value { "true" } else { "false" });
-            CellKind::Bool
-        }
-        DataRef::Int(value) => {
-            // Writing to a text can't fail, here and below.
-            let _ = write!(out, "{value}");
-            CellKind::Number
-        }
-        DataRef::Float(value) => number(*value, out),
-        DataRef::DateTime(value) => date_time(*value, is_1904, out),
-        DataRef::DateTimeIso(text) => iso(text, out),
-        DataRef::Error(error) => text_value(error_text(error), out),
-    })
-}
-
-fn text_value(text: &str, out: &mut String) -> CellKind {
-    out.push_str(text);
-    CellKind::Text
-}
-
-fn error_text(error: &CellErrorType) -> &'static str {
-    match error {
-        CellErrorType::Div0 => "#DIV/0!",
-        CellErrorType::NA => "#N/A",
-        CellErrorType::Name => "#NAME?",
-        CellErrorType::Null => "#NULL!",
-        CellErrorType::Num => "#NUM!",
-        CellErrorType::Ref => "#REF!",
-        CellErrorType::Value => "#VALUE!",
-        CellErrorType::GettingData => "#GETTING_DATA",
-    }
-}
-
-/// The shortest digits that mean this number, never with an exponent.
-fn number(value: f64, out: &mut String) -> CellKind {
-    if !value.is_finite() {
-        let _ = write!(out, "{value}");
-        return CellKind::Text;
-    }
-    // No minus in front of nothing.
-    let _ = write!(out, "{}", if value == 0.0 { 0.0 } else { value });
-    CellKind::Number
-}
-
-fn date_time(value: ExcelDateTime, is_1904: bool, out: &mut String) -> CellKind {
-    const DAY: i64 = 86_400;
-    /// The first serial that is no date any more: year 10000.
-    const END: f64 = 2_958_466.0;
-    let serial = value.as_f64();
-    if !(0.0..END).contains(&serial) {
-        return number(serial, out);
-    }
-    // Whole seconds, since fractions of a day have no exact binary form.
-    let seconds = (serial * DAY as f64).round() as i64;
-    let (days, second) = (seconds / DAY, seconds % DAY);
-    if value.is_duration() {
-        let _ = write!(
-            out,
-            "{}:{:02}:{:02}",
-            seconds / 3600,
-            seconds / 60 % 60,
-            seconds % 60
-        );
-        return CellKind::Text;
-    }
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    if serial < 1.0 && days == 0 {
-        // A time of no day.
-        let _ = write!(out, "{hour:02}:{minute:02}:{second:02}");
-        return CellKind::Text;
-    }
-    let date = ExcelDateTime::new(days as f64, ExcelDateTimeType::DateTime, is_1904);
-    let (year, month, day, ..) = date.to_ymd_hms_milli();
-    let _ = write!(out, "{year:04}-{month:02}-{day:02}");
-    if seconds % DAY == 0 {
-        return CellKind::Date;
-    }
-    let _ = write!(out, "T{hour:02}:{minute:02}:{second:02}");
-    CellKind::DateTime
-}
-
-/// A date that the workbook holds as text, `2026-06-14` or with a time.
-fn iso(text: &str, out: &mut String) -> CellKind {
-    let shape = |text: &str, like: &str| {
-        text.len() == like.len()
-            && text
-                .bytes()
-                .zip(like.bytes())
-                .all(|(byte, like)| match like {
-                    b'0' => byte.is_ascii_digit(),
-                    other => byte == other,
-                })
-    };
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_fraction = fraction.bytes().all(|byte| byte.is_ascii_digit());
-    if shape(text, "0000-00-00") {
-        out.push_str(text);
-        CellKind::Date
-    } else if is_fraction && shape(seconds, "0000-00-00T00:00:00") {
-        out.push_str(seconds);
-        CellKind::DateTime
-    } else {
-        text_value(text, out)
     }
 }

@@ -5,12 +5,15 @@
 
 mod document;
 mod lines;
+mod locate;
 mod object;
 mod scan;
+mod walk;
 
 pub(super) use document::Document;
 pub(super) use lines::Lines;
-pub(super) use object::{Objects, Trouble};
+pub(super) use object::Objects;
+pub(super) use walk::Trouble;
 
 /// How deep a record may be nested, itself among the levels: what `serde_json`
 /// reads too.

@@ -1,305 +1,16 @@
-//! One JSON object to cells. Accepts exactly what `serde_json` accepts, but for
-//! lone surrogates, names given twice and more than 127 levels.
+//! One JSON object to cells.
+
+#![expect(
+    clippy::unnecessary_box_returns,
+    reason = "a large error would slow each value that is right"
+)]
 
 use crate::model::{CellKind, Code, Columns};
 
 use super::super::header::{ESCAPED, REASON};
-use super::super::parser::Span;
-use super::MAX_DEPTH;
-use super::scan::{plain_run_end, skip_space};
-
-/// Why a text is no record.
-#[derive(Debug)]
-pub(in crate::source) struct Trouble {
-    pub(in crate::source) at: usize,
-    pub(in crate::source) code: Code,
-    pub(in crate::source) what: String,
-    pub(in crate::source) column: Option<Box<str>>,
-}
-
-fn bad(at: usize, what: impl Into<String>) -> Trouble {
-    Trouble {
-        at,
-        code: Code::BadJson,
-        what: what.into(),
-        column: None,
-    }
-}
-
-fn ends(at: usize) -> Trouble {
-    Trouble {
-        code: Code::Truncated,
-        ..bad(at, "the text ends in the middle of a value")
-    }
-}
-
-/// A string's characters between its quotes.
-#[derive(Clone, Copy)]
-struct Text {
-    start: usize,
-    end: usize,
-    escaped: bool,
-}
-
-/// Walks through JSON text and checks it.
-struct Walk<'a> {
-    text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Walk<'a> {
-    fn new(text: &'a str, range: &std::ops::Range<usize>) -> Self {
-        Self {
-            text,
-            bytes: &text.as_bytes()[..range.end],
-            at: range.start,
-        }
-    }
-
-    fn peek(&mut self) -> Result<u8, Trouble> {
-        match self.bytes.get(self.at) {
-            Some(byte) if *byte > b' ' => Ok(*byte),
-            _ => {
-                self.at = skip_space(self.bytes, self.at);
-                self.bytes
-                    .get(self.at)
-                    .copied()
-                    .ok_or_else(|| ends(self.at))
-            }
-        }
-    }
-
-    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Trouble> {
-        if self.peek()? != byte {
-            return Err(bad(self.at, what));
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    /// Goes through the members of the object that begins here, with a call for
-    /// each name, which goes through the value.
-    fn members(
-        &mut self,
-        mut member: impl FnMut(&mut Self, Text) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
-        self.at += 1;
-        if self.peek()? == b'}' {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            if self.peek()? != b'"' {
-                return Err(bad(self.at, "expected a member name in quotes"));
-            }
-            let name = self.string()?;
-            self.expect(b':', "expected `:` behind a member name")?;
-            member(self, name)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b'}' => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(bad(self.at, "expected `,` or `}` behind a value")),
-            }
-        }
-    }
-
-    /// Passes a value and says what it is; a string's characters with it.
-    fn value(&mut self, depth: usize) -> Result<(CellKind, Option<Text>), Trouble> {
-        let kind = match self.peek()? {
-            b'"' => return Ok((CellKind::Text, Some(self.string()?))),
-            b'{' | b'[' if depth >= MAX_DEPTH => {
-                return Err(Trouble {
-                    code: Code::TooLarge,
-                    ..bad(self.at, format!("nested more than {MAX_DEPTH} levels deep"))
-                });
-            }
-            b'{' => {
-                self.members(|walk, _| walk.value(depth + 1).map(drop))?;
-                CellKind::Json
-            }
-            b'[' => {
-                self.array(depth)?;
-                CellKind::Json
-            }
-            b't' => self.word("true", CellKind::Bool)?,
-            b'f' => self.word("false", CellKind::Bool)?,
-            b'n' => self.word("null", CellKind::Null)?,
-            b'-' | b'0'..=b'9' => self.number()?,
-            _ => return Err(bad(self.at, "expected a value")),
-        };
-        Ok((kind, None))
-    }
-
-    fn array(&mut self, depth: usize) -> Result<(), Trouble> {
-        self.at += 1;
-        if self.peek()? == b']' {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            self.value(depth + 1)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b']' => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(bad(self.at, "expected `,` or `]` behind a value")),
-            }
-        }
-    }
-
-    fn word(&mut self, word: &str, kind: CellKind) -> Result<CellKind, Trouble> {
-        let rest = &self.bytes[self.at..];
-        if rest.starts_with(word.as_bytes()) {
-            self.at += word.len();
-            Ok(kind)
-        } else if word.as_bytes().starts_with(rest) {
-            Err(ends(self.bytes.len()))
-        } else {
-            Err(bad(self.at, "expected a value"))
-        }
-    }
-
-    fn digits(&mut self) -> Result<(), Trouble> {
-        let count = self.bytes[self.at..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        self.at += count;
-        match count {
-            0 if self.at == self.bytes.len() => Err(ends(self.at)),
-            0 => Err(bad(self.at, "expected a digit")),
-            _ => Ok(()),
-        }
-    }
-
-    fn number(&mut self) -> Result<CellKind, Trouble> {
-        if self.bytes[self.at] == b'-' {
-            self.at += 1;
-        }
-        if self.bytes.get(self.at) == Some(&b'0') {
-            self.at += 1;
-            if self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
-                return Err(bad(
-                    self.at,
-                    "a number may not begin with 0; put it in quotes",
-                ));
-            }
-        } else {
-            self.digits()?;
-        }
-        if self.bytes.get(self.at) == Some(&b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(CellKind::Number)
-    }
-
-    fn string(&mut self) -> Result<Text, Trouble> {
-        let start = self.at + 1;
-        let mut escaped = false;
-        self.at = start;
-        loop {
-            self.at = plain_run_end(self.bytes, self.at);
-            match self.bytes.get(self.at) {
-                None => return Err(ends(self.at)),
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(Text {
-                        start,
-                        end: self.at - 1,
-                        escaped,
-                    });
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                Some(_) => {
-                    return Err(bad(
-                        self.at,
-                        "a control character in a string must be written as an escape",
-                    ));
-                }
-            }
-        }
-    }
-
-    /// Passes one escape; a pair of surrogates is one.
-    fn escape(&mut self) -> Result<char, Trouble> {
-        let begin = self.at;
-        self.at += 2;
-        Ok(match self.bytes.get(begin + 1) {
-            None => return Err(ends(begin)),
-            Some(b'u') => {
-                let first = self.unit()?;
-                let units = if (0xD800..0xDC00).contains(&first)
-                    && self.bytes[self.at..].starts_with(b"\\u")
-                {
-                    self.at += 2;
-                    vec![first, self.unit()?]
-                } else {
-                    vec![first]
-                };
-                match char::decode_utf16(units).next() {
-                    Some(Ok(character)) => character,
-                    _ => return Err(bad(begin, "half of a surrogate pair is no character")),
-                }
-            }
-            Some(b'n') => '\n',
-            Some(b't') => '\t',
-            Some(b'r') => '\r',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(*byte),
-            Some(_) => return Err(bad(begin, "an unknown escape in a string")),
-        })
-    }
-
-    fn unit(&mut self) -> Result<u16, Trouble> {
-        let Some(digits) = self.bytes.get(self.at..self.at + 4) else {
-            return Err(ends(self.bytes.len()));
-        };
-        let value = digits.iter().try_fold(0, |value, digit| {
-            Some(value << 4 | char::from(*digit).to_digit(16)?)
-        });
-        self.at += 4;
-        match value {
-            // Four hexadecimal digits are 16 bits.
-            Some(value) => Ok(value as u16),
-            None => Err(bad(self.at - 4, "expected four hexadecimal digits")),
-        }
-    }
-
-    /// Writes a checked string's characters, escapes resolved.
-    fn resolve(&self, string: Text, out: &mut String) -> Result<(), Trouble> {
-        let mut walk = Walk {
-            at: string.start,
-            ..*self
-        };
-        while walk.at < string.end {
-            let run = plain_run_end(&walk.bytes[..string.end], walk.at);
-            out.push_str(&walk.text[walk.at..run]);
-            walk.at = run;
-            if run < string.end {
-                out.push(walk.escape()?);
-            }
-        }
-        Ok(())
-    }
-}
+use super::super::span::Span;
+use super::scan::skip_space;
+use super::walk::{Text, Trouble, Walk, bad, trouble};
 
 /// Makes cells of objects; keeps the columns that they have shown so far.
 #[derive(Debug)]
@@ -335,14 +46,14 @@ impl Objects {
         range: std::ops::Range<usize>,
         own: &mut String,
         cells: &mut Vec<(u32, Span)>,
-    ) -> Result<Span, Trouble> {
+    ) -> Result<Span, Box<Trouble>> {
         let mut walk = Walk::new(text, &range);
         match walk.peek()? {
             b'{' => {}
             b'[' => return Err(not_an_object(walk.at, "an array")),
             b'"' => return Err(not_an_object(walk.at, "a string")),
             b't' | b'f' | b'n' | b'-' | b'0'..=b'9' => {
-                let kind = walk.value(1)?.0;
+                let kind = walk.value(1)?;
                 let found = match kind {
                     CellKind::Number => "a number",
                     CellKind::Null => "null",
@@ -359,24 +70,24 @@ impl Objects {
         walk.members(|walk, name| {
             let column = self.column(walk, name, position)?;
             position += 1;
-            walk.peek()?;
-            let from = walk.at;
-            let (kind, string) = walk.value(1)?;
-            let Some(column) = column else {
-                own_columns = true;
-                return Ok(());
-            };
-            let span = match string {
-                Some(string) if string.escaped => {
-                    let from = own.len();
-                    walk.resolve(string, own)?;
-                    Span::of_own(kind, from, own.len())
+            if walk.peek()? == b'"' {
+                let string = walk.string()?;
+                if let Some(column) = column {
+                    cells.push((column, text_span(walk, string, own)?));
                 }
-                Some(string) => Span::of_text(kind, string.start, string.end),
-                None if kind == CellKind::Null => Span::of_text(kind, from, from),
-                None => Span::of_text(kind, from, walk.at),
-            };
-            cells.push((column, span));
+            } else {
+                let from = walk.at;
+                let kind = walk.value(1)?;
+                let end = if kind == CellKind::Null {
+                    from
+                } else {
+                    walk.at
+                };
+                if let Some(column) = column {
+                    cells.push((column, Span::of_text(kind, from, end)));
+                }
+            }
+            own_columns |= column.is_none();
             Ok(())
         })?;
         let end = walk.at;
@@ -396,7 +107,7 @@ impl Objects {
         walk: &Walk<'_>,
         name: Text,
         position: usize,
-    ) -> Result<Option<u32>, Trouble> {
+    ) -> Result<Option<u32>, Box<Trouble>> {
         let plain = &walk.text[name.start..name.end];
         let known = self
             .shape
@@ -411,16 +122,11 @@ impl Objects {
                 return Ok(None);
             }
             if self.columns.len() >= self.limit && self.columns.position(&self.name).is_none() {
-                return Err(Trouble {
-                    code: Code::TooLarge,
-                    ..bad(
-                        name.start,
-                        format!(
-                            "the file has more than {} distinct member names",
-                            self.limit
-                        ),
-                    )
-                });
+                let what = format!(
+                    "the file has more than {} distinct member names",
+                    self.limit
+                );
+                return Err(trouble(name.start, Code::TooLarge, what));
             }
             let column = self.columns.intern(&self.name);
             self.seen.resize(self.columns.len(), 0);
@@ -433,23 +139,28 @@ impl Objects {
         };
         if self.seen[column] == self.number {
             let text = self.columns.name(column);
-            return Err(Trouble {
-                at: name.start - 1,
-                code: Code::DuplicateMember,
-                what: format!("the object names the member {text:?} twice"),
-                column: Some(text.into()),
-            });
+            let what = format!("the object names the member {text:?} twice");
+            let mut trouble = trouble(name.start - 1, Code::DuplicateMember, what);
+            trouble.column = Some(text.into());
+            return Err(trouble);
         }
         self.seen[column] = self.number;
         Ok(Some(column as u32))
     }
 }
 
-fn not_an_object(at: usize, found: &str) -> Trouble {
-    Trouble {
-        code: Code::NotAnObject,
-        ..bad(at, format!("expected an object, found {found}"))
+fn text_span(walk: &Walk<'_>, string: Text, own: &mut String) -> Result<Span, Box<Trouble>> {
+    if !string.escaped {
+        return Ok(Span::of_text(CellKind::Text, string.start, string.end));
     }
+    let from = own.len();
+    walk.resolve(string, own)?;
+    Ok(Span::of_own(CellKind::Text, from, own.len()))
+}
+
+fn not_an_object(at: usize, found: &str) -> Box<Trouble> {
+    let what = format!("expected an object, found {found}");
+    trouble(at, Code::NotAnObject, what)
 }
 
 /// The object without the members that caseload had added to it.
@@ -457,7 +168,7 @@ fn without_own_columns(
     text: &str,
     range: std::ops::Range<usize>,
     own: &mut String,
-) -> Result<Span, Trouble> {
+) -> Result<Span, Box<Trouble>> {
     let from = own.len();
     let mut name_text = String::new();
     Walk::new(text, &range).members(|walk, name| {

@@ -1,6 +1,8 @@
 //! The room through its public face: every input goes through `open`,
 //! `next_chunk` and `parse`, at several chunk sizes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod delimited;
 mod files;
 mod json;
@@ -149,4 +151,12 @@ fn refused_with(name: &str, bytes: impl AsRef<[u8]>, options: &Options) -> Strin
     let (file, fault) = text.split_once(name).unwrap();
     assert!(file.starts_with('/'), "{text}");
     fault.trim_start_matches(": ").to_owned()
+}
+
+#[test]
+fn reading_can_be_spread_over_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<Reader>();
+    is_send::<Parser>();
+    is_send::<super::Chunk>();
 }

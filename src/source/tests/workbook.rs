@@ -3,6 +3,7 @@
 use rust_xlsxwriter::{ExcelDateTime, Format as CellFormat, Formula, Workbook};
 
 use super::super::Options;
+use super::CellKind::{Bool, Date, DateTime, Number, Text};
 use super::*;
 
 fn saved(fill: impl FnOnce(&mut Workbook)) -> Vec<u8> {
@@ -71,7 +72,6 @@ fn cells_are_what_people_see() {
         ]
     );
     let kinds = ["id", "count", "date", "time", "clock", "yes", "error"].map(|name| row.kind(name));
-    use CellKind::{Bool, Date, DateTime, Number, Text};
     assert_eq!(kinds, [Text, Number, Date, DateTime, Text, Bool, Text]);
     assert_eq!(last.get("count"), "");
     assert_eq!(last.kind("count"), Text);
@@ -142,4 +142,28 @@ fn empty_and_damaged_workbooks_are_refused() {
     assert_eq!(refused("a.xlsx", &empty), "is empty");
     let message = refused("a.xlsx", &empty[..empty.len() / 2]);
     assert!(message.contains("the workbook can't be read"), "{message}");
+}
+
+#[test]
+fn a_workbook_that_is_a_bomb_is_refused_before_it_is_read() {
+    let bytes = saved(|workbook| {
+        let sheet = workbook.add_worksheet();
+        sheet.write(0, 0, "a").unwrap();
+        sheet.write(1, 0, "x".repeat(30_000)).unwrap();
+    });
+    let mut options = Options::default();
+    options.limits.unpacked = 20_000;
+    let message = refused_with("a.xlsx", &bytes, &options);
+    assert!(
+        message.contains("texts are larger than the 20000"),
+        "{message}"
+    );
+    options.limits.unpacked = 35_000;
+    options.limits.ratio = 2;
+    let message = refused_with("a.xlsx", &bytes, &options);
+    assert!(
+        message.contains("unpacks to more than 35000 bytes"),
+        "{message}"
+    );
+    assert_eq!(read("a.xlsx", &bytes).records.len(), 1);
 }

@@ -1,0 +1,321 @@
+//! Walks through JSON text and checks every byte. Accepts exactly what
+//! `serde_json` accepts, but for lone surrogates and more than 127 levels.
+
+#![expect(
+    clippy::unnecessary_box_returns,
+    reason = "a large error would slow each value that is right"
+)]
+
+use crate::model::{CellKind, Code};
+
+use super::MAX_DEPTH;
+use super::scan::{plain_run_end, skip_space};
+
+/// Why a text is no record. Boxed, so that what is right stays small.
+#[derive(Debug)]
+pub(in crate::source) struct Trouble {
+    pub(in crate::source) at: usize,
+    pub(in crate::source) code: Code,
+    pub(in crate::source) what: String,
+    pub(in crate::source) column: Option<Box<str>>,
+}
+
+#[cold]
+pub(super) fn trouble(at: usize, code: Code, what: impl Into<String>) -> Box<Trouble> {
+    Box::new(Trouble {
+        at,
+        code,
+        what: what.into(),
+        column: None,
+    })
+}
+
+#[cold]
+pub(super) fn bad(at: usize, what: &str) -> Box<Trouble> {
+    trouble(at, Code::BadJson, what)
+}
+
+#[cold]
+fn ends(at: usize) -> Box<Trouble> {
+    trouble(
+        at,
+        Code::Truncated,
+        "the text ends in the middle of a value",
+    )
+}
+
+/// A string's characters between its quotes.
+#[derive(Clone, Copy)]
+pub(super) struct Text {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) escaped: bool,
+}
+
+/// Walks through JSON text and checks it.
+pub(super) struct Walk<'a> {
+    pub(super) text: &'a str,
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(text: &'a str, range: &std::ops::Range<usize>) -> Self {
+        Self {
+            text,
+            bytes: &text.as_bytes()[..range.end],
+            at: range.start,
+        }
+    }
+
+    #[inline]
+    pub(super) fn peek(&mut self) -> Result<u8, Box<Trouble>> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte > b' ' => Ok(*byte),
+            _ => {
+                self.at = skip_space(self.bytes, self.at);
+                self.bytes
+                    .get(self.at)
+                    .copied()
+                    .ok_or_else(|| ends(self.at))
+            }
+        }
+    }
+
+    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Box<Trouble>> {
+        if self.peek()? != byte {
+            return Err(bad(self.at, what));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Goes through the members of the object that begins here, with a call for
+    /// each name, which goes through the value.
+    pub(super) fn members(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Text) -> Result<(), Box<Trouble>>,
+    ) -> Result<(), Box<Trouble>> {
+        self.at += 1;
+        if self.peek()? == b'}' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            if self.peek()? != b'"' {
+                return Err(bad(self.at, "expected a member name in quotes"));
+            }
+            let name = self.string()?;
+            self.expect(b':', "expected `:` behind a member name")?;
+            member(self, name)?;
+            match self.peek()? {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(bad(self.at, "expected `,` or `}` behind a value")),
+            }
+        }
+    }
+
+    /// Passes a value and says what it is.
+    pub(super) fn value(&mut self, depth: usize) -> Result<CellKind, Box<Trouble>> {
+        Ok(match self.peek()? {
+            b'"' => {
+                self.pass_string()?;
+                CellKind::Text
+            }
+            b'{' | b'[' if depth >= MAX_DEPTH => {
+                let what = format!("nested more than {MAX_DEPTH} levels deep");
+                return Err(trouble(self.at, Code::TooLarge, what));
+            }
+            b'{' => {
+                self.members(|walk, _| walk.value(depth + 1).map(drop))?;
+                CellKind::Json
+            }
+            b'[' => {
+                self.array(depth)?;
+                CellKind::Json
+            }
+            b't' => self.word("true", CellKind::Bool)?,
+            b'f' => self.word("false", CellKind::Bool)?,
+            b'n' => self.word("null", CellKind::Null)?,
+            b'-' | b'0'..=b'9' => self.number()?,
+            _ => return Err(bad(self.at, "expected a value")),
+        })
+    }
+
+    fn array(&mut self, depth: usize) -> Result<(), Box<Trouble>> {
+        self.at += 1;
+        if self.peek()? == b']' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.value(depth + 1)?;
+            match self.peek()? {
+                b',' => self.at += 1,
+                b']' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(bad(self.at, "expected `,` or `]` behind a value")),
+            }
+        }
+    }
+
+    fn word(&mut self, word: &str, kind: CellKind) -> Result<CellKind, Box<Trouble>> {
+        let rest = &self.bytes[self.at..];
+        if rest.starts_with(word.as_bytes()) {
+            self.at += word.len();
+            Ok(kind)
+        } else if word.as_bytes().starts_with(rest) {
+            Err(ends(self.bytes.len()))
+        } else {
+            Err(bad(self.at, "expected a value"))
+        }
+    }
+
+    fn digits(&mut self) -> Result<(), Box<Trouble>> {
+        let count = self.bytes[self.at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        self.at += count;
+        match count {
+            0 if self.at == self.bytes.len() => Err(ends(self.at)),
+            0 => Err(bad(self.at, "expected a digit")),
+            _ => Ok(()),
+        }
+    }
+
+    fn number(&mut self) -> Result<CellKind, Box<Trouble>> {
+        if self.bytes[self.at] == b'-' {
+            self.at += 1;
+        }
+        if self.bytes.get(self.at) == Some(&b'0') {
+            self.at += 1;
+            if self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
+                return Err(bad(
+                    self.at,
+                    "a number may not begin with 0; put it in quotes",
+                ));
+            }
+        } else {
+            self.digits()?;
+        }
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(CellKind::Number)
+    }
+
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<Text, Box<Trouble>> {
+        let start = self.at + 1;
+        let escaped = self.pass_string()?;
+        Ok(Text {
+            start,
+            end: self.at - 1,
+            escaped,
+        })
+    }
+
+    /// Passes a string; says whether it has escapes.
+    fn pass_string(&mut self) -> Result<bool, Box<Trouble>> {
+        let mut escaped = false;
+        self.at += 1;
+        loop {
+            self.at = plain_run_end(self.bytes, self.at);
+            match self.bytes.get(self.at) {
+                None => return Err(ends(self.at)),
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(escaped);
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => {
+                    return Err(bad(
+                        self.at,
+                        "a control character in a string must be written as an escape",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Passes one escape; a pair of surrogates is one.
+    fn escape(&mut self) -> Result<char, Box<Trouble>> {
+        let begin = self.at;
+        self.at += 2;
+        Ok(match self.bytes.get(begin + 1) {
+            None => return Err(ends(begin)),
+            Some(b'u') => {
+                let first = self.unit()?;
+                let units = if (0xD800..0xDC00).contains(&first)
+                    && self.bytes[self.at..].starts_with(b"\\u")
+                {
+                    self.at += 2;
+                    vec![first, self.unit()?]
+                } else {
+                    vec![first]
+                };
+                match char::decode_utf16(units).next() {
+                    Some(Ok(character)) => character,
+                    _ => return Err(bad(begin, "half of a surrogate pair is no character")),
+                }
+            }
+            Some(b'n') => '\n',
+            Some(b't') => '\t',
+            Some(b'r') => '\r',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(*byte),
+            Some(_) => return Err(bad(begin, "an unknown escape in a string")),
+        })
+    }
+
+    fn unit(&mut self) -> Result<u16, Box<Trouble>> {
+        let Some(digits) = self.bytes.get(self.at..self.at + 4) else {
+            return Err(ends(self.bytes.len()));
+        };
+        let value = digits.iter().try_fold(0, |value, digit| {
+            Some(value << 4 | char::from(*digit).to_digit(16)?)
+        });
+        self.at += 4;
+        match value {
+            // Four hexadecimal digits are 16 bits.
+            Some(value) => Ok(value as u16),
+            None => Err(bad(self.at - 4, "expected four hexadecimal digits")),
+        }
+    }
+
+    /// Writes a checked string's characters, escapes resolved.
+    pub(super) fn resolve(&self, string: Text, out: &mut String) -> Result<(), Box<Trouble>> {
+        let mut walk = Walk {
+            at: string.start,
+            ..*self
+        };
+        while walk.at < string.end {
+            let run = plain_run_end(&walk.bytes[..string.end], walk.at);
+            out.push_str(&walk.text[walk.at..run]);
+            walk.at = run;
+            if run < string.end {
+                out.push(walk.escape()?);
+            }
+        }
+        Ok(())
+    }
+}
