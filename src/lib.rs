@@ -16,4 +16,5 @@
 //! - [`sandbox`]: a stand-in of the API, written apart from `api`
 //! - [`cli`]: one file a command, where the rooms are joined
 
+pub mod ledger;
 pub mod model;

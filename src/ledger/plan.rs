@@ -1,0 +1,137 @@
+//! What the plan asks: which of its keys are known, and whether an unknown key
+//! brings a known case's content.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, Row};
+
+use super::LedgerError;
+use super::file::Reader;
+use super::values::{At, Number, half};
+use crate::model::{Digest, Key, State};
+
+/// A case that the ledger knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its state.
+    pub state: State,
+    /// Of the payload and firm that were last sent.
+    pub payload_digest: Digest,
+    /// The platform's id, when it is imported.
+    pub case_id: Option<Box<str>>,
+    /// A success after doubt: there may be two of it.
+    pub possible_twin: bool,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was last tried, or a person's word on it.
+    pub last_tried_at: Timestamp,
+}
+
+/// A case, imported or in doubt, that has the content of another key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SameContent {
+    /// Its key.
+    pub key: Key,
+    /// Its state.
+    pub state: State,
+    /// The platform's id, when it is imported.
+    pub case_id: Option<Box<str>>,
+    /// The file that it came from, as it was named then.
+    pub file: String,
+    /// Its line there.
+    pub line: u64,
+}
+
+impl Reader {
+    /// What is known of each of these keys. A large batch is faster than its
+    /// parts: it is looked up in the order of the index.
+    pub fn lookup(&self, keys: &[Digest]) -> Result<Vec<Option<Known>>, LedgerError> {
+        self.read_known(keys).map_err(|error| self.fail(&error))
+    }
+
+    fn read_known(&self, keys: &[Digest]) -> rusqlite::Result<Vec<Option<Known>>> {
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        order.sort_unstable_by_key(|&position| keys[position]);
+        let mut found = vec![None; keys.len()];
+        let mut statement = self.conn.prepare_cached(
+            "SELECT state, payload_digest, case_id, possible_twin, attempts, updated_at
+             FROM cases WHERE key_digest = ?1",
+        )?;
+        for position in order {
+            let mut rows = statement.query([&keys[position]])?;
+            if let Some(row) = rows.next()? {
+                found[position] = Some(self.known(row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn known(&self, row: &Row<'_>) -> rusqlite::Result<Known> {
+        Ok(Known {
+            state: self.shown(row.get(0)?),
+            payload_digest: row.get(1)?,
+            case_id: row.get(2)?,
+            possible_twin: row.get(3)?,
+            attempts: row.get(4)?,
+            last_tried_at: row.get::<_, At>(5)?.0,
+        })
+    }
+
+    /// Whether any case is imported or in doubt, so that it is worth while to
+    /// ask for [`Self::same_content`].
+    pub fn has_content(&self) -> Result<bool, LedgerError> {
+        self.conn
+            .query_row(
+                "SELECT EXISTS (
+                   SELECT 1 FROM cases WHERE state IN ('sending', 'imported', 'in_doubt'))",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(|error| self.fail(&error))
+    }
+
+    /// A case, imported or in doubt, whose raw record or whose payload without
+    /// its key fields is this. To be asked for keys that are not known.
+    pub fn same_content(
+        &self,
+        record: &Digest,
+        content: &Digest,
+    ) -> Result<Option<SameContent>, LedgerError> {
+        // Two statements: each is served by its own index.
+        for (column, digest) in [("record", record), ("content", content)] {
+            let same = self.read_same(column, digest);
+            if let Some(same) = same.map_err(|error| self.fail(&error))? {
+                return Ok(Some(same));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_same(&self, column: &str, digest: &Digest) -> rusqlite::Result<Option<SameContent>> {
+        self.conn
+            .prepare_cached(&format!(
+                "SELECT c.key, c.state, c.case_id, f.name, c.line
+                 FROM cases c JOIN files f ON f.no = c.file
+                 WHERE c.{column} = ?1 AND c.state IN ('sending', 'imported', 'in_doubt')
+                 ORDER BY c.no LIMIT 1"
+            ))?
+            .query_row([half(digest)], |row| {
+                Ok(SameContent {
+                    key: row.get(0)?,
+                    state: self.shown(row.get(1)?),
+                    case_id: row.get(2)?,
+                    file: row.get(3)?,
+                    line: row.get::<_, Number>(4)?.0,
+                })
+            })
+            .optional()
+    }
+
+    /// A state as it is to be understood by who looks from outside.
+    pub(super) fn shown(&self, state: State) -> State {
+        if self.orphaned && state == State::Sending {
+            State::InDoubt
+        } else {
+            state
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The runs: who, when, with what, and how it ended.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+
+use super::file::Reader;
+use super::values::{At, Number};
+use super::{LedgerError, Options, claim, system};
+
+/// The number of a run, counted from 1 in its ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub i64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One input file of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFile {
+    /// Its name as given; `-` for standard input.
+    pub name: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: Option<String>,
+    /// How many records it has.
+    pub records: u64,
+}
+
+/// What is known when a run begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunStart {
+    /// The user's name.
+    pub user: String,
+    /// The machine.
+    pub host: String,
+    /// The CI job, where there is one.
+    pub ci_job: Option<String>,
+    /// The version of caseload.
+    pub version: String,
+    /// Command and flags, without secrets.
+    pub command: String,
+    /// The account.
+    pub account: String,
+    /// The mapping that every attempt of the run goes to.
+    pub map_id: String,
+    /// The plan's hash and number, where there is one.
+    pub plan: Option<String>,
+    /// The input, by the position of each file in the command.
+    pub files: Vec<RunFile>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// What became of a run's records; named as in the closing summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the words of the closing summary")]
+pub struct RunCounts {
+    pub total: u64,
+    pub imported: u64,
+    pub already_imported: u64,
+    pub rejected: u64,
+    pub not_sent: u64,
+    pub in_doubt: u64,
+    pub changed: u64,
+    pub problems: u64,
+    pub untried: u64,
+    pub drafts: u64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunEnd {
+    /// It came to the end of its plan.
+    Finished,
+    /// It stopped early, for this reason.
+    Stopped(String),
+    /// A person or the system interrupted it.
+    Interrupted,
+    /// It died without a word.
+    BrokeOff,
+}
+
+impl fmt::Display for RunEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finished => f.write_str("finished"),
+            Self::Stopped(reason) => write!(f, "stopped: {reason}"),
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::BrokeOff => f.write_str("broke off"),
+        }
+    }
+}
+
+impl RunEnd {
+    fn parse(text: &str) -> Self {
+        match text {
+            "finished" => Self::Finished,
+            "interrupted" => Self::Interrupted,
+            "broke off" => Self::BrokeOff,
+            other => Self::Stopped(other.strip_prefix("stopped: ").unwrap_or(other).to_owned()),
+        }
+    }
+}
+
+/// One run, as `status` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its number.
+    pub id: RunId,
+    /// What was known at its beginning.
+    pub start: RunStart,
+    /// When it ended; unknown when it broke off.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended; `None` while it goes on.
+    pub end: Option<RunEnd>,
+    /// What became of its records.
+    pub counts: Option<RunCounts>,
+}
+
+/// Begins a run. The ledger is at home now where the run finds it.
+pub(super) fn begin(
+    conn: &Connection,
+    path: &str,
+    file: u64,
+    start: &RunStart,
+    options: Options,
+) -> rusqlite::Result<RunId> {
+    conn.execute(
+        "UPDATE ledger SET home_host = ?1, home_path = ?2, home_file = ?3",
+        params![system::host_name(), path, file.cast_signed()],
+    )?;
+    if !options.keep_payloads {
+        // Cases imported by a person's word, which could be taken back till now.
+        conn.execute(
+            "DELETE FROM contents
+             WHERE (SELECT state FROM cases WHERE no = case_no) = 'imported'",
+            [],
+        )?;
+    }
+    conn.execute(
+        "INSERT INTO runs (started_at, user, host, ci_job, version, command, account, map_id, plan)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            At(start.at),
+            start.user,
+            start.host,
+            start.ci_job,
+            start.version,
+            start.command,
+            start.account,
+            start.map_id,
+            start.plan
+        ],
+    )?;
+    let run = conn.last_insert_rowid();
+    let mut insert = conn.prepare(
+        "INSERT INTO files (run, position, name, sha256, records) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for (position, file) in start.files.iter().enumerate() {
+        insert.execute(params![
+            run,
+            Number(position as u64),
+            file.name,
+            file.sha256,
+            Number(file.records)
+        ])?;
+    }
+    Ok(RunId(run))
+}
+
+/// Ends a run, and says how many of its cases are in doubt because nobody
+/// settled them.
+pub(super) fn end(
+    conn: &Connection,
+    run: RunId,
+    counts: &RunCounts,
+    how: &RunEnd,
+    at: Timestamp,
+) -> rusqlite::Result<u64> {
+    let counts = serde_json::to_string(counts)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    conn.execute(
+        "UPDATE runs SET ended_at = ?2, ended = ?3, counts = ?4 WHERE no = ?1",
+        params![run.0, At(at), how.to_string(), counts],
+    )?;
+    claim::recover(conn)
+}
+
+/// Marks the runs that died.
+pub(super) fn recover(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute(
+        "UPDATE runs SET ended = ?1 WHERE ended IS NULL",
+        [RunEnd::BrokeOff.to_string()],
+    )
+    .map(drop)
+}
+
+impl Reader {
+    /// The latest runs, the latest first.
+    pub fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
+        self.read_runs(limit).map_err(|error| self.fail(&error))
+    }
+
+    fn read_runs(&self, limit: usize) -> rusqlite::Result<Vec<RunRow>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut files: BTreeMap<i64, Vec<RunFile>> = BTreeMap::new();
+        let mut statement = self.conn.prepare_cached(
+            "SELECT run, name, sha256, records FROM files
+             WHERE run IN (SELECT no FROM runs ORDER BY no DESC LIMIT ?1) ORDER BY run, position",
+        )?;
+        let mut rows = statement.query([limit])?;
+        while let Some(row) = rows.next()? {
+            files.entry(row.get(0)?).or_default().push(RunFile {
+                name: row.get(1)?,
+                sha256: row.get(2)?,
+                records: row.get::<_, Number>(3)?.0,
+            });
+        }
+        let mut statement = self.conn.prepare_cached(
+            "SELECT no, started_at, ended_at, ended, user, host, ci_job, version, command,
+                    account, map_id, plan, counts
+             FROM runs ORDER BY no DESC LIMIT ?1",
+        )?;
+        let rows = statement.query_map([limit], |row| {
+            let no = row.get(0)?;
+            let ended: Option<String> = row.get(3)?;
+            let counts: Option<String> = row.get(12)?;
+            Ok(RunRow {
+                id: RunId(no),
+                start: RunStart {
+                    at: row.get::<_, At>(1)?.0,
+                    user: row.get(4)?,
+                    host: row.get(5)?,
+                    ci_job: row.get(6)?,
+                    version: row.get(7)?,
+                    command: row.get(8)?,
+                    account: row.get(9)?,
+                    map_id: row.get(10)?,
+                    plan: row.get(11)?,
+                    files: files.remove(&no).unwrap_or_default(),
+                },
+                ended_at: row.get::<_, Option<At>>(2)?.map(|at| at.0),
+                end: match ended {
+                    Some(text) => Some(RunEnd::parse(&text)),
+                    None => self.orphaned.then_some(RunEnd::BrokeOff),
+                },
+                counts: counts.and_then(|text| serde_json::from_str(&text).ok()),
+            })
+        })?;
+        rows.collect()
+    }
+}

@@ -1,0 +1,107 @@
+-- Schema 1 of the ledger. Times are milliseconds since 1970, UTC.
+
+CREATE TABLE ledger (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  -- Where it was last used, to tell a copy from the ledger itself.
+  home_host TEXT NOT NULL,
+  home_path TEXT NOT NULL,
+  home_file INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE runs (
+  no INTEGER PRIMARY KEY AUTOINCREMENT,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  ended TEXT,
+  user TEXT NOT NULL,
+  host TEXT NOT NULL,
+  ci_job TEXT,
+  version TEXT NOT NULL,
+  command TEXT NOT NULL,
+  account TEXT NOT NULL,
+  map_id TEXT NOT NULL,
+  plan TEXT,
+  counts TEXT
+) STRICT;
+
+CREATE TABLE files (
+  no INTEGER PRIMARY KEY,
+  run INTEGER NOT NULL REFERENCES runs (no),
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  sha256 TEXT,
+  records INTEGER NOT NULL,
+  UNIQUE (run, position)
+) STRICT;
+
+-- One row a case; in the order of the first claims.
+CREATE TABLE cases (
+  no INTEGER PRIMARY KEY,
+  key_digest BLOB NOT NULL UNIQUE CHECK (length(key_digest) = 16),
+  key TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (
+    state IN ('sending', 'imported', 'rejected', 'not_sent', 'in_doubt', 'removed')
+  ),
+  -- The platform's id; only while imported.
+  case_id TEXT CHECK (case_id IS NULL OR state = 'imported'),
+  possible_twin INTEGER NOT NULL DEFAULT 0,
+  payload_digest BLOB NOT NULL CHECK (length(payload_digest) = 16),
+  content INTEGER NOT NULL,
+  record INTEGER NOT NULL,
+  file INTEGER NOT NULL REFERENCES files (no),
+  line INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  partner_firm TEXT,
+  attempts INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX cases_open ON cases (state) WHERE state <> 'imported';
+CREATE INDEX cases_case_id ON cases (case_id) WHERE case_id IS NOT NULL;
+CREATE INDEX cases_content ON cases (content) WHERE state IN ('sending', 'imported', 'in_doubt');
+CREATE INDEX cases_record ON cases (record) WHERE state IN ('sending', 'imported', 'in_doubt');
+
+-- Apart from the cases, so that what is dropped after the import leaves no holes.
+CREATE TABLE contents (
+  case_no INTEGER PRIMARY KEY REFERENCES cases (no),
+  payload TEXT NOT NULL,
+  raw TEXT NOT NULL,
+  answer TEXT
+) STRICT;
+
+-- The latest attempt of a case is the one whose `nth` is its `attempts`.
+-- Under way: no outcome yet. Left by a dead run: an outcome, and no end.
+CREATE TABLE attempts (
+  case_no INTEGER NOT NULL REFERENCES cases (no),
+  nth INTEGER NOT NULL,
+  run INTEGER NOT NULL REFERENCES runs (no),
+  state_before TEXT,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  outcome TEXT CHECK (outcome IN ('imported', 'rejected', 'not_sent', 'in_doubt')),
+  status INTEGER,
+  case_id TEXT,
+  message TEXT,
+  PRIMARY KEY (case_no, nth)
+) STRICT, WITHOUT ROWID;
+
+-- What people said of cases, each word reversible.
+CREATE TABLE words (
+  no INTEGER PRIMARY KEY,
+  case_no INTEGER NOT NULL REFERENCES cases (no),
+  word TEXT NOT NULL CHECK (word IN ('imported', 'not_imported', 'removed')),
+  case_id TEXT,
+  said_by TEXT NOT NULL,
+  said_at INTEGER NOT NULL,
+  state_before TEXT NOT NULL,
+  case_id_before TEXT,
+  updated_at_before INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  undone_by TEXT,
+  undone_at INTEGER
+) STRICT;
+
+CREATE INDEX words_case ON words (case_no);

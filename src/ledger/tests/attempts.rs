@@ -1,0 +1,262 @@
+//! Claim, settle and give back: every state before, every verdict.
+
+use super::*;
+
+#[test]
+fn every_state_and_every_verdict_lead_where_the_promise_says() {
+    use State as S;
+    use Verdict as V;
+    // Before, what the attempt proved, and after: the state, a possible twin.
+    let table = [
+        (None, V::Imported, (S::Imported, false)),
+        (None, V::Rejected, (S::Rejected, false)),
+        (None, V::NotSent, (S::NotSent, false)),
+        (None, V::InDoubt, (S::InDoubt, false)),
+        (Some(S::Rejected), V::Imported, (S::Imported, false)),
+        (Some(S::Rejected), V::Rejected, (S::Rejected, false)),
+        (Some(S::Rejected), V::NotSent, (S::NotSent, false)),
+        (Some(S::Rejected), V::InDoubt, (S::InDoubt, false)),
+        (Some(S::NotSent), V::Imported, (S::Imported, false)),
+        (Some(S::NotSent), V::Rejected, (S::Rejected, false)),
+        (Some(S::NotSent), V::NotSent, (S::NotSent, false)),
+        (Some(S::NotSent), V::InDoubt, (S::InDoubt, false)),
+        (Some(S::Removed), V::Imported, (S::Imported, false)),
+        (Some(S::Removed), V::Rejected, (S::Rejected, false)),
+        (Some(S::Removed), V::NotSent, (S::NotSent, false)),
+        (Some(S::Removed), V::InDoubt, (S::InDoubt, false)),
+        // Only a proof that it exists ends a doubt.
+        (Some(S::InDoubt), V::Imported, (S::Imported, true)),
+        (Some(S::InDoubt), V::Rejected, (S::InDoubt, false)),
+        (Some(S::InDoubt), V::NotSent, (S::InDoubt, false)),
+        (Some(S::InDoubt), V::InDoubt, (S::InDoubt, false)),
+    ];
+    for (before, verdict, (state, possible_twin)) in table {
+        let mut desk = Desk::new();
+        if let Some(before) = before {
+            desk.bring(1, before);
+        }
+        let claim = desk.claim(version(1, 1), before).unwrap();
+        assert_eq!(desk.row(1).unwrap().state, S::Sending);
+        let id = (verdict == V::Imported).then_some("new-id");
+        let settled = desk.settle(&claim, verdict, id).unwrap();
+        let told = (settled.state, settled.possible_twin);
+        assert_eq!(told, (state, possible_twin), "{before:?} {verdict:?}");
+        let row = desk.row(1).unwrap();
+        assert_eq!(
+            (row.state, row.possible_twin),
+            told,
+            "{before:?} {verdict:?}"
+        );
+        assert_eq!(row.case_id.as_deref(), id, "{before:?} {verdict:?}");
+        assert_eq!(row.attempts, if before.is_some() { 2 } else { 1 });
+        assert_eq!((row.line, row.status), (103, Some(200)));
+        // What was sent stays while it is not known to exist, and no longer.
+        let kept = (state != S::Imported).then(|| version(1, 1).payload.to_string());
+        assert_eq!(row.payload, kept, "{before:?} {verdict:?}");
+        let history = desk.ledger.reader().attempts(&key(1)).unwrap();
+        let latest = history.last().unwrap();
+        assert_eq!(
+            (latest.state_before, latest.verdict),
+            (before, Some(verdict))
+        );
+        assert_eq!(latest.map_id, "map_1");
+    }
+}
+
+#[test]
+fn what_is_imported_or_under_way_is_never_claimed() {
+    for state in [State::Imported, State::Sending] {
+        let mut desk = Desk::new();
+        desk.bring(1, state);
+        let before = desk.row(1);
+        assert_eq!(
+            desk.claim(version(1, 1), Some(state)).unwrap_err(),
+            Some(state)
+        );
+        assert_eq!(desk.row(1), before);
+    }
+}
+
+#[test]
+fn a_doubt_is_claimed_only_when_the_user_wants_it() {
+    let mut desk = Desk::new();
+    desk.bring(1, State::InDoubt);
+    let mut request = request(desk.run, version(1, 0), Some(State::InDoubt));
+    request.resend_in_doubt = false;
+    assert_eq!(desk.claim_as(&request).unwrap_err(), Some(State::InDoubt));
+    request.resend_in_doubt = true;
+    assert!(desk.claim_as(&request).unwrap().after_doubt());
+}
+
+#[test]
+fn a_claim_is_refused_when_the_case_is_not_as_the_plan_saw_it() {
+    let mut desk = Desk::new();
+    desk.bring(1, State::Rejected);
+    for expected in [None, Some(State::NotSent), Some(State::Removed)] {
+        let refused = desk.claim(version(1, 0), expected).unwrap_err();
+        assert_eq!(refused, Some(State::Rejected));
+    }
+    assert_eq!(
+        desk.claim(version(2, 0), Some(State::NotSent)).unwrap_err(),
+        None
+    );
+    assert_eq!(desk.row(2), None);
+}
+
+#[test]
+fn a_case_given_back_is_as_if_never_claimed() {
+    let desk = Desk::new();
+    let claim = desk.claim(version(1, 0), None).unwrap();
+    assert!(desk.give_back(claim));
+    assert_eq!(desk.row(1), None);
+    let left: i64 = desk
+        .ledger
+        .reader
+        .conn
+        .query_row(
+            "SELECT (SELECT count(*) FROM cases) + (SELECT count(*) FROM contents)
+                  + (SELECT count(*) FROM attempts)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(left, 0);
+
+    for state in [
+        State::Rejected,
+        State::NotSent,
+        State::InDoubt,
+        State::Removed,
+    ] {
+        let mut desk = Desk::new();
+        desk.bring(1, state);
+        let before = desk.row(1).unwrap();
+        let history = desk.ledger.reader().attempts(&key(1)).unwrap();
+        let known = desk.ledger.reader().lookup(&[key(1).digest()]).unwrap();
+        let claim = desk.claim(version(1, 1), Some(state)).unwrap();
+        assert!(desk.give_back(claim));
+        assert_eq!(desk.row(1).unwrap(), before);
+        assert_eq!(desk.ledger.reader().attempts(&key(1)).unwrap(), history);
+        assert_eq!(
+            desk.ledger.reader().lookup(&[key(1).digest()]).unwrap(),
+            known
+        );
+    }
+}
+
+#[test]
+fn an_id_that_another_key_holds_is_a_doubt() {
+    let desk = Desk::new();
+    let first = desk.claim(version(1, 0), None).unwrap();
+    let second = desk.claim(version(2, 0), None).unwrap();
+    desk.settle(&first, Verdict::Imported, Some("same"))
+        .unwrap();
+    let settled = desk
+        .settle(&second, Verdict::Imported, Some("same"))
+        .unwrap();
+    assert_eq!(settled.state, State::InDoubt);
+    assert_eq!(settled.same_id_as, Some(key(1)));
+    let row = desk.row(2).unwrap();
+    assert_eq!((row.state, row.case_id), (State::InDoubt, None));
+    assert_eq!(
+        row.message.as_deref(),
+        Some("its case id is already held by 00001")
+    );
+    assert_eq!(row.answer.as_deref(), Some("body 200"));
+    let history = desk.ledger.reader().attempts(&key(2)).unwrap();
+    assert_eq!(history[0].case_id.as_deref(), Some("same"));
+    assert_eq!(
+        desk.ledger.reader().info().unwrap().imported_distinct_ids,
+        1
+    );
+}
+
+#[test]
+fn a_removed_case_holds_its_id_no_longer() {
+    let mut desk = Desk::new();
+    desk.bring(1, State::Removed);
+    let claim = desk.claim(version(2, 0), None).unwrap();
+    let settled = desk
+        .settle(&claim, Verdict::Imported, Some("id-1"))
+        .unwrap();
+    assert_eq!((settled.state, settled.same_id_as), (State::Imported, None));
+    // And the word can't be taken back: the id would stand twice.
+    let report = desk.ledger.undo(&[key(1)], "paula", moment(40)).unwrap();
+    assert_eq!(report.refused, [(key(1), Refusal::IdHeldBy(key(2)))]);
+}
+
+#[test]
+fn imports_without_an_id_do_not_stand_in_each_others_way() {
+    let desk = Desk::new();
+    for n in 1..=2 {
+        let claim = desk.claim(version(n, 0), None).unwrap();
+        let settled = desk.settle(&claim, Verdict::Imported, None).unwrap();
+        assert_eq!(settled.state, State::Imported);
+    }
+    assert_eq!(
+        desk.ledger.reader().info().unwrap().imported_distinct_ids,
+        0
+    );
+}
+
+#[test]
+fn an_attempt_is_settled_once() {
+    let desk = Desk::new();
+    let claim = desk.claim(version(1, 0), None).unwrap();
+    desk.settle(&claim, Verdict::Rejected, None).unwrap();
+    assert_eq!(desk.settle(&claim, Verdict::Imported, Some("x")), None);
+    assert_eq!(desk.row(1).unwrap().state, State::Rejected);
+    assert!(!desk.give_back(claim));
+    assert_eq!(desk.row(1).unwrap().state, State::Rejected);
+}
+
+#[test]
+fn the_answer_that_left_a_doubt_outlives_a_later_refusal() {
+    let desk = Desk::new();
+    let body = |text: &str| Answer {
+        body: Some(text.into()),
+        ..Answer::default()
+    };
+    for (expected, verdict, text) in [
+        (None, Verdict::InDoubt, "gateway time-out"),
+        (Some(State::InDoubt), Verdict::Rejected, "no such firm"),
+    ] {
+        let claim = desk.claim(version(1, 0), expected).unwrap();
+        desk.ledger
+            .write(|conn| {
+                let options = Options::default();
+                claim::settle(conn, &claim, verdict, &body(text), moment(20), options)
+            })
+            .unwrap();
+    }
+    assert_eq!(
+        desk.row(1).unwrap().answer.as_deref(),
+        Some("gateway time-out")
+    );
+}
+
+#[test]
+fn payloads_stay_when_they_are_to_be_kept() {
+    let desk = Desk::new();
+    let claim = desk.claim(version(1, 0), None).unwrap();
+    let options = Options {
+        keep_payloads: true,
+    };
+    let answer = answer(201, Some("a"));
+    desk.ledger
+        .write(|conn| {
+            claim::settle(
+                conn,
+                &claim,
+                Verdict::Imported,
+                &answer,
+                moment(20),
+                options,
+            )
+        })
+        .unwrap();
+    assert_eq!(
+        desk.row(1).unwrap().payload.as_deref(),
+        Some(&*version(1, 0).payload)
+    );
+}

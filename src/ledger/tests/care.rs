@@ -1,0 +1,351 @@
+//! The file: how it is made, what is refused, what a crash leaves.
+
+use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+
+use rusqlite::Connection;
+
+use super::*;
+
+#[test]
+fn commits_wait_for_the_disk() {
+    let desk = Desk::new();
+    let pragma = |name: &str| -> String {
+        let conn = &desk.ledger.reader.conn;
+        conn.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+            .map(|value| match value {
+                rusqlite::types::Value::Integer(number) => number.to_string(),
+                rusqlite::types::Value::Text(text) => text,
+                other => panic!("{other:?}"),
+            })
+            .unwrap()
+    };
+    assert_eq!(pragma("journal_mode"), "wal");
+    for (name, value) in [
+        ("synchronous", "2"),
+        ("fullfsync", "1"),
+        ("checkpoint_fullfsync", "1"),
+        ("foreign_keys", "1"),
+        ("secure_delete", "1"),
+    ] {
+        assert_eq!(pragma(name), value, "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_any_of_its_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/folders/ledger.db");
+    let lock = Lock::take(&path, &holder()).unwrap();
+    let ledger = create(&path, &lock, "sandbox").unwrap();
+    begin(&ledger);
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for name in [
+        "ledger.db",
+        "ledger.db-wal",
+        "ledger.db-shm",
+        "ledger.db.lock",
+    ] {
+        assert_eq!(mode(path.with_file_name(name)), 0o600, "{name}");
+    }
+    for name in ["new", "new/folders"] {
+        assert_eq!(mode(folder.path().join(name)), 0o700, "{name}");
+    }
+    drop(ledger);
+    // A copy that somebody made is closed again.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    open(&path, &lock).unwrap();
+    assert_eq!(mode(path), 0o600);
+}
+
+#[test]
+fn one_is_never_made_over_another() {
+    let desk = Desk::new();
+    let id = desk.ledger.reader().info().unwrap().id;
+    let error = create(&desk.path, &desk.lock, "sandbox").unwrap_err();
+    assert!(matches!(error, LedgerError::AlreadyThere { .. }), "{error}");
+    assert_eq!(desk.reopen().ledger.reader().info().unwrap().id, id);
+}
+
+#[test]
+fn none_is_made_where_part_of_a_lost_one_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let lock = Lock::take(&path, &holder()).unwrap();
+    fs::write(folder.path().join("ledger.db-wal"), "x").unwrap();
+    let error = create(&path, &lock, "sandbox").unwrap_err();
+    assert!(matches!(error, LedgerError::Leftover { .. }), "{error}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_draft_of_a_dead_process_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let lock = Lock::take(&path, &holder()).unwrap();
+    fs::write(folder.path().join("ledger.db.new"), "half").unwrap();
+    let ledger = create(&path, &lock, "sandbox").unwrap();
+    assert_eq!(ledger.reader().info().unwrap().account, "sandbox");
+    drop(ledger);
+    let mut names: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["ledger.db", "ledger.db.lock"]);
+}
+
+#[test]
+fn no_ledger_is_made_by_looking() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("away/ledger.db");
+    let error = open_read_only(&path).unwrap_err();
+    assert!(matches!(error, LedgerError::Absent { .. }), "{error}");
+    assert!(Lock::holder(&path).unwrap().is_none());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let lock = Lock::take(&path, &holder()).unwrap();
+    let error = open(&path, &lock).unwrap_err();
+    assert!(matches!(error, LedgerError::Absent { .. }), "{error}");
+    assert!(!path.exists());
+}
+
+/// A ledger with some pages of cases, closed.
+fn filled() -> Desk {
+    let desk = Desk::new();
+    for n in 0..200 {
+        let claim = desk.claim(version(n, 0), None).unwrap();
+        desk.settle(&claim, Verdict::Rejected, None).unwrap();
+    }
+    desk
+}
+
+fn damage(desk: Desk, harm: impl FnOnce(&mut fs::File)) -> LedgerError {
+    let Desk {
+        folder: _folder,
+        path,
+        lock,
+        ledger,
+        ..
+    } = desk;
+    drop(ledger);
+    let mut file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
+    harm(&mut file);
+    drop(file);
+    open(&path, &lock).unwrap_err()
+}
+
+#[test]
+fn a_damaged_ledger_is_refused() {
+    let error = damage(filled(), |file| {
+        let length = file.metadata().unwrap().len();
+        file.set_len(length / 2 / 4096 * 4096).unwrap();
+    });
+    assert!(
+        matches!(error, LedgerError::Damaged { .. }),
+        "truncated: {error}"
+    );
+
+    let error = damage(filled(), |file| {
+        // The heads of all pages but the first two.
+        let pages = file.metadata().unwrap().len() / 4096;
+        for page in 2..pages {
+            file.seek(SeekFrom::Start(page * 4096)).unwrap();
+            let mut head = [0_u8; 8];
+            file.read_exact(&mut head).unwrap();
+            file.seek(SeekFrom::Start(page * 4096)).unwrap();
+            file.write_all(&head.map(|byte| !byte)).unwrap();
+        }
+    });
+    assert!(
+        matches!(error, LedgerError::Damaged { .. }),
+        "flipped: {error}"
+    );
+    assert!(error.to_string().contains("restore a copy"), "{error}");
+}
+
+#[test]
+fn other_files_are_no_ledgers() {
+    let error = damage(filled(), |file| {
+        file.write_all(b"Lead ID,Name\n").unwrap();
+    });
+    assert!(matches!(error, LedgerError::NotALedger { .. }), "{error}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch("CREATE TABLE cases (no INTEGER)")
+        .unwrap();
+    drop(conn);
+    let lock = Lock::take(&path, &holder()).unwrap();
+    let error = open(&path, &lock).unwrap_err();
+    assert!(matches!(error, LedgerError::NotALedger { .. }), "{error}");
+    let error = open_read_only(&path).unwrap_err();
+    assert!(matches!(error, LedgerError::NotALedger { .. }), "{error}");
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let desk = filled();
+    desk.ledger
+        .write(|conn| conn.pragma_update(None, "user_version", 2))
+        .unwrap();
+    let error = open_read_only(&desk.path).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            LedgerError::Newer {
+                found: 2,
+                known: 1,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let error = open(&desk.path, &desk.lock).unwrap_err();
+    assert!(matches!(error, LedgerError::Newer { .. }), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_written_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let closed = folder.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o500)).unwrap();
+    if fs::write(closed.join("probe"), "").is_ok() {
+        return; // root may write anywhere
+    }
+    let error = Lock::take(&closed.join("ledger.db"), &holder()).unwrap_err();
+    assert!(matches!(error, LedgerError::ReadOnly { .. }), "{error}");
+}
+
+#[test]
+fn a_folder_in_the_ledgers_place_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Lock::take(folder.path(), &holder()).unwrap_err();
+    assert!(error.to_string().contains("it is a folder"), "{error}");
+}
+
+#[test]
+fn synced_folders_and_second_names_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let synced = folder.path().join("OneDrive - Smith LLP/ledger.db");
+    let error = Lock::take(&synced, &holder()).unwrap_err();
+    assert!(matches!(error, LedgerError::SyncFolder { .. }), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let Desk {
+        folder,
+        path,
+        lock,
+        ledger,
+        ..
+    } = Desk::new();
+    drop(ledger);
+    fs::hard_link(&path, folder.path().join("second.db")).unwrap();
+    let error = open(&path, &lock).unwrap_err();
+    assert!(matches!(error, LedgerError::HardLinked { .. }), "{error}");
+}
+
+#[test]
+fn a_moved_a_copied_and_a_restored_ledger_are_noticed() {
+    let Desk {
+        folder,
+        path,
+        lock,
+        ledger,
+        ..
+    } = Desk::new();
+    assert_eq!(ledger.reader().info().unwrap().moved_or_copied, None);
+    drop(ledger);
+    let moved = |path: &std::path::Path| {
+        open_read_only(path)
+            .unwrap()
+            .info()
+            .unwrap()
+            .moved_or_copied
+    };
+    let copy = folder.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    let home = moved(&copy).unwrap();
+    assert_eq!(home.path, path.to_string_lossy());
+    assert_eq!(moved(&path), None);
+    // Restored: the same name, another file.
+    fs::rename(&copy, &path).unwrap();
+    assert!(moved(&path).is_some());
+    // A run that begins there makes it the ledger's home.
+    let ledger = open(&path, &lock).unwrap();
+    begin(&ledger);
+    assert_eq!(ledger.reader().info().unwrap().moved_or_copied, None);
+}
+
+#[test]
+fn an_account_that_moved_is_adopted() {
+    let mut desk = Desk::new();
+    desk.ledger.adopt("https://new.example.com").unwrap();
+    let desk = desk.reopen();
+    assert_eq!(
+        desk.ledger.reader().info().unwrap().account,
+        "https://new.example.com"
+    );
+}
+
+#[test]
+fn what_a_dead_run_left_under_way_is_in_doubt() {
+    let desk = Desk::new();
+    for n in 1..=3 {
+        let claim = desk.claim(version(n, 0), None).unwrap();
+        if n == 3 {
+            desk.settle(&claim, Verdict::Imported, Some("a")).unwrap();
+        }
+    }
+    let desk = desk.reopen();
+    assert_eq!(desk.ledger.recovered(), 2);
+    let row = desk.row(1).unwrap();
+    assert_eq!(row.state, State::InDoubt);
+    assert_eq!(
+        row.message.as_deref(),
+        Some("the run ended while it was under way")
+    );
+    // Its age counts from the attempt, not from the day when it was found.
+    assert_eq!(row.updated_at, moment(10));
+    assert!(row.raw.is_some());
+    assert_eq!(desk.row(3).unwrap().state, State::Imported);
+    let runs = desk.ledger.reader().runs(2).unwrap();
+    assert_eq!(runs[1].end, Some(RunEnd::BrokeOff));
+    assert_eq!(runs[0].end, None);
+    assert_eq!(desk.reopen().ledger.recovered(), 0);
+}
+
+#[test]
+fn imported_payloads_leave_no_trace_in_the_file() {
+    let desk = Desk::new();
+    for n in 0..20 {
+        let claim = desk.claim(version(n, 7), None).unwrap();
+        desk.settle(&claim, Verdict::Imported, Some(&format!("id-{n}")))
+            .unwrap();
+    }
+    let Desk {
+        folder: _folder,
+        path,
+        ledger,
+        ..
+    } = desk;
+    drop(ledger);
+    let bytes = fs::read(&path).unwrap();
+    let holds = |text: &str| {
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    assert!(holds("id-3"));
+    assert!(!holds("\"Name\""));
+    assert!(!holds("Client"));
+}

@@ -1,0 +1,132 @@
+//! One run at a time, and who looks on meanwhile.
+
+use super::*;
+
+#[test]
+fn a_second_run_is_told_who_holds_the_ledger() {
+    let desk = Desk::new();
+    let error = Lock::take(&desk.path, &holder()).unwrap_err();
+    let LedgerError::Held {
+        holder: Some(who), ..
+    } = &error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(**who, holder());
+    let text = error.to_string();
+    assert!(
+        text.contains(
+            "paula on desk-7, process 4711, since 2026-05-28T20:26:40Z (import cases.csv)"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn another_name_of_the_ledger_is_the_same_lock() {
+    let desk = Desk::new();
+    let link = desk.folder.path().join("link.db");
+    std::os::unix::fs::symlink(&desk.path, &link).unwrap();
+    let error = Lock::take(&link, &holder()).unwrap_err();
+    assert!(matches!(error, LedgerError::Held { .. }), "{error}");
+}
+
+#[test]
+fn the_lock_lives_as_long_as_the_ledger_and_its_file_longer() {
+    let Desk {
+        folder: _folder,
+        path,
+        lock,
+        ledger,
+        ..
+    } = Desk::new();
+    drop(lock);
+    assert!(Lock::take(&path, &holder()).is_err());
+    assert_eq!(Lock::holder(&path).unwrap(), Some(Some(holder())));
+    drop(ledger);
+    assert_eq!(Lock::holder(&path).unwrap(), None);
+    assert!(path.with_file_name("ledger.db.lock").exists());
+    let lock = Lock::take(&path, &holder()).unwrap();
+    open(&path, &lock).unwrap();
+}
+
+#[test]
+fn a_lock_opens_its_own_ledger_only() {
+    let desk = Desk::new();
+    let other = Desk::new();
+    let error = open(&desk.path, &other.lock).unwrap_err();
+    assert!(matches!(error, LedgerError::WrongLock { .. }), "{error}");
+}
+
+#[test]
+fn who_looks_on_sees_one_moment() {
+    let desk = Desk::new();
+    let first = desk.claim(version(1, 0), None).unwrap();
+    let reader = open_read_only(&desk.path).unwrap();
+    desk.settle(&first, Verdict::Imported, Some("a")).unwrap();
+    let _second = desk.claim(version(2, 0), None).unwrap();
+    // The run goes on: what is under way is under way.
+    let seen = reader.select(&Filter::default()).unwrap();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].state, State::Sending);
+    assert_eq!(reader.runs(1).unwrap()[0].end, None);
+    let later = open_read_only(&desk.path).unwrap().info().unwrap();
+    assert_eq!((later.counts.imported, later.counts.sending), (1, 1));
+}
+
+#[test]
+fn when_nobody_runs_what_is_under_way_is_shown_in_doubt() {
+    let Desk {
+        folder: _folder,
+        path,
+        lock,
+        ledger,
+        run,
+    } = Desk::new();
+    let _left = ledger
+        .write(|conn| claim::claim(conn, &request(run, version(1, 0), None)))
+        .unwrap()
+        .unwrap();
+    drop((ledger, lock));
+    let reader = open_read_only(&path).unwrap();
+    let doubts = Filter {
+        states: Some(vec![State::InDoubt]),
+        ..Filter::default()
+    };
+    assert_eq!(reader.select(&doubts).unwrap()[0].state, State::InDoubt);
+    assert_eq!(reader.counts(&doubts).unwrap().in_doubt, 1);
+    let sending = Filter {
+        states: Some(vec![State::Sending]),
+        ..Filter::default()
+    };
+    assert_eq!(reader.select(&sending).unwrap(), []);
+    assert_eq!(reader.info().unwrap().counts.in_doubt, 1);
+    let known = reader.lookup(&[key(1).digest()]).unwrap();
+    assert_eq!(known[0].as_ref().unwrap().state, State::InDoubt);
+    let same = reader
+        .same_content(&version(1, 0).record_digest, &Digest::default())
+        .unwrap();
+    assert_eq!(same.unwrap().state, State::InDoubt);
+    assert_eq!(reader.runs(1).unwrap()[0].end, Some(RunEnd::BrokeOff));
+}
+
+#[test]
+fn ledgers_of_a_folder_are_found_the_broken_ones_too() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(discover(&folder.path().join("none")).unwrap().len(), 0);
+    let account = "https://api.example.com";
+    let path = default_path(folder.path(), account);
+    let lock = Lock::take(&path, &holder()).unwrap();
+    begin(&create(&path, &lock, account).unwrap());
+    drop(lock);
+    std::fs::write(folder.path().join("zzz.db"), "what is this").unwrap();
+    let found = discover(folder.path()).unwrap();
+    assert_eq!(found.len(), 2);
+    let info = found[0].info.as_ref().unwrap();
+    assert_eq!(
+        (info.account.as_str(), host_of(&info.account)),
+        (account, "api.example.com")
+    );
+    assert_eq!(info.last_run.as_ref().unwrap().start, run_start());
+    assert!(matches!(found[1].info, Err(LedgerError::NotALedger { .. })));
+}

@@ -1,0 +1,409 @@
+//! The writer of a run: what is committed together, and what happens when the
+//! disk says no.
+
+use std::fs;
+
+use super::*;
+
+/// A run in front of its writer.
+struct Running {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    handle: Handle,
+    run: RunId,
+}
+
+fn start(desk: Desk) -> Running {
+    let Desk {
+        folder,
+        path,
+        lock,
+        ledger,
+        run,
+    } = desk;
+    drop(lock);
+    Running {
+        _folder: folder,
+        path,
+        handle: ledger.start(Options::default()).unwrap(),
+        run,
+    }
+}
+
+impl Running {
+    async fn claim(&self, n: u64, expected: Option<State>) -> Result<Claim, ClaimError> {
+        self.handle
+            .claim(request(self.run, version(n, 0), expected))
+            .await
+    }
+
+    fn look(&self) -> Reader {
+        open_read_only(&self.path).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_whole_run_through_the_handle() {
+    let running = start(Desk::new());
+    let handle = running.handle.clone();
+    let run = handle.begin_run(run_start()).await.unwrap();
+    let mut states = Vec::new();
+    for (n, verdict, id) in [
+        (1, Verdict::Imported, Some("a")),
+        (2, Verdict::Rejected, None),
+        (3, Verdict::Imported, Some("a")),
+    ] {
+        let claim = handle
+            .claim(request(run, version(n, 0), None))
+            .await
+            .unwrap();
+        assert_eq!(claim.case().key, key(n));
+        let settled = handle
+            .settle(claim, verdict, answer(201, id), moment(20))
+            .await;
+        states.push(settled.unwrap().state);
+    }
+    assert_eq!(states, [State::Imported, State::Rejected, State::InDoubt]);
+    let given = handle
+        .claim(request(run, version(4, 0), None))
+        .await
+        .unwrap();
+    handle.give_back(given).await.unwrap();
+    let lost = handle
+        .claim(request(run, version(5, 0), None))
+        .await
+        .unwrap();
+    drop(lost);
+    let counts = RunCounts {
+        total: 5,
+        imported: 1,
+        ..RunCounts::default()
+    };
+    let end = RunEnd::Stopped("too many doubts".to_owned());
+    let left = handle
+        .end_run(run, counts, end.clone(), moment(40))
+        .await
+        .unwrap();
+    assert_eq!(left, 1);
+    handle.close().await.unwrap();
+
+    let reader = running.look();
+    let info = reader.info().unwrap();
+    assert_eq!(
+        info.counts,
+        Counts {
+            imported: 1,
+            rejected: 1,
+            in_doubt: 2,
+            ..Counts::default()
+        }
+    );
+    let ended = info.last_run.unwrap();
+    assert_eq!((ended.id, ended.end), (run, Some(end)));
+    assert_eq!(
+        (ended.ended_at, ended.counts),
+        (Some(moment(40)), Some(counts))
+    );
+    assert_eq!(ended.start, run_start());
+}
+
+#[tokio::test]
+async fn a_clean_end_leaves_one_file_and_the_lock_free() {
+    let running = start(Desk::new());
+    let other = running.handle.clone();
+    let _claim = running.claim(1, None).await.unwrap();
+    running.handle.clone().close().await.unwrap();
+    assert!(!running.path.with_file_name("ledger.db-wal").exists());
+    assert_eq!(Lock::holder(&running.path).unwrap(), None);
+    let error = other.claim(request(running.run, version(2, 0), None)).await;
+    assert!(matches!(
+        error,
+        Err(ClaimError::Ledger(LedgerError::Closed { .. }))
+    ));
+}
+
+#[tokio::test]
+async fn what_is_claimed_is_in_the_files_before_anybody_is_told() {
+    let running = start(Desk::new());
+    let _claim = running.claim(1, None).await.unwrap();
+    // A crash now would leave these bytes.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    for ending in ["", "-wal"] {
+        let from = running.path.with_file_name(format!("ledger.db{ending}"));
+        fs::copy(from, folder.path().join(format!("ledger.db{ending}"))).unwrap();
+    }
+    let lock = Lock::take(&path, &holder()).unwrap();
+    let ledger = open(&path, &lock).unwrap();
+    assert_eq!(ledger.recovered(), 1);
+    let rows = ledger.reader().select(&Filter::default()).unwrap();
+    assert_eq!(
+        (rows[0].key.clone(), rows[0].state),
+        (key(1), State::InDoubt)
+    );
+}
+
+#[tokio::test]
+async fn of_many_who_claim_a_case_one_gets_it() {
+    let desk = Desk::new();
+    let second = open(&desk.path, &desk.lock).unwrap();
+    let run = desk.run;
+    let running = start(desk);
+    let second = second.start(Options::default()).unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..40_u64 {
+        let handle = if n % 2 == 0 { &running.handle } else { &second };
+        let handle = handle.clone();
+        // Four claims each of ten cases.
+        tasks.spawn(async move { handle.claim(request(run, version(n / 4, 0), None)).await });
+    }
+    let mut got = Vec::new();
+    while let Some(claimed) = tasks.join_next().await {
+        match claimed.unwrap() {
+            Ok(claim) => got.push(claim.case().key.clone()),
+            Err(ClaimError::Refused { now }) => assert_eq!(now, Some(State::Sending)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    got.sort();
+    assert_eq!(got, (0..10).map(key).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_claim_that_nobody_waits_for_is_given_back() {
+    let running = start(Desk::new());
+    let handle = running.handle.clone();
+    // The writer is kept busy until the one who asked has gone.
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let busy = tokio::spawn({
+        let handle = handle.clone();
+        async move {
+            let wait = move |_: &rusqlite::Connection| {
+                let _ = wait.recv();
+                Ok(())
+            };
+            handle.ask(wait, |()| None).await
+        }
+    });
+    tokio::task::yield_now().await;
+    let mut asking = Box::pin(handle.claim(request(running.run, version(1, 0), None)));
+    let asked =
+        std::future::poll_fn(|cx| std::task::Poll::Ready(asking.as_mut().poll(cx).is_pending()));
+    assert!(asked.await);
+    drop(asking);
+    drop(go);
+    busy.await.unwrap().unwrap();
+    // Behind the claim and what undoes it.
+    handle.ask(|_| Ok(()), |()| None).await.unwrap();
+    handle.close().await.unwrap();
+    assert_eq!(running.look().select(&Filter::default()).unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_failed_commit_ends_all_writing_and_keeps_what_was_there() {
+    let running = start(Desk::new());
+    let kept = running.claim(1, None).await.unwrap();
+    running
+        .handle
+        .settle(kept, Verdict::Imported, answer(201, Some("a")), moment(20))
+        .await
+        .unwrap();
+    let open_claim = running.claim(2, None).await.unwrap();
+    // The statement is well, the commit is not.
+    let failing = running.handle.ask(
+        |conn| {
+            conn.execute_batch(
+                "PRAGMA defer_foreign_keys = ON; INSERT INTO contents VALUES (99, '', '', NULL)",
+            )
+        },
+        |()| None,
+    );
+    assert!(failing.await.is_err());
+    let error = running.claim(3, None).await.unwrap_err();
+    assert!(
+        matches!(error, ClaimError::Ledger(LedgerError::Sqlite { .. })),
+        "{error}"
+    );
+    let settled = running.handle.settle(
+        open_claim,
+        Verdict::Imported,
+        answer(201, Some("b")),
+        moment(20),
+    );
+    assert!(settled.await.is_err());
+    assert!(running.handle.clone().close().await.is_err());
+    let counts = running.look().info().unwrap().counts;
+    // What could not be settled may exist.
+    assert_eq!(
+        (counts.total(), counts.imported, counts.in_doubt),
+        (2, 1, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_loses_nothing() {
+    let desk = Desk::new();
+    let pages: i64 = desk
+        .ledger
+        .reader
+        .conn
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .unwrap();
+    desk.ledger
+        .reader
+        .conn
+        .pragma_update_and_check(None, "max_page_count", pages + 8, |_| Ok(()))
+        .unwrap();
+    let running = start(desk);
+    let mut claimed = 0_u64;
+    let error = loop {
+        match running.claim(claimed, None).await {
+            Ok(_claim) => claimed += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(error, ClaimError::Ledger(LedgerError::DiskFull { .. })),
+        "{error}"
+    );
+    assert!(claimed > 0);
+    assert!(running.claim(1000, None).await.is_err());
+    assert!(running.handle.clone().close().await.is_err());
+    let counts = running.look().info().unwrap().counts;
+    assert_eq!((counts.total(), counts.in_doubt), (claimed, claimed));
+}
+
+#[tokio::test]
+async fn a_ledger_that_loses_its_name_takes_nothing_more() {
+    let running = start(Desk::new());
+    fs::rename(&running.path, running.path.with_file_name("elsewhere.db")).unwrap();
+    let error = running.claim(1, None).await.unwrap_err();
+    assert!(
+        matches!(error, ClaimError::Ledger(LedgerError::Gone { .. })),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_end_of_a_run_puts_open_claims_in_doubt_for_good() {
+    let running = start(Desk::new());
+    let late = running.claim(1, None).await.unwrap();
+    let handle = &running.handle;
+    let end = handle.end_run(
+        running.run,
+        RunCounts::default(),
+        RunEnd::Interrupted,
+        moment(30),
+    );
+    assert_eq!(end.await.unwrap(), 1);
+    let settled = handle
+        .settle(late, Verdict::NotSent, Answer::default(), moment(31))
+        .await;
+    assert!(matches!(settled, Err(LedgerError::NotUnderWay { .. })));
+}
+
+#[test]
+fn lookups_answer_in_the_order_of_the_question() {
+    let mut desk = Desk::new();
+    desk.bring(1, State::Rejected);
+    desk.bring(2, State::Imported);
+    let reader = desk.ledger.reader();
+    let found = reader
+        .lookup(&[key(9).digest(), key(2).digest(), key(1).digest()])
+        .unwrap();
+    assert_eq!(found[0], None);
+    let second = found[1].clone().unwrap();
+    assert_eq!(
+        (second.state, second.case_id.as_deref()),
+        (State::Imported, Some("id-2"))
+    );
+    assert_eq!(second.payload_digest, version(2, 0).payload_digest);
+    assert_eq!(found[2].as_ref().unwrap().state, State::Rejected);
+}
+
+#[test]
+fn same_content_is_that_of_a_case_imported_or_in_doubt() {
+    let none = Digest::default();
+    let other = Digest::of(b"other");
+    for state in State::ALL {
+        let mut desk = Desk::new();
+        assert!(!desk.ledger.reader().has_content().unwrap());
+        desk.bring(1, state);
+        let reader = desk.ledger.reader();
+        let there = matches!(state, State::Imported | State::InDoubt | State::Sending);
+        assert_eq!(reader.has_content().unwrap(), there, "{state}");
+        let case = version(1, 0);
+        for (record, content) in [(&case.record_digest, &none), (&none, &case.content_digest)] {
+            let same = reader.same_content(record, content).unwrap();
+            assert_eq!(same.is_some(), there, "{state}");
+            if let Some(same) = same {
+                assert_eq!((same.key, same.state, same.line), (key(1), state, 3));
+                assert_eq!(same.file, "cases.csv");
+            }
+        }
+        assert_eq!(reader.same_content(&other, &none).unwrap(), None);
+    }
+}
+
+#[test]
+fn filters_narrow_and_keys_keep_their_order() {
+    let mut desk = Desk::new();
+    desk.bring(1, State::Rejected);
+    desk.bring(2, State::Imported);
+    let first_run = desk.run;
+    let mut desk = desk.reopen();
+    desk.bring(3, State::InDoubt);
+    let claim = desk.claim(version(1, 1), Some(State::Rejected)).unwrap();
+    desk.settle(&claim, Verdict::Rejected, None).unwrap();
+    let found = |filter: Filter| -> Vec<Key> {
+        let rows = desk.ledger.reader().select(&filter).unwrap();
+        rows.into_iter().map(|row| row.key).collect()
+    };
+    let all = Filter::default;
+    assert_eq!(found(all()), [key(1), key(2), key(3)]);
+    let keys = Some(vec![key(3), key(9), key(1)]);
+    assert_eq!(found(Filter { keys, ..all() }), [key(3), key(1)]);
+    // A case belongs to the run that tried it last.
+    let run = Some(first_run);
+    assert_eq!(found(Filter { run, ..all() }), [key(2)]);
+    let states = Some(vec![State::InDoubt, State::Imported]);
+    assert_eq!(found(Filter { states, ..all() }), [key(2), key(3)]);
+    let keys = Some(vec![key(1), key(2)]);
+    let states = Some(vec![State::Rejected]);
+    assert_eq!(
+        found(Filter {
+            keys,
+            states,
+            ..all()
+        }),
+        [key(1)]
+    );
+    let file = Some("other.csv".to_owned());
+    assert_eq!(found(Filter { file, ..all() }), []);
+    let file = Some("cases.csv".to_owned());
+    let filter = Filter {
+        file,
+        run: Some(desk.run),
+        ..all()
+    };
+    assert_eq!(found(filter.clone()), [key(1), key(3)]);
+    let counts = desk.ledger.reader().counts(&filter).unwrap();
+    assert_eq!(
+        (counts.rejected, counts.in_doubt, counts.total()),
+        (1, 1, 2)
+    );
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_the_reading() {
+    let mut desk = Desk::new();
+    desk.bring(1, State::Rejected);
+    desk.bring(2, State::Rejected);
+    let mut seen = 0;
+    let ended = desk.ledger.reader().cases(&Filter::default(), |_| {
+        seen += 1;
+        Err(LedgerError::NoStateFolder)
+    });
+    assert!(matches!(ended, Err(LedgerError::NoStateFolder)));
+    assert_eq!(seen, 1);
+}
