@@ -39,10 +39,17 @@ pub fn host_of(account: &str) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
 
-/// Every ledger in a folder, by name, each as far as it can be read.
-pub fn discover(
-    state_dir: &Path,
-) -> Result<Vec<(PathBuf, Result<Info, LedgerError>)>, LedgerError> {
+/// A ledger in a folder of ledgers.
+#[derive(Debug)]
+pub struct Found {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it is, or why that can't be told.
+    pub info: Result<Info, LedgerError>,
+}
+
+/// Every ledger in a folder, by name; one that can't be read is there too.
+pub fn discover(state_dir: &Path) -> Result<Vec<Found>, LedgerError> {
     let fail = |error| LedgerError::system(state_dir, &error);
     let entries = match std::fs::read_dir(state_dir) {
         Ok(entries) => entries,
@@ -61,7 +68,7 @@ pub fn discover(
         .into_iter()
         .map(|path| {
             let info = open_read_only(&path).and_then(|reader| reader.info());
-            (path, info)
+            Found { path, info }
         })
         .collect())
 }
@@ -77,7 +84,10 @@ mod tests {
         let second = default_path(folder, "https://api.example.com/organization/org_2");
         assert_ne!(first, second);
         for path in [first, second] {
-            let name = path.file_name().unwrap().to_str().unwrap();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             assert!(name.starts_with("api.example.com-"), "{name}");
         }
     }
@@ -85,8 +95,11 @@ mod tests {
     #[test]
     fn a_host_is_a_safe_part_of_a_file_name() {
         let path = default_path(Path::new("/state"), "http://[::1]:8080/x");
-        let name = path.file_name().unwrap().to_str().unwrap();
-        assert!(name.starts_with("_"), "{name}");
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        assert!(name.starts_with('_'), "{name}");
         assert!(!name.contains([':', '[', '/']));
         assert_eq!(host_of("sandbox"), "sandbox");
         assert_eq!(host_of("http://[::1]:8080/x"), "[::1]:8080");

@@ -31,7 +31,7 @@ mod writer;
 pub use claim::{Claim, ClaimError, ClaimRequest, Settled};
 pub use error::LedgerError;
 pub use file::{Ledger, Reader, create, open, open_read_only};
-pub use find::{default_path, discover, host_of, state_dir};
+pub use find::{Found, default_path, discover, host_of, state_dir};
 pub use lock::{Holder, Lock};
 pub use plan::{Known, SameContent};
 pub use query::{AttemptRow, CaseRow, Counts, Filter, Home, Info};

@@ -166,7 +166,7 @@ pub(super) fn begin(
     for (position, file) in start.files.iter().enumerate() {
         insert.execute(params![
             run,
-            position as i64,
+            Number(position as u64),
             file.name,
             file.sha256,
             Number(file.records)

@@ -1,6 +1,8 @@
 //! What the ledger promises, tried. Here: a desk to work at; the tests stand
 //! in one file a matter.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+
 mod attempts;
 mod care;
 mod holding;

@@ -59,11 +59,12 @@ pub(super) fn names(path: &Path) -> io::Result<u64> {
 /// Takes the rights of everybody but the owner from a file. `SQLite` gives
 /// the files beside it the same mode.
 pub(super) fn make_private(path: &Path) -> io::Result<()> {
-    let mode = path.metadata()?.permissions().mode();
-    if mode & 0o077 == 0 {
+    let mode = path.metadata()?.permissions().mode() & 0o777;
+    let private = mode & 0o700;
+    if mode == private {
         return Ok(());
     }
-    std::fs::set_permissions(path, Permissions::from_mode(mode & 0o700))
+    std::fs::set_permissions(path, Permissions::from_mode(private))
 }
 
 /// The name of the file system under a folder, when it is one of the network.

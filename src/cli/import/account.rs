@@ -299,7 +299,7 @@ fn others(destination: &Destination) -> Vec<Info> {
     ledger::discover(&folder)
         .unwrap_or_default()
         .into_iter()
-        .filter_map(|(_, info)| info.ok())
+        .filter_map(|found| found.info.ok())
         .filter(|info| ledger::host_of(&info.account) == host)
         .collect()
 }

@@ -122,11 +122,11 @@ fn ledgers_of_a_folder_are_found_the_broken_ones_too() {
     std::fs::write(folder.path().join("zzz.db"), "what is this").unwrap();
     let found = discover(folder.path()).unwrap();
     assert_eq!(found.len(), 2);
-    let info = found[0].1.as_ref().unwrap();
+    let info = found[0].info.as_ref().unwrap();
     assert_eq!(
         (info.account.as_str(), host_of(&info.account)),
         (account, "api.example.com")
     );
     assert_eq!(info.last_run.as_ref().unwrap().start, run_start());
-    assert!(matches!(found[1].1, Err(LedgerError::NotALedger { .. })));
+    assert!(matches!(found[1].info, Err(LedgerError::NotALedger { .. })));
 }

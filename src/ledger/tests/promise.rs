@@ -63,16 +63,16 @@ struct Life {
     words: Vec<(State, Option<String>, u32)>,
 }
 
-type World = Vec<Option<Life>>;
+type Model = Vec<Option<Life>>;
 
 /// The id number 0 is none.
 fn id(number: u8) -> Option<String> {
     (number > 0).then(|| format!("id-{number}"))
 }
 
-fn held(world: &World, but: u64, id: Option<&String>) -> bool {
+fn held(model: &Model, but: u64, id: Option<&String>) -> bool {
     id.is_some()
-        && world.iter().enumerate().any(|(n, life)| {
+        && model.iter().enumerate().any(|(n, life)| {
             n as u64 != but
                 && life.as_ref().is_some_and(|life| {
                     life.state == State::Imported && life.case_id.as_ref() == id
@@ -90,7 +90,7 @@ fn may_go(state: Option<State>, resend: bool) -> bool {
 
 fn play(steps: Vec<Step>) {
     let mut desk = Desk::new();
-    let mut world: World = vec![None; CASES as usize];
+    let mut model: Model = vec![None; CASES as usize];
     // Claims under way, with the case as it was before.
     let mut open: Vec<(u64, Claim, Option<Life>)> = Vec::new();
     for step in steps {
@@ -100,7 +100,7 @@ fn play(steps: Vec<Step>) {
                 resend,
                 version: v,
             } => {
-                let before = world[case as usize].clone();
+                let before = model[case as usize].clone();
                 let state = before.as_ref().map(|life| life.state);
                 let mut request = request(desk.run, version(case, v), state);
                 request.resend_in_doubt = resend;
@@ -119,7 +119,7 @@ fn play(steps: Vec<Step>) {
                     life.case_id = None;
                     life.attempts += 1;
                     life.line = version(case, v).place.line;
-                    world[case as usize] = Some(life);
+                    model[case as usize] = Some(life);
                     open.push((case, claim, before));
                 }
             }
@@ -129,18 +129,18 @@ fn play(steps: Vec<Step>) {
                 id: number,
             } if which < open.len() => {
                 let (case, claim, before) = open.remove(which);
-                let came = id(number).filter(|_| verdict == Verdict::Imported);
-                let exists = verdict == Verdict::Imported && !held(&world, case, came.as_ref());
+                let returned = id(number).filter(|_| verdict == Verdict::Imported);
+                let exists = verdict == Verdict::Imported && !held(&model, case, returned.as_ref());
                 let doubted = before.is_some_and(|life| life.state == State::InDoubt);
-                let life = world[case as usize].as_mut().unwrap();
+                let life = model[case as usize].as_mut().unwrap();
                 (life.state, life.case_id) = match verdict {
-                    _ if exists => (State::Imported, came.clone()),
+                    _ if exists => (State::Imported, returned.clone()),
                     Verdict::Rejected if !doubted => (State::Rejected, None),
                     Verdict::NotSent if !doubted => (State::NotSent, None),
                     _ => (State::InDoubt, None),
                 };
                 life.possible_twin |= exists && doubted;
-                let settled = desk.settle(&claim, verdict, came.as_deref()).unwrap();
+                let settled = desk.settle(&claim, verdict, returned.as_deref()).unwrap();
                 assert_eq!(settled.state, life.state);
                 assert_eq!(
                     settled.same_id_as.is_some(),
@@ -150,14 +150,14 @@ fn play(steps: Vec<Step>) {
             Step::GiveBack { which } if which < open.len() => {
                 let (case, claim, before) = open.remove(which);
                 assert!(desk.give_back(claim));
-                world[case as usize] = before;
+                model[case as usize] = before;
             }
             Step::Settle { .. } | Step::GiveBack { .. } => {}
             Step::Die => {
                 open.clear();
                 desk = desk.reopen();
                 let mut lost = 0;
-                for life in world.iter_mut().flatten() {
+                for life in model.iter_mut().flatten() {
                     if life.state == State::Sending {
                         life.state = State::InDoubt;
                         lost += 1;
@@ -184,8 +184,8 @@ fn play(steps: Vec<Step>) {
                     .ledger
                     .word(&[(key(case), word)], "paula", moment(30))
                     .unwrap();
-                let free = !held(&world, case, new_id.as_ref());
-                if let Some(life) = world[case as usize].as_mut()
+                let free = !held(&model, case, new_id.as_ref());
+                if let Some(life) = model[case as usize].as_mut()
                     && life.state == from
                     && free
                 {
@@ -199,16 +199,16 @@ fn play(steps: Vec<Step>) {
             }
             Step::Undo { case } => {
                 let report = desk.ledger.undo(&[key(case)], "paula", moment(40)).unwrap();
-                let last = world[case as usize].as_ref().and_then(|life| {
+                let last = model[case as usize].as_ref().and_then(|life| {
                     life.words
                         .last()
                         .filter(|word| word.2 == life.attempts)
                         .cloned()
                 });
                 match last {
-                    Some((state, former, _)) if !held(&world, case, former.as_ref()) => {
+                    Some((state, former, _)) if !held(&model, case, former.as_ref()) => {
                         assert_eq!(report.done, 1);
-                        let life = world[case as usize].as_mut().unwrap();
+                        let life = model[case as usize].as_mut().unwrap();
                         (life.state, life.case_id) = (state, former);
                         life.words.pop();
                     }
@@ -216,14 +216,14 @@ fn play(steps: Vec<Step>) {
                 }
             }
         }
-        compare(&desk, &world);
+        compare(&desk, &model);
     }
 }
 
-fn compare(desk: &Desk, world: &World) {
+fn compare(desk: &Desk, model: &Model) {
     let keys: Vec<Digest> = (0..CASES).map(|n| key(n).digest()).collect();
     let known = desk.ledger.reader().lookup(&keys).unwrap();
-    for (n, life) in (0..CASES).zip(world) {
+    for (n, life) in (0..CASES).zip(model) {
         let row = desk.row(n);
         assert_eq!(
             known[n as usize].as_ref().map(|known| known.state),
