@@ -2,6 +2,7 @@
 
 pub mod explain;
 pub mod fields;
+pub mod files;
 pub mod problems;
 pub mod progress;
 pub mod run;

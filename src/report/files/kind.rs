@@ -1,0 +1,61 @@
+//! What a file holds, and which names promise something else.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use super::error::FileFault;
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Cells between commas.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+impl Kind {
+    /// The ending that says so.
+    pub(super) const fn ending(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
+    }
+
+    /// Whether a name's ending says that it holds this.
+    pub(super) fn fits(self, path: &Path) -> bool {
+        let endings: &[&str] = match self {
+            Self::Csv => &["csv"],
+            Self::Ndjson => &["json", "jsonl", "ndjson"],
+        };
+        endings.contains(&&*ending(path))
+    }
+
+    /// Refuses a name that promises something else to a spreadsheet, or to us
+    /// when the file is read back.
+    pub(super) fn check_ending(self, path: &Path) -> Result<(), FileFault> {
+        const KNOWN: [&str; 11] = [
+            "csv", "tsv", "tab", "json", "jsonl", "ndjson", "xls", "xlsx", "xlsm", "ods", "gz",
+        ];
+        let ending = ending(path);
+        if self.fits(path) || !KNOWN.contains(&&*ending) {
+            return Ok(());
+        }
+        Err(FileFault::Ending {
+            content: match self {
+                Self::Csv => "CSV",
+                Self::Ndjson => "NDJSON",
+            },
+            ending,
+            wanted: self.ending(),
+        })
+    }
+}
+
+fn ending(path: &Path) -> String {
+    path.extension()
+        .and_then(OsStr::to_str)
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+}

@@ -1,0 +1,111 @@
+//! The rejects file: records as they were, to be mended and imported again.
+//!
+//! Behind the record's own columns stand `caseload_key`, which is the record's
+//! key whatever a spreadsheet does to the key columns, and `caseload_reason`.
+//! Tables become CSV; JSON objects become NDJSON, each with its own text, so
+//! that numbers keep their digits and nothing is nested otherwise.
+
+use std::borrow::Cow;
+
+use super::error::FileError;
+use super::input::{Shape, is_ours};
+use super::line::key_cell;
+use super::raw::{Members, on_one_line};
+use super::table::Table;
+use super::target::Target;
+use crate::model::Key;
+
+pub(super) const KEY: &str = "caseload_key";
+pub(super) const REASON: &str = "caseload_reason";
+/// Holds what was no object, so that it is not lost.
+const TEXT: &str = "caseload_text";
+
+/// Records of one input that were left out, each with the reason.
+#[derive(Debug)]
+pub struct Rejects(Body);
+
+#[derive(Debug)]
+enum Body {
+    Table {
+        table: Table,
+        columns: Vec<Box<str>>,
+    },
+    Lines(Target),
+}
+
+impl Rejects {
+    /// Begins the file: with the input's header and three columns more, or
+    /// empty for JSON.
+    pub fn begin(mut target: Target, shape: &Shape) -> Result<Self, FileError> {
+        Ok(Self(match shape {
+            Shape::Table(columns) => {
+                let names = columns.iter().map(AsRef::as_ref);
+                let mut table = Table::new(target, names.chain([KEY, REASON]));
+                table.begin()?;
+                Body::Table {
+                    table,
+                    columns: columns.clone(),
+                }
+            }
+            Shape::Json => {
+                target.begin(b"")?;
+                Body::Lines(target)
+            }
+        }))
+    }
+
+    /// Adds a record: its raw text, where there is one, its key, where it has
+    /// one, and why it is here.
+    pub fn row(&mut self, raw: Option<&str>, key: Option<&Key>, reason: &str) {
+        match &mut self.0 {
+            Body::Table { table, columns } => {
+                let members = raw.and_then(Members::of).unwrap_or_else(Members::none);
+                let key = key.map(key_cell).unwrap_or_default();
+                let cells = members.cells(columns);
+                table.row(cells.chain([Cow::Owned(key), Cow::Borrowed(reason)]));
+            }
+            Body::Lines(target) => target.row(json_line(raw, key, reason).as_bytes()),
+        }
+    }
+
+    pub(super) fn into_target(self) -> Target {
+        match self.0 {
+            Body::Table { table, .. } => table.into_target(),
+            Body::Lines(target) => target,
+        }
+    }
+}
+
+/// The object with its own members as they are written, then ours.
+fn json_line(raw: Option<&str>, key: Option<&Key>, reason: &str) -> String {
+    let members = raw.and_then(Members::of);
+    let mut line = String::from("{");
+    let mut add = |name: &str, value: &str| {
+        if line.len() > 1 {
+            line.push(',');
+        }
+        line.push_str(&quoted(name));
+        line.push(':');
+        line.push_str(value);
+    };
+    match (&members, raw) {
+        (Some(Members(members)), _) => {
+            for (name, value) in members.iter().filter(|(name, _)| !is_ours(name)) {
+                add(name, &on_one_line(value.get()));
+            }
+        }
+        (None, Some(text)) => add(TEXT, &quoted(text)),
+        (None, None) => {}
+    }
+    if let Some(key) = key {
+        add(KEY, &quoted(&key_cell(key)));
+    }
+    add(REASON, &quoted(reason));
+    line.push_str("}\n");
+    line
+}
+
+fn quoted(text: &str) -> String {
+    // A string always serializes.
+    serde_json::to_string(text).unwrap_or_default()
+}

@@ -1,0 +1,331 @@
+//! What stands in the rows, and that it comes back as it was.
+
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use super::*;
+use crate::model::{Code, FileId, Place, Problem};
+
+/// Reads a table of ours back: its cells by column, without apostrophes.
+fn undone(path: &Path) -> Vec<Vec<(String, String)>> {
+    let mut rows = read_csv(path).into_iter();
+    let header = rows.next().unwrap();
+    assert_eq!(header.last().unwrap(), "caseload_escaped");
+    rows.map(|row| {
+        let list = row.last().unwrap().strip_prefix("escaped:");
+        let escaped: Vec<String> =
+            list.map_or_else(Vec::new, |list| serde_json::from_str(list).unwrap());
+        header
+            .iter()
+            .cloned()
+            .zip(row)
+            .map(|(name, cell)| {
+                let cell = if escaped.contains(&name) {
+                    cell.strip_prefix('\'').unwrap().to_owned()
+                } else {
+                    cell
+                };
+                (name, cell)
+            })
+            .collect()
+    })
+    .collect()
+}
+
+fn cell() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "[-=+@\t\r\n' \",;＝\u{feff}]{0,3}[a-z0-9=\"\n]{0,5}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_table_comes_back_as_it_was(
+        columns in prop::collection::hash_set("[-=+@a-zA-Z \",'\n]{1,6}", 1..5),
+        rows in prop::collection::vec(prop::collection::vec(cell(), 5), 0..5),
+    ) {
+        let columns: Vec<String> = columns.into_iter().collect();
+        let names: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
+        let room = Room::new();
+        let path = room.path("rejects.csv");
+        let raws: Vec<String> = rows
+            .iter()
+            .map(|row| {
+                let object: Map<String, Value> = columns
+                    .iter()
+                    .cloned()
+                    .zip(row.iter().map(|cell| Value::String(cell.clone())))
+                    .collect();
+                Value::Object(object).to_string()
+            })
+            .collect();
+        let texts: Vec<&str> = raws.iter().map(AsRef::as_ref).collect();
+        room.rejects(&path, &names, &texts).unwrap();
+        let back = undone(&path);
+        prop_assert_eq!(back.len(), rows.len());
+        for (back, row) in back.iter().zip(&rows) {
+            for ((name, cell), (column, wanted)) in back.iter().zip(columns.iter().zip(row)) {
+                prop_assert_eq!((name, cell), (column, wanted));
+            }
+        }
+        // What a spreadsheet sees begins like no formula.
+        for row in read_csv(&path).iter().skip(1) {
+            for cell in row {
+                prop_assert!(!super::super::formula::is_formula(cell), "{cell:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_object_comes_back_with_its_own_members(
+        members in prop::collection::btree_map("[a-z\" é]{1,6}", cell(), 0..5),
+        pretty in any::<bool>(),
+    ) {
+        let mut object: Map<String, Value> = members
+            .into_iter()
+            .map(|(name, text)| (name, Value::String(text)))
+            .collect();
+        let raw = if pretty {
+            serde_json::to_string_pretty(&object).unwrap()
+        } else {
+            serde_json::to_string(&object).unwrap()
+        };
+        let line = rejected_line(&raw);
+        prop_assert_eq!(line.matches('\n').count(), 1);
+        object.insert("caseload_key".into(), "key:[\"1\"]".into());
+        object.insert("caseload_reason".into(), "no".into());
+        prop_assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), Value::Object(object));
+    }
+}
+
+/// A record as the rejects of a JSON input have it.
+fn rejected_line(raw: &str) -> String {
+    let room = Room::new();
+    let path = room.path("rejects.ndjson");
+    let target = room.opener(&[]).open(&path, Kind::Ndjson).unwrap();
+    let mut rejects = Rejects::begin(target, &Shape::Json).unwrap();
+    rejects.row(Some(raw), Some(&Key::new(["1"])), "no");
+    rejects.into_target().finish().unwrap();
+    fs::read_to_string(&path).unwrap()
+}
+
+#[test]
+fn rejects_of_a_table_have_its_columns_and_ours() {
+    let room = Room::new();
+    let path = room.path("rejects.csv");
+    let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
+    // A rejects file that was rejected again: ours stand in it once.
+    let shape = Shape::table(["Lead ID", "Phone", "caseload_key", "caseload_reason"]);
+    let mut rejects = Rejects::begin(target, &shape).unwrap();
+    rejects.row(
+        Some(r#"{"caseload_key":"key:[\"old\"]","Phone":"+17025550101","Lead ID":"00123"}"#),
+        Some(&Key::new(["00123"])),
+        "HTTP 422: no",
+    );
+    rejects.row(None, None, "line 9: unclosed quote");
+    rejects.row(Some(r#"{"Lead ID":12.50,"Phone":null}"#), None, "x");
+    rejects.into_target().finish().unwrap();
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "\u{feff}Lead ID,Phone,caseload_key,caseload_reason,caseload_escaped\n\
+         00123,'+17025550101,\"key:[\"\"00123\"\"]\",HTTP 422: no,\"escaped:[\"\"Phone\"\"]\"\n\
+         ,,,line 9: unclosed quote,\n\
+         12.50,,,x,\n"
+    );
+}
+
+#[test]
+fn rejects_of_json_keep_every_digit() {
+    assert_eq!(
+        rejected_line(
+            "{\n  \"n\": 12345678901234567890123.4500,\n  \"caseload_reason\": \"old\",\n  \"d\": {\n \"e\": [1,\n 2]}\n}"
+        ),
+        "{\"n\":12345678901234567890123.4500,\"d\":{\"e\": [1,2]},\
+         \"caseload_key\":\"key:[\\\"1\\\"]\",\"caseload_reason\":\"no\"}\n"
+    );
+    assert_eq!(
+        rejected_line("{}"),
+        "{\"caseload_key\":\"key:[\\\"1\\\"]\",\"caseload_reason\":\"no\"}\n"
+    );
+    // What is no object is kept all the same.
+    assert_eq!(
+        rejected_line("[1,"),
+        "{\"caseload_text\":\"[1,\",\"caseload_key\":\"key:[\\\"1\\\"]\",\"caseload_reason\":\"no\"}\n"
+    );
+}
+
+#[test]
+fn no_column_of_the_file_in_doubt_has_its_own_name() {
+    let room = Room::new();
+    let path = room.path("in-doubt.csv");
+    let inputs = [table("a.csv", &["Lead ID", "Name"]), json("b.json")];
+    let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
+    let mut in_doubt = InDoubt::begin(target, &inputs).unwrap();
+    let key = Key::new(["00123"]);
+    let raw = r#"{"Lead ID":"00123","Name":"=Ann"}"#;
+    let case = line(&key, "a.csv", State::InDoubt, raw);
+    in_doubt.row(&case, &inputs[0].shape);
+    let case = CaseLine {
+        raw: Some("{\"id\":\n123}"),
+        file: "b.json",
+        message: None,
+        status: None,
+        ..case
+    };
+    in_doubt.row(&case, &inputs[1].shape);
+    in_doubt.into_target().finish().unwrap();
+    let rows = read_csv(&path);
+    assert_eq!(
+        rows,
+        [
+            [
+                "in_doubt_key",
+                "file",
+                "line",
+                "partner_firm_id",
+                "case_id",
+                "status",
+                "attempts",
+                "time",
+                "message",
+                "record: Lead ID",
+                "record: Name",
+                "record",
+                "caseload_escaped",
+            ],
+            [
+                "key:[\"00123\"]",
+                "a.csv",
+                "7",
+                "firm_1",
+                "",
+                "422",
+                "2",
+                "1970-01-01T00:00:00Z",
+                "no such case type",
+                "00123",
+                "'=Ann",
+                "",
+                "escaped:[\"record: Name\"]",
+            ],
+            [
+                "key:[\"00123\"]",
+                "b.json",
+                "7",
+                "firm_1",
+                "",
+                "",
+                "2",
+                "1970-01-01T00:00:00Z",
+                "",
+                "",
+                "",
+                "{\"id\":123}",
+                "",
+            ],
+        ]
+    );
+}
+
+#[test]
+fn problems_stand_in_rows_and_are_redacted() {
+    let room = Room::new();
+    let problem = Problem {
+        also: vec![Place {
+            file: FileId(1),
+            line: 9,
+            index: 0,
+        }],
+        ..Problem::new(
+            Code::BadPhone,
+            Place {
+                file: FileId(0),
+                line: 4,
+                index: 2,
+            },
+            "not a phone number",
+        )
+        .in_column("Phone")
+        .with_value("+1 702")
+        .with_hint("10 digits")
+    };
+    let files = vec!["a.csv".to_owned(), "b.csv".to_owned()];
+    for (redact, value, escaped) in [
+        (false, "'+1 702", "escaped:[\"value\"]"),
+        (true, "'+9 999", "escaped:[\"value\"]"),
+    ] {
+        let path = room.path("problems.csv");
+        let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
+        let mut file = ProblemsFile::begin(target, files.clone(), redact).unwrap();
+        file.add(&problem);
+        assert_eq!(file.finish().unwrap(), 1);
+        assert_eq!(
+            read_csv(&path),
+            [
+                [
+                    "severity",
+                    "code",
+                    "file",
+                    "line",
+                    "column",
+                    "value",
+                    "message",
+                    "hint",
+                    "also",
+                    "caseload_escaped",
+                ],
+                [
+                    "error",
+                    "bad-phone",
+                    "a.csv",
+                    "4",
+                    "Phone",
+                    value,
+                    "not a phone number",
+                    "10 digits",
+                    "b.csv:9",
+                    escaped,
+                ],
+            ]
+        );
+    }
+}
+
+#[test]
+fn shapes_are_found_by_name_and_by_content() {
+    let seen = |raws: &[&str], file: &str| {
+        let mut seen = ShapeSeen::new();
+        for raw in raws {
+            seen.see(raw);
+        }
+        seen.finish(file)
+    };
+    let texts = [r#"{"b":"1"}"#, r#"{"b":"2","a":"3","caseload_key":"k"}"#];
+    assert_eq!(seen(&texts, "x.csv"), Shape::table(["b", "a"]));
+    assert_eq!(seen(&texts, "standard input"), Shape::table(["b", "a"]));
+    assert_eq!(seen(&texts, "x.JSON.gz"), Shape::Json);
+    let typed = [r#"{"b":1}"#];
+    assert_eq!(seen(&typed, "x.xlsx"), Shape::table(["b"]));
+    assert_eq!(seen(&typed, "standard input"), Shape::Json);
+    assert_eq!(seen(&[r#"{"b":{"c":1}}"#], "odd.csv"), Shape::Json);
+}
+
+#[test]
+fn the_json_of_an_export_has_the_names_that_scripts_rely_on() {
+    let key = Key::new(["00123"]);
+    let json = export_json(&CaseLine {
+        case_id: Some("c1"),
+        possible_twin: true,
+        ..line(&key, "a.csv", State::Imported, "{}")
+    });
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "schema": 1, "key": "00123", "state": "imported", "case_id": "c1",
+            "file": "a.csv", "line": 7, "partner_firm_id": "firm_1", "status": 422,
+            "attempts": 2, "possible_twin": true, "updated_at": "1970-01-01T00:00:00Z",
+            "message": "no such case type",
+        })
+    );
+}
