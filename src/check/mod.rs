@@ -37,6 +37,8 @@ pub struct Options {
     pub strict: bool,
     /// Hand every valid case to [`Sink::cases`].
     pub want_cases: bool,
+    /// Hand every record with an error to [`Sink::invalid`].
+    pub want_invalid: bool,
     /// Sum up what each field looks like.
     pub want_fields: bool,
     /// Threads that map; 0 is as many as there are processors.
@@ -55,6 +57,20 @@ pub trait Sink {
     /// input from `first` on. Only with [`Options::want_cases`]; a duplicate is
     /// known at the end only, by [`Checked::excluded`].
     fn cases(&mut self, first: u32, cases: Vec<CaseData>) -> Result<(), Self::Error>;
+
+    /// A record that is no case. Only with [`Options::want_invalid`].
+    fn invalid(&mut self, invalid: Invalid) -> Result<(), Self::Error>;
+}
+
+/// A record that is left out, as who mends it must see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// Its file.
+    pub file: FileId,
+    /// The record as JSON; none when it could not be read at all.
+    pub raw: Option<Box<str>>,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 /// Why a check came to no end.
@@ -83,6 +99,8 @@ pub struct FileSummary {
     pub sha256: Option<String>,
     /// How many records it has, those that can't be read among them.
     pub records: u64,
+    /// Its header; none for JSON.
+    pub columns: Option<Vec<Box<str>>>,
     /// Columns that nothing uses.
     pub unused: Vec<String>,
 }

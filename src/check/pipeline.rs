@@ -267,6 +267,9 @@ impl<'a, S: Sink> Collector<'a, S> {
         for problem in batch.problems {
             self.problem(problem)?;
         }
+        for invalid in batch.invalid {
+            self.sink.invalid(invalid).map_err(CheckError::Sink)?;
+        }
         let first = self.rows.len() as u32;
         for row in &batch.rows {
             self.rows.push(row).ok_or(CheckError::TooMany)?;
@@ -295,8 +298,11 @@ impl<'a, S: Sink> Collector<'a, S> {
             if let Some(columns) = reader.columns() {
                 self.unused(file, self.options.rules.unused_columns(columns));
             }
-            let sha256 = reader.sha256().map(|hash| hex(&hash));
-            self.checked.files[usize::from(file.0)].sha256 = sha256;
+            let summary = &mut self.checked.files[usize::from(file.0)];
+            summary.sha256 = reader.sha256().map(|hash| hex(&hash));
+            summary.columns = reader
+                .columns()
+                .map(|columns| columns.names().map(Box::from).collect());
         }
         let columns: Vec<Arc<Columns>> = readers
             .iter()

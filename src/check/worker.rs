@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::Options;
 use super::fields::Fields;
 use super::people::PersonColumns;
 use super::rows::Row;
+use super::{Invalid, Options};
 use crate::mapping::{self, Mapped, Mapper};
 use crate::model::{CaseData, Code, Digest, FileId, Hasher, Key, Problem, Record, Severity};
 use crate::source::{Chunk, Item, Parser};
@@ -24,6 +24,8 @@ pub(super) struct Batch {
     pub(super) cases: Vec<CaseData>,
     /// Problems behind which the rest of the file is unknown.
     pub(super) lost: u64,
+    /// Records that are no cases, where they are wanted.
+    pub(super) invalid: Vec<Invalid>,
     /// All problems, in the records' order.
     pub(super) problems: Vec<Problem>,
 }
@@ -69,6 +71,7 @@ pub(super) struct Worker {
     tally: Tally,
     strict: bool,
     want_cases: bool,
+    want_invalid: bool,
     want_fields: bool,
     keyless: bool,
     key: String,
@@ -85,6 +88,7 @@ impl Worker {
             tally: Tally::default(),
             strict: options.strict,
             want_cases: options.want_cases,
+            want_invalid: options.want_invalid,
             want_fields: options.want_fields,
             keyless: options.rules.options().key.is_empty(),
             key: String::new(),
@@ -103,8 +107,16 @@ impl Worker {
         parser.parse(chunk, &mut |item| {
             batch.records += 1;
             match item {
-                Item::Record(record) => self.record(&record, &mut batch),
-                Item::Problem(problem) => batch.problems.push(problem),
+                Item::Record(record) => {
+                    let before = batch.problems.len();
+                    self.record(&record, &mut batch);
+                    self.keep_invalid(Some(&record), &mut batch, before);
+                }
+                Item::Problem(problem) => {
+                    batch.problems.push(problem);
+                    let before = batch.problems.len() - 1;
+                    self.keep_invalid(None, &mut batch, before);
+                }
                 Item::Lost(problem) => {
                     batch.lost += 1;
                     batch.problems.push(problem);
@@ -117,6 +129,27 @@ impl Worker {
             }
         }
         batch
+    }
+
+    /// Keeps a record of which an error was found behind `before`.
+    fn keep_invalid(&mut self, record: Option<&Record<'_>>, batch: &mut Batch, before: usize) {
+        let errors = batch.problems[before..]
+            .iter()
+            .filter(|problem| self.strict || problem.severity == Severity::Error);
+        let reasons: Vec<String> = errors.map(reason).collect();
+        if !self.want_invalid || reasons.is_empty() {
+            return;
+        }
+        let raw = record.map(|record| {
+            self.raw.clear();
+            mapping::raw_json(record, &mut self.raw);
+            self.raw.as_str().into()
+        });
+        batch.invalid.push(Invalid {
+            file: batch.file,
+            raw,
+            reason: reasons.join("; "),
+        });
     }
 
     /// What was counted, and the member names that JSON records brought.
@@ -177,6 +210,19 @@ impl Worker {
                 .push(case(record, &mapped, key, digest, &self.raw));
         }
     }
+}
+
+fn reason(problem: &Problem) -> String {
+    let column = problem
+        .column
+        .as_deref()
+        .map(|column| format!("{column}: "))
+        .unwrap_or_default();
+    let line = problem.place.line;
+    format!(
+        "line {line}: {column}{} [{}]",
+        problem.message, problem.code
+    )
 }
 
 fn case(

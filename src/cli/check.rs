@@ -36,13 +36,14 @@ pub(super) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
     let rules = settings::rules(settings::mapping(&args.read, profile.as_ref()))?;
     let files: Vec<String> = inputs.iter().map(Input::name).collect();
     let mut problems =
-        ProblemsOut::new(style, files, u64::MAX, &args.read, &args.files)?.with_json(style.json);
+        ProblemsOut::new(style, files, u64::MAX, &args.read, &inputs)?.with_json(style.json);
     let options = check::Options {
         source: settings::source(&args.read),
         inputs,
         rules,
         strict: args.read.strict,
         want_cases: false,
+        want_invalid: false,
         want_fields: !style.json && !style.quiet,
         workers: 0,
     };

@@ -8,6 +8,7 @@ mod explain;
 mod import;
 mod interrupts;
 mod key;
+mod outputs;
 mod problems;
 mod sandbox;
 mod settings;

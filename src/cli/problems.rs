@@ -1,14 +1,15 @@
 //! Where a check's problems go: the screen, annotations, a spreadsheet.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 
 use super::args::{Annotate, ReadArgs};
-use crate::check::Sink;
+use crate::check::{Invalid, Sink};
 use crate::model::{CaseData, Problem};
+use crate::report::files::{Flush, Kind, Opener, ProblemsFile};
 use crate::report::problems::{Annotations, Problems, to_json};
-use crate::report::screen::{Style, print_json};
+use crate::report::screen::{Style, print_json, say};
+use crate::report::text::escaped;
+use crate::source::Input;
 
 /// Takes problems and brings them to everybody who wants them.
 pub(super) struct ProblemsOut {
@@ -16,7 +17,7 @@ pub(super) struct ProblemsOut {
     json: bool,
     redact: bool,
     files: Vec<String>,
-    errors: u64,
+    spreadsheet: Option<ProblemsFile>,
 }
 
 impl ProblemsOut {
@@ -26,18 +27,28 @@ impl ProblemsOut {
         files: Vec<String>,
         most: u64,
         read: &ReadArgs,
-        _inputs: &[PathBuf],
+        inputs: &[Input],
     ) -> Result<Self> {
         let annotations = match read.annotations {
             Some(Annotate::Github) => Annotations::GitHub,
             None => Annotations::None,
+        };
+        let spreadsheet = match &read.problems {
+            Some(path) => {
+                let registry = super::outputs::registry();
+                let mut opener =
+                    Opener::new(&registry, &super::outputs::paths(inputs), Flush::Chunks);
+                let target = opener.open(path, Kind::Csv)?;
+                Some(ProblemsFile::begin(target, files.clone(), style.redact)?)
+            }
+            None => None,
         };
         Ok(Self {
             shown: Some(Problems::new(style, files.clone(), most, annotations)),
             json: false,
             redact: style.redact,
             files,
-            errors: 0,
+            spreadsheet,
         })
     }
 
@@ -48,7 +59,7 @@ impl ProblemsOut {
             json: false,
             redact: style.redact,
             files,
-            errors: 0,
+            spreadsheet: None,
         }
     }
 
@@ -61,8 +72,8 @@ impl ProblemsOut {
 
     /// Takes one.
     pub(super) fn add(&mut self, problem: &Problem) {
-        if problem.severity == crate::model::Severity::Error {
-            self.errors += 1;
+        if let Some(spreadsheet) = &mut self.spreadsheet {
+            spreadsheet.add(problem);
         }
         if let Some(shown) = &mut self.shown {
             shown.add(problem);
@@ -72,10 +83,15 @@ impl ProblemsOut {
         }
     }
 
-    /// Says what was not shown.
+    /// Says what was not shown, and closes the spreadsheet.
     pub(super) fn close(&mut self) {
         if let Some(shown) = &self.shown {
             shown.close();
+        }
+        if let Some(spreadsheet) = self.spreadsheet.take()
+            && let Err(error) = spreadsheet.finish()
+        {
+            say(&escaped(&error.to_string()));
         }
     }
 }
@@ -89,6 +105,10 @@ impl Sink for ProblemsOut {
     }
 
     fn cases(&mut self, _: u32, _: Vec<CaseData>) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn invalid(&mut self, _: Invalid) -> Result<(), Self::Error> {
         Ok(())
     }
 }

@@ -10,4 +10,4 @@ mod spool;
 pub use drive::{Audience, Ended, Failure, Interrupt, Run, drive};
 pub use pace::{PaceError, PaceRange, parse_span};
 pub use plan::{Action, Options as PlanOptions, Plan, PlanError, Planned, Planner, Told};
-pub use spool::Spooled;
+pub use spool::{Slot, Spooled};

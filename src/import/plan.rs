@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use super::spool::{Slot, Spool, Spooled};
-use crate::check::{Checked, Sink};
+use crate::check::{Checked, Invalid, Sink};
 use crate::ledger::{Known, LedgerError, Reader, SameContent};
 use crate::model::{CaseData, Code, Digest, Hasher, Problem, State};
 
@@ -73,6 +73,8 @@ pub struct Plan {
     pub firms: BTreeMap<Box<str>, u64>,
     /// Cases to send without a firm.
     pub drafts: u64,
+    /// Cases that would be sent, were their key not there twice.
+    pub excluded: Vec<Slot>,
     /// Every valid case in the input's order, with [`Options::keep_all`].
     pub all: Vec<(Slot, Action)>,
 }
@@ -101,6 +103,8 @@ pub trait Told {
     fn problem(&mut self, problem: Problem);
     /// A row that was imported and has changed since; it is not sent.
     fn changed(&mut self, case: &CaseData, known: &Known);
+    /// A record that stays behind; only where the check was asked for them.
+    fn invalid(&mut self, invalid: Invalid);
 }
 
 /// How to plan.
@@ -189,7 +193,14 @@ impl<'a, T: Told> Planner<'a, T> {
             *actions.entry(*action).or_insert(0) += 1;
         }
         let mut send: Vec<(Planned, u32)> = self.send.into_iter().zip(self.firm_of).collect();
-        send.retain(|(planned, _)| !excluded.contains(planned.number));
+        let mut left_out = Vec::new();
+        send.retain(|(planned, _)| {
+            let stays = excluded.contains(planned.number);
+            if stays {
+                left_out.push(planned.slot);
+            }
+            !stays
+        });
         send.sort_by_key(|(planned, _)| (planned.turn, planned.number));
         actions.insert(Action::Send, send.len() as u64);
         let mut beyond_limit = BTreeMap::new();
@@ -215,6 +226,7 @@ impl<'a, T: Told> Planner<'a, T> {
             hash: digest[..16].to_owned(),
             firms,
             drafts,
+            excluded: left_out,
             all: self
                 .all
                 .into_iter()
@@ -237,7 +249,13 @@ impl<'a, T: Told> Planner<'a, T> {
             && let Some(same) = self.find_same(case)?
         {
             self.same_content += 1;
-            self.told.problem(same_content(case, &same));
+            let problem = same_content(case, &same);
+            self.told.invalid(Invalid {
+                file: case.place.file,
+                raw: Some(case.raw.clone()),
+                reason: format!("{} [{}]", problem.message, problem.code),
+            });
+            self.told.problem(problem);
             return Ok(());
         }
         let (action, turn) = self.decide(case, known);
@@ -350,6 +368,11 @@ impl<T: Told> Sink for Planner<'_, T> {
         for ((number, case), known) in (first..).zip(&cases).zip(&known) {
             self.plan(number, case, known.as_ref())?;
         }
+        Ok(())
+    }
+
+    fn invalid(&mut self, invalid: Invalid) -> Result<(), PlanError> {
+        self.told.invalid(invalid);
         Ok(())
     }
 }

@@ -3,7 +3,9 @@
 mod account;
 mod args;
 mod ask;
+mod files;
 mod finish;
+mod leftovers;
 mod send;
 
 use std::path::Path;
@@ -15,13 +17,14 @@ use jiff::Timestamp;
 
 use self::account::{Destination, Found};
 pub(super) use self::args::ImportArgs;
+use self::leftovers::Leftovers;
 use super::args::{Globals, in_ci};
 use super::exit::Exit;
 use super::interrupts::Interrupts;
 use super::problems::ProblemsOut;
 use super::settings;
 use crate::api::PublicKey;
-use crate::check::{self, CheckError, Checked};
+use crate::check::{self, CheckError, Checked, Invalid};
 use crate::import::{Action, Plan, PlanError, PlanOptions, Planner, Told};
 use crate::ledger::{Known, RunCounts};
 use crate::mapping::Rules;
@@ -247,6 +250,7 @@ fn check_options(
         rules: Arc::clone(rules),
         strict: job.args.read.strict,
         want_cases,
+        want_invalid: want_cases && files::Outputs::wanted(job) && job.args.skip_invalid,
         want_fields,
         workers: 0,
     }
@@ -290,6 +294,8 @@ struct Planned {
     same_content: u64,
     has_key: bool,
     files: Vec<String>,
+    /// What stays behind, for the files that the run leaves.
+    leftovers: Option<Leftovers>,
 }
 
 impl Planned {
@@ -343,11 +349,16 @@ fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
             job.file_names(),
             SHOWN,
             &job.args.read,
-            &job.args.files,
+            &job.inputs,
         )?,
         style: job.style,
         files: job.file_names(),
         changed: 0,
+        leftovers: files::Outputs::wanted(job)
+            .then(Leftovers::create)
+            .transpose()
+            .context("can't make a temporary file")?,
+        error: None,
     };
     let oldest = Timestamp::now().as_second()
         - i64::try_from(job.args.min_doubt_age.as_secs()).unwrap_or(i64::MAX);
@@ -378,7 +389,11 @@ fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
     let same_content = planner.same_content();
     let plan = planner.finish(&checked)?;
     told.close();
+    if let Some(error) = told.error {
+        return Err(error).context("can't write a temporary file");
+    }
     Ok(Planned {
+        leftovers: told.leftovers,
         checked,
         plan,
         same_content,
@@ -393,9 +408,19 @@ struct Telling {
     style: Style,
     files: Vec<String>,
     changed: u64,
+    leftovers: Option<Leftovers>,
+    error: Option<std::io::Error>,
 }
 
 impl Telling {
+    fn keep(&mut self, keep: impl FnOnce(&mut Leftovers) -> std::io::Result<()>) {
+        if let Some(leftovers) = &mut self.leftovers
+            && let Err(error) = keep(leftovers)
+        {
+            self.error.get_or_insert(error);
+        }
+    }
+
     fn close(&mut self) {
         if self.changed > CHANGED_SHOWN && !self.style.quiet && !self.style.json {
             say(&format!(
@@ -410,6 +435,11 @@ impl Telling {
 impl Told for Telling {
     fn problem(&mut self, problem: Problem) {
         self.problems.add(&problem);
+        self.keep(|leftovers| leftovers.problem(&problem));
+    }
+
+    fn invalid(&mut self, invalid: Invalid) {
+        self.keep(|leftovers| leftovers.invalid(&invalid));
     }
 
     fn changed(&mut self, case: &CaseData, known: &Known) {

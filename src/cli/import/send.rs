@@ -9,7 +9,8 @@ use super::super::args::Globals;
 use super::super::exit::Exit;
 use super::super::interrupts::Interrupts;
 use super::account::{self, Found};
-use super::{Job, Planned, ask, finish};
+use super::files::{Outputs, Prepared};
+use super::{Job, Planned, ask, files, finish};
 use crate::api::{CaseIdField, Client, Options, PublicKey};
 use crate::import::decide::{Canary, EchoPolicy, Settings};
 use crate::import::{self, Audience, Ended, Run};
@@ -32,6 +33,7 @@ pub(super) fn send(
     if planned.plan.planned.is_empty() {
         return Ok(nothing_to_send(job, &planned));
     }
+    let prepared = files::prepare(job, &planned)?;
     let slot = planned.plan.planned[0].slot;
     let first = planned.plan.spooled.read(slot).context("the spool")?;
     if account::asks(job.args)
@@ -53,7 +55,9 @@ pub(super) fn send(
         .enable_all()
         .build()
         .context("can't start the runtime")?;
-    runtime.block_on(run(job, planned, ledger, key, interrupts, globals))
+    runtime.block_on(run(
+        job, planned, prepared, ledger, key, interrupts, globals,
+    ))
 }
 
 fn nothing_to_send(job: &Job<'_>, planned: &Planned) -> Exit {
@@ -94,7 +98,8 @@ fn close(job: &Job<'_>, summary: &Summary) {
 
 async fn run(
     job: &mut Job<'_>,
-    planned: Planned,
+    mut planned: Planned,
+    prepared: Prepared,
     ledger: Ledger,
     key: Option<PublicKey>,
     interrupts: &Interrupts,
@@ -130,6 +135,13 @@ async fn run(
             .is_some_and(|profile| profile.ledger.keep_payloads),
     })?;
     let run_id = handle.begin_run(run_start(job, &planned)).await?;
+    let outputs = prepared.begin(
+        job,
+        run_id.0,
+        planned.leftovers.take(),
+        &planned.plan.excluded,
+        &mut planned.plan.spooled,
+    )?;
     let mut totals = planned.totals();
     // Counted anew by what the run makes of them.
     for planned in &planned.plan.planned {
@@ -138,6 +150,7 @@ async fn run(
     let name = planned.name();
     let settings = settings(job, &planned, imported_ids);
     let mut audience = Watching {
+        outputs,
         report: RunReport::new(
             planned.plan.planned.len() as u64,
             planned.files.clone(),
@@ -168,6 +181,7 @@ async fn run(
             "the end of the run could not be written to the ledger: {error}"
         ));
     }
+    audience.outputs.finish(&summary, job.style);
     close(job, &summary);
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
@@ -257,11 +271,13 @@ fn run_start(job: &Job<'_>, planned: &Planned) -> RunStart {
 /// Shows a run's events.
 struct Watching {
     report: RunReport,
+    outputs: Outputs,
 }
 
 impl Audience for Watching {
     fn event(&mut self, event: Event<'_>) {
         self.report.event(&event);
+        self.outputs.event(&event);
     }
 
     fn ask_echo(&mut self) -> Box<dyn FnOnce() -> bool + Send> {
