@@ -180,7 +180,7 @@ fn is_loopback(url: &Url) -> bool {
 /// An id stands in the path as it is: nothing in it may lead elsewhere.
 fn plain_id<'a>(what: &'static str, value: &'a str) -> Result<&'a str, AddressError> {
     let plain = !value.is_empty()
-        && value.trim_matches('.') != ""
+        && !value.trim_matches('.').is_empty()
         && value
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));

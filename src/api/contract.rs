@@ -134,15 +134,12 @@ impl StatusEntry {
             None => (entry.trim(), false),
         };
         let unknown = || ContractError::Status(entry.to_owned());
-        let (statuses, class) = match status.strip_suffix("xx") {
-            Some(digit) => {
-                let first = digit.parse::<u16>().map_err(|_| unknown())? * 100;
-                (first..=first + 99, true)
-            }
-            None => {
-                let status = status.parse().map_err(|_| unknown())?;
-                (status..=status, false)
-            }
+        let (statuses, class) = if let Some(digit) = status.strip_suffix("xx") {
+            let first = digit.parse::<u16>().map_err(|_| unknown())? * 100;
+            (first..=first + 99, true)
+        } else {
+            let status = status.parse().map_err(|_| unknown())?;
+            (status..=status, false)
         };
         match *statuses.start() {
             300..=599 => Ok(Self {

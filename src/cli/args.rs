@@ -87,7 +87,7 @@ pub(super) fn in_ci() -> bool {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Account")]
 pub(super) struct AccountArgs {
-    /// Where the API is, such as https://api.example.com
+    /// Where the API is, such as <https://api.example.com>
     #[arg(
         long,
         value_name = "URL",
@@ -139,7 +139,7 @@ pub(super) struct ReadArgs {
     #[arg(long, value_name = "NAME")]
     pub key_column: Vec<String>,
     /// The column of the handling firm
-    /// [default: partnerFirmId, partner_firm_id or "Partner Firm ID"]
+    /// [default: partnerFirmId, `partner_firm_id` or "Partner Firm ID"]
     #[arg(long, value_name = "NAME")]
     pub partner_firm_column: Option<String>,
     /// The handling firm's id for rows that name none

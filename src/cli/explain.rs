@@ -12,7 +12,7 @@ use crate::report::explain;
 /// Arguments of `caseload explain`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ExplainArgs {
-    /// A code such as bad-date, or a state such as in_doubt; without, all are listed
+    /// A code such as bad-date, or a state such as `in_doubt`; without, all are listed
     code: Option<String>,
 }
 

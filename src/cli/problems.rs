@@ -37,7 +37,7 @@ impl ProblemsOut {
             Some(path) => {
                 let registry = super::outputs::registry();
                 let mut opener =
-                    Opener::new(&registry, &super::outputs::paths(inputs), Flush::Chunks);
+                    Opener::new(&registry, super::outputs::paths(inputs), Flush::Chunks);
                 let target = opener.open(path, Kind::Csv)?;
                 Some(ProblemsFile::begin(target, files.clone(), style.redact)?)
             }

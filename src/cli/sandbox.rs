@@ -1,5 +1,6 @@
 //! `caseload sandbox`: a local stand-in for the API.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,7 +47,8 @@ pub(super) struct SandboxArgs {
 fn faults_help() -> String {
     let mut help = "What goes wrong and how often, such as 429=0.1,drop=0.05. Kinds:".to_owned();
     for (kind, meaning) in Faults::KINDS {
-        help.push_str(&format!("\n  {kind:18} {meaning}"));
+        // Writing to a String can't fail.
+        let _ = write!(help, "\n  {kind:18} {meaning}");
     }
     help
 }

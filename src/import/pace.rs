@@ -150,9 +150,9 @@ impl Pace {
         } else {
             (self.interval * 2).min(SLOWEST.max(self.range.upper))
         };
-        self.step = (self.interval - self.range.lower) / 10;
+        self.step = self.interval.saturating_sub(self.range.lower) / 10;
         // The slot was made with the old interval.
-        self.slot = (self.slot + (self.interval - before)).max(now);
+        self.slot = (self.slot + self.interval.saturating_sub(before)).max(now);
     }
 
     /// A success: a tenth of the way back down.
@@ -198,7 +198,7 @@ mod tests {
             pace.started(now);
         }
         assert_eq!(pace.slot(), ms(100) * 5_000);
-        assert!(pace.slot() - now >= ms(97));
+        assert!(pace.slot().checked_sub(now).unwrap() >= ms(97));
     }
 
     #[test]

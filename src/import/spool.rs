@@ -117,10 +117,13 @@ fn decode(bytes: &[u8]) -> Option<CaseData> {
         payload_digest,
         content_digest,
         record_digest,
-        key: Key::parse(text(&mut rest)??).ok()?,
-        partner_firm: text(&mut rest)?.map(Into::into),
-        payload: text(&mut rest)??.into(),
-        raw: text(&mut rest)??.into(),
+        key: Key::parse(text(&mut rest)?.1).ok()?,
+        partner_firm: match text(&mut rest)? {
+            (true, firm) => Some(firm.into()),
+            (false, _) => None,
+        },
+        payload: text(&mut rest)?.1.into(),
+        raw: text(&mut rest)?.1.into(),
     })
 }
 
@@ -130,14 +133,13 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
-/// The outer option is a broken entry, the inner an absent text.
-fn text<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a str>> {
+/// A text and whether it was there at all.
+fn text<'a>(rest: &mut &'a [u8]) -> Option<(bool, &'a str)> {
     let [there] = take(rest)?;
     let length = u32::from_le_bytes(take(rest)?) as usize;
     let (text, behind) = rest.split_at_checked(length)?;
     *rest = behind;
-    let text = std::str::from_utf8(text).ok()?;
-    Some((there == 1).then_some(text))
+    Some((there == 1, std::str::from_utf8(text).ok()?))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub struct Exposed {
 pub fn readable_by_others(file: &File) -> io::Result<Option<Exposed>> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.mode() & 0o077 == 0 {
+    if !metadata.is_file() || metadata.mode().trailing_zeros() >= 6 {
         return Ok(None);
     }
     let user = rustix::process::geteuid();

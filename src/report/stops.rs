@@ -61,7 +61,7 @@ pub fn stopped(reason: &StopReason, situation: Situation<'_>) -> String {
             "{number} cases in a row failed. Look at the messages above; --max-failures sets \
              how many are too many."
         ),
-        StopReason::WaitTooLong(wait) if *wait > std::time::Duration::from_secs(30 * 86_400) => {
+        StopReason::WaitTooLong(wait) if *wait > std::time::Duration::from_hours(720) => {
             "the server asked for a pause of more than a month; --max-wait sets how long is too \
              long"
                 .to_owned()

@@ -1,6 +1,7 @@
 //! Which account, which ledger: found, refused or made by the rules that keep
 //! an empty one from being made in silence.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -336,17 +337,18 @@ pub(super) fn asks(args: &ImportArgs) -> bool {
 
 /// Ledgers with their counts, one a line.
 pub(super) fn listed(ledgers: &[Info]) -> String {
-    ledgers
-        .iter()
-        .map(|info| {
-            format!(
-                "\n  {} has {} of {}",
-                info.path.display(),
-                count(info.counts.total(), "case"),
-                escaped(&info.account)
-            )
-        })
-        .collect()
+    let mut listed = String::new();
+    for info in ledgers {
+        // Writing to a String can't fail.
+        let _ = write!(
+            listed,
+            "\n  {} has {} of {}",
+            info.path.display(),
+            count(info.counts.total(), "case"),
+            escaped(&info.account)
+        );
+    }
+    listed
 }
 
 /// Makes the ledger, in a CI job to be named from then on.

@@ -25,7 +25,7 @@ pub(crate) struct ImportArgs {
         help_heading = "Account"
     )]
     pub map_id: Option<String>,
-    /// The public key, in a file that only you can read [env: LEXAMICA_PUBLIC_KEY holds the key]
+    /// The public key, in a file that only you can read [env: `LEXAMICA_PUBLIC_KEY` holds the key]
     #[arg(long, value_name = "FILE", help_heading = "Account")]
     pub public_key_file: Option<PathBuf>,
     /// A certificate authority beside the system's

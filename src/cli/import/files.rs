@@ -55,7 +55,7 @@ pub(super) fn prepare(job: &Job<'_>, planned: &Planned) -> Result<Prepared> {
     let opened = if wanted == Wanted::default() {
         None
     } else {
-        let mut opener = Opener::new(&registry, &read_by(job), Flush::EachRow);
+        let mut opener = Opener::new(&registry, read_by(job), Flush::EachRow);
         Some(Opened::open(&mut opener, &[wanted], inputs.clone())?)
     };
     Ok(Prepared {
@@ -90,7 +90,7 @@ impl Prepared {
         let mut problems = None;
         if let Some(parent) = &job.args.out {
             let dir = OutDir::create(parent, &run.to_string())?;
-            let mut opener = Opener::new(&self.registry, &read_by(job), Flush::EachRow);
+            let mut opener = Opener::new(&self.registry, read_by(job), Flush::EachRow);
             let wanted = dir.wanted(&self.inputs);
             let files = Opened::open(&mut opener, &[wanted], self.inputs)?.begin_run()?;
             let target = opener.open(&dir.problems(), Kind::Csv)?;

@@ -1,5 +1,6 @@
 //! The ends of an import: problems, a dry run, a run.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -270,7 +271,8 @@ fn flags(job: &Job<'_>) -> String {
     let mut flags = String::new();
     let mut add = |flag: &str, value: Option<String>| {
         if let Some(value) = value {
-            flags.push_str(&format!(" {flag} {}", super::super::quoted(&value)));
+            // Writing to a String can't fail.
+            let _ = write!(flags, " {flag} {}", super::super::quoted(&value));
         }
     };
     if !job.destination.is_sandbox() {

@@ -115,7 +115,7 @@ fn import(
     let key = public_key(&job)?;
     let mapping = settings::mapping(&args.read, job.profile.as_ref());
     if !args.account.sandbox && !args.dry_run && mapping.key.is_empty() {
-        return propose_key(&job, mapping);
+        return propose_key(&job, &mapping);
     }
     let rules = settings::rules(mapping)?;
     let found = account::open(args, &job.destination, style)?;
@@ -147,13 +147,10 @@ fn refuse(job: &Job<'_>) -> Result<()> {
     if args.pace.lower < SHORTEST_PACE && !job.destination.is_loopback() {
         bail!("a pace under 100ms is only for a server on this machine");
     }
-    if !job.destination.is_sandbox()
-        && !args.dry_run
-        && !args.yes
-        && args.plan.is_none()
-        && !crate::report::screen::is_interactive()
-        && !(in_ci() && args.new_ledger)
-    {
+    let makes_ledger_only = in_ci() && args.new_ledger;
+    let sends = !(args.dry_run || job.destination.is_sandbox() || makes_ledger_only);
+    let answered = args.yes || args.plan.is_some();
+    if sends && !answered && !crate::report::screen::is_interactive() {
         bail!("there is no terminal to ask on: sending needs --yes or --plan HASH-N");
     }
     if args.plan.is_some() && args.limit.is_some() {
@@ -200,7 +197,7 @@ fn public_key(job: &Job<'_>) -> Result<Option<PublicKey>> {
 }
 
 /// Sending needs a key; says which column could be one.
-fn propose_key(job: &Job<'_>, mapping: crate::mapping::Options) -> Result<Exit> {
+fn propose_key(job: &Job<'_>, mapping: &crate::mapping::Options) -> Result<Exit> {
     let look = |key: &[String], fields: bool| -> Result<Checked> {
         let rules = settings::rules(crate::mapping::Options {
             key: key.to_vec(),

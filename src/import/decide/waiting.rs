@@ -9,10 +9,10 @@ const FIRST_TRIES: u32 = 3;
 /// The bounds of the first and the longest pause while the server can't be
 /// reached; the first three tries fit into ten seconds.
 const UNREACHABLE_FIRST: Duration = Duration::from_secs(2);
-const UNREACHABLE_LONGEST: Duration = Duration::from_secs(60);
+const UNREACHABLE_LONGEST: Duration = Duration::from_mins(1);
 /// The same while it answers that it is busy and doesn't say how long.
 const BUSY_FIRST: Duration = Duration::from_secs(1);
-const BUSY_LONGEST: Duration = Duration::from_secs(60);
+const BUSY_LONGEST: Duration = Duration::from_mins(1);
 
 /// Where the run stands with pauses.
 #[derive(Debug)]
