@@ -19,6 +19,7 @@ pub struct DateFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Item {
+    Byte(u8),
     Literal(char),
     Space,
     Year4,
@@ -174,6 +175,10 @@ impl DateFormat {
         let mut rest = text;
         for item in &self.items {
             match *item {
+                Item::Byte(wanted) if rest.as_bytes().first() == Some(&wanted) => {
+                    rest = &rest[1..];
+                }
+                Item::Byte(_) => return None,
                 Item::Literal(wanted) => rest = rest.strip_prefix(wanted)?,
                 Item::Space => {
                     let behind = rest.trim_start();
@@ -219,7 +224,7 @@ impl DateFormat {
             }
         }
         // A digit behind the last letter belongs to a number cut in two.
-        if rest.starts_with(|c: char| c.is_ascii_digit()) {
+        if rest.as_bytes().first().is_some_and(u8::is_ascii_digit) {
             return None;
         }
         if let Some(hour) = half_hour {
@@ -257,6 +262,14 @@ fn named<'t>(names: &[&str], text: &'t str) -> Option<(u8, &'t str)> {
     Some((at as u8, rest))
 }
 
+fn literal(c: char) -> Item {
+    if c.is_ascii() {
+        Item::Byte(c as u8)
+    } else {
+        Item::Literal(c)
+    }
+}
+
 fn push_items(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -267,7 +280,7 @@ fn push_items(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
             continue;
         }
         if c != '%' {
-            items.push(Item::Literal(c));
+            items.push(literal(c));
             continue;
         }
         let mut flags = String::new();
@@ -294,7 +307,7 @@ fn push_items(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
             'F' => push_items("%Y-%m-%d", items)?,
             'T' => push_items("%H:%M:%S", items)?,
             'R' => push_items("%H:%M", items)?,
-            '%' => items.push(Item::Literal('%')),
+            '%' => items.push(literal('%')),
             _ => {
                 return Err(format!(
                     "\"%{flags}{letter}\" is not known in \"{text}\"; known are %Y %y %m %d %b %B %a %A %H %I %M %S %f %p %z"
