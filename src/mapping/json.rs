@@ -133,6 +133,15 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+/// The members of an object's text, each as a cell would hold it: its name,
+/// its kind and its text. Of anything but an object there are none.
+pub fn members_of(text: &str) -> impl Iterator<Item = (Cow<'_, str>, CellKind, Cow<'_, str>)> {
+    Members::of(text).map(|(name, value)| {
+        let (kind, text) = value_of(value);
+        (name, kind, text)
+    })
+}
+
 /// The value at a path below an object's or array's text.
 pub(super) fn descend<'a>(text: &'a str, path: &[Box<str>]) -> Option<&'a str> {
     path.iter().try_fold(text, |text, segment| {

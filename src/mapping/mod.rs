@@ -36,6 +36,8 @@ mod tests;
 pub use columns::{ColumnFault, Lacks, Names, join_faults};
 pub use compile::RuleError;
 pub use confidential::{looks_confidential, looks_like_ssn};
+pub use firm::can_be_id as can_be_firm_id;
+pub use json::members_of;
 pub use mapped::Mapped;
 pub use mapper::Mapper;
 pub use names::{fold, words};

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::civil::Civil;
-use super::time::{Offset, Time, am_pm, fraction, hour_of_half, offset, two_digits};
+use super::time::{Offset, Time, am_pm, behind_date, fraction, hour_of_half, offset, two_digits};
 
 /// A compiled format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,17 +154,16 @@ impl DateFormat {
         &self.text
     }
 
-    /// The day that the whole of a text says, a time at midnight aside.
-    pub fn day_of(&self, text: &str) -> Option<Civil> {
+    /// The day that the whole of a text says, and whether a time of day other
+    /// than midnight stands behind it.
+    pub fn day_of(&self, text: &str) -> Option<(Civil, bool)> {
         let stamp = self.read(text.trim())?;
-        let time = if stamp.rest.is_empty() {
-            stamp.time
-        } else {
-            Some(super::time::behind_date(stamp.rest)?)
+        let time = match stamp.time {
+            None if !stamp.rest.is_empty() => Some(behind_date(stamp.rest)?),
+            _ if !stamp.rest.is_empty() => return None,
+            time => time,
         };
-        stamp
-            .date
-            .filter(|_| time.is_none_or(|time| time.is_midnight()))
+        Some((stamp.date?, time.is_some_and(|time| !time.is_midnight())))
     }
 
     /// Reads the front of a text; none where it has another form.
