@@ -63,12 +63,23 @@ impl Path {
         self.exact.is_some() || !self.below.is_empty()
     }
 
+    /// The record's cell, where the name is a column's and no other will do.
+    #[inline]
+    pub(super) fn direct<'r>(&self, record: &Record<'r>) -> Option<Cell<'r>> {
+        let cell = record.cell(self.exact?);
+        (cell.kind != CellKind::Absent || self.below.is_empty()).then_some(cell)
+    }
+
     /// What the record has there; absent when nothing.
+    #[inline]
     pub(super) fn find<'r>(&self, record: &Record<'r>) -> Value<'r> {
-        let exact = self.exact.map_or_else(Cell::default, |at| record.cell(at));
-        if exact.kind != CellKind::Absent || self.below.is_empty() {
-            return Value::of_cell(exact);
+        match self.direct(record) {
+            Some(cell) => Value::of_cell(cell),
+            None => self.find_below(record),
         }
+    }
+
+    fn find_below<'r>(&self, record: &Record<'r>) -> Value<'r> {
         self.below
             .iter()
             .find_map(|(position, path)| {

@@ -246,11 +246,8 @@ fn compile_field(rule: &FieldRule, key: &[String], faults: &mut Faults<'_>) -> F
         value_type: rule.value_type,
         dates,
         choices: (!rule.choices.is_empty()).then(|| {
-            let choices = || rule.choices.iter().map(|choice| choice.trim().into());
-            Choices {
-                set: choices().collect(),
-                list: choices().collect(),
-            }
+            let choices = rule.choices.iter().map(|choice| choice.trim().into());
+            Choices::new(choices.collect())
         }),
         rename,
         default,
@@ -359,7 +356,9 @@ fn literal(
                 );
             }
             match value {
-                Converted::Text(text) => push_string(text, &mut out),
+                Converted::Text(text) => {
+                    push_string(text, &mut out);
+                }
                 Converted::Raw(text) => out.push_str(text),
             }
         }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::model::{Cell, CellKind, Code, Place, Problem, Record};
 
 use super::bind::{Path, Value};
-use super::json::is_plain;
+use super::blank::{is_blank, trimmed};
+use super::json::{begin_member, is_plain, push_string};
 use super::options::NamePart;
 use super::rules::{Blank, Choices, Field, From};
 use super::suggest;
@@ -19,8 +20,10 @@ pub(super) struct Texts {
     written: String,
     /// By field and value; looking one up in 20 choices costs as much as
     /// mapping some records.
-    hints: HashMap<(usize, Box<str>), Option<String>>,
+    hints: Hints,
 }
+
+type Hints = HashMap<(usize, Box<str>), Option<String>>;
 
 /// Suggestions kept; a column with more wrong values has other troubles.
 const HINTS: usize = 4096;
@@ -30,58 +33,77 @@ pub(super) struct Work<'w, 'r> {
     pub(super) field: &'w Field,
     /// The field's position, for what is kept by field.
     pub(super) position: usize,
+    /// The field's name with its colon, as JSON.
+    pub(super) name: &'w str,
     pub(super) paths: &'w [Path],
     pub(super) record: &'w Record<'r>,
     pub(super) today: Option<Civil>,
+    pub(super) payload: &'w mut String,
+    /// Where the value stands in the payload.
+    pub(super) span: &'w mut (usize, usize),
     pub(super) problems: &'w mut Vec<Problem>,
 }
 
-impl<'r> Work<'_, 'r> {
-    /// Hands the value to `write`, unless the field is left out or has a problem.
-    pub(super) fn value(&mut self, texts: &mut Texts, mut write: impl FnMut(Converted<'_>)) {
+impl Work<'_, '_> {
+    /// Writes the field, unless it is left out or has a problem.
+    #[inline]
+    pub(super) fn run(&mut self, texts: &mut Texts) {
+        if let ([path], From::Columns) = (self.paths, &self.field.from)
+            && let Some(cell) = path.direct(self.record)
+        {
+            return self.take(cell, 0, &mut texts.written, &mut texts.hints);
+        }
+        self.compose(texts);
+    }
+
+    /// From several columns, from below one, or from none.
+    fn compose(&mut self, texts: &mut Texts) {
         let Texts {
             composed,
             written,
             hints,
         } = texts;
-        let (value, column) = match &self.field.from {
-            From::Constant(json) => return write(Converted::Raw(json)),
-            From::Columns => self.first_filled(),
+        match &self.field.from {
+            From::Constant(json) => {
+                self.write(Converted::Raw(json));
+            }
+            From::Columns => {
+                let (value, column) = first_filled(self.paths, self.record);
+                self.take(value.cell(), column, written, hints);
+            }
             From::Template(pieces) => {
                 let mut values = Vec::with_capacity(self.paths.len());
                 for (path, column) in self.paths.iter().zip(&self.field.columns) {
                     let value = path.find(self.record);
                     if value.kind == CellKind::Json {
-                        self.fault(column, value.cell(), nested());
-                        return;
+                        return self.fault(column, value.cell(), nested());
                     }
                     self.warn(column, value.cell());
                     values.push(value.text);
                 }
                 template::fill(pieces, &values, composed);
-                (Value::of_cell(Cell::text(composed)), 0)
+                self.take(Cell::text(composed), 0, written, hints);
             }
-        };
+        }
+    }
+
+    fn take(&mut self, cell: Cell<'_>, column: usize, written: &mut String, hints: &mut Hints) {
         let field = self.field;
         let column = field.columns.get(column).map_or("", String::as_str);
-        let cell = value.cell();
-        if cell.is_blank() {
-            return self.blank(column, cell, write);
-        }
-        if matches!(field.from, From::Columns) {
-            self.warn(column, cell);
+        if is_blank(cell) {
+            return self.blank(column, cell);
         }
         let mut taken = cell;
         if field.looks_at_text() {
             if cell.kind == CellKind::Json {
-                return self.fault(column, cell, nested());
+                return self.refuse(column, cell, nested());
             }
             match rewritten(field, cell) {
                 Ok(cell) => taken = cell,
-                Err(fault) => return self.fault(column, cell, fault),
+                Err(fault) => return self.refuse(column, cell, fault),
             }
-            if taken.is_blank() {
-                return self.blank(column, cell, write);
+            if is_blank(taken) {
+                return self.blank(column, cell);
             }
         }
         let mut day = None;
@@ -91,17 +113,15 @@ impl<'r> Work<'_, 'r> {
         };
         let mut value = match converted {
             Ok(value) => value,
-            Err(fault) => return self.fault(column, cell, fault),
+            Err(fault) => return self.refuse(column, cell, fault),
         };
         if let Some(choices) = &field.choices {
-            let Some(choice) = choices.set.get(value.text().trim()) else {
-                let hint = hint_of(hints, self.position, value.text().trim(), choices);
-                let mut fault = Fault::new(
-                    Code::NotAChoice,
-                    format!("none of the choices of {}", field.target),
-                );
-                fault.hint = hint.map(Into::into);
-                return self.fault(column, cell, fault);
+            let text = trimmed(value.text());
+            let Some(choice) = choices.find(text) else {
+                let message = format!("none of the choices of {}", field.target);
+                let mut fault = Fault::new(Code::NotAChoice, message);
+                fault.hint = hint_of(hints, self.position, text, choices).map(Into::into);
+                return self.refuse(column, cell, fault);
             };
             if let Converted::Text(_) = value {
                 value = Converted::Text(choice);
@@ -110,35 +130,48 @@ impl<'r> Work<'_, 'r> {
         if field.checks_result()
             && let Some(fault) = misfit(field, value.text())
         {
-            return self.fault(column, cell, fault);
+            return self.refuse(column, cell, fault);
         }
         if let Some(day) = day {
             self.plausible(column, cell, day);
         }
-        write(value);
-    }
-
-    /// The first filled column, or the last of them all.
-    fn first_filled(&self) -> (Value<'r>, usize) {
-        let mut last = (Value::of_cell(Cell::default()), 0);
-        for (at, path) in self.paths.iter().enumerate() {
-            let value = path.find(self.record);
-            if !value.cell().is_blank() {
-                return (value, at);
-            }
-            last = (value, 0);
+        let is_plain = self.write(value);
+        // What a type takes is never odd; a template's columns were looked at.
+        if field.takes_any_text()
+            && (!is_plain || cell.text.starts_with('#'))
+            && matches!(field.from, From::Columns)
+        {
+            self.warn(column, cell);
         }
-        last
     }
 
-    fn blank(&mut self, column: &str, cell: Cell<'_>, mut write: impl FnMut(Converted<'_>)) {
+    /// Writes name and value; whether the value went in without an escape.
+    #[inline]
+    fn write(&mut self, value: Converted<'_>) -> bool {
+        begin_member(self.name, self.payload);
+        let start = self.payload.len();
+        let is_plain = match value {
+            Converted::Text(text) => push_string(text, self.payload),
+            Converted::Raw(json) => {
+                self.payload.push_str(json);
+                true
+            }
+        };
+        *self.span = (start, self.payload.len());
+        is_plain
+    }
+
+    fn blank(&mut self, column: &str, cell: Cell<'_>) {
         let field = self.field;
         if let Some(json) = &field.default {
-            return write(Converted::Raw(json));
+            self.write(Converted::Raw(json));
+            return;
         }
         match field.blank {
             Blank::LeftOut => {}
-            Blank::SentEmpty => write(Converted::Text("")),
+            Blank::SentEmpty => {
+                self.write(Converted::Text(""));
+            }
             Blank::Refused => {
                 let state = if cell.is_blank() {
                     "empty"
@@ -151,7 +184,15 @@ impl<'r> Work<'_, 'r> {
         }
     }
 
-    /// Told whatever becomes of the value.
+    /// The value is not sent; what is odd about its cell is told too.
+    #[cold]
+    fn refuse(&mut self, column: &str, cell: Cell<'_>, fault: Fault) {
+        if matches!(self.field.from, From::Columns) {
+            self.warn(column, cell);
+        }
+        self.fault(column, cell, fault);
+    }
+
     fn warn(&mut self, column: &str, cell: Cell<'_>) {
         warn(column, cell, self.record.place, self.problems);
     }
@@ -173,6 +214,16 @@ impl<'r> Work<'_, 'r> {
         self.problems
             .push(problem(self.record.place, column, cell, fault));
     }
+}
+
+/// The first filled column, or none of them.
+fn first_filled<'r>(paths: &[Path], record: &Record<'r>) -> (Value<'r>, usize) {
+    paths
+        .iter()
+        .enumerate()
+        .map(|(at, path)| (path.find(record), at))
+        .find(|(value, _)| !is_blank(value.cell()))
+        .unwrap_or_else(|| (Value::of_cell(Cell::default()), 0))
 }
 
 fn age(birth: Civil, today: Civil) -> u16 {
@@ -274,7 +325,7 @@ fn rewritten<'c>(field: &'c Field, cell: Cell<'c>) -> Result<Cell<'c>, Fault> {
         });
     }
     if !field.rename.is_empty()
-        && let Some(renamed) = field.rename.get(cell.text.trim())
+        && let Some(renamed) = field.rename.get(trimmed(cell.text))
     {
         cell = Cell::text(renamed);
     }
@@ -318,12 +369,7 @@ fn misfit(field: &Field, text: &str) -> Option<Fault> {
 }
 
 #[cold]
-fn hint_of(
-    hints: &mut HashMap<(usize, Box<str>), Option<String>>,
-    field: usize,
-    text: &str,
-    choices: &Choices,
-) -> Option<String> {
+fn hint_of(hints: &mut Hints, field: usize, text: &str, choices: &Choices) -> Option<String> {
     let known = (field, Box::from(text));
     if let Some(hint) = hints.get(&known) {
         return hint.clone();

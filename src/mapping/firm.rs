@@ -104,7 +104,7 @@ impl Firms {
 }
 
 /// Whether a text may be a firm's id: one word, and none that means "nothing".
-fn can_be_id(text: &str) -> bool {
+pub fn can_be_id(text: &str) -> bool {
     const NOTHING: [&str; 12] = [
         "n/a",
         "na",

@@ -6,23 +6,42 @@ use std::borrow::Cow;
 use crate::model::{Cell, CellKind};
 
 /// Whether a string goes between quotes without an escape.
+#[inline]
 pub(super) fn is_plain(text: &str) -> bool {
-    let odd = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
     let bytes = text.as_bytes();
-    let chunks = bytes.chunks_exact(16);
-    let rest = chunks.remainder();
-    // No early exit inside a chunk: that way the compiler uses wide registers.
-    for chunk in chunks {
-        if chunk.iter().fold(false, |any, byte| any | odd(byte)) {
-            return false;
-        }
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut odd = 0;
+    for word in words {
+        odd |= odd_bytes(u64::from_ne_bytes(*word));
     }
-    !rest.iter().fold(false, |any, byte| any | odd(byte))
+    match bytes.last_chunk::<8>() {
+        // The rest with some bytes before it, which are looked at twice.
+        Some(last) => (odd | odd_bytes(u64::from_ne_bytes(*last))) == 0,
+        None => rest
+            .iter()
+            .all(|byte| *byte >= 0x20 && *byte != b'"' && *byte != b'\\'),
+    }
 }
 
-/// Writes a JSON string.
-pub(super) fn push_string(text: &str, out: &mut String) {
-    if is_plain(text) {
+/// Not zero where one of eight bytes is a quote, a backslash or a control
+/// character: a byte less than the subtrahend borrows its highest bit.
+#[inline]
+fn odd_bytes(word: u64) -> u64 {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = EACH << 7;
+    let quote = word ^ (EACH * 0x22);
+    let backslash = word ^ (EACH * 0x5c);
+    let control = word.wrapping_sub(EACH * 0x20) & !word;
+    let quote = quote.wrapping_sub(EACH) & !quote;
+    let backslash = backslash.wrapping_sub(EACH) & !backslash;
+    (control | quote | backslash) & HIGH
+}
+
+/// Writes a JSON string; whether it went in without an escape.
+#[inline]
+pub(super) fn push_string(text: &str, out: &mut String) -> bool {
+    let is_plain = is_plain(text);
+    if is_plain {
         out.reserve(text.len() + 2);
         out.push('"');
         out.push_str(text);
@@ -30,6 +49,7 @@ pub(super) fn push_string(text: &str, out: &mut String) {
     } else {
         push_escaped(text, out);
     }
+    is_plain
 }
 
 #[cold]
@@ -61,12 +81,23 @@ fn push_escaped(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// Writes a comma where one is due, and a member's name.
+#[inline]
+pub(super) fn begin_member(name: &str, payload: &mut String) {
+    if !payload.ends_with('{') {
+        payload.push(',');
+    }
+    payload.push_str(name);
+}
+
 /// Writes a cell as the JSON value that it is.
 pub(super) fn push_cell(cell: Cell<'_>, out: &mut String) {
     match cell.kind {
         CellKind::Number | CellKind::Bool | CellKind::Json => out.push_str(cell.text),
         CellKind::Null | CellKind::Absent => out.push_str("null"),
-        CellKind::Text | CellKind::Date | CellKind::DateTime => push_string(cell.text, out),
+        CellKind::Text | CellKind::Date | CellKind::DateTime => {
+            push_string(cell.text, out);
+        }
     }
 }
 
@@ -100,6 +131,15 @@ impl<'a> Iterator for Members<'a> {
         self.at = end;
         Some((name, self.text.get(start..end)?))
     }
+}
+
+/// The members of an object's text, each as a cell would hold it: its name,
+/// its kind and its text. Of anything but an object there are none.
+pub fn members_of(text: &str) -> impl Iterator<Item = (Cow<'_, str>, CellKind, Cow<'_, str>)> {
+    Members::of(text).map(|(name, value)| {
+        let (kind, text) = value_of(value);
+        (name, kind, text)
+    })
 }
 
 /// The value at a path below an object's or array's text.
@@ -221,6 +261,20 @@ mod tests {
         );
         assert_eq!(descend(text, &path(&["b\n", "x"])), None);
         assert_eq!(descend(text, &path(&["a", "x"])), None);
+    }
+
+    #[test]
+    fn every_byte_is_plain_or_not_wherever_it_stands() {
+        for c in (0..=0x7f_u8)
+            .map(char::from)
+            .chain(['\u{80}', '\u{a2}', 'é'])
+        {
+            let wanted = c >= ' ' && c != '"' && c != '\\';
+            for before in 0..20 {
+                let text = format!("{}{c}{}", "x".repeat(before), "é".repeat(before % 7));
+                assert_eq!(is_plain(&text), wanted, "{text:?}");
+            }
+        }
     }
 
     proptest! {

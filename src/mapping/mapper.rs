@@ -4,44 +4,34 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::model::{Cell, CellKind, Code, Digest, Hasher, Key, Problem, Record, Severity};
+use crate::model::{Cell, CellKind, Code, Key, Problem, Record, Severity};
 
 use super::bind::{Binding, Through};
+use super::blank::{is_blank, trimmed};
 use super::caseload_key;
 use super::confidential::looks_like_ssn;
 use super::field::{Texts, Work, problem, warn};
-use super::json::{Members, push_cell, push_string};
+use super::json::{Members, begin_member, is_plain, push_cell};
+use super::mapped::Mapped;
 use super::rules::{Node, Rules};
-use super::values::{Converted, Fault};
+use super::values::Fault;
 
 /// Maps records, one at a time. One a thread.
 #[derive(Debug)]
 pub struct Mapper {
-    rules: Arc<Rules>,
-    binding: Binding,
+    pub(super) rules: Arc<Rules>,
+    pub(super) binding: Binding,
     texts: Texts,
     key: String,
     firm: String,
+    /// The text that the last firm was read from: most records repeat it.
+    firm_text: String,
     payload: String,
     /// Where each field's value stands in the payload, then each column's; an
     /// empty span for what was left out.
-    spans: Vec<(usize, usize)>,
+    pub(super) spans: Vec<(usize, usize)>,
     /// What a digest is taken of.
-    canonical: RefCell<Vec<u8>>,
-}
-
-/// A case as it was mapped, until the mapper's next record.
-#[derive(Debug, Clone, Copy)]
-pub struct Mapped<'m> {
-    /// The key's canonical text; none where no key columns are set.
-    pub key: Option<&'m str>,
-    /// The handling firm's id; none makes a draft.
-    pub firm: Option<&'m str>,
-    /// The record named no firm and took the default.
-    pub firm_from_default: bool,
-    /// The text of one JSON object, never with `partnerFirmId`.
-    pub payload: &'m str,
-    mapper: &'m Mapper,
+    pub(super) canonical: RefCell<Vec<u8>>,
 }
 
 /// Which firm a record has.
@@ -60,6 +50,7 @@ impl Mapper {
             texts: Texts::default(),
             key: String::new(),
             firm: String::new(),
+            firm_text: String::new(),
             payload: String::new(),
             spans: Vec::new(),
             canonical: RefCell::default(),
@@ -148,23 +139,36 @@ impl Mapper {
     }
 
     fn read_key(&mut self, record: &Record<'_>, problems: &mut Vec<Problem>) {
-        let options = &self.rules.options;
+        let columns = &self.rules.options.key;
         let place = record.place;
-        let mut is_blank = true;
-        for (path, column) in self.binding.key.iter().zip(&options.key) {
+        // Keys of plain ASCII, nearly all of them, are canonical as they stand.
+        if let [path] = self.binding.key.as_slice() {
+            let found = path.find(record);
+            let text = trimmed(&found.text);
+            let is_simple = matches!(found.kind, CellKind::Text | CellKind::Number);
+            if is_simple && !text.is_empty() && text.is_ascii() && is_plain(text) {
+                warn(&columns[0], found.cell(), place, problems);
+                self.key.push_str("[\"");
+                self.key.push_str(text);
+                self.key.push_str("\"]");
+                return;
+            }
+        }
+        let mut all_blank = true;
+        for (path, column) in self.binding.key.iter().zip(columns) {
             let found = path.find(record);
             let cell = found.cell();
-            is_blank &= cell.is_blank();
+            all_blank &= is_blank(cell);
             warn(column, cell, place, problems);
             if cell.kind == CellKind::Json {
                 let fault = Fault::new(Code::NestedValue, "a nested value where the key is needed");
                 problems.push(problem(place, column, cell, fault));
             }
         }
-        if is_blank {
+        if all_blank {
             let fault = Fault::new(Code::EmptyKey, "empty, and it is the key")
                 .hint("fill it in, or choose a key column that is filled in every row");
-            problems.push(problem(place, &options.key[0], Cell::default(), fault));
+            problems.push(problem(place, &columns[0], Cell::default(), fault));
             return;
         }
         let parts = self.binding.key.iter().map(|path| path.find(record).text);
@@ -172,13 +176,22 @@ impl Mapper {
     }
 
     fn read_firm(&mut self, record: &Record<'_>, problems: &mut Vec<Problem>) -> Firm {
+        if let [(path, _)] = self.binding.firms.as_slice()
+            && let Some(cell) = path.direct(record)
+            && cell.kind == CellKind::Text
+            && !self.firm_text.is_empty()
+            && cell.text == self.firm_text
+        {
+            return Firm::Named;
+        }
         let mut named: Option<&str> = None;
         let firms = &self.rules.firms;
         self.firm.clear();
+        self.firm_text.clear();
         for (path, column) in &self.binding.firms {
             let found = path.find(record);
             let cell = found.cell();
-            if cell.is_blank() {
+            if is_blank(cell) {
                 continue;
             }
             match firms.id_of(cell) {
@@ -197,6 +210,9 @@ impl Mapper {
                     self.firm.clear();
                     self.firm.push_str(id);
                     named = Some(column);
+                    if self.binding.firms.len() == 1 && cell.kind == CellKind::Text {
+                        self.firm_text.push_str(cell.text);
+                    }
                 }
             }
         }
@@ -261,21 +277,15 @@ impl Writing<'_, '_> {
         let mut work = Work {
             field: &self.rules.fields[position],
             position,
+            name,
             paths: &self.binding.fields[position],
             record: self.record,
             today: self.rules.today,
+            payload: self.payload,
+            span: &mut self.spans[position],
             problems: self.problems,
         };
-        let (payload, span) = (&mut *self.payload, &mut self.spans[position]);
-        work.value(self.texts, |value| {
-            begin_member(name, payload);
-            let start = payload.len();
-            match value {
-                Converted::Text(text) => push_string(text, payload),
-                Converted::Raw(json) => payload.push_str(json),
-            }
-            *span = (start, payload.len());
-        });
+        work.run(self.texts);
     }
 
     /// The columns that go out under their own names, in the record's order.
@@ -300,7 +310,7 @@ impl Writing<'_, '_> {
         };
         let cell = self.record.cell(position);
         let span = &mut self.spans[self.rules.fields.len() + position];
-        if cell.is_blank() || *through == Through::No || *span != (0, 0) {
+        if is_blank(cell) || *through == Through::No || *span != (0, 0) {
             return;
         }
         let column = self.record.columns.name(position);
@@ -334,66 +344,5 @@ impl Writing<'_, '_> {
                 *span = (start, self.payload.len());
             }
         }
-    }
-}
-
-/// Writes a comma where one is due, and the name.
-fn begin_member(name: &str, payload: &mut String) {
-    if !payload.ends_with('{') {
-        payload.push(',');
-    }
-    payload.push_str(name);
-}
-
-impl Mapped<'_> {
-    /// Of payload and firm: differs when what would be sent differs. The order
-    /// of the columns makes no difference.
-    pub fn payload_digest(&self) -> Digest {
-        self.digest(|_| true)
-    }
-
-    /// Of the payload without what is made of key columns alone, and the firm.
-    pub fn content_digest(&self) -> Digest {
-        let fields = &self.mapper.rules.fields;
-        let through = &self.mapper.binding.through;
-        self.digest(|part| match part.checked_sub(fields.len()) {
-            None => !fields[part].is_key,
-            Some(column) => !matches!(through[column], Through::Yes { is_key: true, .. }),
-        })
-    }
-
-    fn digest(&self, is_part: impl Fn(usize) -> bool) -> Digest {
-        let Mapper {
-            rules,
-            binding,
-            spans,
-            ..
-        } = self.mapper;
-        // Pieces are joined first: one long write is faster than many short.
-        let mut canonical = self.mapper.canonical.borrow_mut();
-        canonical.clear();
-        for &part in &binding.digest_order {
-            let (start, end) = spans[part];
-            if start == end || !is_part(part) {
-                continue;
-            }
-            let name = match part.checked_sub(rules.fields.len()) {
-                None => &*rules.fields[part].path,
-                Some(column) => match &binding.through[column] {
-                    Through::Yes { name, .. } => name,
-                    _ => continue,
-                },
-            };
-            canonical.extend_from_slice(name.as_bytes());
-            canonical.extend_from_slice(&self.payload.as_bytes()[start..end]);
-            canonical.push(b',');
-        }
-        if let Some(firm) = self.firm {
-            canonical.push(b'@');
-            canonical.extend_from_slice(firm.as_bytes());
-        }
-        let mut hasher = Hasher::new();
-        hasher.write(&canonical);
-        hasher.finish()
     }
 }

@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod bind;
+mod blank;
 mod caseload_key;
 mod columns;
 mod compile;
@@ -19,6 +20,7 @@ mod confidential;
 mod field;
 mod firm;
 mod json;
+mod mapped;
 mod mapper;
 mod names;
 mod options;
@@ -34,7 +36,10 @@ mod tests;
 pub use columns::{ColumnFault, Lacks, Names, join_faults};
 pub use compile::RuleError;
 pub use confidential::{looks_confidential, looks_like_ssn};
-pub use mapper::{Mapped, Mapper};
+pub use firm::can_be_id as can_be_firm_id;
+pub use json::members_of;
+pub use mapped::Mapped;
+pub use mapper::Mapper;
 pub use names::{fold, words};
 pub use options::{Constant, FieldRule, NamePart, Options, Origin, Source, ValueType};
 pub use raw::{raw_json, record_digest};

@@ -1,6 +1,6 @@
 //! Rules compiled once, to be shared by all threads.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use regex::Regex;
 
@@ -70,16 +70,37 @@ pub(super) enum From {
     Constant(Box<str>),
 }
 
+/// The values that may be sent.
 #[derive(Debug)]
 pub(super) struct Choices {
-    pub(super) set: HashSet<Box<str>>,
+    sorted: Vec<Box<str>>,
+    /// As the profile has them, for suggestions.
     pub(super) list: Vec<Box<str>>,
+}
+
+impl Choices {
+    pub(super) fn new(list: Vec<Box<str>>) -> Self {
+        let mut sorted = list.clone();
+        sorted.sort();
+        Self { sorted, list }
+    }
+
+    /// The choice that a text is.
+    pub(super) fn find(&self, text: &str) -> Option<&str> {
+        let found = self.sorted.binary_search_by(|choice| (**choice).cmp(text));
+        found.ok().map(|at| &*self.sorted[at])
+    }
 }
 
 impl Field {
     /// Whether the value's text is looked at beyond its type.
     pub(super) fn looks_at_text(&self) -> bool {
         self.part.is_some() || !self.rename.is_empty() || self.checks_result()
+    }
+
+    /// Whether no type has a say in what the text may be.
+    pub(super) fn takes_any_text(&self) -> bool {
+        matches!(self.value_type, None | Some(ValueType::Text))
     }
 
     pub(super) fn checks_result(&self) -> bool {

@@ -9,6 +9,21 @@ use super::table::Table;
 pub(super) fn read(root: &Table<'_>, has_fields: bool, folder: &Path, profile: &mut Profile) {
     let options = &mut profile.mapping;
     if let Some(firms) = root.table("partner_firms") {
+        // As `init` leaves them: each told on its own line.
+        for entry in firms.entries() {
+            if entry
+                .value
+                .get_ref()
+                .as_str()
+                .is_some_and(|id| id.trim().is_empty())
+            {
+                let message = format!(
+                    "the partner firm \"{}\" has no id yet; put it between the quotes",
+                    entry.name
+                );
+                firms.faults.push(entry.value.span(), &message);
+            }
+        }
         options.partner_firms = firms.pairs();
     }
     options.passthrough = !has_fields;

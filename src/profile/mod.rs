@@ -9,8 +9,14 @@
 mod api;
 mod case;
 mod code_table;
+mod dates_seen;
+mod draft;
 mod fault;
 mod fields;
+mod guess;
+mod guess_key;
+mod headers;
+mod seen;
 mod table;
 
 #[cfg(test)]
@@ -24,7 +30,9 @@ use toml::de::DeTable;
 use crate::mapping::{self, Origin};
 
 pub use api::{ApiSettings, AuthPlace, AuthSettings, FirmPlace};
+pub use draft::Draft;
 pub use fault::{ProfileErrors, ProfileFault};
+pub use guess::Guesser;
 
 use fault::Faults;
 use table::Table;

@@ -1,5 +1,7 @@
 //! Profiles as people write them, right and wrong.
 
+mod exports;
+
 use std::path::Path;
 
 use crate::mapping::{Constant, NamePart, Source, ValueType};

@@ -23,20 +23,25 @@ impl Civil {
 
     /// Writes `YYYY-MM-DD`.
     pub(super) fn push_iso(self, out: &mut String) {
-        let digit = |number: u16| char::from(b'0' + (number % 10) as u8);
-        let two = |number: u8| [digit(u16::from(number) / 10), digit(u16::from(number))];
-        let year = self.year;
-        out.extend([
-            digit(year / 1000),
-            digit(year / 100),
-            digit(year / 10),
-            digit(year),
-        ]);
+        out.push_str(two((self.year / 100) as u8));
+        out.push_str(two((self.year % 100) as u8));
         out.push('-');
-        out.extend(two(self.month));
+        out.push_str(two(self.month));
         out.push('-');
-        out.extend(two(self.day));
+        out.push_str(two(self.day));
     }
+}
+
+/// A number under 100 as two digits.
+pub(super) fn two(number: u8) -> &'static str {
+    const DIGITS: &str = concat!(
+        "00010203040506070809101112131415161718192021222324",
+        "25262728293031323334353637383940414243444546474849",
+        "50515253545556575859606162636465666768697071727374",
+        "75767778798081828384858687888990919293949596979899",
+    );
+    let at = usize::from(number % 100) * 2;
+    &DIGITS[at..at + 2]
 }
 
 fn days_of(year: u16, month: u8) -> u8 {

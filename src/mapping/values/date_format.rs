@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::civil::Civil;
-use super::time::{Offset, Time, am_pm, fraction, hour_of_half, offset, two_digits};
+use super::time::{Offset, Time, am_pm, behind_date, fraction, hour_of_half, offset, two_digits};
 
 /// A compiled format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub struct DateFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Item {
+    Byte(u8),
     Literal(char),
     Space,
     Year4,
@@ -153,17 +154,16 @@ impl DateFormat {
         &self.text
     }
 
-    /// The day that the whole of a text says, a time at midnight aside.
-    pub fn day_of(&self, text: &str) -> Option<Civil> {
+    /// The day that the whole of a text says, and whether a time of day other
+    /// than midnight stands behind it.
+    pub fn day_of(&self, text: &str) -> Option<(Civil, bool)> {
         let stamp = self.read(text.trim())?;
-        let time = if stamp.rest.is_empty() {
-            stamp.time
-        } else {
-            Some(super::time::behind_date(stamp.rest)?)
+        let time = match stamp.time {
+            None if !stamp.rest.is_empty() => Some(behind_date(stamp.rest)?),
+            _ if !stamp.rest.is_empty() => return None,
+            time => time,
         };
-        stamp
-            .date
-            .filter(|_| time.is_none_or(|time| time.is_midnight()))
+        Some((stamp.date?, time.is_some_and(|time| !time.is_midnight())))
     }
 
     /// Reads the front of a text; none where it has another form.
@@ -174,6 +174,10 @@ impl DateFormat {
         let mut rest = text;
         for item in &self.items {
             match *item {
+                Item::Byte(wanted) if rest.as_bytes().first() == Some(&wanted) => {
+                    rest = &rest[1..];
+                }
+                Item::Byte(_) => return None,
                 Item::Literal(wanted) => rest = rest.strip_prefix(wanted)?,
                 Item::Space => {
                     let behind = rest.trim_start();
@@ -219,7 +223,7 @@ impl DateFormat {
             }
         }
         // A digit behind the last letter belongs to a number cut in two.
-        if rest.starts_with(|c: char| c.is_ascii_digit()) {
+        if rest.as_bytes().first().is_some_and(u8::is_ascii_digit) {
             return None;
         }
         if let Some(hour) = half_hour {
@@ -257,6 +261,14 @@ fn named<'t>(names: &[&str], text: &'t str) -> Option<(u8, &'t str)> {
     Some((at as u8, rest))
 }
 
+fn literal(c: char) -> Item {
+    if c.is_ascii() {
+        Item::Byte(c as u8)
+    } else {
+        Item::Literal(c)
+    }
+}
+
 fn push_items(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -267,7 +279,7 @@ fn push_items(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
             continue;
         }
         if c != '%' {
-            items.push(Item::Literal(c));
+            items.push(literal(c));
             continue;
         }
         let mut flags = String::new();
@@ -294,7 +306,7 @@ fn push_items(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
             'F' => push_items("%Y-%m-%d", items)?,
             'T' => push_items("%H:%M:%S", items)?,
             'R' => push_items("%H:%M", items)?,
-            '%' => items.push(Item::Literal('%')),
+            '%' => items.push(literal('%')),
             _ => {
                 return Err(format!(
                     "\"%{flags}{letter}\" is not known in \"{text}\"; known are %Y %y %m %d %b %B %a %A %H %I %M %S %f %p %z"

@@ -25,47 +25,49 @@ pub(super) fn email(text: &str) -> Result<&str, Fault> {
 }
 
 fn is_address(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else {
+    let Some(at) = memchr::memchr(b'@', text.as_bytes()) else {
         return false;
     };
+    let (local, domain) = (&text[..at], &text[at + 1..]);
     text.len() <= 254 && local.len() <= 64 && is_local(local) && is_domain(domain)
 }
 
 fn is_local(local: &str) -> bool {
-    let odd = |c: char| {
-        c.is_whitespace()
-            || c.is_control()
-            || matches!(
-                c,
-                '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']'
-            )
-    };
-    !local.is_empty()
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..")
-        && !local.chars().any(odd)
+    let mut before = b'.';
+    for byte in local.bytes() {
+        let fits = match byte {
+            // At the front, or two in a row.
+            b'.' => before != b'.',
+            b'"' | b'(' | b')' | b',' | b':' | b';' | b'<' | b'>' | b'[' | b'\\' | b']' => false,
+            _ => byte.is_ascii_graphic() || !byte.is_ascii(),
+        };
+        if !fits {
+            return false;
+        }
+        before = byte;
+    }
+    before != b'.' && (local.is_ascii() || !local.contains(char::is_whitespace))
 }
 
 fn is_domain(domain: &str) -> bool {
     let mut labels = 0;
-    let mut last = "";
-    for label in domain.split('.') {
-        let fits = |c: char| {
-            c.is_ascii_alphanumeric() || c == '-' || (!c.is_ascii() && c.is_alphanumeric())
-        };
-        if label.is_empty()
-            || label.len() > 63
-            || label.starts_with('-')
-            || label.ends_with('-')
-            || !label.chars().all(fits)
-        {
+    let mut last: &[u8] = &[];
+    for label in domain.as_bytes().split(|byte| *byte == b'.') {
+        let fits = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || !byte.is_ascii();
+        let is_edged = matches!(label, [b'-', ..] | [.., b'-'] | []);
+        if is_edged || label.len() > 63 || !label.iter().all(fits) {
             return false;
         }
         labels += 1;
         last = label;
     }
-    labels >= 2 && last.len() >= 2 && !last.bytes().all(|byte| byte.is_ascii_digit())
+    labels >= 2
+        && last.len() >= 2
+        && !last.iter().all(u8::is_ascii_digit)
+        && (domain.is_ascii()
+            || !domain
+                .chars()
+                .any(|c| !c.is_ascii() && !c.is_alphanumeric()))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 
 use crate::model::{Cell, CellKind, Code};
 
+use super::blank::trimmed;
 use super::options::ValueType;
 
 pub use civil::Civil;
@@ -81,7 +82,7 @@ pub(super) fn convert<'t>(
         .hint("name the value inside it with dots, such as `from = \"client.email\"`"));
     }
     written.clear();
-    let text = cell.text.trim();
+    let text = trimmed(cell.text);
     match value_type {
         ValueType::Text => return Ok(Converted::Text(cell.text)),
         ValueType::Date => *day = Some(dates.date(cell.kind, text, written)?),

@@ -22,24 +22,19 @@ pub(super) fn phone(text: &str, out: &mut String) -> Result<(), Fault> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    for c in rest.chars() {
-        match c {
-            '0'..='9' if count == digits.len() => return Err(not_a_phone(text)),
-            '0'..='9' => {
-                digits[count] = c as u8;
+    let mut bytes = rest.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'0'..=b'9' if count == digits.len() => return Err(not_a_phone(text)),
+            b'0'..=b'9' => {
+                digits[count] = byte;
                 count += 1;
             }
-            // The last three: no-break spaces and dashes of word processors.
-            ' '
-            | '-'
-            | '.'
-            | '('
-            | ')'
-            | '/'
-            | '\t'
-            | '\u{a0}'
-            | '\u{202f}'
-            | '\u{2010}'..='\u{2015}' => {}
+            b' ' | b'-' | b'.' | b'(' | b')' | b'/' | b'\t' => {}
+            // No-break spaces and dashes of word processors.
+            0xc2 if bytes.next() == Some(0xa0) => {}
+            0xe2 if bytes.next() == Some(0x80)
+                && matches!(bytes.next(), Some(0x90..=0x95 | 0xaf)) => {}
             _ => return Err(not_a_phone(text)),
         }
     }
@@ -68,7 +63,8 @@ pub(super) fn phone(text: &str, out: &mut String) -> Result<(), Fault> {
 }
 
 fn push_digits(digits: &[u8], out: &mut String) {
-    out.extend(digits.iter().map(|digit| char::from(*digit)));
+    // Digits are always text.
+    out.push_str(std::str::from_utf8(digits).unwrap_or_default());
 }
 
 fn is_north_american(digits: &[u8]) -> bool {

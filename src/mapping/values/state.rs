@@ -123,12 +123,26 @@ fn fold<'b>(text: &str, buffer: &'b mut [u8; 64]) -> Option<&'b str> {
 }
 
 fn by_letters(a: u8, b: u8) -> Option<&'static str> {
-    let wanted = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
-    STATES
-        .binary_search_by(|(letters, _)| letters.as_bytes().cmp(&wanted))
-        .ok()
-        .map(|at| STATES[at].0)
+    let wanted = number_of(a.to_ascii_uppercase(), b.to_ascii_uppercase());
+    LETTERS.binary_search(&wanted).ok().map(|at| STATES[at].0)
 }
+
+/// Both letters as one number, which sorts as they do.
+const fn number_of(a: u8, b: u8) -> u16 {
+    u16::from_be_bytes([a, b])
+}
+
+/// The letters of [`STATES`] as numbers.
+const LETTERS: [u16; STATES.len()] = {
+    let mut letters = [0; STATES.len()];
+    let mut at = 0;
+    while at < STATES.len() {
+        let bytes = STATES[at].0.as_bytes();
+        letters[at] = number_of(bytes[0], bytes[1]);
+        at += 1;
+    }
+    letters
+};
 
 fn by_name(name: &str) -> Option<&'static str> {
     if let &[a, b] = name.as_bytes() {

@@ -1,5 +1,7 @@
 //! Times of day as they stand behind a date.
 
+use super::civil::two;
+
 /// A time of day, with its fraction and offset as they were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Time<'t> {
@@ -32,7 +34,7 @@ impl Time<'_> {
     pub(super) fn push_iso(&self, out: &mut String) {
         for (mark, number) in [('T', self.hour), (':', self.minute), (':', self.second)] {
             out.push(mark);
-            push_two(number, out);
+            out.push_str(two(number));
         }
         if !self.fraction.is_empty() {
             out.push('.');
@@ -47,17 +49,12 @@ impl Time<'_> {
                 minutes,
             }) => {
                 out.push(if west { '-' } else { '+' });
-                push_two(hours, out);
+                out.push_str(two(hours));
                 out.push(':');
-                push_two(minutes, out);
+                out.push_str(two(minutes));
             }
         }
     }
-}
-
-fn push_two(number: u8, out: &mut String) {
-    out.push(char::from(b'0' + number / 10));
-    out.push(char::from(b'0' + number % 10));
 }
 
 /// One or two digits from the front; exactly two where `both`.
