@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
+use crate::mapping::looks_confidential;
 use crate::model::{Columns, FieldSummary, Record};
 
 /// Distinct values are counted up to here.
@@ -137,6 +138,7 @@ impl Fields {
                 }
                 let more = seen.more || seen.distinct.len() > MOST_DISTINCT;
                 FieldSummary {
+                    confidential: looks_confidential(&column),
                     column,
                     filled: seen.filled,
                     distinct: if more {

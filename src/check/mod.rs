@@ -82,6 +82,12 @@ pub enum CheckError<E> {
     /// Rules name columns that are not there.
     #[error("the rules name columns that the input does not have")]
     Columns(Vec<(Option<FileId>, ColumnFault)>),
+    /// A file that a run wrote of its cases in doubt.
+    #[error(
+        "{0} holds cases in doubt, as a run has left them: look them up on the platform and settle \
+         them with `caseload resolve`; importing them could make them twice"
+    )]
+    InDoubtFile(String),
     /// Who takes the findings failed.
     #[error("{0}")]
     Sink(E),
@@ -101,6 +107,8 @@ pub struct FileSummary {
     pub records: u64,
     /// Its header; none for JSON.
     pub columns: Option<Vec<Box<str>>>,
+    /// The encoding, where it was guessed from the bytes.
+    pub guessed_encoding: Option<&'static str>,
     /// Columns that nothing uses.
     pub unused: Vec<String>,
 }

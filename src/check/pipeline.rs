@@ -1,7 +1,7 @@
 //! The threads of a check: one reads, others parse and map, the caller's
 //! thread takes the results in their order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,13 +12,16 @@ use super::rows::Rows;
 use super::worker::{Batch, Tally, Worker};
 use super::{CheckError, Checked, FileSummary, Options, Sink, differences, whole};
 use crate::mapping::{ColumnFault, Names, join_faults};
-use crate::model::{Columns, FileId, Problem, Severity};
+use crate::model::{Code, Columns, FileId, Problem, Severity};
 use crate::source::{self, Chunk, Parser, Reader, SourceError};
 
 /// Chunks that wait between two threads; more would only hold memory.
 const WAITING: usize = 4;
 /// More threads than this wait for the reader.
 const MOST_WORKERS: usize = 4;
+
+/// The key's column in the files of cases in doubt.
+const IN_DOUBT_KEY: &str = "in_doubt_key";
 
 /// A chunk on its way to a worker.
 struct Work {
@@ -49,7 +52,16 @@ pub fn check<S: Sink>(options: &Options, sink: &mut S) -> Result<Checked, CheckE
     for (file, input) in (0..).zip(&options.inputs) {
         readers.push(source::open(input, FileId(file), &options.source)?);
     }
+    for (reader, input) in readers.iter().zip(&options.inputs) {
+        let doubt = |columns: &Arc<Columns>| columns.position(IN_DOUBT_KEY).is_some();
+        if reader.columns().is_some_and(doubt) {
+            return Err(CheckError::InDoubtFile(input.name()));
+        }
+    }
     let mut collector = Collector::new(options, sink);
+    for (file, reader) in collector.checked.files.iter_mut().zip(&readers) {
+        file.guessed_encoding = reader.encoding_guessed().then(|| reader.encoding());
+    }
     let headers = header_faults(options, &readers);
     // What is missing from every record is told once, not for each of them.
     if readers.iter().all(|reader| reader.columns().is_some()) {
@@ -193,6 +205,7 @@ struct Collector<'a, S> {
     options: &'a Options,
     sink: &'a mut S,
     rows: Rows,
+    confidential: HashSet<Option<Box<str>>>,
     checked: Checked,
 }
 
@@ -210,6 +223,7 @@ impl<'a, S: Sink> Collector<'a, S> {
             options,
             sink,
             rows: Rows::default(),
+            confidential: HashSet::new(),
             checked: Checked {
                 files,
                 ..Checked::default()
@@ -218,6 +232,12 @@ impl<'a, S: Sink> Collector<'a, S> {
     }
 
     fn problem(&mut self, mut problem: Problem) -> Result<(), CheckError<S::Error>> {
+        // It is the column that must be looked at, not each of its values.
+        if problem.code == Code::LooksConfidential
+            && !self.confidential.insert(problem.column.clone())
+        {
+            return Ok(());
+        }
         if self.options.strict {
             problem.severity = Severity::Error;
         }

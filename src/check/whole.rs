@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::rows::{Group, Rows};
-use crate::mapping::{Rules, fold};
+use crate::mapping::{Rules, fold, looks_confidential};
 use crate::model::{Code, Columns, Place, Problem};
 
 /// A firm is rare beside another when that one has so many times its cases.
@@ -163,6 +163,33 @@ pub(super) fn unguarded(rules: &Rules, columns: &[Arc<Columns>]) -> Vec<Problem>
                  goes nowhere; `caseload init` writes the values of your file as choices to check",
             ),
         );
+    }
+    let mut confidential: Vec<&str> = Vec::new();
+    for name in columns.iter().flat_map(|columns| columns.names()) {
+        let by_rule = rules
+            .options()
+            .fields
+            .iter()
+            .any(|rule| rule.target == name);
+        if rules.sends(name)
+            && !by_rule
+            && looks_confidential(name)
+            && !confidential.contains(&name)
+        {
+            confidential.push(name);
+            problems.push(
+                Problem::new(
+                    Code::LooksConfidential,
+                    Place::default(),
+                    "a column that looks confidential is about to be sent, and no rule names it",
+                )
+                .in_column(name)
+                .with_hint(
+                    "what was sent can't be called back: name the fields to send under [fields] \
+                     in caseload.toml (`caseload init` writes one), or take the column out",
+                ),
+            );
+        }
     }
     let sent = |key: &String| rules.sends(key);
     if !rules.options().key.is_empty() && !rules.options().key.iter().any(sent) {

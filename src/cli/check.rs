@@ -77,6 +77,7 @@ pub(super) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
 fn show(checked: &Checked, style: Style) {
     if !style.quiet {
         say(&fields::table(&checked.fields, checked.total, style));
+        super::tell_encodings(checked);
         for file in checked.files.iter().filter(|file| !file.unused.is_empty()) {
             let unused: Vec<String> = file.unused.iter().map(|name| escaped(name)).collect();
             say(&format!(

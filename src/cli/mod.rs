@@ -6,6 +6,7 @@ mod check;
 mod exit;
 mod explain;
 mod import;
+mod init;
 mod interrupts;
 mod key;
 mod outputs;
@@ -46,6 +47,8 @@ enum Command {
     /// The same checks with no network, no key and no ledger
     #[command(after_long_help = CHECK_EXAMPLES)]
     Check(check::CheckArgs),
+    /// Write caseload.toml from a file's header and values, with guessed rules to edit
+    Init(init::InitArgs),
     /// A local stand-in for the API
     Sandbox(sandbox::SandboxArgs),
     /// What a problem or an outcome means, and how to mend it
@@ -86,6 +89,7 @@ pub fn run() -> ExitCode {
     let done = match (&cli.command, submatches) {
         (Command::Import(args), Some(matches)) => import::run(args, &cli.globals, matches),
         (Command::Check(args), _) => check::run(args, &cli.globals),
+        (Command::Init(args), _) => init::run(args, &cli.globals),
         (Command::Sandbox(args), _) => sandbox::run(args, &cli.globals),
         (Command::Explain(args), _) => explain::run(args, &cli.globals),
         (Command::Completions { shell }, _) => {
@@ -101,6 +105,19 @@ pub fn run() -> ExitCode {
             let text = escaped_lines(&format!("{error:#}"));
             say(&format!("{} {text}", style.red("error:")));
             Exit::Usage.into()
+        }
+    }
+}
+
+/// Says where text was read by a guess: a wrong one shows in names only.
+fn tell_encodings(checked: &crate::check::Checked) {
+    for file in &checked.files {
+        if let Some(encoding) = file.guessed_encoding {
+            say(&format!(
+                "{}: read as {encoding}, by a guess; look at names with accents, and name \
+                 another with --encoding",
+                crate::report::text::escaped(&file.name)
+            ));
         }
     }
 }

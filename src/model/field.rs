@@ -11,6 +11,8 @@ pub struct FieldSummary {
     pub distinct: usize,
     /// There are more distinct values than were counted.
     pub more: bool,
+    /// It looks confidential: its values are shown by their shape only.
+    pub confidential: bool,
     /// Its first distinct values.
     pub samples: Vec<Box<str>>,
 }

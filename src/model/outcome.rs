@@ -23,9 +23,7 @@ pub enum State {
 
 /// A word that names no state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unknown state {0:?}: expected sending, imported, rejected, not_sent, in_doubt or removed"
-)]
+#[error("unknown state {0:?}: expected sending, imported, rejected, not_sent, in_doubt or removed")]
 pub struct UnknownState(pub String);
 
 impl State {

@@ -47,7 +47,8 @@ pub fn table(fields: &[FieldSummary], records: u64, style: Style) -> String {
             .iter()
             .map(|sample| {
                 let sample = cut(sample, WIDEST_SAMPLE);
-                escaped(&if style.redact { shape(&sample) } else { sample })
+                let hide = style.redact || field.confidential;
+                escaped(&if hide { shape(&sample) } else { sample })
             })
             .collect();
         // Writing to a String can't fail.

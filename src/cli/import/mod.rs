@@ -386,6 +386,9 @@ fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
     let same_content = planner.same_content();
     let plan = planner.finish(&checked)?;
     told.close();
+    if !job.style.quiet && !job.style.json {
+        super::tell_encodings(&checked);
+    }
     if let Some(error) = told.error {
         return Err(error).context("can't write a temporary file");
     }
