@@ -77,6 +77,7 @@ mod tests {
     #[test]
     fn the_table_is_aligned_and_escaped() {
         let field = |column: &str, filled, distinct, more, samples: &[&str]| FieldSummary {
+            confidential: false,
             column: column.into(),
             filled,
             distinct,
