@@ -9,15 +9,13 @@ use super::file::Reader;
 use super::values::{At, Number, half};
 use crate::model::{Digest, Key, State};
 
-/// A case that the ledger knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A case that the ledger knows. Small: a plan holds one for every record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
     /// Its state.
     pub state: State,
     /// Of the payload and firm that were last sent.
     pub payload_digest: Digest,
-    /// The platform's id, when it is imported.
-    pub case_id: Option<Box<str>>,
     /// A success after doubt: there may be two of it.
     pub possible_twin: bool,
     /// How often it was tried.
@@ -41,25 +39,63 @@ pub struct SameContent {
     pub line: u64,
 }
 
+/// From this share of the ledger on it is faster to read all of it than to
+/// look key after key up: one in so many.
+const SCAN_FROM: usize = 8;
+
+const KNOWN: &str =
+    "SELECT state, payload_digest, possible_twin, attempts, updated_at, key_digest FROM cases";
+
+const SAME_RECORD: &str = "SELECT c.key, c.state, c.case_id, f.name, c.line
+     FROM cases c JOIN files f ON f.no = c.file
+     WHERE c.record = ?1 AND c.state IN ('sending', 'imported', 'in_doubt')
+     ORDER BY c.no LIMIT 1";
+
+const SAME_CONTENT: &str = "SELECT c.key, c.state, c.case_id, f.name, c.line
+     FROM cases c JOIN files f ON f.no = c.file
+     WHERE c.content = ?1 AND c.state IN ('sending', 'imported', 'in_doubt')
+     ORDER BY c.no LIMIT 1";
+
 impl Reader {
-    /// What is known of each of these keys. A large batch is faster than its
-    /// parts: it is looked up in the order of the index.
+    /// What is known of each of these keys. The larger the batch the faster: a
+    /// re-run that asks for all its keys at once has the ledger read once.
     pub fn lookup(&self, keys: &[Digest]) -> Result<Vec<Option<Known>>, LedgerError> {
         self.read_known(keys).map_err(|error| self.fail(&error))
     }
 
     fn read_known(&self, keys: &[Digest]) -> rusqlite::Result<Vec<Option<Known>>> {
-        let mut order: Vec<usize> = (0..keys.len()).collect();
-        order.sort_unstable_by_key(|&position| keys[position]);
+        // In the order of the index, so that neighbours are found together.
+        let mut order: Vec<(Digest, u32)> = keys.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        // The largest number is as good as the count here, and is known at once.
+        let cases: Option<i64> = self
+            .conn
+            .query_row("SELECT max(no) FROM cases", [], |row| row.get(0))?;
+        let scan =
+            keys.len().saturating_mul(SCAN_FROM) as u64 >= cases.unwrap_or(0).cast_unsigned();
         let mut found = vec![None; keys.len()];
-        let mut statement = self.conn.prepare_cached(
-            "SELECT state, payload_digest, case_id, possible_twin, attempts, updated_at
-             FROM cases WHERE key_digest = ?1",
-        )?;
-        for position in order {
-            let mut rows = statement.query([&keys[position]])?;
-            if let Some(row) = rows.next()? {
-                found[position] = Some(self.known(row)?);
+        if scan {
+            let mut statement = self.conn.prepare_cached(KNOWN)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let key: Digest = row.get(5)?;
+                let first = order.partition_point(|(digest, _)| *digest < key);
+                let same = order[first..]
+                    .iter()
+                    .take_while(|(digest, _)| *digest == key);
+                for &(_, position) in same {
+                    found[position as usize] = Some(self.known(row)?);
+                }
+            }
+        } else {
+            let mut statement = self
+                .conn
+                .prepare_cached(&format!("{KNOWN} WHERE key_digest = ?1"))?;
+            for (key, position) in order {
+                let mut rows = statement.query([key])?;
+                if let Some(row) = rows.next()? {
+                    found[position as usize] = Some(self.known(row)?);
+                }
             }
         }
         Ok(found)
@@ -69,10 +105,9 @@ impl Reader {
         Ok(Known {
             state: self.shown(row.get(0)?),
             payload_digest: row.get(1)?,
-            case_id: row.get(2)?,
-            possible_twin: row.get(3)?,
-            attempts: row.get(4)?,
-            last_tried_at: row.get::<_, At>(5)?.0,
+            possible_twin: row.get(2)?,
+            attempts: row.get(3)?,
+            last_tried_at: row.get::<_, At>(4)?.0,
         })
     }
 
@@ -97,8 +132,8 @@ impl Reader {
         content: &Digest,
     ) -> Result<Option<SameContent>, LedgerError> {
         // Two statements: each is served by its own index.
-        for (column, digest) in [("record", record), ("content", content)] {
-            let same = self.read_same(column, digest);
+        for (sql, digest) in [(SAME_RECORD, record), (SAME_CONTENT, content)] {
+            let same = self.read_same(sql, digest);
             if let Some(same) = same.map_err(|error| self.fail(&error))? {
                 return Ok(Some(same));
             }
@@ -106,14 +141,9 @@ impl Reader {
         Ok(None)
     }
 
-    fn read_same(&self, column: &str, digest: &Digest) -> rusqlite::Result<Option<SameContent>> {
+    fn read_same(&self, sql: &str, digest: &Digest) -> rusqlite::Result<Option<SameContent>> {
         self.conn
-            .prepare_cached(&format!(
-                "SELECT c.key, c.state, c.case_id, f.name, c.line
-                 FROM cases c JOIN files f ON f.no = c.file
-                 WHERE c.{column} = ?1 AND c.state IN ('sending', 'imported', 'in_doubt')
-                 ORDER BY c.no LIMIT 1"
-            ))?
+            .prepare_cached(sql)?
             .query_row([half(digest)], |row| {
                 Ok(SameContent {
                     key: row.get(0)?,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Page cache while planning, in KiB: a re-run looks every key up.
-const PLANNING_CACHE: i64 = 64 * 1024;
+const PLANNING_CACHE: i64 = 32 * 1024;
 
 /// Page cache while running, in KiB: claims touch few pages, and the memory
 /// of a run should not grow with its ledger.
@@ -70,6 +71,8 @@ pub(super) fn check_identity(conn: &Connection, path: &Path) -> Result<(), Ledge
 pub(super) fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(PATIENCE)?;
     conn.set_prepared_statement_cache_capacity(64);
+    // Or a statement near a partial index is prepared anew for every value.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.pragma_update(None, "cell_size_check", true)?;

@@ -40,14 +40,12 @@ CREATE TABLE files (
 
 CREATE TABLE cases (
   no INTEGER PRIMARY KEY,
-  key_digest BLOB NOT NULL UNIQUE CHECK (length(key_digest) = 16),
+  key_digest BLOB NOT NULL UNIQUE,
   key TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (
-    state IN ('sending', 'imported', 'rejected', 'not_sent', 'in_doubt', 'removed')
-  ),
-  case_id TEXT CHECK (case_id IS NULL OR state = 'imported'),
+  state TEXT NOT NULL,
+  case_id TEXT,
   possible_twin INTEGER NOT NULL DEFAULT 0,
-  payload_digest BLOB NOT NULL CHECK (length(payload_digest) = 16),
+  payload_digest BLOB NOT NULL,
   content INTEGER NOT NULL,
   record INTEGER NOT NULL,
   file INTEGER NOT NULL REFERENCES files (no),
@@ -77,7 +75,7 @@ CREATE TABLE attempts (
   state_before TEXT,
   started_at INTEGER NOT NULL,
   ended_at INTEGER,
-  outcome TEXT CHECK (outcome IN ('imported', 'rejected', 'not_sent', 'in_doubt')),
+  outcome TEXT,
   status INTEGER,
   case_id TEXT,
   message TEXT,

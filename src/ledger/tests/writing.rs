@@ -305,20 +305,36 @@ async fn the_end_of_a_run_puts_open_claims_in_doubt_for_good() {
 #[test]
 fn lookups_answer_in_the_order_of_the_question() {
     let mut desk = Desk::new();
-    desk.bring(1, State::Rejected);
-    desk.bring(2, State::Imported);
+    for n in 1..=40 {
+        desk.bring(
+            n,
+            if n % 2 == 0 {
+                State::Imported
+            } else {
+                State::Rejected
+            },
+        );
+    }
     let reader = desk.ledger.reader();
-    let found = reader
-        .lookup(&[key(9).digest(), key(2).digest(), key(1).digest()])
-        .unwrap();
-    assert_eq!(found[0], None);
-    let second = found[1].clone().unwrap();
-    assert_eq!(
-        (second.state, second.case_id.as_deref()),
-        (State::Imported, Some("id-2"))
-    );
-    assert_eq!(second.payload_digest, version(2, 0).payload_digest);
-    assert_eq!(found[2].as_ref().unwrap().state, State::Rejected);
+    // The small batch is looked up key by key, in the large one all is read.
+    let small = vec![9, 2, 99];
+    let large = [small.clone(), (50..90).collect(), vec![2]].concat();
+    for batch in [small, large] {
+        let keys: Vec<Digest> = batch.iter().map(|&n| key(n).digest()).collect();
+        let found = reader.lookup(&keys).unwrap();
+        for (n, known) in batch.into_iter().zip(found) {
+            let state = known.map(|known| known.state);
+            match n {
+                41.. => assert_eq!(state, None),
+                _ if n % 2 == 0 => assert_eq!(state, Some(State::Imported)),
+                _ => assert_eq!(state, Some(State::Rejected)),
+            }
+            if let Some(known) = known {
+                assert_eq!(known.payload_digest, version(n, 0).payload_digest);
+                assert_eq!((known.attempts, known.last_tried_at), (1, moment(20)));
+            }
+        }
+    }
 }
 
 #[test]
