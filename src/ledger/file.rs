@@ -128,7 +128,7 @@ pub fn create(path: &Path, lock: &Lock, account: &str) -> Result<Ledger, LedgerE
     let draft = place::beside(&path, ".new");
     let made = make(&draft, &path, account);
     if made.is_err() {
-        remove_draft(&draft)?;
+        remove(&draft)?;
     }
     made?;
     open(&path, lock)
@@ -138,7 +138,7 @@ fn make(draft: &Path, path: &Path, account: &str) -> Result<(), LedgerError> {
     let at_draft = |error: std::io::Error| LedgerError::system(draft, &error);
     let fail = |error| LedgerError::sqlite(draft, &error);
     // Left by a process that died here; the lock says that none is at it now.
-    remove_draft(draft)?;
+    remove(draft)?;
     system::create_private(draft).map_err(at_draft)?;
     let file = system::identity(draft).map_err(at_draft)?;
     let conn = connect(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -152,9 +152,11 @@ fn make(draft: &Path, path: &Path, account: &str) -> Result<(), LedgerError> {
     place::sync_folder_of(path)
 }
 
-fn remove_draft(draft: &Path) -> Result<(), LedgerError> {
-    for ending in ["", "-wal", "-shm"] {
-        let path = place::beside(draft, ending);
+/// Removes a file of `SQLite` with those beside it, itself last: it is never
+/// gone while its log is there.
+fn remove(file: &Path) -> Result<(), LedgerError> {
+    for ending in ["-shm", "-wal", ""] {
+        let path = place::beside(file, ending);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(LedgerError::system(&path, &error));
@@ -220,6 +222,16 @@ impl Ledger {
     /// How many cases a dead run had left under way; they are in doubt now.
     pub fn recovered(&self) -> u64 {
         self.recovered
+    }
+
+    /// Deletes it with all that it knows. The lock's file stays.
+    pub fn delete(self) -> Result<(), LedgerError> {
+        let Self { reader, lock, .. } = self;
+        let path = Arc::clone(&reader.path);
+        drop(reader);
+        let removed = remove(&path);
+        drop(lock);
+        removed
     }
 
     /// Says that the ledger's account has moved to this address.

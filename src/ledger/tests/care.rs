@@ -349,3 +349,23 @@ fn imported_payloads_leave_no_trace_in_the_file() {
     assert!(!holds("\"Name\""));
     assert!(!holds("Client"));
 }
+
+#[test]
+fn a_deleted_ledger_makes_room_for_a_new_one() {
+    let Desk {
+        folder,
+        path,
+        lock,
+        ledger,
+        ..
+    } = Desk::new();
+    let id = ledger.reader().info().unwrap().id;
+    ledger.delete().unwrap();
+    let names: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["ledger.db.lock"]);
+    let ledger = create(&path, &lock, "sandbox").unwrap();
+    assert_ne!(ledger.reader().info().unwrap().id, id);
+}

@@ -1,0 +1,125 @@
+//! What the plan, `status` and `export` are told.
+
+use super::*;
+
+#[test]
+fn lookups_answer_in_the_order_of_the_question() {
+    let mut desk = Desk::new();
+    for n in 1..=40 {
+        desk.bring(
+            n,
+            if n % 2 == 0 {
+                State::Imported
+            } else {
+                State::Rejected
+            },
+        );
+    }
+    let reader = desk.ledger.reader();
+    // The small batch is looked up key by key, in the large one all is read.
+    let small = vec![9, 2, 99];
+    let large = [small.clone(), (50..90).collect(), vec![2]].concat();
+    for batch in [small, large] {
+        let keys: Vec<Digest> = batch.iter().map(|&n| key(n).digest()).collect();
+        let found = reader.lookup(&keys).unwrap();
+        for (n, known) in batch.into_iter().zip(found) {
+            let state = known.map(|known| known.state);
+            match n {
+                41.. => assert_eq!(state, None),
+                _ if n % 2 == 0 => assert_eq!(state, Some(State::Imported)),
+                _ => assert_eq!(state, Some(State::Rejected)),
+            }
+            if let Some(known) = known {
+                assert_eq!(known.payload_digest, version(n, 0).payload_digest);
+                assert_eq!((known.attempts, known.last_tried_at), (1, moment(20)));
+            }
+        }
+    }
+}
+
+#[test]
+fn same_content_is_that_of_a_case_imported_or_in_doubt() {
+    let none = Digest::default();
+    let other = Digest::of(b"other");
+    for state in State::ALL {
+        let mut desk = Desk::new();
+        assert!(!desk.ledger.reader().has_content().unwrap());
+        desk.bring(1, state);
+        let reader = desk.ledger.reader();
+        let there = matches!(state, State::Imported | State::InDoubt | State::Sending);
+        assert_eq!(reader.has_content().unwrap(), there, "{state}");
+        let case = version(1, 0);
+        for (record, content) in [(&case.record_digest, &none), (&none, &case.content_digest)] {
+            let same = reader.same_content(record, content).unwrap();
+            assert_eq!(same.is_some(), there, "{state}");
+            if let Some(same) = same {
+                assert_eq!((same.key, same.state, same.line), (key(1), state, 3));
+                assert_eq!(same.file, "cases.csv");
+            }
+        }
+        assert_eq!(reader.same_content(&other, &none).unwrap(), None);
+    }
+}
+
+#[test]
+fn filters_narrow_and_keys_keep_their_order() {
+    let mut desk = Desk::new();
+    desk.bring(1, State::Rejected);
+    desk.bring(2, State::Imported);
+    let first_run = desk.run;
+    let mut desk = desk.reopen();
+    desk.bring(3, State::InDoubt);
+    let claim = desk.claim(version(1, 1), Some(State::Rejected)).unwrap();
+    desk.settle(&claim, Verdict::Rejected, None).unwrap();
+    let found = |filter: Filter| -> Vec<Key> {
+        let rows = desk.ledger.reader().select(&filter).unwrap();
+        rows.into_iter().map(|row| row.key).collect()
+    };
+    let all = Filter::default;
+    assert_eq!(found(all()), [key(1), key(2), key(3)]);
+    let keys = Some(vec![key(3), key(9), key(1)]);
+    assert_eq!(found(Filter { keys, ..all() }), [key(3), key(1)]);
+    // A case belongs to the run that tried it last.
+    let run = Some(first_run);
+    assert_eq!(found(Filter { run, ..all() }), [key(2)]);
+    let states = Some(vec![State::InDoubt, State::Imported]);
+    assert_eq!(found(Filter { states, ..all() }), [key(2), key(3)]);
+    let keys = Some(vec![key(1), key(2)]);
+    let states = Some(vec![State::Rejected]);
+    assert_eq!(
+        found(Filter {
+            keys,
+            states,
+            ..all()
+        }),
+        [key(1)]
+    );
+    let file = Some("other.csv".to_owned());
+    assert_eq!(found(Filter { file, ..all() }), []);
+    let file = Some("cases.csv".to_owned());
+    let filter = Filter {
+        file,
+        run: Some(desk.run),
+        ..all()
+    };
+    assert_eq!(found(filter.clone()), [key(1), key(3)]);
+    let counts = desk.ledger.reader().counts(&filter).unwrap();
+    assert_eq!(
+        (counts.rejected, counts.in_doubt, counts.total()),
+        (1, 1, 2)
+    );
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_the_reading() {
+    let mut desk = Desk::new();
+    desk.bring(1, State::Rejected);
+    desk.bring(2, State::Rejected);
+    let mut seen = 0;
+    let ended = desk.ledger.reader().cases(&Filter::default(), |_| {
+        seen += 1;
+        Err(LedgerError::NoStateFolder)
+    });
+    assert!(matches!(ended, Err(LedgerError::NoStateFolder)));
+    assert_eq!(seen, 1);
+}
