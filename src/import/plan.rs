@@ -102,7 +102,7 @@ pub trait Told {
     /// A problem of the check or of the plan.
     fn problem(&mut self, problem: Problem);
     /// A row that was imported and has changed since; it is not sent.
-    fn changed(&mut self, case: &CaseData, known: &Known);
+    fn changed(&mut self, case: &CaseData);
     /// A record that stays behind; only where the check was asked for them.
     fn invalid(&mut self, invalid: Invalid);
 }
@@ -259,8 +259,8 @@ impl<'a, T: Told> Planner<'a, T> {
             return Ok(());
         }
         let (action, turn) = self.decide(case, known);
-        if let (Action::Changed, Some(known)) = (action, known) {
-            self.told.changed(case, known);
+        if action == Action::Changed {
+            self.told.changed(case);
         }
         if action != Action::Send && !self.options.keep_all {
             self.others.push((number, action));

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use jiff::Timestamp;
 
 use super::super::args::in_ci;
@@ -106,26 +106,16 @@ pub(super) fn forget_rehearsals(style: Style) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    let account = {
-        let reader = ledger::open_read_only(path)?;
-        reader.info()?.account
-    };
+    let lock = Lock::take(path, &holder("import --sandbox --fresh"))?;
+    let ledger = ledger::open(path, &lock)?;
+    let account = ledger.reader().info()?.account;
     if account != Account::sandbox().as_str() {
         bail!(
             "{SANDBOX_LEDGER} is the ledger of {}, not of the sandbox; it was not deleted",
             escaped(&account)
         );
     }
-    let _lock = Lock::take(path, &holder("import --sandbox --fresh"))?;
-    for ending in ["", "-wal", "-shm"] {
-        let file = format!("{SANDBOX_LEDGER}{ending}");
-        match std::fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("can't delete {file}"));
-            }
-            _ => {}
-        }
-    }
+    ledger.delete()?;
     if !style.quiet && !style.json {
         say("earlier rehearsals are forgotten");
     }

@@ -26,7 +26,7 @@ use super::settings;
 use crate::api::PublicKey;
 use crate::check::{self, CheckError, Checked, Invalid};
 use crate::import::{Action, Plan, PlanError, PlanOptions, Planner, Told};
-use crate::ledger::{Known, RunCounts};
+use crate::ledger::RunCounts;
 use crate::mapping::Rules;
 use crate::model::{CaseData, Problem};
 use crate::profile::Profile;
@@ -442,19 +442,14 @@ impl Told for Telling {
         self.keep(|leftovers| leftovers.invalid(&invalid));
     }
 
-    fn changed(&mut self, case: &CaseData, known: &Known) {
+    fn changed(&mut self, case: &CaseData) {
         self.changed += 1;
         if self.changed > CHANGED_SHOWN || self.style.quiet || self.style.json {
             return;
         }
         let file = crate::report::problems::file_name(case.place, &self.files);
-        let id = known
-            .case_id
-            .as_deref()
-            .map(|id| format!(" as {}", escaped(id)))
-            .unwrap_or_default();
         say(&format!(
-            "{}:{}: case {} was imported{id} and the row has changed since; it is not sent again",
+            "{}:{}: case {} was imported and the row has changed since; it is not sent again",
             escaped(file),
             case.place.line,
             escaped(&case.key.to_string()),
