@@ -141,23 +141,16 @@ fn request(job: &Job<'_>, planned: &Planned, case: &CaseData, action: Action) ->
         .destination
         .contract
         .body(&case.payload, case.partner_firm.as_deref());
-    // Digits past 64 bits survive only as they stand.
-    let payload = serde_json::value::RawValue::from_string(body.clone())
-        .ok()
-        .filter(|_| !job.style.redact);
-    let mut document = json!({
+    let payload: Value = serde_json::from_str(&body).unwrap_or_default();
+    json!({
         "schema": 1,
         "file": crate::report::problems::file_name(case.place, &planned.files),
         "line": case.place.line,
         "key": case.key.to_string(),
         "partner_firm_id": case.partner_firm,
+        "payload": if job.style.redact { redacted_json(&payload) } else { payload },
         "action": action.as_str(),
-    });
-    document["payload"] = match payload {
-        Some(raw) => serde_json::from_str(raw.get()).unwrap_or_default(),
-        None => redacted_json(&serde_json::from_str(&body).unwrap_or_default()),
-    };
-    document
+    })
 }
 
 /// A run: where every record ended, the exit code, the next command.

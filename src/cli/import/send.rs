@@ -18,6 +18,7 @@ use crate::ledger::{self, Handle, Ledger, RunEnd, RunFile, RunStart};
 use crate::model::{Event, StopReason};
 use crate::report::run::RunReport;
 use crate::report::screen::{print_json, say};
+use crate::report::stops;
 use crate::report::summary::Summary;
 use crate::sandbox;
 
@@ -198,7 +199,7 @@ async fn end_run(
     let how = match &ended.stop {
         None => RunEnd::Finished,
         Some(StopReason::Interrupted) => RunEnd::Interrupted,
-        Some(reason) => RunEnd::Stopped(format!("{reason:?}")),
+        Some(reason) => RunEnd::Stopped(stops::stopped(reason, stops::Situation::default())),
     };
     handle
         .end_run(run, summary.totals, how, Timestamp::now())
