@@ -1,7 +1,9 @@
 //! What each column looks like, so that a person sees a wrong one at a glance.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasher, BuildHasherDefault};
+
+use foldhash::fast::FixedState;
 
 use crate::mapping::looks_confidential;
 use crate::model::{Columns, FieldSummary, Record};
@@ -49,7 +51,7 @@ pub(super) struct Fields {
     bound: Option<(u64, usize)>,
     /// Where the columns of the file at hand stand in `seen`.
     slots: Vec<usize>,
-    hasher: BuildHasherDefault<DefaultHasher>,
+    hasher: FixedState,
 }
 
 /// Names in the order in which they were met, with what was seen of each.

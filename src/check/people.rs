@@ -1,7 +1,9 @@
 //! One person with one incident under two keys: told by name with phone or
 //! e-mail and the incident's date, found by the columns' names.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::{FixedState, FoldHasher};
 
 use crate::mapping::fold;
 use crate::model::{Columns, Record};
@@ -82,7 +84,7 @@ impl PersonColumns {
             return [None, None];
         }
         // The same key in every thread, so that hashes compare.
-        let mut hasher = BuildHasherDefault::<DefaultHasher>::default().build_hasher();
+        let mut hasher = FixedState::default().build_hasher();
         let mut named = false;
         for column in [self.first, self.last, self.full].into_iter().flatten() {
             named |= hash_letters(record.cell(column).text, &mut hasher);
@@ -121,7 +123,7 @@ impl PersonColumns {
 }
 
 /// Feeds letters and digits in lower case; false when there were none.
-fn hash_letters(text: &str, hasher: &mut DefaultHasher) -> bool {
+fn hash_letters(text: &str, hasher: &mut FoldHasher<'_>) -> bool {
     let mut any = false;
     let mut buffer = [0_u8; 64];
     let mut filled = 0;
@@ -138,7 +140,7 @@ fn hash_letters(text: &str, hasher: &mut DefaultHasher) -> bool {
         }
     }
     hasher.write(&buffer[..filled]);
-    0xff_u8.hash(hasher);
+    hasher.write_u8(0xff);
     any
 }
 

@@ -1,7 +1,10 @@
 //! One thread's hands: a chunk in, what is known of its records out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
 
 use super::fields::Fields;
 use super::people::PersonColumns;
@@ -177,15 +180,17 @@ impl Worker {
         let Some(mapped) = self.mapper.map(record, &mut batch.problems) else {
             return;
         };
-        let digest = mapped.payload_digest();
-        let key = if self.keyless {
-            // The content stands in, so that a rehearsal can still tell cases
-            // apart; nothing real is ever sent this way.
-            self.key.clear();
-            Key::write_canonical([format!("content {digest}")], &mut self.key);
-            &*self.key
-        } else {
-            mapped.key.unwrap_or_default()
+        // Only what is sent needs a digest that can be written down.
+        let digest = (self.want_cases || self.keyless).then(|| mapped.payload_digest());
+        let key = match digest {
+            Some(digest) if self.keyless => {
+                // The content stands in, so that a rehearsal can still tell
+                // cases apart; nothing real is ever sent this way.
+                self.key.clear();
+                Key::write_canonical([format!("content {digest}")], &mut self.key);
+                &*self.key
+            }
+            _ => mapped.key.unwrap_or_default(),
         };
         if !self.keyless && is_damaged(key) {
             batch.problems.push(damaged_key(record, key));
@@ -198,11 +203,13 @@ impl Worker {
         batch.rows.push(Row {
             place: record.place,
             key: Digest::of(key.as_bytes()),
-            payload: digest.short(),
+            payload: FixedState::default().hash_one((mapped.payload, mapped.firm)),
             folded: (!self.keyless).then(|| folded_key(key)).flatten(),
             person: self.people.hashes(record),
         });
-        if self.want_cases {
+        if self.want_cases
+            && let Some(digest) = digest
+        {
             self.raw.clear();
             mapping::raw_json(record, &mut self.raw);
             batch
