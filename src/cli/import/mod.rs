@@ -344,7 +344,8 @@ fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
             SHOWN,
             &job.args.read,
             &job.args.files,
-        )?,
+        )?
+        .with_json(job.style.json),
         style: job.style,
         files: job.file_names(),
         changed: 0,
