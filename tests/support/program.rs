@@ -228,6 +228,14 @@ impl Done {
         summary
     }
 
+    /// Asserts why a run says that it stopped.
+    #[track_caller]
+    pub fn stopped(self, part: &str) -> Self {
+        let summary = self.summary();
+        assert!(summary.text("stopped").contains(part), "{part:?}: {self}");
+        self
+    }
+
     /// Asserts all counts of an import at once; those not named are 0.
     #[track_caller]
     pub fn counts(self, expected: &[(&str, u64)]) -> Self {
