@@ -1,6 +1,6 @@
 //! Why a run stopped early, and how to go on, in words.
 
-use super::text::span;
+use super::text::{count, span};
 use crate::model::StopReason;
 
 /// What the words depend on.
@@ -40,7 +40,8 @@ pub fn stopped(reason: &StopReason, situation: Situation<'_>) -> String {
         }
         StopReason::Forbidden(status) => format!(
             "three answers {status} in a row and nothing imported: organization, map id or key \
-             is probably not the right one.{organization}"
+             is probably not the right one.{organization} With --max-failures 0 the run goes on \
+             all the same."
         ),
         StopReason::CanaryWithoutId => "the server accepted one of the first cases, but the \
              answer holds no case id. Look at the answer above: name the field that holds the \
@@ -58,8 +59,9 @@ pub fn stopped(reason: &StopReason, situation: Situation<'_>) -> String {
              server merges cases, or api.case_id_field names the wrong field."
             .to_owned(),
         StopReason::Failures(number) => format!(
-            "{number} cases in a row failed. Look at the messages above; --max-failures sets \
-             how many are too many."
+            "{} in a row failed. Look at the messages above; --max-failures sets how many are too \
+             many.",
+            count(u64::from(*number), "case")
         ),
         StopReason::WaitTooLong(wait) if *wait > std::time::Duration::from_hours(720) => {
             "the server asked for a pause of more than a month; --max-wait sets how long is too \

@@ -347,7 +347,8 @@ fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
             SHOWN,
             &job.args.read,
             &job.inputs,
-        )?,
+        )?
+        .with_json(job.style.json),
         style: job.style,
         files: job.file_names(),
         changed: 0,
