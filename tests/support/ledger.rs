@@ -11,6 +11,7 @@ pub struct Case {
     pub state: String,
     pub case_id: Option<String>,
     pub attempts: u64,
+    pub possible_twin: bool,
 }
 
 /// What a ledger holds.
@@ -34,7 +35,8 @@ impl LedgerFile {
         let mut statement = conn
             .prepare(
                 "SELECT key, state, case_id,
-                   (SELECT count(*) FROM attempts WHERE case_no = cases.no)
+                   (SELECT count(*) FROM attempts WHERE case_no = cases.no),
+                   possible_twin
                  FROM cases",
             )
             .unwrap();
@@ -44,11 +46,25 @@ impl LedgerFile {
                 state: row.get(1)?,
                 case_id: row.get(2)?,
                 attempts: row.get::<_, i64>(3)?.unsigned_abs(),
+                possible_twin: row.get(4)?,
             };
             Ok((plain(&key), case))
         });
         let cases = rows.unwrap().map(Result::unwrap).collect();
         Self { id, account, cases }
+    }
+
+    /// Waits until a run that is under way has brought a case into a state.
+    pub fn wait_for(path: &Path, state: &str, number: u32) {
+        let count = || -> rusqlite::Result<u32> {
+            let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            let sql = "SELECT count(*) FROM cases WHERE state = ?1";
+            conn.query_row(sql, [state], |row| row.get(0))
+        };
+        // Before the run has made it, it can't be read.
+        while count().unwrap_or_default() < number {
+            std::thread::yield_now();
+        }
     }
 
     /// A case's state; `-` when the ledger doesn't know it.

@@ -70,23 +70,25 @@ impl Home {
         self.import_files(url, &["cases.csv"])
     }
 
-    /// The same at a pace.
-    pub fn import_at(&self, url: &str, pace: &str) -> Program {
-        self.import_paced(url, &["cases.csv"], pace)
-    }
-
     /// The same of other files.
     pub fn import_files(&self, url: &str, files: &[&str]) -> Program {
-        self.import_paced(url, files, "1ms")
+        self.import_for_people(url, files)
+            .args(&["--pace", "1ms", "--output", "json"])
     }
 
-    fn import_paced(&self, url: &str, files: &[&str], pace: &str) -> Program {
+    /// The same at a pace.
+    pub fn import_at(&self, url: &str, pace: &str) -> Program {
+        self.import_for_people(url, &["cases.csv"])
+            .args(&["--pace", pace, "--output", "json"])
+    }
+
+    /// The same with the usual output, at the usual pace.
+    pub fn import_for_people(&self, url: &str, files: &[&str]) -> Program {
         let program = self
             .caseload(&["import"])
             .args(files)
             .args(&["--base-url", url, "--map-id", "m1", "--key-column", "id"])
-            .args(&["--ledger", "ledger.db", "--yes", "--pace", pace])
-            .args(&["--output", "json"])
+            .args(&["--ledger", "ledger.db", "--yes"])
             .env("LEXAMICA_PUBLIC_KEY", KEY);
         if self.path("ledger.db").exists() {
             program

@@ -1,6 +1,6 @@
 //! The binary as a process: started, waited for, signalled, read.
 
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, PipeWriter, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
@@ -60,27 +60,40 @@ impl Program {
 
     /// Starts it with pipes on both its outputs.
     pub fn start(mut self) -> Running {
-        self.command
-            .stdin(if self.input.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = self.command.spawn().unwrap();
-        if let Some(input) = self.input {
+        self.command.stdin(if self.input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
+        let input = self.input.take();
+        let mut running = self.spawn();
+        if let Some(input) = input {
             // One that ends without reading is none of the writer's business.
-            let _ = child.stdin.take().unwrap().write_all(&input);
+            let _ = running.child.stdin.take().unwrap().write_all(&input);
         }
+        running
+    }
+
+    fn spawn(mut self) -> Running {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().unwrap();
         let out = child.stdout.take().map(collect);
         let err = child.stderr.take().map(BufReader::new);
+        // Its ends of the pipes are the child's alone.
+        drop(self.command);
         Running {
             child,
             out,
             err,
             told: String::new(),
         }
+    }
+
+    /// Starts it with a standard input that stays open and says nothing.
+    pub fn start_with_open_input(mut self) -> (Running, PipeWriter) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        self.command.stdin(reader);
+        (self.spawn(), writer)
     }
 
     /// Runs it to its end.
