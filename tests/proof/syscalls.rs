@@ -67,9 +67,7 @@ fn no_system_call_that_fails_or_kills_breaks_the_promise() {
             });
         }
     });
-    let struck = struck.into_inner().unwrap();
-    println!("{struck} system calls were struck");
-    assert!(struck > BLOWS.len(), "the blows never fell");
+    println!("{} system calls were struck", struck.into_inner().unwrap());
 }
 
 /// Strikes each call, or some of them in the short form. Returns how many
@@ -79,9 +77,16 @@ fn all(blow: Blow) -> usize {
     let mut nth = 1;
     while matches!(strike(Blow { nth, ..blow }), Fell::Struck) {
         struck += 1;
-        // The first calls are those of SQLite's own making; then far apart.
-        nth = if super::long() { nth + 1 } else { nth * 5 + 2 };
+        nth += if super::long() { 1 } else { 5 + nth / 2 };
     }
+    println!("{struck:>4} struck: {blow:?}");
+    // A ledger gets its name once; all else happens again and again.
+    let least = match blow.call {
+        "rename" => usize::from(blow.new_ledger),
+        "ftruncate" => 1,
+        _ => 3,
+    };
+    assert!(struck >= least, "the blows never fell: {blow:?}");
     struck
 }
 
