@@ -146,7 +146,10 @@ fn make(draft: &Path, path: &Path, account: &str) -> Result<(), LedgerError> {
     schema::configure_writer(&conn, draft)?;
     let host = system::host_name();
     schema::make(&conn, account, (&host, &path.to_string_lossy(), file)).map_err(fail)?;
-    // The last connection to close brings the log into the file.
+    // Closing would bring the log into the file too, but says nothing of a disk
+    // that fails or is full; what gets its name must be whole.
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .map_err(fail)?;
     conn.close().map_err(|(_, error)| fail(error))?;
     std::fs::rename(draft, path).map_err(at_draft)?;
     place::sync_folder_of(path)

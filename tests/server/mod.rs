@@ -163,6 +163,11 @@ impl Server {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
+    /// How many of them are still served.
+    pub fn open_connections(&self) -> usize {
+        self.shared.open.lock().unwrap().len()
+    }
+
     /// Ends it. The lists can't be asked for afterwards.
     pub fn stop(self) {
         drop(self);

@@ -1,0 +1,227 @@
+//! What a request can meet at the server, and what that proves by the contract.
+
+use std::fmt;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::checker::Proof;
+use super::server::{Reaction, Response, created, react, status};
+
+/// The id that a server tells for every case when it tells nonsense.
+pub(crate) const SHARED_ID: &str = "shared-id";
+
+/// Whether the server makes the case, before it answers or does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Case {
+    Made,
+    NotMade,
+}
+
+/// A random server's answer to "try later".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RetryAfter {
+    None,
+    Seconds(u32),
+    /// A date, this many seconds behind the answer's own.
+    Date(u32),
+}
+
+/// What one request meets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// None: it is made and answered, after this many milliseconds.
+    Created(u64),
+    /// The same behind an interim answer.
+    Interim(u16),
+    /// Made and answered; then the connection is closed.
+    CreatedThenClose,
+    /// Made and answered; then the connection is closed when it rests.
+    CreatedThenIdle(u64),
+    /// Made and answered; the next thing on this connection is a 408 that
+    /// nobody asked for.
+    CreatedThenStale408,
+    /// A status, with a body of JSON.
+    Status(u16, RetryAfter, Case),
+    /// A 2xx with this body, which holds no case id.
+    NoId(&'static str, Case),
+    /// A 2xx with an id that others have too.
+    SharedId,
+    /// Half an answer that would have told the id; then the end.
+    HalfBody,
+    /// Half a status line; then the end.
+    HalfStatusLine(Case),
+    /// All is read; then the connection is closed.
+    Close(Case),
+    /// All is read; then the connection is reset.
+    Reset(Case),
+    /// All is read, and nothing ever comes.
+    Silence(Case),
+}
+
+use Case::{Made, NotMade};
+
+/// Bodies of a success that tell no id.
+const NO_IDS: [&str; 4] = [
+    "{}",
+    r#"{"success":false}"#,
+    "<html><body>Welcome back</body></html>",
+    "",
+];
+
+impl Fault {
+    /// Any fault; some are rare, since they end the whole run.
+    pub(crate) fn random(rng: &mut Rng) -> Self {
+        let case = if rng.bool() { Made } else { NotMade };
+        match rng.u32(0..100) {
+            0..=4 => Self::Interim(*rng.choice(&[100, 102, 103]).unwrap()),
+            5..=10 => Self::CreatedThenClose,
+            11..=16 => Self::CreatedThenIdle(rng.u64(1..20)),
+            17..=21 => Self::CreatedThenStale408,
+            22..=31 => Self::Status(429, retry_after(rng), NotMade),
+            32..=35 => Self::Status(503, some_retry_after(rng), NotMade),
+            36..=39 => Self::Status(503, RetryAfter::None, case),
+            40..=51 => Self::Status(*rng.choice(&[500, 502, 504]).unwrap(), RetryAfter::None, case),
+            52..=54 => Self::Status(408, RetryAfter::None, case),
+            55..=57 => Self::Status(409, RetryAfter::None, case),
+            58..=64 => Self::Status(422, RetryAfter::None, NotMade),
+            65..=67 => Self::Status(*rng.choice(&[403, 404]).unwrap(), RetryAfter::None, NotMade),
+            68 => Self::Status(401, RetryAfter::None, NotMade),
+            69 => Self::Status(*rng.choice(&[301, 307, 308]).unwrap(), RetryAfter::None, NotMade),
+            70 => Self::Status(*rng.choice(&[300, 302, 303, 304]).unwrap(), RetryAfter::None, case),
+            71..=74 => Self::NoId(rng.choice(NO_IDS).unwrap(), case),
+            75..=76 => Self::SharedId,
+            77..=81 => Self::HalfBody,
+            82..=86 => Self::HalfStatusLine(case),
+            87..=91 => Self::Close(case),
+            92..=96 => Self::Reset(case),
+            _ => Self::Silence(case),
+        }
+    }
+
+    /// What the answer proves, by the contract's own lists.
+    pub(crate) fn proof(&self) -> Proof {
+        let nothing_made = match self {
+            Self::Status(503, retry_after, _) => *retry_after != RetryAfter::None,
+            Self::Status(status, ..) => match status {
+                301 | 307 | 308 | 401 | 407 | 429 => true,
+                408 | 409 | 425 => false,
+                400..=499 => true,
+                _ => false,
+            },
+            _ => false,
+        };
+        if nothing_made {
+            Proof::NothingMade
+        } else {
+            Proof::None
+        }
+    }
+
+    /// The id that the answer tells for a case that is made under `id`.
+    pub(crate) fn told<'a>(&self, id: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Created(_)
+            | Self::Interim(_)
+            | Self::CreatedThenClose
+            | Self::CreatedThenIdle(_)
+            | Self::CreatedThenStale408 => Some(id),
+            Self::SharedId => Some(SHARED_ID),
+            _ => None,
+        }
+    }
+
+    /// What the server does.
+    pub(crate) fn reaction(&self, id: &str) -> Reaction {
+        let made = |case: Case| match case {
+            Made => react().made(id),
+            NotMade => react(),
+        };
+        match *self {
+            Self::Created(wait) => react()
+                .made(id)
+                .wait(Duration::from_millis(wait))
+                .answer(&told(id)),
+            Self::Interim(status) => react().made(id).interim(status).answer(&told(id)),
+            Self::CreatedThenClose => created(id).close(),
+            Self::CreatedThenIdle(rest) => created(id).idle_timeout(Duration::from_millis(rest)),
+            Self::CreatedThenStale408 => created(id)
+                .await_byte()
+                .answer(&status(408).header("Connection", "close"))
+                .close(),
+            Self::Status(code, retry_after, case) => made(case).answer(&answer(code, retry_after)),
+            Self::NoId(body, case) => made(case).answer(&status(200).json(body)),
+            Self::SharedId => react().made(id).answer(&told(SHARED_ID)),
+            Self::HalfBody => react().made(id).half(&told(id)).finish(),
+            Self::HalfStatusLine(case) => made(case).half_status_line().finish(),
+            Self::Close(case) => made(case).close(),
+            Self::Reset(case) => made(case).reset(),
+            Self::Silence(case) => made(case).silence(),
+        }
+    }
+
+    /// Its kind, to count by.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::Created(_) => "201".to_owned(),
+            Self::Interim(status) => format!("{status} then 201"),
+            Self::CreatedThenIdle(_) => "201 then closed when idle".to_owned(),
+            Self::CreatedThenClose => "201 then closed".to_owned(),
+            Self::CreatedThenStale408 => "201 then stale 408".to_owned(),
+            Self::Status(status, RetryAfter::None, _) => status.to_string(),
+            Self::Status(status, ..) => format!("{status} with Retry-After"),
+            Self::NoId(body, _) => format!("200 {body:.20}"),
+            Self::SharedId => "201 with a shared id".to_owned(),
+            Self::HalfBody => "half a body".to_owned(),
+            Self::HalfStatusLine(_) => "half a status line".to_owned(),
+            Self::Close(_) => "read and closed".to_owned(),
+            Self::Reset(_) => "read and reset".to_owned(),
+            Self::Silence(_) => "silence".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+fn told(id: &str) -> Response {
+    status(201).json(format!("{{\"_id\":\"{id}\"}}"))
+}
+
+fn answer(code: u16, retry_after: RetryAfter) -> Response {
+    let answer = match code {
+        300..=308 => status(code).header("Location", "/elsewhere"),
+        502 => status(code).html("<h1>Bad Gateway</h1>"),
+        _ => status(code).json(r#"{"message":"as told"}"#),
+    };
+    match retry_after {
+        RetryAfter::None => answer,
+        RetryAfter::Seconds(seconds) => answer.header("Retry-After", &seconds.to_string()),
+        RetryAfter::Date(seconds) => answer
+            .header("Date", "Wed, 21 Oct 2026 07:28:00 GMT")
+            .header("Retry-After", &format!("Wed, 21 Oct 2026 07:28:{seconds:02} GMT")),
+    }
+}
+
+fn retry_after(rng: &mut Rng) -> RetryAfter {
+    // Without one the run waits for a second or more: seldom, for time's sake.
+    if rng.u32(0..8) == 0 {
+        RetryAfter::None
+    } else {
+        some_retry_after(rng)
+    }
+}
+
+fn some_retry_after(rng: &mut Rng) -> RetryAfter {
+    match rng.u32(0..12) {
+        0 => RetryAfter::Seconds(1),
+        1 => RetryAfter::Date(1),
+        2 => RetryAfter::Date(0),
+        // Longer than a run may wait: it stops.
+        3 => RetryAfter::Seconds(3600),
+        _ => RetryAfter::Seconds(0),
+    }
+}
