@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::account::{Found, listed};
 use super::{Job, Planned};
-use crate::model::CaseData;
+use crate::model::{CaseData, State};
 use crate::report::screen::say;
 use crate::report::text::{count, escaped, escaped_lines, grouped, redacted_json, span};
 
@@ -127,6 +127,18 @@ fn firms(job: &Job<'_>, planned: &Planned) {
             "          … and {}",
             count((firms.len() - MOST_FIRMS) as u64, "more firm")
         ));
+    }
+    let doubts = planned
+        .plan
+        .planned
+        .iter()
+        .filter(|planned| planned.state == Some(State::InDoubt))
+        .count() as u64;
+    if doubts > 0 {
+        say(&style.red(&format!(
+            "  {:>7} in doubt, sent once more: the platform may then hold them twice",
+            grouped(doubts)
+        )));
     }
     if planned.plan.drafts > 0 {
         say(&style.yellow(&format!(
