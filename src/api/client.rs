@@ -334,13 +334,13 @@ fn cause(description: &Description) -> Cause {
     }
 }
 
-/// The refusal inside an error, past the `io::Error` that TLS wraps it in.
+/// The refusal inside an error, past each `io::Error` that it is wrapped in:
+/// their sources skip what they wrap.
 fn certificate_refused<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateRefused> {
-    let tls = match error.downcast_ref::<std::io::Error>() {
-        Some(io) => io.get_ref()?.downcast_ref::<rustls::Error>()?,
-        None => error.downcast_ref::<rustls::Error>()?,
-    };
-    match tls {
+    if let Some(io) = error.downcast_ref::<std::io::Error>() {
+        return certificate_refused(io.get_ref()?);
+    }
+    match error.downcast_ref::<rustls::Error>()? {
         rustls::Error::Other(other) => other.0.downcast_ref::<CertificateRefused>(),
         _ => None,
     }
