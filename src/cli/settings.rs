@@ -14,7 +14,7 @@ use crate::profile::{self, Profile};
 use crate::source::{self, Input};
 
 /// The profile's name, where none is given.
-const PROFILE: &str = "caseload.toml";
+pub(super) const PROFILE: &str = "caseload.toml";
 
 /// Loads the profile that is named, or the one in the working directory.
 pub(super) fn profile(globals: &Globals) -> Result<Option<Profile>> {

@@ -127,13 +127,15 @@ impl RunReport {
 
     fn settled(&mut self, settled: &Settled<'_>) {
         let answer = settled.answer;
-        if let Some(message) = answer.message.as_deref()
-            && settled.state != State::Imported
-        {
-            self.said = Some(match answer.status {
-                Some(status) => format!("{status}: {message}"),
-                None => message.to_owned(),
-            });
+        if settled.state != State::Imported {
+            // One without words must not stand there with another's.
+            self.said = answer
+                .message
+                .as_deref()
+                .map(|message| match answer.status {
+                    Some(status) => format!("{status}: {message}"),
+                    None => message.to_owned(),
+                });
         }
         if self.whole_answers {
             self.show_answer(settled.case, answer);

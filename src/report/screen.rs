@@ -26,9 +26,14 @@ pub fn say(text: &str) {
 }
 
 /// Writes one JSON document as one line to standard output.
-pub fn print_json(document: &serde_json::Value) {
+pub fn print_json(document: &impl serde::Serialize) {
+    let Ok(mut line) = serde_json::to_vec(document) else {
+        debug_assert!(false, "all that is printed has text for names");
+        return;
+    };
+    line.push(b'\n');
     let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{document}");
+    let _ = out.write_all(&line);
     let _ = out.flush();
 }
 

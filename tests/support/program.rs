@@ -52,6 +52,15 @@ impl Program {
         self
     }
 
+    /// The words of a line as a shell takes them.
+    pub fn through_a_shell(self, line: &str) -> Self {
+        let script = format!("printf '%s\\0' {line}");
+        let split = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let words = String::from_utf8(split.stdout).unwrap();
+        let words: Vec<&str> = words.split_terminator('\0').collect();
+        self.args(&words)
+    }
+
     /// What stands on standard input; nothing, unless it is said.
     pub fn input(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.input = Some(text.into());

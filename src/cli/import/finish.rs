@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::super::exit::Exit;
+use super::super::settings;
 use super::ask;
 use super::{Job, Planned};
 use crate::import::{Action, Ended};
@@ -73,7 +75,7 @@ pub(super) fn dry_run(job: &Job<'_>, mut planned: Planned, rules: &Arc<Rules>) -
         let all = std::mem::take(&mut planned.plan.all);
         for (slot, action) in all {
             let case = planned.plan.spooled.read(slot).context("the spool")?;
-            print_json(&request(job, &planned, &case, action));
+            print_json(&request(job, &planned, &case, action)?);
         }
         print_json(&summary.to_json());
         return Ok(Exit::Done);
@@ -130,26 +132,47 @@ pub(super) fn dry_run(job: &Job<'_>, mut planned: Planned, rules: &Arc<Rules>) -
 fn next_after_dry_run(job: &Job<'_>, planned: &Planned) -> Vec<String> {
     match planned.name() {
         Some(plan) if planned.to_send() > 0 => {
-            vec![format!("caseload import {} --plan {plan}", files(job))]
+            vec![format!("{} --plan {plan}", command(job))]
         }
         _ => Vec::new(),
     }
 }
 
-fn request(job: &Job<'_>, planned: &Planned, case: &CaseData, action: Action) -> Value {
-    let body = job
+/// A case as it would go out.
+#[derive(Serialize)]
+struct Request<'a> {
+    schema: u32,
+    file: &'a str,
+    line: u64,
+    key: String,
+    partner_firm_id: Option<&'a str>,
+    /// The body as it stands: a `Value` would lose the order of its members
+    /// and the digits of long numbers.
+    payload: Box<RawValue>,
+    action: &'static str,
+}
+
+fn request<'a>(
+    job: &Job<'_>,
+    planned: &'a Planned,
+    case: &'a CaseData,
+    action: Action,
+) -> Result<Request<'a>> {
+    let mut body = job
         .destination
         .contract
         .body(&case.payload, case.partner_firm.as_deref());
-    let payload: Value = serde_json::from_str(&body).unwrap_or_default();
-    json!({
-        "schema": 1,
-        "file": crate::report::problems::file_name(case.place, &planned.files),
-        "line": case.place.line,
-        "key": case.key.to_string(),
-        "partner_firm_id": case.partner_firm,
-        "payload": if job.style.redact { redacted_json(&payload) } else { payload },
-        "action": action.as_str(),
+    if job.style.redact {
+        body = redacted_json(&serde_json::from_str(&body)?).to_string();
+    }
+    Ok(Request {
+        schema: 1,
+        file: crate::report::problems::file_name(case.place, &planned.files),
+        line: case.place.line.into(),
+        key: case.key.to_string(),
+        partner_firm_id: case.partner_firm.as_deref(),
+        payload: RawValue::from_string(body)?,
+        action: action.as_str(),
     })
 }
 
@@ -244,18 +267,19 @@ fn next(job: &Job<'_>, totals: &RunCounts, exit: Exit) -> Vec<String> {
     }
     let left = totals.untried + totals.not_sent + totals.rejected > 0;
     if left && exit != Exit::Done {
-        let sandbox = if job.destination.is_sandbox() {
-            " --sandbox"
-        } else {
-            ""
-        };
-        next.push(format!(
-            "caseload import {}{sandbox}{}",
-            files(job),
-            flags(job)
-        ));
+        next.push(command(job));
     }
     next
+}
+
+/// The same import once more.
+fn command(job: &Job<'_>) -> String {
+    let sandbox = if job.destination.is_sandbox() {
+        " --sandbox"
+    } else {
+        ""
+    };
+    format!("caseload import {}{sandbox}{}", files(job), flags(job))
 }
 
 /// Flags without which the next command would mean another account or input.
@@ -268,26 +292,39 @@ fn flags(job: &Job<'_>) -> String {
             let _ = write!(flags, " {flag} {}", super::super::quoted(&value));
         }
     };
+    let path =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let profile = job.profile.as_ref().map(|profile| &profile.path);
+    let named = profile.filter(|path| path.as_path() != std::path::Path::new(settings::PROFILE));
+    add("--profile", path(&named.cloned()));
     if !job.destination.is_sandbox() {
         add("--base-url", args.account.base_url.clone());
         add("--org-id", args.account.org_id.clone());
         add("--map-id", args.map_id.clone());
-        let path = |path: &Option<std::path::PathBuf>| {
-            path.as_ref().map(|path| path.display().to_string())
-        };
         add("--ledger", path(&args.account.ledger));
+        add("--ledger-id", args.ledger_id.clone());
         add("--public-key-file", path(&args.public_key_file));
+        add("--ca-file", path(&args.ca_file));
     }
-    for column in &args.read.key_column {
+    let read = &args.read;
+    add("--format", read.format.map(|format| format.to_string()));
+    let delimiter = read.delimiter.map(|delimiter| match delimiter {
+        b'\t' => "tab".to_owned(),
+        delimiter => char::from(delimiter).to_string(),
+    });
+    add("--delimiter", delimiter);
+    add("--encoding", read.encoding.clone());
+    add("--sheet", read.sheet.clone());
+    add("--records", read.records.clone());
+    for column in &read.key_column {
         add("--key-column", Some(column.clone()));
     }
-    add(
-        "--partner-firm-column",
-        args.read.partner_firm_column.clone(),
-    );
-    add("--partner-firm-id", args.read.partner_firm_id.clone());
+    add("--partner-firm-column", read.partner_firm_column.clone());
+    add("--partner-firm-id", read.partner_firm_id.clone());
     for (set, flag) in [
-        (args.read.allow_drafts, " --allow-drafts"),
+        (read.allow_drafts, " --allow-drafts"),
+        (read.strict, " --strict"),
+        (args.allow_same_content, " --allow-same-content"),
         (args.skip_invalid, " --skip-invalid"),
         (args.yes, " --yes"),
     ] {
