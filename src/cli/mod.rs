@@ -1,18 +1,25 @@
 //! The command line: one file a command, with its arguments and the few lines
 //! that join the rooms.
 
+mod again;
 mod args;
 mod check;
 mod exit;
 mod explain;
+mod export;
 mod import;
 mod init;
 mod interrupts;
 mod key;
+mod ledger_choice;
+mod lookup;
 mod outputs;
 mod problems;
+mod resolve;
 mod sandbox;
+mod selection;
 mod settings;
+mod status;
 
 use std::process::ExitCode;
 
@@ -49,6 +56,15 @@ enum Command {
     Check(check::CheckArgs),
     /// Write caseload.toml from a file's header and values, with guessed rules to edit
     Init(init::InitArgs),
+    /// What the ledger knows: counts, runs, what waits for you
+    #[command(after_long_help = STATUS_EXAMPLES)]
+    Status(status::StatusArgs),
+    /// The ledger's cases as files
+    #[command(after_long_help = EXPORT_EXAMPLES)]
+    Export(export::ExportArgs),
+    /// Your word on cases: imported, not imported, removed; or go through those in doubt
+    #[command(after_long_help = RESOLVE_EXAMPLES)]
+    Resolve(resolve::ResolveArgs),
     /// A local stand-in for the API
     Sandbox(sandbox::SandboxArgs),
     /// What a problem or an outcome means, and how to mend it
@@ -77,6 +93,35 @@ Examples:
   caseload check exports/*.csv --strict --output json
   caseload check cases.csv --annotations github";
 
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  caseload status
+      the only ledger there is, or that of the profile's account
+  caseload status --sandbox --state rejected
+  caseload status --output json | jq 'select(.state == \"in_doubt\") | .key'";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  caseload export --rejects rejects.csv
+      mend the rows there, then: caseload import rejects.csv
+  caseload export --in-doubt in-doubt.csv
+      look each case up, put the ids that you find under case_id, then:
+      caseload resolve --imported --list in-doubt.csv
+  caseload export --json - --run 3";
+
+const RESOLVE_EXAMPLES: &str = "\
+Examples:
+  caseload resolve
+      go through the cases in doubt one by one
+  caseload resolve --imported L-2003=64f1c0 --imported L-2007
+      these two are on the platform, the first under that id
+  caseload resolve --not-imported L-2004 L-2009
+      these two are not there: the next import sends them
+  caseload resolve --removed --file test.csv
+      what this file brought was deleted there: it can be sent again
+  caseload resolve --undo L-2004
+      take the last word back";
+
 /// Runs the process's command.
 pub fn run() -> ExitCode {
     let matches = Cli::command().get_matches();
@@ -90,6 +135,9 @@ pub fn run() -> ExitCode {
         (Command::Import(args), Some(matches)) => import::run(args, &cli.globals, matches),
         (Command::Check(args), _) => check::run(args, &cli.globals),
         (Command::Init(args), _) => init::run(args, &cli.globals),
+        (Command::Status(args), Some(matches)) => status::run(args, &cli.globals, matches),
+        (Command::Export(args), Some(matches)) => export::run(args, &cli.globals, matches),
+        (Command::Resolve(args), Some(matches)) => resolve::run(args, &cli.globals, matches),
         (Command::Sandbox(args), _) => sandbox::run(args, &cli.globals),
         (Command::Explain(args), _) => explain::run(args, &cli.globals),
         (Command::Completions { shell }, _) => {
@@ -97,7 +145,11 @@ pub fn run() -> ExitCode {
             clap_complete::generate(*shell, &mut command, "caseload", &mut std::io::stdout());
             Ok(Exit::Done)
         }
-        (Command::Import(_), None) => Ok(Exit::Usage),
+        // A subcommand always has its matches.
+        (
+            Command::Import(_) | Command::Status(_) | Command::Export(_) | Command::Resolve(_),
+            None,
+        ) => Ok(Exit::Usage),
     };
     match done {
         Ok(exit) => exit.into(),

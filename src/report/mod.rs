@@ -7,6 +7,7 @@ pub mod problems;
 pub mod progress;
 pub mod run;
 pub mod screen;
+pub mod status;
 pub mod stops;
 pub mod summary;
 pub mod text;

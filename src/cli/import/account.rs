@@ -18,7 +18,7 @@ use crate::report::text::{count, escaped};
 use crate::sandbox;
 
 /// The ledger of rehearsals, in the working directory.
-const SANDBOX_LEDGER: &str = "caseload-sandbox.db";
+pub(in crate::cli) const SANDBOX_LEDGER: &str = "caseload-sandbox.db";
 
 /// Where an import goes.
 pub(super) struct Destination {
@@ -123,7 +123,7 @@ pub(super) fn forget_rehearsals(style: Style) -> Result<()> {
 }
 
 /// Who we are, for the lock.
-pub(super) fn holder(command: &str) -> Holder {
+pub(in crate::cli) fn holder(command: &str) -> Holder {
     Holder {
         user: user(),
         host: ledger::host_name(),
@@ -134,7 +134,7 @@ pub(super) fn holder(command: &str) -> Holder {
 }
 
 /// The user's name, as the environment has it.
-pub(super) fn user() -> String {
+pub(in crate::cli) fn user() -> String {
     ["USER", "LOGNAME", "USERNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))

@@ -180,7 +180,7 @@ fn place(planned: &Planned, case: &CaseData) -> String {
 }
 
 /// Asks a question that only a whole "y" or "yes" answers with yes.
-pub(super) fn yes(question: &str) -> Result<bool> {
+pub(in crate::cli) fn yes(question: &str) -> Result<bool> {
     let mut error = std::io::stderr().lock();
     write!(error, "\n{question} [y/N] ")?;
     error.flush()?;

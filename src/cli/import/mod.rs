@@ -1,8 +1,8 @@
 //! `caseload import`: check every row, then post each case once.
 
-mod account;
+pub(super) mod account;
 mod args;
-mod ask;
+pub(super) mod ask;
 mod files;
 mod finish;
 mod leftovers;

@@ -13,6 +13,7 @@
 //!
 //! What caseload may overwrite: see [`Registry`].
 
+mod cases;
 mod error;
 mod formula;
 mod in_doubt;
@@ -34,6 +35,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use cases::CasesFile;
 pub use error::{FileError, FileFault};
 pub use in_doubt::{IN_DOUBT_KEY, InDoubt};
 pub use input::{InputFile, Shape, ShapeSeen};
