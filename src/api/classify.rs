@@ -151,6 +151,7 @@ fn cut(text: &str, longest: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::StatusList;
     use serde_json::json;
 
     fn answered(status: u16, retry_after: Option<u64>, body: Option<&str>) -> Outcome {
@@ -217,7 +218,7 @@ mod tests {
         let outcome = answered(500, Some(7), None);
         assert_eq!((outcome.verdict, outcome.then), (Verdict::InDoubt, seven));
         let emptied = Contract {
-            not_sent: super::super::StatusList::parse(Vec::<&str>::new()).unwrap(),
+            not_sent: StatusList::parse(Vec::<&str>::new()).unwrap(),
             ..Contract::default()
         };
         let seen = Seen::Answered {
