@@ -1,6 +1,7 @@
 //! The sending itself: the question, the ledger, the run, the summary.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -37,11 +38,13 @@ pub(super) fn send(
     let prepared = files::prepare(job, &planned)?;
     let slot = planned.plan.planned[0].slot;
     let first = planned.plan.spooled.read(slot).context("the spool")?;
-    if account::asks(job.args)
-        && !job.destination.is_sandbox()
-        && !ask::ask(job, &planned, &found, &first)?
-    {
-        return Ok(declined(job, &planned));
+    if account::asks(job.args) && !job.destination.is_sandbox() {
+        let asked = Instant::now();
+        if !ask::ask(job, &planned, &found, &first)? {
+            return Ok(declined(job, &planned));
+        }
+        // How long a person thinks is no part of how long it took.
+        job.began += asked.elapsed();
     }
     let ledger = match found {
         Found::There(ledger) => *ledger,
