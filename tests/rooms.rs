@@ -1,5 +1,7 @@
 //! The rooms of the house import each other only as the house's plan allows.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
