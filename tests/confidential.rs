@@ -1,6 +1,8 @@
 //! What must not be seen: the key anywhere, values where they are redacted,
 //! escape sequences on a terminal, files that others could read.
 
+#![allow(clippy::unwrap_used)]
+
 mod server;
 mod support;
 

@@ -1,6 +1,8 @@
 //! A dry run shows what would be sent, and a plan sends just that; with the
 //! closing summary, as people and scripts read them.
 
+#![allow(clippy::unwrap_used)]
+
 mod server;
 mod support;
 

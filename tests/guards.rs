@@ -1,5 +1,7 @@
 //! What makes a run careful, what makes it try again, and what stops it.
 
+#![allow(clippy::unwrap_used)]
+
 mod server;
 mod support;
 

@@ -1,6 +1,8 @@
 //! Which ledger a run writes to, and what keeps an empty one from being made
 //! in silence: each way in which the true one can go missing.
 
+#![allow(clippy::unwrap_used)]
+
 mod server;
 mod support;
 
@@ -271,7 +273,7 @@ fn a_second_run_is_told_who_holds_the_ledger() {
         react().silence()
     });
     let first = home.import(&server.url()).start();
-    arrivals.recv_timeout(Duration::from_secs(60)).unwrap();
+    arrivals.recv_timeout(Duration::from_mins(1)).unwrap();
     home.import(&server.url())
         .run()
         .exits(2)

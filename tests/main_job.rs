@@ -1,6 +1,8 @@
 //! The main job: case files into the stand-in of the API, every payload that
 //! arrives compared with the row that it came from.
 
+#![allow(clippy::unwrap_used)]
+
 mod server;
 mod support;
 

@@ -1,6 +1,8 @@
 //! What each answer, and each end without one, proves of a case: its state in
 //! the ledger, how many requests went out, and how the run ends.
 
+#![allow(clippy::unwrap_used)]
+
 mod server;
 mod support;
 

@@ -1,5 +1,7 @@
 //! The rooms of the house import each other only as the house's plan allows.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -122,25 +124,28 @@ fn imports(text: &str, depth: usize) -> Vec<(usize, String)> {
         .map(|line| line.split("//").next().unwrap_or_default())
         .collect::<Vec<_>>()
         .join("\n");
-    let up = "super::".repeat(depth);
     let mut found = Vec::new();
+    // A module inside the file may take more steps up.
+    let up = "super::".repeat(depth);
     for (start, prefix) in code
         .match_indices("crate::")
         .chain(code.match_indices(up.as_str()))
     {
-        // `other_crate::` is none of ours, and `super::` may go on.
+        // `other_crate::` is none of ours, and a path has one beginning.
         let before = code[..start].chars().next_back();
         if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
             continue;
         }
-        let line = code[..start].lines().count().max(1);
-        let rest = &code[start + prefix.len()..];
+        let line = code[..start].matches('\n').count() + 1;
+        let rest = code[start + prefix.len()..].trim_start_matches("super::");
         let names = match rest.strip_prefix('{') {
             Some(group) => first_names(group),
             None => vec![name(rest)],
         };
-        let names = names.into_iter().filter(|name| !name.is_empty());
-        found.extend(names.map(|name| (line, name.to_owned())));
+        let rooms = names
+            .into_iter()
+            .filter(|name| MAY_IMPORT.iter().any(|(room, _)| room == name));
+        found.extend(rooms.map(|room| (line, room.to_owned())));
     }
     found
 }

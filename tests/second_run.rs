@@ -1,6 +1,8 @@
 //! The next import of the same file, or of one that has changed: what is sent
 //! again, what is held back, and what is told.
 
+#![allow(clippy::unwrap_used)]
+
 mod server;
 mod support;
 

@@ -9,7 +9,8 @@ use rusqlite::{Connection, OpenFlags};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     pub state: String,
-    pub case_id: Option<String>,
+    /// The platform's.
+    pub id: Option<String>,
     pub attempts: u64,
     pub possible_twin: bool,
 }
@@ -44,7 +45,7 @@ impl LedgerFile {
             let key: String = row.get(0)?;
             let case = Case {
                 state: row.get(1)?,
-                case_id: row.get(2)?,
+                id: row.get(2)?,
                 attempts: row.get::<_, i64>(3)?.unsigned_abs(),
                 possible_twin: row.get(4)?,
             };

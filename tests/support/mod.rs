@@ -52,11 +52,13 @@ impl Home {
 
     /// `cases.csv` with this many cases: `c1`, `c2`, …, each of firm `f1`.
     pub fn cases(&self, number: usize) -> PathBuf {
-        let mut text = "id,partnerFirmId,name\n".to_owned();
-        for n in 1..=number {
-            text.push_str(&format!("c{n},f1,Name {n}\n"));
-        }
-        self.write("cases.csv", text)
+        let rows: Vec<String> = (1..=number)
+            .map(|n| format!("c{n},f1,Name {n}\n"))
+            .collect();
+        self.write(
+            "cases.csv",
+            "id,partnerFirmId,name\n".to_owned() + &rows.concat(),
+        )
     }
 
     /// `caseload` with these words behind it.

@@ -168,7 +168,7 @@ fn request<'a>(
     Ok(Request {
         schema: 1,
         file: crate::report::problems::file_name(case.place, &planned.files),
-        line: case.place.line.into(),
+        line: case.place.line,
         key: case.key.to_string(),
         partner_firm_id: case.partner_firm.as_deref(),
         payload: RawValue::from_string(body)?,
