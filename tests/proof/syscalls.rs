@@ -134,7 +134,11 @@ fn strike(blow: Blow) -> Fell {
         assert_eq!(ended.status.code(), Some(1), "{blow:?}\n{}", scene.said());
         return Fell::Beyond;
     }
-    if stage(&ended) == Stage::Ended {
+    if ended.status.code() == Some(2) {
+        let sent = book.sent.iter().any(|sent| sent.run == 1);
+        assert!(!sent, "{blow:?}: exit code 2 says that nothing was sent");
+    }
+    if ended.status.code().is_some() {
         nothing_is_forgotten(&blow, &book, &rows, &scene.said());
     }
     go_on(&blow, &world, &scene);
@@ -147,9 +151,10 @@ fn stage(ended: &Ended) -> Stage {
         Some(9) => Stage::Crashed,
         Some(other) => panic!("died by signal {other}"),
         None => match ended.status.code() {
+            Some(0 | 1 | 4) => Stage::Ended,
             // A disk that failed may leave a claim behind, as a crash does.
             Some(2 | 5) => Stage::Crashed,
-            _ => ended.stage(),
+            other => panic!("exit code {other:?}"),
         },
     }
 }
