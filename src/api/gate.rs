@@ -17,6 +17,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::model::abort_point;
+
 const ARMED: u8 = 0;
 const OPEN: u8 = 1;
 const SHUT: u8 = 2;
@@ -53,6 +55,7 @@ impl Gate {
             .is_ok();
         if won {
             let _ = self.opened.set(Instant::now());
+            abort_point("gate-open");
         }
         won
     }

@@ -24,6 +24,7 @@ use crate::api::{Client, Gate};
 use crate::ledger::{self, Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
 use crate::model::{
     Answer, CaseData, Event, Outcome, PauseReason, Settled, State, StopReason, Then, Verdict,
+    abort_point,
 };
 
 /// What the user wants of a run on Ctrl-C and its kin.
@@ -260,6 +261,7 @@ impl<A: Audience> Driver<'_, A> {
         };
         self.floor.wait().await;
         let attempt = self.run.client.attempt(claim.case());
+        abort_point("before-request");
         self.calls.insert(
             ticket,
             Call {
@@ -323,6 +325,7 @@ impl<A: Audience> Driver<'_, A> {
                 decide::Event::GivenBack(ticket)
             }
             Done::Called(ticket, outcome) => {
+                abort_point("after-answer");
                 self.settle(ticket, outcome.unwrap_or_else(panicked));
                 return;
             }
@@ -381,6 +384,7 @@ impl<A: Audience> Driver<'_, A> {
                     self.drafts +=
                         u64::from(settled.state == State::Imported && case.partner_firm.is_none());
                 }
+                abort_point("before-told");
                 self.audience.event(Event::Settled(Settled {
                     case: &case,
                     state: settled.state,

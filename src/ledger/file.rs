@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{LedgerError, Lock, claim, place, run, schema, system};
+use crate::model::abort_point;
 
 /// What the ledger knows, without the right to change it.
 #[derive(Debug)]
@@ -93,11 +94,13 @@ pub fn open(path: &Path, lock: &Lock) -> Result<Ledger, LedgerError> {
     schema::configure(&conn).map_err(fail)?;
     schema::configure_writer(&conn, &path)?;
     schema::quick_check(&conn, &path)?;
+    abort_point("before-recover");
     let recovered = in_transaction(&conn, |conn| {
         run::recover(conn)?;
         claim::recover(conn)
     })
     .map_err(fail)?;
+    abort_point("after-recover");
     begin_reading(&conn).map_err(fail)?;
     Ok(Ledger {
         reader: Reader {
@@ -151,7 +154,9 @@ fn make(draft: &Path, path: &Path, account: &str) -> Result<(), LedgerError> {
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         .map_err(fail)?;
     conn.close().map_err(|(_, error)| fail(error))?;
+    abort_point("before-ledger-named");
     std::fs::rename(draft, path).map_err(at_draft)?;
+    abort_point("after-ledger-named");
     place::sync_folder_of(path)
 }
 

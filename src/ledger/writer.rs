@@ -15,7 +15,7 @@ use super::{
     Claim, ClaimError, ClaimRequest, LedgerError, Lock, Options, RunCounts, RunEnd, RunId,
     RunStart, Settled, claim, run, schema, system,
 };
-use crate::model::{Answer, Verdict};
+use crate::model::{Answer, Verdict, abort_point};
 
 /// How many jobs one commit takes at most, so that none waits too long.
 const TOGETHER: usize = 256;
@@ -111,11 +111,15 @@ impl Handle {
     pub async fn begin_run(&self, start: RunStart) -> Result<RunId, LedgerError> {
         let (path, options) = (Arc::clone(&self.path), self.options);
         let file = system::identity(&path).map_err(|error| LedgerError::system(&path, &error))?;
-        self.ask(
-            move |conn| run::begin(conn, &path.to_string_lossy(), file, &start, options),
-            |_| None,
-        )
-        .await
+        abort_point("before-begin-run");
+        let begun = self
+            .ask(
+                move |conn| run::begin(conn, &path.to_string_lossy(), file, &start, options),
+                |_| None,
+            )
+            .await;
+        abort_point("after-begin-run");
+        begun
     }
 
     /// Ends a run. Every claim that is still out is in doubt now; returns how
@@ -127,22 +131,29 @@ impl Handle {
         how: RunEnd,
         at: Timestamp,
     ) -> Result<u64, LedgerError> {
-        self.ask(move |conn| run::end(conn, run, &counts, &how, at), |_| None)
-            .await
+        abort_point("before-end-run");
+        let ended = self
+            .ask(move |conn| run::end(conn, run, &counts, &how, at), |_| None)
+            .await;
+        abort_point("after-end-run");
+        ended
     }
 
     /// Claims a case: when it returns, the disk knows that the case may be
     /// under way. When the waiting is given up, so is the claim.
     pub async fn claim(&self, request: ClaimRequest) -> Result<Claim, ClaimError> {
-        self.ask(
-            move |conn| claim::claim(conn, &request),
-            |unheard| {
-                let claim = unheard.ok()?;
-                Some(ask(|conn| claim::give_back(conn, claim), |_| None).0)
-            },
-        )
-        .await?
-        .map_err(|now| ClaimError::Refused { now })
+        abort_point("before-claim");
+        let claimed = self
+            .ask(
+                move |conn| claim::claim(conn, &request),
+                |unheard| {
+                    let claim = unheard.ok()?;
+                    Some(ask(|conn| claim::give_back(conn, claim), |_| None).0)
+                },
+            )
+            .await;
+        abort_point("after-claim");
+        claimed?.map_err(|now| ClaimError::Refused { now })
     }
 
     /// Writes down what an attempt proved and what came back.
@@ -154,20 +165,25 @@ impl Handle {
         at: Timestamp,
     ) -> Result<Settled, LedgerError> {
         let options = self.options;
-        self.ask(
-            move |conn| claim::settle(conn, &claim, verdict, &answer, at, options),
-            |_| None,
-        )
-        .await?
-        .ok_or_else(|| self.not_under_way())
+        abort_point("before-settle");
+        let settled = self
+            .ask(
+                move |conn| claim::settle(conn, &claim, verdict, &answer, at, options),
+                |_| None,
+            )
+            .await;
+        abort_point("after-settle");
+        settled?.ok_or_else(|| self.not_under_way())
     }
 
     /// Takes back a claim whose request was not begun.
     pub async fn give_back(&self, claim: Claim) -> Result<(), LedgerError> {
-        let under_way = self
+        abort_point("before-give-back");
+        let given_back = self
             .ask(|conn| claim::give_back(conn, claim), |_| None)
-            .await?;
-        if under_way {
+            .await;
+        abort_point("after-give-back");
+        if given_back? {
             Ok(())
         } else {
             Err(self.not_under_way())
@@ -295,9 +311,13 @@ impl Writer {
             });
         }
         in_transaction(&self.conn, |conn| {
-            jobs.iter_mut().try_for_each(|job| job.apply(conn))
+            jobs.iter_mut().try_for_each(|job| job.apply(conn))?;
+            abort_point("before-commit");
+            Ok(())
         })
-        .map_err(|error| LedgerError::sqlite(&self.path, &error))
+        .map_err(|error| LedgerError::sqlite(&self.path, &error))?;
+        abort_point("after-commit");
+        Ok(())
     }
 
     fn close(self) -> Result<(), LedgerError> {
@@ -308,6 +328,7 @@ impl Writer {
             return Err(failed);
         }
         let fail = |error| LedgerError::sqlite(&path, &error);
+        abort_point("before-close");
         // A reader may keep part of the log in use; that is no failure.
         conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
             .map_err(fail)?;

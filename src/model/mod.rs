@@ -1,5 +1,6 @@
 //! Plain data that every room shares. Imports nothing of the house.
 
+mod abort_point;
 mod case;
 mod digest;
 mod event;
@@ -9,6 +10,7 @@ mod private;
 mod problem;
 mod record;
 
+pub use abort_point::abort_point;
 pub use case::{CaseData, Key, KeyParseError};
 pub use digest::{Digest, Hasher};
 pub use event::{Event, PauseReason, Settled, StopReason};

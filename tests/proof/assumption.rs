@@ -19,7 +19,7 @@ fn liar() -> World {
 
 fn import(world: &World, scene: &Scene, run_number: usize) -> Ended {
     world.begin(run_number, Door::Open);
-    let arguments = scene.arguments(&world.url());
+    let arguments = scene.fast_arguments(&world.url());
     run(&mut scene.binary(&arguments), Until::Itself)
 }
 
@@ -60,5 +60,9 @@ fn with_api_not_sent_emptied_the_same_server_doubles_nothing() {
     let book = world.book();
     let rows = scene.check(&book, &[false, false], Stage::Done, 0);
     assert_eq!(rows["c0001"].state, "in_doubt");
-    assert_eq!(book.sent.len(), 4, "one request a case, also in the second run");
+    assert_eq!(
+        book.sent.len(),
+        4,
+        "one request a case, also in the second run"
+    );
 }

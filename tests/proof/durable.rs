@@ -27,7 +27,7 @@ fn the_claim_is_on_the_disk_before_the_requests_first_byte() {
     }
     let (world, scene) = (World::start(|_, _| Fault::Created(0)), Scene::new(8));
     world.begin(0, Door::Open);
-    let mut arguments = scene.arguments(&world.url());
+    let mut arguments = scene.fast_arguments(&world.url());
     // One at a time: everything in the trace is then in one order.
     arguments.push("--in-flight=1".to_owned());
     let trace = scene.folder.path().join("trace");

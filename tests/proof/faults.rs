@@ -70,6 +70,53 @@ const NO_IDS: [&str; 4] = [
 ];
 
 impl Fault {
+    /// Every kind that enough rounds must have met, those of connections too.
+    pub(crate) const KINDS: [&str; 43] = [
+        "no such host",
+        "refused",
+        "TLS garbage",
+        "TLS that hangs",
+        "closed at accept",
+        "reset at accept",
+        "closes when idle",
+        "201",
+        "100 then 201",
+        "102 then 201",
+        "103 then 201",
+        "201 then closed",
+        "201 then closed when idle",
+        "201 then stale 408",
+        "201 with a shared id",
+        "200 {}",
+        "200 {\"success\":false}",
+        "200 <html><body>Welcome ",
+        "300",
+        "301",
+        "302",
+        "303",
+        "304",
+        "307",
+        "308",
+        "401",
+        "403",
+        "404",
+        "408",
+        "409",
+        "422",
+        "429",
+        "429 with Retry-After",
+        "500",
+        "502",
+        "503",
+        "503 with Retry-After",
+        "504",
+        "half a body",
+        "half a status line",
+        "read and closed",
+        "read and reset",
+        "silence",
+    ];
+
     /// Any fault; some are rare, since they end the whole run.
     pub(crate) fn random(rng: &mut Rng) -> Self {
         let case = if rng.bool() { Made } else { NotMade };
@@ -81,14 +128,26 @@ impl Fault {
             22..=31 => Self::Status(429, retry_after(rng), NotMade),
             32..=35 => Self::Status(503, some_retry_after(rng), NotMade),
             36..=39 => Self::Status(503, RetryAfter::None, case),
-            40..=51 => Self::Status(*rng.choice(&[500, 502, 504]).unwrap(), RetryAfter::None, case),
+            40..=51 => Self::Status(
+                *rng.choice(&[500, 502, 504]).unwrap(),
+                RetryAfter::None,
+                case,
+            ),
             52..=54 => Self::Status(408, RetryAfter::None, case),
             55..=57 => Self::Status(409, RetryAfter::None, case),
             58..=64 => Self::Status(422, RetryAfter::None, NotMade),
             65..=67 => Self::Status(*rng.choice(&[403, 404]).unwrap(), RetryAfter::None, NotMade),
             68 => Self::Status(401, RetryAfter::None, NotMade),
-            69 => Self::Status(*rng.choice(&[301, 307, 308]).unwrap(), RetryAfter::None, NotMade),
-            70 => Self::Status(*rng.choice(&[300, 302, 303, 304]).unwrap(), RetryAfter::None, case),
+            69 => Self::Status(
+                *rng.choice(&[301, 307, 308]).unwrap(),
+                RetryAfter::None,
+                NotMade,
+            ),
+            70 => Self::Status(
+                *rng.choice(&[300, 302, 303, 304]).unwrap(),
+                RetryAfter::None,
+                case,
+            ),
             71..=74 => Self::NoId(rng.choice(NO_IDS).unwrap(), case),
             75..=76 => Self::SharedId,
             77..=81 => Self::HalfBody,
@@ -103,12 +162,10 @@ impl Fault {
     pub(crate) fn proof(&self) -> Proof {
         let nothing_made = match self {
             Self::Status(503, retry_after, _) => *retry_after != RetryAfter::None,
-            Self::Status(status, ..) => match status {
-                301 | 307 | 308 | 401 | 407 | 429 => true,
-                408 | 409 | 425 => false,
-                400..=499 => true,
-                _ => false,
-            },
+            Self::Status(301 | 307 | 308, ..) => true,
+            Self::Status(status, ..) => {
+                (400..500).contains(status) && !matches!(status, 408 | 409 | 425)
+            }
             _ => false,
         };
         if nothing_made {
@@ -202,7 +259,10 @@ fn answer(code: u16, retry_after: RetryAfter) -> Response {
         RetryAfter::Seconds(seconds) => answer.header("Retry-After", &seconds.to_string()),
         RetryAfter::Date(seconds) => answer
             .header("Date", "Wed, 21 Oct 2026 07:28:00 GMT")
-            .header("Retry-After", &format!("Wed, 21 Oct 2026 07:28:{seconds:02} GMT")),
+            .header(
+                "Retry-After",
+                &format!("Wed, 21 Oct 2026 07:28:{seconds:02} GMT"),
+            ),
     }
 }
 

@@ -37,7 +37,11 @@ fn rows(conn: &Connection) -> rusqlite::Result<Rows> {
         // A key is stored as the array of its columns.
         let [key] = serde_json::from_str::<[String; 1]>(&key).expect("a key of one column");
         let attempts = attempts(conn, row.get(0)?)?;
-        assert_eq!(attempts.len(), row.get::<_, i64>(5)? as usize, "attempts of {key}");
+        assert_eq!(
+            attempts.len(),
+            row.get::<_, i64>(5)? as usize,
+            "attempts of {key}"
+        );
         let row = Row {
             state: row.get(2)?,
             case_id: row.get(3)?,

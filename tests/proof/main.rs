@@ -12,8 +12,8 @@
 //! - [`durable`]: the fsync between the claim and the request's first byte, seen
 //! - [`assumption`]: what happens when the server breaks the contract, and what
 //!   a user can do about it
-//! - `abort_points`: a crash between any two steps of an attempt (needs
-//!   `--features abort-points`)
+//! - `abort_points`: a crash between any two steps of an attempt, with
+//!   `cargo test --features abort-points --test proof`
 //! - [`checker`]: what must hold; it is shown to fail where it must
 //!
 //! `cargo test --test proof` takes some seconds. The long form:

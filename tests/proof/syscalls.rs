@@ -61,7 +61,13 @@ fn no_system_call_that_fails_or_kills_breaks_the_promise() {
                     else {
                         return;
                     };
-                    let number = all(Blow { call, deed, nth: 0, lasting, new_ledger });
+                    let number = all(Blow {
+                        call,
+                        deed,
+                        nth: 0,
+                        lasting,
+                        new_ledger,
+                    });
                     *struck.lock().unwrap() += number;
                 }
             });
@@ -102,7 +108,7 @@ fn server() -> World {
 fn strike(blow: Blow) -> Fell {
     let (world, scene) = (server(), Scene::new(RECORDS));
     world.begin(0, Door::Open);
-    let mut arguments = scene.arguments(&world.url());
+    let mut arguments = scene.fast_arguments(&world.url());
     if !blow.new_ledger {
         // One case, to have a ledger: the main thread then writes no more, and
         // the count is that of the run's writer.
@@ -110,7 +116,7 @@ fn strike(blow: Blow) -> Fell {
         let ended = run(&mut scene.binary(&arguments), Until::Itself);
         assert_eq!(ended.status.code(), Some(0), "{}", scene.said());
     }
-    let mut arguments = scene.arguments(&world.url());
+    let mut arguments = scene.fast_arguments(&world.url());
     arguments.push("--in-flight=2".to_owned());
     let from_then_on = if blow.lasting { "+" } else { "" };
     let inject = format!(
@@ -128,7 +134,11 @@ fn strike(blow: Blow) -> Fell {
         assert_eq!(ended.status.code(), Some(1), "{blow:?}\n{}", scene.said());
         return Fell::Beyond;
     }
-    if stage(&ended) == Stage::Ended {
+    if ended.status.code() == Some(2) {
+        let sent = book.sent.iter().any(|sent| sent.run == 1);
+        assert!(!sent, "{blow:?}: exit code 2 says that nothing was sent");
+    }
+    if ended.status.code().is_some() {
         nothing_is_forgotten(&blow, &book, &rows, &scene.said());
     }
     go_on(&blow, &world, &scene);
@@ -141,9 +151,10 @@ fn stage(ended: &Ended) -> Stage {
         Some(9) => Stage::Crashed,
         Some(other) => panic!("died by signal {other}"),
         None => match ended.status.code() {
+            Some(0 | 1 | 4) => Stage::Ended,
             // A disk that failed may leave a claim behind, as a crash does.
             Some(2 | 5) => Stage::Crashed,
-            _ => ended.stage(),
+            other => panic!("exit code {other:?}"),
         },
     }
 }
@@ -160,9 +171,9 @@ fn nothing_is_forgotten(blow: &Blow, book: &Book, rows: &Rows, said: &str) {
         let written = rows
             .get(&sent.key)
             .is_some_and(|row| row.case_id.as_ref() == Some(id));
-        let told = said
-            .lines()
-            .any(|line| line.contains(&sent.key) && line.contains(id.as_str()) && line.contains("201"));
+        let told = said.lines().any(|line| {
+            line.contains(&sent.key) && line.contains(id.as_str()) && line.contains("201")
+        });
         assert!(
             written || told,
             "{blow:?}: case {} is {id}, and neither ledger nor user know it\n{said}",
@@ -174,7 +185,7 @@ fn nothing_is_forgotten(blow: &Blow, book: &Book, rows: &Rows, said: &str) {
 /// The same command once more, on a disk that is whole again.
 fn go_on(blow: &Blow, world: &World, scene: &Scene) {
     world.begin(2, Door::Open);
-    let arguments = scene.arguments(&world.url());
+    let arguments = scene.fast_arguments(&world.url());
     let ended = run(&mut scene.binary(&arguments), Until::Itself);
     assert!(
         ended.finished(),
