@@ -51,7 +51,23 @@ fn codes(done: &Done, severity: &str) -> BTreeSet<String> {
 fn what_was_meant_is_suggested_and_never_applied() {
     let home = misspelt();
     let done = check(&home, &[]).exits(3);
-    insta::assert_snapshot!(done.err, @"");
+    insta::assert_snapshot!(done.err, @r#"
+    a.csv:2:Firm: error: neither a name nor an id of the [partner_firms] table: "Smith & Parners" [unknown-partner-firm]
+        did you mean "Smith & Partners"?
+    a.csv:2:Case Type: error: none of the choices of CaseType: "Auto Acident" [not-a-choice]
+        did you mean "Auto Accident"?
+
+            1 error not-a-choice in Case Type
+            1 error unknown-partner-firm in Firm
+      `caseload explain CODE` tells what a code means and how to mend it
+    column      filled  distinct  values
+    id             all         1  1
+    Firm           all         1  Smith & Parners
+    Case Type      all         1  Auto Acident
+    Note           all         1  x
+    a.csv: nothing uses 1 column: Note
+    0 of 1 record valid; 2 errors, 0 warnings
+    "#);
     home.write("a.csv", "id,Firm,Case Typ\n1,firm_1,Dog Bite\n");
     check(&home, &[])
         .exits(2)

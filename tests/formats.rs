@@ -164,12 +164,13 @@ fn json_with_a_member_twice() {
     let home = Home::new();
     home.write(
         "a.json",
-        "[{\"id\":\"1\",\"partnerFirmId\":\"f1\"},\n{\"id\":\"2\",\"a\":{\"b\":1,\"b\":1}}]",
+        "[{\"id\":\"1\",\"partnerFirmId\":\"f1\"},\n{\"id\":\"2\",\"partnerFirmId\":\"f1\",\"id\":\"3\"}]",
     );
     checked(&home, "a.json")
         .exits(3)
-        .says("a.json:2:")
-        .says("the object names the member \"b\" twice [duplicate-member]");
+        .says("a.json:2:id: error: line 2, column 32: ")
+        .says("the object names the member \"id\" twice [duplicate-member]")
+        .says("1 of 2 records valid");
 }
 
 #[test]
@@ -314,4 +315,70 @@ fn what_is_no_case_file_is_named() {
     checked(&home, "text.xlsx")
         .exits(2)
         .says("Excel holds it open");
+}
+
+/// A workbook with a sheet of notes in front of the cases.
+fn workbook(home: &Home) {
+    use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
+    let mut book = Workbook::new();
+    let notes = book.add_worksheet().set_name("Notes").unwrap();
+    notes.write(0, 0, "Exported for the import").unwrap();
+    notes.write(1, 0, "nothing here").unwrap();
+    let cases = book.add_worksheet().set_name("Cases").unwrap();
+    let names = ["id", "partnerFirmId", "Age", "Rate", "Date of Loss", "Open"];
+    for (column, name) in (0..).zip(names) {
+        cases.write(0, column, name).unwrap();
+    }
+    let date = Format::new().set_num_format("m/d/yyyy");
+    let day = ExcelDateTime::from_ymd(2026, 6, 14).unwrap();
+    cases.write(1, 0, "00123").unwrap();
+    cases.write(1, 1, "f1").unwrap();
+    cases.write(1, 2, 12.0).unwrap();
+    cases.write(1, 3, 0.1).unwrap();
+    cases.write_with_format(1, 4, &day, &date).unwrap();
+    cases.write(1, 5, true).unwrap();
+    cases.write(2, 0, 441_000_000_123_i64).unwrap();
+    cases.write(2, 1, "f1").unwrap();
+    cases.write(2, 2, 46_187).unwrap();
+    book.save(home.path("book.xlsx")).unwrap();
+}
+
+#[test]
+fn cells_of_a_workbook_are_what_the_sheet_means() {
+    let home = Home::new();
+    workbook(&home);
+    let import = || {
+        home.caseload(&["import", "book.xlsx", "--sheet", "Cases", "--sandbox"])
+            .args(&["--key-column", "id", "--dry-run", "--output", "json"])
+    };
+    let done = import().run().exits(0);
+    let cases = done.json();
+    assert_eq!(cases[0]["key"], "00123");
+    assert_eq!(cases[0]["line"], 2);
+    let first = &cases[0]["payload"];
+    let text = |name: &str| first[name].to_string().replace('"', "");
+    assert_eq!(first["id"], "00123", "text stays as it is: {done}");
+    assert_eq!(text("Age"), "12");
+    assert_eq!(text("Rate"), "0.1");
+    assert_eq!(first["Date of Loss"], "2026-06-14");
+    assert_eq!(text("Open"), "true");
+    assert_eq!(cases[1]["key"], "441000000123");
+    let age = cases[1]["payload"]["Age"].to_string();
+    assert_eq!(age.replace('"', ""), "46187", "a number is no date: {done}");
+}
+
+#[test]
+fn a_sheet_is_chosen_by_its_name() {
+    let home = Home::new();
+    workbook(&home);
+    home.caseload(&["check", "book.xlsx", "--sheet", "Cses"])
+        .run()
+        .exits(2)
+        .says("has no sheet \"Cses\"; its sheets are ")
+        .says("Cases");
+    // Without a name it is the first, which holds no cases here.
+    home.caseload(&["check", "book.xlsx"])
+        .run()
+        .exits(3)
+        .says("book.xlsx:2: error: no partner firm");
 }

@@ -24,7 +24,23 @@ required = "yes"
 fron = "Name"
 [casse]
 "#;
-    insta::assert_snapshot!(checked(profile).exits(2).err, @"");
+    insta::assert_snapshot!(checked(profile).exits(2).err, @r#"
+    error: caseload.toml:2: unknown key "kye" in [case]; did you mean "key"?
+      2 | kye = "id"
+        | ^^^
+    caseload.toml:5: `type` can't be "dat"; did you mean "date"?
+      5 | type = "dat"
+        |        ^^^^^
+    caseload.toml:6: `required` must be true or false, and is text
+      6 | required = "yes"
+        |            ^^^^^
+    caseload.toml:8: unknown key "fron" in [fields.B]; did you mean "from"?
+      8 | fron = "Name"
+        | ^^^^
+    caseload.toml:9: unknown key "casse" in the profile; did you mean "case"?
+      9 | [casse]
+        |  ^^^^^
+    "#);
 }
 
 #[test]
