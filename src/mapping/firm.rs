@@ -103,7 +103,8 @@ impl Firms {
     }
 }
 
-/// Whether a text may be a firm's id: one word, and none that means "nothing".
+/// Whether a text may be a firm's id: one word, and neither one that means
+/// "nothing" nor a spreadsheet's error or formula.
 pub fn can_be_id(text: &str) -> bool {
     const NOTHING: [&str; 12] = [
         "n/a",
@@ -120,7 +121,7 @@ pub fn can_be_id(text: &str) -> bool {
         "n.a.",
     ];
     !text.is_empty()
-        && !text.starts_with('#')
+        && !text.starts_with(['#', '='])
         && text.chars().any(char::is_alphanumeric)
         && !text.chars().any(|c| c.is_whitespace() || c.is_control())
         && !NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
@@ -178,6 +179,7 @@ mod tests {
             "TBD",
             "#N/A",
             "#REF!",
+            "=VLOOKUP(A2,Firms,2)",
             "?",
         ] {
             assert_eq!(

@@ -18,7 +18,8 @@ pub enum Annotations {
     /// Nowhere.
     #[default]
     None,
-    /// GitHub's workflow commands on standard output, without values.
+    /// GitHub's workflow commands, without values: on standard output, or on
+    /// standard error where that one is for scripts.
     GitHub,
 }
 
@@ -72,7 +73,7 @@ impl Problems {
             .entry((problem.severity, problem.code, problem.column.clone()))
             .or_default() += 1;
         if self.annotations == Annotations::GitHub {
-            print_annotation(problem, &self.files);
+            self.annotate(problem);
         }
         if self.shown < self.most && !self.style.json {
             self.shown += 1;
@@ -104,6 +105,18 @@ impl Problems {
                 say(&format!("  {:>7} {word} {code}{column}", grouped(*number)));
             }
             say("  `caseload explain CODE` tells what a code means and how to mend it");
+        }
+    }
+
+    /// GitHub reads both outputs of a job; JSON has the first for itself.
+    fn annotate(&self, problem: &Problem) {
+        use std::io::Write as _;
+        let text = annotation(problem, &self.files);
+        if self.style.json {
+            say(&text);
+        } else {
+            // Nobody may read it any more, and that stops no check.
+            let _ = writeln!(std::io::stdout().lock(), "{text}");
         }
     }
 
@@ -195,8 +208,7 @@ pub fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
 
 /// A workflow command; GitHub takes `%`, line breaks and, in properties, `:`
 /// and `,` escaped. A message's own values are left out.
-fn print_annotation(problem: &Problem, files: &[String]) {
-    use std::io::Write as _;
+fn annotation(problem: &Problem, files: &[String]) -> String {
     let data = |text: &str| {
         text.replace('%', "%25")
             .replace('\r', "%0D")
@@ -208,15 +220,14 @@ fn print_annotation(problem: &Problem, files: &[String]) {
         .as_deref()
         .map(|column| format!("{}: ", data(&escaped(column))))
         .unwrap_or_default();
-    let _ = writeln!(
-        std::io::stdout().lock(),
+    format!(
         "::{} file={},line={},title={}::{column}{}",
         problem.severity.as_str(),
         property(&escaped(file_name(problem.place, files))),
         problem.place.line.max(1),
         problem.code,
         data(&escaped(&annotation_message(problem))),
-    );
+    )
 }
 
 /// What may be said where everybody who sees the job can read it. Messages
