@@ -73,9 +73,9 @@ pub(super) fn run(args: &ExportArgs, globals: &Globals, matches: &ArgMatches) ->
     };
     let stream_only = wanted == Wanted::default() && json.is_none();
     let inputs = inputs(&reader, &filter, &wanted)?;
-    let opened = Opened::open(&mut opener, &[wanted], inputs)?;
+    let outputs = Opened::open(&mut opener, &[wanted], inputs)?;
     let mut sinks = Sinks {
-        files: opened.begin_export()?,
+        files: outputs.begin_export()?,
         json: json.map(CasesFile::begin).transpose()?,
         stream: streams.then(|| BufWriter::new(io::stdout().lock())),
         stream_only,

@@ -105,8 +105,8 @@ Examples:
   caseload export --rejects rejects.csv
       mend the rows there, then: caseload import rejects.csv
   caseload export --in-doubt in-doubt.csv
-      look each case up, put the ids that you find under case_id, then:
-      caseload resolve --imported --list in-doubt.csv
+      look each case up, keep the rows of those that are on the platform, with
+      their ids under case_id, then: caseload resolve --imported --list in-doubt.csv
   caseload export --json - --run 3";
 
 const RESOLVE_EXAMPLES: &str = "\

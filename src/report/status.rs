@@ -178,7 +178,9 @@ fn counts(counts: &Counts, style: Style) -> String {
             text,
             "  {:>9} {}",
             grouped(counts.possible_twins),
-            style.yellow("possible twins: imported after a doubt, so the platform may have two")
+            style.yellow(
+                "imported after a doubt (possible twins): the platform may have two of each"
+            )
         );
     }
     text

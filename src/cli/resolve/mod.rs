@@ -1,6 +1,7 @@
 //! `caseload resolve`: the user's word on cases.
 
 mod list;
+mod saying;
 mod typed;
 mod walk;
 
@@ -12,6 +13,7 @@ use clap::{ArgGroup, ArgMatches, Args};
 use jiff::Timestamp;
 use serde_json::json;
 
+use self::saying::Saying;
 use super::args::Globals;
 use super::exit::Exit;
 use super::import::account::{holder, user};
@@ -33,7 +35,7 @@ const SHOWN: usize = 20;
 #[derive(Debug, Clone, Args)]
 #[command(group(ArgGroup::new("word").args(["imported", "not_imported", "removed", "undo"])))]
 pub(super) struct ResolveArgs {
-    /// Keys of cases; one of several columns as a JSON array: '["a","b"]'
+    /// Keys of cases; one of several columns is typed as a JSON array of texts
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
     /// They are on the platform, under this id where one is given; again for
@@ -52,7 +54,7 @@ pub(super) struct ResolveArgs {
     #[arg(long, help_heading = "Your word")]
     undo: bool,
     /// Keys in a file, one a line, or in one that export wrote (also mended in
-    /// a spreadsheet); ids stand under case_id; "-" is standard input
+    /// a spreadsheet); ids stand under `case_id`; "-" is standard input
     #[arg(long, value_name = "FILE", help_heading = "Which cases")]
     list: Option<PathBuf>,
     #[command(flatten)]
@@ -66,103 +68,6 @@ pub(super) struct ResolveArgs {
     yes: bool,
     #[command(flatten)]
     ledger: LedgerArgs,
-}
-
-/// What is to be done with the cases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Saying {
-    Imported,
-    NotImported,
-    Removed,
-    Undo,
-}
-
-impl Saying {
-    fn of(args: &ResolveArgs) -> Option<Self> {
-        [
-            (args.imported.is_some(), Self::Imported),
-            (args.not_imported, Self::NotImported),
-            (args.removed, Self::Removed),
-            (args.undo, Self::Undo),
-        ]
-        .into_iter()
-        .find_map(|(said, saying)| said.then_some(saying))
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Imported => "imported",
-            Self::NotImported => "not_imported",
-            Self::Removed => "removed",
-            Self::Undo => "undo",
-        }
-    }
-
-    /// The cases that it can be said of; taken back it can be from any.
-    fn is_for(self, state: State) -> bool {
-        match self {
-            Self::Imported | Self::NotImported => state == State::InDoubt,
-            Self::Removed => state == State::Imported,
-            Self::Undo => true,
-        }
-    }
-
-    fn question(self, number: u64) -> String {
-        let cases = count(number, "case");
-        let (are, they) = if number == 1 {
-            ("is", "It is")
-        } else {
-            ("are", "They are")
-        };
-        match self {
-            Self::Imported => {
-                format!("Say that {cases} {are} on the platform? {they} not sent again.")
-            }
-            Self::NotImported => format!(
-                "Say that {cases} {are} not on the platform? {they} sent by the next import."
-            ),
-            Self::Removed => format!(
-                "Say that {cases} {are} gone on the platform? {they} sent by the next import."
-            ),
-            Self::Undo => format!("Take back the last word on {cases}?"),
-        }
-    }
-
-    fn done(self, number: u64) -> String {
-        let cases = count(number, "case");
-        match self {
-            Self::Imported => format!("{cases} said to be on the platform"),
-            Self::NotImported => {
-                format!("{cases} said not to be on the platform; the next import sends them")
-            }
-            Self::Removed => {
-                format!("{cases} said to be gone on the platform; the next import sends them")
-            }
-            Self::Undo => format!("the last word on {cases} was taken back"),
-        }
-    }
-
-    /// Why it came to nothing, with what to do.
-    fn refused(self, refusal: &Refusal) -> String {
-        let hint = match (self, refusal) {
-            (Self::Imported, Refusal::State(State::Imported)) => "nothing is left to say",
-            (Self::NotImported, Refusal::State(State::Imported)) => {
-                "--removed says that it is gone"
-            }
-            (Self::Imported | Self::NotImported, Refusal::State(_)) => {
-                "this is for cases in doubt; the next import sends it anyway"
-            }
-            (Self::Removed, Refusal::State(State::InDoubt)) => "--not-imported is for doubts",
-            (Self::Removed, Refusal::State(_)) => "--removed is for imported cases",
-            (_, Refusal::IdHeldBy(_)) => "look both up; an id belongs to one case",
-            _ => "",
-        };
-        if hint.is_empty() {
-            refusal.to_string()
-        } else {
-            format!("{refusal}; {hint}")
-        }
-    }
 }
 
 /// A ledger that may be changed, with all that the words need.
@@ -227,11 +132,14 @@ impl Job<'_> {
             keys: Some(named.iter().map(|(key, _)| key.clone()).collect()),
             ..Filter::default()
         })?;
-        let fitting: Vec<&CaseRow> = (rows.iter())
-            .filter(|case| saying.is_for(case.state))
-            .collect();
+        let mut fitting = Vec::new();
+        for case in &rows {
+            if self.fits(saying, case)? {
+                fitting.push(case);
+            }
+        }
         if !fitting.is_empty() {
-            self.show(saying, &fitting)?;
+            self.show(saying, &fitting, &named)?;
             let question = saying.question(fitting.len() as u64);
             if !self.args.yes && !ask::yes(&question)? {
                 say("nothing was changed");
@@ -260,13 +168,11 @@ impl Job<'_> {
             .iter()
             .map(|(key, case_id)| Some((key.clone(), word(case_id)?)))
             .collect();
-        Ok(match words {
-            Some(words) => self.ledger.word(&words, &who, now)?,
-            None => {
-                let keys: Vec<Key> = named.iter().map(|(key, _)| key.clone()).collect();
-                self.ledger.undo(&keys, &who, now)?
-            }
-        })
+        if let Some(words) = words {
+            return Ok(self.ledger.word(&words, &who, now)?);
+        }
+        let keys: Vec<Key> = named.iter().map(|(key, _)| key.clone()).collect();
+        Ok(self.ledger.undo(&keys, &who, now)?)
     }
 
     /// The cases that are meant, each once, with the id that it is said to have.
@@ -284,9 +190,24 @@ impl Job<'_> {
             }
         }
         if let Some(path) = &args.list {
-            for (key, case_id) in list::read(path)? {
+            let mut listed = list::read(path)?;
+            let with_id = listed.iter().filter(|(_, id)| id.is_some()).count();
+            if saying != Saying::Imported {
                 // A file has ids of all kinds of cases; only here they are news.
-                named.add((key, case_id.filter(|_| saying == Saying::Imported)))?;
+                for (_, id) in &mut listed {
+                    *id = None;
+                }
+            } else if with_id > 0 && with_id < listed.len() {
+                bail!(
+                    "{} names case ids for {with_id} of {}: keep the rows of those cases only \
+                     that are on the platform. Where they are and their ids are not known, list \
+                     them apart",
+                    path.display(),
+                    count(listed.len() as u64, "case")
+                );
+            }
+            for line in listed {
+                named.add(line)?;
             }
         }
         let filter = args.cases.filter(reader)?;
@@ -306,19 +227,32 @@ impl Job<'_> {
         }
         let mut selected = Vec::new();
         for case in reader.select(&filter)? {
-            let is_meant = match saying {
-                Saying::Undo => (reader.words(&case.key)?.iter()).any(|word| word.undone.is_none()),
-                _ => saying.is_for(case.state),
-            };
-            if is_meant {
+            if self.fits(saying, &case)? {
                 selected.push((case.key, None));
             }
         }
         Ok(selected)
     }
 
+    /// Whether it can be said of a case; what can be taken back must be there.
+    fn fits(&self, saying: Saying, case: &CaseRow) -> Result<bool> {
+        Ok(match saying {
+            Saying::Imported | Saying::NotImported => case.state == State::InDoubt,
+            Saying::Removed => case.state == State::Imported,
+            Saying::Undo => {
+                let words = self.ledger.reader().words(&case.key)?;
+                words.iter().any(|word| word.undone.is_none())
+            }
+        })
+    }
+
     /// The cases that a word is about to change.
-    fn show(&self, saying: Saying, cases: &[&CaseRow]) -> Result<()> {
+    fn show(
+        &self,
+        saying: Saying,
+        cases: &[&CaseRow],
+        named: &[(Key, Option<String>)],
+    ) -> Result<()> {
         let style = self.style;
         if !style.quiet {
             for case in &cases[..cases.len().min(SHOWN)] {
@@ -329,7 +263,11 @@ impl Job<'_> {
                 })?;
                 for case in row {
                     let view = lookup::view(self.ledger.reader(), case, self.profile.as_ref())?;
-                    say(&format!("  {}", view.line(style)));
+                    let id = (named.iter())
+                        .find(|(key, _)| *key == view.case.key)
+                        .and_then(|(_, id)| id.as_deref())
+                        .map(|id| format!("; on the platform as {}", escaped(id)));
+                    say(&format!("  {}{}", view.line(style), id.unwrap_or_default()));
                 }
             }
             if cases.len() > SHOWN {
@@ -396,7 +334,7 @@ impl Job<'_> {
                 count(report.refused.len() as u64, "case")
             )));
         }
-        if !self.style.quiet || report.done == 0 {
+        if !self.style.quiet && report.done > 0 {
             say(&saying.done(report.done));
         }
         exit

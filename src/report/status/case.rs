@@ -113,7 +113,10 @@ impl CaseView {
         if let Some(word) = &self.word {
             line("word", &said(word));
         }
-        if verbose && let Some(answer) = &case.answer {
+        if verbose
+            && let Some(answer) = &case.answer
+            && case.message.as_ref() != Some(answer)
+        {
             let cut = &answer[..answer.floor_char_boundary(MOST_ANSWER)];
             line(
                 "answer",
@@ -144,6 +147,9 @@ impl CaseView {
         );
         if let Some(id) = &case.case_id {
             let _ = write!(text, ", {}", escaped(id));
+        }
+        if let Some(word) = &self.word {
+            let _ = write!(text, "; {}", said(word));
         }
         text
     }
@@ -220,7 +226,7 @@ fn came_back(attempt: &AttemptRow, state: State, style: Style) -> String {
     }
 }
 
-/// `imported as c1, said root on box, 2026-11-23 19:40:12 UTC`
+/// `it is on the platform as c1: said root on box, 2026-11-23 19:40:12 UTC`
 fn said(word: &WordRow) -> String {
     let what = match &word.word {
         Word::Imported { case_id: None } => "it is on the platform".to_owned(),
