@@ -1,6 +1,8 @@
 //! `check` tells every problem of every record in all its forms, and `import`
 //! keeps to what was checked.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::collections::BTreeSet;

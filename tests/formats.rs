@@ -1,6 +1,8 @@
 //! Every form in which case files come, dirty ones too: what is read is exactly
 //! what would be sent, and what can't be read is told with its place.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::io::Write as _;

@@ -1,6 +1,8 @@
 //! `caseload.toml`: its faults are told with their lines, and `init` writes one
 //! that `check` accepts once a person has decided what only people know.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use support::{Done, Home, example};

@@ -12,11 +12,11 @@ use super::exit::Exit;
 use super::ledger_choice::{self, LedgerArgs};
 use super::selection::Selection;
 use super::settings;
-use crate::ledger::{self, Filter, LedgerError, Reader};
+use crate::ledger::{Filter, LedgerError, Reader};
 use crate::model::State;
 use crate::report::files::{
-    CasesFile, ExportFiles, FileError, Flush, InputFile, Kind, Opened, Opener, Output, Registry,
-    ShapeSeen, Wanted, export_json,
+    CasesFile, ExportFiles, FileError, Flush, InputFile, Kind, Opened, Opener, Output, ShapeSeen,
+    Wanted, export_json,
 };
 use crate::report::screen::{Style, print_json, say};
 use crate::report::status::case_line;
@@ -63,7 +63,7 @@ pub(super) fn run(args: &ExportArgs, globals: &Globals, matches: &ArgMatches) ->
     let (reader, info) = choice.read()?;
     ledger_choice::tell(&info, style);
     let filter = args.cases.filter(&reader)?;
-    let registry = registry();
+    let registry = super::outputs::registry();
     // The ledger is what this command reads.
     let mut opener = Opener::new(&registry, files_of(&choice.path), Flush::Chunks);
     let streams = args.json.as_deref() == Some(Path::new("-"));
@@ -266,13 +266,4 @@ fn files_of(ledger: &Path) -> Vec<PathBuf> {
             PathBuf::from(path)
         })
         .collect()
-}
-
-/// What caseload left behind so far. Without a state folder nothing that is
-/// there may be overwritten.
-fn registry() -> Registry {
-    ledger::state_dir()
-        .ok()
-        .and_then(|folder| Registry::open(&folder.join("files")).ok())
-        .unwrap_or_else(Registry::nowhere)
 }
