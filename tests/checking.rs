@@ -6,6 +6,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 use support::{Done, Home};
@@ -272,7 +273,7 @@ fn each_warning_alone_and_as_an_error_when_strict() {
 fn a_firm_one_letter_beside_a_frequent_one() {
     let mut rows = "id,partnerFirmId,name\n".to_owned();
     for n in 0..40 {
-        rows.push_str(&format!("c{n},firm_123,Name {n}\n"));
+        writeln!(rows, "c{n},firm_123,Name {n}").unwrap();
     }
     rows.push_str("x,firm_124,Ann\n");
     warns("rare-firm", "", &rows).unwrap();

@@ -30,7 +30,6 @@ pub(super) struct Outputs {
 /// Opens the files that are named, before the question.
 pub(super) fn prepare(job: &Job<'_>, planned: &Planned) -> Result<Prepared> {
     let args = job.args;
-    let registry = outputs::registry();
     let inputs: Vec<InputFile> = job
         .inputs
         .iter()
@@ -52,7 +51,14 @@ pub(super) fn prepare(job: &Job<'_>, planned: &Planned) -> Result<Prepared> {
         rejects: args.rejects.clone(),
         in_doubt: args.in_doubt.clone(),
     };
-    let opened = if wanted == Wanted::default() {
+    // A run that leaves no files leaves nothing in the state folder either.
+    let none = wanted == Wanted::default();
+    let registry = if none && args.out.is_none() {
+        Registry::nowhere()
+    } else {
+        outputs::registry()
+    };
+    let opened = if none {
         None
     } else {
         let mut opener = Opener::new(&registry, read_by(job), Flush::EachRow);
