@@ -268,7 +268,9 @@ fn encodings_that_excel_writes() {
 #[test]
 fn gzipped_files_whole_and_cut_off() {
     let home = Home::new();
-    let text: String = (0..2_000).map(|n| format!("c{n},f1,Name {n}\n")).collect();
+    let text = (0..2_000).fold(String::new(), |text, n| {
+        text + &format!("c{n},f1,Name {n}\n")
+    });
     let packed = gzipped(format!("id,partnerFirmId,name\n{text}").as_bytes());
     home.write("a.csv.gz", &packed);
     assert_eq!(payloads(&home, &["a.csv.gz"]).len(), 2_000);
