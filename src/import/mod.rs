@@ -1,6 +1,7 @@
 //! The import itself: the plan against the ledger, the spool, the run's
 //! decisions and the driver around them.
 
+mod clocks;
 pub mod decide;
 mod drive;
 mod pace;

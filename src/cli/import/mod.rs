@@ -9,7 +9,7 @@ mod leftovers;
 mod send;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -72,11 +72,11 @@ pub(super) fn run(
     matches: &clap::ArgMatches,
 ) -> Result<Exit> {
     let style = globals.style();
-    let said = Arc::new(Mutex::new(false));
-    match import(args, globals, matches, &said) {
+    match import(args, globals, matches) {
         Ok(exit) => Ok(exit),
         Err(error) => {
-            if style.json && !*said.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Whoever fails has not printed it yet.
+            if style.json {
                 let summary = Summary {
                     stopped: Some(format!("{error:#}")),
                     exit_code: Exit::Usage.code(),
@@ -89,12 +89,7 @@ pub(super) fn run(
     }
 }
 
-fn import(
-    args: &ImportArgs,
-    globals: &Globals,
-    matches: &clap::ArgMatches,
-    said: &Arc<Mutex<bool>>,
-) -> Result<Exit> {
+fn import(args: &ImportArgs, globals: &Globals, matches: &clap::ArgMatches) -> Result<Exit> {
     settings::refuse_with_sandbox(&args.account, matches)?;
     let style = globals.style();
     let profile = settings::profile(globals)?;
@@ -124,17 +119,14 @@ fn import(
     }
     let planned = plan(&job, &rules, &found)?;
     if planned.blocked(args) {
-        *said.lock().unwrap_or_else(PoisonError::into_inner) = true;
         return Ok(finish::problems(&job, &planned));
     }
     if args.dry_run {
-        *said.lock().unwrap_or_else(PoisonError::into_inner) = true;
         return finish::dry_run(&job, planned, &rules);
     }
     if let Some(expected) = &args.plan {
         check_plan(expected, &planned)?;
     }
-    *said.lock().unwrap_or_else(PoisonError::into_inner) = true;
     send::send(&mut job, planned, found, key, &interrupts, globals)
 }
 

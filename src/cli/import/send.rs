@@ -175,7 +175,7 @@ async fn run(
     let ended = import::drive(began, &mut audience).await;
     audience.report.progress().finish();
     let said = audience.report.said().map(str::to_owned);
-    let (mut summary, exit) =
+    let (mut summary, mut exit) =
         finish::run(job, &totals, name, Some(run_id.0), &ended, said.as_deref());
     let closed = end_run(&handle, run_id, &summary, &ended).await;
     if let Err(error) = closed
@@ -184,6 +184,10 @@ async fn run(
         summary.stopped.get_or_insert(format!(
             "the end of the run could not be written to the ledger: {error}"
         ));
+        if exit != Exit::Interrupted {
+            exit = Exit::Stopped;
+            summary.exit_code = exit.code();
+        }
     }
     audience.outputs.finish(&summary, job.style);
     close(job, &summary);
