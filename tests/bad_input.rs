@@ -88,7 +88,7 @@ fn each_kind_of_bad_input_is_told_with_its_place() {
             "a key twice",
             "a.csv",
             b"id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bob\n c1,f1,Cem\n",
-            &["duplicate-key a.csv:2:"],
+            &["duplicate-key a.csv:2:id"],
         ),
         (
             "no firm",
@@ -109,7 +109,7 @@ fn each_kind_of_bad_input_is_told_with_its_place() {
             "the same row twice",
             "a.csv",
             b"id,partnerFirmId,name\nc1,f1,Ann\nc1,f1,Ann\n",
-            &["duplicate-row a.csv:2:"],
+            &["duplicate-row a.csv:2:id"],
         ),
         (
             "all problems of all rows",
@@ -144,7 +144,7 @@ fn both_places_of_a_key_that_stands_twice_are_told() {
         .args(&["--key-column", "id"])
         .run()
         .exits(3);
-    done.says("a.csv:2: error: 2 rows share one key; they differ in id, name")
+    done.says("a.csv:2:id: error: 2 rows share one case; they differ in id, name: \"c1\"")
         .says("also b.csv:3")
         .says("stopped: 1 problem in 4 records; nothing was sent");
 }

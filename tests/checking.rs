@@ -8,7 +8,6 @@ mod support;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use serde_json::Value;
 use support::{Done, Home};
 
 /// A profile with a table of firms and a list of choices, and one row that
@@ -281,37 +280,6 @@ fn a_firm_one_letter_beside_a_frequent_one() {
     check(&home, &[])
         .says("\"firm_124\" [rare-firm]")
         .says("is it \"firm_123\"?");
-}
-
-#[test]
-fn rows_that_share_a_key() {
-    let home = Home::new();
-    home.write("caseload.toml", "[case]\nkey = \"id\"\n");
-    home.write(
-        "a.csv",
-        "id,partnerFirmId,name\n1,f1,A\n1,f1,A\n2,f1,B\n2,f2,C\n3,f1,D\n",
-    );
-    check(&home, &[])
-        .exits(3)
-        .says("a.csv:2: error: 2 rows share one key, and are the same in all else [duplicate-row]\n    also a.csv:3")
-        .says("a.csv:4: error: 2 rows share one key; they differ in name, partnerFirmId [duplicate-key]\n    also a.csv:5");
-    let words = ["import", "a.csv", "--sandbox", "--output", "json"];
-    let dry = home
-        .caseload(&words)
-        .args(&["--skip-invalid", "--dry-run"])
-        .run();
-    let sent: Vec<Value> = dry
-        .json()
-        .iter()
-        .filter(|document| document["action"] == "send")
-        .map(|document| document["line"].clone())
-        .collect();
-    assert_eq!(sent, [2, 6], "the first of equals, and none of two: {dry}");
-    home.caseload(&words)
-        .arg("--skip-invalid")
-        .run()
-        .exits(1)
-        .counts(&[("imported", 2), ("problems", 3)]);
 }
 
 #[test]

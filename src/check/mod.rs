@@ -6,7 +6,7 @@
 //! order. Problems are handed on as they are found and never kept; what is
 //! kept of a record is some 56 bytes, which the duplicates are found by.
 
-mod differences;
+mod again;
 mod fields;
 mod people;
 mod pipeline;
@@ -92,7 +92,7 @@ pub enum CheckError<E> {
     #[error("{0}")]
     Sink(E),
     /// More records than can be numbered.
-    #[error("more than 4 billion records; split the input")]
+    #[error("more than 2 billion records; split the input")]
     TooMany,
 }
 
@@ -122,14 +122,15 @@ pub struct Checked {
     pub valid: u64,
     /// Problems that are errors.
     pub errors: u64,
-    /// Errors that leaving out records does not mend: a header's, and those
-    /// behind which the rest of a file is unknown.
+    /// Errors that leaving out records does not mend: a header's, those behind
+    /// which the rest of a file is unknown, and with [`Options::strict`] the
+    /// warnings that are no single record's.
     pub unskippable: u64,
     /// Problems that are warnings.
     pub warnings: u64,
     /// The files.
     pub files: Vec<FileSummary>,
-    /// Valid cases that may not go out, because their key stands twice.
+    /// Valid cases that may not go out, because of others in the input.
     pub excluded: Excluded,
     /// What each field looks like, where it was asked for.
     pub fields: Vec<FieldSummary>,

@@ -10,9 +10,9 @@ use std::thread;
 
 use super::rows::Rows;
 use super::worker::{Batch, Tally, Worker};
-use super::{CheckError, Checked, FileSummary, Options, Sink, differences, whole};
+use super::{CheckError, Checked, FileSummary, Options, Sink, again, whole};
 use crate::mapping::{ColumnFault, Names, join_faults};
-use crate::model::{Code, Columns, FileId, Problem, Severity};
+use crate::model::{Code, Columns, FileId, Place, Problem, Severity};
 use crate::source::{self, Chunk, Parser, Reader, SourceError};
 
 /// Chunks that wait between two threads; more would only hold memory.
@@ -233,13 +233,15 @@ impl<'a, S: Sink> Collector<'a, S> {
 
     fn problem(&mut self, mut problem: Problem) -> Result<(), CheckError<S::Error>> {
         // It is the column that must be looked at, not each of its values.
-        if problem.code == Code::LooksConfidential
-            && !self.confidential.insert(problem.column.clone())
-        {
+        let is_columns = problem.code == Code::LooksConfidential;
+        if is_columns && !self.confidential.insert(problem.column.clone()) {
             return Ok(());
         }
         if self.options.strict {
             problem.severity = Severity::Error;
+            // Leaving out records does not mend what is wrong with all of them.
+            let is_everywhere = is_columns || problem.place == Place::default();
+            self.checked.unskippable += u64::from(is_everywhere);
         }
         match problem.severity {
             Severity::Error => self.checked.errors += 1,
@@ -291,7 +293,7 @@ impl<'a, S: Sink> Collector<'a, S> {
         for invalid in batch.invalid {
             self.sink.invalid(invalid).map_err(CheckError::Sink)?;
         }
-        let first = self.rows.len() as u32;
+        let first = self.rows.valid() as u32;
         for row in &batch.rows {
             self.rows.push(row).ok_or(CheckError::TooMany)?;
         }
@@ -329,18 +331,17 @@ impl<'a, S: Sink> Collector<'a, S> {
             .iter()
             .filter_map(|reader| reader.columns().cloned())
             .collect();
-        let duplicates = self.rows.same_keys();
-        let differences = differences::find(self.options, readers, &self.rows, &duplicates);
-        let mut found = whole::duplicates(&self.rows, &duplicates, &differences);
-        found.extend(whole::similar_keys(&mut self.rows));
-        found.extend(whole::likely_duplicates(&mut self.rows));
-        found.extend(whole::rare_firms(&tally.firms));
-        found.extend(whole::unguarded(&self.options.rules, &columns));
-        for problem in found {
+        let found = self.rows.groups();
+        let told = again::read(self.options, readers, &self.rows, &found);
+        let key = &self.options.rules.options().key;
+        let mut problems = whole::shared(&self.rows, &found, &told, key);
+        problems.extend(whole::rare_firms(&tally.firms));
+        problems.extend(whole::unguarded(&self.options.rules, &columns));
+        for problem in problems {
             self.problem(problem)?;
         }
-        let excluded = self.rows.exclude(&duplicates);
-        self.checked.valid = (self.rows.len() - excluded.len()) as u64;
+        let excluded = self.rows.exclude(&found, self.options.strict);
+        self.checked.valid = (self.rows.valid() - excluded.len()) as u64;
         self.checked.excluded = excluded;
         self.checked.fields = tally.fields.summaries();
         self.checked.firms = tally.firms.into_iter().collect();

@@ -1,4 +1,4 @@
-//! What is kept of every valid case, and the duplicates found by it.
+//! What is kept of every record with a key, and the duplicates found by it.
 //!
 //! Tables of 1,000,000 rows are sorted, not hashed: a sort goes through memory
 //! in order. Only groups of equal hashes are looked at.
@@ -22,18 +22,28 @@ impl Excluded {
         self.0.len()
     }
 
+    /// Leaves out the valid cases of a group.
+    pub(super) fn leave_out(&mut self, group: &[u32]) {
+        let valid = group
+            .iter()
+            .copied()
+            .filter(|&number| Rows::is_valid(number));
+        self.0.extend(valid);
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// What a worker tells of one valid case.
+/// What a worker tells of one record that has a key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) place: Place,
     pub(super) key: Digest,
-    pub(super) payload: u64,
+    /// Of payload and firm; none for a record that is no case.
+    pub(super) payload: Option<u64>,
     /// Of the key with letter case and leading zeros folded away, where that
     /// makes a difference.
     pub(super) folded: Option<u64>,
@@ -67,18 +77,62 @@ impl Hashed {
     }
 }
 
-/// Cases that share something, by their numbers in the input's order.
+/// Records that share something, by their numbers in the input's order.
 pub(super) type Group = Vec<u32>;
 
-/// All valid cases of the input.
+/// All groups of an input.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    /// Of one key.
+    pub(super) same_key: Vec<Group>,
+    /// Of keys that differ in letter case or leading zeros only.
+    pub(super) similar_keys: Vec<Group>,
+    /// Of one person and incident under several keys.
+    pub(super) same_person: Vec<Group>,
+}
+
+/// Numbers from here on are of records that are no cases: valid cases count
+/// among themselves.
+const INVALID: u32 = 1 << 31;
+
+/// All records of the input that have a key.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    places: Vec<u64>,
-    indexes: Indexes,
+    valid: Places,
+    invalid: Places,
+    /// Of the valid ones.
     payloads: Vec<u64>,
     keys: Vec<Keyed>,
     folded: Vec<Hashed>,
     people: [Vec<Hashed>; 2],
+}
+
+/// Where records stand, by their number.
+#[derive(Debug, Default)]
+struct Places {
+    lines: Vec<u64>,
+    indexes: Indexes,
+}
+
+impl Places {
+    /// Adds the next record; none past the largest number.
+    fn push(&mut self, place: Place) -> Option<u32> {
+        let number = u32::try_from(self.lines.len())
+            .ok()
+            .filter(|&number| number < INVALID)?;
+        self.lines.push(u64::from(place.file.0) << 48 | place.line);
+        self.indexes.push(number, place.index);
+        Some(number)
+    }
+
+    fn get(&self, number: u32) -> Place {
+        let packed = self.lines[number as usize];
+        Place {
+            file: FileId((packed >> 48) as u16),
+            line: packed & ((1 << 48) - 1),
+            index: self.indexes.get(number),
+        }
+    }
 }
 
 /// Positions among a file's records, kept apart from lines because several
@@ -107,20 +161,20 @@ impl Indexes {
 }
 
 impl Rows {
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.places.len()
+    /// How many are valid cases.
+    pub(super) fn valid(&self) -> usize {
+        self.payloads.len()
     }
 
-    /// Adds the next case; none past the largest number.
+    /// Adds the next record; none past the largest number.
     pub(super) fn push(&mut self, row: &Row) -> Option<u32> {
-        let number = u32::try_from(self.places.len())
-            .ok()
-            .filter(|&number| number != u32::MAX)?;
-        self.places
-            .push(u64::from(row.place.file.0) << 48 | row.place.line);
-        self.indexes.push(number, row.place.index);
-        self.payloads.push(row.payload);
+        let number = if let Some(payload) = row.payload {
+            let number = self.valid.push(row.place)?;
+            self.payloads.push(payload);
+            number
+        } else {
+            self.invalid.push(row.place)? | INVALID
+        };
         let key = row.key.0;
         self.keys.push(Keyed {
             high: row.key.short(),
@@ -136,23 +190,40 @@ impl Rows {
         Some(number)
     }
 
-    /// Where a case stands.
+    /// Where a record stands.
     pub(super) fn place(&self, number: u32) -> Place {
-        let packed = self.places[number as usize];
-        Place {
-            file: FileId((packed >> 48) as u16),
-            line: packed & ((1 << 48) - 1),
-            index: self.indexes.get(number),
+        if number < INVALID {
+            self.valid.get(number)
+        } else {
+            self.invalid.get(number - INVALID)
         }
     }
 
-    /// Whether two cases have one payload and firm.
-    pub(super) fn same_payload(&self, one: u32, other: u32) -> bool {
-        self.payloads[one as usize] == self.payloads[other as usize]
+    /// Whether a record is a valid case.
+    pub(super) fn is_valid(number: u32) -> bool {
+        number < INVALID
+    }
+
+    /// Whether the records of a group are valid and have one payload and firm.
+    pub(super) fn are_equal(&self, group: &[u32]) -> bool {
+        let payload = |number: &u32| self.payloads.get(*number as usize);
+        group
+            .iter()
+            .all(|number| payload(number).is_some() && payload(number) == payload(&group[0]))
+    }
+
+    /// All groups. To be asked once.
+    pub(super) fn groups(&mut self) -> Groups {
+        // In this order: the other two look into the sorted keys.
+        Groups {
+            same_key: self.same_keys(),
+            similar_keys: self.similar_keys(),
+            same_person: self.same_people(),
+        }
     }
 
     /// Groups of cases with one key.
-    pub(super) fn same_keys(&mut self) -> Vec<Group> {
+    fn same_keys(&mut self) -> Vec<Group> {
         self.keys.sort_unstable();
         groups(
             &self.keys,
@@ -163,7 +234,7 @@ impl Rows {
 
     /// Groups of cases whose keys differ in letter case or leading zeros only.
     /// To be asked behind [`Self::same_keys`], which sorts the keys.
-    pub(super) fn similar_keys(&mut self) -> Vec<Group> {
+    fn similar_keys(&mut self) -> Vec<Group> {
         self.folded.sort_unstable();
         let mut found = Vec::new();
         for run in self
@@ -189,7 +260,7 @@ impl Rows {
     }
 
     /// Groups of cases of one person and incident under several keys.
-    pub(super) fn same_people(&mut self) -> Vec<Group> {
+    fn same_people(&mut self) -> Vec<Group> {
         let mut found = Vec::new();
         for mut people in std::mem::take(&mut self.people) {
             people.sort_unstable();
@@ -205,38 +276,51 @@ impl Rows {
     /// are sorted away from their numbers, so this leads back.
     fn distinct_keys(&self) -> Vec<u32> {
         let mut distinct = vec![0; self.keys.len()];
+        let valid = self.valid();
         let runs = self
             .keys
             .chunk_by(|a, b| (a.high, a.low) == (b.high, b.low));
         for (rank, run) in (0..).zip(runs) {
             for key in run {
-                distinct[key.number as usize] = rank;
+                distinct[Self::dense(key.number, valid)] = rank;
             }
         }
         distinct
+    }
+
+    /// A place in a table of all records, the valid ones first.
+    fn dense(number: u32, valid: usize) -> usize {
+        if number < INVALID {
+            number as usize
+        } else {
+            valid + (number - INVALID) as usize
+        }
     }
 
     /// Keeps the groups that are of more than one key.
     fn of_several_keys(&self, mut groups: Vec<Group>) -> Vec<Group> {
         if !groups.is_empty() {
             let keys = self.distinct_keys();
-            let key = |number: u32| keys[number as usize];
+            let key = |number: u32| keys[Self::dense(number, self.valid())];
             groups.retain(|group| group.iter().any(|&number| key(number) != key(group[0])));
         }
         groups
     }
 
-    /// Leaves out the cases of duplicate groups: of equal rows the first may
-    /// go, of different rows none.
-    pub(super) fn exclude(&self, groups: &[Group]) -> Excluded {
-        let mut excluded = HashSet::new();
-        for group in groups {
-            let equal = group
-                .iter()
-                .all(|&number| self.same_payload(group[0], number));
-            excluded.extend(group.iter().skip(usize::from(equal)));
+    /// Leaves out duplicates: of equal cases the first may go, of different
+    /// ones none, and none beside a record that is no case. If `strict`, none
+    /// that is under suspicion goes either.
+    pub(super) fn exclude(&self, groups: &Groups, strict: bool) -> Excluded {
+        let mut excluded = Excluded::default();
+        for group in &groups.same_key {
+            excluded.leave_out(&group[usize::from(self.are_equal(group))..]);
         }
-        Excluded(excluded)
+        if strict {
+            for group in groups.similar_keys.iter().chain(&groups.same_person) {
+                excluded.leave_out(group);
+            }
+        }
+        excluded
     }
 }
 
@@ -271,7 +355,7 @@ mod tests {
                 index: line - 2,
             },
             key: Digest::of(key.as_bytes()),
-            payload,
+            payload: Some(payload),
             folded: Some(Digest::of(key.to_uppercase().as_bytes()).short())
                 .filter(|_| key != key.to_uppercase()),
             person: [Some(7), None],
@@ -289,13 +373,33 @@ mod tests {
     #[test]
     fn equal_rows_leave_the_first_and_different_rows_none() {
         let mut all = rows(&[("A", 1), ("B", 2), ("A", 1), ("B", 3), ("C", 4), ("A", 1)]);
-        let groups = all.same_keys();
-        assert_eq!(groups, [vec![0, 2, 5], vec![1, 3]]);
-        let excluded = all.exclude(&groups);
+        let groups = all.groups();
+        assert_eq!(groups.same_key, [vec![0, 2, 5], vec![1, 3]]);
+        let excluded = all.exclude(&groups, false);
         let out: Vec<u32> = (0..6).filter(|&number| excluded.contains(number)).collect();
         assert_eq!(out, [1, 2, 3, 5]);
         assert_eq!(all.place(5).line, 7);
         assert_eq!(all.place(5).index, 5);
+    }
+
+    #[test]
+    fn beside_a_record_that_is_no_case_none_may_go() {
+        let mut all = Rows::default();
+        for (line, payload) in [(2, None), (3, Some(1)), (4, Some(1)), (5, None)] {
+            let key = if line < 5 { "A" } else { "B" };
+            let row = Row {
+                payload,
+                ..row(line, key, 0)
+            };
+            all.push(&row).unwrap();
+        }
+        assert_eq!(all.valid(), 2);
+        let groups = all.groups();
+        assert_eq!(groups.same_key, [vec![0, 1, INVALID]]);
+        assert_eq!(all.place(INVALID).line, 2);
+        assert!(!all.are_equal(&groups.same_key[0]));
+        assert_eq!(all.exclude(&groups, false).len(), 2);
+        assert_eq!(groups.same_person, [vec![0, 1, INVALID, INVALID + 1]]);
     }
 
     #[test]

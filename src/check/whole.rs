@@ -1,86 +1,107 @@
 //! Problems that only the whole input shows, in words.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::rows::{Group, Rows};
+use super::again::Told;
+use super::rows::{Groups, Rows};
 use crate::mapping::{Rules, fold, looks_confidential};
 use crate::model::{Code, Columns, Place, Problem};
 
 /// A firm is rare beside another when that one has so many times its cases.
 const FAR_MORE: u64 = 20;
+/// Keys of one group that are told.
+const MOST_KEYS: usize = 5;
 /// Firms beyond this are not compared with each other.
 const MOST_FIRMS: usize = 2_000;
 
-/// Rows that share a key.
-pub(super) fn duplicates(
-    rows: &Rows,
-    groups: &[Group],
-    differences: &HashMap<usize, BTreeSet<String>>,
-) -> Vec<Problem> {
-    groups
-        .iter()
-        .enumerate()
-        .map(|(position, group)| {
-            let equal = group
-                .iter()
-                .all(|&number| rows.same_payload(group[0], number));
-            let count = group.len();
-            let (code, message) = if equal {
-                let message = format!("{count} rows share one key, and are the same in all else");
-                (Code::DuplicateRow, message)
-            } else {
-                let fields = differences.get(&position).map_or_else(
-                    || "they differ".to_owned(),
-                    |fields| {
-                        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-                        format!("they differ in {}", fields.join(", "))
-                    },
-                );
-                let message = format!("{count} rows share one key; {fields}");
-                (Code::DuplicateKey, message)
-            };
-            at(rows, group, code, message)
-        })
+/// Records that share what only one of them should have.
+pub(super) fn shared(rows: &Rows, groups: &Groups, told: &Told, key: &[String]) -> Vec<Problem> {
+    let shared = Shared { rows, told, key };
+    let duplicates = groups.same_key.iter().enumerate();
+    let similar = groups.similar_keys.iter();
+    let people = groups.same_person.iter();
+    duplicates
+        .map(|(position, group)| shared.duplicates(position, group))
+        .chain(similar.map(|group| shared.similar_keys(group)))
+        .chain(people.map(|group| shared.likely_duplicates(group)))
         .collect()
 }
 
-/// Keys that a person would take for one.
-pub(super) fn similar_keys(rows: &mut Rows) -> Vec<Problem> {
-    let groups = rows.similar_keys();
-    groups
-        .iter()
-        .map(|group| {
+struct Shared<'a> {
+    rows: &'a Rows,
+    told: &'a Told,
+    key: &'a [String],
+}
+
+impl Shared<'_> {
+    /// Rows of one key.
+    fn duplicates(&self, position: usize, group: &[u32]) -> Problem {
+        let count = group.len();
+        let broken = group.iter().filter(|&&row| !Rows::is_valid(row)).count();
+        let (code, mut message) = if self.rows.are_equal(group) {
+            let message = format!("{count} rows share one case, and are the same in all else");
+            (Code::DuplicateRow, message)
+        } else if let Some(fields) = self.told.fields(position) {
+            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
             let message = format!(
-                "{} keys differ in letter case or leading zeros only",
-                group.len()
+                "{count} rows share one case; they differ in {}",
+                fields.join(", ")
             );
-            at(rows, group, Code::SimilarKeys, message)
-                .with_hint("if they name one case, a spreadsheet has changed one of them")
-        })
-        .collect()
-}
+            (Code::DuplicateKey, message)
+        } else if broken > 0 {
+            (Code::DuplicateKey, format!("{count} rows share one case"))
+        } else {
+            let message = format!("{count} rows share one case, and are not the same");
+            (Code::DuplicateKey, message)
+        };
+        match broken {
+            0 => {}
+            1 => message.push_str("; one of them has errors of its own"),
+            _ => {
+                // Writing to a String can't fail.
+                let _ = write!(message, "; {broken} of them have errors of their own");
+            }
+        }
+        self.problem(group, code, message, &group[..1])
+    }
 
-/// One person and incident under several keys.
-pub(super) fn likely_duplicates(rows: &mut Rows) -> Vec<Problem> {
-    let groups = rows.same_people();
-    groups
-        .iter()
-        .map(|group| {
-            let message = format!(
-                "{} rows with different keys have one name and incident date, and one phone or e-mail",
-                group.len()
-            );
-            at(rows, group, Code::LikelyDuplicate, message)
-        })
-        .collect()
-}
+    /// Keys that a person would take for one.
+    fn similar_keys(&self, group: &[u32]) -> Problem {
+        let message = "keys that differ in letter case or leading zeros only".to_owned();
+        self.problem(group, Code::SimilarKeys, message, group)
+            .with_hint("if they name one case, a spreadsheet has changed one of them")
+    }
 
-fn at(rows: &Rows, group: &[u32], code: Code, message: String) -> Problem {
-    let places: Vec<Place> = group.iter().map(|&number| rows.place(number)).collect();
-    let mut problem = Problem::new(code, places[0], message);
-    problem.also = places[1..].to_vec();
-    problem
+    /// One person and incident under several keys.
+    fn likely_duplicates(&self, group: &[u32]) -> Problem {
+        let message = format!(
+            "{} rows with different keys have one name and incident date, and one phone or e-mail",
+            group.len()
+        );
+        self.problem(group, Code::LikelyDuplicate, message, group)
+    }
+
+    /// A problem of all rows of a group, with the keys of some.
+    fn problem(&self, group: &[u32], code: Code, message: String, keys: &[u32]) -> Problem {
+        let mut places: Vec<Place> = group.iter().map(|&row| self.rows.place(row)).collect();
+        places.sort_unstable();
+        let mut problem = Problem::new(code, places[0], message);
+        problem.also = places.split_off(1);
+        let keys: BTreeSet<&str> = keys
+            .iter()
+            .filter_map(|&row| self.told.key(row))
+            .take(MOST_KEYS)
+            .collect();
+        if !keys.is_empty() {
+            problem.value = Some(Vec::from_iter(keys).join(", ").into());
+        }
+        if !self.key.is_empty() {
+            problem.column = Some(self.key.join(", ").into());
+        }
+        problem
+    }
 }
 
 /// A firm one letter away from one that has far more cases.
@@ -104,7 +125,14 @@ pub(super) fn rare_firms(firms: &HashMap<Box<str>, u64>) -> Vec<Problem> {
                 Problem::new(
                     Code::RareFirm,
                     Place::default(),
-                    format!("{count} of the cases go to a firm that differs by one letter from one with {more}"),
+                    format!(
+                        "{}, and it differs by one letter from one with {more}",
+                        if count == 1 {
+                            "one case goes to this firm".to_owned()
+                        } else {
+                            format!("{count} cases go to this firm")
+                        }
+                    ),
                 )
                 .with_value(firm)
                 .with_hint(format!("is it {frequent:?}?")),

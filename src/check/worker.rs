@@ -21,9 +21,9 @@ pub(super) struct Batch {
     pub(super) file: FileId,
     /// Records, those that can't be read among them.
     pub(super) records: u64,
-    /// The valid ones.
+    /// Those that have a key.
     pub(super) rows: Vec<Row>,
-    /// The same as cases, where they are wanted.
+    /// The valid ones as cases, where they are wanted.
     pub(super) cases: Vec<CaseData>,
     /// Problems behind which the rest of the file is unknown.
     pub(super) lost: u64,
@@ -134,11 +134,16 @@ impl Worker {
         batch
     }
 
+    /// Whether a problem keeps its record from being a case.
+    fn spoils(&self, problem: &Problem) -> bool {
+        problem.severity == Severity::Error || self.strict && is_of_record(problem)
+    }
+
     /// Keeps a record of which an error was found behind `before`.
     fn keep_invalid(&mut self, record: Option<&Record<'_>>, batch: &mut Batch, before: usize) {
         let errors = batch.problems[before..]
             .iter()
-            .filter(|problem| self.strict || problem.severity == Severity::Error);
+            .filter(|problem| self.spoils(problem));
         let reasons: Vec<String> = errors.map(reason).collect();
         if !self.want_invalid || reasons.is_empty() {
             return;
@@ -178,6 +183,14 @@ impl Worker {
         }
         let before = batch.problems.len();
         let Some(mapped) = self.mapper.map(record, &mut batch.problems) else {
+            // What another record has in common with it is told all the same,
+            // so that one round of mending does.
+            if let Some(key) = self.mapper.key() {
+                if is_damaged(key) {
+                    batch.problems.push(damaged_key(record, key));
+                }
+                batch.rows.push(row(record, key, &mut self.people));
+            }
             return;
         };
         // Only what is sent needs a digest that can be written down.
@@ -195,18 +208,18 @@ impl Worker {
         if !self.keyless && is_damaged(key) {
             batch.problems.push(damaged_key(record, key));
         }
-        if self.strict && batch.problems.len() > before {
+        if self.strict && batch.problems[before..].iter().any(is_of_record) {
+            batch.rows.push(row(record, key, &mut self.people));
             return;
         }
         self.tally.count_firm(mapped.firm);
         self.tally.default_firm += u64::from(mapped.firm_from_default);
-        batch.rows.push(Row {
-            place: record.place,
-            key: Digest::of(key.as_bytes()),
-            payload: FixedState::default().hash_one((mapped.payload, mapped.firm)),
-            folded: (!self.keyless).then(|| folded_key(key)).flatten(),
-            person: self.people.hashes(record),
-        });
+        let payload = FixedState::default().hash_one((mapped.payload, mapped.firm));
+        let mut row = row(record, key, &mut self.people);
+        row.payload = Some(payload);
+        // A content that stands in for a key is like no other.
+        row.folded = row.folded.filter(|_| !self.keyless);
+        batch.rows.push(row);
         if self.want_cases
             && let Some(digest) = digest
         {
@@ -216,6 +229,23 @@ impl Worker {
                 .cases
                 .push(case(record, &mapped, key, digest, &self.raw));
         }
+    }
+}
+
+/// Whether a problem is of the record that it was found in, and not of the
+/// whole column.
+fn is_of_record(problem: &Problem) -> bool {
+    problem.code != Code::LooksConfidential
+}
+
+/// What is kept of a record that is no case.
+fn row(record: &Record<'_>, key: &str, people: &mut PersonColumns) -> Row {
+    Row {
+        place: record.place,
+        key: Digest::of(key.as_bytes()),
+        payload: None,
+        folded: folded_key(key),
+        person: people.hashes(record),
     }
 }
 

@@ -66,18 +66,17 @@ impl Mapper {
     ) -> Option<Mapped<'m>> {
         self.binding.refresh(&self.rules, record.columns);
         let before = problems.len();
+        self.key.clear();
         let key_columns = self.rules.options.key.len();
         let restored = caseload_key::read(&self.binding, key_columns, record);
         let firm = match restored {
             Ok(None) => {
-                self.key.clear();
                 if key_columns > 0 {
                     self.read_key(record, problems);
                 }
                 self.map_rest(record, problems)
             }
             Ok(Some(restored)) => {
-                self.key.clear();
                 self.key.push_str(restored.key.canonical());
                 let cells = restored.cells(&self.binding, record);
                 self.map_rest(
@@ -106,12 +105,18 @@ impl Mapper {
             return None;
         }
         Some(Mapped {
-            key: (!self.key.is_empty()).then_some(self.key.as_str()),
+            key: self.key(),
             firm: (!matches!(firm, Firm::None)).then_some(self.firm.as_str()),
             firm_from_default: matches!(firm, Firm::Default),
             payload: &self.payload,
             mapper: self,
         })
+    }
+
+    /// The last record's canonical key, where it has one; also of a record
+    /// that is no case.
+    pub fn key(&self) -> Option<&str> {
+        (!self.key.is_empty()).then_some(self.key.as_str())
     }
 
     fn map_rest(&mut self, record: &Record<'_>, problems: &mut Vec<Problem>) -> Firm {
