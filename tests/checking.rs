@@ -193,7 +193,7 @@ const WARNINGS: [(&str, &str, &str); 9] = [
     (
         "implausible-date",
         "[case]\nkey = \"id\"\n[fields.id]\nfrom = \"id\"\n[fields.Born]\nfrom = \"Born\"\ntype = \"date\"\nformats = [\"%Y-%m-%d\"]\n",
-        "id,partnerFirmId,Born\nc1,f1,1980-02-03\nc2,f1,2999-01-01\n",
+        "id,partnerFirmId,Born\nc1,f1,1980-02-03\nc2,f1,2999-01-01\nc3,f1,1880-01-01\n",
     ),
     (
         "similar-keys",

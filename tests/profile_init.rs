@@ -47,10 +47,12 @@ fron = "Name"
 
 #[test]
 fn a_rule_for_a_column_that_no_file_has() {
-    checked("[fields.A]\nfrom = \"Nmae\"\n")
-        .exits(2)
-        .says("caseload.toml:")
-        .says("no column \"Nmae\" for A; did you mean \"Name\"?");
+    let done = checked("[fields.A]\nfrom = \"Nmae\"\n").exits(2);
+    insta::assert_snapshot!(done.err, @r#"
+    error: caseload.toml:2: no column "Nmae" for A; did you mean "Name"?
+      2 | from = "Nmae"
+        |         ^^^^
+    "#);
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn success(mut answer: Answer, body: Option<&str>, sent: &Value, contract: &Cont
     answer.message = None;
     if let Some(json) = &json {
         answer.case_id = contract.case_id(json, sent);
-        answer.echo_differs = Contract::echo_differs(json, sent);
+        answer.echo_differs = Contract::echo_differs(json, sent, answer.case_id.as_deref());
     }
     let needs_no_id = contract.case_id_field == CaseIdField::None && body.is_some();
     let verdict = if answer.case_id.is_some() || needs_no_id {

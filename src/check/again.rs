@@ -118,13 +118,14 @@ fn read_file(
             {
                 // Told as the field by which the firm is told everywhere.
                 payload.insert("partnerFirmId".to_owned(), mapped.firm.into());
-                match told.compared.get_mut(&group) {
-                    Some(compared) => compared.add(&payload),
-                    None => {
-                        let fields = BTreeSet::new();
-                        let first = payload;
-                        told.compared.insert(group, Compared { first, fields });
-                    }
+                if let Some(compared) = told.compared.get_mut(&group) {
+                    compared.add(&payload);
+                } else {
+                    let first = Compared {
+                        first: payload,
+                        fields: BTreeSet::new(),
+                    };
+                    told.compared.insert(group, first);
                 }
             }
             if let Some(key) = mapper.key() {

@@ -5,59 +5,8 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::{FixedState, FoldHasher};
 
-use crate::mapping::fold;
+use crate::mapping::headers::{self, folded};
 use crate::model::{Columns, Record};
-
-/// Folded names, the better ones first (from the exports that firms have).
-const FIRST: [&str; 5] = [
-    "firstname",
-    "clientfirstname",
-    "contactfirstname",
-    "fromfirst",
-    "litifypmfirstnamec",
-];
-const LAST: [&str; 5] = [
-    "lastname",
-    "clientlastname",
-    "contactlastname",
-    "fromlast",
-    "litifypmlastnamec",
-];
-const FULL: [&str; 6] = [
-    "client",
-    "clientname",
-    "partyname",
-    "plaintiff",
-    "displayname",
-    "casename",
-];
-const PHONE: [&str; 9] = [
-    "mobile",
-    "cell",
-    "phonemobile",
-    "mobilephone",
-    "contactmobilephone",
-    "primaryphone",
-    "phone",
-    "phonenumber",
-    "homephone",
-];
-const EMAIL: [&str; 4] = [
-    "email",
-    "emailaddress",
-    "clientemailaddress",
-    "contactemail",
-];
-const DATE: [&str; 8] = [
-    "incidentdate",
-    "dateofincident",
-    "dateofloss",
-    "dol",
-    "doi",
-    "dateofinjury",
-    "accidentdate",
-    "litifypmincidentdatec",
-];
 
 /// The columns of one file that tell who a case is about.
 #[derive(Debug, Default)]
@@ -104,7 +53,7 @@ impl PersonColumns {
         if self.bound == state {
             return;
         }
-        let folded: Vec<String> = columns.names().map(fold).collect();
+        let folded: Vec<String> = columns.names().map(folded).collect();
         let find = |names: &[&str]| {
             names
                 .iter()
@@ -112,12 +61,12 @@ impl PersonColumns {
         };
         *self = Self {
             bound: state,
-            first: find(&FIRST),
-            last: find(&LAST),
-            full: find(&FULL),
-            phone: find(&PHONE),
-            email: find(&EMAIL),
-            date: find(&DATE),
+            first: find(headers::FIRST_NAME),
+            last: find(headers::LAST_NAME),
+            full: find(headers::FULL_NAME),
+            phone: find(headers::PHONE),
+            email: find(headers::EMAIL),
+            date: find(headers::INCIDENT_DATE),
         };
     }
 }

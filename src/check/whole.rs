@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::again::Told;
 use super::rows::{Groups, Rows};
-use crate::mapping::{Rules, fold, looks_confidential};
+use crate::mapping::{Rules, headers, looks_confidential};
 use crate::model::{Code, Columns, Place, Problem};
 
 /// A firm is rare beside another when that one has so many times its cases.
@@ -143,21 +143,13 @@ pub(super) fn rare_firms(firms: &HashMap<Box<str>, u64>) -> Vec<Problem> {
 
 /// What the rules leave open, told once.
 pub(super) fn unguarded(rules: &Rules, columns: &[Arc<Columns>]) -> Vec<Problem> {
-    const CASE_TYPES: [&str; 7] = [
-        "casetype",
-        "leadcasetype",
-        "matcode",
-        "practicearea",
-        "projecttype",
-        "casesubtype",
-        "litifypmcasetypec",
-    ];
+    let is_case_type = |name: &str| headers::CASE_TYPE.contains(&&*headers::folded(name));
     let mut problems = Vec::new();
     let mut unchecked: Vec<String> = rules
         .options()
         .fields
         .iter()
-        .filter(|rule| rule.choices.is_empty() && CASE_TYPES.contains(&&*fold(&rule.target)))
+        .filter(|rule| rule.choices.is_empty() && is_case_type(&rule.target))
         .filter(|rule| !matches!(rule.source, crate::mapping::Source::Constant(_)))
         .map(|rule| rule.target.clone())
         .collect();
@@ -171,7 +163,7 @@ pub(super) fn unguarded(rules: &Rules, columns: &[Arc<Columns>]) -> Vec<Problem>
             if !by_rule
                 && rules.options().passthrough
                 && rules.sends(name)
-                && CASE_TYPES.contains(&&*fold(name))
+                && is_case_type(name)
                 && !unchecked.iter().any(|known| known == name)
             {
                 unchecked.push(name.to_owned());

@@ -5,40 +5,9 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use crate::ledger::{CaseRow, Reader};
-use crate::mapping::fold;
+use crate::mapping::headers::{self, FIRST_NAME, FULL_NAME, LAST_NAME};
 use crate::profile::Profile;
 use crate::report::status::CaseView;
-
-/// Folded headers of a first name, and those of a last name.
-const PARTS: [[&str; 5]; 2] = [
-    [
-        "firstname",
-        "clientfirstname",
-        "contactfirstname",
-        "plaintifffirstname",
-        "fromfirst",
-    ],
-    [
-        "lastname",
-        "clientlastname",
-        "contactlastname",
-        "plaintifflastname",
-        "fromlast",
-    ],
-];
-/// Folded headers of a whole name.
-const WHOLE: [&str; 10] = [
-    "client",
-    "clientname",
-    "partyname",
-    "plaintiff",
-    "plaintiffname",
-    "fullname",
-    "contactname",
-    "casename",
-    "displayname",
-    "name",
-];
 
 /// A case that was selected with its content, with all there is to tell.
 pub(super) fn view(reader: &Reader, case: CaseRow, profile: Option<&Profile>) -> Result<CaseView> {
@@ -72,9 +41,12 @@ fn person(content: &str) -> Option<String> {
                 .map(|(_, text)| text.trim())
         })
     };
-    let parts: Vec<&str> = PARTS.iter().filter_map(|names| find(names)).collect();
+    let parts = [FIRST_NAME, LAST_NAME];
+    let parts: Vec<&str> = parts.iter().filter_map(|names| find(names)).collect();
     if parts.is_empty() {
-        find(&WHOLE).map(str::to_owned)
+        find(FULL_NAME)
+            .or_else(|| find(&["name"]))
+            .map(str::to_owned)
     } else {
         Some(parts.join(" "))
     }
@@ -83,11 +55,7 @@ fn person(content: &str) -> Option<String> {
 /// Every filled text with its folded header; nested ones by their dotted names.
 fn flatten<'o>(before: &str, object: &'o Map<String, Value>, texts: &mut Vec<(String, &'o str)>) {
     for (name, value) in object {
-        // Salesforce puts a namespace and a mark around a field's name.
-        let plain = name.strip_suffix("__c").map_or(name.as_str(), |name| {
-            name.split_once("__").map_or(name, |(_, name)| name)
-        });
-        let header = format!("{before}{}", fold(plain));
+        let header = format!("{before}{}", headers::folded(name));
         match value {
             Value::String(text) if !text.trim().is_empty() => texts.push((header, text)),
             Value::Object(object) => flatten(&header, object, texts),

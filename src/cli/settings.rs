@@ -190,17 +190,18 @@ pub(super) fn check_error<E: std::fmt::Display + Send + Sync + std::fmt::Debug +
             let lines: Vec<String> = faults
                 .iter()
                 .map(|(file, fault)| {
-                    let place = match (file.as_ref(), fault.origin.line, profile) {
-                        (_, Some(line), Some(profile)) => {
-                            format!("{}:{line}: ", profile.path.display())
-                        }
-                        _ => String::new(),
-                    };
                     let file = file
                         .and_then(|file| inputs.get(usize::from(file.0)))
                         .map(|input| format!(" in {}", input.name()))
                         .unwrap_or_default();
-                    format!("{place}{fault}{file}")
+                    let message = format!("{fault}{file}");
+                    match (fault.origin.line, profile) {
+                        (Some(line), Some(profile)) => {
+                            let fault = profile.fault_at(line, &fault.column, &message);
+                            fault.to_string()
+                        }
+                        _ => message,
+                    }
                 })
                 .collect();
             anyhow::anyhow!("{}", lines.join("\n"))

@@ -10,7 +10,7 @@ use crate::model::{Cell, CellKind};
 
 use super::firm::Firms;
 use super::json::push_string;
-use super::names::{is_birth, may_lie_ahead};
+use super::names::may_lie_ahead;
 use super::options::{Constant, FieldRule, Options, Origin, Source, ValueType};
 use super::raw::name_json;
 use super::rules::{Blank, Choices, Field, From, Node, Rules};
@@ -260,7 +260,6 @@ fn compile_field(rule: &FieldRule, key: &[String], faults: &mut Faults<'_>) -> F
         max_length: rule.max_length,
         pattern: compile_pattern(rule, faults),
         part: rule.part,
-        is_birth: named(is_birth),
         may_lie_ahead: named(may_lie_ahead),
         is_key: !columns.is_empty() && columns.iter().all(|column| key.contains(column)),
         target: rule.target.as_str().into(),

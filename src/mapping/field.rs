@@ -201,8 +201,8 @@ impl Work<'_, '_> {
         let Some(today) = self.today else { return };
         let message = if day > today && !self.field.may_lie_ahead {
             "a date in the future"
-        } else if self.field.is_birth && age(day, today) > 120 {
-            "an age over 120 years"
+        } else if age(day, today) > 120 {
+            "a date more than 120 years ago"
         } else {
             return;
         };
@@ -226,9 +226,10 @@ fn first_filled<'r>(paths: &[Path], record: &Record<'r>) -> (Value<'r>, usize) {
         .unwrap_or_else(|| (Value::of_cell(Cell::default()), 0))
 }
 
-fn age(birth: Civil, today: Civil) -> u16 {
-    let years = today.year.saturating_sub(birth.year);
-    let had_birthday = (today.month, today.day) >= (birth.month, birth.day);
+/// Whole years from a day to today.
+fn age(day: Civil, today: Civil) -> u16 {
+    let years = today.year.saturating_sub(day.year);
+    let had_birthday = (today.month, today.day) >= (day.month, day.day);
     years.saturating_sub(u16::from(!had_birthday))
 }
 

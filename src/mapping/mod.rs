@@ -19,6 +19,7 @@ mod compile;
 mod confidential;
 mod field;
 mod firm;
+pub mod headers;
 mod json;
 mod mapped;
 mod mapper;

@@ -47,7 +47,6 @@ pub(super) struct Field {
     pub(super) max_length: Option<usize>,
     pub(super) pattern: Option<(Regex, Box<str>)>,
     pub(super) part: Option<NamePart>,
-    pub(super) is_birth: bool,
     pub(super) may_lie_ahead: bool,
     /// Made of key columns alone.
     pub(super) is_key: bool,

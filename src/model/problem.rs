@@ -115,7 +115,7 @@ codes! {
     UnknownPartnerFirm Error "unknown-partner-firm",
     /// A value that can't be a firm's id.
     BadPartnerFirm Error "bad-partner-firm",
-    /// A date in the future, or of an age over 120.
+    /// A date in the future, or more than 120 years ago.
     ImplausibleDate Warning "implausible-date",
     /// A column that looks confidential goes out though no rule names it.
     LooksConfidential Warning "looks-confidential",

@@ -47,6 +47,39 @@ pub struct ProfileFault {
     pub message: String,
 }
 
+impl ProfileFault {
+    /// A fault of some bytes of a file's text.
+    pub(super) fn of(text: &str, path: &Path, span: Range<usize>, message: &str) -> Self {
+        let start = text.floor_char_boundary(span.start);
+        let from = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line = text[from..].lines().next().unwrap_or("");
+        let end = text
+            .floor_char_boundary(span.end)
+            .clamp(start, (from + line.len()).max(start));
+        let name = line.split_once('=').map_or("", |(name, _)| name);
+        let excerpt = if is_secret(name) {
+            String::new()
+        } else {
+            line.chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect()
+        };
+        Self {
+            path: path.to_owned(),
+            line: line_at(text, start),
+            column: text[from..start].chars().count() as u32 + 1,
+            excerpt,
+            width: text[start..end].chars().count() as u32,
+            message: message.to_owned(),
+        }
+    }
+}
+
+fn line_at(text: &str, at: usize) -> u32 {
+    let before = &text.as_bytes()[..at.min(text.len())];
+    memchr::memchr_iter(b'\n', before).count() as u32 + 1
+}
+
 /// `caseload.toml:12: …`, and under it the line with the place marked.
 impl fmt::Display for ProfileFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,8 +143,7 @@ impl<'t> Faults<'t> {
 
     /// The line, from 1, of a place in the text.
     pub(super) fn line_at(&self, at: usize) -> u32 {
-        let before = &self.text.as_bytes()[..at.min(self.text.len())];
-        memchr::memchr_iter(b'\n', before).count() as u32 + 1
+        line_at(self.text, at)
     }
 
     /// The text as it stands between two places.
@@ -121,29 +153,8 @@ impl<'t> Faults<'t> {
 
     /// Adds a fault of some bytes of the text.
     pub(super) fn push(&self, span: Range<usize>, message: &str) {
-        let start = self.text.floor_char_boundary(span.start);
-        let from = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line = self.text[from..].lines().next().unwrap_or("");
-        let end = self
-            .text
-            .floor_char_boundary(span.end)
-            .clamp(start, (from + line.len()).max(start));
-        let name = line.split_once('=').map_or("", |(name, _)| name);
-        let excerpt = if is_secret(name) {
-            String::new()
-        } else {
-            line.chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .collect()
-        };
-        self.found.borrow_mut().push(ProfileFault {
-            path: self.path.to_owned(),
-            line: self.line_at(start),
-            column: self.text[from..start].chars().count() as u32 + 1,
-            excerpt,
-            width: self.text[start..end].chars().count() as u32,
-            message: message.to_owned(),
-        });
+        let fault = ProfileFault::of(self.text, self.path, span, message);
+        self.found.borrow_mut().push(fault);
     }
 
     /// Adds faults of another file.

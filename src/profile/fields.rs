@@ -82,7 +82,7 @@ fn rule(entry: &Entry<'_>, table: &Table<'_>, folder: &Path) -> FieldRule {
             .map(|at| [NamePart::Last, NamePart::First][at]),
         omit_empty: table.flag("omit_empty").unwrap_or(true),
         flat: table.flag("flat").unwrap_or(false),
-        origin: Origin::line(table.faults.line_at(entry.name_span.start)),
+        origin: Origin::line(table.faults.line_at(named_at(entry, table))),
         rename: Vec::new(),
     };
     if let Some(renames) = table.table("rename") {
@@ -96,6 +96,12 @@ fn rule(entry: &Entry<'_>, table: &Table<'_>, folder: &Path) -> FieldRule {
         }
     }
     rule
+}
+
+/// Where a rule names its columns: its `from`, or its own name without one.
+fn named_at(entry: &Entry<'_>, table: &Table<'_>) -> usize {
+    let from = table.value("from");
+    from.map_or(entry.name_span.start, |from| from.span().start)
 }
 
 fn source(table: &Table<'_>) -> Source {

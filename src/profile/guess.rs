@@ -9,8 +9,8 @@ use crate::model::{Cell, CellKind, Columns, Record};
 use super::dates_seen::DatesSeen;
 use super::draft::{Draft, DraftField};
 use super::guess_key::{self, counted};
-use super::headers;
 use super::seen::Column;
+use crate::mapping::headers;
 
 /// How deep nested objects are looked into.
 const DEPTH: usize = 3;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::headers;
 use super::seen::{Column, ROWS};
+use crate::mapping::headers;
 
 /// What was found.
 pub(super) struct KeyGuess {

@@ -15,7 +15,6 @@ mod fault;
 mod fields;
 mod guess;
 mod guess_key;
-mod headers;
 mod seen;
 mod table;
 
@@ -54,6 +53,7 @@ pub struct Profile {
     /// `[webhooks] signature_header`.
     pub webhook_signature_header: Option<String>,
     lines: HashMap<String, u32>,
+    text: String,
 }
 
 /// `[ledger]`.
@@ -71,6 +71,28 @@ impl Profile {
     /// The line of a setting such as `api.base_url`, where it is set.
     pub fn line_of(&self, setting: &str) -> Option<u32> {
         self.lines.get(setting).copied()
+    }
+
+    /// What the input shows to be wrong with a line: the line with `name`
+    /// marked in it, or with all of it marked.
+    pub fn fault_at(&self, line: u32, name: &str, message: &str) -> ProfileFault {
+        let mut start = 0;
+        let mut found = "";
+        for text in self.text.split_inclusive('\n').take(line as usize) {
+            start += found.len();
+            found = text;
+        }
+        let code = found.trim();
+        let (at, width) = match found.find(name) {
+            Some(at) if !name.is_empty() => (at, name.len()),
+            _ => (found.len() - found.trim_start().len(), code.len()),
+        };
+        ProfileFault::of(
+            &self.text,
+            &self.path,
+            start + at..start + at + width,
+            message,
+        )
     }
 }
 
@@ -99,8 +121,9 @@ pub fn parse(text: &str, path: &Path) -> Result<Profile, ProfileErrors> {
     }
     // What stands behind a syntax error may be misread: that alone is told.
     if errors.is_empty() {
-        let profile = read(document.get_ref(), path, &faults);
+        let mut profile = read(document.get_ref(), path, &faults);
         if faults.is_empty() {
+            text.clone_into(&mut profile.text);
             return Ok(profile);
         }
     }

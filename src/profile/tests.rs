@@ -111,7 +111,7 @@ signature_header = "x-sig"
         panic!("seven fields");
     };
     assert!(first.required && first.min_length == Some(1) && first.max_length == Some(50));
-    assert_eq!(first.origin, Origin::line(22));
+    assert_eq!(first.origin, Origin::line(23), "where its `from` stands");
     assert_eq!(
         date.source,
         Source::Columns(vec!["Date of Loss".into(), "DOL".into()])

@@ -80,6 +80,55 @@ pub fn redacted_json(value: &serde_json::Value) -> serde_json::Value {
     }
 }
 
+/// JSON over several lines, each string and number as it is spelled.
+pub fn pretty_json(json: &str) -> String {
+    let mut pretty = String::with_capacity(json.len() * 2);
+    let mut depth = 0_usize;
+    let mut letters = json.chars().peekable();
+    let end_line = |pretty: &mut String, depth: usize| {
+        pretty.push('\n');
+        pretty.extend(std::iter::repeat_n("  ", depth));
+    };
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => {
+                pretty.push('"');
+                while let Some(letter) = letters.next() {
+                    pretty.push(letter);
+                    match letter {
+                        '\\' => pretty.extend(letters.next()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            '{' | '[' => {
+                pretty.push(letter);
+                while letters.next_if(char::is_ascii_whitespace).is_some() {}
+                if let Some(close) = letters.next_if(|&next| next == '}' || next == ']') {
+                    pretty.push(close);
+                } else {
+                    depth += 1;
+                    end_line(&mut pretty, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                end_line(&mut pretty, depth);
+                pretty.push(letter);
+            }
+            ',' => {
+                pretty.push(',');
+                end_line(&mut pretty, depth);
+            }
+            ':' => pretty.push_str(": "),
+            letter if letter.is_ascii_whitespace() => {}
+            letter => pretty.push(letter),
+        }
+    }
+    pretty
+}
+
 /// `1 case`, `2,500 cases`.
 pub fn count(number: u64, noun: &str) -> String {
     let ending = match number {
@@ -131,6 +180,25 @@ mod tests {
             "a\\u{1b}[31mb\\u{7}\\u{9b}c\\r\\n\\u{202e}d"
         );
         assert_eq!(escaped("José 日本"), "José 日本");
+    }
+
+    #[test]
+    fn json_is_laid_out_and_spelled_as_it_was() {
+        let json = r#"{"a":"b\"{,:","n":1E400 , "o":{ },"l":[1.0,[]],"u":"\u00e9"}"#;
+        let lines = [
+            "{",
+            r#"  "a": "b\"{,:","#,
+            r#"  "n": 1E400,"#,
+            r#"  "o": {},"#,
+            r#"  "l": ["#,
+            "    1.0,",
+            "    []",
+            "  ],",
+            r#"  "u": "\u00e9""#,
+            "}",
+        ];
+        assert_eq!(pretty_json(json), lines.join("\n"));
+        assert_eq!(pretty_json("]}"), "\n]\n}", "no JSON is no reason to panic");
     }
 
     #[test]

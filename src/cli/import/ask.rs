@@ -8,7 +8,9 @@ use super::account::{Found, listed};
 use super::{Job, Planned};
 use crate::model::{CaseData, State};
 use crate::report::screen::say;
-use crate::report::text::{count, escaped, escaped_lines, grouped, redacted_json, span};
+use crate::report::text::{
+    count, escaped, escaped_lines, grouped, pretty_json, redacted_json, span,
+};
 
 /// Firms are listed up to here.
 const MOST_FIRMS: usize = 12;
@@ -160,13 +162,14 @@ pub(super) fn payload(job: &Job<'_>, case: &CaseData) -> String {
         .destination
         .contract
         .body(&case.payload, case.partner_firm.as_deref());
-    let Ok(mut json) = serde_json::from_str::<serde_json::Value>(&body) else {
-        return escaped(&body);
+    let shown = if job.style.redact {
+        // What can't be read can't be redacted, and is not shown.
+        let json = serde_json::from_str(&body).unwrap_or_default();
+        redacted_json(&json).to_string()
+    } else {
+        body
     };
-    if job.style.redact {
-        json = redacted_json(&json);
-    }
-    escaped_lines(&serde_json::to_string_pretty(&json).unwrap_or(body))
+    escaped_lines(&pretty_json(&shown))
 }
 
 fn place(planned: &Planned, case: &CaseData) -> String {

@@ -103,7 +103,8 @@ fn dates_far_off_are_warnings() {
     };
     assert_eq!(dated("IncidentDate", "2026-11-24"), [Code::ImplausibleDate]);
     assert_eq!(dated("IncidentDate", "2026-11-23"), []);
-    assert_eq!(dated("IncidentDate", "1890-01-01"), []);
+    assert_eq!(dated("IncidentDate", "1906-11-24"), []);
+    assert_eq!(dated("IncidentDate", "1890-01-01"), [Code::ImplausibleDate]);
     assert_eq!(dated("DateOfBirth", "1905-11-23"), [Code::ImplausibleDate]);
     assert_eq!(dated("DateOfBirth", "1905-11-24"), []);
     assert_eq!(dated("StatuteOfLimitations", "2028-01-01"), []);

@@ -192,10 +192,10 @@ pub(super) const BAD_PARTNER_FIRM: Explanation = Explanation {
 };
 
 pub(super) const IMPLAUSIBLE_DATE: Explanation = Explanation {
-    title: "a date in the future, or an age over 120",
+    title: "a date in the future, or more than 120 years ago",
     text: "\
-        The date can be read, but it lies ahead of today or makes a person older\n\
-        than 120 years; often a two-digit year was taken for the wrong century.\n\
+        The date can be read, but it lies ahead of today or more than 120 years\n\
+        back; often a two-digit year was taken for the wrong century.\n\
         Compare it with the case file. It is a warning: right dates go out as they\n\
         are.",
 };

@@ -1,10 +1,10 @@
 //! What columns are called in the exports of case-management systems. Names are
 //! folded: letter case and punctuation count for nothing.
 
-use crate::mapping::fold;
+use super::{fold, words};
 
 /// What names a case.
-pub(super) const KEY: &[&str] = &[
+pub const KEY: &[&str] = &[
     "leadid",
     "leadno",
     "leadnumber",
@@ -25,7 +25,7 @@ pub(super) const KEY: &[&str] = &[
     "clientreference",
 ];
 /// First names.
-pub(super) const FIRST_NAME: &[&str] = &[
+pub const FIRST_NAME: &[&str] = &[
     "firstname",
     "clientfirstname",
     "contactfirstname",
@@ -33,7 +33,7 @@ pub(super) const FIRST_NAME: &[&str] = &[
     "fromfirst",
 ];
 /// Last names.
-pub(super) const LAST_NAME: &[&str] = &[
+pub const LAST_NAME: &[&str] = &[
     "lastname",
     "clientlastname",
     "contactlastname",
@@ -41,7 +41,7 @@ pub(super) const LAST_NAME: &[&str] = &[
     "fromlast",
 ];
 /// Whole names.
-pub(super) const FULL_NAME: &[&str] = &[
+pub const FULL_NAME: &[&str] = &[
     "client",
     "clientname",
     "partyname",
@@ -53,7 +53,7 @@ pub(super) const FULL_NAME: &[&str] = &[
     "displayname",
 ];
 /// Phone numbers, those first that reach a person best.
-pub(super) const PHONE: &[&str] = &[
+pub const PHONE: &[&str] = &[
     "mobile",
     "cell",
     "phonemobile",
@@ -75,7 +75,7 @@ pub(super) const PHONE: &[&str] = &[
     "officephone",
 ];
 /// E-mail addresses.
-pub(super) const EMAIL: &[&str] = &[
+pub const EMAIL: &[&str] = &[
     "email",
     "emailaddress",
     "clientemailaddress",
@@ -83,7 +83,7 @@ pub(super) const EMAIL: &[&str] = &[
     "contactemail",
 ];
 /// When it happened.
-pub(super) const INCIDENT_DATE: &[&str] = &[
+pub const INCIDENT_DATE: &[&str] = &[
     "incidentdate",
     "dateofincident",
     "dateofloss",
@@ -96,7 +96,7 @@ pub(super) const INCIDENT_DATE: &[&str] = &[
     "dateofaccident",
 ];
 /// Where it happened.
-pub(super) const INCIDENT_STATE: &[&str] = &[
+pub const INCIDENT_STATE: &[&str] = &[
     "casestate",
     "incidentstate",
     "stateofincident",
@@ -104,9 +104,9 @@ pub(super) const INCIDENT_STATE: &[&str] = &[
     "accidentstate",
 ];
 /// Where the client lives, more likely than not.
-pub(super) const ANY_STATE: &[&str] = &["state", "contactstate", "clientstate", "businessstate"];
+pub const ANY_STATE: &[&str] = &["state", "contactstate", "clientstate", "businessstate"];
 /// What kind of case it is.
-pub(super) const CASE_TYPE: &[&str] = &[
+pub const CASE_TYPE: &[&str] = &[
     "casetype",
     "leadcasetype",
     "matcode",
@@ -115,7 +115,7 @@ pub(super) const CASE_TYPE: &[&str] = &[
     "casesubtype",
 ];
 /// What happened.
-pub(super) const SUMMARY: &[&str] = &[
+pub const SUMMARY: &[&str] = &[
     "summary",
     "leadsummary",
     "casesummary",
@@ -125,7 +125,7 @@ pub(super) const SUMMARY: &[&str] = &[
     "casedetails",
 ];
 /// Who handles it. Never who sent it: "referred by", "source".
-pub(super) const PARTNER_FIRM: &[&str] = &[
+pub const PARTNER_FIRM: &[&str] = &[
     "handlingfirm",
     "partnerfirm",
     "partnerfirmname",
@@ -137,21 +137,23 @@ pub(super) const PARTNER_FIRM: &[&str] = &[
     "cocounsel",
 ];
 
-/// A header without Salesforce's namespace and mark, folded.
-pub(super) fn folded(header: &str) -> String {
-    let plain = header.strip_suffix("__c").map_or(header, |name| {
+/// A header without Salesforce's namespace and mark: `Case_Type` of
+/// `litify_pm__Case_Type__c`.
+fn plain(header: &str) -> &str {
+    header.strip_suffix("__c").map_or(header, |name| {
         name.split_once("__").map_or(name, |(_, name)| name)
-    });
-    fold(plain)
+    })
+}
+
+/// A header as the lists here hold it.
+pub fn folded(header: &str) -> String {
+    fold(plain(header))
 }
 
 /// A header as the name of a field: `Lead ID` is `LeadId`.
-pub(super) fn field_name(header: &str) -> String {
-    let plain = header.strip_suffix("__c").map_or(header, |name| {
-        name.split_once("__").map_or(name, |(_, name)| name)
-    });
+pub fn field_name(header: &str) -> String {
     let mut name = String::new();
-    for word in crate::mapping::words(plain) {
+    for word in words(plain(header)) {
         let mut letters = word.chars();
         name.extend(letters.next().into_iter().flat_map(char::to_uppercase));
         name.extend(letters);
