@@ -10,7 +10,7 @@ use crate::model::{CellKind, Code, Columns};
 use super::super::header::{ESCAPED, REASON};
 use super::super::span::Span;
 use super::scan::skip_space;
-use super::walk::{Text, Trouble, Walk, bad, trouble};
+use super::walk::{Text, Trouble, Walk, bad, repeated, trouble};
 
 /// Makes cells of objects; keeps the columns that they have shown so far.
 #[derive(Debug)]
@@ -77,7 +77,9 @@ impl Objects {
                 }
             } else {
                 let from = walk.at;
-                let kind = walk.value(1)?;
+                let kind = walk
+                    .value(1)
+                    .map_err(|trouble| walk.inside_member(name, trouble))?;
                 let end = if kind == CellKind::Null {
                     from
                 } else {
@@ -138,11 +140,7 @@ impl Objects {
             column
         };
         if self.seen[column] == self.number {
-            let text = self.columns.name(column);
-            let what = format!("the object names the member {text:?} twice");
-            let mut trouble = trouble(name.start - 1, Code::DuplicateMember, what);
-            trouble.column = Some(text.into());
-            return Err(trouble);
+            return Err(repeated(name, self.columns.name(column)));
         }
         self.seen[column] = self.number;
         Ok(Some(column as u32))
