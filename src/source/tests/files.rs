@@ -10,13 +10,13 @@ use flate2::write::GzEncoder;
 use super::super::{Fault, Format, Options};
 use super::*;
 
-fn gzipped(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn utf_16(text: &str, little: bool) -> Vec<u8> {
+pub(super) fn utf_16(text: &str, little: bool) -> Vec<u8> {
     text.encode_utf16()
         .flat_map(|unit| {
             if little {

@@ -5,6 +5,7 @@
 
 mod delimited;
 mod files;
+mod fuzz;
 mod json;
 mod random;
 mod workbook;
