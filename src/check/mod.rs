@@ -67,8 +67,8 @@ pub trait Sink {
 pub struct Invalid {
     /// Its file.
     pub file: FileId,
-    /// The record as JSON; none when it could not be read at all.
-    pub raw: Option<Box<str>>,
+    /// The record as JSON, as far as it can be; see [`source::Unread::raw`].
+    pub raw: Box<str>,
     /// What is wrong with it.
     pub reason: String,
 }
@@ -105,6 +105,9 @@ pub struct FileSummary {
     pub sha256: Option<String>,
     /// How many records it has, those that can't be read among them.
     pub records: u64,
+    /// How many of them can't be read one by one; the others are read all the
+    /// same.
+    pub unread: u64,
     /// Its header; none for JSON.
     pub columns: Option<Vec<Box<str>>>,
     /// The encoding, where it was guessed from the bytes.

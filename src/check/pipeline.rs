@@ -286,6 +286,7 @@ impl<'a, S: Sink> Collector<'a, S> {
         self.checked.unskippable += batch.lost;
         if let Some(file) = self.checked.files.get_mut(usize::from(batch.file.0)) {
             file.records += batch.records;
+            file.unread += batch.unread;
         }
         for problem in batch.problems {
             self.problem(problem)?;

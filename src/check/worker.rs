@@ -21,6 +21,8 @@ pub(super) struct Batch {
     pub(super) file: FileId,
     /// Records, those that can't be read among them.
     pub(super) records: u64,
+    /// Those that could not be read, but for what is lost.
+    pub(super) unread: u64,
     /// Those that have a key.
     pub(super) rows: Vec<Row>,
     /// The valid ones as cases, where they are wanted.
@@ -113,12 +115,15 @@ impl Worker {
                 Item::Record(record) => {
                     let before = batch.problems.len();
                     self.record(&record, &mut batch);
-                    self.keep_invalid(Some(&record), &mut batch, before);
+                    let raw = |raw: &mut String| mapping::raw_json(&record, raw);
+                    self.keep_invalid(raw, &mut batch, before);
                 }
-                Item::Problem(problem) => {
+                Item::Problem(problem, unread) => {
+                    batch.unread += 1;
+                    let before = batch.problems.len();
                     batch.problems.push(problem);
-                    let before = batch.problems.len() - 1;
-                    self.keep_invalid(None, &mut batch, before);
+                    let raw = |raw: &mut String| raw.push_str(&unread.raw());
+                    self.keep_invalid(raw, &mut batch, before);
                 }
                 Item::Lost(problem) => {
                     batch.lost += 1;
@@ -139,8 +144,9 @@ impl Worker {
         problem.severity == Severity::Error || self.strict && is_of_record(problem)
     }
 
-    /// Keeps a record of which an error was found behind `before`.
-    fn keep_invalid(&mut self, record: Option<&Record<'_>>, batch: &mut Batch, before: usize) {
+    /// Keeps a record of which an error was found behind `before`, by its raw
+    /// text.
+    fn keep_invalid(&mut self, raw: impl FnOnce(&mut String), batch: &mut Batch, before: usize) {
         let errors = batch.problems[before..]
             .iter()
             .filter(|problem| self.spoils(problem));
@@ -148,14 +154,11 @@ impl Worker {
         if !self.want_invalid || reasons.is_empty() {
             return;
         }
-        let raw = record.map(|record| {
-            self.raw.clear();
-            mapping::raw_json(record, &mut self.raw);
-            self.raw.as_str().into()
-        });
+        self.raw.clear();
+        raw(&mut self.raw);
         batch.invalid.push(Invalid {
             file: batch.file,
-            raw,
+            raw: self.raw.as_str().into(),
             reason: reasons.join("; "),
         });
     }

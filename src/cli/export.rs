@@ -249,6 +249,8 @@ fn inputs(reader: &Reader, filter: &Filter, wanted: &Wanted) -> Result<Vec<Input
     Ok(seen
         .into_iter()
         .map(|(name, shape)| InputFile {
+            // The ledger holds cases only.
+            unread: false,
             path: (name != crate::source::Input::Stdin.name()).then(|| PathBuf::from(&name)),
             shape: shape.finish(&name),
             name,

@@ -252,7 +252,7 @@ impl<'a, T: Told> Planner<'a, T> {
             let problem = same_content(case, &same);
             self.told.invalid(Invalid {
                 file: case.place.file,
-                raw: Some(case.raw.clone()),
+                raw: case.raw.clone(),
                 reason: format!("{} [{}]", problem.message, problem.code),
             });
             self.told.problem(problem);

@@ -103,6 +103,7 @@ impl Detected {
         }
         Box::new(Transcoded {
             source: whole,
+            code_page: self.encoding.name().starts_with("windows-"),
             decoder: self.encoding.new_decoder_without_bom_handling(),
             input: vec![0; 64 << 10],
             pending: 0..0,
@@ -125,6 +126,8 @@ impl Detected {
 /// Text in another encoding, as UTF-8.
 struct Transcoded<R> {
     source: R,
+    /// Whether it is one of Windows' code pages.
+    code_page: bool,
     decoder: Decoder,
     input: Vec<u8>,
     /// What of `input` is still to be decoded.
@@ -134,6 +137,31 @@ struct Transcoded<R> {
     text: Vec<u8>,
     told: usize,
     finished: bool,
+}
+
+/// Windows' code pages leave some bytes undefined, such as 0x81 in Windows-1252.
+/// The web's rules turn those into the control characters U+0080 to U+009F,
+/// which nothing else becomes there; in a case file they are a sign that the
+/// encoding is another. Each becomes a byte that is no text.
+fn mark_undefined(text: &mut Vec<u8>) {
+    let is_control =
+        |text: &[u8], at: usize| text[at] == 0xC2 && matches!(text.get(at + 1), Some(0x80..=0x9F));
+    let found = memchr::memchr_iter(0xC2, text).find(|at| is_control(text, *at));
+    let Some(mut at) = found else {
+        return;
+    };
+    let mut end = at;
+    while at < text.len() {
+        if is_control(text, at) {
+            text[end] = 0xFF;
+            at += 2;
+        } else {
+            text[end] = text[at];
+            at += 1;
+        }
+        end += 1;
+    }
+    text.truncate(end);
 }
 
 impl<R: Read> Transcoded<R> {
@@ -157,6 +185,9 @@ impl<R: Read> Transcoded<R> {
                 self.decoder
                     .decode_to_utf8_without_replacement(input, &mut self.text, self.ended);
             self.text.truncate(written);
+            if self.code_page {
+                mark_undefined(&mut self.text);
+            }
             self.pending.start += read;
             match result {
                 DecoderResult::Malformed(..) => self.text.push(0xFF),

@@ -1,12 +1,10 @@
 //! Cells of a row under the columns of a header, for CSV and sheets alike.
 
-use std::ops::Range;
-
 use crate::model::{Code, Place, Problem};
 
 use super::delimited;
 use super::feed::Position;
-use super::header::{ESCAPED, Header, Slot};
+use super::header::{ESCAPED, Header, Slot, TEXT};
 use super::span::Span;
 
 /// Why the cells of a row don't go under the header.
@@ -15,63 +13,114 @@ pub(super) enum Misfit {
     Problem(Box<Problem>),
 }
 
-/// Puts a row's cells where their columns are.
+/// A row's cells and their texts.
+#[derive(Clone, Copy)]
+pub(super) struct RawRow<'a> {
+    pub(super) cells: &'a [Span],
+    pub(super) text: &'a str,
+    pub(super) own: &'a str,
+}
+
+impl RawRow<'_> {
+    fn is_filled(&self, span: &Span) -> bool {
+        !span.text(self.text, self.own).trim().is_empty()
+    }
+
+    /// The cell of a raw column that caseload has added, where it is filled.
+    fn added(&self, column: Option<usize>) -> Option<&Span> {
+        let span = self.cells.get(column?)?;
+        self.is_filled(span).then_some(span)
+    }
+}
+
+/// Puts a row's cells where their columns are, as far as they go: they are
+/// there too where something is wrong with the row.
 pub(super) fn place_cells(
     header: &Header,
-    raw: &[Span],
-    text: &str,
-    own: &str,
+    row: RawRow<'_>,
     cells: &mut Vec<Span>,
     place: Place,
-) -> Result<Range<usize>, Misfit> {
-    let filled = |span: &Span| !span.text(text, own).trim().is_empty();
-    let too_wide = raw.iter().skip(header.width).any(filled);
-    if raw.len() < header.slots.len() || too_wide {
-        return Err(Misfit::Ragged(raw.len()));
+) -> Result<(), Misfit> {
+    let before = cells.len();
+    let columns = (header.slots.iter().enumerate()).filter(|(_, slot)| slot.is_column());
+    cells.extend(columns.map(|(raw, _)| row.cells.get(raw).copied().unwrap_or(Span::ABSENT)));
+    let unguarded = unguard(header, row, &mut cells[before..], place);
+    fits(header, row, place)?;
+    unguarded?;
+    match row.added(header.text) {
+        Some(_) => Err(Misfit::Problem(Box::new(not_mended(place)))),
+        None => Ok(()),
     }
-    for (number, span) in raw.iter().enumerate() {
+}
+
+/// Whether each cell has a column.
+fn fits(header: &Header, row: RawRow<'_>, place: Place) -> Result<(), Misfit> {
+    let mut behind = row.cells.iter().skip(header.width);
+    if row.cells.len() < header.slots.len() || behind.any(|span| row.is_filled(span)) {
+        return Err(Misfit::Ragged(row.cells.len()));
+    }
+    for (number, span) in row.cells.iter().enumerate() {
         let nameless = header
             .slots
             .get(number)
             .is_none_or(|slot| *slot == Slot::Unnamed);
-        if nameless && filled(span) {
-            let value = span.text(text, own);
+        if nameless && row.is_filled(span) {
+            let value = span.text(row.text, row.own);
             return Err(Misfit::Problem(Box::new(
                 header.nameless(number, value, place),
             )));
         }
     }
-    let before = cells.len();
-    cells.extend(
-        raw.iter()
-            .zip(&header.slots)
-            .filter(|(_, slot)| matches!(slot, Slot::Column(_)))
-            .map(|(span, _)| *span),
-    );
-    if let Some(list) = header.escaped.map(|column| &raw[column])
-        && filled(list)
-    {
-        let list = list.text(text, own);
-        let Some(positions) = header.escaped_positions(list) else {
-            cells.truncate(before);
-            let problem = Problem::new(
-                Code::BadCaseloadKey,
-                place,
-                "the list of cells that were guarded against formulas is damaged",
-            )
-            .in_column(ESCAPED)
-            .with_value(list)
-            .with_hint("restore it, or empty it and remove the leading ' from the row's cells");
-            return Err(Misfit::Problem(Box::new(problem)));
-        };
-        for position in positions {
-            let span = &mut cells[before + position];
-            if span.text(text, own).starts_with('\'') {
-                span.trim_first();
-            }
+    Ok(())
+}
+
+/// Takes off the apostrophes that guard cells against being formulas.
+fn unguard(
+    header: &Header,
+    row: RawRow<'_>,
+    cells: &mut [Span],
+    place: Place,
+) -> Result<(), Misfit> {
+    let Some(list) = row.added(header.escaped) else {
+        return Ok(());
+    };
+    let list = list.text(row.text, row.own);
+    let Some(positions) = header.escaped_positions(list) else {
+        let problem = Problem::new(
+            Code::BadCaseloadKey,
+            place,
+            "the list of cells that were guarded against formulas is damaged",
+        )
+        .in_column(ESCAPED)
+        .with_value(list)
+        .with_hint("restore it, or empty it and remove the leading ' from the row's cells");
+        return Err(Misfit::Problem(Box::new(problem)));
+    };
+    for position in positions {
+        let span = &mut cells[position];
+        if span.text(row.text, row.own).starts_with('\'') {
+            span.trim_first();
         }
     }
-    Ok(before..cells.len())
+    Ok(())
+}
+
+fn not_mended(place: Place) -> Problem {
+    Problem::new(
+        Code::NotMended,
+        place,
+        "the row could not be read before, and was not mended since",
+    )
+    .in_column(TEXT)
+    .with_hint(format!(
+        "compare the row's cells with the text in {TEXT}, put them right, and empty that cell"
+    ))
+}
+
+/// The text of a row: what it already brings along of an earlier reading, or
+/// its own.
+pub(super) fn row_text(header: &Header, row: RawRow<'_>, whole: Span) -> Span {
+    row.added(header.text).copied().unwrap_or(whole)
 }
 
 pub(super) fn ragged(

@@ -12,6 +12,9 @@ use super::{Fault, Limits};
 pub(super) const ESCAPED: &str = "caseload_escaped";
 /// The column that says why a record was left out.
 pub(super) const REASON: &str = "caseload_reason";
+/// The column with the whole text of a record that could not be read. Filled,
+/// it says that nobody has mended the record yet.
+pub(super) const TEXT: &str = "caseload_text";
 
 /// Where the cells of one raw column go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +25,12 @@ pub(super) enum Slot {
     Unnamed,
     /// Nowhere, on purpose.
     Ignored,
+}
+
+impl Slot {
+    pub(super) fn is_column(self) -> bool {
+        matches!(self, Self::Column(_))
+    }
 }
 
 /// A header as it was read.
@@ -35,6 +44,8 @@ pub(super) struct Header {
     pub(super) width: usize,
     /// The raw column that tells of apostrophes.
     pub(super) escaped: Option<usize>,
+    /// The raw column with what could not be read.
+    pub(super) text: Option<usize>,
     /// Every raw column is the column at its position.
     pub(super) plain: bool,
 }
@@ -60,7 +71,7 @@ impl Header {
         let mut columns = Columns::new();
         let mut first_of: HashMap<&str, usize> = HashMap::new();
         let mut problems = Vec::new();
-        let mut escaped = None;
+        let (mut escaped, mut text) = (None, None);
         let mut slots = Vec::with_capacity(named);
         for (raw, cell) in cells[..named].iter().enumerate() {
             let name = cell.trim();
@@ -77,6 +88,10 @@ impl Header {
                         match name {
                             ESCAPED => {
                                 escaped = Some(raw);
+                                Slot::Ignored
+                            }
+                            TEXT => {
+                                text = Some(raw);
                                 Slot::Ignored
                             }
                             REASON => Slot::Ignored,
@@ -96,6 +111,7 @@ impl Header {
             slots,
             width: cells.len(),
             escaped,
+            text,
         };
         Ok((header, problems))
     }

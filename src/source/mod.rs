@@ -14,6 +14,7 @@ mod error;
 mod feed;
 mod grid;
 mod header;
+mod item;
 mod json;
 mod parser;
 mod raw;
@@ -32,8 +33,9 @@ use std::str::FromStr;
 
 pub use chunk::Chunk;
 pub use error::{Fault, SourceError};
+pub use item::{Item, Unread};
 pub use json::MAX_DEPTH;
-pub use parser::{Item, Parser};
+pub use parser::Parser;
 pub use reader::{Reader, open};
 
 /// How to read a file where detection is wrong, and how much of it.

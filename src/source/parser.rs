@@ -9,23 +9,11 @@ use crate::model::{Cell, CellKind, Code, FileId, Place, Problem, Record};
 use super::chunk::{Body, Chunk, Row, SheetCell, SheetRow};
 use super::delimited;
 use super::feed::{Position, line_breaks};
-use super::grid::{Misfit, place_cells, ragged};
+use super::grid::{Misfit, RawRow, place_cells, ragged, row_text};
 use super::header::Header;
+use super::item::{Item, Unread};
 use super::json::{Objects, Trouble};
 use super::span::Span;
-
-/// What a parser finds, in the order of the file.
-#[derive(Debug)]
-pub enum Item<'a> {
-    /// A record.
-    Record(Record<'a>),
-    /// A record that can't be read; it counts as one.
-    Problem(Problem),
-    /// A record that can't be read, and so nothing behind it: the rest of the
-    /// file is unknown, and leaving this record out would leave out more. It
-    /// counts as one, and is the last item of its file.
-    Lost(Problem),
-}
 
 /// Makes records of chunks. One for each worker and file; every parser knows
 /// the columns of the JSON records that it has seen itself.
@@ -62,8 +50,17 @@ struct Scratch {
 struct Entry {
     place: Place,
     /// Which cells or members it has.
-    what: Result<Range<usize>, Box<Problem>>,
+    what: Range<usize>,
     json: Option<Span>,
+    wrong: Option<Box<Wrong>>,
+}
+
+/// What is wrong with a record, and its text. Boxed, so that what is right
+/// stays small.
+#[derive(Debug)]
+struct Wrong {
+    problem: Problem,
+    text: Span,
 }
 
 impl Parser {
@@ -129,20 +126,29 @@ impl Parser {
             ..
         } = &mut self.scratch;
         let own = own.as_str();
-        let columns = match &self.kind {
-            Kind::Grid { header, .. } => &*header.columns,
-            Kind::Json(objects) => &objects.columns,
+        let (columns, is_json) = match &self.kind {
+            Kind::Grid { header, .. } => (&*header.columns, false),
+            Kind::Json(objects) => (&objects.columns, true),
         };
         let mut row: Vec<Cell<'_>> = Vec::with_capacity(columns.len());
         for entry in entries.drain(..) {
-            let range = match entry.what {
-                Ok(range) => range,
-                Err(problem) => {
-                    sink(Item::Problem(*problem));
-                    continue;
-                }
-            };
+            let range = entry.what;
             row.clear();
+            if let Some(wrong) = entry.wrong {
+                let Wrong {
+                    problem,
+                    text: whole,
+                } = *wrong;
+                row.extend(cells[range].iter().map(|span| span.cell(text, own)));
+                let unread = Unread {
+                    text: whole.text(text, own),
+                    // With its wrong bytes replaced it could pass.
+                    as_it_is: is_json && problem.code != Code::InvalidText,
+                    row: (!is_json).then_some((columns, &*row)),
+                };
+                sink(Item::Problem(problem, unread));
+                continue;
+            }
             if entry.json.is_none() {
                 row.extend(cells[range].iter().map(|span| span.cell(text, own)));
             } else {
@@ -193,13 +199,8 @@ impl Parser {
             let first_invalid = invalid.partition_point(|at| *at < range.start);
             let entry = if let Some(at) = invalid.get(first_invalid).filter(|at| **at < range.end) {
                 let position = start.after(&bytes[..*at]);
-                Entry {
-                    place,
-                    what: Err(Box::new(
-                        self.invalid_text(bytes, range, *at, place, position),
-                    )),
-                    json: None,
-                }
+                let problem = self.invalid_text(bytes, range.clone(), *at, place, position);
+                self.unread(text, range, problem)
             } else {
                 let (entry, lines_inside) = self.read_row(text, range.clone(), place, start);
                 if !lines_inside {
@@ -230,47 +231,93 @@ impl Parser {
             Kind::Grid { header, delimiter } => {
                 let before = cells.len();
                 let quoted = delimited::split(text, range.clone(), *delimiter, own, cells);
-                let what = if header.plain && cells.len() - before == header.slots.len() {
-                    Ok(before..cells.len())
-                } else {
+                let mut wrong = None;
+                if !header.plain || cells.len() - before != header.slots.len() {
                     raw.clear();
                     raw.extend(cells.drain(before..));
-                    place_cells(header, raw, text, own, cells, place).map_err(|trouble| {
-                        Box::new(match trouble {
-                            Misfit::Ragged(found) => {
-                                ragged(header, found, &text.as_bytes()[range], *delimiter, place)
-                            }
-                            Misfit::Problem(problem) => *problem,
+                    let row = RawRow {
+                        cells: raw,
+                        text,
+                        own,
+                    };
+                    wrong = place_cells(header, row, cells, place).err().map(|misfit| {
+                        let whole = Span::of_text(CellKind::Text, range.start, range.end);
+                        Box::new(Wrong {
+                            text: row_text(header, row, whole),
+                            problem: match misfit {
+                                Misfit::Ragged(found) => {
+                                    let bytes = &text.as_bytes()[range];
+                                    ragged(header, found, bytes, *delimiter, place)
+                                }
+                                Misfit::Problem(problem) => *problem,
+                            },
                         })
-                    })
-                };
+                    });
+                }
                 let entry = Entry {
                     place,
-                    what,
+                    what: before..cells.len(),
                     json: None,
+                    wrong,
                 };
                 (entry, quoted)
             }
             Kind::Json(objects) => {
                 let before = members.len();
-                let entry = match objects.read(text, range, own, members) {
+                let entry = match objects.read(text, range.clone(), own, members) {
                     Ok(json) => Entry {
                         place,
-                        what: Ok(before..members.len()),
+                        what: before..members.len(),
                         json: Some(json),
+                        wrong: None,
                     },
                     Err(trouble) => {
                         members.truncate(before);
                         let position = chunk_start.after(&text.as_bytes()[..trouble.at]);
                         Entry {
                             place,
-                            what: Err(Box::new(json_problem(*trouble, place, position))),
+                            what: 0..0,
                             json: None,
+                            wrong: Some(Box::new(Wrong {
+                                problem: json_problem(*trouble, place, position),
+                                text: Span::of_text(CellKind::Text, range.start, range.end),
+                            })),
                         }
                     }
                 };
                 (entry, true)
             }
+        }
+    }
+
+    /// A record with bytes that are no text.
+    fn unread(&mut self, text: &str, range: Range<usize>, problem: Problem) -> Entry {
+        let Scratch {
+            own, cells, raw, ..
+        } = &mut self.scratch;
+        let place = problem.place;
+        let before = cells.len();
+        let mut whole = Span::of_text(CellKind::Text, range.start, range.end);
+        if let Kind::Grid { header, delimiter } = &self.kind {
+            raw.clear();
+            delimited::split(text, range, *delimiter, own, raw);
+            let row = RawRow {
+                cells: raw,
+                text,
+                own,
+            };
+            // Whatever else is wrong with the row, this is told first.
+            let _ = place_cells(header, row, cells, place);
+            whole = row_text(header, row, whole);
+        }
+        Entry {
+            place,
+            what: before..cells.len(),
+            json: None,
+            wrong: Some(Box::new(Wrong {
+                problem,
+                text: whole,
+            })),
         }
     }
 
@@ -304,17 +351,39 @@ impl Parser {
                 raw[column] = Span::of_text(cell.kind, range.start, range.end);
             }
             first = last;
-            let what = place_cells(header, raw, text, own, cells, place).map_err(|misfit| {
-                Box::new(match misfit {
-                    Misfit::Problem(problem) => *problem,
-                    // A sheet's rows have no width of their own.
-                    Misfit::Ragged(found) => ragged(header, found, b"", b',', place),
+            let row = RawRow {
+                cells: raw,
+                text,
+                own,
+            };
+            let before = cells.len();
+            let misfit = place_cells(header, row, cells, place).err();
+            let wrong = misfit.map(|misfit| {
+                // Tabs, so that a spreadsheet takes it apart again.
+                let texts: Vec<&str> = raw.iter().map(|span| span.text(text, own)).collect();
+                let joined = texts.join("\t");
+                let from = own.len();
+                own.push_str(&joined);
+                let whole = Span::of_own(CellKind::Text, from, own.len());
+                let row = RawRow {
+                    cells: raw,
+                    text,
+                    own,
+                };
+                Box::new(Wrong {
+                    text: row_text(header, row, whole),
+                    problem: match misfit {
+                        Misfit::Problem(problem) => *problem,
+                        // A sheet's rows have no width of their own.
+                        Misfit::Ragged(found) => ragged(header, found, b"", b',', place),
+                    },
                 })
             });
             entries.push(Entry {
                 place,
-                what,
+                what: before..cells.len(),
                 json: None,
+                wrong,
             });
         }
     }

@@ -14,6 +14,14 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// No cell.
+    pub(super) const ABSENT: Self = Self {
+        start: 0,
+        end: 0,
+        kind: CellKind::Absent,
+        own: false,
+    };
+
     pub(super) fn of_text(kind: CellKind, start: usize, end: usize) -> Self {
         let Row { start, end } = Row::new(start, end);
         Self {

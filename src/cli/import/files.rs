@@ -44,6 +44,7 @@ pub(super) fn prepare(job: &Job<'_>, planned: &Planned) -> Result<Prepared> {
                 Some(columns) => Shape::table(columns),
                 None => Shape::Json,
             },
+            unread: file.unread > 0,
         })
         .collect();
     let wanted = Wanted {
@@ -111,8 +112,7 @@ impl Prepared {
             for leftover in leftovers.read().context("the temporary file")? {
                 match leftover.context("the temporary file")? {
                     Leftover::Invalid(invalid) => outputs.each(|files| {
-                        let raw = invalid.raw.as_deref();
-                        files.invalid(invalid.file, raw, None, &invalid.reason);
+                        files.invalid(invalid.file, &invalid.raw, None, &invalid.reason);
                     }),
                     Leftover::Problem(problem) => {
                         if let Some(problems) = &mut problems {
@@ -130,7 +130,7 @@ impl Prepared {
             outputs.each(|files| {
                 files.invalid(
                     case.place.file,
-                    Some(&case.raw),
+                    &case.raw,
                     Some(&case.key),
                     "the key stands more than once in the input",
                 );

@@ -14,7 +14,7 @@ use crate::model::{Code, FileId, Place, Problem, Severity};
 enum Line {
     Invalid {
         file: u16,
-        raw: Option<Box<str>>,
+        raw: Box<str>,
         reason: String,
     },
     Problem {

@@ -92,7 +92,7 @@ fn read_records(mut reader: source::Reader, name: &str) -> Result<Vec<Line>> {
         parser.parse(&chunk, &mut |item| {
             let line = match item {
                 Item::Record(record) => line_of(&record),
-                Item::Problem(problem) | Item::Lost(problem) => {
+                Item::Problem(problem, _) | Item::Lost(problem) => {
                     Err((problem.place.line, problem.message))
                 }
             };

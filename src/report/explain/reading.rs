@@ -30,6 +30,17 @@ pub(super) const EMPTY_HEADER: Explanation = Explanation {
         something. Give the column a name, or empty its cells.",
 };
 
+pub(super) const NOT_MENDED: Explanation = Explanation {
+    title: "a record of a rejects file that is still as it was",
+    text: "\
+        An earlier run could not read this row or object, for example because it had\n\
+        too many cells. It stands in the rejects file with its cells as far as they\n\
+        went, and with its whole text in caseload_text. While that is filled, nobody\n\
+        has said that the cells are right now, and the record is no case.\n\n\
+        Compare the cells with the text, put them right, and empty caseload_text. In\n\
+        a file of JSON write the object's own members into the line, and remove it.",
+};
+
 pub(super) const INVALID_TEXT: Explanation = Explanation {
     title: "bytes that are no text in the file's encoding",
     text: "\

@@ -24,6 +24,9 @@ pub struct InputFile {
     pub path: Option<PathBuf>,
     /// What its records are made of.
     pub shape: Shape,
+    /// Whether it has records that could not be read, so that its rejects have
+    /// a column for their texts.
+    pub unread: bool,
 }
 
 impl InputFile {
@@ -39,6 +42,7 @@ impl InputFile {
             name: String::new(),
             path: Some("cases".into()),
             shape,
+            unread: false,
         }
     }
 }
@@ -70,7 +74,7 @@ impl Shape {
 pub(super) fn is_ours(name: &str) -> bool {
     matches!(
         name,
-        super::rejects::KEY | super::rejects::REASON | super::table::ESCAPED
+        super::rejects::KEY | super::rejects::REASON | super::rejects::TEXT | super::table::ESCAPED
     )
 }
 

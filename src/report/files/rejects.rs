@@ -2,13 +2,16 @@
 //!
 //! Behind the record's own columns stand `caseload_key`, which is the record's
 //! key whatever a spreadsheet does to the key columns, and `caseload_reason`.
+//! Where records could not be read there is `caseload_text` beside them: the
+//! whole record, for who puts its cells right. A record that has it is no case
+//! until it is emptied.
 //! Tables become CSV; JSON objects become NDJSON, each with its own text, so
 //! that numbers keep their digits and nothing is nested otherwise.
 
 use std::borrow::Cow;
 
 use super::error::FileError;
-use super::input::{Shape, is_ours};
+use super::input::{InputFile, Shape, is_ours};
 use super::line::key_cell;
 use super::raw::{Members, on_one_line};
 use super::table::Table;
@@ -17,8 +20,8 @@ use crate::model::Key;
 
 pub(super) const KEY: &str = "caseload_key";
 pub(super) const REASON: &str = "caseload_reason";
-/// Holds what was no object, so that it is not lost.
-const TEXT: &str = "caseload_text";
+/// Holds what could not be read, so that it is not lost.
+pub(super) const TEXT: &str = "caseload_text";
 
 /// Records of one input that were left out, each with the reason.
 #[derive(Debug)]
@@ -28,23 +31,28 @@ pub struct Rejects(Body);
 enum Body {
     Table {
         table: Table,
+        /// The record's own, and behind them what it may bring of ours.
         columns: Vec<Box<str>>,
+        own: usize,
     },
     Lines(Target),
 }
 
 impl Rejects {
-    /// Begins the file: with the input's header and three columns more, or
-    /// empty for JSON.
-    pub fn begin(mut target: Target, shape: &Shape) -> Result<Self, FileError> {
-        Ok(Self(match shape {
+    /// Begins the file: with the input's header and our own columns, or empty
+    /// for JSON.
+    pub fn begin(mut target: Target, input: &InputFile) -> Result<Self, FileError> {
+        Ok(Self(match &input.shape {
             Shape::Table(columns) => {
                 let names = columns.iter().map(AsRef::as_ref);
-                let mut table = Table::new(target, names.chain([KEY, REASON]));
+                let text = input.unread.then_some(TEXT);
+                let mut table = Table::new(target, names.chain([KEY, REASON]).chain(text));
                 table.begin()?;
+                let brought = [Some(KEY), text].into_iter().flatten().map(Box::from);
                 Body::Table {
                     table,
-                    columns: columns.clone(),
+                    columns: columns.iter().cloned().chain(brought).collect(),
+                    own: columns.len(),
                 }
             }
             Shape::Json => {
@@ -58,11 +66,18 @@ impl Rejects {
     /// one, and why it is here.
     pub fn row(&mut self, raw: Option<&str>, key: Option<&Key>, reason: &str) {
         match &mut self.0 {
-            Body::Table { table, columns } => {
+            Body::Table {
+                table,
+                columns,
+                own,
+            } => {
                 let members = raw.and_then(Members::of).unwrap_or_else(Members::none);
-                let key = key.map(key_cell).unwrap_or_default();
-                let cells = members.cells(columns);
-                table.row(cells.chain([Cow::Owned(key), Cow::Borrowed(reason)]));
+                let mut cells: Vec<Cow<'_, str>> = members.cells(columns).collect();
+                if let Some(key) = key {
+                    cells[*own] = Cow::Owned(key_cell(key));
+                }
+                cells.insert(*own + 1, Cow::Borrowed(reason));
+                table.row(cells);
             }
             Body::Lines(target) => target.row(json_line(raw, key, reason).as_bytes()),
         }
@@ -90,7 +105,13 @@ fn json_line(raw: Option<&str>, key: Option<&Key>, reason: &str) -> String {
     };
     match (&members, raw) {
         (Some(Members(members)), _) => {
-            for (name, value) in members.iter().filter(|(name, _)| !is_ours(name)) {
+            // A key that it brought along stays the key, and a text that nobody
+            // has mended stays with it.
+            let keeps = |name: &str| match name {
+                KEY => key.is_none(),
+                name => name == TEXT || !is_ours(name),
+            };
+            for (name, value) in members.iter().filter(|(name, _)| keeps(name)) {
                 add(name, &on_one_line(value.get()));
             }
         }

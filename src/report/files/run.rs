@@ -101,9 +101,10 @@ impl RunFiles {
     }
 
     /// Adds a record that was left out for its problems, with its raw text and
-    /// its key as far as it has them. The reason should name its place.
-    pub fn invalid(&mut self, file: FileId, raw: Option<&str>, key: Option<&Key>, reason: &str) {
-        self.files.reject(usize::from(file.0), raw, key, reason);
+    /// its key, if it has one. The reason should name its place.
+    pub fn invalid(&mut self, file: FileId, raw: &str, key: Option<&Key>, reason: &str) {
+        self.files
+            .reject(usize::from(file.0), Some(raw), key, reason);
     }
 
     /// Closes the files, and tells what went wrong with them meanwhile. Cases

@@ -129,7 +129,7 @@ impl Opened {
                     .rejects
                     .into_iter()
                     .zip(&self.inputs)
-                    .map(|(target, input)| Rejects::begin(target, &input.shape))
+                    .map(|(target, input)| Rejects::begin(target, input))
                     .collect::<Result<_, _>>()?,
                 in_doubt: targets
                     .in_doubt

@@ -7,10 +7,10 @@
 
 use crate::model::{CellKind, Code, Columns};
 
-use super::super::header::{ESCAPED, REASON};
+use super::super::header::{ESCAPED, REASON, TEXT};
 use super::super::span::Span;
 use super::scan::skip_space;
-use super::walk::{Text, Trouble, Walk, bad, trouble};
+use super::walk::{Text, Trouble, Walk, bad, repeated, trouble};
 
 /// Makes cells of objects; keeps the columns that they have shown so far.
 #[derive(Debug)]
@@ -70,6 +70,7 @@ impl Objects {
         walk.members(|walk, name| {
             let column = self.column(walk, name, position)?;
             position += 1;
+            let begins = walk.at;
             if walk.peek()? == b'"' {
                 let string = walk.string()?;
                 if let Some(column) = column {
@@ -77,7 +78,9 @@ impl Objects {
                 }
             } else {
                 let from = walk.at;
-                let kind = walk.value(1)?;
+                let kind = walk
+                    .value(1)
+                    .map_err(|trouble| walk.inside_member(name, trouble))?;
                 let end = if kind == CellKind::Null {
                     from
                 } else {
@@ -87,7 +90,14 @@ impl Objects {
                     cells.push((column, Span::of_text(kind, from, end)));
                 }
             }
-            own_columns |= column.is_none();
+            if column.is_none() {
+                own_columns = true;
+                if walk.text[name.start..name.end] == *TEXT
+                    && !matches!(walk.text[begins..walk.at].trim(), "\"\"" | "null")
+                {
+                    return Err(not_mended(name));
+                }
+            }
             Ok(())
         })?;
         let end = walk.at;
@@ -118,7 +128,7 @@ impl Objects {
         } else {
             self.name.clear();
             walk.resolve(name, &mut self.name)?;
-            if matches!(self.name.as_str(), REASON | ESCAPED) {
+            if is_ours(&self.name) {
                 return Ok(None);
             }
             if self.columns.len() >= self.limit && self.columns.position(&self.name).is_none() {
@@ -138,11 +148,7 @@ impl Objects {
             column
         };
         if self.seen[column] == self.number {
-            let text = self.columns.name(column);
-            let what = format!("the object names the member {text:?} twice");
-            let mut trouble = trouble(name.start - 1, Code::DuplicateMember, what);
-            trouble.column = Some(text.into());
-            return Err(trouble);
+            return Err(repeated(name, self.columns.name(column)));
         }
         self.seen[column] = self.number;
         Ok(Some(column as u32))
@@ -156,6 +162,20 @@ fn text_span(walk: &Walk<'_>, string: Text, own: &mut String) -> Result<Span, Bo
     let from = own.len();
     walk.resolve(string, own)?;
     Ok(Span::of_own(CellKind::Text, from, own.len()))
+}
+
+/// Whether caseload adds it to records that it gives back.
+fn is_ours(name: &str) -> bool {
+    matches!(name, REASON | ESCAPED | TEXT)
+}
+
+fn not_mended(name: Text) -> Box<Trouble> {
+    let what = format!(
+        "the record could not be read before, and was not mended since: write its own members here, and remove {TEXT}"
+    );
+    let mut trouble = trouble(name.start - 1, Code::NotMended, what);
+    trouble.column = Some(TEXT.into());
+    trouble
 }
 
 fn not_an_object(at: usize, found: &str) -> Box<Trouble> {
@@ -175,7 +195,7 @@ fn without_own_columns(
         name_text.clear();
         walk.resolve(name, &mut name_text)?;
         walk.value(1)?;
-        if !matches!(name_text.as_str(), REASON | ESCAPED) {
+        if !is_ours(&name_text) {
             own.push(if own.len() == from { '{' } else { ',' });
             own.push_str(&text[name.start - 1..walk.at]);
         }

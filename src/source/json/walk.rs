@@ -6,6 +6,9 @@
     reason = "a large error would slow each value that is right"
 )]
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use crate::model::{CellKind, Code};
 
 use super::MAX_DEPTH;
@@ -35,6 +38,15 @@ pub(super) fn bad(at: usize, what: &str) -> Box<Trouble> {
     trouble(at, Code::BadJson, what)
 }
 
+/// A member of the same object has this name already.
+#[cold]
+pub(super) fn repeated(name: Text, text: &str) -> Box<Trouble> {
+    let what = format!("the object names the member {text:?} twice");
+    let mut trouble = trouble(name.start - 1, Code::DuplicateMember, what);
+    trouble.column = Some(text.into());
+    trouble
+}
+
 #[cold]
 fn ends(at: usize) -> Box<Trouble> {
     trouble(
@@ -52,11 +64,16 @@ pub(super) struct Text {
     pub(super) escaped: bool,
 }
 
+/// Objects up to this size compare their names in pairs.
+const FEW_MEMBERS: usize = 12;
+
 /// Walks through JSON text and checks it.
 pub(super) struct Walk<'a> {
     pub(super) text: &'a str,
     pub(super) bytes: &'a [u8],
     pub(super) at: usize,
+    /// The members' names of the nested objects that are open.
+    names: Vec<Text>,
 }
 
 impl<'a> Walk<'a> {
@@ -65,6 +82,7 @@ impl<'a> Walk<'a> {
             text,
             bytes: &text.as_bytes()[..range.end],
             at: range.start,
+            names: Vec::new(),
         }
     }
 
@@ -131,7 +149,7 @@ impl<'a> Walk<'a> {
                 return Err(trouble(self.at, Code::TooLarge, what));
             }
             b'{' => {
-                self.members(|walk, _| walk.value(depth + 1).map(drop))?;
+                self.object(depth)?;
                 CellKind::Json
             }
             b'[' => {
@@ -146,14 +164,80 @@ impl<'a> Walk<'a> {
         })
     }
 
+    /// Passes a nested object; names the member at which something in it is
+    /// wrong, where that has a name.
+    fn object(&mut self, depth: usize) -> Result<(), Box<Trouble>> {
+        let first = self.names.len();
+        self.members(|walk, name| {
+            walk.names.push(name);
+            walk.value(depth + 1)
+                .map_err(|trouble| walk.inside_member(name, trouble))?;
+            Ok(())
+        })?;
+        let names = &self.names[first..];
+        let distinct = if names.len() <= FEW_MEMBERS && names.iter().all(|name| !name.escaped) {
+            let plain = |name: &Text| &self.text[name.start..name.end];
+            (1..names.len()).all(|at| {
+                let (before, name) = (&names[..at], plain(&names[at]));
+                before.iter().all(|other| plain(other) != name)
+            })
+        } else {
+            false
+        };
+        if !distinct {
+            self.tell_repeated(names)?;
+        }
+        self.names.truncate(first);
+        Ok(())
+    }
+
+    /// The first of these names that stands a second time.
+    fn tell_repeated(&self, names: &[Text]) -> Result<(), Box<Trouble>> {
+        let mut seen = HashSet::with_capacity(names.len());
+        for name in names {
+            let text = self.resolved(*name)?;
+            if seen.contains(&text) {
+                return Err(repeated(*name, &text));
+            }
+            seen.insert(text);
+        }
+        Ok(())
+    }
+
+    fn resolved(&self, string: Text) -> Result<Cow<'a, str>, Box<Trouble>> {
+        if !string.escaped {
+            return Ok(Cow::Borrowed(&self.text[string.start..string.end]));
+        }
+        let mut text = String::new();
+        self.resolve(string, &mut text)?;
+        Ok(Cow::Owned(text))
+    }
+
+    /// Trouble that names a member, as seen from the object around it.
+    #[cold]
+    pub(super) fn inside_member(&self, name: Text, mut trouble: Box<Trouble>) -> Box<Trouble> {
+        if let Some(column) = &mut trouble.column {
+            let name = self.resolved(name).unwrap_or_default();
+            let dot = if column.starts_with('[') { "" } else { "." };
+            *column = format!("{name}{dot}{column}").into();
+        }
+        trouble
+    }
+
     fn array(&mut self, depth: usize) -> Result<(), Box<Trouble>> {
         self.at += 1;
         if self.peek()? == b']' {
             self.at += 1;
             return Ok(());
         }
-        loop {
-            self.value(depth + 1)?;
+        for number in 0_usize.. {
+            self.value(depth + 1).map_err(|mut trouble| {
+                if let Some(column) = &mut trouble.column {
+                    let dot = if column.starts_with('[') { "" } else { "." };
+                    *column = format!("[{number}]{dot}{column}").into();
+                }
+                trouble
+            })?;
             match self.peek()? {
                 b',' => self.at += 1,
                 b']' => {
@@ -163,6 +247,7 @@ impl<'a> Walk<'a> {
                 _ => return Err(bad(self.at, "expected `,` or `]` behind a value")),
             }
         }
+        Ok(())
     }
 
     fn word(&mut self, word: &str, kind: CellKind) -> Result<CellKind, Box<Trouble>> {
@@ -305,8 +390,10 @@ impl<'a> Walk<'a> {
     /// Writes a checked string's characters, escapes resolved.
     pub(super) fn resolve(&self, string: Text, out: &mut String) -> Result<(), Box<Trouble>> {
         let mut walk = Walk {
+            text: self.text,
+            bytes: self.bytes,
             at: string.start,
-            ..*self
+            names: Vec::new(),
         };
         while walk.at < string.end {
             let run = plain_run_end(&walk.bytes[..string.end], walk.at);

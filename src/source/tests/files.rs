@@ -10,13 +10,13 @@ use flate2::write::GzEncoder;
 use super::super::{Fault, Format, Options};
 use super::*;
 
-fn gzipped(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn utf_16(text: &str, little: bool) -> Vec<u8> {
+pub(super) fn utf_16(text: &str, little: bool) -> Vec<u8> {
     text.encode_utf16()
         .flat_map(|unit| {
             if little {
@@ -220,4 +220,19 @@ fn a_pipe_is_read_and_kept_when_asked() {
             again = again.reopen().unwrap();
         }
     }
+}
+
+#[test]
+fn bytes_that_a_code_page_leaves_undefined_are_no_text() {
+    let rows = b"Name,Note\nJos\xe9,\x80\nA\x81a,x\n\xc3\x81,x\nBob,y\x9d\nEve,\xc2\xa0z\n";
+    let read = read("a.csv", rows);
+    let found = [3, 4, 5].map(|line| (Code::InvalidText, line));
+    assert_eq!(read.codes(), found);
+    assert_eq!(
+        read.problems[0].message,
+        "line 3, column 2: a byte that is no text in windows-1252"
+    );
+    assert_eq!(read.problems[2].column.as_deref(), Some("Note"));
+    assert_eq!(read.records[0].texts(), ["Jos\u{e9}", "\u{20ac}"]);
+    assert_eq!(read.records[1].texts(), ["Eve", "\u{c2}\u{a0}z"]);
 }

@@ -287,3 +287,44 @@ fn bytes_that_are_no_text_are_told_with_their_place() {
     );
     assert_eq!(read.records.len(), 10_001);
 }
+
+#[test]
+fn a_member_twice_in_a_nested_object_is_told_by_its_path() {
+    let wide = |last: &str| {
+        let members = (0..200).fold(String::new(), |text, n| text + &format!("\"m{n}\":{n},"));
+        format!("{{\"a\":{{{members}\"{last}\":0}}}}")
+    };
+    for (record, path, column) in [
+        (
+            "{\"Client\":{\"name\":1,\"name\":2}}".to_owned(),
+            "Client.name",
+            21,
+        ),
+        (
+            "{\"a\":{\"x\":1,\"b\":{\"c\":1,\"\\u0063\":2}}}".to_owned(),
+            "a.b.c",
+            24,
+        ),
+        (
+            "{\"a\":[1,{\"b\":[[{\"c\":1,\"c\":1}]]}]}".to_owned(),
+            "a[1].b[0][0].c",
+            23,
+        ),
+        (wide("m7"), "a.m7", wide("").len() as u64 - 5),
+    ] {
+        let array = format!("[{{\"x\":1}},\n{record},\n{{\"x\":2}}]");
+        let lines = format!("{{\"x\":1}}\n{record}\n{{\"x\":2}}");
+        for read in [read("a.json", array), read("a.ndjson", lines)] {
+            assert_eq!(read.codes(), [(Code::DuplicateMember, 2)], "{record}");
+            assert_eq!(read.records.len(), 2, "{record}");
+            let problem = &read.problems[0];
+            assert_eq!(problem.column.as_deref(), Some(path));
+            let place = format!("line 2, column {column}: the object names the member ");
+            assert!(problem.message.starts_with(&place), "{}", problem.message);
+        }
+    }
+    // The same name in two objects is none of it.
+    let apart = "[{\"a\":{\"n\":{\"n\":1}},\"b\":[{\"n\":1},{\"n\":2}],\"n\":1}]";
+    assert_eq!(read("a.json", apart).codes(), []);
+    assert_eq!(read("a.json", format!("[{}]", wide("new"))).codes(), []);
+}

@@ -5,6 +5,7 @@
 
 mod delimited;
 mod files;
+mod fuzz;
 mod json;
 mod random;
 mod workbook;
@@ -21,6 +22,7 @@ struct Read {
     header: Vec<Problem>,
     records: Vec<Row>,
     problems: Vec<Problem>,
+    unread: Vec<String>,
     lost: Vec<Problem>,
 }
 
@@ -97,7 +99,8 @@ fn drain(reader: &mut Reader, parser: &mut Parser) -> Result<Read, SourceError> 
                     });
                     record.place.index
                 }
-                Item::Problem(problem) => {
+                Item::Problem(problem, unread) => {
+                    read.unread.push(unread.raw());
                     let index = problem.place.index;
                     read.problems.push(problem);
                     index

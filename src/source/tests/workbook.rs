@@ -6,7 +6,7 @@ use super::super::Options;
 use super::CellKind::{Bool, Date, DateTime, Number, Text};
 use super::*;
 
-fn saved(fill: impl FnOnce(&mut Workbook)) -> Vec<u8> {
+pub(super) fn saved(fill: impl FnOnce(&mut Workbook)) -> Vec<u8> {
     let mut workbook = Workbook::new();
     fill(&mut workbook);
     workbook.save_to_buffer().unwrap()

@@ -37,7 +37,7 @@ impl Room {
     /// Writes a rejects file of a table with these rows of raw texts.
     fn rejects(&self, path: &Path, columns: &[&str], raws: &[&str]) -> Result<(), FileError> {
         let target = self.opener(&[]).open(path, Kind::Csv)?;
-        let mut rejects = Rejects::begin(target, &Shape::table(columns))?;
+        let mut rejects = Rejects::begin(target, &table("x", columns))?;
         for raw in raws {
             rejects.row(Some(raw), None, "x");
         }
@@ -50,6 +50,7 @@ fn table(name: &str, columns: &[&str]) -> InputFile {
         name: name.to_owned(),
         path: Some(name.into()),
         shape: Shape::table(columns),
+        unread: false,
     }
 }
 
@@ -58,6 +59,7 @@ fn json(name: &str) -> InputFile {
         name: name.to_owned(),
         path: Some(name.into()),
         shape: Shape::Json,
+        unread: false,
     }
 }
 

@@ -95,7 +95,7 @@ fn what_a_killed_run_left_is_ours_and_nothing_else_is() {
     let path = room.path("rejects.csv");
     let killed = |rows: &[&str]| {
         let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
-        let mut rejects = Rejects::begin(target, &Shape::table(["A"])).unwrap();
+        let mut rejects = Rejects::begin(target, &table("x", &["A"])).unwrap();
         for row in rows {
             rejects.row(Some(row), None, "x");
         }
@@ -151,7 +151,7 @@ fn a_file_that_was_replaced_meanwhile_is_told() {
     let room = Room::new();
     let path = room.path("rejects.csv");
     let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
-    let mut rejects = Rejects::begin(target, &Shape::table(["A"])).unwrap();
+    let mut rejects = Rejects::begin(target, &table("x", &["A"])).unwrap();
     fs::write(room.path("saved.csv"), "A\n").unwrap();
     fs::rename(room.path("saved.csv"), &path).unwrap();
     rejects.row(Some(r#"{"A":"1"}"#), None, "x");

@@ -101,11 +101,20 @@ proptest! {
 
 /// A record as the rejects of a JSON input have it.
 fn rejected_line(raw: &str) -> String {
+    line_of(raw, Some(&Key::new(["1"])))
+}
+
+/// The same of one whose key nobody knows.
+fn unread_line(raw: &str) -> String {
+    line_of(raw, None)
+}
+
+fn line_of(raw: &str, key: Option<&Key>) -> String {
     let room = Room::new();
     let path = room.path("rejects.ndjson");
     let target = room.opener(&[]).open(&path, Kind::Ndjson).unwrap();
-    let mut rejects = Rejects::begin(target, &Shape::Json).unwrap();
-    rejects.row(Some(raw), Some(&Key::new(["1"])), "no");
+    let mut rejects = Rejects::begin(target, &json("x")).unwrap();
+    rejects.row(Some(raw), key, "no");
     rejects.into_target().finish().unwrap();
     fs::read_to_string(&path).unwrap()
 }
@@ -116,12 +125,18 @@ fn rejects_of_a_table_have_its_columns_and_ours() {
     let path = room.path("rejects.csv");
     let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
     // A rejects file that was rejected again: ours stand in it once.
-    let shape = Shape::table(["Lead ID", "Phone", "caseload_key", "caseload_reason"]);
-    let mut rejects = Rejects::begin(target, &shape).unwrap();
+    let columns = ["Lead ID", "Phone", "caseload_key", "caseload_reason"];
+    let mut rejects = Rejects::begin(target, &table("x", &columns)).unwrap();
     rejects.row(
         Some(r#"{"caseload_key":"key:[\"old\"]","Phone":"+17025550101","Lead ID":"00123"}"#),
         Some(&Key::new(["00123"])),
         "HTTP 422: no",
+    );
+    // Without a key of its own it keeps the one that it brought.
+    rejects.row(
+        Some(r#"{"caseload_key":"key:[\"00124\"]","Lead ID":"124"}"#),
+        None,
+        "no date",
     );
     rejects.row(None, None, "line 9: unclosed quote");
     rejects.row(Some(r#"{"Lead ID":12.50,"Phone":null}"#), None, "x");
@@ -130,8 +145,36 @@ fn rejects_of_a_table_have_its_columns_and_ours() {
         fs::read_to_string(&path).unwrap(),
         "\u{feff}Lead ID,Phone,caseload_key,caseload_reason,caseload_escaped\n\
          00123,'+17025550101,\"key:[\"\"00123\"\"]\",HTTP 422: no,\"escaped:[\"\"Phone\"\"]\"\n\
+         124,,\"key:[\"\"00124\"\"]\",no date,\n\
          ,,,line 9: unclosed quote,\n\
          12.50,,,x,\n"
+    );
+}
+
+#[test]
+fn rows_that_could_not_be_read_have_their_text_beside_them() {
+    let room = Room::new();
+    let path = room.path("rejects.csv");
+    let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
+    let mut input = table("x", &["Id", "Name"]);
+    input.unread = true;
+    let mut rejects = Rejects::begin(target, &input).unwrap();
+    rejects.row(
+        Some(r#"{"Id":"1","Name":"Ann","caseload_text":"1,Ann,=x"}"#),
+        None,
+        "3 cells",
+    );
+    rejects.row(
+        Some(r#"{"Id":"2","Name":""}"#),
+        Some(&Key::new(["2"])),
+        "no name",
+    );
+    rejects.into_target().finish().unwrap();
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "\u{feff}Id,Name,caseload_key,caseload_reason,caseload_text,caseload_escaped\n\
+         1,Ann,,3 cells,\"1,Ann,=x\",\n\
+         2,,\"key:[\"\"2\"\"]\",no name,,\n"
     );
 }
 
@@ -147,6 +190,10 @@ fn rejects_of_json_keep_every_digit() {
     assert_eq!(
         rejected_line("{}"),
         "{\"caseload_key\":\"key:[\\\"1\\\"]\",\"caseload_reason\":\"no\"}\n"
+    );
+    assert_eq!(
+        unread_line("{\"a\":1,\"a\":2,\"caseload_key\":\"key:[\\\"7\\\"]\"}"),
+        "{\"a\":1,\"a\":2,\"caseload_key\":\"key:[\\\"7\\\"]\",\"caseload_reason\":\"no\"}\n"
     );
     // What is no object is kept all the same.
     assert_eq!(

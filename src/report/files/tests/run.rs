@@ -92,12 +92,7 @@ fn a_case_has_one_row_and_stands_where_it_belongs() {
         &Answer::default(),
         false,
     ));
-    files.invalid(
-        FileId(0),
-        Some(r#"{"Id":"e"}"#),
-        None,
-        "line 9: no partner firm",
-    );
+    files.invalid(FileId(0), r#"{"Id":"e"}"#, None, "line 9: no partner firm");
     // Rows are there before the run has ended.
     let so_far = [
         row("b", "rejected", "no"),
