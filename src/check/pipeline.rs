@@ -331,10 +331,11 @@ impl<'a, S: Sink> Collector<'a, S> {
             .collect();
         let duplicates = self.rows.same_keys();
         let differences = differences::find(self.options, readers, &self.rows, &duplicates);
+        self.checked.firms = tally.firms.into_iter().collect();
         let mut found = whole::duplicates(&self.rows, &duplicates, &differences);
         found.extend(whole::similar_keys(&mut self.rows));
         found.extend(whole::likely_duplicates(&mut self.rows));
-        found.extend(whole::rare_firms(&tally.firms));
+        found.extend(whole::rare_firms(&self.checked.firms));
         found.extend(whole::unguarded(&self.options.rules, &columns));
         for problem in found {
             self.problem(problem)?;
@@ -343,7 +344,6 @@ impl<'a, S: Sink> Collector<'a, S> {
         self.checked.valid = (self.rows.len() - excluded.len()) as u64;
         self.checked.excluded = excluded;
         self.checked.fields = tally.fields.summaries();
-        self.checked.firms = tally.firms.into_iter().collect();
         self.checked.drafts = tally.drafts;
         self.checked.default_firm = tally.default_firm;
         Ok(self.checked)

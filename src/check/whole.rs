@@ -1,6 +1,6 @@
 //! Problems that only the whole input shows, in words.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::rows::{Group, Rows};
@@ -84,7 +84,7 @@ fn at(rows: &Rows, group: &[u32], code: Code, message: String) -> Problem {
 }
 
 /// A firm one letter away from one that has far more cases.
-pub(super) fn rare_firms(firms: &HashMap<Box<str>, u64>) -> Vec<Problem> {
+pub(super) fn rare_firms(firms: &BTreeMap<Box<str>, u64>) -> Vec<Problem> {
     if firms.len() > MOST_FIRMS {
         return Vec::new();
     }
