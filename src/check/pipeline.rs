@@ -336,7 +336,8 @@ impl<'a, S: Sink> Collector<'a, S> {
         let told = again::read(self.options, readers, &self.rows, &found);
         let key = &self.options.rules.options().key;
         let mut problems = whole::shared(&self.rows, &found, &told, key);
-        problems.extend(whole::rare_firms(&tally.firms));
+        self.checked.firms = tally.firms.into_iter().collect();
+        problems.extend(whole::rare_firms(&self.checked.firms));
         problems.extend(whole::unguarded(&self.options.rules, &columns));
         for problem in problems {
             self.problem(problem)?;
@@ -345,7 +346,6 @@ impl<'a, S: Sink> Collector<'a, S> {
         self.checked.valid = (self.rows.valid() - excluded.len()) as u64;
         self.checked.excluded = excluded;
         self.checked.fields = tally.fields.summaries();
-        self.checked.firms = tally.firms.into_iter().collect();
         self.checked.drafts = tally.drafts;
         self.checked.default_firm = tally.default_firm;
         Ok(self.checked)

@@ -1,6 +1,6 @@
 //! Problems that only the whole input shows, in words.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ impl Shared<'_> {
 }
 
 /// A firm one letter away from one that has far more cases.
-pub(super) fn rare_firms(firms: &HashMap<Box<str>, u64>) -> Vec<Problem> {
+pub(super) fn rare_firms(firms: &BTreeMap<Box<str>, u64>) -> Vec<Problem> {
     if firms.len() > MOST_FIRMS {
         return Vec::new();
     }

@@ -1,16 +1,17 @@
 //! One thread's hands: a chunk in, what is known of its records out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use foldhash::fast::FixedState;
 
 use super::fields::Fields;
 use super::people::PersonColumns;
 use super::rows::Row;
 use super::{Invalid, Options};
-use crate::mapping::{self, Mapped, Mapper};
+use crate::mapping::{self, Mapped, Mapper, RecordDigests};
 use crate::model::{CaseData, Code, Digest, FileId, Hasher, Key, Problem, Record, Severity};
 use crate::source::{Chunk, Item, Parser};
 
@@ -79,6 +80,7 @@ pub(super) struct Worker {
     want_invalid: bool,
     want_fields: bool,
     keyless: bool,
+    digests: RecordDigests,
     key: String,
     raw: String,
     met: Option<(u64, usize)>,
@@ -96,6 +98,7 @@ impl Worker {
             want_invalid: options.want_invalid,
             want_fields: options.want_fields,
             keyless: options.rules.options().key.is_empty(),
+            digests: RecordDigests::default(),
             key: String::new(),
             raw: String::new(),
             met: None,
@@ -228,9 +231,10 @@ impl Worker {
         {
             self.raw.clear();
             mapping::raw_json(record, &mut self.raw);
+            let digests = [digest, self.digests.of(record)];
             batch
                 .cases
-                .push(case(record, &mapped, key, digest, &self.raw));
+                .push(case(record, &mapped, key, digests, &self.raw));
         }
     }
 }
@@ -269,7 +273,7 @@ fn case(
     record: &Record<'_>,
     mapped: &Mapped<'_>,
     key: &str,
-    payload_digest: Digest,
+    [payload_digest, record_digest]: [Digest; 2],
     raw: &str,
 ) -> CaseData {
     CaseData {
@@ -280,13 +284,14 @@ fn case(
         raw: raw.into(),
         payload_digest,
         content_digest: mapped.content_digest(),
-        record_digest: mapping::record_digest(record),
+        record_digest,
     }
 }
 
 /// Whether a spreadsheet has turned a number in it into `4.41E+11`.
 fn is_damaged(key: &str) -> bool {
-    key.contains("E+")
+    // One byte is found faster than two, and hardly a key has it.
+    memchr::memchr(b'+', key.as_bytes()).is_some()
         && key.split('"').skip(1).step_by(2).any(|part| {
             part.split_once("E+").is_some_and(|(number, power)| {
                 number.starts_with(|c: char| c.is_ascii_digit())

@@ -6,7 +6,7 @@ use std::io;
 
 use super::spool::{Slot, Spool, Spooled};
 use crate::check::{Checked, Invalid, Sink};
-use crate::ledger::{Known, LedgerError, Reader, SameContent};
+use crate::ledger::{Known, LedgerError, Lookups, Reader, SameContent};
 use crate::model::{CaseData, Code, Digest, Hasher, Problem, State};
 
 /// What is done with a case.
@@ -123,7 +123,7 @@ pub struct Options {
 /// Takes the cases of a check and makes a plan of them.
 #[derive(Debug)]
 pub struct Planner<'a, T> {
-    ledger: Option<&'a Reader>,
+    ledger: Option<Lookups<'a>>,
     /// Whether there is content that a new key could repeat.
     has_content: bool,
     options: Options,
@@ -159,7 +159,7 @@ impl<'a, T: Told> Planner<'a, T> {
             _ => false,
         };
         Ok(Self {
-            ledger,
+            ledger: ledger.map(Reader::lookups),
             has_content,
             options,
             told,
@@ -310,8 +310,10 @@ impl<'a, T: Told> Planner<'a, T> {
     }
 
     fn find_same(&self, case: &CaseData) -> Result<Option<SameContent>, PlanError> {
-        Ok(match self.ledger {
-            Some(ledger) => ledger.same_content(&case.record_digest, &case.content_digest)?,
+        Ok(match &self.ledger {
+            Some(ledger) => ledger
+                .reader()
+                .same_content(&case.record_digest, &case.content_digest)?,
             None => None,
         })
     }
@@ -358,10 +360,10 @@ impl<T: Told> Sink for Planner<'_, T> {
     }
 
     fn cases(&mut self, first: u32, cases: Vec<CaseData>) -> Result<(), PlanError> {
-        let known = match self.ledger {
+        let known = match &mut self.ledger {
             Some(ledger) => {
                 let keys: Vec<Digest> = cases.iter().map(|case| case.key.digest()).collect();
-                ledger.lookup(&keys)?
+                ledger.find(&keys)?
             }
             None => vec![None; cases.len()],
         };

@@ -1,12 +1,12 @@
-//! What the plan asks: which of its keys are known, and whether an unknown key
+//! What the plan learns: what is known of a case, and whether an unknown key
 //! brings a known case's content.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::OptionalExtension as _;
 
 use super::LedgerError;
 use super::file::Reader;
-use super::values::{At, Number, half};
+use super::values::{Number, half};
 use crate::model::{Digest, Key, State};
 
 /// A case that the ledger knows. Small: a plan holds one for every record.
@@ -39,13 +39,6 @@ pub struct SameContent {
     pub line: u64,
 }
 
-/// From this share of the ledger on it is faster to read all of it than to
-/// look key after key up: one in so many.
-const SCAN_FROM: usize = 8;
-
-const KNOWN: &str =
-    "SELECT state, payload_digest, possible_twin, attempts, updated_at, key_digest FROM cases";
-
 const SAME_RECORD: &str = "SELECT c.key, c.state, c.case_id, f.name, c.line
      FROM cases c JOIN files f ON f.no = c.file
      WHERE c.record = ?1 AND c.state IN ('sending', 'imported', 'in_doubt')
@@ -57,60 +50,6 @@ const SAME_CONTENT: &str = "SELECT c.key, c.state, c.case_id, f.name, c.line
      ORDER BY c.no LIMIT 1";
 
 impl Reader {
-    /// What is known of each of these keys. The larger the batch the faster: a
-    /// re-run that asks for all its keys at once has the ledger read once.
-    pub fn lookup(&self, keys: &[Digest]) -> Result<Vec<Option<Known>>, LedgerError> {
-        self.read_known(keys).map_err(|error| self.fail(&error))
-    }
-
-    fn read_known(&self, keys: &[Digest]) -> rusqlite::Result<Vec<Option<Known>>> {
-        // In the order of the index, so that neighbours are found together.
-        let mut order: Vec<(Digest, u32)> = keys.iter().copied().zip(0..).collect();
-        order.sort_unstable();
-        // The largest number is as good as the count here, and is known at once.
-        let cases: Option<i64> = self
-            .conn
-            .query_row("SELECT max(no) FROM cases", [], |row| row.get(0))?;
-        let scan =
-            keys.len().saturating_mul(SCAN_FROM) as u64 >= cases.unwrap_or(0).cast_unsigned();
-        let mut found = vec![None; keys.len()];
-        if scan {
-            let mut statement = self.conn.prepare_cached(KNOWN)?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let key: Digest = row.get(5)?;
-                let first = order.partition_point(|(digest, _)| *digest < key);
-                let same = order[first..]
-                    .iter()
-                    .take_while(|(digest, _)| *digest == key);
-                for &(_, position) in same {
-                    found[position as usize] = Some(self.known(row)?);
-                }
-            }
-        } else {
-            let mut statement = self
-                .conn
-                .prepare_cached(&format!("{KNOWN} WHERE key_digest = ?1"))?;
-            for (key, position) in order {
-                let mut rows = statement.query([key])?;
-                if let Some(row) = rows.next()? {
-                    found[position as usize] = Some(self.known(row)?);
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    fn known(&self, row: &Row<'_>) -> rusqlite::Result<Known> {
-        Ok(Known {
-            state: self.shown(row.get(0)?),
-            payload_digest: row.get(1)?,
-            possible_twin: row.get(2)?,
-            attempts: row.get(3)?,
-            last_tried_at: row.get::<_, At>(4)?.0,
-        })
-    }
-
     /// Whether any case is imported or in doubt, so that it is worth while to
     /// ask for [`Self::same_content`].
     pub fn has_content(&self) -> Result<bool, LedgerError> {

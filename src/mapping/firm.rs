@@ -122,9 +122,18 @@ pub fn can_be_id(text: &str) -> bool {
     ];
     !text.is_empty()
         && !text.starts_with(['#', '='])
-        && text.chars().any(char::is_alphanumeric)
-        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+        && is_word(text)
         && !NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+fn is_word(text: &str) -> bool {
+    // The same said of bytes, for the ids that there mostly are.
+    if text.is_ascii() {
+        return text.bytes().all(|byte| byte.is_ascii_graphic())
+            && text.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    }
+    text.chars().any(char::is_alphanumeric)
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub use mapped::Mapped;
 pub use mapper::Mapper;
 pub use names::{fold, words};
 pub use options::{Constant, FieldRule, NamePart, Options, Origin, Source, ValueType};
-pub use raw::{raw_json, record_digest};
+pub use raw::{RecordDigests, raw_json};
 pub use rules::Rules;
 pub use template::TemplateError;
 pub use values::{Civil, DateFormat, email_of, phone_of, state_of};

@@ -1,7 +1,8 @@
 //! Rules compiled once, to be shared by all threads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::FixedState;
 use regex::Regex;
 
 use super::firm::Firms;
@@ -72,22 +73,20 @@ pub(super) enum From {
 /// The values that may be sent.
 #[derive(Debug)]
 pub(super) struct Choices {
-    sorted: Vec<Box<str>>,
+    known: HashSet<Box<str>, FixedState>,
     /// As the profile has them, for suggestions.
     pub(super) list: Vec<Box<str>>,
 }
 
 impl Choices {
     pub(super) fn new(list: Vec<Box<str>>) -> Self {
-        let mut sorted = list.clone();
-        sorted.sort();
-        Self { sorted, list }
+        let known = list.iter().cloned().collect();
+        Self { known, list }
     }
 
     /// The choice that a text is.
     pub(super) fn find(&self, text: &str) -> Option<&str> {
-        let found = self.sorted.binary_search_by(|choice| (**choice).cmp(text));
-        found.ok().map(|at| &*self.sorted[at])
+        self.known.get(text).map(AsRef::as_ref)
     }
 }
 

@@ -101,7 +101,7 @@ fn when_nobody_runs_what_is_under_way_is_shown_in_doubt() {
     };
     assert_eq!(reader.select(&sending).unwrap(), []);
     assert_eq!(reader.info().unwrap().counts.in_doubt, 1);
-    let known = reader.lookup(&[key(1).digest()]).unwrap();
+    let known = reader.lookups().find(&[key(1).digest()]).unwrap();
     assert_eq!(known[0].as_ref().unwrap().state, State::InDoubt);
     let same = reader
         .same_content(&version(1, 0).record_digest, &Digest::default())

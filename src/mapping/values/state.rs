@@ -148,8 +148,11 @@ fn by_name(name: &str) -> Option<&'static str> {
     if let &[a, b] = name.as_bytes() {
         return by_letters(a, b);
     }
+    let first = name.as_bytes().first()?;
     STATES
         .iter()
+        // The first letter rules most of them out without a call.
+        .filter(|(_, state)| state.as_bytes()[0] == *first)
         .find_map(|(letters, state)| (*state == name).then_some(*letters))
         .or_else(|| {
             ALIASES
