@@ -212,10 +212,7 @@ fn next(reader: &Reader, info: &Info, runs: &[RunRow], choice: &Choice) -> Resul
         );
     }
     for command in commands_to_repeat(reader, runs)? {
-        add(
-            format!("caseload {command}"),
-            "sends what is not imported yet",
-        );
+        add(command, "sends what is not imported yet");
     }
     Ok(next)
 }
@@ -267,7 +264,7 @@ fn commands_to_repeat(reader: &Reader, runs: &[RunRow]) -> Result<Vec<String>> {
         // A run that broke off has no counts.
         let left_off = position == 0 && run.counts.is_none_or(|counts| counts.untried > 0);
         if (left_off || unsent.contains(&run.id))
-            && let Some(command) = again::command(&run.start.command)
+            && let Some(command) = again::command(&run.start.command, again::LATER, "")
             && !commands.contains(&command)
         {
             commands.push(command);

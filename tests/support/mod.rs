@@ -66,6 +66,14 @@ impl Home {
         Program::new(self.folder.path()).args(words)
     }
 
+    /// A command as it was printed.
+    pub fn printed(&self, command: &str) -> Program {
+        let words = command.strip_prefix("caseload ").unwrap();
+        self.caseload(&[])
+            .through_a_shell(words)
+            .env("LEXAMICA_PUBLIC_KEY", KEY)
+    }
+
     /// An import of `cases.csv` into a server, without a question, at full
     /// speed, into `ledger.db`, which is made when it isn't there.
     pub fn import(&self, url: &str) -> Program {

@@ -37,6 +37,11 @@ impl Program {
         self
     }
 
+    pub fn arg_os(mut self, word: &std::ffi::OsStr) -> Self {
+        self.command.arg(word);
+        self
+    }
+
     pub fn args(mut self, words: &[&str]) -> Self {
         self.command.args(words);
         self

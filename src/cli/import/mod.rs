@@ -10,12 +10,9 @@ mod planning;
 mod send;
 mod telling;
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use jiff::Timestamp;
+use anyhow::{Result, bail};
 
 use self::account::{Destination, Found};
 pub(super) use self::args::ImportArgs;
@@ -24,18 +21,12 @@ use super::args::{Globals, in_ci};
 use super::exit::Exit;
 use super::interrupts::Interrupts;
 use super::problems::ProblemsOut;
-use super::settings;
+use super::{again, ledger_choice, settings};
 use crate::api::PublicKey;
-use crate::check::{self, CheckError, Checked, Invalid};
-use crate::import::{Action, Plan, PlanError, PlanOptions, Planner, Told};
-use crate::ledger::RunCounts;
-use crate::mapping::Rules;
-use crate::model::{CaseData, Problem};
+use crate::check::{self, Checked};
 use crate::profile::Profile;
-use crate::report::problems::SHOWN;
 use crate::report::screen::{Style, print_json, say};
 use crate::report::summary::Summary;
-use crate::report::text::{count, escaped};
 use crate::source::Input;
 
 /// The shortest interval against a server that is not on this machine.
@@ -48,6 +39,8 @@ struct Job<'a> {
     profile: Option<Profile>,
     destination: Destination,
     inputs: Vec<Input>,
+    /// The flags by which `status` and `resolve` find the ledger.
+    ledger_flags: String,
     began: Instant,
 }
 
@@ -100,10 +93,11 @@ fn import(args: &ImportArgs, globals: &Globals, matches: &clap::ArgMatches) -> R
         destination,
         inputs: settings::inputs(&args.files)?,
         profile,
+        ledger_flags: ledger_choice::typed_flags(&args.account, globals, matches),
         began: Instant::now(),
     };
     refuse(&job)?;
-    if args.fresh {
+    if args.fresh && !args.dry_run {
         account::forget_rehearsals(style)?;
     }
     let interrupts = catch_interrupts(&job)?;
@@ -122,7 +116,7 @@ fn import(args: &ImportArgs, globals: &Globals, matches: &clap::ArgMatches) -> R
         return Ok(finish::problems(&job, &planned));
     }
     if args.dry_run {
-        return finish::dry_run(&job, planned, &rules);
+        return finish::dry_run(&job, planned, &found, &rules);
     }
     if let Some(expected) = &args.plan {
         check_plan(expected, &planned)?;
@@ -144,9 +138,6 @@ fn refuse(job: &Job<'_>) -> Result<()> {
     let answered = args.yes || args.plan.is_some();
     if sends && !answered && !crate::report::screen::is_interactive() {
         bail!("there is no terminal to ask on: sending needs --yes or --plan HASH-N");
-    }
-    if args.plan.is_some() && args.limit.is_some() {
-        bail!("--plan names what is sent as a whole; leave --limit out");
     }
     Ok(())
 }
@@ -234,6 +225,8 @@ fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
     };
     let ledger = account::create(&job.destination, &lock)?;
     let info = ledger.reader().info()?;
+    let named = format!(" --ledger-id {}", info.id);
+    let next = again::command(&again::own(), again::AFTER_RUN, &named);
     if job.style.json {
         print_json(&serde_json::json!({
             "schema": 1,
@@ -241,6 +234,7 @@ fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
             "new_ledger": info.id,
             "path": info.path,
             "account": info.account,
+            "next": Vec::from_iter(next),
             "exit_code": 0,
         }));
     } else {
@@ -251,11 +245,9 @@ fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
             info.path.display(),
             info.id
         ));
+        if let Some(next) = next {
+            say(&format!("next: {next}"));
+        }
     }
     Ok(Exit::Done)
-}
-
-/// The file's name alone, as commands for people show it.
-fn shown_path(path: &Path) -> String {
-    super::quoted(&path.display().to_string())
 }

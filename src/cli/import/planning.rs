@@ -72,7 +72,7 @@ impl Planned {
 
 /// Reads, checks and plans.
 pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
-    let mut told = Telling::new(job)?;
+    let mut told = Telling::new(job, found.reader())?;
     let oldest = Timestamp::now().as_second()
         - i64::try_from(job.args.min_doubt_age.as_secs()).unwrap_or(i64::MAX);
     let options = PlanOptions {

@@ -258,7 +258,7 @@ fn run_start(job: &Job<'_>, planned: &Planned) -> RunStart {
         ci_job,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         // No secret is ever in argv: the key comes from a file or the environment.
-        command: super::super::again::kept(std::env::args().skip(1)),
+        command: super::super::again::own(),
         account: job.destination.account.to_string(),
         map_id: job.destination.map_id.clone(),
         plan: planned.name(),

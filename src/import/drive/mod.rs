@@ -1,5 +1,8 @@
 //! The driver: does what the state machine decides. It waits, claims, sends
-//! and settles, and tells events; it decides nothing.
+//! and settles, and tells events; it decides nothing. Here is its loop.
+
+mod end;
+mod settle;
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
@@ -12,16 +15,14 @@ use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use self::settle::panicked;
 use super::clocks::{Floor, Slept};
-use super::decide::{self, Action, Answered, Machine, Settings, Ticket};
+use super::decide::{self, Action, Machine, Settings, Ticket};
 use super::plan::Planned;
 use super::spool::Spooled;
 use crate::api::{Client, Gate};
 use crate::ledger::{self, Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
-use crate::model::{
-    Answer, CaseData, Event, Outcome, PauseReason, Settled, State, StopReason, Then, Verdict,
-    abort_point,
-};
+use crate::model::{CaseData, Event, Outcome, PauseReason, State, StopReason, abort_point};
 
 /// What the user wants of a run on Ctrl-C and its kin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -233,7 +233,7 @@ fn failures_in_a_row_stop_the_run_and_a_refusal_later_is_none() {
     );
     assert_eq!(
         ends_after(&[], FORBIDDEN, settings(100)),
-        (3, Some(StopReason::Forbidden(404)))
+        (3, Some(StopReason::Forbidden(vec![404; 3])))
     );
     assert_eq!(ends_after(&[GOOD], FORBIDDEN, settings(100)), (99, None));
     let never = Settings {
