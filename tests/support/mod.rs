@@ -8,12 +8,14 @@
 mod ledger;
 mod program;
 mod sandbox;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 
 pub use ledger::{Case, LedgerFile};
 pub use program::{Done, Program, Running, Summary};
 pub use sandbox::Sandbox;
+pub use terminal::Terminal;
 
 /// The key that every run into a server carries.
 pub const KEY: &str = "pk_test_5f1d0c";

@@ -8,6 +8,8 @@ use std::thread::JoinHandle;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::Terminal;
+
 /// A command line that is not started yet.
 pub struct Program {
     command: Command,
@@ -86,6 +88,11 @@ impl Program {
             let _ = running.child.stdin.take().unwrap().write_all(&input);
         }
         running
+    }
+
+    /// Starts it on a terminal of its own.
+    pub fn on_a_terminal(self) -> Terminal {
+        Terminal::start(&self.command)
     }
 
     fn spawn(mut self) -> Running {

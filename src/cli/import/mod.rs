@@ -25,7 +25,7 @@ use super::{again, ledger_choice, settings};
 use crate::api::PublicKey;
 use crate::check::{self, Checked};
 use crate::profile::Profile;
-use crate::report::screen::{Style, print_json, say};
+use crate::report::screen::{Style, is_interactive, print_json, say};
 use crate::report::summary::Summary;
 use crate::source::Input;
 
@@ -136,7 +136,7 @@ fn refuse(job: &Job<'_>) -> Result<()> {
     let makes_ledger_only = in_ci() && args.new_ledger;
     let sends = !(args.dry_run || job.destination.is_sandbox() || makes_ledger_only);
     let answered = args.yes || args.plan.is_some();
-    if sends && !answered && !crate::report::screen::is_interactive() {
+    if sends && !answered && !is_interactive() {
         bail!("there is no terminal to ask on: sending needs --yes or --plan HASH-N");
     }
     Ok(())
@@ -154,7 +154,9 @@ fn catch_interrupts(job: &Job<'_>) -> Result<Interrupts> {
         if style.json {
             print_json(&summary.to_json());
         } else {
-            say("interrupted before anything was sent");
+            // A question's line is not closed by an answer.
+            let line = if is_interactive() { "\n" } else { "" };
+            say(&format!("{line}interrupted before anything was sent"));
         }
     })
 }

@@ -289,13 +289,7 @@ impl Audience for Watching {
     }
 
     fn ask_echo(&mut self) -> Box<dyn FnOnce() -> bool + Send> {
-        let bar = self.report.progress().bar();
-        Box::new(move || {
-            let ask = || ask::yes("Is that as it should be? Go on?").unwrap_or(false);
-            match bar {
-                Some(bar) => bar.suspend(ask),
-                None => ask(),
-            }
-        })
+        self.report.progress().step_aside();
+        Box::new(|| ask::yes("Is that as it should be? Go on?").unwrap_or(false))
     }
 }

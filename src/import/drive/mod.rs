@@ -14,6 +14,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 
 use self::settle::panicked;
 use super::clocks::{Floor, Slept};
@@ -113,8 +114,10 @@ struct Driver<'a, A> {
     floor: Floor,
     /// Exchanges with the server.
     exchanges: FuturesUnordered<Task>,
-    /// Exchanges with the ledger, and questions.
+    /// Exchanges with the ledger.
     writes: FuturesUnordered<Task>,
+    /// Questions to the user.
+    questions: FuturesUnordered<Task>,
     /// The one claim ahead of its slot.
     ahead: Option<Claim>,
     calls: HashMap<Ticket, Call>,
@@ -143,6 +146,7 @@ pub async fn drive<A: Audience>(run: Run, audience: &mut A) -> Ended {
         floor,
         exchanges: FuturesUnordered::new(),
         writes: FuturesUnordered::new(),
+        questions: FuturesUnordered::new(),
         ahead: None,
         calls: HashMap::new(),
         settling: HashMap::new(),
@@ -219,6 +223,7 @@ impl<A: Audience> Driver<'_, A> {
             },
             Some(done) = self.writes.next() => self.done(done),
             Some(done) = self.exchanges.next() => self.done(done),
+            Some(done) = self.questions.next() => self.done(done),
             () = timer => {}
         }
         true
@@ -290,9 +295,17 @@ impl<A: Audience> Driver<'_, A> {
 
     fn ask_echo(&mut self) {
         let ask = self.audience.ask_echo();
-        self.writes.push(Box::pin(async move {
+        let (answer, answered) = oneshot::channel();
+        // A thread of its own: a question that is never answered must not
+        // hold back the end of a run that was interrupted.
+        let asking = std::thread::Builder::new().spawn(move || {
+            // Nobody waits for it after an interrupt.
+            let _ = answer.send(ask());
+        });
+        debug_assert!(asking.is_ok(), "{asking:?}");
+        self.questions.push(Box::pin(async move {
             // A question that can't be asked is not answered with yes.
-            Done::Asked(tokio::task::spawn_blocking(ask).await.unwrap_or(false))
+            Done::Asked(answered.await.unwrap_or(false))
         }));
     }
 
