@@ -114,6 +114,28 @@ fn ctrl_c_in_a_run_waits_for_what_is_under_way_and_twice_does_not() {
     assert_eq!(home.ledger().states(3), ["in_doubt", "-", "-"]);
 }
 
+#[test]
+fn a_pause_is_counted_down_and_can_be_left() {
+    if !Terminal::is_there() {
+        return;
+    }
+    let home = Home::new();
+    home.cases(3);
+    let server = Server::start(|_| status(429).header("Retry-After", "30"));
+    let mut terminal = import(&home, &server)
+        .args(&["--yes", "--new-ledger"])
+        .on_a_terminal();
+    terminal
+        .wait_for("the server asks for a pause, goes on in 30 s")
+        .wait_for("the server asks for a pause, goes on in 29 s")
+        .presses(CTRL_C)
+        .wait_for("1 not sent: nothing was made")
+        .wait_for("2 not tried")
+        .ends_with(130);
+    assert_eq!(home.ledger().states(3), ["not_sent", "-", "-"]);
+    assert_eq!(server.requests().len(), 1);
+}
+
 /// Takes a case and gives its name back as another.
 fn otherwise(request: &Request) -> Reaction {
     let id = format!("x{}", request.index);
