@@ -4,6 +4,9 @@
 mod end;
 mod settle;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -137,6 +140,10 @@ struct Driver<'a, A> {
 
 /// Works off a plan. Returns when nothing is under way any more.
 pub async fn drive<A: Audience>(run: Run, audience: &mut A) -> Ended {
+    drive_by(run, audience, Slept::new()).await
+}
+
+async fn drive_by<A: Audience>(run: Run, audience: &mut A, slept: Slept) -> Ended {
     let floor = Floor::new(run.settings.pace.lower);
     let mut driver = Driver {
         machine: Machine::new(run.settings.clone()),
@@ -158,7 +165,7 @@ pub async fn drive<A: Audience>(run: Run, audience: &mut A) -> Ended {
         told_stop: false,
         failure: None,
     };
-    let stop = driver.work_off().await;
+    let stop = driver.work_off(slept).await;
     driver.count_left();
     Ended {
         stop,
@@ -169,11 +176,10 @@ pub async fn drive<A: Audience>(run: Run, audience: &mut A) -> Ended {
 }
 
 impl<A: Audience> Driver<'_, A> {
-    async fn work_off(&mut self) -> Option<StopReason> {
-        let mut sleep = Slept::new();
+    async fn work_off(&mut self, mut slept: Slept) -> Option<StopReason> {
         loop {
             let now = self.began.elapsed();
-            if sleep.noticed() {
+            if slept.noticed() {
                 // Connections from before can't be trusted; without fresh ones
                 // the old are as good as any, and the gate tells the truth.
                 let _ = self.run.client.drop_connections();
