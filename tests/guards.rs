@@ -193,7 +193,7 @@ fn three_answers_403_or_404_in_a_row_stop_a_run_without_success() {
     };
     import(&[])
         .exits(5)
-        .stopped("three answers 403 in a row and nothing imported")
+        .stopped("answers 403, 404 and 403 in a row and nothing imported")
         .stopped("--max-failures 0")
         .counts(&[("rejected", 3), ("untried", 2)]);
     // What was not tried comes first: the same three never stand in its way.

@@ -148,8 +148,16 @@ fn a_row_that_has_changed_is_told_and_not_sent() {
     home.import_for_people(&server.url(), &["cases.csv"])
         .run()
         .exits(0)
-        .says("cases.csv:3: case c2 was imported and the row has changed since")
+        .says("cases.csv:3: case c2 was imported as x1 and the row has changed since")
         .says("1 imported before and changed since");
+    home.write(
+        "caseload.toml",
+        "[platform]\ncase_url = \"https://app.example.com/cases/{case_id}\"\n",
+    );
+    home.import_for_people(&server.url(), &["cases.csv"])
+        .run()
+        .exits(0)
+        .says("case c2 was imported as x1 (https://app.example.com/cases/x1) and the row");
     assert_eq!(server.requests().len(), 2);
 }
 

@@ -3,17 +3,34 @@
 
 use super::quoted;
 
-/// Flags that are not repeated: without a value, and with one.
-const ONCE: [&str; 7] = [
+/// What is not repeated right after a run: it was done, or asked for once.
+pub(super) const AFTER_RUN: &[&str] = &[
+    "--new-ledger",
+    "--adopt-ledger",
+    "--fresh",
+    "--resend-in-doubt",
+    "--min-doubt-age",
+];
+/// What is not repeated after a dry run: what it was, and what its plan stands
+/// for.
+pub(super) const AFTER_DRY_RUN: &[&str] = &["--dry-run", "--yes", "--plan", "--new-ledger"];
+/// What is not repeated on another day: whatever was meant for that one.
+pub(super) const LATER: &[&str] = &[
     "--new-ledger",
     "--adopt-ledger",
     "--fresh",
     "--dry-run",
     "--resend-in-doubt",
+    "--min-doubt-age",
     "--yes",
     "--allow-same-content",
+    "--limit",
+    "--plan",
+    "--ledger-id",
+    "--output",
 ];
-const ONCE_WITH_VALUE: [&str; 5] = [
+/// Those of them that have a value.
+const WITH_VALUE: [&str; 5] = [
     "--limit",
     "--plan",
     "--min-doubt-age",
@@ -21,8 +38,18 @@ const ONCE_WITH_VALUE: [&str; 5] = [
     "--output",
 ];
 
+/// This process's own command, as the ledger keeps it.
+pub(super) fn own() -> String {
+    // A file's name need not be Unicode.
+    kept(
+        std::env::args_os()
+            .skip(1)
+            .map(|word| word.to_string_lossy().into_owned()),
+    )
+}
+
 /// What the ledger keeps of a command: its words as a shell takes them.
-pub(super) fn kept<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
+fn kept<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
     let words: Vec<String> = words
         .into_iter()
         .map(|word| quoted(word.as_ref()))
@@ -30,24 +57,31 @@ pub(super) fn kept<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String 
     words.join(" ")
 }
 
-/// The kept command without the flags of that time. None where it can't be
-/// taken apart, and where it read standard input, which is gone.
-pub(super) fn command(kept: &str) -> Option<String> {
-    let mut repeated = Vec::new();
+/// The kept command without the flags of `once`, and with `more`, which is
+/// empty or begins with a space. None where it can't be taken apart or typed,
+/// and where it read standard input, which is gone.
+pub(super) fn command(kept: &str, once: &[&str], more: &str) -> Option<String> {
+    let mut repeated = String::from("caseload");
+    let mut more = Some(more);
     let mut words = words(kept)?.into_iter();
     while let Some(word) = words.next() {
         let flag = word.split_once('=').map_or(word.as_str(), |(flag, _)| flag);
-        if word == "-" {
+        if word == "-" || word.contains(char::REPLACEMENT_CHARACTER) {
             return None;
-        } else if ONCE_WITH_VALUE.contains(&flag) {
-            if flag == word {
+        } else if once.contains(&flag) {
+            if flag == word && WITH_VALUE.contains(&flag) {
                 words.next();
             }
-        } else if !ONCE.contains(&flag) {
-            repeated.push(quoted(&word));
+            continue;
+        } else if word == "--" {
+            // Behind it nothing is a flag.
+            repeated.push_str(more.take().unwrap_or_default());
         }
+        repeated.push(' ');
+        repeated.push_str(&quoted(&word));
     }
-    (!repeated.is_empty()).then(|| repeated.join(" "))
+    repeated.push_str(more.unwrap_or_default());
+    Some(repeated)
 }
 
 /// The words of a text that [`kept`] has made; none of any other text.
@@ -106,11 +140,25 @@ mod tests {
             "m1",
             "--yes",
         ];
+        let typed = kept(typed);
         assert_eq!(
-            command(&kept(typed)).unwrap(),
-            "import 'my cases.csv' --map-id m1"
+            command(&typed, LATER, "").unwrap(),
+            "caseload import 'my cases.csv' --map-id m1"
         );
-        assert_eq!(command("import - --sandbox"), None);
-        assert_eq!(command("import 'open"), None);
+        assert_eq!(
+            command(&typed, AFTER_RUN, " --ledger-id x").unwrap(),
+            "caseload import 'my cases.csv' --limit 1 --plan=abc-3 --map-id m1 --yes --ledger-id x"
+        );
+        assert_eq!(
+            command("import --dry-run -- -a.csv", AFTER_DRY_RUN, " --plan p").unwrap(),
+            "caseload import --plan p -- -a.csv"
+        );
+        for gone in [
+            "import - --sandbox",
+            "import 'open",
+            "import 'caf\u{fffd}.csv'",
+        ] {
+            assert_eq!(command(gone, LATER, ""), None, "{gone}");
+        }
     }
 }

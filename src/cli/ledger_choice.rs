@@ -48,7 +48,7 @@ impl LedgerArgs {
         let account = &self.account;
         settings::refuse_with_sandbox(account, matches)?;
         if account.sandbox {
-            return sandbox();
+            return sandbox(typed_flags(account, globals, matches));
         }
         let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
         let settings = profile.map(|profile| &profile.ledger);
@@ -83,7 +83,7 @@ impl LedgerArgs {
         }
         Ok(Choice {
             path,
-            flags: self.flags(globals, matches),
+            flags: typed_flags(account, globals, matches),
             account: account_name,
             id: (!typed("ledger"))
                 .then(|| {
@@ -94,27 +94,38 @@ impl LedgerArgs {
                 .flatten(),
         })
     }
+}
 
-    /// What was typed to choose it; environment and profile are there again.
-    fn flags(&self, globals: &Globals, matches: &ArgMatches) -> String {
-        let account = &self.account;
-        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        let mut flags = String::new();
-        for (id, flag, value) in [
-            ("profile", "--profile", path(&globals.profile)),
-            ("ledger", "--ledger", path(&account.ledger)),
-            ("base_url", "--base-url", account.base_url.clone()),
-            ("org_id", "--org-id", account.org_id.clone()),
-        ] {
-            if let Some(value) = value
-                && matches.value_source(id) == Some(ValueSource::CommandLine)
-            {
-                // Writing to a String can't fail.
-                let _ = write!(flags, " {flag} {}", quoted(&value));
+/// The flags that choose a command's ledger once more, with a space in front:
+/// what was typed; environment and profile are there again.
+pub(super) fn typed_flags(
+    account: &AccountArgs,
+    globals: &Globals,
+    matches: &ArgMatches,
+) -> String {
+    if account.sandbox {
+        return " --sandbox".to_owned();
+    }
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let mut flags = String::new();
+    for (id, flag, value) in [
+        ("profile", "--profile", path(&globals.profile)),
+        ("ledger", "--ledger", path(&account.ledger)),
+        ("base_url", "--base-url", account.base_url.clone()),
+        ("org_id", "--org-id", account.org_id.clone()),
+    ] {
+        if let Some(value) = value
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
+        {
+            // Writing to a String can't fail.
+            let _ = write!(flags, " {flag} {}", quoted(&value));
+            if id == "ledger" {
+                // It stands for itself.
+                break;
             }
         }
-        flags
     }
+    flags
 }
 
 impl Choice {
@@ -168,7 +179,7 @@ pub(super) fn tell(info: &Info, style: Style) {
     }
 }
 
-fn sandbox() -> Result<Choice> {
+fn sandbox(flags: String) -> Result<Choice> {
     let path = PathBuf::from(SANDBOX_LEDGER);
     if !path.try_exists().unwrap_or(true) {
         bail!(
@@ -177,7 +188,7 @@ fn sandbox() -> Result<Choice> {
     }
     Ok(Choice {
         path,
-        flags: " --sandbox".to_owned(),
+        flags,
         account: Some(crate::api::Account::sandbox().to_string()),
         id: None,
     })

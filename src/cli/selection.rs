@@ -70,6 +70,7 @@ impl Selection {
             run,
             states: (!self.state.is_empty()).then(|| self.state.clone()),
             file,
+            possible_twin: false,
             with_content: false,
         })
     }

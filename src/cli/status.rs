@@ -115,17 +115,15 @@ impl Cases<'_> {
             ..filter.clone()
         };
         if let Some(filter) = &self.filter {
-            return self.hand_out(&with_content(filter), |_| true, &mut take);
+            return self.hand_out(&with_content(filter), &mut take);
         }
-        let of = |state| Filter {
-            states: Some(vec![state]),
-            with_content: true,
+        let doubts = Filter {
+            states: Some(vec![State::InDoubt]),
             ..Filter::default()
         };
-        self.hand_out(&of(State::InDoubt), |_| true, &mut take)?;
+        self.hand_out(&with_content(&doubts), &mut take)?;
         if self.info.counts.possible_twins > 0 {
-            let is_twin = |case: &CaseRow| case.possible_twin;
-            self.hand_out(&of(State::Imported), is_twin, &mut take)?;
+            self.hand_out(&with_content(&twins()), &mut take)?;
         }
         Ok(())
     }
@@ -133,18 +131,12 @@ impl Cases<'_> {
     fn hand_out(
         &self,
         filter: &Filter,
-        is_wanted: impl Fn(&CaseRow) -> bool,
         take: &mut impl FnMut(CaseRow) -> Result<Go>,
     ) -> Result<()> {
-        let ended = self.reader.cases(filter, |case| {
-            if !is_wanted(&case) {
-                return Ok(());
-            }
-            match take(case) {
-                Ok(Go::On) => Ok(()),
-                Ok(Go::Enough) => Err(End::Enough),
-                Err(error) => Err(End::Failed(error)),
-            }
+        let ended = self.reader.cases(filter, |case| match take(case) {
+            Ok(Go::On) => Ok(()),
+            Ok(Go::Enough) => Err(End::Enough),
+            Err(error) => Err(End::Failed(error)),
         });
         match ended {
             Ok(()) | Err(End::Enough) => Ok(()),
@@ -154,11 +146,15 @@ impl Cases<'_> {
 
     /// How many there are to tell.
     fn total(&self) -> Result<u64> {
-        let counts = match &self.filter {
-            Some(filter) => return Ok(self.reader.counts(filter)?.total()),
-            None => self.info.counts,
+        if let Some(filter) = &self.filter {
+            return Ok(self.reader.counts(filter)?.total());
+        }
+        let counts = &self.info.counts;
+        let twins = match counts.possible_twins {
+            0 => 0,
+            _ => self.reader.counts(&twins())?.total(),
         };
-        Ok(counts.in_doubt + counts.possible_twins)
+        Ok(counts.in_doubt + twins)
     }
 
     fn show(&self, text: &mut String, style: Style, verbose: bool) -> Result<()> {
@@ -183,6 +179,16 @@ impl Cases<'_> {
             let _ = writeln!(text, "showing {shown} of {}", count(total, "case"));
         }
         Ok(())
+    }
+}
+
+/// Possible twins; those in doubt again are told among the doubts.
+fn twins() -> Filter {
+    let states = State::ALL.into_iter();
+    Filter {
+        states: Some(states.filter(|state| *state != State::InDoubt).collect()),
+        possible_twin: true,
+        ..Filter::default()
     }
 }
 
@@ -212,10 +218,7 @@ fn next(reader: &Reader, info: &Info, runs: &[RunRow], choice: &Choice) -> Resul
         );
     }
     for command in commands_to_repeat(reader, runs)? {
-        add(
-            format!("caseload {command}"),
-            "sends what is not imported yet",
-        );
+        add(command, "sends what is not imported yet");
     }
     Ok(next)
 }
@@ -267,7 +270,7 @@ fn commands_to_repeat(reader: &Reader, runs: &[RunRow]) -> Result<Vec<String>> {
         // A run that broke off has no counts.
         let left_off = position == 0 && run.counts.is_none_or(|counts| counts.untried > 0);
         if (left_off || unsent.contains(&run.id))
-            && let Some(command) = again::command(&run.start.command)
+            && let Some(command) = again::command(&run.start.command, again::LATER, "")
             && !commands.contains(&command)
         {
             commands.push(command);

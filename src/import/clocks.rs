@@ -35,6 +35,7 @@ impl Floor {
 
 /// Notices that the machine slept: the wall clock went on without the other.
 pub(super) struct Slept {
+    clock: Box<dyn FnMut() -> SystemTime>,
     wall: SystemTime,
     steady: Instant,
 }
@@ -43,17 +44,58 @@ impl Slept {
     /// More than a clock is ever corrected by while a run goes on.
     const NOTABLE: Duration = Duration::from_secs(5);
 
+    /// By the machine's own clock on the wall.
     pub(super) fn new() -> Self {
+        Self::by(SystemTime::now)
+    }
+
+    /// By another clock.
+    pub(super) fn by(mut clock: impl FnMut() -> SystemTime + 'static) -> Self {
         Self {
-            wall: SystemTime::now(),
+            wall: clock(),
             steady: Instant::now(),
+            clock: Box::new(clock),
         }
     }
 
+    /// Whether it slept since this was asked last.
     pub(super) fn noticed(&mut self) -> bool {
-        let before = std::mem::replace(self, Self::new());
-        let wall = self.wall.duration_since(before.wall).unwrap_or_default();
-        let steady = self.steady.saturating_duration_since(before.steady);
-        wall > steady + Self::NOTABLE
+        let wall = (self.clock)();
+        self.noticed_at(wall, Instant::now())
+    }
+
+    fn noticed_at(&mut self, wall: SystemTime, steady: Instant) -> bool {
+        // A clock that was set back is no sleep.
+        let by_wall = wall.duration_since(self.wall).unwrap_or_default();
+        let awake = steady.saturating_duration_since(self.steady);
+        (self.wall, self.steady) = (wall, steady);
+        by_wall > awake + Self::NOTABLE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_is_noticed_once_and_a_corrected_clock_is_none() {
+        let secs = Duration::from_secs;
+        let mut slept = Slept::new();
+        let (mut wall, mut steady) = (slept.wall, slept.steady);
+        for (what, by_wall, awake, noticed) in [
+            ("an hour of work", 3_600, 3_600, false),
+            ("the clock is put right by 4 s", 14, 10, false),
+            ("the lid was closed for 6 s", 16, 10, true),
+            ("nothing since", 0, 0, false),
+            ("a night", 30_000, 1, true),
+        ] {
+            wall += secs(by_wall);
+            steady += secs(awake);
+            assert_eq!(slept.noticed_at(wall, steady), noticed, "{what}");
+        }
+        wall -= secs(7_200);
+        assert!(!slept.noticed_at(wall, steady), "the clock was set back");
+        wall += secs(60);
+        assert!(slept.noticed_at(wall, steady), "slept after that");
     }
 }

@@ -23,6 +23,8 @@ pub struct Filter {
     pub states: Option<Vec<State>>,
     /// Those that came last from a file of this name, as it was given.
     pub file: Option<String>,
+    /// Those only that were imported after a doubt.
+    pub possible_twin: bool,
     /// Payload, raw record and answer are wanted too.
     pub with_content: bool,
 }
@@ -201,6 +203,9 @@ impl Reader {
         if let Some(file) = &filter.file {
             conditions.push("f.name = ?".to_owned());
             values.push(Value::Text(file.clone()));
+        }
+        if filter.possible_twin {
+            conditions.push("c.possible_twin".to_owned());
         }
         if filter.keys.is_some() {
             conditions.push("c.key_digest = ?".to_owned());

@@ -21,8 +21,8 @@ pub enum StopReason {
     KeyRefused,
     /// 407: the proxy wants a login.
     ProxyLogin,
-    /// 403 or 404, three in a row without a success.
-    Forbidden(u16),
+    /// 403 or 404, three in a row without a success: their statuses.
+    Forbidden(Vec<u16>),
     /// One of the first calls was accepted without a case id.
     CanaryWithoutId,
     /// One of the first calls was answered 403, 404 or 405.

@@ -52,6 +52,7 @@ impl Standing {
 #[derive(Debug)]
 pub struct Progress {
     total: u64,
+    style: Style,
     began: Instant,
     form: Form,
     pause: Arc<Mutex<Option<(Instant, &'static str)>>>,
@@ -60,7 +61,11 @@ pub struct Progress {
 #[derive(Debug)]
 enum Form {
     Bar(ProgressBar),
-    Lines { last: Instant },
+    Lines {
+        last: Instant,
+    },
+    /// A bar that made room for a question, and is back with the next news.
+    Aside,
     Nothing,
 }
 
@@ -79,6 +84,7 @@ impl Progress {
         };
         Self {
             total,
+            style,
             began: Instant::now(),
             form,
             pause,
@@ -87,6 +93,9 @@ impl Progress {
 
     /// Shows where the run stands now.
     pub fn update(&mut self, standing: &Standing) {
+        if let Form::Aside = self.form {
+            self.form = Form::Bar(bar(self.total, self.style, Arc::clone(&self.pause)));
+        }
         match &mut self.form {
             Form::Bar(bar) => {
                 bar.set_message(standing.words());
@@ -98,7 +107,7 @@ impl Progress {
                     say(&self.line(standing));
                 }
             }
-            Form::Nothing => {}
+            Form::Aside | Form::Nothing => {}
         }
     }
 
@@ -135,24 +144,36 @@ impl Progress {
     pub fn say(&self, text: &str) {
         match &self.form {
             Form::Bar(bar) => bar.suspend(|| say(text)),
-            Form::Lines { .. } | Form::Nothing => say(text),
+            Form::Lines { .. } | Form::Aside | Form::Nothing => say(text),
         }
     }
 
-    /// Takes the bar away, so that a question can be asked or the end be told.
+    /// Takes the bar away, so that the end can be told.
     pub fn finish(&mut self) {
-        if let Form::Bar(bar) = &self.form {
+        self.clear(Form::Nothing);
+    }
+
+    /// Takes the bar away until there is news, so that a question can be asked.
+    pub fn step_aside(&mut self) {
+        if self.is_bar() {
+            self.clear(Form::Aside);
+        }
+    }
+
+    fn clear(&mut self, form: Form) {
+        if let Form::Bar(bar) = std::mem::replace(&mut self.form, form) {
             bar.finish_and_clear();
         }
-        self.form = Form::Nothing;
     }
 
-    /// Lets somebody ask a question where the bar is.
-    pub fn bar(&self) -> Option<ProgressBar> {
-        match &self.form {
-            Form::Bar(bar) => Some(bar.clone()),
-            Form::Lines { .. } | Form::Nothing => None,
-        }
+    /// Whether a bar shows what goes on.
+    pub fn is_bar(&self) -> bool {
+        matches!(self.form, Form::Bar(_))
+    }
+
+    /// Whether the last thing on the screen may be a question.
+    pub fn is_aside(&self) -> bool {
+        matches!(self.form, Form::Aside)
     }
 }
 
@@ -178,6 +199,8 @@ fn bar(
                     let left = until.saturating_duration_since(Instant::now());
                     write!(out, "{why}, goes on in {} s", left.as_secs() + 1)
                 }
+                // Before the first news nothing is known of either.
+                None if state.pos() == 0 => Ok(()),
                 None => write!(out, "{:.1}/s, {} left", state.per_sec(), span(state.eta())),
             };
         },
@@ -191,10 +214,18 @@ fn bar(
 mod tests {
     use super::*;
 
+    const STYLE: Style = Style {
+        color: true,
+        redact: false,
+        quiet: false,
+        json: false,
+    };
+
     #[test]
     fn a_line_tells_how_far_it_is() {
         let progress = Progress {
             total: 2_000,
+            style: STYLE,
             began: Instant::now()
                 .checked_sub(Duration::from_secs(100))
                 .unwrap_or_else(Instant::now),
@@ -219,13 +250,7 @@ mod tests {
 
     #[test]
     fn the_bars_template_is_one() {
-        let style = Style {
-            color: true,
-            redact: false,
-            quiet: false,
-            json: false,
-        };
-        let drawn = bar(3, style, Arc::default());
+        let drawn = bar(3, STYLE, Arc::default());
         drawn.set_position(1);
         assert_eq!(drawn.position(), 1);
         for look in ["{bar:28.green/dim} {pos}", "{bar:28} {pos}"] {

@@ -80,7 +80,7 @@ impl RunReport {
                     PauseReason::Unreachable => "the server can't be reached",
                 };
                 self.progress.pause(*wait, why);
-                if self.progress.bar().is_none() && !self.style.quiet {
+                if !self.progress.is_bar() && !self.style.quiet {
                     let said = message
                         .map(|message| format!(" ({})", escaped(message)))
                         .unwrap_or_default();
@@ -95,6 +95,10 @@ impl RunReport {
             }
             Event::EchoDiffers { case, answer } => self.echo_differs(case, answer),
             Event::Stopping { reason, under_way } => {
+                if self.progress.is_aside() {
+                    // The question's line is not closed by an answer.
+                    self.progress.say("");
+                }
                 if matches!(reason, StopReason::Interrupted) && *under_way > 0 {
                     self.tell(&format!(
                         "waiting for {} under way; press Ctrl-C again to stop at once and leave \

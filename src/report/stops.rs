@@ -22,7 +22,7 @@ pub fn stopped(reason: &StopReason, situation: Situation<'_>) -> String {
     match reason {
         StopReason::Interrupted => "interrupted: no further call was made".to_owned(),
         StopReason::Unreachable => "the server can't be reached. Check the base URL and the \
-             network, then run the same command again: nothing was sent."
+             network, then run the same command again."
             .to_owned(),
         StopReason::Refused => "the connection was refused before anything was sent. Trying \
              again does not help: see what it said; a company's own certificate authority is \
@@ -33,15 +33,16 @@ pub fn stopped(reason: &StopReason, situation: Situation<'_>) -> String {
              case. The base URL or the organization id is probably not the right one.{organization}"
         ),
         StopReason::KeyRefused => "the server refused the key (401). Check that the public key \
-             belongs to this organization and is whole; nothing was made."
+             belongs to this organization and is whole; a call with a wrong key makes nothing."
             .to_owned(),
         StopReason::ProxyLogin => {
             "a proxy wants a login (407). Put user and password into HTTPS_PROXY.".to_owned()
         }
-        StopReason::Forbidden(status) => format!(
-            "three answers {status} in a row and nothing imported: organization, map id or key \
+        StopReason::Forbidden(statuses) => format!(
+            "{} in a row and nothing imported: organization, map id or key \
              is probably not the right one.{organization} With --max-failures 0 the run goes on \
-             all the same."
+             all the same.",
+            answers(statuses)
         ),
         StopReason::CanaryWithoutId => "the server accepted one of the first cases, but the \
              answer holds no case id. Look at the answer above: name the field that holds the \
@@ -75,5 +76,39 @@ pub fn stopped(reason: &StopReason, situation: Situation<'_>) -> String {
         StopReason::Ledger => "what happens can no longer be written down, so nothing more was \
              sent. Mend the cause, then look at `caseload status` before you go on."
             .to_owned(),
+    }
+}
+
+/// `three answers 403`, or `answers 403, 404 and 403` where they differ.
+fn answers(statuses: &[u16]) -> String {
+    match statuses {
+        [one, two, three] if one == two && two == three => format!("three answers {one}"),
+        [before @ .., last] if !before.is_empty() => {
+            let before: Vec<String> = before.iter().map(u16::to_string).collect();
+            format!("answers {} and {last}", before.join(", "))
+        }
+        _ => "refusals".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_told_as_they_came() {
+        let told = |statuses: &[u16]| {
+            let reason = StopReason::Forbidden(statuses.to_vec());
+            let words = stopped(&reason, Situation::default());
+            words.split_once(':').map(|(what, _)| what.to_owned())
+        };
+        assert_eq!(
+            told(&[404, 404, 404]).as_deref(),
+            Some("three answers 404 in a row and nothing imported")
+        );
+        assert_eq!(
+            told(&[403, 404, 403]).as_deref(),
+            Some("answers 403, 404 and 403 in a row and nothing imported")
+        );
     }
 }

@@ -98,10 +98,18 @@ impl Server {
     /// anything is read from it: `react()` serves it, `react().close()` closes
     /// it at once, `react().idle_timeout(t)` closes it when it rests.
     pub fn with_accept<A: Into<Reaction>, R: Into<Reaction>>(
+        on_accept: impl FnMut(usize) -> A + Send + 'static,
+        on_request: impl FnMut(&Request) -> R + Send + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self::on(listener, on_accept, on_request)
+    }
+
+    fn on<A: Into<Reaction>, R: Into<Reaction>>(
+        listener: TcpListener,
         mut on_accept: impl FnMut(usize) -> A + Send + 'static,
         mut on_request: impl FnMut(&Request) -> R + Send + 'static,
     ) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             script: Mutex::new(Script {
@@ -214,7 +222,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 /// A port on which every connection is refused, as long as this lives: it is
 /// bound, so nobody else can have it, and nobody listens.
 pub struct Refusing {
-    _socket: OwnedFd,
+    socket: OwnedFd,
     addr: SocketAddr,
 }
 
@@ -226,10 +234,16 @@ impl Refusing {
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let addr = getsockname(&socket).unwrap().try_into().unwrap();
-        Self {
-            _socket: socket,
-            addr,
-        }
+        Self { socket, addr }
+    }
+
+    /// From now on somebody listens there.
+    pub fn serve<R: Into<Reaction>>(
+        self,
+        on_request: impl FnMut(&Request) -> R + Send + 'static,
+    ) -> Server {
+        rustix::net::listen(&self.socket, 128).unwrap();
+        Server::on(TcpListener::from(self.socket), |_| react(), on_request)
     }
 
     /// Its address for a client.

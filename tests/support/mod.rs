@@ -8,12 +8,14 @@
 mod ledger;
 mod program;
 mod sandbox;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 
 pub use ledger::{Case, LedgerFile};
 pub use program::{Done, Program, Running, Summary};
 pub use sandbox::Sandbox;
+pub use terminal::Terminal;
 
 /// The key that every run into a server carries.
 pub const KEY: &str = "pk_test_5f1d0c";
@@ -64,6 +66,14 @@ impl Home {
     /// `caseload` with these words behind it.
     pub fn caseload(&self, words: &[&str]) -> Program {
         Program::new(self.folder.path()).args(words)
+    }
+
+    /// A command as it was printed.
+    pub fn printed(&self, command: &str) -> Program {
+        let words = command.strip_prefix("caseload ").unwrap();
+        self.caseload(&[])
+            .through_a_shell(words)
+            .env("LEXAMICA_PUBLIC_KEY", KEY)
     }
 
     /// An import of `cases.csv` into a server, without a question, at full

@@ -8,6 +8,8 @@ use std::thread::JoinHandle;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::Terminal;
+
 /// A command line that is not started yet.
 pub struct Program {
     command: Command,
@@ -33,6 +35,11 @@ impl Program {
     }
 
     pub fn arg(mut self, word: &str) -> Self {
+        self.command.arg(word);
+        self
+    }
+
+    pub fn arg_os(mut self, word: &std::ffi::OsStr) -> Self {
         self.command.arg(word);
         self
     }
@@ -81,6 +88,11 @@ impl Program {
             let _ = running.child.stdin.take().unwrap().write_all(&input);
         }
         running
+    }
+
+    /// Starts it on a terminal of its own.
+    pub fn on_a_terminal(self) -> Terminal {
+        Terminal::start(&self.command)
     }
 
     fn spawn(mut self) -> Running {

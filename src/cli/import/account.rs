@@ -170,8 +170,9 @@ impl Found {
 /// Opens the ledger, by the rules.
 pub(super) fn open(args: &ImportArgs, destination: &Destination, style: Style) -> Result<Found> {
     let path = &destination.ledger_path;
-    let there = path.try_exists().unwrap_or(true);
     if args.dry_run {
+        // Forgetting is for the run that sends.
+        let there = path.try_exists().unwrap_or(true) && !args.fresh;
         return if there {
             let reader = ledger::open_read_only(path)?;
             check_identity(&reader.info()?, args, destination, style)?;

@@ -184,7 +184,8 @@ fn place(planned: &Planned, case: &CaseData) -> String {
 
 /// Asks a question that only a whole "y" or "yes" answers with yes.
 pub(in crate::cli) fn yes(question: &str) -> Result<bool> {
-    let mut error = std::io::stderr().lock();
+    // Not locked while a person thinks: an interrupt has to be told meanwhile.
+    let mut error = std::io::stderr();
     write!(error, "\n{question} [y/N] ")?;
     error.flush()?;
     let mut answer = String::new();

@@ -1,21 +1,18 @@
 //! The ends of an import: problems, a dry run, a run.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
-
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::super::again;
 use super::super::exit::Exit;
-use super::super::settings;
-use super::ask;
-use super::{Job, Planned};
+use super::account::Found;
+use super::{Job, Planned, ask};
 use crate::import::{Action, Ended};
 use crate::ledger::RunCounts;
 use crate::mapping::Rules;
 use crate::model::{CaseData, State, StopReason};
-use crate::report::screen::{print_json, say};
+use crate::report::screen::{is_interactive, print_json, say};
 use crate::report::summary::Summary;
 use crate::report::text::{count, escaped, grouped, redacted_json, span};
 
@@ -62,13 +59,18 @@ pub(super) fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
 }
 
 /// A dry run: what would be sent, and what it can't know.
-pub(super) fn dry_run(job: &Job<'_>, mut planned: Planned, rules: &Arc<Rules>) -> Result<Exit> {
+pub(super) fn dry_run(
+    job: &Job<'_>,
+    mut planned: Planned,
+    found: &Found,
+    rules: &Rules,
+) -> Result<Exit> {
     let to_send = planned.to_send();
     let summary = Summary {
         totals: planned.totals(),
         plan: planned.name(),
         to_send: Some(to_send),
-        next: next_after_dry_run(job, &planned),
+        next: Vec::from_iter(next_after_dry_run(job, &planned, found)),
         ..job.summary()
     };
     if job.style.json {
@@ -83,8 +85,7 @@ pub(super) fn dry_run(job: &Job<'_>, mut planned: Planned, rules: &Arc<Rules>) -
     let first = planned.plan.planned.first().map(|planned| planned.slot);
     if let Some(slot) = first {
         let case = planned.plan.spooled.read(slot).context("the spool")?;
-        let found = super::account::open(job.args, &job.destination, job.style)?;
-        ask::describe(job, &planned, &found, &case)?;
+        ask::describe(job, &planned, found, &case)?;
     }
     let totals = &summary.totals;
     say(&format!(
@@ -129,12 +130,28 @@ pub(super) fn dry_run(job: &Job<'_>, mut planned: Planned, rules: &Arc<Rules>) -
     Ok(Exit::Done)
 }
 
-fn next_after_dry_run(job: &Job<'_>, planned: &Planned) -> Vec<String> {
-    match planned.name() {
-        Some(plan) if planned.to_send() > 0 => {
-            vec![format!("{} --plan {plan}", command(job))]
+/// The same import without the dry run, as it works when it is given.
+fn next_after_dry_run(job: &Job<'_>, planned: &Planned, found: &Found) -> Option<String> {
+    if planned.to_send() == 0 {
+        return None;
+    }
+    let again = |more: &str| again::command(&again::own(), again::AFTER_DRY_RUN, more);
+    let plan = match planned.name() {
+        Some(plan) => format!(" --plan {plan}"),
+        // A rehearsal goes without a key.
+        None if job.destination.is_sandbox() => String::new(),
+        None => return None,
+    };
+    match found {
+        Found::New { others, .. } if !job.destination.is_sandbox() => {
+            if others.is_empty() || job.destination.ledger_named {
+                again(&format!("{plan} --new-ledger"))
+            } else {
+                // Whether a further ledger is meant is for a person to say.
+                is_interactive().then(|| again("")).flatten()
+            }
         }
-        _ => Vec::new(),
+        _ => again(&plan),
     }
 }
 
@@ -253,93 +270,19 @@ fn exit(job: &Job<'_>, totals: &RunCounts, stop: Option<&StopReason>) -> Exit {
 /// The exact commands that go on.
 fn next(job: &Job<'_>, totals: &RunCounts, exit: Exit) -> Vec<String> {
     let mut next = Vec::new();
-    let ledger = if job.destination.ledger_named || job.destination.is_sandbox() {
-        format!(
-            " --ledger {}",
-            super::shown_path(&job.destination.ledger_path)
-        )
-    } else {
-        String::new()
-    };
     if totals.in_doubt > 0 {
-        next.push(format!("caseload status{ledger}"));
-        next.push(format!("caseload resolve{ledger}"));
+        next.push(format!("caseload status{}", job.ledger_flags));
+        next.push(format!("caseload resolve{}", job.ledger_flags));
     }
     let left = totals.untried + totals.not_sent + totals.rejected > 0;
-    if left && exit != Exit::Done {
-        next.push(command(job));
+    let answered = job.args.plan.is_none() || is_interactive();
+    if left && (exit != Exit::Done || answered) {
+        let mut once = again::AFTER_RUN.to_vec();
+        if exit == Exit::Done {
+            // The few that were tried went well.
+            once.extend(["--limit", "--plan"]);
+        }
+        next.extend(again::command(&again::own(), &once, ""));
     }
     next
-}
-
-/// The same import once more.
-fn command(job: &Job<'_>) -> String {
-    let sandbox = if job.destination.is_sandbox() {
-        " --sandbox"
-    } else {
-        ""
-    };
-    format!("caseload import {}{sandbox}{}", files(job), flags(job))
-}
-
-/// Flags without which the next command would mean another account or input.
-fn flags(job: &Job<'_>) -> String {
-    let args = job.args;
-    let mut flags = String::new();
-    let mut add = |flag: &str, value: Option<String>| {
-        if let Some(value) = value {
-            // Writing to a String can't fail.
-            let _ = write!(flags, " {flag} {}", super::super::quoted(&value));
-        }
-    };
-    let path =
-        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
-    let profile = job.profile.as_ref().map(|profile| &profile.path);
-    let named = profile.filter(|path| path.as_path() != std::path::Path::new(settings::PROFILE));
-    add("--profile", path(&named.cloned()));
-    if !job.destination.is_sandbox() {
-        add("--base-url", args.account.base_url.clone());
-        add("--org-id", args.account.org_id.clone());
-        add("--map-id", args.map_id.clone());
-        add("--ledger", path(&args.account.ledger));
-        add("--ledger-id", args.ledger_id.clone());
-        add("--public-key-file", path(&args.public_key_file));
-        add("--ca-file", path(&args.ca_file));
-    }
-    let read = &args.read;
-    add("--format", read.format.map(|format| format.to_string()));
-    let delimiter = read.delimiter.map(|delimiter| match delimiter {
-        b'\t' => "tab".to_owned(),
-        delimiter => char::from(delimiter).to_string(),
-    });
-    add("--delimiter", delimiter);
-    add("--encoding", read.encoding.clone());
-    add("--sheet", read.sheet.clone());
-    add("--records", read.records.clone());
-    for column in &read.key_column {
-        add("--key-column", Some(column.clone()));
-    }
-    add("--partner-firm-column", read.partner_firm_column.clone());
-    add("--partner-firm-id", read.partner_firm_id.clone());
-    for (set, flag) in [
-        (read.allow_drafts, " --allow-drafts"),
-        (read.strict, " --strict"),
-        (args.allow_same_content, " --allow-same-content"),
-        (args.skip_invalid, " --skip-invalid"),
-        (args.yes, " --yes"),
-    ] {
-        if set {
-            flags.push_str(flag);
-        }
-    }
-    flags
-}
-
-fn files(job: &Job<'_>) -> String {
-    job.args
-        .files
-        .iter()
-        .map(|file| super::shown_path(file))
-        .collect::<Vec<_>>()
-        .join(" ")
 }

@@ -6,40 +6,31 @@ pub(super) mod ask;
 mod files;
 mod finish;
 mod leftovers;
+mod planning;
 mod send;
+mod telling;
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use jiff::Timestamp;
+use anyhow::{Result, bail};
 
 use self::account::{Destination, Found};
 pub(super) use self::args::ImportArgs;
-use self::leftovers::Leftovers;
+use self::planning::{Planned, check_options, check_plan, plan};
 use super::args::{Globals, in_ci};
 use super::exit::Exit;
 use super::interrupts::Interrupts;
 use super::problems::ProblemsOut;
-use super::settings;
+use super::{again, ledger_choice, settings};
 use crate::api::PublicKey;
-use crate::check::{self, CheckError, Checked, Invalid};
-use crate::import::{Action, Plan, PlanError, PlanOptions, Planner, Told};
-use crate::ledger::RunCounts;
-use crate::mapping::Rules;
-use crate::model::{CaseData, Problem};
+use crate::check::{self, Checked};
 use crate::profile::Profile;
-use crate::report::problems::SHOWN;
-use crate::report::screen::{Style, print_json, say};
+use crate::report::screen::{Style, is_interactive, print_json, say};
 use crate::report::summary::Summary;
-use crate::report::text::{count, escaped};
 use crate::source::Input;
 
 /// The shortest interval against a server that is not on this machine.
 const SHORTEST_PACE: std::time::Duration = std::time::Duration::from_millis(100);
-/// Changed rows that are named one by one.
-const CHANGED_SHOWN: u64 = 5;
 
 /// All that is settled before a file is read.
 struct Job<'a> {
@@ -48,6 +39,8 @@ struct Job<'a> {
     profile: Option<Profile>,
     destination: Destination,
     inputs: Vec<Input>,
+    /// The flags by which `status` and `resolve` find the ledger.
+    ledger_flags: String,
     began: Instant,
 }
 
@@ -100,10 +93,11 @@ fn import(args: &ImportArgs, globals: &Globals, matches: &clap::ArgMatches) -> R
         destination,
         inputs: settings::inputs(&args.files)?,
         profile,
+        ledger_flags: ledger_choice::typed_flags(&args.account, globals, matches),
         began: Instant::now(),
     };
     refuse(&job)?;
-    if args.fresh {
+    if args.fresh && !args.dry_run {
         account::forget_rehearsals(style)?;
     }
     let interrupts = catch_interrupts(&job)?;
@@ -122,7 +116,7 @@ fn import(args: &ImportArgs, globals: &Globals, matches: &clap::ArgMatches) -> R
         return Ok(finish::problems(&job, &planned));
     }
     if args.dry_run {
-        return finish::dry_run(&job, planned, &rules);
+        return finish::dry_run(&job, planned, &found, &rules);
     }
     if let Some(expected) = &args.plan {
         check_plan(expected, &planned)?;
@@ -142,11 +136,8 @@ fn refuse(job: &Job<'_>) -> Result<()> {
     let makes_ledger_only = in_ci() && args.new_ledger;
     let sends = !(args.dry_run || job.destination.is_sandbox() || makes_ledger_only);
     let answered = args.yes || args.plan.is_some();
-    if sends && !answered && !crate::report::screen::is_interactive() {
+    if sends && !answered && !is_interactive() {
         bail!("there is no terminal to ask on: sending needs --yes or --plan HASH-N");
-    }
-    if args.plan.is_some() && args.limit.is_some() {
-        bail!("--plan names what is sent as a whole; leave --limit out");
     }
     Ok(())
 }
@@ -163,7 +154,9 @@ fn catch_interrupts(job: &Job<'_>) -> Result<Interrupts> {
         if style.json {
             print_json(&summary.to_json());
         } else {
-            say("interrupted before anything was sent");
+            // A question's line is not closed by an answer.
+            let line = if is_interactive() { "\n" } else { "" };
+            say(&format!("{line}interrupted before anything was sent"));
         }
     })
 }
@@ -224,27 +217,6 @@ fn propose_key(job: &Job<'_>, mapping: &crate::mapping::Options) -> Result<Exit>
     )
 }
 
-fn check_options(
-    job: &Job<'_>,
-    rules: &Arc<Rules>,
-    want_cases: bool,
-    want_fields: bool,
-) -> check::Options {
-    check::Options {
-        inputs: job.inputs.clone(),
-        source: crate::source::Options {
-            digest: want_cases,
-            ..settings::source(&job.args.read)
-        },
-        rules: Arc::clone(rules),
-        strict: job.args.read.strict,
-        want_cases,
-        want_invalid: want_cases && files::Outputs::wanted(job) && job.args.skip_invalid,
-        want_fields,
-        workers: 0,
-    }
-}
-
 /// In a CI job a ledger is made in a run of its own, which sends nothing.
 fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
     let Found::New {
@@ -255,6 +227,8 @@ fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
     };
     let ledger = account::create(&job.destination, &lock)?;
     let info = ledger.reader().info()?;
+    let named = format!(" --ledger-id {}", info.id);
+    let next = again::command(&again::own(), again::AFTER_RUN, &named);
     if job.style.json {
         print_json(&serde_json::json!({
             "schema": 1,
@@ -262,6 +236,7 @@ fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
             "new_ledger": info.id,
             "path": info.path,
             "account": info.account,
+            "next": Vec::from_iter(next),
             "exit_code": 0,
         }));
     } else {
@@ -272,209 +247,9 @@ fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
             info.path.display(),
             info.id
         ));
+        if let Some(next) = next {
+            say(&format!("next: {next}"));
+        }
     }
     Ok(Exit::Done)
-}
-
-/// A check against the ledger, over and told.
-struct Planned {
-    checked: Checked,
-    plan: Plan,
-    same_content: u64,
-    has_key: bool,
-    files: Vec<String>,
-    /// What stays behind, for the files that the run leaves.
-    leftovers: Option<Leftovers>,
-}
-
-impl Planned {
-    /// Records that are left out for problems.
-    fn problems(&self) -> u64 {
-        self.checked.total - self.checked.valid + self.same_content
-    }
-
-    fn to_send(&self) -> u64 {
-        self.plan.planned.len() as u64
-    }
-
-    /// `HASH-N`; without a key column there is none.
-    fn name(&self) -> Option<String> {
-        self.has_key
-            .then(|| format!("{}-{}", self.plan.hash, self.to_send()))
-    }
-
-    /// Whether problems keep everything from being sent.
-    fn blocked(&self, args: &ImportArgs) -> bool {
-        let errors = self.checked.errors + self.same_content > 0;
-        errors && (!args.skip_invalid || self.checked.unskippable > 0)
-    }
-
-    /// Before anything was sent.
-    fn totals(&self) -> RunCounts {
-        let plan = &self.plan;
-        let mut totals = RunCounts {
-            total: self.checked.total,
-            already_imported: plan.count(Action::Skip),
-            changed: plan.count(Action::Changed),
-            in_doubt: plan.count(Action::Hold),
-            problems: self.problems(),
-            ..RunCounts::default()
-        };
-        for planned in &plan.planned {
-            finish::add_state(&mut totals, planned.state, 1);
-        }
-        for (state, number) in &plan.beyond_limit {
-            finish::add_state(&mut totals, *state, *number);
-        }
-        totals
-    }
-}
-
-/// Reads, checks and plans.
-fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
-    let mut told = Telling {
-        problems: ProblemsOut::new(
-            job.style,
-            job.file_names(),
-            SHOWN,
-            &job.args.read,
-            &job.inputs,
-        )?
-        .with_json(job.style.json),
-        style: job.style,
-        files: job.file_names(),
-        changed: 0,
-        leftovers: files::Outputs::wanted(job)
-            .then(Leftovers::create)
-            .transpose()
-            .context("can't make a temporary file")?,
-        error: None,
-    };
-    let oldest = Timestamp::now().as_second()
-        - i64::try_from(job.args.min_doubt_age.as_secs()).unwrap_or(i64::MAX);
-    let options = PlanOptions {
-        allow_same_content: job.args.allow_same_content,
-        resend_doubts_before: job.args.resend_in_doubt.then_some(oldest),
-        limit: job.args.limit,
-        keep_all: job.args.dry_run && job.style.json,
-    };
-    let mut planner = Planner::new(
-        found.reader(),
-        job.destination.account.as_str(),
-        &job.destination.map_id,
-        options,
-        &mut told,
-    )?;
-    let checked = match check::check(&check_options(job, rules, true, false), &mut planner) {
-        Ok(checked) => checked,
-        Err(CheckError::Sink(error)) => return Err(error.into()),
-        Err(error) => {
-            return Err(settings::check_error::<PlanError>(
-                error,
-                &job.inputs,
-                job.profile.as_ref(),
-            ));
-        }
-    };
-    let same_content = planner.same_content();
-    let plan = planner.finish(&checked)?;
-    told.close();
-    if !job.style.quiet && !job.style.json {
-        super::tell_encodings(&checked);
-    }
-    if let Some(error) = told.error {
-        return Err(error).context("can't write a temporary file");
-    }
-    Ok(Planned {
-        leftovers: told.leftovers,
-        checked,
-        plan,
-        same_content,
-        has_key: !rules.options().key.is_empty(),
-        files: job.file_names(),
-    })
-}
-
-/// Tells problems and changed rows as the plan finds them.
-struct Telling {
-    problems: ProblemsOut,
-    style: Style,
-    files: Vec<String>,
-    changed: u64,
-    leftovers: Option<Leftovers>,
-    error: Option<std::io::Error>,
-}
-
-impl Telling {
-    fn keep(&mut self, keep: impl FnOnce(&mut Leftovers) -> std::io::Result<()>) {
-        if let Some(leftovers) = &mut self.leftovers
-            && let Err(error) = keep(leftovers)
-        {
-            self.error.get_or_insert(error);
-        }
-    }
-
-    fn close(&mut self) {
-        if self.changed > CHANGED_SHOWN && !self.style.quiet && !self.style.json {
-            say(&format!(
-                "… and {} more",
-                count(self.changed - CHANGED_SHOWN, "changed row")
-            ));
-        }
-        self.problems.close();
-    }
-}
-
-impl Told for Telling {
-    fn problem(&mut self, problem: Problem) {
-        self.problems.add(&problem);
-        self.keep(|leftovers| leftovers.problem(&problem));
-    }
-
-    fn invalid(&mut self, invalid: Invalid) {
-        self.keep(|leftovers| leftovers.invalid(&invalid));
-    }
-
-    fn changed(&mut self, case: &CaseData) {
-        self.changed += 1;
-        if self.changed > CHANGED_SHOWN || self.style.quiet || self.style.json {
-            return;
-        }
-        let file = crate::report::problems::file_name(case.place, &self.files);
-        say(&format!(
-            "{}:{}: case {} was imported and the row has changed since; it is not sent again",
-            escaped(file),
-            case.place.line,
-            escaped(&case.key.to_string()),
-        ));
-    }
-}
-
-/// `HASH-N`: the same plan, and no more cases than it allows.
-fn check_plan(expected: &str, planned: &Planned) -> Result<()> {
-    let (hash, most) = expected
-        .rsplit_once('-')
-        .and_then(|(hash, number)| Some((hash, number.parse::<u64>().ok()?)))
-        .context("--plan takes a HASH-N as a dry run prints it")?;
-    if hash != planned.plan.hash {
-        bail!(
-            "the plan has changed since: this is {}; account, map or cases differ from what the \
-             dry run has shown. Nothing was sent",
-            planned.name().unwrap_or_default()
-        );
-    }
-    if planned.to_send() > most {
-        bail!(
-            "the plan allows {}, and {} would be sent now: the ledger knows less than it did. \
-             Nothing was sent",
-            count(most, "case"),
-            planned.to_send()
-        );
-    }
-    Ok(())
-}
-
-/// The file's name alone, as commands for people show it.
-fn shown_path(path: &Path) -> String {
-    super::quoted(&path.display().to_string())
 }

@@ -258,7 +258,7 @@ fn run_start(job: &Job<'_>, planned: &Planned) -> RunStart {
         ci_job,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         // No secret is ever in argv: the key comes from a file or the environment.
-        command: super::super::again::kept(std::env::args().skip(1)),
+        command: super::super::again::own(),
         account: job.destination.account.to_string(),
         map_id: job.destination.map_id.clone(),
         plan: planned.name(),
@@ -289,13 +289,7 @@ impl Audience for Watching {
     }
 
     fn ask_echo(&mut self) -> Box<dyn FnOnce() -> bool + Send> {
-        let bar = self.report.progress().bar();
-        Box::new(move || {
-            let ask = || ask::yes("Is that as it should be? Go on?").unwrap_or(false);
-            match bar {
-                Some(bar) => bar.suspend(ask),
-                None => ask(),
-            }
-        })
+        self.report.progress().step_aside();
+        Box::new(|| ask::yes("Is that as it should be? Go on?").unwrap_or(false))
     }
 }

@@ -33,7 +33,7 @@ pub(super) enum Standing {
 }
 
 /// 403 and 404 in a row, while nothing has succeeded, that stop a run.
-const MOST_FORBIDDEN: u32 = 3;
+const MOST_FORBIDDEN: usize = 3;
 /// Answers in a row with an id of another key that stop a run.
 const MOST_SAME_IDS: u32 = 2;
 
@@ -42,7 +42,8 @@ pub(super) struct Guards {
     canary: Canary,
     max_failures: u32,
     failures: u32,
-    forbidden: u32,
+    /// The answers 403 and 404 of the last calls, in a row.
+    forbidden: Vec<u16>,
     same_ids: u32,
     succeeded: bool,
     /// After a doubt: calls go one at a time until one that started after
@@ -56,7 +57,7 @@ impl Guards {
             canary,
             max_failures,
             failures: 0,
-            forbidden: 0,
+            forbidden: Vec::new(),
             same_ids: 0,
             succeeded: false,
             doubt: None,
@@ -110,10 +111,14 @@ impl Guards {
             }
             Verdict::NotSent => self.failures += u32::from(spent),
         }
-        self.forbidden = match answered.then {
-            Then::Forbidden => self.forbidden + 1,
-            _ => 0,
-        };
+        match (answered.then, answered.status) {
+            (Then::Forbidden, Some(status)) => {
+                // Where they stop nothing, they need not be kept.
+                self.forbidden.truncate(MOST_FORBIDDEN - 1);
+                self.forbidden.push(status);
+            }
+            _ => self.forbidden.clear(),
+        }
         match (answered.then, answered.verdict) {
             (Then::SameId, _) => self.same_ids += 1,
             (_, Verdict::Imported) => self.same_ids = 0,
@@ -148,8 +153,8 @@ impl Guards {
         if self.max_failures == 0 {
             return None;
         }
-        if !self.succeeded && self.forbidden >= MOST_FORBIDDEN {
-            return Some(StopReason::Forbidden(status));
+        if !self.succeeded && self.forbidden.len() >= MOST_FORBIDDEN {
+            return Some(StopReason::Forbidden(self.forbidden.clone()));
         }
         (self.failures >= self.max_failures).then_some(StopReason::Failures(self.failures))
     }

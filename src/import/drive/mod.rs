@@ -1,5 +1,11 @@
 //! The driver: does what the state machine decides. It waits, claims, sends
-//! and settles, and tells events; it decides nothing.
+//! and settles, and tells events; it decides nothing. Here is its loop.
+
+mod end;
+mod settle;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
@@ -11,17 +17,16 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 
+use self::settle::panicked;
 use super::clocks::{Floor, Slept};
-use super::decide::{self, Action, Answered, Machine, Settings, Ticket};
+use super::decide::{self, Action, Machine, Settings, Ticket};
 use super::plan::Planned;
 use super::spool::Spooled;
 use crate::api::{Client, Gate};
 use crate::ledger::{self, Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
-use crate::model::{
-    Answer, CaseData, Event, Outcome, PauseReason, Settled, State, StopReason, Then, Verdict,
-    abort_point,
-};
+use crate::model::{CaseData, Event, Outcome, PauseReason, State, StopReason, abort_point};
 
 /// What the user wants of a run on Ctrl-C and its kin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +117,10 @@ struct Driver<'a, A> {
     floor: Floor,
     /// Exchanges with the server.
     exchanges: FuturesUnordered<Task>,
-    /// Exchanges with the ledger, and questions.
+    /// Exchanges with the ledger.
     writes: FuturesUnordered<Task>,
+    /// Questions to the user.
+    questions: FuturesUnordered<Task>,
     /// The one claim ahead of its slot.
     ahead: Option<Claim>,
     calls: HashMap<Ticket, Call>,
@@ -133,6 +140,10 @@ struct Driver<'a, A> {
 
 /// Works off a plan. Returns when nothing is under way any more.
 pub async fn drive<A: Audience>(run: Run, audience: &mut A) -> Ended {
+    drive_by(run, audience, Slept::new()).await
+}
+
+async fn drive_by<A: Audience>(run: Run, audience: &mut A, slept: Slept) -> Ended {
     let floor = Floor::new(run.settings.pace.lower);
     let mut driver = Driver {
         machine: Machine::new(run.settings.clone()),
@@ -142,6 +153,7 @@ pub async fn drive<A: Audience>(run: Run, audience: &mut A) -> Ended {
         floor,
         exchanges: FuturesUnordered::new(),
         writes: FuturesUnordered::new(),
+        questions: FuturesUnordered::new(),
         ahead: None,
         calls: HashMap::new(),
         settling: HashMap::new(),
@@ -153,7 +165,7 @@ pub async fn drive<A: Audience>(run: Run, audience: &mut A) -> Ended {
         told_stop: false,
         failure: None,
     };
-    let stop = driver.work_off().await;
+    let stop = driver.work_off(slept).await;
     driver.count_left();
     Ended {
         stop,
@@ -164,11 +176,10 @@ pub async fn drive<A: Audience>(run: Run, audience: &mut A) -> Ended {
 }
 
 impl<A: Audience> Driver<'_, A> {
-    async fn work_off(&mut self) -> Option<StopReason> {
-        let mut sleep = Slept::new();
+    async fn work_off(&mut self, mut slept: Slept) -> Option<StopReason> {
         loop {
             let now = self.began.elapsed();
-            if sleep.noticed() {
+            if slept.noticed() {
                 // Connections from before can't be trusted; without fresh ones
                 // the old are as good as any, and the gate tells the truth.
                 let _ = self.run.client.drop_connections();
@@ -218,6 +229,7 @@ impl<A: Audience> Driver<'_, A> {
             },
             Some(done) = self.writes.next() => self.done(done),
             Some(done) = self.exchanges.next() => self.done(done),
+            Some(done) = self.questions.next() => self.done(done),
             () = timer => {}
         }
         true
@@ -289,9 +301,17 @@ impl<A: Audience> Driver<'_, A> {
 
     fn ask_echo(&mut self) {
         let ask = self.audience.ask_echo();
-        self.writes.push(Box::pin(async move {
+        let (answer, answered) = oneshot::channel();
+        // A thread of its own: a question that is never answered must not
+        // hold back the end of a run that was interrupted.
+        let asking = std::thread::Builder::new().spawn(move || {
+            // Nobody waits for it after an interrupt.
+            let _ = answer.send(ask());
+        });
+        debug_assert!(asking.is_ok(), "{asking:?}");
+        self.questions.push(Box::pin(async move {
             // A question that can't be asked is not answered with yes.
-            Done::Asked(tokio::task::spawn_blocking(ask).await.unwrap_or(false))
+            Done::Asked(answered.await.unwrap_or(false))
         }));
     }
 
@@ -329,204 +349,5 @@ impl<A: Audience> Driver<'_, A> {
             Done::Asked(accepted) => decide::Event::EchoAccepted(accepted),
         };
         self.machine.on(now, event);
-    }
-
-    fn settle(&mut self, ticket: Ticket, outcome: Outcome) {
-        let Some(call) = self.calls.remove(&ticket) else {
-            debug_assert!(false, "{ticket:?} was not under way");
-            return;
-        };
-        self.settling.insert(ticket, Arc::clone(call.claim.case()));
-        let ledger = self.run.ledger.clone();
-        self.writes.push(Box::pin(async move {
-            let answer = outcome.answer.clone();
-            let settled = ledger
-                .settle(call.claim, outcome.verdict, answer, Timestamp::now())
-                .await;
-            Done::Settled(ticket, Box::new(outcome), settled)
-        }));
-    }
-
-    /// The attempt is on the disk, or never will be: tells the world, then the
-    /// machine.
-    fn settled(
-        &mut self,
-        ticket: Ticket,
-        outcome: &Outcome,
-        result: Result<ledger::Settled, LedgerError>,
-    ) -> decide::Event {
-        let case = self.settling.remove(&ticket);
-        let answer = &outcome.answer;
-        let mut answered = Answered {
-            verdict: outcome.verdict,
-            then: outcome.then,
-            status: answer.status,
-            echo_differs: !answer.echo_differs.is_empty(),
-        };
-        match (result, case) {
-            (Ok(settled), Some(case)) => {
-                if settled.same_id_as.is_some() {
-                    answered.verdict = Verdict::InDoubt;
-                    answered.then = Then::SameId;
-                }
-                let attempts = 1 + self.retries.get(&ticket).map_or(0, |(tries, _)| *tries);
-                let again = answered.verdict == Verdict::NotSent
-                    && answered.then != Then::Stop
-                    && attempts <= self.run.settings.max_retries;
-                if again {
-                    self.retries.insert(ticket, (attempts, settled.state));
-                } else {
-                    self.finished(ticket, Some(settled.state));
-                    self.drafts +=
-                        u64::from(settled.state == State::Imported && case.partner_firm.is_none());
-                }
-                abort_point("before-told");
-                self.audience.event(Event::Settled(Settled {
-                    case: &case,
-                    state: settled.state,
-                    verdict: answered.verdict,
-                    answer,
-                    attempts,
-                    again,
-                    possible_twin: settled.possible_twin,
-                    same_id_as: settled.same_id_as.as_ref(),
-                    at: Timestamp::now(),
-                }));
-                if answered.echo_differs && answered.verdict == Verdict::Imported {
-                    self.audience.event(Event::EchoDiffers {
-                        case: &case,
-                        answer,
-                    });
-                }
-            }
-            (Err(error), Some(case)) => {
-                self.audience.event(Event::Unwritten {
-                    case: &case,
-                    verdict: outcome.verdict,
-                    answer,
-                    error: &error.to_string(),
-                });
-                self.finished(ticket, Some(State::InDoubt));
-                answered.verdict = Verdict::InDoubt;
-                self.failed(error);
-            }
-            (_, None) => debug_assert!(false, "{ticket:?} was not being settled"),
-        }
-        let reason = match answered.then {
-            Then::Busy { .. } => Some(PauseReason::Busy),
-            Then::Unreachable => Some(PauseReason::Unreachable),
-            Then::Next | Then::Forbidden | Then::SameId | Then::Stop => None,
-        };
-        if let Some(reason) = reason {
-            self.trouble = Some((reason, answer.message.clone()));
-        }
-        decide::Event::Answered(ticket, answered)
-    }
-
-    fn tell_pause(&mut self, now: Duration) {
-        let until = self.machine.paused_until(now);
-        if until == self.told_pause || self.machine.stopping().is_some() {
-            return;
-        }
-        self.told_pause = until;
-        match (until, &self.trouble) {
-            (Some(until), Some((reason, message))) => self.audience.event(Event::Paused {
-                until,
-                wait: until.saturating_sub(now),
-                reason: *reason,
-                message: message.as_deref(),
-            }),
-            _ => self.audience.event(Event::Resumed),
-        }
-    }
-
-    fn tell_stop(&mut self) {
-        if let Some(reason) = self.machine.stopping()
-            && !self.told_stop
-        {
-            self.told_stop = true;
-            self.audience.event(Event::Stopping {
-                reason,
-                under_way: self.calls.len(),
-            });
-        }
-    }
-
-    fn finished(&mut self, ticket: Ticket, state: Option<State>) {
-        self.retries.remove(&ticket);
-        *self.done.entry(state).or_default() += 1;
-    }
-
-    /// Counts what the run did not come to, by the state that it was left in.
-    fn count_left(&mut self) {
-        let left: Vec<Ticket> = self.machine.left().collect();
-        for ticket in left {
-            let planned = self.run.planned[ticket.0].state;
-            let state = self.retries.get(&ticket).map(|(_, state)| *state);
-            self.finished(ticket, state.or(planned));
-        }
-    }
-
-    fn failed(&mut self, error: impl Into<Failure>) {
-        self.failure.get_or_insert(error.into());
-        let now = self.began.elapsed();
-        self.machine
-            .on(now, decide::Event::Stop(StopReason::Ledger));
-    }
-
-    /// The second interrupt: whatever is not proved unsent is in doubt.
-    async fn abort(&mut self) {
-        // What the ledger is told already is waited for: that is quick.
-        while let Some(done) = self.writes.next().await {
-            self.done(done);
-        }
-        // Drops the calls; a connection in use breaks off with its call.
-        self.exchanges.clear();
-        for (ticket, gate) in self.gates() {
-            let verdict = if gate.shut() {
-                Verdict::NotSent
-            } else {
-                Verdict::InDoubt
-            };
-            self.settle(ticket, interrupted(verdict));
-        }
-        if let Some(claim) = self.ahead.take()
-            && let Err(error) = self.run.ledger.give_back(claim).await
-        {
-            self.failed(error);
-        }
-        // Aborted in the middle of things: nothing more is decided.
-        while let Some(done) = self.writes.next().await {
-            self.done(done);
-        }
-    }
-
-    fn gates(&self) -> Vec<(Ticket, Arc<Gate>)> {
-        self.calls
-            .iter()
-            .map(|(ticket, call)| (*ticket, Arc::clone(&call.gate)))
-            .collect()
-    }
-}
-
-fn interrupted(verdict: Verdict) -> Outcome {
-    Outcome {
-        verdict,
-        then: Then::Next,
-        answer: Answer {
-            message: Some("the run was interrupted while it was under way".into()),
-            ..Answer::default()
-        },
-    }
-}
-
-fn panicked() -> Outcome {
-    Outcome {
-        verdict: Verdict::InDoubt,
-        then: Then::Next,
-        answer: Answer {
-            message: Some("caseload failed while it was under way; please report this".into()),
-            ..Answer::default()
-        },
     }
 }
