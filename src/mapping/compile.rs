@@ -246,8 +246,8 @@ fn compile_field(rule: &FieldRule, key: &[String], faults: &mut Faults<'_>) -> F
         value_type: rule.value_type,
         dates,
         choices: (!rule.choices.is_empty()).then(|| {
-            let choices = rule.choices.iter().map(|choice| choice.trim().into());
-            Choices::new(choices.collect())
+            let renamed = rule.rename.iter().map(|(from, _)| from);
+            Choices::new(&rule.choices, renamed)
         }),
         rename,
         default,

@@ -375,7 +375,7 @@ fn hint_of(hints: &mut Hints, field: usize, text: &str, choices: &Choices) -> Op
     if let Some(hint) = hints.get(&known) {
         return hint.clone();
     }
-    let hint = suggest::did_you_mean(text, choices.list.iter().map(AsRef::as_ref));
+    let hint = suggest::did_you_mean(text, choices.meant.iter().map(AsRef::as_ref));
     if hints.len() < HINTS {
         hints.insert(known, hint.clone());
     }

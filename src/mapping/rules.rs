@@ -74,14 +74,18 @@ pub(super) enum From {
 #[derive(Debug)]
 pub(super) struct Choices {
     known: HashSet<Box<str>, FixedState>,
-    /// As the profile has them, for suggestions.
-    pub(super) list: Vec<Box<str>>,
+    /// What a wrong value may have been meant to be: the choices, and the words
+    /// that are renamed to one.
+    pub(super) meant: Vec<Box<str>>,
 }
 
 impl Choices {
-    pub(super) fn new(list: Vec<Box<str>>) -> Self {
-        let known = list.iter().cloned().collect();
-        Self { known, list }
+    pub(super) fn new<'r>(choices: &[String], renamed: impl Iterator<Item = &'r String>) -> Self {
+        let trimmed = |text: &String| Box::from(text.trim());
+        let mut meant: Vec<Box<str>> = choices.iter().map(trimmed).collect();
+        let known = meant.iter().cloned().collect();
+        meant.extend(renamed.map(trimmed));
+        Self { known, meant }
     }
 
     /// The choice that a text is.
