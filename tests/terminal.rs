@@ -71,6 +71,44 @@ fn whatever_is_no_yes_sends_nothing() {
 }
 
 #[test]
+fn a_question_names_other_ledgers_and_doubts() {
+    if !Terminal::is_there() {
+        return;
+    }
+    let home = Home::new();
+    home.cases(2);
+    let server = Server::start(|request| match request.index {
+        0 => status(502).into(),
+        index => created(&format!("x{index}")),
+    });
+    let import = |words: &[&str]| {
+        home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
+            .args(&["--map-id", "m1", "--key-column", "id", "--pace", "1ms"])
+            .args(words)
+            .env("LEXAMICA_PUBLIC_KEY", KEY)
+    };
+    import(&["--yes", "--new-ledger"]).run().exits(4);
+    import(&["--org-id", "o2"])
+        .on_a_terminal()
+        .wait_for("new: every case will be sent")
+        .wait_for("other ledgers of this host:")
+        .wait_for(&format!("has 2 cases of {}\n", server.url()))
+        .wait_for("[y/N] ")
+        .types("n")
+        .ends_with(5);
+    import(&["--resend-in-doubt", "--min-doubt-age", "0s"])
+        .on_a_terminal()
+        .wait_for("with 2 cases")
+        .wait_for("1 in doubt, sent once more: the platform may then hold them twice")
+        .wait_for("Send 1 case to")
+        .wait_for("[y/N] ")
+        .types("y")
+        .wait_for("imported, but it was in doubt before: the platform may hold it twice")
+        .ends_with(0);
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
 fn ctrl_c_at_the_question_ends_at_once() {
     if !Terminal::is_there() {
         return;

@@ -312,7 +312,10 @@ fn describe(error: &reqwest::Error) -> Description {
             parts = vec![certificate.to_string()];
             break;
         }
-        if !parts.iter().any(|part| part.contains(&text)) {
+        // "client error (SendRequest)" tells people nothing that its cause
+        // doesn't tell.
+        let is_shell = text.starts_with("client error (") && cause.source().is_some();
+        if !is_shell && !parts.iter().any(|part| part.contains(&text)) {
             parts.push(text);
         }
         next = cause.source();

@@ -45,7 +45,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("the ledger has no case of this key"),
-            Self::State(state) => write!(f, "the case is {state}"),
+            Self::State(state) => {
+                write!(f, "the case is {}", state.as_str().replace('_', " "))
+            }
             Self::IdHeldBy(key) => write!(f, "the case id is already held by {key}"),
             Self::NoWord => f.write_str("there is no word to take back"),
             Self::TriedSince => f.write_str("the case was tried since"),

@@ -59,6 +59,21 @@ impl Program {
         self
     }
 
+    /// No file that it writes may become larger than so many blocks of 512
+    /// bytes: a write beyond that fails, as on a disk that fails.
+    pub fn with_small_files(self, blocks: u32) -> Self {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &script])
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .current_dir(self.command.get_current_dir().unwrap())
+            .env_clear()
+            .envs((self.command.get_envs()).filter_map(|(name, value)| Some((name, value?))));
+        Self { command, ..self }
+    }
+
     /// The words of a line as a shell takes them.
     pub fn through_a_shell(self, line: &str) -> Self {
         let script = format!("printf '%s\\0' {line}");

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
@@ -30,8 +31,8 @@ impl Terminal {
     /// Runs a command there. Ctrl-C is a signal only where the terminal is the
     /// process's own, which takes `setsid`.
     pub(super) fn start(command: &Command) -> Self {
-        let master =
-            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        fcntl_setfd(&master, FdFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let size = Winsize {
@@ -48,7 +49,7 @@ impl Terminal {
         };
         let mut on_terminal = Command::new("setsid");
         on_terminal
-            .arg("--ctty")
+            .arg("-c")
             .arg(command.get_program())
             .args(command.get_args())
             .current_dir(command.get_current_dir().unwrap())
@@ -99,7 +100,7 @@ impl Terminal {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.screen.recv_timeout(left) {
                 Ok(bytes) => self.take(&bytes),
-                Err(_) => panic!("{part:?} was not shown; this was:\n{}", self.shown),
+                Err(error) => panic!("{part:?}: {error}; this was shown:\n{}", self.shown),
             }
         }
     }

@@ -20,10 +20,15 @@ impl<A: Audience> Driver<'_, A> {
     pub(super) fn count_left(&mut self) {
         let left: Vec<Ticket> = self.machine.left().collect();
         for ticket in left {
-            let planned = self.run.planned[ticket.0].state;
-            let state = self.retries.get(&ticket).map(|(_, state)| *state);
-            self.finished(ticket, state.or(planned));
+            self.left(ticket);
         }
+    }
+
+    /// Counts a case by the state that it had before it could be claimed.
+    pub(super) fn left(&mut self, ticket: Ticket) {
+        let planned = self.run.planned[ticket.0].state;
+        let state = self.retries.get(&ticket).map(|(_, state)| *state);
+        self.finished(ticket, state.or(planned));
     }
 
     pub(super) fn failed(&mut self, error: impl Into<Failure>) {

@@ -241,6 +241,7 @@ impl<A: Audience> Driver<'_, A> {
             Ok(case) => Arc::new(case),
             Err(error) => {
                 self.failed(error);
+                self.left(ticket);
                 self.machine
                     .on(self.began.elapsed(), decide::Event::Refused(ticket));
                 return;
@@ -332,10 +333,14 @@ impl<A: Audience> Driver<'_, A> {
             }
             Done::Claimed(ticket, Err(ClaimError::Ledger(error))) => {
                 self.failed(error);
+                self.left(ticket);
                 decide::Event::Refused(ticket)
             }
             Done::GivenBack(ticket, result) => {
                 if let Err(error) = result {
+                    // The ledger still has it as under way: the next run will
+                    // find it in doubt.
+                    self.retries.entry(ticket).or_insert((0, State::InDoubt)).1 = State::InDoubt;
                     self.failed(error);
                 }
                 decide::Event::GivenBack(ticket)
