@@ -2,7 +2,7 @@
 
 use crate::model::{CellKind, Problem};
 
-use super::feed::Position;
+use super::feed::{Feed, Position};
 
 /// A run of whole records, cut out of a file and not yet looked into. Owns its
 /// bytes; hand it to any [`Parser`](super::Parser) of the same reader.
@@ -16,6 +16,29 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// Cuts these rows off a text, of which they take so many bytes; `index` is
+    /// that of the first, and becomes that of the next.
+    pub(super) fn cut(
+        feed: &mut Feed,
+        length: usize,
+        rows: Vec<Row>,
+        index: &mut u64,
+        lost: Option<Problem>,
+    ) -> Self {
+        let first = *index;
+        *index += rows.len() as u64;
+        let (bytes, position) = feed.take(length);
+        Self {
+            body: Body::Text {
+                bytes,
+                rows,
+                position,
+            },
+            index: first,
+            lost: lost.map(Box::new),
+        }
+    }
+
     /// How many records it has, those that can't be read among them.
     pub fn len(&self) -> usize {
         let rows = match &self.body {

@@ -51,6 +51,11 @@ pub enum Fault {
     /// Reading failed.
     #[error("can't be read: {0}")]
     Io(#[source] io::Error),
+    /// Something else wrote it meanwhile.
+    #[error(
+        "changed while it was read: something is still writing it; wait until it is complete, then run the same command again"
+    )]
+    Changed,
     /// Reading failed, and Excel has the workbook open.
     #[error(
         "can't be read, and Excel holds it open ({lock} is beside it): save and close it ({detail})"

@@ -21,6 +21,8 @@ mod raw;
 mod reader;
 mod sheet_value;
 mod span;
+mod watch;
+mod weigh;
 mod workbook;
 
 #[cfg(test)]
@@ -144,8 +146,8 @@ impl FromStr for Format {
 /// Where the bytes come from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Input {
-    /// A file or a named pipe. A regular file is read to the end that it has
-    /// when the reading gets there.
+    /// A file or a named pipe. A regular file must stay as it is until its end
+    /// was read.
     Path(PathBuf),
     /// Standard input.
     Stdin,

@@ -202,7 +202,8 @@ impl Parser {
                 let problem = self.invalid_text(bytes, range.clone(), *at, place, position);
                 self.unread(text, range, problem)
             } else {
-                let (entry, lines_inside) = self.read_row(text, range.clone(), place, start);
+                let position_at = |at: usize| start.after(&bytes[..at]);
+                let (entry, lines_inside) = self.read_row(text, range.clone(), place, &position_at);
                 if !lines_inside {
                     counted = range.end;
                 }
@@ -218,7 +219,7 @@ impl Parser {
         text: &str,
         range: Range<usize>,
         place: Place,
-        chunk_start: Position,
+        position_at: &dyn Fn(usize) -> Position,
     ) -> (Entry, bool) {
         let Scratch {
             own,
@@ -273,7 +274,7 @@ impl Parser {
                     },
                     Err(trouble) => {
                         members.truncate(before);
-                        let position = chunk_start.after(&text.as_bytes()[..trouble.at]);
+                        let position = position_at(trouble.at);
                         Entry {
                             place,
                             what: 0..0,

@@ -15,6 +15,7 @@ use super::feed::Feed;
 use super::header::Header;
 use super::json::{Document, Lines};
 use super::raw::{self, Bytes, Counted, Opened, OpenedFile, SharedTally, Unpacked};
+use super::watch::Watched;
 use super::workbook::Sheet;
 use super::{Chunk, Fault, Format, Input, Options, Parser, SourceError};
 
@@ -31,6 +32,8 @@ pub struct Reader {
     encoding_guessed: bool,
     size: Option<u64>,
     tally: SharedTally,
+    /// The file, where it can change meanwhile.
+    watched: Option<Watched>,
     /// The copy that this is a reading of.
     copy: Option<File>,
     header: Option<Arc<Header>>,
@@ -78,9 +81,12 @@ impl Reader {
             .transpose()
             .map_err(Fault::Io)?;
         let tally = SharedTally::new(options.digest, kept);
-        let seekable = match &opened.file {
-            OpenedFile::File(file) if opened.again => Some(file.try_clone().map_err(Fault::Io)?),
-            _ => None,
+        let (seekable, watched) = match &opened.file {
+            OpenedFile::File(file) if opened.again => (
+                Some(file.try_clone().map_err(Fault::Io)?),
+                Some(Watched::new(file).map_err(Fault::Io)?),
+            ),
+            _ => (None, None),
         };
         let mut bytes: Bytes = Box::new(Counted::new(opened.file, tally.clone()));
         let mut head = raw::read_head(&mut bytes, HEAD).map_err(Fault::from_io)?;
@@ -106,6 +112,7 @@ impl Reader {
             encoding_guessed: false,
             size: opened.size,
             tally,
+            watched,
             copy,
             header: None,
             problems: Vec::new(),
@@ -207,7 +214,12 @@ impl Reader {
             (Body::Sheet(sheet), _) => sheet.next_chunk(),
             (Body::Delimited(_), None) => Ok(None),
         };
-        chunk.map_err(|fault| held_open(&self.input, fault).of(&self.input.name()))
+        chunk
+            .and_then(|chunk| match (&chunk, &self.watched) {
+                (None, Some(watched)) => watched.is_as_before().map(|()| None),
+                _ => Ok(chunk),
+            })
+            .map_err(|fault| held_open(&self.input, fault).of(&self.input.name()))
     }
 
     /// A parser for this reader's chunks.

@@ -10,8 +10,8 @@ use std::thread;
 use calamine::{DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 
 use super::chunk::{Body, Chunk, Row, SheetCell, SheetRow};
-use super::raw::Bomb;
 use super::sheet_value::write_value;
+use super::weigh;
 use super::{Fault, Limits};
 
 /// Rows of one sheet as they come from its thread.
@@ -31,6 +31,10 @@ enum Message {
     Rows(Chunk),
     End,
 }
+
+/// What a sheet can have. A damaged one may claim more.
+const MOST_ROWS: u32 = 1 << 20;
+const MOST_COLUMNS: u32 = 1 << 14;
 
 type Sender = SyncSender<Result<Message, Fault>>;
 
@@ -99,7 +103,7 @@ fn damaged(error: XlsxError) -> Fault {
 }
 
 fn read(file: File, wanted: Option<&str>, limits: &Limits, sender: &Sender) -> Result<(), Fault> {
-    refuse_bomb(&file, limits)?;
+    weigh::weigh(&file, limits)?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(damaged)?;
     let name = choose(&workbook, wanted)?;
     let is_1904 = workbook.has_1904_epoch();
@@ -113,34 +117,6 @@ fn read(file: File, wanted: Option<&str>, limits: &Limits, sender: &Sender) -> R
     }
     rows.finish();
     Ok(())
-}
-
-/// Looks at the sizes that the workbook declares, which reading it then holds it
-/// to: its table of texts goes into memory, and its rows take time.
-fn refuse_bomb(file: &File, limits: &Limits) -> Result<(), Fault> {
-    let packed = file.metadata().map_err(Fault::Io)?.len();
-    let mut archive = zip::ZipArchive::new(BufReader::new(file))
-        .map_err(|error| Fault::Workbook(error.to_string()))?;
-    let mut unpacked = 0_u64;
-    for number in 0..archive.len() {
-        let entry = archive
-            .by_index_raw(number)
-            .map_err(|error| Fault::Workbook(error.to_string()))?;
-        unpacked = unpacked.saturating_add(entry.size());
-        let is_texts = entry
-            .name()
-            .is_ok_and(|name| name.to_lowercase().ends_with("sharedstrings.xml"));
-        if is_texts && entry.size() > limits.unpacked {
-            return Err(Fault::Workbook(format!(
-                "its texts are larger than the {} bytes that are read",
-                limits.unpacked
-            )));
-        }
-    }
-    match Bomb::of(packed, unpacked, limits) {
-        Some(bomb) => Err(Fault::Bomb(bomb)),
-        None => Ok(()),
-    }
 }
 
 /// The sheet of a name, or the first that people see.
@@ -206,6 +182,12 @@ impl<'a> Rows<'a> {
 
     /// Takes one cell; false when nobody wants more.
     fn add(&mut self, row: u32, column: u32, value: &DataRef<'_>) -> Result<bool, Fault> {
+        if row < self.row || row >= MOST_ROWS || column >= MOST_COLUMNS {
+            return Err(Fault::Workbook(format!(
+                "a cell stands where no sheet has one, behind row {}",
+                self.row + 1
+            )));
+        }
         if row != self.row {
             if !self.end_row() {
                 return Ok(false);
@@ -226,6 +208,13 @@ impl<'a> Rows<'a> {
         if self.text[from..].trim().is_empty() {
             self.text.truncate(from);
             return Ok(true);
+        }
+        let row_cells = &self.cells[self.row_cells..];
+        let is_in_order = row_cells.last().is_none_or(|last| last.column < column);
+        if !is_in_order && row_cells.iter().any(|cell| cell.column == column) {
+            return Err(Fault::Workbook(format!(
+                "a cell of row {line} stands twice"
+            )));
         }
         self.cells.push(SheetCell {
             column,

@@ -14,7 +14,7 @@ use memchr::{memchr, memchr3};
 
 use crate::model::{Code, FileId, Place, Problem};
 
-use super::chunk::{Body, Chunk, Row};
+use super::chunk::{Chunk, Row};
 use super::feed::Feed;
 use super::header::Header;
 use super::{Fault, Limits};
@@ -185,14 +185,15 @@ impl Splitter {
                     return Ok((cells, line));
                 }
                 End::Beyond { quote } => {
-                    let line = self.feed.position_at(quote.unwrap_or(start)).line;
+                    let line_of = |at: usize| self.feed.position_at(at).line;
                     if bytes.len() - start > self.limits.record {
                         return Err(Fault::TooLarge {
-                            line,
+                            line: line_of(start),
                             limit: self.limits.record,
                         });
                     }
                     if self.feed.ended() {
+                        let line = line_of(quote.unwrap_or(start));
                         return Err(Fault::HeaderQuote { line });
                     }
                     self.feed.more().map_err(Fault::from_io)?;
@@ -222,7 +223,7 @@ impl Splitter {
             }
             match row_end(bytes, start, self.delimiter, ended) {
                 End::At { row, .. } if row - start > self.limits.record => {
-                    lost = Some(self.too_large(start, None, rows.len()));
+                    lost = Some(self.too_large(start, rows.len()));
                 }
                 End::At { row, next } => {
                     if !is_blank(&bytes[start..row], self.delimiter) {
@@ -230,8 +231,8 @@ impl Splitter {
                     }
                     start = next;
                 }
-                End::Beyond { quote } if bytes.len() - start > self.limits.record => {
-                    lost = Some(self.too_large(start, quote, rows.len()));
+                End::Beyond { .. } if bytes.len() - start > self.limits.record => {
+                    lost = Some(self.too_large(start, rows.len()));
                 }
                 End::Beyond { quote } if ended => {
                     lost = Some(self.unclosed(start, quote.unwrap_or(start), header, rows.len()));
@@ -248,18 +249,8 @@ impl Splitter {
         if rows.is_empty() && lost.is_none() {
             return Ok(None);
         }
-        let index = self.index;
-        self.index += rows.len() as u64;
-        let (bytes, position) = self.feed.take(start);
-        Ok(Some(Chunk {
-            body: Body::Text {
-                bytes,
-                rows,
-                position,
-            },
-            index,
-            lost: lost.map(Box::new),
-        }))
+        let (feed, index) = (&mut self.feed, &mut self.index);
+        Ok(Some(Chunk::cut(feed, start, rows, index, lost)))
     }
 
     fn place(&self, start: usize, before: usize) -> Place {
@@ -270,7 +261,13 @@ impl Splitter {
         }
     }
 
-    fn too_large(&self, start: usize, quote: Option<usize>, before: usize) -> Problem {
+    /// The row at `start`, of which more was read than the limit.
+    fn too_large(&self, start: usize, before: usize) -> Problem {
+        let within = &self.feed.bytes()[..=start + self.limits.record];
+        let quote = match row_end(within, start, self.delimiter, false) {
+            End::Beyond { quote } => quote,
+            End::At { .. } => None,
+        };
         let place = self.place(start, before);
         let problem = Problem::new(
             Code::TooLarge,

@@ -3,7 +3,7 @@
 
 use crate::model::{Code, FileId, Place, Problem};
 
-use super::super::chunk::{Body, Chunk, Row};
+use super::super::chunk::{Chunk, Row};
 use super::super::feed::Feed;
 use super::super::{Fault, Limits};
 use super::locate::listed;
@@ -125,18 +125,7 @@ impl Document {
     }
 
     fn cut(&mut self, length: usize, rows: Vec<Row>, lost: Option<Problem>) -> Chunk {
-        let index = self.index;
-        self.index += rows.len() as u64;
-        let (bytes, position) = self.feed.take(length);
-        Chunk {
-            body: Body::Text {
-                bytes,
-                rows,
-                position,
-            },
-            index,
-            lost: lost.map(Box::new),
-        }
+        Chunk::cut(&mut self.feed, length, rows, &mut self.index, lost)
     }
 
     fn elements(&mut self) -> Result<Option<Chunk>, Fault> {

@@ -7,7 +7,7 @@ use memchr::memchr;
 use crate::model::{Code, FileId, Place, Problem};
 
 use super::super::Limits;
-use super::super::chunk::{Body, Chunk, Row};
+use super::super::chunk::{Chunk, Row};
 use super::super::feed::Feed;
 use super::scan::{is_space, skip_space};
 
@@ -66,18 +66,8 @@ impl Lines {
         if rows.is_empty() && lost.is_none() {
             return Ok(None);
         }
-        let index = self.index;
-        self.index += rows.len() as u64;
-        let (bytes, position) = self.feed.take(start);
-        Ok(Some(Chunk {
-            body: Body::Text {
-                bytes,
-                rows,
-                position,
-            },
-            index,
-            lost: lost.map(Box::new),
-        }))
+        let (feed, index) = (&mut self.feed, &mut self.index);
+        Ok(Some(Chunk::cut(feed, start, rows, index, lost)))
     }
 
     fn too_large(&self, start: usize, before: usize) -> Problem {

@@ -36,10 +36,11 @@ impl Document {
     fn token_at(&mut self, at: usize) -> Result<(usize, Option<u8>), Fault> {
         loop {
             let found = skip_space(self.feed.bytes(), at);
+            self.within_limit(found)?;
             match self.feed.bytes().get(found) {
                 Some(byte) => return Ok((found, Some(*byte))),
                 None if self.feed.ended() => return Ok((found, None)),
-                None => self.more_within_limit()?,
+                None => self.more()?,
             }
         }
     }
@@ -54,21 +55,18 @@ impl Document {
         Ok(())
     }
 
-    fn more_within_limit(&mut self) -> Result<(), Fault> {
-        self.within_limit(self.feed.bytes().len())?;
-        self.more()
-    }
-
     /// Behind the value at `at`, nothing forgotten.
     fn value_at(&mut self, at: usize) -> Result<usize, Fault> {
         loop {
             if let Some(end) = value_end(self.feed.bytes(), at, self.feed.ended()) {
+                self.within_limit(end)?;
                 return Ok(end);
             }
+            self.within_limit(self.feed.bytes().len())?;
             if self.feed.ended() {
                 return Err(self.bad(at, "the file ends in the middle of this value"));
             }
-            self.more_within_limit()?;
+            self.more()?;
         }
     }
 

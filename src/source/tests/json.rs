@@ -328,3 +328,12 @@ fn a_member_twice_in_a_nested_object_is_told_by_its_path() {
     assert_eq!(read("a.json", apart).codes(), []);
     assert_eq!(read("a.json", format!("[{}]", wide("new"))).codes(), []);
 }
+
+#[test]
+fn a_broken_byte_moves_no_place_behind_it() {
+    // Whether the two records come in one chunk or in two.
+    let read = read("a.json", b"[{\"a\":\"\x81\"},{\"b\" 1}]\n");
+    assert_eq!(read.problems.len(), 2);
+    let message = &read.problems[1].message;
+    assert!(message.starts_with("line 1, column 16: "), "{message}");
+}
