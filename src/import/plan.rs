@@ -311,7 +311,9 @@ impl<'a, T: Told> Planner<'a, T> {
 
     fn find_same(&self, case: &CaseData) -> Result<Option<SameContent>, PlanError> {
         Ok(match &self.ledger {
-            Some(ledger) => ledger.reader().same_content(&case.record_digest, &case.content_digest)?,
+            Some(ledger) => ledger
+                .reader()
+                .same_content(&case.record_digest, &case.content_digest)?,
             None => None,
         })
     }

@@ -58,7 +58,10 @@ impl<'l> Lookups<'l> {
         if let Some(next) = self.next {
             self.read_along(next, keys.len())?;
         }
-        let mut found: Vec<_> = keys.iter().map(|key| self.along.get(key).copied()).collect();
+        let mut found: Vec<_> = keys
+            .iter()
+            .map(|key| self.along.get(key).copied())
+            .collect();
         // In the order of the index, so that neighbours are found together.
         let mut others: Vec<(Digest, usize)> = keys
             .iter()
@@ -112,5 +115,6 @@ fn next(found: &[Option<(i64, Known)>]) -> Option<i64> {
         in_order += usize::from(last.is_some_and(|last: i64| last + 1 == *number));
         last = Some(*number);
     }
-    last.filter(|_| in_order * 2 >= found.len()).map(|last| last + 1)
+    last.filter(|_| in_order * 2 >= found.len())
+        .map(|last| last + 1)
 }

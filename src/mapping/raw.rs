@@ -42,7 +42,8 @@ impl RecordDigests {
             self.order = (0..columns.len())
                 .filter(|&column| !is_caseload(columns.name(column)))
                 .collect();
-            self.order.sort_unstable_by_key(|&column| columns.name(column));
+            self.order
+                .sort_unstable_by_key(|&column| columns.name(column));
         }
     }
 }

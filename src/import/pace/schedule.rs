@@ -245,7 +245,11 @@ fn behind_a_pause_and_its_retries_there_is_no_burst() {
     }
     .run(400);
     seen.keeps_its_gaps(ms(100));
-    assert_eq!(seen.starts.len(), 400 + 6, "each busy answer is tried again");
+    assert_eq!(
+        seen.starts.len(),
+        400 + 6,
+        "each busy answer is tried again"
+    );
     let pauses = seen.gaps().filter(|gap| *gap >= ms(2_900)).count();
     assert_eq!(pauses, 6, "each busy answer pauses the run");
 }

@@ -132,13 +132,22 @@ fn a_case_given_back_is_as_if_never_claimed() {
         desk.bring(1, state);
         let before = desk.row(1).unwrap();
         let history = desk.ledger.reader().attempts(&key(1)).unwrap();
-        let known = desk.ledger.reader().lookups().find(&[key(1).digest()]).unwrap();
+        let known = desk
+            .ledger
+            .reader()
+            .lookups()
+            .find(&[key(1).digest()])
+            .unwrap();
         let claim = desk.claim(version(1, 1), Some(state)).unwrap();
         assert!(desk.give_back(claim));
         assert_eq!(desk.row(1).unwrap(), before);
         assert_eq!(desk.ledger.reader().attempts(&key(1)).unwrap(), history);
         assert_eq!(
-            desk.ledger.reader().lookups().find(&[key(1).digest()]).unwrap(),
+            desk.ledger
+                .reader()
+                .lookups()
+                .find(&[key(1).digest()])
+                .unwrap(),
             known
         );
     }
