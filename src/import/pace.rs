@@ -4,6 +4,9 @@
 //! little late keeps the schedule, so that there is no drift; one that is late
 //! by more moves it, so that there is no burst.
 
+#[cfg(test)]
+mod schedule;
+
 use std::str::FromStr;
 use std::time::Duration;
 

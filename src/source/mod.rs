@@ -85,7 +85,7 @@ impl Default for Limits {
             columns: 10_000,
             unpacked: 1 << 30,
             ratio: 200,
-            chunk: 512 << 10,
+            chunk: 128 << 10,
         }
     }
 }

@@ -1,250 +1,357 @@
 #!/usr/bin/env python3
-"""Whole-process figures of caseload and of what people use instead.
+"""Whole-process figures of caseload, and of what people use instead.
 
-    cargo build --release && python3 tests/bench/run.py [--rows 1000000] [--quick]
+    cargo build --release && python3 tests/bench/run.py
 
-Makes its own data from a seed in a temporary folder, runs every command several
-times, and prints one Markdown table: median wall time, CPU and peak memory as
-the operating system accounts them, and the ratio to the peer of the same run.
-Peers that are not installed are left out and named: `qsv` from the PATH,
-`frictionless` and `csv2http` from PyPI, `node` for the guide's own loop.
+Makes its own data from a seed in a temporary folder, runs each command, and
+prints one Markdown table: wall time, CPU and peak memory as the operating
+system accounts them, and the ratio to the peer of the same run. Where a line
+names several runs, the figures are medians. `--quick` takes fewer rows and
+calls and stays under two minutes; the whole takes up to a quarter of an hour.
+
+Peers are looked for on the PATH and named when they are not there: `qsv`,
+`node`, and `frictionless` and `csv2http` from PyPI.
 """
 
 import argparse
+import hashlib
 import json
 import os
-import random
+import platform
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+import data  # noqa: E402
+import peers  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
-TYPES = [f"Type {n:02}" for n in range(20)]
-COLUMNS = ["Lead ID", "First", "Last", "Phone", "Email", "Case Type", "Date of Loss",
-           "Open Date", "State", "Firm", "Summary", "Notes"]
-PROFILE = """
-[case]
-key = "Lead ID"
-partner_firm = "Firm"
-[fields.LeadId]
-from = "Lead ID"
-required = true
-[fields.FirstName]
-from = "First"
-required = true
-[fields.LastName]
-from = "Last"
-required = true
-[fields.Phone]
-from = "Phone"
-type = "phone"
-[fields.Email]
-from = "Email"
-type = "email"
-[fields.CaseType]
-from = "Case Type"
-choices = %s
-[fields.IncidentDate]
-from = "Date of Loss"
-type = "date"
-formats = ["%%m/%%d/%%Y"]
-[fields.OpenDate]
-from = "Open Date"
-type = "date"
-formats = ["%%Y-%%m-%%d"]
-[fields.State]
-from = "State"
-type = "state"
-[fields.Summary]
-from = "Summary"
-required = true
-""" % json.dumps(TYPES)
-
-NODE_LOOP = """
-const [url, file, pause] = process.argv.slice(2);
-const rows = require('fs').readFileSync(file, 'utf8').trim().split('\\n').map(JSON.parse);
-(async () => {
-  for (const row of rows) {
-    await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json' },
-                       body: JSON.stringify(row) });
-    await new Promise(done => setTimeout(done, Number(pause)));
-  }
-})();
-"""
+PROFILE = Path(__file__).with_name("caseload.toml")
 
 
-def rows(count):
-    """Made-up cases, the same for every run."""
-    dice = random.Random(7)
-    first = ["Ann", "José", "Marcus", "Renée", "Li", "Aaliyah", "Tom", "Gina"]
-    last = ["Smith", "Ramírez", "O'Brien", "Thibodeaux", "Nguyen", "Katz", "Müller"]
-    states = ["NV", "CA", "Nevada", "TX Texas", "NY", "FL", "Georgia", "IL"]
-    for number in range(count):
-        summary = f"Rear-ended at a red light on I-{dice.randint(1, 99)}"
-        if dice.random() < 0.2:
-            summary += ', then "treated" at the ER'
-        yield [
-            f"L-{number:08}", dice.choice(first), dice.choice(last),
-            f"(702) 555-{dice.randint(0, 9999):04}", f"p{number}@example.com",
-            dice.choice(TYPES),
-            f"{dice.randint(1, 12):02}/{dice.randint(1, 28):02}/{dice.randint(2015, 2025)}",
-            f"{dice.randint(2015, 2025)}-{dice.randint(1, 12):02}-{dice.randint(1, 28):02}",
-            dice.choice(states), f"firm_{dice.randint(1, 40)}", summary,
-            "x" * dice.randint(0, 40),
-        ]
+class Figures:
+    """What one command took: medians over its runs."""
 
-
-def write_data(folder, count):
-    """The same rows as CSV, NDJSON and a JSON array."""
-    def cell(text):
-        return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"') else text
-
-    paths = {form: folder / f"cases-{count}.{form}" for form in ("csv", "ndjson", "json")}
-    with (open(paths["csv"], "w") as csv, open(paths["ndjson"], "w") as ndjson,
-          open(paths["json"], "w") as array):
-        csv.write(",".join(COLUMNS) + "\n")
-        array.write("[\n")
-        for number, row in enumerate(rows(count)):
-            csv.write(",".join(map(cell, row)) + "\n")
-            line = json.dumps(dict(zip(COLUMNS, row)), ensure_ascii=False)
-            ndjson.write(line + "\n")
-            array.write((",\n" if number else "") + line)
-        array.write("\n]\n")
-    return paths
-
-
-def measure(command, cwd, runs, expect=(0,), before=None):
-    """Median (wall, cpu, peak memory in MB) of several whole processes."""
-    figures = []
-    for _ in range(runs):
-        if before:
-            before()
-        began = time.perf_counter()
-        process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, env=environment(cwd))
-        error = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in expect:
-            sys.exit(f"{command} ended with {process.returncode}: {error.decode()[-400:]}")
-        figures.append((wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
-    return tuple(statistics.median(column) for column in zip(*figures))
+    def __init__(self, runs):
+        self.wall, self.cpu, self.memory = map(statistics.median, zip(*runs))
 
 
 def environment(folder):
     kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("CASELOAD", "LEXAMICA")) and name != "CI"}
+            if not name.startswith(("CASELOAD", "LEXAMICA")) and name != "CI"
+            and not name.lower().endswith("_proxy")}
     return kept | {"XDG_STATE_HOME": str(folder / "state"), "LEXAMICA_PUBLIC_KEY": "bench"}
 
 
-class Sandbox:
-    """`caseload sandbox` as a process of its own."""
+def once(command, folder, expect=(0,)):
+    """Runs a command: its wall time, CPU seconds and peak memory in MB."""
+    with tempfile.TemporaryFile() as errors:
+        began = time.perf_counter()
+        process = subprocess.Popen(list(map(str, command)), cwd=folder, stderr=errors,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   env=environment(folder))
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in expect:
+            errors.seek(0)
+            sys.exit(f"{command} ended with {process.returncode}:\n"
+                     f"{errors.read().decode(errors='replace')[-800:]}")
+    unit = 1024 * 1024 if sys.platform == "darwin" else 1024
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit
 
-    def __init__(self, binary, folder, *flags):
-        self.process = subprocess.Popen([binary, "sandbox", "--port", "0", *flags], cwd=folder,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        env=environment(folder))
+
+def measure(command, folder, runs=1, expect=(0,)):
+    return Figures([once(command, folder, expect) for _ in range(runs)])
+
+
+class Sandbox:
+    """`caseload sandbox` in a process of its own."""
+
+    def __init__(self, binary, folder, latency=0):
+        self.process = subprocess.Popen(
+            [binary, "sandbox", "--port", "0", "--latency", f"{latency}ms"], cwd=folder,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(folder))
         self.url = json.loads(self.process.stdout.readline())["base_url"]
 
     def __enter__(self):
-        return self.url
+        return self
 
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait()
+        self.process.stdout.close()
+
+    def starts(self):
+        """When each call arrived, in milliseconds."""
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"{self.url}/__sandbox/calls") as answer:
+            calls = json.load(answer)
+        return sorted(call["started_ms"] for call in calls)
+
+
+class Bench:
+    def __init__(self, args, folder):
+        self.args, self.folder = args, folder
+        self.binary = str(Path(args.binary).resolve())
+        self.table, self.missing = [], []
+        shutil.copy(PROFILE, folder / "caseload.toml")
+
+    def line(self, what, figures=None, told=""):
+        cells = ["", "", ""]
+        if figures:
+            cells = [seconds(figures.wall), seconds(figures.cpu), f"{figures.memory:.0f} MB"]
+        self.table.append("| " + " | ".join([what, *cells, told]) + " |")
+        print(self.table[-1], file=sys.stderr)
+
+    def there(self, name):
+        found = shutil.which(name)
+        if not found and name not in self.missing:
+            self.missing.append(name)
+        return found
+
+    def importing(self, url, *flags):
+        return [self.binary, "import", "--base-url", url, "--map-id", "m", "-q", *flags]
+
+    def start_up(self):
+        self.line("`--version`, 30 runs",
+                  measure([self.binary, "--version"], self.folder, 30), "at most 5 ms")
+        small = data.write(self.folder, 25)["csv"]
+        self.line("`check` of 25 rows, 30 runs",
+                  measure([self.binary, "check", small, "-q"], self.folder, 30), "at most 15 ms")
+
+    def checks(self):
+        rows, runs = self.args.rows, self.args.runs
+        big = data.write(self.folder, rows)
+        size = big["csv"].stat().st_size / 1e6
+        cat = measure(["cat", big["csv"]], self.folder, runs)
+        self.line(f"`cat` of {rows:,} rows, CSV, {size:.0f} MB", cat)
+        python = measure([sys.executable, "-c", peers.CSV_MODULE, big["csv"]], self.folder, runs)
+        self.line(f"Python's `csv` reads {rows:,} rows, and no more", python)
+        for form in ("csv", "ndjson", "json"):
+            figures = measure([self.binary, "check", big[form], "-q"], self.folder, runs)
+            if form == "csv":
+                self.check = figures
+            self.line(f"**`check` of {rows:,} rows, {form}**, {runs} runs", figures,
+                      f"{ratio(figures, python)} of Python's `csv`")
+        if self.there("qsv"):
+            figures = measure(["qsv", "validate", big["csv"]], self.folder, 1, (0, 1))
+            self.line(f"`qsv validate` of {rows:,} rows, without a schema", figures,
+                      f"`check`: {ratio(self.check, figures)} of it")
+        if self.there("frictionless"):
+            fewer = min(rows, 20_000 if self.args.quick else 100_000)
+            cases = data.write(self.folder, fewer)["csv"]
+            ours = measure([self.binary, "check", cases, "-q"], self.folder, runs)
+            figures = measure(["frictionless", "validate", cases], self.folder, 1, (0, 1))
+            self.line(f"`frictionless validate` of {fewer:,} rows, without a schema", figures,
+                      f"`check` of the same: {ratio(ours, figures)} of it")
+        return big["csv"]
+
+    def plans(self, cases):
+        rows, runs = self.args.rows, self.args.runs
+        with Sandbox(self.binary, self.folder) as sandbox:
+            ledger = self.folder / "known.db"
+            plan = [*self.importing(sandbox.url, "--dry-run"), cases, "--ledger"]
+            figures = measure([*plan, self.folder / "none.db"], self.folder, runs)
+            self.line(f"**plan of a first import**, {rows:,} rows, {runs} runs", figures,
+                      f"{figures.wall / self.check.wall:.2f} times the check")
+            self.fill(plan, sandbox.url, cases, ledger)
+            figures = measure([*plan, ledger], self.folder, runs)
+            self.line(f"**plan of a re-run**, {rows:,} rows, all imported, {runs} runs", figures,
+                      f"{seconds(figures.wall - self.check.wall)} beyond the check")
+
+    def fill(self, plan, url, cases, ledger):
+        """Has the whole input imported, without a call for each case: two are
+        imported, and the others are written as those two were. The next plan
+        shows whether they are what an import would have left."""
+        once([*self.importing(url, "--yes", "--new-ledger", "--limit", "2"), cases,
+              "--ledger", ledger], self.folder)
+        planned = subprocess.Popen([*map(str, plan), str(ledger), "--output", "json",
+                                    "--no-redact"], cwd=self.folder, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, env=environment(self.folder))
+        database = sqlite3.connect(ledger)
+        database.execute("PRAGMA synchronous = OFF")
+        for table, number in (("cases", "no"), ("attempts", "case_no")):
+            names = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+            values = database.execute(f"SELECT * FROM {table} WHERE {number} = 1").fetchone()
+            if table == "cases":
+                columns, first = names, dict(zip(names, values))
+                marks = ",".join("?" * len(names))
+                database.executemany(f"INSERT INTO cases VALUES ({marks})",
+                                     imported(planned.stdout, columns, first))
+            else:
+                others = ",".join("no" if name == number else "?" for name in names)
+                rest = [value for name, value in zip(names, values) if name != number]
+                database.execute(f"INSERT INTO attempts SELECT {others} FROM cases "
+                                 "WHERE no > 2", rest)
+        database.commit()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+        planned.wait()
+        told = subprocess.run([*map(str, plan), str(ledger)], cwd=self.folder, text=True,
+                              capture_output=True, env=environment(self.folder), check=True)
+        if f"{self.args.rows:,} are imported already" not in told.stderr + told.stdout:
+            sys.exit("the filled ledger is not what an import leaves:\n" + told.stderr[-800:])
+
+    def imports(self):
+        peaks = {}
+        for count in (1_000, 10_000 if self.args.quick else 100_000):
+            cases = data.write(self.folder, count)["csv"]
+            check = measure([self.binary, "check", cases, "-q"], self.folder)
+            with Sandbox(self.binary, self.folder) as sandbox:
+                figures = measure(
+                    [*self.importing(sandbox.url, "--yes", "--pace", "1ms", "--new-ledger"),
+                     cases, "--ledger", self.folder / f"import-{count}.db"], self.folder)
+            peaks[count] = figures.memory
+            sending = figures.wall - check.wall
+            self.line(f"**import of {count:,} at 1 ms** into the sandbox", figures,
+                      f"{count / sending:,.0f} calls/s, {figures.cpu / count * 1e3:.2f} ms of "
+                      "CPU a call")
+        few, many = peaks
+        self.line(f"peak memory, {many:,} against {few:,}", None,
+                  f"{peaks[many] - peaks[few]:+.0f} MB")
+        if self.there("csv2http"):
+            cases = data.write(self.folder, 1_000)["csv"]
+            with Sandbox(self.binary, self.folder) as sandbox:
+                figures = measure(["csv2http", "-n", "-c", "1", cases,
+                                   f"{sandbox.url}/case/m/create-existing"], self.folder)
+            self.line("`csv2http -c 1` of 1,000: no pace, no ledger", figures,
+                      f"{1_000 / figures.wall:,.0f} calls/s")
+
+    def pace(self):
+        quick = self.args.quick
+        for latency, count in ((0, 100), (400, 100), (2_000, 40)):
+            count = count // 5 if quick else count
+            cases = data.write(self.folder, count)
+            bound = (count - 1) * 0.1 + 3 * latency / 1000
+            with Sandbox(self.binary, self.folder, latency) as sandbox:
+                ours = measure(
+                    [*self.importing(sandbox.url, "--yes", "--pace", "100ms", "--new-ledger"),
+                     cases["csv"], "--ledger", self.folder / f"pace-{latency}.db"], self.folder)
+            self.line(f"**import of {count} at 100 ms**, answers in {latency} ms", ours,
+                      f"{ours.wall / bound:.3f} of the bound ({bound:.1f} s)")
+            for name, command in peers.loops(self.folder, self.there("node")):
+                with Sandbox(self.binary, self.folder, latency) as sandbox:
+                    figures = measure([*command, f"{sandbox.url}/case/m/create-existing",
+                                       cases["ndjson"], "100"], self.folder)
+                self.line(f"the guide's loop in {name}, the same", figures,
+                          f"caseload: {ratio(ours, figures)} of it")
+
+    def gaps(self):
+        count, interval = (200 if self.args.quick else 1_000), 50
+        cases = data.write(self.folder, count)["csv"]
+        with Sandbox(self.binary, self.folder) as sandbox:
+            figures = measure(
+                [*self.importing(sandbox.url, "--yes", "--pace", f"{interval}ms", "--new-ledger"),
+                 cases, "--ledger", self.folder / "gaps.db"], self.folder)
+            starts = sandbox.starts()
+        gaps = sorted(later - sooner for sooner, later in zip(starts, starts[1:]))
+        low = gaps[len(gaps) // 1000]
+        bound = (count - 1) * interval / 1000
+        self.line(f"gaps between {count:,} calls at {interval} ms, as they arrive", figures,
+                  f"shortest {gaps[0]:.1f} ms, 99.9 % over {low:.1f} ms, {figures.wall / bound:.3f}"
+                  " of the bound")
+
+    def parts(self):
+        """The Criterion figures, built and run here."""
+        target = Path(tempfile.mkdtemp(dir=self.folder))
+        subprocess.run(["cargo", "bench", "--bench", "parts", "--", "--quiet"], cwd=ROOT,
+                       check=True, stdout=subprocess.DEVNULL,
+                       env=os.environ | {"CRITERION_HOME": str(target)})
+        for found in sorted(target.glob("**/new/benchmark.json")):
+            told = json.loads(found.read_text())
+            median = json.loads(found.with_name("estimates.json").read_text())["median"]
+            each = median["point_estimate"]
+            elements = (told.get("throughput") or {}).get("Elements")
+            rate = f", {each / elements:,.0f} ns each" if elements else ""
+            self.line(f"{told['full_id']}, one thread", None, f"{each / 1e6:.3f} ms{rate}")
+
+
+def imported(lines, columns, first):
+    """Rows of the ledger for cases that a dry run would send."""
+    number = first["no"] + 1
+    for line in lines:
+        told = json.loads(line)
+        if told.get("action") != "send":
+            continue
+        number += 1
+        firm, payload = told["partner_firm_id"], told["payload"]
+        payload.pop("partnerFirmId", None)
+        key = json.dumps([told["key"]], ensure_ascii=False)
+        content = "".join(f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)},"
+                          for name, value in sorted(payload.items()))
+        other = hashlib.sha256(str(number).encode()).digest()
+        row = first | {
+            "no": number, "position": number - 1, "line": told["line"], "key": key,
+            "key_digest": digest(key), "payload_digest": digest(f"{content}@{firm}"),
+            "content": int.from_bytes(other[:8], "big", signed=True),
+            "record": int.from_bytes(other[8:16], "big", signed=True),
+            "case_id": other[16:28].hex(), "partner_firm": firm,
+        }
+        yield [row[name] for name in columns]
+
+
+def digest(text):
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def ratio(ours, theirs):
+    return f"{ours.wall / theirs.wall:.2f}"
+
+
+def seconds(span):
+    return f"{span * 1000:.1f} ms" if span < 0.1 else f"{span:.2f} s"
+
+
+def processor():
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="100,000 rows, 3 runs")
+    parser.add_argument("--quick", action="store_true",
+                        help="100,000 rows, 3 runs, fewer calls, no Criterion")
+    parser.add_argument("--no-parts", action="store_true", help="leave Criterion out")
     parser.add_argument("--binary", default=str(ROOT / "target/release/caseload"))
+    parser.add_argument("--tmp", help="where to put the data; about 2 GB for 1,000,000 rows")
     args = parser.parse_args()
     if args.quick:
         args.rows, args.runs = 100_000, 3
-    binary = str(Path(args.binary).resolve())
-    folder = Path(tempfile.mkdtemp(prefix="caseload-bench-"))
+    folder = Path(tempfile.mkdtemp(prefix="caseload-bench-", dir=args.tmp))
+    began = time.monotonic()
     try:
-        run(binary, folder, args)
+        bench = Bench(args, folder)
+        bench.start_up()
+        bench.plans(bench.checks())
+        bench.imports()
+        bench.pace()
+        bench.gaps()
+        if not (args.quick or args.no_parts):
+            bench.parts()
     finally:
         shutil.rmtree(folder)
-
-
-def run(binary, folder, args):
-    (folder / "caseload.toml").write_text(PROFILE)
-    table, missing = [], []
-    big = write_data(folder, args.rows)
-    small = ROOT / "examples/cases.csv"
-
-    def row(what, figures, peer=None):
-        wall, cpu, memory = figures
-        ratio = f"{wall / peer[0]:.2f} of its peer" if peer else ""
-        table.append(f"| {what} | {wall:.3f} s | {cpu:.3f} s | {memory:.0f} MB | {ratio} |")
-        print(table[-1], file=sys.stderr)
-
-    row("start: `--version`", measure([binary, "--version"], folder, 20))
-    row("start: `check` of 25 rows", measure([binary, "check", str(small), "-q", "--profile",
-                                              os.devnull], folder, 20))
-
-    read = measure([sys.executable, "-c",
-                    "import csv,sys\nfor _ in csv.reader(open(sys.argv[1])): pass",
-                    str(big["csv"])], folder, args.runs)
-    row(f"peer: Python's csv module reads {args.rows:,} rows", read)
-    for form in ("csv", "ndjson", "json"):
-        row(f"`check`, {args.rows:,} rows, {form}",
-            measure([binary, "check", str(big[form]), "-q"], folder, args.runs), read)
-    for name, command in [
-        ("qsv", ["qsv", "validate", str(big["csv"])]),
-        ("frictionless", ["frictionless", "validate", str(big["csv"])]),
-    ]:
-        if shutil.which(name):
-            row(f"peer: `{name} validate`", measure(command, folder, 1, expect=(0, 1)))
-        else:
-            missing.append(name)
-
-    with Sandbox(binary, folder) as url:
-        importing = [binary, "import", "--base-url", url, "--map-id", "m", "--yes", "-q"]
-        for count in (1_000, min(100_000, args.rows)):
-            cases = write_data(folder, count)["csv"]
-            ledger = folder / f"ledger-{count}.db"
-            figures = measure([*importing, str(cases), "--pace", "1ms", "--new-ledger",
-                               "--ledger", str(ledger)], folder, 1)
-            row(f"import of {count:,} at 1 ms: {count / figures[0]:,.0f} calls/s", figures)
-            row("the same again: nothing to send",
-                measure([*importing, str(cases), "--ledger", str(ledger)], folder, args.runs))
-
-    cases = write_data(folder, 100)
-    for latency in (0, 400, 2000):
-        with Sandbox(binary, folder, "--latency", f"{latency}ms") as url:
-            bound = 99 * 0.1 + latency / 1000 * 3
-            figures = measure(
-                [binary, "import", "--base-url", url, "--map-id", "m", "--yes", "-q", "--pace",
-                 "100ms", "--new-ledger", "--ledger", str(folder / f"pace-{latency}.db"),
-                 str(cases["csv"])], folder, 1)
-            peer = None
-            if shutil.which("node"):
-                loop = folder / "loop.js"
-                loop.write_text(NODE_LOOP)
-                peer = measure(["node", str(loop), f"{url}/case/m/create-existing",
-                                str(cases["ndjson"]), "100"], folder, 1)
-                row(f"peer: the guide's loop, 100 cases, answers in {latency} ms", peer)
-            row(f"import of 100 at 100 ms, answers in {latency} ms "
-                f"(bound {bound:.1f} s: {figures[0] / bound:.3f})", figures, peer)
-    if not shutil.which("node"):
-        missing.append("node")
-    if not shutil.which("csv2http"):
-        missing.append("csv2http")
-
-    print("| what | wall | CPU | peak memory | ratio |\n|---|---|---|---|---|")
-    print("\n".join(table))
-    print(f"\n{os.cpu_count()} processors; medians of {args.runs} runs; peers not installed: "
-          f"{', '.join(missing) or 'none'}")
+    print("| what | wall | CPU | peak memory | |\n|---|---|---|---|---|")
+    print("\n".join(bench.table))
+    took = (time.monotonic() - began) / 60
+    print(f"\n{os.cpu_count()} processors, {processor()}, {platform.system()} "
+          f"{platform.release()}; {took:.0f} min with "
+          f"`python3 tests/bench/run.py{' --quick' if args.quick else ''}`; peers that are not "
+          f"installed: {', '.join(bench.missing) or 'none'}")
 
 
 if __name__ == "__main__":

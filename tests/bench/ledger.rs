@@ -1,0 +1,145 @@
+//! The ledger: a claim and a settle, each on the disk before it returns, and
+//! the look-ups of a plan. On the disk of the folder for temporary files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use caseload::ledger::{
+    self, ClaimRequest, Handle, Holder, Lock, Options, RunFile, RunId, RunStart,
+};
+use caseload::model::{Answer, CaseData, Digest, FileId, Key, Place, Verdict};
+use criterion::{Criterion, Throughput};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::runtime::{Builder, Runtime};
+
+/// Cases in the ledger that is asked.
+const KNOWN: u64 = 20_000;
+/// Keys in a question.
+const ASKED: u64 = 1_000;
+
+fn key(number: u64) -> Key {
+    Key::new([format!("L-{number:08}")])
+}
+
+fn case(number: u64) -> Arc<CaseData> {
+    let payload = format!("{{\"LeadId\":\"L-{number:08}\",\"Notes\":\"{:200}\"}}", "");
+    let digest = Digest::of(payload.as_bytes());
+    Arc::new(CaseData {
+        key: key(number),
+        place: Place {
+            file: FileId(0),
+            line: number + 2,
+            index: number,
+        },
+        partner_firm: Some("firm_1".into()),
+        payload_digest: digest,
+        content_digest: digest,
+        record_digest: digest,
+        raw: payload.clone().into(),
+        payload: payload.into(),
+    })
+}
+
+fn holder() -> Holder {
+    Holder {
+        user: "bench".to_owned(),
+        host: "bench".to_owned(),
+        pid: std::process::id(),
+        since: Timestamp::UNIX_EPOCH,
+        command: "bench".to_owned(),
+    }
+}
+
+/// A new ledger with a run begun in it.
+fn begin(runtime: &Runtime, path: &Path) -> (Handle, RunId) {
+    let account = "https://api.example.com";
+    let lock = Lock::take(path, &holder()).unwrap();
+    let ledger = ledger::create(path, &lock, account).unwrap();
+    let handle = ledger.start(Options::default()).unwrap();
+    let start = RunStart {
+        user: "bench".to_owned(),
+        host: "bench".to_owned(),
+        ci_job: None,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: "bench".to_owned(),
+        account: account.to_owned(),
+        map_id: "map_1".to_owned(),
+        plan: None,
+        files: vec![RunFile {
+            name: "cases.csv".to_owned(),
+            sha256: None,
+            records: KNOWN,
+        }],
+        at: Timestamp::now(),
+    };
+    let run = runtime.block_on(handle.begin_run(start)).unwrap();
+    (handle, run)
+}
+
+/// What every attempt of a run costs the ledger.
+async fn claim_and_settle(handle: &Handle, run: RunId, number: u64) {
+    let at = Timestamp::now();
+    let claim = handle
+        .claim(ClaimRequest {
+            case: case(number),
+            run,
+            expected: None,
+            resend_in_doubt: false,
+            at,
+        })
+        .await
+        .unwrap();
+    let answer = Answer {
+        status: Some(201),
+        case_id: Some(format!("id-{number}").into()),
+        ..Answer::default()
+    };
+    handle
+        .settle(claim, Verdict::Imported, answer, at)
+        .await
+        .unwrap();
+}
+
+pub(super) fn measure(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let (handle, run) = begin(&runtime, &path);
+
+    let numbers: Vec<u64> = (0..KNOWN).collect();
+    for together in numbers.chunks(250) {
+        let all = together
+            .iter()
+            .map(|&number| claim_and_settle(&handle, run, number));
+        runtime.block_on(join_all(all));
+    }
+    let mut next = KNOWN;
+    criterion.bench_function("claim and settle", |bencher| {
+        bencher.iter(|| {
+            next += 1;
+            runtime.block_on(claim_and_settle(&handle, run, next));
+        });
+    });
+    runtime.block_on(handle.close()).unwrap();
+
+    let reader = ledger::open_read_only(&path).unwrap();
+    let keys: Vec<Digest> = numbers.iter().map(|&number| key(number).digest()).collect();
+    let mut shuffled = keys.clone();
+    fastrand::Rng::with_seed(7).shuffle(&mut shuffled);
+    let mut group = criterion.benchmark_group("look up 20,000 keys");
+    group.throughput(Throughput::Elements(KNOWN));
+    for (order, keys) in [("as they were claimed", keys), ("in any order", shuffled)] {
+        group.bench_function(order, |bencher| {
+            bencher.iter(|| {
+                let mut lookups = reader.lookups();
+                let questions = keys.chunks(ASKED as usize);
+                let known: usize = questions
+                    .map(|keys| lookups.find(keys).unwrap().into_iter().flatten().count())
+                    .sum();
+                assert_eq!(known, keys.len());
+            });
+        });
+    }
+    group.finish();
+}
