@@ -285,3 +285,32 @@ fn problems_as_people_read_them() {
     mend the rows and run the same command again; --skip-invalid sends the good ones
     "#);
 }
+
+#[test]
+fn a_member_twice_deep_in_an_object_is_never_kept_in_silence() {
+    let twice = r#"{"id":"c2","partnerFirmId":"f1","Client":{"name":"Ann","name":"Bea"}}"#;
+    let good = r#"{"id":"c1","partnerFirmId":"f1","Client":{"name":"Cem"}}"#;
+    for (file, text) in [
+        ("a.json", format!("[{good},\n{twice}]")),
+        ("a.ndjson", format!("{good}\n{twice}\n")),
+    ] {
+        let home = Home::new();
+        home.write(file, text);
+        let found = problems(&refused(&home, file));
+        assert_eq!(found, [format!("duplicate-member {file}:2:Client.name")]);
+    }
+}
+
+#[test]
+fn bytes_that_windows_1252_leaves_undefined() {
+    for byte in [0x81_u8, 0x8d, 0x8f, 0x90, 0x9d] {
+        let home = Home::new();
+        let mut text = b"id,partnerFirmId,name\nc1,f1,Jos\xe9\nc2,f1,A".to_vec();
+        text.extend([byte, b'\n']);
+        home.write("a.csv", text);
+        let done = refused(&home, "a.csv");
+        assert_eq!(problems(&done), ["invalid-text a.csv:3:name"]);
+        let message = done.json()[0]["message"].to_string();
+        assert!(message.contains("line 3, column 8: "), "{message}");
+    }
+}

@@ -46,10 +46,11 @@ fn save(home: &Home, file: &str, rows: &[Vec<String>]) {
 /// The bodies that the server got, from one on.
 fn bodies(server: &Server, first: usize) -> Vec<Value> {
     let requests = server.requests();
-    requests[first..]
-        .iter()
-        .map(|request| request.json())
-        .collect()
+    let mut bodies = Vec::new();
+    for request in &requests[first..] {
+        bodies.push(request.json());
+    }
+    bodies
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod span;
 mod watch;
 mod weigh;
 mod workbook;
+mod wrong;
 
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,9 @@ use super::feed::{Position, line_breaks};
 use super::grid::{Misfit, RawRow, place_cells, ragged, row_text};
 use super::header::Header;
 use super::item::{Item, Unread};
-use super::json::{Objects, Trouble};
+use super::json::Objects;
 use super::span::Span;
+use super::wrong::{Wrong, checked, invalid_text, json_problem};
 
 /// Makes records of chunks. One for each worker and file; every parser knows
 /// the columns of the JSON records that it has seen itself.
@@ -53,14 +54,6 @@ struct Entry {
     what: Range<usize>,
     json: Option<Span>,
     wrong: Option<Box<Wrong>>,
-}
-
-/// What is wrong with a record, and its text. Boxed, so that what is right
-/// stays small.
-#[derive(Debug)]
-struct Wrong {
-    problem: Problem,
-    text: Span,
 }
 
 impl Parser {
@@ -199,7 +192,19 @@ impl Parser {
             let first_invalid = invalid.partition_point(|at| *at < range.start);
             let entry = if let Some(at) = invalid.get(first_invalid).filter(|at| **at < range.end) {
                 let position = start.after(&bytes[..*at]);
-                let problem = self.invalid_text(bytes, range.clone(), *at, place, position);
+                let grid = match &self.kind {
+                    Kind::Grid { header, delimiter } => Some((&**header, *delimiter)),
+                    Kind::Json(_) => None,
+                };
+                let problem = invalid_text(
+                    self.encoding,
+                    grid,
+                    bytes,
+                    range.clone(),
+                    *at,
+                    place,
+                    position,
+                );
                 self.unread(text, range, problem)
             } else {
                 let position_at = |at: usize| start.after(&bytes[..at]);
@@ -388,73 +393,4 @@ impl Parser {
             });
         }
     }
-
-    fn invalid_text(
-        &self,
-        bytes: &[u8],
-        range: Range<usize>,
-        at: usize,
-        place: Place,
-        position: Position,
-    ) -> Problem {
-        let mut problem = Problem::new(
-            Code::InvalidText,
-            place,
-            format!(
-                "line {}, column {}: a byte that is no text in {}",
-                position.line, position.column, self.encoding
-            ),
-        )
-        .with_hint(if self.encoding == "UTF-8" {
-            "name the file's encoding, for example --encoding windows-1252, or save it as UTF-8"
-        } else {
-            "name the file's real encoding with --encoding, or save it as UTF-8"
-        });
-        if let Kind::Grid { header, delimiter } = &self.kind {
-            let row = &bytes[range.clone()];
-            let found = delimited::fields(row, *delimiter)
-                .enumerate()
-                .find(|(_, field)| field.end > at - range.start);
-            if let Some((raw, field)) = found {
-                problem =
-                    problem.with_value(&String::from_utf8_lossy(&row[field.start..field.end]));
-                if let Some(name) = header.name(raw) {
-                    problem = problem.in_column(name);
-                }
-            }
-        }
-        problem
-    }
-}
-
-/// The bytes as text of the same length, and where they are none.
-fn checked(bytes: &[u8]) -> (Cow<'_, str>, Vec<usize>) {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return (Cow::Borrowed(text), Vec::new());
-    }
-    let mut text = String::with_capacity(bytes.len());
-    let mut invalid = Vec::new();
-    for piece in bytes.utf8_chunks() {
-        text.push_str(piece.valid());
-        if !piece.invalid().is_empty() {
-            invalid.push(text.len());
-            // Records with such bytes are told and never looked into; the
-            // others keep their places.
-            text.extend(piece.invalid().iter().map(|_| '?'));
-        }
-    }
-    (Cow::Owned(text), invalid)
-}
-
-fn json_problem(trouble: Trouble, place: Place, position: Position) -> Problem {
-    let mut problem = Problem::new(
-        trouble.code,
-        place,
-        format!(
-            "line {}, column {}: {}",
-            position.line, position.column, trouble.what
-        ),
-    );
-    problem.column = trouble.column;
-    problem
 }

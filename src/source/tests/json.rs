@@ -332,7 +332,11 @@ fn a_member_twice_in_a_nested_object_is_told_by_its_path() {
 #[test]
 fn a_broken_byte_moves_no_place_behind_it() {
     // Whether the two records come in one chunk or in two.
-    let read = read("a.json", b"[{\"a\":\"\x81\"},{\"b\" 1}]\n");
+    let options = Options {
+        encoding: Some("utf-8".to_owned()),
+        ..Options::default()
+    };
+    let read = read_with("a.json", b"[{\"a\":\"\x81\"},{\"b\" 1}]\n", &options);
     assert_eq!(read.problems.len(), 2);
     let message = &read.problems[1].message;
     assert!(message.starts_with("line 1, column 16: "), "{message}");
