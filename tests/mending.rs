@@ -254,3 +254,21 @@ fn lines_of_json_are_mended_where_they_stand() {
     assert_eq!(bodies[2]["Client"], json!({"name": "A"}));
     assert_eq!(bodies[3]["name"], "José");
 }
+
+/// Whoever mended one row of two gets a file of the other, and so does who
+/// runs the first file again.
+#[test]
+fn what_is_left_out_stands_in_the_file_though_nothing_is_sent() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,name\nc1,f1,Ann\nc2,,Bob\nc3,,Cem\n",
+    );
+    let server = server();
+    import(&home, &server, "cases.csv", "rejects.csv");
+    let first = table(&home, "rejects.csv");
+    assert_eq!(first.len(), 3, "{first:?}");
+    import(&home, &server, "cases.csv", "again.csv");
+    assert_eq!(table(&home, "again.csv"), first);
+    assert_eq!(server.requests().len(), 1, "only c1 ever went out");
+}

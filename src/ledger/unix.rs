@@ -1,10 +1,12 @@
 //! What the ledger needs of Unix: modes, file identity, kinds of file systems.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
+
+use crate::model::private_file;
 
 /// The machine's name.
 pub fn host_name() -> String {
@@ -17,21 +19,19 @@ pub fn host_name() -> String {
 /// Opens a file for reading and writing that only its owner may read, and
 /// makes it when it is not there.
 pub(super) fn open_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
+    private_file()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600)
         .open(path)
 }
 
 /// Makes an empty file that only its owner may read; fails when it is there.
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
-    OpenOptions::new()
+    private_file()
         .write(true)
         .create_new(true)
-        .mode(0o600)
         .open(path)
         .map(drop)
 }

@@ -16,6 +16,6 @@ pub use digest::{Digest, Hasher};
 pub use event::{Event, PauseReason, Settled, StopReason};
 pub use field::FieldSummary;
 pub use outcome::{Answer, Outcome, State, Then, UnknownState, Verdict};
-pub use private::{Exposed, private_file, readable_by_others};
+pub use private::{Exposed, private_file, readable_by_others, user_number};
 pub use problem::{Code, Problem, Severity};
 pub use record::{Cell, CellKind, Columns, FileId, Place, Record};

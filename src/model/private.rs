@@ -1,4 +1,4 @@
-//! Who can read a file: the one place of the house that knows file modes.
+//! Who can read a file, and who we are to the system.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -43,4 +43,15 @@ pub fn private_file() -> OpenOptions {
         options.mode(0o600);
     }
     options
+}
+
+/// The user as the system numbers them, where it does: `uid 1000`.
+pub fn user_number() -> Option<String> {
+    #[cfg(unix)]
+    {
+        let user = rustix::process::geteuid();
+        Some(format!("uid {}", user.as_raw()))
+    }
+    #[cfg(not(unix))]
+    None
 }

@@ -12,6 +12,7 @@ use super::super::settings;
 use super::args::ImportArgs;
 use crate::api::{Account, Address, Contract};
 use crate::ledger::{self, Holder, Info, Ledger, Lock, Reader};
+use crate::model;
 use crate::profile::Profile;
 use crate::report::screen::{Style, say};
 use crate::report::text::{count, escaped};
@@ -133,11 +134,12 @@ pub(in crate::cli) fn holder(command: &str) -> Holder {
     }
 }
 
-/// The user's name, as the environment has it.
+/// The user's name as the environment has it, or what the system knows them by.
 pub(in crate::cli) fn user() -> String {
     ["USER", "LOGNAME", "USERNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .or_else(model::user_number)
         .unwrap_or_else(|| "unknown".to_owned())
 }
 

@@ -3,9 +3,8 @@
 use anyhow::{Context, Result};
 
 use super::super::outputs;
-use super::leftovers::{Leftover, Leftovers};
+use super::leftovers::Leftover;
 use super::{Job, Planned};
-use crate::import::Spooled;
 use crate::model::Event;
 use crate::report::files::{
     Flush, InputFile, Kind, Opened, Opener, OutDir, ProblemsFile, Registry, RunFiles, Shape, Wanted,
@@ -81,21 +80,20 @@ fn read_by(job: &Job<'_>) -> Vec<std::path::PathBuf> {
 }
 
 impl Prepared {
-    /// Begins them, with what stayed behind before the run.
+    /// Begins them, with what stayed behind before the run. Where there is no
+    /// run, there is no folder of its own either.
     pub(super) fn begin(
         self,
         job: &Job<'_>,
-        run: i64,
-        leftovers: Option<Leftovers>,
-        excluded: &[crate::import::Slot],
-        spooled: &mut Spooled,
+        run: Option<i64>,
+        planned: &mut Planned,
     ) -> Result<Outputs> {
         let mut outputs = Outputs {
             given: self.opened.map(Opened::begin_run).transpose()?,
             out: None,
         };
         let mut problems = None;
-        if let Some(parent) = &job.args.out {
+        if let (Some(parent), Some(run)) = (&job.args.out, run) {
             let dir = OutDir::create(parent, &run.to_string())?;
             let mut opener = Opener::new(&self.registry, read_by(job), Flush::EachRow);
             let wanted = dir.wanted(&self.inputs);
@@ -108,7 +106,7 @@ impl Prepared {
             )?);
             outputs.out = Some((dir, files));
         }
-        if let Some(leftovers) = leftovers {
+        if let Some(leftovers) = planned.leftovers.take() {
             for leftover in leftovers.read().context("the temporary file")? {
                 match leftover.context("the temporary file")? {
                     Leftover::Invalid(invalid) => outputs.each(|files| {
@@ -125,14 +123,14 @@ impl Prepared {
         if let Some(problems) = problems {
             problems.finish()?;
         }
-        for slot in excluded {
-            let case = spooled.read(*slot).context("the spool")?;
+        for slot in &planned.plan.excluded {
+            let case = planned.plan.spooled.read(*slot).context("the spool")?;
             outputs.each(|files| {
                 files.invalid(
                     case.place.file,
                     &case.raw,
                     Some(&case.key),
-                    "the key stands more than once in the input",
+                    "another record of the input is the same case, or may be",
                 );
             });
         }

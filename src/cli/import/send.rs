@@ -32,10 +32,10 @@ pub(super) fn send(
     interrupts: &Interrupts,
     globals: &Globals,
 ) -> Result<Exit> {
-    if planned.plan.planned.is_empty() {
-        return Ok(nothing_to_send(job, &planned));
-    }
     let prepared = files::prepare(job, &planned)?;
+    if planned.plan.planned.is_empty() {
+        return nothing_to_send(job, planned, prepared);
+    }
     let slot = planned.plan.planned[0].slot;
     let first = planned.plan.spooled.read(slot).context("the spool")?;
     if account::asks(job.args) && !job.destination.is_sandbox() {
@@ -64,7 +64,9 @@ pub(super) fn send(
     ))
 }
 
-fn nothing_to_send(job: &Job<'_>, planned: &Planned) -> Exit {
+/// Without a run too, what was left out stands in the files asked for.
+fn nothing_to_send(job: &Job<'_>, mut planned: Planned, prepared: Prepared) -> Result<Exit> {
+    let outputs = prepared.begin(job, None, &mut planned)?;
     let totals = planned.totals();
     let ended = Ended {
         stop: None,
@@ -73,11 +75,12 @@ fn nothing_to_send(job: &Job<'_>, planned: &Planned) -> Exit {
         drafts: 0,
     };
     let (summary, exit) = finish::run(job, &totals, planned.name(), None, &ended, None);
+    outputs.finish(&summary, job.style);
     close(job, &summary);
     if !job.style.json && !job.style.quiet && totals.already_imported == totals.total {
         say("nothing to send: every record is imported already, as the ledger knows");
     }
-    exit
+    Ok(exit)
 }
 
 fn declined(job: &Job<'_>, planned: &Planned) -> Exit {
@@ -139,13 +142,7 @@ async fn run(
             .is_some_and(|profile| profile.ledger.keep_payloads),
     })?;
     let run_id = handle.begin_run(run_start(job, &planned)).await?;
-    let outputs = prepared.begin(
-        job,
-        run_id.0,
-        planned.leftovers.take(),
-        &planned.plan.excluded,
-        &mut planned.plan.spooled,
-    )?;
+    let outputs = prepared.begin(job, Some(run_id.0), &mut planned)?;
     let mut totals = planned.totals();
     // Counted anew by what the run makes of them.
     for planned in &planned.plan.planned {
