@@ -139,7 +139,7 @@ impl World {
 
 impl Seen {
     fn gaps(&self) -> impl Iterator<Item = Duration> {
-        self.starts.windows(2).map(|pair| pair[1] - pair[0])
+        self.starts.windows(2).map(|pair| pair[1].abs_diff(pair[0]))
     }
 
     /// No two starts closer than the pace allows.
