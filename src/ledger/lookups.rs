@@ -7,7 +7,7 @@ use rusqlite::Row;
 use super::LedgerError;
 use super::file::Reader;
 use super::plan::Known;
-use super::values::At;
+use super::values::{At, Number};
 use crate::model::Digest;
 
 const KNOWN: &str = "SELECT key_digest, no, state, payload_digest, possible_twin, attempts, \
@@ -86,7 +86,7 @@ impl<'l> Lookups<'l> {
     fn read_along(&mut self, from: i64, count: usize) -> rusqlite::Result<()> {
         let some = format!("{KNOWN} WHERE no >= ?1 ORDER BY no LIMIT ?2");
         let mut statement = self.reader.conn.prepare_cached(&some)?;
-        let mut rows = statement.query((from, i64::try_from(count).unwrap_or(i64::MAX)))?;
+        let mut rows = statement.query((from, Number(count as u64)))?;
         while let Some(row) = rows.next()? {
             let case = self.case(row)?;
             self.along.insert(row.get(0)?, case);
