@@ -139,11 +139,7 @@ impl World {
 
 impl Seen {
     fn gaps(&self) -> impl Iterator<Item = Duration> {
-<<<<<<< HEAD
-        self.starts.windows(2).map(|pair| pair[1].saturating_sub(pair[0]))
-=======
         self.starts.windows(2).map(|pair| pair[1].abs_diff(pair[0]))
->>>>>>> wip-b
     }
 
     /// No two starts closer than the pace allows.
