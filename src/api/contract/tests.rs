@@ -1,0 +1,92 @@
+//! What is read out of an answer.
+
+use super::*;
+use serde_json::json;
+
+#[test]
+fn the_firm_is_the_bodys_last_member() {
+    let contract = Contract::default();
+    assert_eq!(
+        contract.body(r#"{"a":"1"}"#, Some("f\"1")),
+        r#"{"a":"1","partnerFirmId":"f\"1"}"#
+    );
+    assert_eq!(contract.body("{}", Some("f1")), r#"{"partnerFirmId":"f1"}"#);
+    assert_eq!(contract.body(r#"{"a":1}"#, None), r#"{"a":1}"#);
+    let query = Contract {
+        partner_firm_id_in: FirmPlace::Query,
+        ..Contract::default()
+    };
+    assert_eq!(query.body(r#"{"a":1}"#, Some("f1")), r#"{"a":1}"#);
+}
+
+#[test]
+fn the_id_is_found_and_an_echo_is_none() {
+    let contract = Contract::default();
+    let sent = json!({"id": "L-1", "CaseId": 7});
+    let id = |answer: Value| contract.case_id(&answer, &sent).map(String::from);
+    assert_eq!(id(json!({"_id": "abc", "id": "L-1"})), Some("abc".into()));
+    assert_eq!(id(json!({"id": "L-1", "caseId": 12})), Some("12".into()));
+    assert_eq!(id(json!({"data": {"id": "xyz"}})), Some("xyz".into()));
+    assert_eq!(id(json!({"case": {"_id": "c"}})), Some("c".into()));
+    assert_eq!(id(json!({"id": "L-1", "CaseId": 7})), None);
+    assert_eq!(id(json!({"data": {"id": "L-1"}})), None);
+    assert_eq!(id(json!({"id": "", "_id": null})), None);
+    let path = Contract {
+        case_id_field: CaseIdField::Path("result.ref".into()),
+        ..Contract::default()
+    };
+    assert_eq!(
+        path.case_id(&json!({"result": {"ref": 9}}), &sent)
+            .as_deref(),
+        Some("9")
+    );
+    assert_eq!(path.case_id(&json!({"id": "9"}), &sent), None);
+}
+
+#[test]
+fn lists_say_which_answers_they_hold() {
+    let contract = Contract::default();
+    assert!(contract.not_sent.contains(503, true));
+    assert!(!contract.not_sent.contains(503, false));
+    assert!(contract.rejected.contains(422, false));
+    for status in NOT_IN_4XX {
+        assert!(!contract.rejected.contains(status, false), "{status}");
+    }
+    let named = StatusList::parse(["409"]).unwrap();
+    assert!(named.contains(409, false), "what is named is meant");
+    for (entry, success) in [
+        ("200", true),
+        ("2xx", true),
+        ("teapot", false),
+        ("600", false),
+    ] {
+        let error = StatusList::parse([entry]).unwrap_err();
+        assert_eq!(
+            matches!(error, ContractError::Success(_)),
+            success,
+            "{entry}"
+        );
+    }
+}
+
+#[test]
+fn a_message_is_found_in_any_form() {
+    let message = |body: &str| Contract::message(body).unwrap_or_default();
+    assert_eq!(message(r#"{"message":"no such map"}"#), "no such map");
+    assert_eq!(message(r#"{"errors":["a",{"message":"b"}]}"#), "a; b");
+    assert_eq!(message(r#"{"error":{"message":"deep"}}"#), "deep");
+    assert_eq!(message(r#"{"code":4}"#), r#"{"code":4}"#);
+    assert_eq!(message(" <html> "), "<html>");
+    assert_eq!(message("  "), "");
+}
+
+#[test]
+fn a_changed_echo_is_named() {
+    let sent = json!({"a": "1", "b": 2, "c": {"d": 1}});
+    assert!(Contract::echo_differs(&json!({"a": "1", "b": "2"}), &sent, None).is_empty());
+    let differs = Contract::echo_differs(&json!({"data": {"a": "2", "c": {}}}), &sent, Some("7"));
+    assert_eq!(differs, ["a".into(), "c".into()] as [Box<str>; 2]);
+    let own = json!({"id": "L-1", "a": "1"});
+    let answer = json!({"id": "case_9", "a": "1"});
+    assert!(Contract::echo_differs(&answer, &own, Some("case_9")).is_empty());
+}
