@@ -136,7 +136,7 @@ fn a_workbook_with_a_cell_where_no_sheet_has_one() {
     let home = Home::new();
     let honest = workbook(&["c1", "f1", "Ann"]);
     for (from, to, said) in [
-        ("r=\"C2\"", "r=\"XXXX2\"", "where no sheet has one"),
+        ("r=\"C2\"", "r=\"ZZZZ2\"", "where no sheet has one"),
         ("r=\"C2\"", "r=\"A2\"", "a cell of row 2 stands twice"),
     ] {
         let forged = with_part(&honest, "sheet1.xml", |text| {

@@ -6,7 +6,6 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -143,9 +142,7 @@ impl World {
         let request = format!("GET {BARRIER} HTTP/1.1\r\nConnection: close\r\n\r\n");
         barrier.write_all(request.as_bytes()).unwrap();
         barrier.read_to_end(&mut Vec::new()).unwrap();
-        while self.server.open_connections() > 0 {
-            thread::sleep(Duration::from_micros(200));
-        }
+        self.server.wait_until_all_are_closed();
         self.notes.lock().unwrap().door = door;
     }
 }

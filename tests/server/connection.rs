@@ -43,6 +43,7 @@ struct Open<'a> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.shared.open.lock().unwrap().remove(&self.number);
+        self.shared.closed.notify_all();
     }
 }
 

@@ -52,6 +52,8 @@ struct Shared {
     connections: AtomicUsize,
     /// Open connections, to wake their threads at the end.
     open: Mutex<HashMap<usize, TcpStream>>,
+    /// One of them was closed.
+    closed: Condvar,
     stopped: Mutex<bool>,
     stop: Condvar,
 }
@@ -121,6 +123,7 @@ impl Server {
             }),
             connections: AtomicUsize::new(0),
             open: Mutex::default(),
+            closed: Condvar::new(),
             stopped: Mutex::new(false),
             stop: Condvar::new(),
         });
@@ -171,9 +174,11 @@ impl Server {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// How many of them are still served.
-    pub fn open_connections(&self) -> usize {
-        self.shared.open.lock().unwrap().len()
+    /// Waits until none of them is served any more.
+    pub fn wait_until_all_are_closed(&self) {
+        let open = self.shared.open.lock().unwrap();
+        let closed = &self.shared.closed;
+        drop(closed.wait_while(open, |open| !open.is_empty()).unwrap());
     }
 
     /// Ends it. The lists can't be asked for afterwards.

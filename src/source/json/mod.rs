@@ -8,6 +8,7 @@ mod lines;
 mod locate;
 mod object;
 mod scan;
+mod string;
 mod walk;
 
 pub(super) use document::Document;

@@ -10,7 +10,8 @@ use crate::model::{CellKind, Code, Columns};
 use super::super::header::{ESCAPED, REASON, TEXT};
 use super::super::span::Span;
 use super::scan::skip_space;
-use super::walk::{Text, Trouble, Walk, bad, repeated, trouble};
+use super::string::Text;
+use super::walk::{Trouble, Walk, bad, repeated, trouble};
 
 /// Makes cells of objects; keeps the columns that they have shown so far.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ mod delimited;
 mod files;
 mod fuzz;
 mod json;
+mod mutation;
 mod random;
 mod workbook;
 
