@@ -1,10 +1,5 @@
 //! Strings of JSON: their ends, their escapes, their characters.
 
-#![expect(
-    clippy::unnecessary_box_returns,
-    reason = "a large error would slow each value that is right"
-)]
-
 use super::scan::plain_run_end;
 use super::walk::{Trouble, Walk, bad, ends};
 
