@@ -148,6 +148,30 @@ fn a_workbook_with_a_cell_where_no_sheet_has_one() {
     }
 }
 
+/// The library that reads workbooks panics over these; people see an error of
+/// the file, and no word of the library's or the file's.
+#[test]
+fn a_workbook_that_its_library_breaks_on() {
+    let home = Home::new();
+    let honest = workbook(&["c1", "f1", "Ann"]);
+    for (from, to) in [
+        ("r=\"C2\"", "r=\"ZZZZZZZZZZ2\""),
+        ("r=\"C2\"", "r=\"C99999999999999\""),
+        ("<row r=\"2\"", "<row r=\"99999999999\""),
+        ("ref=\"A1:C2\"", "ref=\"C2:A1\""),
+    ] {
+        let forged = with_part(&honest, "sheet1.xml", |text| {
+            assert!(text.contains(from), "{text}");
+            text.replace(from, to)
+        });
+        home.write("forged.xlsx", forged);
+        checked(&home, "forged.xlsx")
+            .exits(2)
+            .says("the workbook can't be read")
+            .never_says("panicked");
+    }
+}
+
 /// What a workbook says of its sizes decides whether it is read, so it is held
 /// to it.
 #[test]

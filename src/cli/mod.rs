@@ -124,6 +124,7 @@ Examples:
 
 /// Runs the process's command.
 pub fn run() -> ExitCode {
+    keep_quiet_over_damaged_workbooks();
     let matches = Cli::command().get_matches();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
@@ -159,6 +160,17 @@ pub fn run() -> ExitCode {
             Exit::Usage.into()
         }
     }
+}
+
+/// A panic over a damaged workbook is told as an error of that file, and its own
+/// words may hold text of the file. Every other panic stays as loud as it is.
+fn keep_quiet_over_damaged_workbooks() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() != Some(crate::source::WORKBOOK_THREAD) {
+            tell(panic);
+        }
+    }));
 }
 
 /// Says where text was read by a guess: a wrong one shows in names only.

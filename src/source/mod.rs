@@ -40,6 +40,7 @@ pub use item::{Item, Unread};
 pub use json::MAX_DEPTH;
 pub use parser::Parser;
 pub use reader::{Reader, open};
+pub use workbook::WORKBOOK_THREAD;
 
 /// How to read a file where detection is wrong, and how much of it.
 #[derive(Debug, Clone, Default)]

@@ -14,6 +14,10 @@ use super::sheet_value::write_value;
 use super::weigh;
 use super::{Fault, Limits};
 
+/// The name of the threads that read workbooks. The library that they use may
+/// panic over a damaged file; that becomes an error of the file here.
+pub const WORKBOOK_THREAD: &str = "workbook";
+
 /// Rows of one sheet as they come from its thread.
 #[derive(Default)]
 pub(super) struct Sheet {
@@ -49,7 +53,7 @@ impl Sheet {
         let wanted = wanted.map(str::to_owned);
         let limits = limits.clone();
         thread::Builder::new()
-            .name("sheet".to_owned())
+            .name(WORKBOOK_THREAD.to_owned())
             .spawn(move || {
                 let last = read(file, wanted.as_deref(), &limits, &sender).map(|()| Message::End);
                 // Nobody may be listening any more.
