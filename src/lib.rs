@@ -12,7 +12,7 @@
 //! - [`api`]: the wire: contract, client, what an attempt proved
 //! - [`import`]: plan, spool, the run's decisions, the driver around them
 //! - [`report`]: what people and machines see of a run
-//! - [`profile`]: `caseload.toml` to settings; guesses one and writes it
+//! - [`config`]: `caseload.toml` to settings; guesses one and writes it
 //! - [`sandbox`]: a stand-in of the API, written apart from `api`
 //! - [`cli`]: one file a command, where the rooms are joined
 
@@ -21,11 +21,13 @@
 pub mod api;
 pub mod check;
 pub mod cli;
-pub mod import;
+pub mod commands;
+pub mod config;
+pub mod engine;
+pub mod init;
+pub mod input;
 pub mod ledger;
 pub mod mapping;
 pub mod model;
-pub mod profile;
-pub mod report;
+pub mod output;
 pub mod sandbox;
-pub mod source;

@@ -48,7 +48,7 @@ pub enum ClientError {
     /// Trust store or certificate authority.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// A header name that the profile gives for the key.
+    /// A header name that the config gives for the key.
     #[error("{0:?} is no header name (api.auth)")]
     HeaderName(String),
     /// A prefix that no header can carry.

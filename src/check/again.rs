@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use super::Options;
 use super::rows::{Groups, Rows};
+use crate::input::{Item, Reader};
 use crate::mapping::Mapper;
 use crate::model::{FileId, Key, Place};
-use crate::source::{Item, Reader};
 
 /// Records beyond this are told by their place alone: nobody reads so many,
 /// and they would fill the memory.

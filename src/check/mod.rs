@@ -20,9 +20,9 @@ use std::sync::Arc;
 pub use pipeline::check;
 pub use rows::Excluded;
 
+use crate::input::{self, Input, SourceError};
 use crate::mapping::{ColumnFault, Rules};
 use crate::model::{CaseData, FieldSummary, FileId, Problem};
-use crate::source::{self, Input, SourceError};
 
 /// What to check, and what is wanted of it.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub struct Options {
     /// The files, in the order of the command.
     pub inputs: Vec<Input>,
     /// How to read them.
-    pub source: source::Options,
+    pub source: input::Options,
     /// How a record becomes a case.
     pub rules: Arc<Rules>,
     /// Warnings are problems.
@@ -101,7 +101,7 @@ pub enum CheckError<E> {
 pub struct FileSummary {
     /// Its name in messages.
     pub name: String,
-    /// SHA-256 of its bytes in hex, where [`source::Options::digest`] asked.
+    /// SHA-256 of its bytes in hex, where [`input::Options::digest`] asked.
     pub sha256: Option<String>,
     /// How many records it has, those that can't be read among them.
     pub records: u64,

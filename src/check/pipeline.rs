@@ -11,9 +11,9 @@ use std::thread;
 use super::rows::Rows;
 use super::worker::{Batch, Tally, Worker};
 use super::{CheckError, Checked, FileSummary, Options, Sink, again, whole};
+use crate::input::{self, Chunk, Parser, Reader, SourceError};
 use crate::mapping::{ColumnFault, Names, join_faults};
 use crate::model::{Code, Columns, FileId, Place, Problem, Severity};
-use crate::source::{self, Chunk, Parser, Reader, SourceError};
 
 /// Chunks that wait between two threads; more would only hold memory.
 const WAITING: usize = 4;
@@ -50,7 +50,7 @@ enum Message {
 pub fn check<S: Sink>(options: &Options, sink: &mut S) -> Result<Checked, CheckError<S::Error>> {
     let mut readers = Vec::with_capacity(options.inputs.len());
     for (file, input) in (0..).zip(&options.inputs) {
-        readers.push(source::open(input, FileId(file), &options.source)?);
+        readers.push(input::open(input, FileId(file), &options.source)?);
     }
     for (reader, input) in readers.iter().zip(&options.inputs) {
         let doubt = |columns: &Arc<Columns>| columns.position(IN_DOUBT_KEY).is_some();

@@ -11,9 +11,9 @@ use super::fields::Fields;
 use super::people::PersonColumns;
 use super::rows::Row;
 use super::{Invalid, Options};
+use crate::input::{Chunk, Item, Parser};
 use crate::mapping::{self, Mapped, Mapper, RecordDigests};
 use crate::model::{CaseData, Code, Digest, FileId, Hasher, Key, Problem, Record, Severity};
-use crate::source::{Chunk, Item, Parser};
 
 /// What a chunk came to.
 #[derive(Debug, Default)]

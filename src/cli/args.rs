@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::report::screen::Style;
+use crate::output::terminal::screen::Style;
 
 /// Who reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub(super) enum Output {
+pub(crate) enum Output {
     /// People: everything goes to standard error.
     #[default]
     Human,
@@ -18,7 +18,7 @@ pub(super) enum Output {
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub(super) enum Color {
+pub(crate) enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
@@ -30,7 +30,7 @@ pub(super) enum Color {
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
-pub(super) struct Globals {
+pub(crate) struct Globals {
     /// Who reads the output: people, or scripts
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
     pub output: Output,
@@ -49,20 +49,20 @@ pub(super) struct Globals {
     /// Say more: every answer as it came
     #[arg(long, short, global = true)]
     pub verbose: bool,
-    /// The profile [default: caseload.toml in the working directory, if there]
+    /// The config [default: caseload.toml in the working directory, if there]
     #[arg(
         long,
         global = true,
         value_name = "FILE",
-        env = "CASELOAD_PROFILE",
+        env = "CASELOAD_CONFIG",
         hide_env_values = true
     )]
-    pub profile: Option<PathBuf>,
+    pub config: Option<PathBuf>,
 }
 
 impl Globals {
     /// How output looks.
-    pub(super) fn style(&self) -> Style {
+    pub(crate) fn style(&self) -> Style {
         use std::io::IsTerminal as _;
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Style {
@@ -79,14 +79,14 @@ impl Globals {
 }
 
 /// Whether a CI job runs us.
-pub(super) fn in_ci() -> bool {
+pub(crate) fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| !matches!(value.trim(), "" | "0" | "false"))
 }
 
 /// Which account and ledger.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Account")]
-pub(super) struct AccountArgs {
+pub(crate) struct AccountArgs {
     /// Where the API is, such as <https://api.example.com>
     #[arg(
         long,
@@ -119,10 +119,10 @@ pub(super) struct AccountArgs {
 /// How to read files.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reading files")]
-pub(super) struct ReadArgs {
+pub(crate) struct ReadArgs {
     /// csv, tsv, json, ndjson or xlsx, where detection is wrong
     #[arg(long, value_name = "FORMAT")]
-    pub format: Option<crate::source::Format>,
+    pub format: Option<crate::input::Format>,
     /// What stands between two cells: one character, or "tab"
     #[arg(long, value_name = "C", value_parser = delimiter)]
     pub delimiter: Option<u8>,
@@ -161,7 +161,7 @@ pub(super) struct ReadArgs {
 
 /// Systems that show annotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Annotate {
+pub(crate) enum Annotate {
     /// GitHub Actions.
     Github,
 }

@@ -1,34 +1,17 @@
 //! The command line: one file a command, with its arguments and the few lines
 //! that join the rooms.
 
-mod again;
-mod args;
-mod check;
-mod exit;
-mod explain;
-mod export;
-mod import;
-mod init;
-mod interrupts;
-mod key;
-mod ledger_choice;
-mod lookup;
-mod outputs;
-mod problems;
-mod resolve;
-mod sandbox;
-mod selection;
-mod settings;
-mod status;
+pub(crate) mod args;
+pub(crate) mod settings;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::args::Globals;
-pub use self::exit::Exit;
-use crate::report::screen::say;
-use crate::report::text::escaped_lines;
+use crate::commands::{self, Exit};
+use crate::output::terminal::screen::say;
+use crate::output::terminal::text::escaped_lines;
 
 /// Imports existing legal cases in bulk: each case once, none lost.
 #[derive(Debug, Parser)]
@@ -50,25 +33,25 @@ struct Cli {
 enum Command {
     /// Check every row, then post each case once
     #[command(after_long_help = IMPORT_EXAMPLES)]
-    Import(Box<import::ImportArgs>),
+    Import(Box<commands::import::ImportArgs>),
     /// The same checks with no network, no key and no ledger
     #[command(after_long_help = CHECK_EXAMPLES)]
-    Check(check::CheckArgs),
+    Check(commands::check::CheckArgs),
     /// Write caseload.toml from a file's header and values, with guessed rules to edit
-    Init(init::InitArgs),
+    Init(commands::init::InitArgs),
     /// What the ledger knows: counts, runs, what waits for you
     #[command(after_long_help = STATUS_EXAMPLES)]
-    Status(status::StatusArgs),
+    Status(commands::status::StatusArgs),
     /// The ledger's cases as files
     #[command(after_long_help = EXPORT_EXAMPLES)]
-    Export(export::ExportArgs),
+    Export(commands::export::ExportArgs),
     /// Your word on cases: imported, not imported, removed; or go through those in doubt
     #[command(after_long_help = RESOLVE_EXAMPLES)]
-    Resolve(resolve::ResolveArgs),
+    Resolve(commands::resolve::ResolveArgs),
     /// A local stand-in for the API
-    Sandbox(sandbox::SandboxArgs),
+    Sandbox(commands::sandbox::SandboxArgs),
     /// What a problem or an outcome means, and how to mend it
-    Explain(explain::ExplainArgs),
+    Explain(commands::explain::ExplainArgs),
     /// Completions for a shell, on standard output
     Completions {
         /// The shell
@@ -96,7 +79,7 @@ Examples:
 const STATUS_EXAMPLES: &str = "\
 Examples:
   caseload status
-      the only ledger there is, or that of the profile's account
+      the only ledger there is, or that of the config's account
   caseload status --sandbox --state rejected
   caseload status --output json | jq 'select(.state == \"in_doubt\") | .key'";
 
@@ -133,14 +116,22 @@ pub fn run() -> ExitCode {
     let style = cli.globals.style();
     let submatches = matches.subcommand().map(|(_, matches)| matches);
     let done = match (&cli.command, submatches) {
-        (Command::Import(args), Some(matches)) => import::run(args, &cli.globals, matches),
-        (Command::Check(args), _) => check::run(args, &cli.globals),
-        (Command::Init(args), _) => init::run(args, &cli.globals),
-        (Command::Status(args), Some(matches)) => status::run(args, &cli.globals, matches),
-        (Command::Export(args), Some(matches)) => export::run(args, &cli.globals, matches),
-        (Command::Resolve(args), Some(matches)) => resolve::run(args, &cli.globals, matches),
-        (Command::Sandbox(args), _) => sandbox::run(args, &cli.globals),
-        (Command::Explain(args), _) => explain::run(args, &cli.globals),
+        (Command::Import(args), Some(matches)) => {
+            commands::import::run(args, &cli.globals, matches)
+        }
+        (Command::Check(args), _) => commands::check::run(args, &cli.globals),
+        (Command::Init(args), _) => commands::init::run(args, &cli.globals),
+        (Command::Status(args), Some(matches)) => {
+            commands::status::run(args, &cli.globals, matches)
+        }
+        (Command::Export(args), Some(matches)) => {
+            commands::export::run(args, &cli.globals, matches)
+        }
+        (Command::Resolve(args), Some(matches)) => {
+            commands::resolve::run(args, &cli.globals, matches)
+        }
+        (Command::Sandbox(args), _) => commands::sandbox::run(args, &cli.globals),
+        (Command::Explain(args), _) => commands::explain::run(args, &cli.globals),
         (Command::Completions { shell }, _) => {
             let mut command = Cli::command();
             clap_complete::generate(*shell, &mut command, "caseload", &mut std::io::stdout());
@@ -167,34 +158,8 @@ pub fn run() -> ExitCode {
 fn keep_quiet_over_damaged_workbooks() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if std::thread::current().name() != Some(crate::source::WORKBOOK_THREAD) {
+        if std::thread::current().name() != Some(crate::input::WORKBOOK_THREAD) {
             tell(panic);
         }
     }));
-}
-
-/// Says where text was read by a guess: a wrong one shows in names only.
-fn tell_encodings(checked: &crate::check::Checked) {
-    for file in &checked.files {
-        if let Some(encoding) = file.guessed_encoding {
-            say(&format!(
-                "{}: read as {encoding}, by a guess; look at names with accents, and name \
-                 another with --encoding",
-                crate::report::text::escaped(&file.name)
-            ));
-        }
-    }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = !word.is_empty()
-        && word
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte));
-    if plain {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }

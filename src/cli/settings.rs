@@ -1,5 +1,5 @@
-//! What flags, environment and profile together say: a flag wins over the
-//! environment, that over the profile.
+//! What flags, environment and config together say: a flag wins over the
+//! environment, that over the config.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use anyhow::{Context, Result, bail};
 use super::args::{AccountArgs, Globals, ReadArgs};
 use crate::api::{Address, AuthPlace, CaseIdField, Contract, FirmPlace, StatusList};
 use crate::check;
+use crate::config::{self, Config};
+use crate::input::{self, Input};
 use crate::mapping::{self, Rules};
-use crate::profile::{self, Profile};
-use crate::source::{self, Input};
 
-/// The profile's name, where none is given.
-pub(super) const PROFILE: &str = "caseload.toml";
+/// The config's name, where none is given.
+pub(crate) const CONFIG: &str = "caseload.toml";
 
-/// Loads the profile that is named, or the one in the working directory.
-pub(super) fn profile(globals: &Globals) -> Result<Option<Profile>> {
-    let path = match &globals.profile {
+/// Loads the config that is named, or the one in the working directory.
+pub(crate) fn config(globals: &Globals) -> Result<Option<Config>> {
+    let path = match &globals.config {
         Some(path) => path.as_path(),
-        None if Path::new(PROFILE).exists() => Path::new(PROFILE),
+        None if Path::new(CONFIG).exists() => Path::new(CONFIG),
         None => return Ok(None),
     };
-    Ok(Some(profile::load(path)?))
+    Ok(Some(config::load(path)?))
 }
 
 /// What `--sandbox` refuses: a rehearsal has nothing to do with a real account.
-pub(super) fn refuse_with_sandbox(account: &AccountArgs, matches: &clap::ArgMatches) -> Result<()> {
+pub(crate) fn refuse_with_sandbox(account: &AccountArgs, matches: &clap::ArgMatches) -> Result<()> {
     use clap::parser::ValueSource;
     if !account.sandbox {
         return Ok(());
@@ -44,12 +44,12 @@ pub(super) fn refuse_with_sandbox(account: &AccountArgs, matches: &clap::ArgMatc
 }
 
 /// The address of the call, for real accounts.
-pub(super) fn address(
+pub(crate) fn address(
     account: &AccountArgs,
-    profile: Option<&Profile>,
+    config: Option<&Config>,
     map_id: Option<&str>,
 ) -> Result<Address> {
-    let api = profile.map(|profile| &profile.api);
+    let api = config.map(|config| &config.api);
     let base_url = account
         .base_url
         .as_deref()
@@ -69,10 +69,10 @@ pub(super) fn address(
     Ok(Address::new(base_url, org_id, map_id, template)?)
 }
 
-/// The assumptions about the server, as the profile has them.
-pub(super) fn contract(profile: Option<&Profile>) -> Result<Contract> {
+/// The assumptions about the server, as the config has them.
+pub(crate) fn contract(config: Option<&Config>) -> Result<Contract> {
     let mut contract = Contract::default();
-    let Some(api) = profile.map(|profile| &profile.api) else {
+    let Some(api) = config.map(|config| &config.api) else {
         return Ok(contract);
     };
     if let Some(entries) = &api.not_sent {
@@ -87,15 +87,15 @@ pub(super) fn contract(profile: Option<&Profile>) -> Result<Contract> {
         None => {}
     }
     contract.partner_firm_id_in = match api.partner_firm_id_in {
-        Some(profile::FirmPlace::Query) => FirmPlace::Query,
-        Some(profile::FirmPlace::Body) => FirmPlace::Body,
-        Some(profile::FirmPlace::Both) | None => FirmPlace::Both,
+        Some(config::FirmPlace::Query) => FirmPlace::Query,
+        Some(config::FirmPlace::Body) => FirmPlace::Body,
+        Some(config::FirmPlace::Both) | None => FirmPlace::Both,
     };
     if let Some(auth) = &api.auth {
         let name = |usual: &str| auth.name.clone().unwrap_or_else(|| usual.to_owned());
         contract.auth = match auth.place {
-            profile::AuthPlace::Query => AuthPlace::Query { name: name("key") },
-            profile::AuthPlace::Header => AuthPlace::Header {
+            config::AuthPlace::Query => AuthPlace::Query { name: name("key") },
+            config::AuthPlace::Header => AuthPlace::Header {
                 name: name("Authorization"),
                 prefix: auth.prefix.clone().unwrap_or_else(|| "Key ".to_owned()),
             },
@@ -105,8 +105,8 @@ pub(super) fn contract(profile: Option<&Profile>) -> Result<Contract> {
 }
 
 /// How to read the files.
-pub(super) fn source(read: &ReadArgs) -> source::Options {
-    source::Options {
+pub(crate) fn source(read: &ReadArgs) -> input::Options {
+    input::Options {
         format: read.format,
         delimiter: read.delimiter,
         encoding: read.encoding.clone(),
@@ -115,18 +115,18 @@ pub(super) fn source(read: &ReadArgs) -> source::Options {
         // What can be read only once is kept, to say in which fields rows with
         // one key differ.
         tee: true,
-        ..source::Options::default()
+        ..input::Options::default()
     }
 }
 
 /// How a record becomes a case.
-pub(super) fn mapping(read: &ReadArgs, profile: Option<&Profile>) -> mapping::Options {
-    let mut options = profile.map_or_else(
+pub(crate) fn mapping(read: &ReadArgs, config: Option<&Config>) -> mapping::Options {
+    let mut options = config.map_or_else(
         || mapping::Options {
             passthrough: true,
             ..mapping::Options::default()
         },
-        |profile| profile.mapping.clone(),
+        |config| config.mapping.clone(),
     );
     if !read.key_column.is_empty() {
         options.key.clone_from(&read.key_column);
@@ -152,7 +152,7 @@ pub(super) fn mapping(read: &ReadArgs, profile: Option<&Profile>) -> mapping::Op
 }
 
 /// The rules, compiled once.
-pub(super) fn rules(options: mapping::Options) -> Result<Arc<Rules>> {
+pub(crate) fn rules(options: mapping::Options) -> Result<Arc<Rules>> {
     match Rules::compile(options) {
         Ok(rules) => Ok(Arc::new(rules)),
         Err(errors) => {
@@ -163,7 +163,7 @@ pub(super) fn rules(options: mapping::Options) -> Result<Arc<Rules>> {
 }
 
 /// The inputs of a command; no file may be named twice.
-pub(super) fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
+pub(crate) fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
     let inputs: Vec<Input> = files
         .iter()
         .map(|file| Input::from_arg(file.as_os_str()))
@@ -179,11 +179,11 @@ pub(super) fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
     Ok(inputs)
 }
 
-/// What a failed check says, with the profile's lines.
-pub(super) fn check_error<E: std::fmt::Display + Send + Sync + std::fmt::Debug + 'static>(
+/// What a failed check says, with the config's lines.
+pub(crate) fn check_error<E: std::fmt::Display + Send + Sync + std::fmt::Debug + 'static>(
     error: check::CheckError<E>,
     inputs: &[Input],
-    profile: Option<&Profile>,
+    config: Option<&Config>,
 ) -> anyhow::Error {
     match error {
         check::CheckError::Columns(faults) => {
@@ -195,9 +195,9 @@ pub(super) fn check_error<E: std::fmt::Display + Send + Sync + std::fmt::Debug +
                         .map(|input| format!(" in {}", input.name()))
                         .unwrap_or_default();
                     let message = format!("{fault}{file}");
-                    match (fault.origin.line, profile) {
-                        (Some(line), Some(profile)) => {
-                            let fault = profile.fault_at(line, &fault.column, &message);
+                    match (fault.origin.line, config) {
+                        (Some(line), Some(config)) => {
+                            let fault = config.fault_at(line, &fault.column, &message);
                             fault.to_string()
                         }
                         _ => message,

@@ -23,7 +23,7 @@ use super::values::{Civil, Converted, DateFormat, DateRules, convert};
 pub struct RuleError {
     /// Position among the options' fields; none where it is no field's rule.
     pub field: Option<usize>,
-    /// The setting, as the profile names it; empty for the rule as a whole.
+    /// The setting, as the config names it; empty for the rule as a whole.
     pub setting: &'static str,
     /// What is wrong, and what to do.
     pub message: String,
@@ -319,7 +319,7 @@ fn check_renames(rule: &FieldRule, faults: &mut Faults<'_>) {
     }
 }
 
-/// The JSON of a value that stands in the profile, converted like any other.
+/// The JSON of a value that stands in the config, converted like any other.
 fn literal(
     constant: &Constant,
     rule: &FieldRule,

@@ -14,7 +14,7 @@ use super::values::Fault;
 pub(super) struct Firms {
     /// Names and ids, each to an id; empty without a table.
     ids: HashMap<Box<str>, Box<str>>,
-    /// Names in the profile's order, for suggestions.
+    /// Names in the config's order, for suggestions.
     names: Vec<Box<str>>,
     pub(super) default: Option<Box<str>>,
 }

@@ -1,7 +1,7 @@
 //! Records to cases: what each payload field is made of, and what is wrong
 //! where it can't be made.
 //!
-//! - [`Options`]: the rules as the profile gives them
+//! - [`Options`]: the rules as the config gives them
 //! - [`Rules`]: the same, compiled once and shared by all threads
 //! - [`Mapper`]: one thread's hands: a record in, a [`Mapped`] case or problems out
 //!

@@ -1,11 +1,11 @@
-//! The rules as a profile or the command line gives them: plain data.
+//! The rules as a config or the command line gives them: plain data.
 
 use super::template;
 
 /// All that mapping needs to know.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
-    /// A rule a payload field, in the profile's order.
+    /// A rule a payload field, in the config's order.
     pub fields: Vec<FieldRule>,
     /// Columns that no rule uses go out under their own names: `[case]
     /// passthrough`, and always where there are no rules at all.
@@ -103,7 +103,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// What a profile's `from = "…"` means: a template where braces stand in
+    /// What a config's `from = "…"` means: a template where braces stand in
     /// it, otherwise a column.
     pub fn from_text(text: &str) -> Self {
         if text.contains(['{', '}']) {
@@ -124,7 +124,7 @@ impl Source {
     }
 }
 
-/// A value that stands in the profile.
+/// A value that stands in the config.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Constant {
     /// Text.
@@ -172,7 +172,7 @@ impl ValueType {
         Self::Email,
     ];
 
-    /// The word in a profile.
+    /// The word in a config.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -187,7 +187,7 @@ impl ValueType {
         }
     }
 
-    /// The type of a profile's word.
+    /// The type of a config's word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
@@ -202,7 +202,7 @@ pub enum NamePart {
     First,
 }
 
-/// The line of the profile where something was set; none on the command line.
+/// The line of the config where something was set; none on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Origin {
     /// Counted from 1.
@@ -210,7 +210,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// A line of the profile.
+    /// A line of the config.
     pub const fn line(line: u32) -> Self {
         Self { line: Some(line) }
     }

@@ -142,7 +142,7 @@ impl Rules {
     }
 }
 
-/// Whether a name in a profile reads a column: its own, or below it.
+/// Whether a name in a config reads a column: its own, or below it.
 pub(super) fn reads(named: &str, column: &str) -> bool {
     named
         .strip_prefix(column)

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use caseload::input::{self, Input, Item, Options};
 use caseload::model::FileId;
-use caseload::source::{self, Input, Item, Options};
 use criterion::{Criterion, Throughput};
 
 use super::{COLUMNS, csv, objects, rows};
@@ -12,7 +12,7 @@ const ROWS: usize = 10_000;
 
 /// Reads a file to its end and counts its records.
 fn read(path: &Path) -> usize {
-    let mut reader = source::open(
+    let mut reader = input::open(
         &Input::Path(path.to_owned()),
         FileId(0),
         &Options::default(),

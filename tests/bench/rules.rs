@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use caseload::config;
 use caseload::mapping::{Mapper, RecordDigests, Rules};
 use caseload::model::{Cell, Columns, FileId, Place, Record};
-use caseload::profile;
 use criterion::{Criterion, Throughput};
 
 use super::{COLUMNS, rows};
 
 pub(super) fn measure(criterion: &mut Criterion) {
-    let profile = profile::parse(include_str!("caseload.toml"), Path::new("caseload.toml"));
-    let rules = Arc::new(Rules::compile(profile.unwrap().mapping).unwrap());
+    let config = config::parse(include_str!("caseload.toml"), Path::new("caseload.toml"));
+    let rules = Arc::new(Rules::compile(config.unwrap().mapping).unwrap());
     let columns = Columns::from_names(COLUMNS);
     let rows: Vec<_> = rows(1_000).collect();
     let cells: Vec<Vec<Cell<'_>>> = rows

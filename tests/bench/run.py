@@ -36,7 +36,7 @@ import peers  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = Path(__file__).with_name("launch.py")
-PROFILE = Path(__file__).with_name("caseload.toml")
+CONFIG = Path(__file__).with_name("caseload.toml")
 
 
 class Figures:
@@ -102,7 +102,7 @@ class Bench:
         self.args, self.folder = args, folder
         self.binary = str(Path(args.binary).resolve())
         self.table, self.missing = [], []
-        shutil.copy(PROFILE, folder / "caseload.toml")
+        shutil.copy(CONFIG, folder / "caseload.toml")
 
     def line(self, what, figures=None, told=""):
         cells = ["", "", ""]

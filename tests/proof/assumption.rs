@@ -51,8 +51,8 @@ fn a_server_that_makes_a_case_and_answers_429_is_believed_and_doubles() {
 #[test]
 fn with_api_not_sent_emptied_the_same_server_doubles_nothing() {
     let (world, scene) = (liar(), Scene::new(4));
-    let profile = scene.folder.path().join("caseload.toml");
-    std::fs::write(profile, "[api]\nnot_sent = []\n").unwrap();
+    let config = scene.folder.path().join("caseload.toml");
+    std::fs::write(config, "[api]\nnot_sent = []\n").unwrap();
     for run_number in 0..2 {
         let ended = import(&world, &scene, run_number);
         assert_eq!(ended.status.code(), Some(4), "{}", scene.said());

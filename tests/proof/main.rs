@@ -32,7 +32,7 @@ mod durable;
 mod faults;
 mod ledger;
 mod rounds;
-#[path = "../server/mod.rs"]
+#[path = "../it/server/mod.rs"]
 mod server;
 mod strace;
 mod syscalls;

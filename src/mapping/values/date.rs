@@ -83,7 +83,7 @@ impl DateRules {
                 Code::AmbiguousDate,
                 format!("fits {} with different meaning", self.listed()),
             )
-            .hint("keep the one format in the profile that the file is written in")),
+            .hint("keep the one format in the config that the file is written in")),
             Read::Unreal => Err(Fault::new(
                 Code::BadDate,
                 "a day that the calendar does not have",

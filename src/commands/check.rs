@@ -1,0 +1,106 @@
+//! `caseload check`: the same checks with no network, no key and no ledger.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::exit::Exit;
+use super::problems::ProblemsOut;
+use crate::check::{self, Checked};
+use crate::cli::args::{Globals, ReadArgs};
+use crate::cli::settings;
+use crate::input::Input;
+use crate::output::terminal::fields;
+use crate::output::terminal::screen::{Style, print_json, say};
+use crate::output::terminal::text::{count, escaped};
+
+/// Arguments of `caseload check`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CheckArgs {
+    /// Case files; "-" reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
+    let style = globals.style();
+    let began = Instant::now();
+    let config = settings::config(globals)?;
+    let inputs = settings::inputs(&args.files)?;
+    let rules = settings::rules(settings::mapping(&args.read, config.as_ref()))?;
+    let files: Vec<String> = inputs.iter().map(Input::name).collect();
+    let mut problems =
+        ProblemsOut::new(style, files, u64::MAX, &args.read, &inputs)?.with_json(style.json);
+    let options = check::Options {
+        source: settings::source(&args.read),
+        inputs,
+        rules,
+        strict: args.read.strict,
+        want_cases: false,
+        want_invalid: false,
+        want_fields: !style.json && !style.quiet,
+        workers: 0,
+    };
+    let checked = check::check(&options, &mut problems)
+        .map_err(|error| settings::check_error(error, &options.inputs, config.as_ref()))?;
+    problems.close();
+    let exit = if checked.errors > 0 {
+        Exit::Problems
+    } else {
+        Exit::Done
+    };
+    if style.json {
+        print_json(&json!({
+            "schema": 1,
+            "command": "check",
+            "total": checked.total,
+            "valid": checked.valid,
+            "findings": checked.errors + checked.warnings,
+            "errors": checked.errors,
+            "warnings": checked.warnings,
+            "drafts": checked.drafts,
+            "seconds": (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+            "exit_code": exit.code(),
+        }));
+    } else {
+        show(&checked, style);
+    }
+    Ok(exit)
+}
+
+fn show(checked: &Checked, style: Style) {
+    if !style.quiet {
+        say(&fields::table(&checked.fields, checked.total, style));
+        super::tell_encodings(checked);
+        for file in checked.files.iter().filter(|file| !file.unused.is_empty()) {
+            let unused: Vec<String> = file.unused.iter().map(|name| escaped(name)).collect();
+            say(&format!(
+                "{}: nothing uses {}: {}",
+                escaped(&file.name),
+                count(unused.len() as u64, "column"),
+                unused.join(", ")
+            ));
+        }
+    }
+    let valid = format!(
+        "{} of {} valid",
+        crate::output::terminal::text::grouped(checked.valid),
+        count(checked.total, "record")
+    );
+    let found = format!(
+        "{}, {}",
+        count(checked.errors, "error"),
+        count(checked.warnings, "warning")
+    );
+    say(&if checked.errors > 0 {
+        format!("{}; {found}", style.red(&valid))
+    } else {
+        format!("{}; {found}", style.green(&valid))
+    });
+}

@@ -1,0 +1,52 @@
+//! `caseload explain CODE`: what a problem or an outcome means.
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::exit::Exit;
+use crate::cli::args::Globals;
+use crate::mapping::suggest;
+use crate::model::Code;
+use crate::output::terminal::explain;
+
+/// Arguments of `caseload explain`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExplainArgs {
+    /// A code such as bad-date, or a state such as `in_doubt`; without, all are listed
+    code: Option<String>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &ExplainArgs, _globals: &Globals) -> Result<Exit> {
+    let Some(word) = &args.code else {
+        for code in Code::ALL {
+            print_line(&format!(
+                "{:22} {}",
+                code.as_str(),
+                explain::explain(*code).title
+            ));
+        }
+        return Ok(Exit::Done);
+    };
+    let explanation = Code::parse(word)
+        .map(explain::explain)
+        .or_else(|| explain::explain_word(word));
+    let Some(explanation) = explanation else {
+        let words = Code::ALL.iter().map(|code| code.as_str());
+        match suggest::closest(word, words) {
+            Some(closest) => bail!("there is no code {word:?}; did you mean {closest:?}?"),
+            None => bail!("there is no code {word:?}; `caseload explain` lists them"),
+        }
+    };
+    print_line(&format!(
+        "{word}: {}\n\n{}",
+        explanation.title, explanation.text
+    ));
+    Ok(Exit::Done)
+}
+
+/// What was asked for goes to standard output; a reader that left is no error.
+fn print_line(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}

@@ -1,0 +1,182 @@
+//! The files that a run leaves: those that are named, and those of `--out`.
+
+use anyhow::{Context, Result};
+
+use super::super::outputs;
+use super::leftovers::Leftover;
+use super::{Job, Planned};
+use crate::model::Event;
+use crate::output::files::{
+    Flush, InputFile, Kind, Opened, Opener, OutDir, ProblemsFile, Registry, RunFiles, Shape, Wanted,
+};
+use crate::output::terminal::screen::{Style, say};
+use crate::output::terminal::summary::Summary;
+use crate::output::terminal::text::{count, escaped};
+
+/// Files that could be opened; nothing is changed until the run begins.
+pub(super) struct Prepared {
+    registry: Registry,
+    inputs: Vec<InputFile>,
+    opened: Option<Opened>,
+}
+
+/// Files that the run writes.
+pub(super) struct Outputs {
+    given: Option<RunFiles>,
+    out: Option<(OutDir, RunFiles)>,
+}
+
+/// Opens the files that are named, before the question.
+pub(super) fn prepare(job: &Job<'_>, planned: &Planned) -> Result<Prepared> {
+    let args = job.args;
+    let inputs: Vec<InputFile> = job
+        .inputs
+        .iter()
+        .zip(&planned.checked.files)
+        .map(|(input, file)| InputFile {
+            name: file.name.clone(),
+            path: match input {
+                crate::input::Input::Path(path) => Some(path.clone()),
+                crate::input::Input::Stdin => None,
+            },
+            shape: match &file.columns {
+                Some(columns) => Shape::table(columns),
+                None => Shape::Json,
+            },
+            unread: file.unread > 0,
+        })
+        .collect();
+    let wanted = Wanted {
+        results: args.results.clone(),
+        rejects: args.rejects.clone(),
+        in_doubt: args.in_doubt.clone(),
+    };
+    // A run that leaves no files leaves nothing in the state folder either.
+    let none = wanted == Wanted::default();
+    let registry = if none && args.out.is_none() {
+        Registry::nowhere()
+    } else {
+        outputs::registry()
+    };
+    let opened = if none {
+        None
+    } else {
+        let mut opener = Opener::new(&registry, read_by(job), Flush::EachRow);
+        Some(Opened::open(&mut opener, &[wanted], inputs.clone())?)
+    };
+    Ok(Prepared {
+        registry,
+        inputs,
+        opened,
+    })
+}
+
+/// All that this command reads, and so must not write over.
+fn read_by(job: &Job<'_>) -> Vec<std::path::PathBuf> {
+    let mut read = outputs::paths(&job.inputs);
+    read.extend(job.config.as_ref().map(|config| config.path.clone()));
+    read.push(job.destination.ledger_path.clone());
+    read
+}
+
+impl Prepared {
+    /// Begins them, with what stayed behind before the run. Where there is no
+    /// run, there is no folder of its own either.
+    pub(super) fn begin(
+        self,
+        job: &Job<'_>,
+        run: Option<i64>,
+        planned: &mut Planned,
+    ) -> Result<Outputs> {
+        let mut outputs = Outputs {
+            given: self.opened.map(Opened::begin_run).transpose()?,
+            out: None,
+        };
+        let mut problems = None;
+        if let (Some(parent), Some(run)) = (&job.args.out, run) {
+            let dir = OutDir::create(parent, &run.to_string())?;
+            let mut opener = Opener::new(&self.registry, read_by(job), Flush::EachRow);
+            let wanted = dir.wanted(&self.inputs);
+            let files = Opened::open(&mut opener, &[wanted], self.inputs)?.begin_run()?;
+            let target = opener.open(&dir.problems(), Kind::Csv)?;
+            problems = Some(ProblemsFile::begin(
+                target,
+                job.file_names(),
+                job.style.redact,
+            )?);
+            outputs.out = Some((dir, files));
+        }
+        if let Some(leftovers) = planned.leftovers.take() {
+            for leftover in leftovers.read().context("the temporary file")? {
+                match leftover.context("the temporary file")? {
+                    Leftover::Invalid(invalid) => outputs.each(|files| {
+                        files.invalid(invalid.file, &invalid.raw, None, &invalid.reason);
+                    }),
+                    Leftover::Problem(problem) => {
+                        if let Some(problems) = &mut problems {
+                            problems.add(&problem);
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(problems) = problems {
+            problems.finish()?;
+        }
+        for slot in &planned.plan.excluded {
+            let case = planned.plan.spooled.read(*slot).context("the spool")?;
+            outputs.each(|files| {
+                files.invalid(
+                    case.place.file,
+                    &case.raw,
+                    Some(&case.key),
+                    "another record of the input is the same case, or may be",
+                );
+            });
+        }
+        Ok(outputs)
+    }
+}
+
+impl Outputs {
+    /// Whether anything has to be kept for them.
+    pub(super) fn wanted(job: &Job<'_>) -> bool {
+        job.args.rejects.is_some() || job.args.out.is_some()
+    }
+
+    /// Writes down what happened.
+    pub(super) fn event(&mut self, event: &Event<'_>) {
+        self.each(|files| files.event(event));
+    }
+
+    fn each(&mut self, mut to: impl FnMut(&mut RunFiles)) {
+        let out = self.out.as_mut().map(|(_, files)| files);
+        self.given.iter_mut().chain(out).for_each(&mut to);
+    }
+
+    /// Closes them, and says what was written.
+    pub(super) fn finish(self, summary: &Summary, style: Style) {
+        let (dir, out) = self.out.unzip();
+        for files in self.given.into_iter().chain(out) {
+            let written = files.finish();
+            for file in written.files.iter().filter(|_| !style.quiet && !style.json) {
+                say(&format!(
+                    "wrote {} to {}",
+                    count(file.rows, "row"),
+                    escaped(&file.path.display().to_string())
+                ));
+            }
+            for error in &written.errors {
+                say(&style.red(&format!(
+                    "{}; `caseload export` writes it anew",
+                    escaped(&error.to_string())
+                )));
+            }
+        }
+        if let Some(dir) = dir
+            && let Err(error) = dir.write_summary(&summary.to_json())
+        {
+            say(&style.red(&escaped(&error.to_string())));
+        }
+    }
+}

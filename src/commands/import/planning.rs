@@ -1,0 +1,165 @@
+//! Reading, checking and planning: what an import would do, before it does it.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+
+use super::account::Found;
+use super::leftovers::Leftovers;
+use super::telling::Telling;
+use super::{ImportArgs, Job, files, finish};
+use crate::check::{self, CheckError, Checked};
+use crate::cli::settings;
+use crate::engine::{Action, Plan, PlanError, PlanOptions, Planner};
+use crate::ledger::RunCounts;
+use crate::mapping::Rules;
+use crate::output::terminal::text::count;
+
+/// A check against the ledger, over and told.
+pub(super) struct Planned {
+    pub(super) checked: Checked,
+    pub(super) plan: Plan,
+    pub(super) same_content: u64,
+    pub(super) has_key: bool,
+    pub(super) files: Vec<String>,
+    /// What stays behind, for the files that the run leaves.
+    pub(super) leftovers: Option<Leftovers>,
+}
+
+impl Planned {
+    /// Records that are left out for problems.
+    pub(super) fn problems(&self) -> u64 {
+        self.checked.total - self.checked.valid + self.same_content
+    }
+
+    pub(super) fn to_send(&self) -> u64 {
+        self.plan.planned.len() as u64
+    }
+
+    /// `HASH-N`; without a key column there is none.
+    pub(super) fn name(&self) -> Option<String> {
+        self.has_key
+            .then(|| format!("{}-{}", self.plan.hash, self.to_send()))
+    }
+
+    /// Whether problems keep everything from being sent.
+    pub(super) fn blocked(&self, args: &ImportArgs) -> bool {
+        let errors = self.checked.errors + self.same_content > 0;
+        errors && (!args.skip_invalid || self.checked.unskippable > 0)
+    }
+
+    /// Before anything was sent.
+    pub(super) fn totals(&self) -> RunCounts {
+        let plan = &self.plan;
+        let mut totals = RunCounts {
+            total: self.checked.total,
+            already_imported: plan.count(Action::Skip),
+            changed: plan.count(Action::Changed),
+            in_doubt: plan.count(Action::Hold),
+            problems: self.problems(),
+            ..RunCounts::default()
+        };
+        for planned in &plan.planned {
+            finish::add_state(&mut totals, planned.state, 1);
+        }
+        for (state, number) in &plan.beyond_limit {
+            finish::add_state(&mut totals, *state, *number);
+        }
+        totals
+    }
+}
+
+/// Reads, checks and plans.
+pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
+    let mut told = Telling::new(job, found.reader())?;
+    let oldest = Timestamp::now().as_second()
+        - i64::try_from(job.args.min_doubt_age.as_secs()).unwrap_or(i64::MAX);
+    let options = PlanOptions {
+        allow_same_content: job.args.allow_same_content,
+        resend_doubts_before: job.args.resend_in_doubt.then_some(oldest),
+        limit: job.args.limit,
+        keep_all: job.args.dry_run && job.style.json,
+    };
+    let mut planner = Planner::new(
+        found.reader(),
+        job.destination.account.as_str(),
+        &job.destination.map_id,
+        options,
+        &mut told,
+    )?;
+    let checked = match check::check(&check_options(job, rules, true, false), &mut planner) {
+        Ok(checked) => checked,
+        Err(CheckError::Sink(error)) => return Err(error.into()),
+        Err(error) => {
+            return Err(settings::check_error::<PlanError>(
+                error,
+                &job.inputs,
+                job.config.as_ref(),
+            ));
+        }
+    };
+    let same_content = planner.same_content();
+    let plan = planner.finish(&checked)?;
+    told.close();
+    if !job.style.quiet && !job.style.json {
+        super::super::tell_encodings(&checked);
+    }
+    if let Some(error) = told.error {
+        return Err(error).context("can't write a temporary file");
+    }
+    Ok(Planned {
+        leftovers: told.leftovers,
+        checked,
+        plan,
+        same_content,
+        has_key: !rules.options().key.is_empty(),
+        files: job.file_names(),
+    })
+}
+
+/// How the input is checked.
+pub(super) fn check_options(
+    job: &Job<'_>,
+    rules: &Arc<Rules>,
+    want_cases: bool,
+    want_fields: bool,
+) -> check::Options {
+    check::Options {
+        inputs: job.inputs.clone(),
+        source: crate::input::Options {
+            digest: want_cases,
+            ..settings::source(&job.args.read)
+        },
+        rules: Arc::clone(rules),
+        strict: job.args.read.strict,
+        want_cases,
+        want_invalid: want_cases && files::Outputs::wanted(job) && job.args.skip_invalid,
+        want_fields,
+        workers: 0,
+    }
+}
+
+/// `HASH-N`: the same plan, and no more cases than it allows.
+pub(super) fn check_plan(expected: &str, planned: &Planned) -> Result<()> {
+    let (hash, most) = expected
+        .rsplit_once('-')
+        .and_then(|(hash, number)| Some((hash, number.parse::<u64>().ok()?)))
+        .context("--plan takes a HASH-N as a dry run prints it")?;
+    if hash != planned.plan.hash {
+        bail!(
+            "the plan has changed since: this is {}; account, map or cases differ from what the \
+             dry run has shown. Nothing was sent",
+            planned.name().unwrap_or_default()
+        );
+    }
+    if planned.to_send() > most {
+        bail!(
+            "the plan allows {}, and {} would be sent now: the ledger knows less than it did. \
+             Nothing was sent",
+            count(most, "case"),
+            planned.to_send()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! The sending itself: the question, the ledger, the run, the summary.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+
+use super::super::exit::Exit;
+use super::super::interrupts::Interrupts;
+use super::account::{self, Found};
+use super::files::{Outputs, Prepared};
+use super::{Job, Planned, ask, files, finish};
+use crate::api::{CaseIdField, Client, Options, PublicKey};
+use crate::cli::args::Globals;
+use crate::engine::scheduler::{Canary, EchoPolicy, Settings};
+use crate::engine::{self, Audience, Ended, Run};
+use crate::ledger::{self, Handle, Ledger, RunEnd, RunFile, RunStart};
+use crate::model::{Event, StopReason};
+use crate::output::terminal::run::RunReport;
+use crate::output::terminal::screen::{print_json, say};
+use crate::output::terminal::stops;
+use crate::output::terminal::summary::Summary;
+use crate::sandbox;
+
+/// Sends what the plan holds.
+pub(super) fn send(
+    job: &mut Job<'_>,
+    mut planned: Planned,
+    found: Found,
+    key: Option<PublicKey>,
+    interrupts: &Interrupts,
+    globals: &Globals,
+) -> Result<Exit> {
+    let prepared = files::prepare(job, &planned)?;
+    if planned.plan.planned.is_empty() {
+        return nothing_to_send(job, planned, prepared);
+    }
+    let slot = planned.plan.planned[0].slot;
+    let first = planned.plan.spooled.read(slot).context("the spool")?;
+    if account::asks(job.args) && !job.destination.is_sandbox() {
+        let asked = Instant::now();
+        if !ask::ask(job, &planned, &found, &first)? {
+            return Ok(declined(job, &planned));
+        }
+        // How long a person thinks is no part of how long it took.
+        job.began += asked.elapsed();
+    }
+    let ledger = match found {
+        Found::There(ledger) => *ledger,
+        Found::New {
+            lock: Some(lock), ..
+        } => account::create(&job.destination, &lock)?,
+        Found::New { lock: None, .. } | Found::Seen(_) => {
+            anyhow::bail!("a dry run sends nothing")
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("can't start the runtime")?;
+    runtime.block_on(run(
+        job, planned, prepared, ledger, key, interrupts, globals,
+    ))
+}
+
+/// Without a run too, what was left out stands in the files asked for.
+fn nothing_to_send(job: &Job<'_>, mut planned: Planned, prepared: Prepared) -> Result<Exit> {
+    let outputs = prepared.begin(job, None, &mut planned)?;
+    let totals = planned.totals();
+    let ended = Ended {
+        stop: None,
+        failure: None,
+        states: std::collections::BTreeMap::new(),
+        drafts: 0,
+    };
+    let (summary, exit) = finish::run(job, &totals, planned.name(), None, &ended, None);
+    outputs.finish(&summary, job.style);
+    close(job, &summary);
+    if !job.style.json && !job.style.quiet && totals.already_imported == totals.total {
+        say("nothing to send: every record is imported already, as the ledger knows");
+    }
+    Ok(exit)
+}
+
+fn declined(job: &Job<'_>, planned: &Planned) -> Exit {
+    let summary = Summary {
+        totals: planned.totals(),
+        plan: planned.name(),
+        stopped: Some("declined; nothing was sent".to_owned()),
+        exit_code: Exit::Stopped.code(),
+        ..job.summary()
+    };
+    close(job, &summary);
+    Exit::Stopped
+}
+
+fn close(job: &Job<'_>, summary: &Summary) {
+    if job.style.json {
+        print_json(&summary.to_json());
+    } else {
+        summary.show(job.style);
+    }
+}
+
+async fn run(
+    job: &mut Job<'_>,
+    mut planned: Planned,
+    prepared: Prepared,
+    ledger: Ledger,
+    key: Option<PublicKey>,
+    interrupts: &Interrupts,
+    globals: &Globals,
+) -> Result<Exit> {
+    let sandbox = if job.destination.is_sandbox() {
+        let running = sandbox::start(sandbox::Options::default()).await?;
+        job.destination.sandbox_address(&running)?;
+        Some(running)
+    } else {
+        None
+    };
+    let address = job
+        .destination
+        .address
+        .clone()
+        .context("the sandbox has no address")?;
+    let client = Client::new(
+        address,
+        job.destination.contract.clone(),
+        key,
+        Options {
+            timeout: job.args.timeout,
+            ca_file: job.args.ca_file.clone(),
+            ..Options::default()
+        },
+    )?;
+    let imported_ids = ledger.reader().info()?.imported_distinct_ids;
+    let handle = ledger.start(ledger::Options {
+        keep_payloads: job
+            .config
+            .as_ref()
+            .is_some_and(|config| config.ledger.keep_payloads),
+    })?;
+    let run_id = handle.begin_run(run_start(job, &planned)).await?;
+    let outputs = prepared.begin(job, Some(run_id.0), &mut planned)?;
+    let mut totals = planned.totals();
+    // Counted anew by what the run makes of them.
+    for planned in &planned.plan.planned {
+        take_state(&mut totals, planned.state);
+    }
+    let name = planned.name();
+    let settings = settings(job, &planned, imported_ids);
+    let mut audience = Watching {
+        outputs,
+        report: RunReport::new(
+            planned.plan.planned.len() as u64,
+            planned.files.clone(),
+            job.style,
+            (job.args.limit == Some(1) || globals.verbose) && !job.style.json,
+        ),
+    };
+    let began = Run {
+        resend_in_doubt: job.args.resend_in_doubt,
+        planned: planned.plan.planned,
+        spooled: planned.plan.spooled,
+        client: Arc::new(client),
+        ledger: handle.clone(),
+        run: run_id,
+        settings,
+        interrupts: interrupts.run(),
+    };
+    let ended = engine::drive(began, &mut audience).await;
+    audience.report.progress().finish();
+    let said = audience.report.said().map(str::to_owned);
+    let (mut summary, mut exit) =
+        finish::run(job, &totals, name, Some(run_id.0), &ended, said.as_deref());
+    let closed = end_run(&handle, run_id, &summary, &ended).await;
+    if let Err(error) = closed
+        && ended.failure.is_none()
+    {
+        summary.stopped.get_or_insert(format!(
+            "the end of the run could not be written to the ledger: {error}"
+        ));
+        if exit != Exit::Interrupted {
+            exit = Exit::Stopped;
+            summary.exit_code = exit.code();
+        }
+    }
+    audience.outputs.finish(&summary, job.style);
+    close(job, &summary);
+    if let Some(sandbox) = sandbox {
+        sandbox.shutdown().await;
+    }
+    Ok(exit)
+}
+
+async fn end_run(
+    handle: &Handle,
+    run: ledger::RunId,
+    summary: &Summary,
+    ended: &Ended,
+) -> Result<(), ledger::LedgerError> {
+    let how = match &ended.stop {
+        None => RunEnd::Finished,
+        Some(StopReason::Interrupted) => RunEnd::Interrupted,
+        Some(reason) => RunEnd::Stopped(stops::stopped(reason, stops::Situation::default())),
+    };
+    handle
+        .end_run(run, summary.totals, how, Timestamp::now())
+        .await?;
+    handle.clone().close().await
+}
+
+fn take_state(totals: &mut ledger::RunCounts, state: Option<crate::model::State>) {
+    let mut one = ledger::RunCounts::default();
+    finish::add_state(&mut one, state, 1);
+    totals.imported -= one.imported;
+    totals.rejected -= one.rejected;
+    totals.not_sent -= one.not_sent;
+    totals.in_doubt -= one.in_doubt;
+    totals.untried -= one.untried;
+}
+
+fn settings(job: &Job<'_>, planned: &Planned, imported_ids: u8) -> Settings {
+    let needed = match job.destination.contract.case_id_field {
+        CaseIdField::None => 1_u32.saturating_sub(u32::from(imported_ids)),
+        _ => 2_u32.saturating_sub(u32::from(imported_ids)),
+    };
+    let echo = if job.args.read.strict {
+        EchoPolicy::Stop
+    } else if account::asks(job.args) && !job.destination.is_sandbox() {
+        EchoPolicy::Ask
+    } else {
+        EchoPolicy::Show
+    };
+    Settings {
+        cases: planned.plan.planned.len(),
+        in_flight: usize::from(job.args.in_flight),
+        max_retries: job.args.max_retries,
+        max_wait: job.args.max_wait,
+        max_failures: job.args.max_failures,
+        pace: job.args.pace,
+        canary: Canary { needed, echo },
+        seed: fastrand::u64(..),
+    }
+}
+
+fn run_start(job: &Job<'_>, planned: &Planned) -> RunStart {
+    let ci_job = ["GITHUB_RUN_ID", "CI_JOB_ID", "BUILD_ID"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    RunStart {
+        user: account::user(),
+        host: ledger::host_name(),
+        ci_job,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        // No secret is ever in argv: the key comes from a file or the environment.
+        command: super::super::again::own(),
+        account: job.destination.account.to_string(),
+        map_id: job.destination.map_id.clone(),
+        plan: planned.name(),
+        files: planned
+            .checked
+            .files
+            .iter()
+            .map(|file| RunFile {
+                name: file.name.clone(),
+                sha256: file.sha256.clone(),
+                records: file.records,
+            })
+            .collect(),
+        at: Timestamp::now(),
+    }
+}
+
+/// Shows a run's events.
+struct Watching {
+    report: RunReport,
+    outputs: Outputs,
+}
+
+impl Audience for Watching {
+    fn event(&mut self, event: Event<'_>) {
+        self.report.event(&event);
+        self.outputs.event(&event);
+    }
+
+    fn ask_echo(&mut self) -> Box<dyn FnOnce() -> bool + Send> {
+        self.report.progress().step_aside();
+        Box::new(|| ask::yes("Is that as it should be? Go on?").unwrap_or(false))
+    }
+}

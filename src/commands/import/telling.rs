@@ -1,0 +1,121 @@
+//! What the plan finds, told while it is made: problems and changed rows.
+
+use anyhow::{Context, Result};
+
+use super::super::problems::ProblemsOut;
+use super::leftovers::Leftovers;
+use super::{Job, files};
+use crate::check::Invalid;
+use crate::engine::Told;
+use crate::ledger::{Filter, Reader};
+use crate::model::{CaseData, Problem};
+use crate::output::problems::SHOWN;
+use crate::output::terminal::screen::{Style, say};
+use crate::output::terminal::status::link;
+use crate::output::terminal::text::{count, escaped};
+
+/// Changed rows that are named one by one.
+const CHANGED_SHOWN: u64 = 5;
+
+/// Tells problems and changed rows as the plan finds them.
+pub(super) struct Telling<'a> {
+    problems: ProblemsOut,
+    style: Style,
+    files: Vec<String>,
+    /// Knows under which id a case was imported.
+    ledger: Option<&'a Reader>,
+    case_url: Option<&'a str>,
+    changed: u64,
+    /// What stays behind, for the files that the run leaves.
+    pub(super) leftovers: Option<Leftovers>,
+    /// Why something of that could not be kept.
+    pub(super) error: Option<std::io::Error>,
+}
+
+impl<'a> Telling<'a> {
+    /// For the files of an import into a ledger.
+    pub(super) fn new(job: &'a Job<'_>, ledger: Option<&'a Reader>) -> Result<Self> {
+        let problems = ProblemsOut::new(
+            job.style,
+            job.file_names(),
+            SHOWN,
+            &job.args.read,
+            &job.inputs,
+        )?;
+        Ok(Self {
+            problems: problems.with_json(job.style.json),
+            style: job.style,
+            files: job.file_names(),
+            ledger,
+            case_url: (job.config.as_ref()).and_then(|config| config.platform_case_url.as_deref()),
+            changed: 0,
+            leftovers: files::Outputs::wanted(job)
+                .then(Leftovers::create)
+                .transpose()
+                .context("can't make a temporary file")?,
+            error: None,
+        })
+    }
+
+    fn keep(&mut self, keep: impl FnOnce(&mut Leftovers) -> std::io::Result<()>) {
+        if let Some(leftovers) = &mut self.leftovers
+            && let Err(error) = keep(leftovers)
+        {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    /// Where a case is on the platform: ` as c-17 (https://…)`.
+    fn imported_as(&self, case: &CaseData) -> String {
+        let filter = Filter {
+            keys: Some(vec![case.key.clone()]),
+            ..Filter::default()
+        };
+        // Without its id the row is still told.
+        let id = (self.ledger)
+            .and_then(|ledger| ledger.select(&filter).ok()?.pop()?.case_id)
+            .unwrap_or_default();
+        match (id.as_str(), self.case_url) {
+            ("", _) => String::new(),
+            (id, None) => format!(" as {}", escaped(id)),
+            (id, Some(url)) => format!(" as {} ({})", escaped(id), escaped(&link(url, id))),
+        }
+    }
+
+    /// Says what was not shown.
+    pub(super) fn close(&mut self) {
+        if self.changed > CHANGED_SHOWN && !self.style.quiet && !self.style.json {
+            say(&format!(
+                "… and {} more",
+                count(self.changed - CHANGED_SHOWN, "changed row")
+            ));
+        }
+        self.problems.close();
+    }
+}
+
+impl Told for Telling<'_> {
+    fn problem(&mut self, problem: Problem) {
+        self.problems.add(&problem);
+        self.keep(|leftovers| leftovers.problem(&problem));
+    }
+
+    fn invalid(&mut self, invalid: Invalid) {
+        self.keep(|leftovers| leftovers.invalid(&invalid));
+    }
+
+    fn changed(&mut self, case: &CaseData) {
+        self.changed += 1;
+        if self.changed > CHANGED_SHOWN || self.style.quiet || self.style.json {
+            return;
+        }
+        let file = crate::output::problems::file_name(case.place, &self.files);
+        say(&format!(
+            "{}:{}: case {} was imported{} and the row has changed since; it is not sent again",
+            escaped(file),
+            case.place.line,
+            escaped(&case.key.to_string()),
+            self.imported_as(case),
+        ));
+    }
+}

@@ -1,0 +1,120 @@
+//! `caseload init FILE`: a config guessed from a file's header and values.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use super::exit::Exit;
+use crate::cli::args::{Globals, ReadArgs};
+use crate::cli::settings;
+use crate::init::{Draft, Guesser};
+use crate::input::{self, Input, Item};
+use crate::model::{Columns, FileId};
+use crate::output::terminal::screen::{print_json, say};
+use crate::output::terminal::text::{count, escaped};
+
+/// Where the config is written, unless --config names another place.
+const CONFIG: &str = "caseload.toml";
+
+/// Arguments of `caseload init`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InitArgs {
+    /// A case file as the config will meet them
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &InitArgs, globals: &Globals) -> Result<Exit> {
+    let path = globals
+        .config
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(CONFIG));
+    if path.symlink_metadata().is_ok() {
+        bail!(
+            "{} is there already and is never overwritten; move it away, or name another with \
+             --config",
+            path.display()
+        );
+    }
+    let input = Input::from_arg(args.file.as_os_str());
+    let draft = guess(&input, args)?;
+    write(&path, &draft.to_toml())?;
+    let decisions = draft.decisions();
+    if globals.style().json {
+        print_json(&json!({
+            "schema": 1,
+            "command": "init",
+            "config": path,
+            "decisions": decisions,
+            "exit_code": 0,
+        }));
+        return Ok(Exit::Done);
+    }
+    say(&format!("wrote {}", path.display()));
+    if decisions > 0 {
+        say(&format!(
+            "{} to take: search it for \"# decide\"",
+            count(decisions as u64, "decision")
+        ));
+    }
+    if !draft.confidential.is_empty() {
+        let columns: Vec<String> = draft
+            .confidential
+            .iter()
+            .map(|name| escaped(name))
+            .collect();
+        say(&format!(
+            "left out because they look confidential: {}",
+            columns.join(", ")
+        ));
+    }
+    let config = if path == Path::new(CONFIG) {
+        String::new()
+    } else {
+        format!(" --config {}", super::quoted(&path.display().to_string()))
+    };
+    say(&format!(
+        "next: caseload check {}{config}",
+        super::quoted(&args.file.display().to_string())
+    ));
+    Ok(Exit::Done)
+}
+
+fn guess(input: &Input, args: &InitArgs) -> Result<Draft> {
+    let mut reader = input::open(input, FileId(0), &settings::source(&args.read))?;
+    let none = Columns::new();
+    let mut guesser = match reader.columns() {
+        Some(columns) => Guesser::new(columns),
+        None => Guesser::new(&none),
+    };
+    let mut parser = reader.parser();
+    while let Some(chunk) = reader.next_chunk()? {
+        parser.parse(&chunk, &mut |item| {
+            // What can't be read is the business of `check`.
+            if let Item::Record(record) = item {
+                guesser.see(&record);
+            }
+        });
+    }
+    Ok(guesser.finish())
+}
+
+/// Never over anything, and whole or not at all.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .with_context(|| format!("can't make {}", path.display()))?;
+    if let Err(error) = file.write_all(text.as_bytes()) {
+        let _ = std::fs::remove_file(path);
+        return Err(error).with_context(|| format!("can't write {}", path.display()));
+    }
+    Ok(())
+}

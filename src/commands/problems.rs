@@ -1,0 +1,114 @@
+//! Where a check's problems go: the screen, annotations, a spreadsheet.
+
+use anyhow::Result;
+
+use crate::check::{Invalid, Sink};
+use crate::cli::args::{Annotate, ReadArgs};
+use crate::input::Input;
+use crate::model::{CaseData, Problem};
+use crate::output::files::{Flush, Kind, Opener, ProblemsFile};
+use crate::output::problems::{Annotations, Problems, to_json};
+use crate::output::terminal::screen::{Style, print_json, say};
+use crate::output::terminal::text::escaped;
+
+/// Takes problems and brings them to everybody who wants them.
+pub(super) struct ProblemsOut {
+    shown: Option<Problems>,
+    json: bool,
+    redact: bool,
+    files: Vec<String>,
+    spreadsheet: Option<ProblemsFile>,
+}
+
+impl ProblemsOut {
+    /// Shows the first `most` in full; JSON has them all.
+    pub(super) fn new(
+        style: Style,
+        files: Vec<String>,
+        most: u64,
+        read: &ReadArgs,
+        inputs: &[Input],
+    ) -> Result<Self> {
+        let annotations = match read.annotations {
+            Some(Annotate::Github) => Annotations::GitHub,
+            None => Annotations::None,
+        };
+        let spreadsheet = match &read.problems {
+            Some(path) => {
+                let registry = super::outputs::registry();
+                let mut opener =
+                    Opener::new(&registry, super::outputs::paths(inputs), Flush::Chunks);
+                let target = opener.open(path, Kind::Csv)?;
+                Some(ProblemsFile::begin(target, files.clone(), style.redact)?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            shown: Some(Problems::new(style, files.clone(), most, annotations)),
+            json: false,
+            redact: style.redact,
+            files,
+            spreadsheet,
+        })
+    }
+
+    /// Shows nothing.
+    pub(super) fn nowhere(style: Style, files: Vec<String>) -> Self {
+        Self {
+            shown: None,
+            json: false,
+            redact: style.redact,
+            files,
+            spreadsheet: None,
+        }
+    }
+
+    /// Prints each as a JSON document too.
+    #[must_use]
+    pub(super) fn with_json(mut self, json: bool) -> Self {
+        self.json = json;
+        self
+    }
+
+    /// Takes one.
+    pub(super) fn add(&mut self, problem: &Problem) {
+        if let Some(spreadsheet) = &mut self.spreadsheet {
+            spreadsheet.add(problem);
+        }
+        if let Some(shown) = &mut self.shown {
+            shown.add(problem);
+        }
+        if self.json {
+            print_json(&to_json(problem, &self.files, self.redact));
+        }
+    }
+
+    /// Says what was not shown, and closes the spreadsheet.
+    pub(super) fn close(&mut self) {
+        if let Some(shown) = &self.shown {
+            shown.close();
+        }
+        if let Some(spreadsheet) = self.spreadsheet.take()
+            && let Err(error) = spreadsheet.finish()
+        {
+            say(&escaped(&error.to_string()));
+        }
+    }
+}
+
+impl Sink for ProblemsOut {
+    type Error = std::convert::Infallible;
+
+    fn problem(&mut self, problem: Problem) -> Result<(), Self::Error> {
+        self.add(&problem);
+        Ok(())
+    }
+
+    fn cases(&mut self, _: u32, _: Vec<CaseData>) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn invalid(&mut self, _: Invalid) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}

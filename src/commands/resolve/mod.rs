@@ -1,0 +1,381 @@
+//! `caseload resolve`: the user's word on cases.
+
+mod list;
+mod saying;
+mod typed;
+mod walk;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::{ArgGroup, ArgMatches, Args};
+use jiff::Timestamp;
+use serde_json::json;
+
+use self::saying::Saying;
+use super::exit::Exit;
+use super::import::account::{holder, user};
+use super::import::ask;
+use super::ledger_choice::{self, LedgerArgs};
+use super::lookup;
+use super::selection::Selection;
+use crate::cli::args::Globals;
+use crate::cli::settings;
+use crate::config::Config;
+use crate::engine::parse_span;
+use crate::ledger::{self, CaseRow, Filter, Ledger, Lock, Refusal, Word, WordReport};
+use crate::model::{Key, State};
+use crate::output::terminal::screen::{Style, is_interactive, print_json, say};
+use crate::output::terminal::text::{count, escaped, grouped, span};
+
+/// Cases and refusals that are shown to people one by one.
+const SHOWN: usize = 20;
+
+/// Arguments of `caseload resolve`.
+#[derive(Debug, Clone, Args)]
+#[command(group(ArgGroup::new("word").args(["imported", "not_imported", "removed", "undo"])))]
+pub(crate) struct ResolveArgs {
+    /// Keys of cases; one of several columns is typed as a JSON array of texts
+    #[arg(value_name = "KEY")]
+    keys: Vec<String>,
+    /// They are on the platform, under this id where one is given; again for
+    /// more. The id stands behind the last "="; put "=" behind a key that has
+    /// one itself. Without a key: those selected below
+    #[arg(long, value_name = "KEY[=CASE_ID]", num_args = 0..=1, default_missing_value = "",
+          help_heading = "Your word")]
+    imported: Option<Vec<String>>,
+    /// They are not on the platform: the next import sends them
+    #[arg(long, help_heading = "Your word")]
+    not_imported: bool,
+    /// They were on the platform and are gone: the next import sends them
+    #[arg(long, help_heading = "Your word")]
+    removed: bool,
+    /// Take the last word on them back
+    #[arg(long, help_heading = "Your word")]
+    undo: bool,
+    /// Keys in a file, one a line, or in one that export wrote (also mended in
+    /// a spreadsheet); ids stand under `case_id`; "-" is standard input
+    #[arg(long, value_name = "FILE", help_heading = "Which cases")]
+    list: Option<PathBuf>,
+    #[command(flatten)]
+    cases: Selection,
+    /// Warn when "not imported" is said of doubts younger than this
+    #[arg(long, value_name = "T", default_value = "10m",
+          value_parser = |text: &str| parse_span(text).ok_or("expected a span such as 10m"))]
+    min_doubt_age: Duration,
+    /// Do it without the question
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+}
+
+/// A ledger that may be changed, with all that the words need.
+struct Job<'a> {
+    args: &'a ResolveArgs,
+    style: Style,
+    config: Option<Config>,
+    ledger: Ledger,
+    account: String,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &ResolveArgs, globals: &Globals, matches: &ArgMatches) -> Result<Exit> {
+    let saying = Saying::of(args);
+    let asks = !args.yes || saying.is_none();
+    if asks && !is_interactive() {
+        match saying {
+            Some(_) => bail!("there is no terminal to ask on: add --yes"),
+            None => bail!(
+                "there is no terminal to go through the cases on: say --imported, \
+                 --not-imported, --removed or --undo, and of which cases"
+            ),
+        }
+    }
+    let style = globals.style();
+    let config = settings::config(globals)?;
+    let choice = args.ledger.choose(globals, config.as_ref(), matches)?;
+    // Whoever may not change it is told so before a list is read.
+    let lock = Lock::take(&choice.path, &holder("resolve"))?;
+    let ledger = ledger::open(&choice.path, &lock)?;
+    let info = ledger.reader().info()?;
+    choice.check(&info)?;
+    ledger_choice::tell(&info, style);
+    let mut job = Job {
+        args,
+        style,
+        config,
+        ledger,
+        account: info.account,
+    };
+    match saying {
+        Some(saying) => job.say(saying),
+        None => walk::walk(&mut job),
+    }
+}
+
+impl Job<'_> {
+    /// One word on all that are selected.
+    fn say(&mut self, saying: Saying) -> Result<Exit> {
+        let named = self.selected(saying)?;
+        if named.is_empty() {
+            bail!(
+                "nothing is selected: {}",
+                match saying {
+                    Saying::Imported | Saying::NotImported => "none of these cases is in doubt",
+                    Saying::Removed => "none of these cases is imported",
+                    Saying::Undo => "there is no word on these cases to take back",
+                }
+            );
+        }
+        let rows = self.ledger.reader().select(&Filter {
+            keys: Some(named.iter().map(|(key, _)| key.clone()).collect()),
+            ..Filter::default()
+        })?;
+        let mut fitting = Vec::new();
+        for case in &rows {
+            if self.fits(saying, case)? {
+                fitting.push(case);
+            }
+        }
+        if !fitting.is_empty() {
+            self.show(saying, &fitting, &named)?;
+            let question = saying.question(fitting.len() as u64);
+            if !self.args.yes && !ask::yes(&question)? {
+                say("nothing was changed");
+                return Ok(Exit::Stopped);
+            }
+        }
+        let report = self.tell_ledger(saying, &named)?;
+        Ok(self.finish(saying, &named, &report))
+    }
+
+    fn tell_ledger(
+        &mut self,
+        saying: Saying,
+        named: &[(Key, Option<String>)],
+    ) -> Result<WordReport> {
+        let (who, now) = (who(), Timestamp::now());
+        let word = |case_id: &Option<String>| match saying {
+            Saying::Imported => Some(Word::Imported {
+                case_id: case_id.clone(),
+            }),
+            Saying::NotImported => Some(Word::NotImported),
+            Saying::Removed => Some(Word::Removed),
+            Saying::Undo => None,
+        };
+        let words: Option<Vec<(Key, Word)>> = named
+            .iter()
+            .map(|(key, case_id)| Some((key.clone(), word(case_id)?)))
+            .collect();
+        if let Some(words) = words {
+            return Ok(self.ledger.word(&words, &who, now)?);
+        }
+        let keys: Vec<Key> = named.iter().map(|(key, _)| key.clone()).collect();
+        Ok(self.ledger.undo(&keys, &who, now)?)
+    }
+
+    /// The cases that are meant, each once, with the id that it is said to have.
+    fn selected(&self, saying: Saying) -> Result<Vec<(Key, Option<String>)>> {
+        let args = self.args;
+        let reader = self.ledger.reader();
+        let mut named = typed::Named::default();
+        for text in args.keys.iter().chain(args.imported.iter().flatten()) {
+            if text.is_empty() {
+                continue;
+            }
+            match saying {
+                Saying::Imported => named.add(typed::key_and_id(text))?,
+                _ => named.add((Key::from_typed(text), None))?,
+            }
+        }
+        if let Some(path) = &args.list {
+            let mut listed = list::read(path)?;
+            let with_id = listed.iter().filter(|(_, id)| id.is_some()).count();
+            if saying != Saying::Imported {
+                // A file has ids of all kinds of cases; only here they are news.
+                for (_, id) in &mut listed {
+                    *id = None;
+                }
+            } else if with_id > 0 && with_id < listed.len() {
+                bail!(
+                    "{} names case ids for {with_id} of {}: keep the rows of those cases only \
+                     that are on the platform. Where they are and their ids are not known, list \
+                     them apart",
+                    path.display(),
+                    count(listed.len() as u64, "case")
+                );
+            }
+            for line in listed {
+                named.add(line)?;
+            }
+        }
+        let filter = args.cases.filter(reader)?;
+        if !named.is_empty() || args.list.is_some() {
+            if args.cases.is_all() {
+                return Ok(named.into_all());
+            }
+            let keys = named.keys();
+            let left = reader.select(&Filter {
+                keys: Some(keys),
+                ..filter
+            })?;
+            return Ok(named.into_those(left.into_iter().map(|case| case.key)));
+        }
+        if args.cases.is_all() {
+            bail!("of which cases? Name keys, or --list FILE, --run N, --file FILE or --state S");
+        }
+        let mut selected = Vec::new();
+        for case in reader.select(&filter)? {
+            if self.fits(saying, &case)? {
+                selected.push((case.key, None));
+            }
+        }
+        Ok(selected)
+    }
+
+    /// Whether it can be said of a case; what can be taken back must be there.
+    fn fits(&self, saying: Saying, case: &CaseRow) -> Result<bool> {
+        Ok(match saying {
+            Saying::Imported | Saying::NotImported => case.state == State::InDoubt,
+            Saying::Removed => case.state == State::Imported,
+            Saying::Undo => {
+                let words = self.ledger.reader().words(&case.key)?;
+                words.iter().any(|word| word.undone.is_none())
+            }
+        })
+    }
+
+    /// The cases that a word is about to change.
+    fn show(
+        &self,
+        saying: Saying,
+        cases: &[&CaseRow],
+        named: &[(Key, Option<String>)],
+    ) -> Result<()> {
+        let style = self.style;
+        if !style.quiet {
+            for case in &cases[..cases.len().min(SHOWN)] {
+                let row = self.ledger.reader().select(&Filter {
+                    keys: Some(vec![case.key.clone()]),
+                    with_content: true,
+                    ..Filter::default()
+                })?;
+                for case in row {
+                    let view = lookup::view(self.ledger.reader(), case, self.config.as_ref())?;
+                    let id = (named.iter())
+                        .find(|(key, _)| *key == view.case.key)
+                        .and_then(|(_, id)| id.as_deref())
+                        .map(|id| format!("; on the platform as {}", escaped(id)));
+                    say(&format!("  {}{}", view.line(style), id.unwrap_or_default()));
+                }
+            }
+            if cases.len() > SHOWN {
+                say(&format!(
+                    "showing {SHOWN} of {}",
+                    count(cases.len() as u64, "case")
+                ));
+            }
+        }
+        let young = (cases.iter()).filter(|case| self.is_young(case)).count() as u64;
+        if saying == Saying::NotImported && young > 0 {
+            say(&style.yellow(&self.young_warning(young)));
+        }
+        Ok(())
+    }
+
+    /// Whether a late answer may still make the case.
+    fn is_young(&self, case: &CaseRow) -> bool {
+        let age = Timestamp::now().duration_since(case.updated_at);
+        case.state == State::InDoubt
+            && Duration::try_from(age).unwrap_or_default() < self.args.min_doubt_age
+    }
+
+    fn young_warning(&self, number: u64) -> String {
+        format!(
+            "{} in doubt for less than {}: the server may be at it still; look {} up again \
+             after that time",
+            match number {
+                1 => "1 case is".to_owned(),
+                number => format!("{} cases are", grouped(number)),
+            },
+            span(self.args.min_doubt_age),
+            if number == 1 { "it" } else { "them" },
+        )
+    }
+
+    /// What became of it, to people and scripts.
+    fn finish(&self, saying: Saying, named: &[(Key, Option<String>)], report: &WordReport) -> Exit {
+        let exit = if report.refused.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Unfinished
+        };
+        if self.style.json {
+            let mut refused = report.refused.iter().peekable();
+            for (key, case_id) in named {
+                // They are refused in the order in which they were named.
+                let refusal = refused.next_if(|(other, _)| other == key);
+                self.print_case(saying, key, case_id.as_deref(), refusal.map(|(_, why)| why));
+            }
+            self.print_closing(Some(saying), report.done, report.refused.len() as u64, exit);
+        } else {
+            for (key, refusal) in &report.refused {
+                say(&format!(
+                    "{}: {}",
+                    escaped(&key.to_string()),
+                    escaped(&saying.refused(refusal))
+                ));
+            }
+        }
+        if !report.refused.is_empty() {
+            say(&self.style.red(&format!(
+                "{} refused",
+                count(report.refused.len() as u64, "case")
+            )));
+        }
+        if !self.style.quiet && report.done > 0 {
+            say(&saying.done(report.done));
+        }
+        exit
+    }
+
+    fn print_case(&self, saying: Saying, key: &Key, id: Option<&str>, refusal: Option<&Refusal>) {
+        let state = (self.ledger.reader())
+            .select(&Filter {
+                keys: Some(vec![key.clone()]),
+                ..Filter::default()
+            })
+            .ok()
+            .and_then(|mut cases| cases.pop())
+            .map(|case| case.state.as_str());
+        print_json(&json!({
+            "schema": 1,
+            "key": key.to_string(),
+            "word": saying.as_str(),
+            "case_id": id,
+            "done": refusal.is_none(),
+            "refused": refusal.map(|refusal| saying.refused(refusal)),
+            "state": state,
+        }));
+    }
+
+    fn print_closing(&self, saying: Option<Saying>, done: u64, refused: u64, exit: Exit) {
+        print_json(&json!({
+            "schema": 1,
+            "command": "resolve",
+            "account": self.account,
+            "ledger": self.ledger.reader().path(),
+            "word": saying.map(Saying::as_str),
+            "done": done,
+            "refused": refused,
+            "exit_code": exit.code(),
+        }));
+    }
+}
+
+/// Whose word it is.
+fn who() -> String {
+    format!("{} on {}", user(), ledger::host_name())
+}

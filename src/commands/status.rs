@@ -1,0 +1,281 @@
+//! `caseload status`: what the ledger knows, and what waits for the user.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+
+use anyhow::Result;
+use clap::{ArgMatches, Args};
+use jiff::Timestamp;
+
+use super::exit::Exit;
+use super::ledger_choice::{Choice, LedgerArgs};
+use super::selection::Selection;
+use super::{again, lookup};
+use crate::cli::args::{Color, Globals};
+use crate::cli::settings;
+use crate::config::Config;
+use crate::ledger::{CaseRow, Filter, Info, LedgerError, Lock, Reader, RunRow};
+use crate::model::State;
+use crate::output::terminal::screen::{Style, print_json};
+use crate::output::terminal::status::{LedgerView, Next, RUNS_SHOWN};
+use crate::output::terminal::text::count;
+
+/// Cases that are shown to people one by one.
+const CASES_SHOWN: usize = 20;
+
+/// Arguments of `caseload status`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    #[command(flatten)]
+    cases: Selection,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &StatusArgs, globals: &Globals, matches: &ArgMatches) -> Result<Exit> {
+    let mut style = globals.style();
+    // The answer goes to standard output, where a pager or a file may be.
+    style.color &= globals.color == Color::Always || std::io::stdout().is_terminal();
+    let config = settings::config(globals)?;
+    let choice = args.ledger.choose(globals, config.as_ref(), matches)?;
+    let (reader, info) = choice.read()?;
+    let runs = reader.runs(usize::MAX)?;
+    let holder = Lock::holder(&choice.path)?;
+    let next = if holder.is_none() {
+        next(&reader, &info, &runs, &choice)?
+    } else {
+        Vec::new()
+    };
+    let filter = args.cases.filter(&reader)?;
+    let selected = (!args.cases.is_all())
+        .then(|| reader.counts(&filter))
+        .transpose()?;
+    let view = LedgerView {
+        info: &info,
+        runs: &runs[..runs.len().min(RUNS_SHOWN)],
+        holder,
+        selected: selected.as_ref(),
+        next: &next,
+    };
+    let cases = Cases {
+        reader: &reader,
+        config: config.as_ref(),
+        filter: selected.is_some().then_some(filter),
+        info: &info,
+    };
+    if style.json {
+        print_json(&view.to_json());
+        cases.each(|case| {
+            print_json(&lookup::view(&reader, case, config.as_ref())?.to_json(style.redact));
+            Ok(Go::On)
+        })?;
+    } else {
+        let mut text = view.head(style);
+        if !style.quiet || selected.is_some() {
+            cases.show(&mut text, style, globals.verbose)?;
+        }
+        text.push_str(&view.tail(style));
+        // A reader that left is no error.
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether another case is wanted.
+enum Go {
+    On,
+    Enough,
+}
+
+/// Why no further case is handed out.
+enum End {
+    Enough,
+    Failed(anyhow::Error),
+}
+
+impl From<LedgerError> for End {
+    fn from(error: LedgerError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The cases that are told one by one: those asked for, else those that wait
+/// for a person to look them up.
+struct Cases<'a> {
+    reader: &'a Reader,
+    config: Option<&'a Config>,
+    filter: Option<Filter>,
+    info: &'a Info,
+}
+
+impl Cases<'_> {
+    fn each(&self, mut take: impl FnMut(CaseRow) -> Result<Go>) -> Result<()> {
+        let with_content = |filter: &Filter| Filter {
+            with_content: true,
+            ..filter.clone()
+        };
+        if let Some(filter) = &self.filter {
+            return self.hand_out(&with_content(filter), &mut take);
+        }
+        let doubts = Filter {
+            states: Some(vec![State::InDoubt]),
+            ..Filter::default()
+        };
+        self.hand_out(&with_content(&doubts), &mut take)?;
+        if self.info.counts.possible_twins > 0 {
+            self.hand_out(&with_content(&twins()), &mut take)?;
+        }
+        Ok(())
+    }
+
+    fn hand_out(
+        &self,
+        filter: &Filter,
+        take: &mut impl FnMut(CaseRow) -> Result<Go>,
+    ) -> Result<()> {
+        let ended = self.reader.cases(filter, |case| match take(case) {
+            Ok(Go::On) => Ok(()),
+            Ok(Go::Enough) => Err(End::Enough),
+            Err(error) => Err(End::Failed(error)),
+        });
+        match ended {
+            Ok(()) | Err(End::Enough) => Ok(()),
+            Err(End::Failed(error)) => Err(error),
+        }
+    }
+
+    /// How many there are to tell.
+    fn total(&self) -> Result<u64> {
+        if let Some(filter) = &self.filter {
+            return Ok(self.reader.counts(filter)?.total());
+        }
+        let counts = &self.info.counts;
+        let twins = match counts.possible_twins {
+            0 => 0,
+            _ => self.reader.counts(&twins())?.total(),
+        };
+        Ok(counts.in_doubt + twins)
+    }
+
+    fn show(&self, text: &mut String, style: Style, verbose: bool) -> Result<()> {
+        let now = Timestamp::now();
+        let mut shown = 0;
+        self.each(|case| {
+            let view = lookup::view(self.reader, case, self.config)?;
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "\n{}", view.text(style, verbose, now));
+            shown += 1;
+            Ok(if shown == CASES_SHOWN {
+                Go::Enough
+            } else {
+                Go::On
+            })
+        })?;
+        if shown > 0 {
+            text.push('\n');
+        }
+        let total = self.total()?;
+        if shown as u64 != total {
+            let _ = writeln!(text, "showing {shown} of {}", count(total, "case"));
+        }
+        Ok(())
+    }
+}
+
+/// Possible twins; those in doubt again are told among the doubts.
+fn twins() -> Filter {
+    let states = State::ALL.into_iter();
+    Filter {
+        states: Some(states.filter(|state| *state != State::InDoubt).collect()),
+        possible_twin: true,
+        ..Filter::default()
+    }
+}
+
+/// The commands that go on.
+fn next(reader: &Reader, info: &Info, runs: &[RunRow], choice: &Choice) -> Result<Vec<Next>> {
+    let counts = info.counts;
+    let flags = &choice.flags;
+    let mut next = Vec::new();
+    let mut add = |command: String, what| next.push(Next { command, what });
+    if counts.in_doubt > 0 {
+        if counts.in_doubt > CASES_SHOWN as u64 {
+            add(
+                format!("caseload export --in-doubt in-doubt.csv{flags}"),
+                "all cases in doubt as a spreadsheet",
+            );
+        }
+        add(
+            format!("caseload resolve{flags}"),
+            "go through the cases in doubt once you have looked them up",
+        );
+    }
+    if counts.rejected > 0 {
+        let rejects = rejects_name(reader)?;
+        add(
+            format!("caseload export --rejects {rejects}{flags}"),
+            "mend the rows there, then import them as before",
+        );
+    }
+    for command in commands_to_repeat(reader, runs)? {
+        add(command, "sends what is not imported yet");
+    }
+    Ok(next)
+}
+
+/// A file for the rejects, or a folder where they come from several files.
+fn rejects_name(reader: &Reader) -> Result<&'static str> {
+    let mut files: Vec<String> = Vec::new();
+    let rejected = Filter {
+        states: Some(vec![State::Rejected]),
+        ..Filter::default()
+    };
+    reader.cases(&rejected, |case| {
+        if !files.contains(&case.file) {
+            files.push(case.file);
+        }
+        Ok::<_, LedgerError>(())
+    })?;
+    Ok(match files.as_slice() {
+        [file] => {
+            let file = file.to_lowercase();
+            let file = file.strip_suffix(".gz").unwrap_or(&file);
+            let json = [".json", ".ndjson", ".jsonl"];
+            if json.iter().any(|ending| file.ends_with(ending)) {
+                "rejects.ndjson"
+            } else {
+                "rejects.csv"
+            }
+        }
+        _ => "rejects",
+    })
+}
+
+/// The runs whose cases were not sent or not reached, as commands to give
+/// again, the latest first.
+fn commands_to_repeat(reader: &Reader, runs: &[RunRow]) -> Result<Vec<String>> {
+    let mut unsent = Vec::new();
+    let not_sent = Filter {
+        states: Some(vec![State::NotSent, State::Removed]),
+        ..Filter::default()
+    };
+    reader.cases(&not_sent, |case| {
+        if !unsent.contains(&case.run) {
+            unsent.push(case.run);
+        }
+        Ok::<_, LedgerError>(())
+    })?;
+    let mut commands = Vec::new();
+    for (position, run) in runs.iter().enumerate() {
+        // A run that broke off has no counts.
+        let left_off = position == 0 && run.counts.is_none_or(|counts| counts.untried > 0);
+        if (left_off || unsent.contains(&run.id))
+            && let Some(command) = again::command(&run.start.command, again::LATER, "")
+            && !commands.contains(&command)
+        {
+            commands.push(command);
+        }
+    }
+    Ok(commands)
+}

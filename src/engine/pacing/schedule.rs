@@ -1,0 +1,279 @@
+//! The starts of a whole run in virtual time: the machine decides, a made-up
+//! clock wakes late, the ledger takes its time, and the server answers late.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::PaceRange;
+use crate::engine::scheduler::{
+    Action, Answered, Canary, EchoPolicy, Event, Machine, Settings, Ticket,
+};
+use crate::model::{Then, Verdict};
+
+/// A world in which nothing fails but what a test wants to fail.
+struct World {
+    interval: Duration,
+    latency: Duration,
+    /// How late a timer may fire.
+    late: Duration,
+    /// How long a claim takes.
+    claim: Duration,
+    in_flight: usize,
+    random: fastrand::Rng,
+    /// What an answer says, by the number of its start.
+    answer: fn(usize) -> Answered,
+    /// How far the clock jumps behind a start, as when a machine slept.
+    sleep: fn(usize) -> Duration,
+}
+
+/// What came of a run.
+struct Seen {
+    starts: Vec<Duration>,
+    /// When the last answer came.
+    end: Duration,
+    most_under_way: usize,
+}
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn imported(_: usize) -> Answered {
+    Answered {
+        verdict: Verdict::Imported,
+        then: Then::Next,
+        status: Some(201),
+        echo_differs: false,
+    }
+}
+
+fn world(interval: Duration, latency: Duration) -> World {
+    World {
+        interval,
+        latency,
+        late: ms(3),
+        claim: ms(2),
+        in_flight: 32,
+        random: fastrand::Rng::with_seed(11),
+        answer: imported,
+        sleep: |_| Duration::ZERO,
+    }
+}
+
+impl World {
+    fn run(mut self, cases: usize) -> Seen {
+        let mut machine = Machine::new(Settings {
+            cases,
+            in_flight: self.in_flight,
+            max_retries: 5,
+            max_wait: Duration::from_mins(10),
+            max_failures: 20,
+            pace: PaceRange {
+                lower: self.interval,
+                upper: self.interval * 2,
+            },
+            canary: Canary {
+                needed: 2,
+                echo: EchoPolicy::Show,
+            },
+            seed: 1,
+        });
+        let mut now = Duration::ZERO;
+        // What is going to happen, in its order.
+        let mut due: BTreeMap<(Duration, usize), Event> = BTreeMap::new();
+        let mut serial = 0;
+        let mut seen = Seen {
+            starts: Vec::new(),
+            end: Duration::ZERO,
+            most_under_way: 0,
+        };
+        loop {
+            let mut later = |at: Duration, event| {
+                serial += 1;
+                due.insert((at, serial), event);
+            };
+            let wake = match machine.next(now) {
+                Action::Claim(ticket) => {
+                    later(now + self.claim, Event::Claimed(ticket));
+                    continue;
+                }
+                Action::GiveBack(ticket) => {
+                    later(now + self.claim, Event::GivenBack(ticket));
+                    continue;
+                }
+                Action::Start(ticket) => {
+                    let number = seen.starts.len();
+                    seen.starts.push(now);
+                    seen.most_under_way = seen.most_under_way.max(machine.under_way());
+                    let answered = (self.answer)(number);
+                    later(now + self.latency, Event::Answered(ticket, answered));
+                    now += (self.sleep)(number);
+                    continue;
+                }
+                Action::AskEcho(Ticket(case)) => panic!("asked about case {case}"),
+                Action::Finish(stop) => {
+                    assert_eq!(stop, None);
+                    return seen;
+                }
+                Action::WaitUntil(time) => Some(time),
+                Action::WaitForEvent => None,
+            };
+            let next = due.first_key_value().map(|(&(at, _), _)| at);
+            match (wake, next) {
+                (Some(wake), next) if next.is_none_or(|next| wake < next) => {
+                    now = now.max(wake) + self.late.mul_f64(self.random.f64());
+                }
+                (_, Some(_)) => {
+                    let ((at, _), event) = due.pop_first().unwrap();
+                    now = now.max(at);
+                    if matches!(event, Event::Answered(..)) {
+                        seen.end = now;
+                    }
+                    machine.on(now, event);
+                }
+                (_, None) => panic!("waits for nothing at {now:?}"),
+            }
+        }
+    }
+}
+
+impl Seen {
+    fn gaps(&self) -> impl Iterator<Item = Duration> {
+        self.starts.windows(2).map(|pair| pair[1].abs_diff(pair[0]))
+    }
+
+    /// No two starts closer than the pace allows.
+    #[track_caller]
+    fn keeps_its_gaps(&self, interval: Duration) {
+        let shortest = self.gaps().min().unwrap();
+        let least = interval.mul_f64(0.9).max(interval.saturating_sub(ms(3)));
+        assert!(shortest >= least, "a gap of {shortest:?} at {interval:?}");
+    }
+}
+
+#[test]
+fn five_thousand_calls_take_what_the_pace_says_whatever_the_latency() {
+    for interval in [50, 100, 200].map(ms) {
+        for latency in [0, 5, 400, 2_000].map(ms) {
+            let seen = World {
+                // Answers in 2 s at 50 ms need 40, more than the default.
+                in_flight: 48,
+                ..world(interval, latency)
+            }
+            .run(5_000);
+            seen.keeps_its_gaps(interval);
+            // Two canaries wait for their answers, and the last call for its.
+            let bound = interval * 4_999 + latency * 3;
+            let ratio = seen.end.as_secs_f64() / bound.as_secs_f64();
+            assert!(ratio <= 1.01, "{interval:?}, {latency:?}: {ratio}");
+            assert_eq!(seen.starts.len(), 5_000);
+        }
+    }
+}
+
+#[test]
+fn the_end_of_a_run_is_as_punctual_as_its_start() {
+    let seen = world(ms(100), ms(5)).run(5_000);
+    let lateness = |call: usize| {
+        let slot = seen.starts[2] + ms(100) * (call - 2) as u32;
+        seen.starts[call].abs_diff(slot)
+    };
+    for call in [3, 1_000, 2_500, 4_999] {
+        assert!(lateness(call) <= ms(3), "call {call}: {:?}", lateness(call));
+    }
+}
+
+#[test]
+fn calls_under_way_follow_the_latency() {
+    for (latency, expected) in [(5, 1..=1), (90, 1..=1), (400, 4..=5), (2_000, 20..=21)] {
+        let seen = world(ms(100), ms(latency)).run(500);
+        assert!(
+            expected.contains(&seen.most_under_way),
+            "answers in {latency} ms: {} under way",
+            seen.most_under_way
+        );
+    }
+}
+
+#[test]
+fn a_slow_claim_delays_no_start() {
+    let slow = World {
+        claim: ms(80),
+        ..world(ms(100), ms(5))
+    };
+    let seen = slow.run(1_000);
+    seen.keeps_its_gaps(ms(100));
+    let bound = ms(100) * 999 + ms(15);
+    let ratio = seen.end.as_secs_f64() / bound.as_secs_f64();
+    assert!(ratio <= 1.01, "{ratio}");
+}
+
+#[test]
+fn a_machine_that_slept_makes_nothing_up() {
+    let seen = World {
+        sleep: |number| match number {
+            100 => Duration::from_mins(60),
+            // A short stall, several slots long.
+            300 => ms(730),
+            _ => Duration::ZERO,
+        },
+        ..world(ms(100), ms(5))
+    }
+    .run(500);
+    seen.keeps_its_gaps(ms(100));
+}
+
+#[test]
+fn behind_a_pause_and_its_retries_there_is_no_burst() {
+    let seen = World {
+        // Busy now and then, with many calls under way.
+        answer: |number| {
+            if number % 60 == 50 {
+                Answered {
+                    verdict: Verdict::NotSent,
+                    then: Then::Busy {
+                        retry_after: Some(Duration::from_secs(3)),
+                    },
+                    status: Some(429),
+                    echo_differs: false,
+                }
+            } else {
+                imported(number)
+            }
+        },
+        ..world(ms(100), ms(2_000))
+    }
+    .run(400);
+    seen.keeps_its_gaps(ms(100));
+    assert_eq!(
+        seen.starts.len(),
+        400 + 6,
+        "each busy answer is tried again"
+    );
+    let pauses = seen.gaps().filter(|gap| *gap >= ms(2_900)).count();
+    assert_eq!(pauses, 6, "each busy answer pauses the run");
+}
+
+#[test]
+fn below_50_ms_the_rate_holds_though_each_timer_is_late() {
+    let seen = World {
+        late: ms(2),
+        claim: Duration::from_micros(300),
+        ..world(ms(1), ms(2))
+    }
+    .run(10_000);
+    let bound = ms(9_999 + 6);
+    let ratio = seen.end.as_secs_f64() / bound.as_secs_f64();
+    assert!(ratio <= 1.01, "{ratio}");
+    // What was missed is caught up, but never more than 50 ms of it.
+    let most = (0..seen.starts.len())
+        .map(|first| {
+            let until = seen.starts[first] + ms(10);
+            seen.starts[first..]
+                .iter()
+                .take_while(|start| **start < until)
+                .count()
+        })
+        .max();
+    assert!(most.unwrap() <= 60, "{most:?} starts within 10 ms");
+}

@@ -1,0 +1,212 @@
+//! The driver against a server of a few lines, after the machine slept.
+
+use std::cell::Cell;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::super::pacing::PaceRange;
+use super::super::plan::{Options, Plan, Planner, Told};
+use super::super::scheduler::{Canary, EchoPolicy};
+use super::*;
+use crate::api::{self, Address, Contract};
+use crate::check::{Checked, Invalid, Sink as _};
+use crate::ledger::{Holder, Lock, RunStart};
+use crate::model::{Digest, FileId, Key, Place, Problem};
+
+const CASES: u32 = 4;
+const PACE: Duration = Duration::from_millis(60);
+
+/// Serves every connection for as long as the client likes; returns its
+/// address and the number of connections so far.
+fn server() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let made = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let made = Arc::clone(&made);
+            std::thread::spawn(move || serve(stream.unwrap(), &made));
+        }
+    });
+    (url, connections)
+}
+
+fn serve(mut stream: TcpStream, made: &AtomicUsize) {
+    let mut read = Vec::new();
+    let mut bytes = [0; 4096];
+    // Each body is one JSON object without another in it, and ends with it.
+    while let Ok(length @ 1..) = stream.read(&mut bytes) {
+        read.extend_from_slice(&bytes[..length]);
+        if read.ends_with(b"}") {
+            read.clear();
+            let id = made.fetch_add(1, Ordering::SeqCst);
+            let body = format!("{{\"_id\":\"x{id}\"}}");
+            let head = format!("HTTP/1.1 201 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all((head + &body).as_bytes()).unwrap();
+        }
+    }
+}
+
+struct Nothing;
+
+impl Told for Nothing {
+    fn problem(&mut self, _: Problem) {}
+    fn changed(&mut self, _: &CaseData) {}
+    fn invalid(&mut self, _: Invalid) {}
+}
+
+fn plan() -> Plan {
+    let mut told = Nothing;
+    let options = Options::default();
+    let mut planner = Planner::new(None, "account", "m1", options, &mut told).unwrap();
+    let cases = (0..CASES).map(|number| {
+        let key = number.to_string();
+        CaseData {
+            place: Place {
+                file: FileId(0),
+                line: 1,
+                index: u64::from(number),
+            },
+            partner_firm: None,
+            payload: "{\"name\":\"Ann\"}".into(),
+            raw: "{}".into(),
+            payload_digest: Digest::of(key.as_bytes()),
+            content_digest: Digest::of(key.as_bytes()),
+            record_digest: Digest::of(key.as_bytes()),
+            key: Key::new([key]),
+        }
+    });
+    planner.cases(0, cases.collect()).unwrap();
+    planner.finish(&Checked::default()).unwrap()
+}
+
+/// Counts starts, and notes when they were.
+struct Watching {
+    started: Rc<Cell<u32>>,
+    starts: Vec<Duration>,
+}
+
+impl Audience for Watching {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Started { at, .. } = event {
+            self.started.set(self.started.get() + 1);
+            self.starts.push(at);
+        }
+    }
+
+    fn ask_echo(&mut self) -> Box<dyn FnOnce() -> bool + Send> {
+        Box::new(|| false)
+    }
+}
+
+/// Runs all cases one at a time. From the start of this many on, the clock on
+/// the wall is a night ahead.
+async fn run(sleeps_at: Option<u32>) -> (usize, Vec<Duration>) {
+    let (url, connections) = server();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let holder = Holder {
+        user: String::new(),
+        host: String::new(),
+        pid: 0,
+        since: Timestamp::now(),
+        command: String::new(),
+    };
+    let lock = Lock::take(&path, &holder).unwrap();
+    let ledger = ledger::create(&path, &lock, "account").unwrap();
+    let handle = ledger.start(ledger::Options::default()).unwrap();
+    let start = RunStart {
+        user: String::new(),
+        host: String::new(),
+        ci_job: None,
+        version: String::new(),
+        command: String::new(),
+        account: "account".to_owned(),
+        map_id: "m1".to_owned(),
+        plan: None,
+        files: vec![ledger::RunFile {
+            name: "cases.csv".to_owned(),
+            sha256: None,
+            records: u64::from(CASES),
+        }],
+        at: Timestamp::now(),
+    };
+    let plan = plan();
+    let address = Address::new(&url, None, "m1", None).unwrap();
+    let options = api::Options::default();
+    let client = Client::new(address, Contract::default(), None, options).unwrap();
+    let (_interrupt, interrupts) = unbounded_channel();
+    let run = Run {
+        spooled: plan.spooled,
+        client: Arc::new(client),
+        run: handle.begin_run(start).await.unwrap(),
+        ledger: handle,
+        resend_in_doubt: false,
+        settings: Settings {
+            cases: plan.planned.len(),
+            in_flight: 1,
+            max_retries: 0,
+            max_wait: Duration::ZERO,
+            max_failures: 1,
+            pace: PaceRange {
+                lower: PACE,
+                upper: PACE,
+            },
+            canary: Canary {
+                needed: 0,
+                echo: EchoPolicy::Show,
+            },
+            seed: 1,
+        },
+        planned: plan.planned,
+        interrupts,
+    };
+    let started = Rc::new(Cell::new(0));
+    let clock = {
+        let started = Rc::clone(&started);
+        move || {
+            let slept = sleeps_at.is_some_and(|sleeps_at| started.get() >= sleeps_at);
+            SystemTime::now() + Duration::from_secs(if slept { 30_000 } else { 0 })
+        }
+    };
+    let mut watching = Watching {
+        started,
+        starts: Vec::new(),
+    };
+    let ended = drive_by(run, &mut watching, Slept::by(clock)).await;
+    assert!(ended.stop.is_none(), "{ended:?}");
+    let imported = ended.states.get(&Some(State::Imported));
+    assert_eq!(imported, Some(&u64::from(CASES)), "{ended:?}");
+    (connections.load(Ordering::SeqCst), watching.starts)
+}
+
+#[tokio::test]
+async fn after_a_sleep_the_next_call_has_a_connection_of_its_own() {
+    let mut shared = false;
+    for _ in 0..3 {
+        // A machine that stalls for a second lets one go idle.
+        shared = shared || run(None).await.0 == 1;
+    }
+    assert!(
+        shared,
+        "calls don't share a connection without a sleep either"
+    );
+    let (connections, starts) = run(Some(2)).await;
+    assert!(connections > 1, "one from before the sleep was used");
+    let gaps: Vec<Duration> = (starts.windows(2))
+        .map(|pair| pair[1].saturating_sub(pair[0]))
+        .collect();
+    let shortest = PACE.mul_f64(0.9);
+    assert!(
+        gaps.iter().all(|gap| *gap >= shortest),
+        "nothing is made up: {gaps:?}"
+    );
+}

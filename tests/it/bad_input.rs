@@ -1,0 +1,311 @@
+//! Input that can't be sent as it stands: every problem is told with its
+//! place, and nothing is sent.
+
+use crate::server::{Server, created};
+use crate::support::{Done, Home};
+
+/// Imports a file that has problems into a server that must hear nothing.
+fn refused(home: &Home, file: &str) -> Done {
+    let server = Server::start(|_| created("x1"));
+    let done = home.import_files(&server.url(), &[file]).run().exits(3);
+    assert_eq!(server.connections(), 0, "{done}");
+    assert!(!home.path("ledger.db").exists(), "a ledger was made");
+    done
+}
+
+/// The problems of a run, as `code place` each.
+fn problems(done: &Done) -> Vec<String> {
+    let documents = done.json();
+    let problems = documents
+        .iter()
+        .filter(|document| document["severity"] == "error");
+    problems
+        .map(|problem| {
+            let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+            assert!(!text("message").is_empty(), "{done}");
+            format!(
+                "{} {}:{}:{}",
+                text("code"),
+                text("file"),
+                problem["line"],
+                text("column")
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn each_kind_of_bad_input_is_told_with_its_place() {
+    let rows: [(&str, &str, &[u8], &[&str]); 12] = [
+        (
+            "a short row",
+            "a.csv",
+            b"id,partnerFirmId,name\nc1,f1,Ann\nc2,f1\n",
+            &["ragged-row a.csv:3:"],
+        ),
+        (
+            "a long row behind a quoted line break",
+            "a.csv",
+            b"id,partnerFirmId,name\nc1,f1,\"An\nn\"\nc2,f1,Bob,more\n",
+            &["ragged-row a.csv:4:"],
+        ),
+        (
+            "a header twice",
+            "a.csv",
+            b"id,partnerFirmId,name,name\nc1,f1,Ann,Bob\n",
+            &["duplicate-header a.csv:1:name"],
+        ),
+        (
+            "an empty header",
+            "a.csv",
+            b"id,partnerFirmId,,name\nc1,f1,Ann,Bob\n",
+            &["empty-header a.csv:2:"],
+        ),
+        (
+            "an array that breaks off",
+            "a.json",
+            b"[{\"id\":\"c1\",\"partnerFirmId\":\"f1\"},\n{\"id\":\"c2\",",
+            &["truncated a.json:2:"],
+        ),
+        (
+            "a line that is no JSON",
+            "a.ndjson",
+            b"{\"id\":\"c1\",\"partnerFirmId\":\"f1\"}\n{\"id\":}\n",
+            &["bad-json a.ndjson:2:"],
+        ),
+        (
+            "an empty key",
+            "a.csv",
+            b"id,partnerFirmId,name\n ,f1,Ann\nc2,f1,Bob\n",
+            &["empty-key a.csv:2:id"],
+        ),
+        (
+            "a key twice",
+            "a.csv",
+            b"id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bob\n c1,f1,Cem\n",
+            &["duplicate-key a.csv:2:id"],
+        ),
+        (
+            "no firm",
+            "a.csv",
+            b"id,partnerFirmId,name\nc1,,Ann\n",
+            &["missing-partner-firm a.csv:2:partnerFirmId"],
+        ),
+        (
+            "a firm that is no id",
+            "a.csv",
+            b"id,partnerFirmId,name\nc1,Smith & Partners,Ann\nc2,N/A,Bob\n",
+            &[
+                "bad-partner-firm a.csv:2:partnerFirmId",
+                "bad-partner-firm a.csv:3:partnerFirmId",
+            ],
+        ),
+        (
+            "the same row twice",
+            "a.csv",
+            b"id,partnerFirmId,name\nc1,f1,Ann\nc1,f1,Ann\n",
+            &["duplicate-row a.csv:2:id"],
+        ),
+        (
+            "all problems of all rows",
+            "a.csv",
+            b"id,partnerFirmId,name\n,f1,Ann\nc2,,Bob\nc3,f1\n",
+            &[
+                "empty-key a.csv:2:id",
+                "missing-partner-firm a.csv:3:partnerFirmId",
+                "ragged-row a.csv:4:",
+            ],
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (kind, file, text, expected) in rows {
+        let home = Home::new();
+        home.write(file, text);
+        let found = problems(&refused(&home, file));
+        if found != expected {
+            wrong.push(format!("{kind}: {found:?}, not {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn both_places_of_a_key_that_stands_twice_are_told() {
+    let home = Home::new();
+    home.write("a.csv", "id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bob\n");
+    home.write("b.csv", "id,partnerFirmId,name\nc3,f1,Cem\n c1 ,f1,Dan\n");
+    let done = home
+        .caseload(&["import", "a.csv", "b.csv", "--sandbox"])
+        .args(&["--key-column", "id"])
+        .run()
+        .exits(3);
+    done.says("a.csv:2:id: error: 2 rows share one case; they differ in id, name: \"c1\"")
+        .says("also b.csv:3")
+        .says("stopped: 1 problem in 4 records; nothing was sent");
+}
+
+/// A place that proves that a wrong byte is no reason to guess.
+#[test]
+fn bytes_that_are_no_text_in_the_named_encoding() {
+    let home = Home::new();
+    home.write("a.csv", b"id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,\xff\n");
+    let done = home
+        .caseload(&["import", "a.csv", "--sandbox", "--encoding", "utf-8"])
+        .args(&["--output", "json"])
+        .run()
+        .exits(3);
+    assert_eq!(problems(&done), ["invalid-text a.csv:3:name"]);
+}
+
+#[test]
+fn files_that_are_no_input_at_all() {
+    let home = Home::new();
+    home.write("empty.csv", "");
+    home.write("two.json", r#"{"a":[{"id":"1"}],"b":[{"id":"2"}]}"#);
+    for (file, said) in [
+        ("nowhere.csv", "nowhere.csv"),
+        ("empty.csv", "empty.csv: is empty"),
+        ("two.json", "--records"),
+        (".", ".: "),
+    ] {
+        let done = home.caseload(&["import", file, "--sandbox"]).run();
+        done.exits(2).says("error: ").says(said);
+    }
+}
+
+#[test]
+fn twenty_problems_are_shown_and_all_are_counted() {
+    let home = Home::new();
+    let rows: Vec<String> = (0..25).map(|n| format!("c{n},,Name {n}\n")).collect();
+    let header = "id,partnerFirmId,name\n".to_owned();
+    home.write("a.csv", header + &rows.concat() + ",f1,Nobody\n");
+    let import = || {
+        home.caseload(&["import", "a.csv", "--sandbox"])
+            .args(&["--key-column", "id"])
+    };
+    let done = import().run().exits(3);
+    let shown = done.err.lines().filter(|line| line.contains(": error: "));
+    assert_eq!(shown.count(), 20, "{done}");
+    done.says("showing 20 of 26 problems")
+        .says("25 error missing-partner-firm in partnerFirmId")
+        .says("1 error empty-key in id");
+    let done = import().args(&["--output", "json"]).run().exits(3);
+    assert_eq!(problems(&done).len(), 26);
+    done.counts(&[("problems", 26)]);
+}
+
+#[test]
+fn the_good_rows_go_out_when_the_user_says_so() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,name\nc1,f1,Ann\nc2,,Bob\nc3,f1\nc4,f1,Dee\n",
+    );
+    let server = Server::start(|request| created(&format!("x{}", request.index)));
+    let import = || home.import(&server.url()).arg("--skip-invalid").run();
+    import()
+        .exits(1)
+        .counts(&[("imported", 2), ("problems", 2)]);
+    let sent: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.json()["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(sent, ["c1", "c4"]);
+    import()
+        .exits(1)
+        .counts(&[("already_imported", 2), ("problems", 2)]);
+}
+
+#[test]
+fn a_header_fault_concerns_every_record() {
+    let home = Home::new();
+    home.write("a.csv", "id,partnerFirmId,name,name\nc1,f1,Ann,Bob\n");
+    home.caseload(&["import", "a.csv", "--sandbox", "--skip-invalid"])
+        .run()
+        .exits(3)
+        .says("a header or a file that can't be read to its end concerns every record");
+}
+
+#[test]
+fn check_tells_what_import_would() {
+    let home = Home::new();
+    home.write(
+        "a.csv",
+        "id,partnerFirmId,name\nc1,f1,Ann\nc2,,Bob\nc3,f1\n",
+    );
+    let words = ["--key-column", "id", "--output", "json"];
+    let done = home.caseload(&["check", "a.csv"]).args(&words).run();
+    let done = done.exits(3);
+    let found = problems(&done);
+    assert_eq!(
+        found,
+        [
+            "missing-partner-firm a.csv:3:partnerFirmId",
+            "ragged-row a.csv:4:"
+        ]
+    );
+    let closing = done.json().pop().unwrap();
+    assert_eq!(closing["command"], "check");
+    assert_eq!(closing["total"], 3);
+    assert_eq!(closing["valid"], 1);
+    assert_eq!(closing["findings"], 2);
+    assert_eq!(closing["exit_code"], 3);
+    let import = home
+        .caseload(&["import", "a.csv", "--sandbox"])
+        .args(&words);
+    assert_eq!(problems(&import.run().exits(3)), found);
+    assert!(!home.path("caseload-sandbox.db").exists());
+}
+
+#[test]
+fn problems_as_people_read_them() {
+    let home = Home::new();
+    home.write(
+        "a.csv",
+        "id,partnerFirmId,name\nc1,Smith & Partners,Ann\nc2,f1\n",
+    );
+    let done = home.caseload(&["import", "a.csv", "--sandbox"]).run();
+    insta::assert_snapshot!(done.exits(3).err, @r#"
+    a.csv:2:partnerFirmId: error: can't be a partner firm's id: "Smith & Partners" [bad-partner-firm]
+        put the firm's id there, or list names with their ids under [partner_firms]
+    a.csv:3: error: found 2 cells, the header has 3 columns [ragged-row]
+        put a cell in quotes that has a line break or a `,` in it, and keep the delimiters of empty cells
+
+            1 error ragged-row
+            1 error bad-partner-firm in partnerFirmId
+      `caseload explain CODE` tells what a code means and how to mend it
+
+    stopped: 2 problems in 2 records; nothing was sent
+    mend the rows and run the same command again; --skip-invalid sends the good ones
+    "#);
+}
+
+#[test]
+fn a_member_twice_deep_in_an_object_is_never_kept_in_silence() {
+    let twice = r#"{"id":"c2","partnerFirmId":"f1","Client":{"name":"Ann","name":"Bea"}}"#;
+    let good = r#"{"id":"c1","partnerFirmId":"f1","Client":{"name":"Cem"}}"#;
+    for (file, text) in [
+        ("a.json", format!("[{good},\n{twice}]")),
+        ("a.ndjson", format!("{good}\n{twice}\n")),
+    ] {
+        let home = Home::new();
+        home.write(file, text);
+        let found = problems(&refused(&home, file));
+        assert_eq!(found, [format!("duplicate-member {file}:2:Client.name")]);
+    }
+}
+
+#[test]
+fn bytes_that_windows_1252_leaves_undefined() {
+    for byte in [0x81_u8, 0x8d, 0x8f, 0x90, 0x9d] {
+        let home = Home::new();
+        let mut text = b"id,partnerFirmId,name\nc1,f1,Jos\xe9\nc2,f1,A".to_vec();
+        text.extend([byte, b'\n']);
+        home.write("a.csv", text);
+        let done = refused(&home, "a.csv");
+        assert_eq!(problems(&done), ["invalid-text a.csv:3:name"]);
+        let message = done.json()[0]["message"].to_string();
+        assert!(message.contains("line 3, column 8: "), "{message}");
+    }
+}

@@ -1,0 +1,310 @@
+//! `check` tells every problem of every record in all its forms, and `import`
+//! keeps to what was checked.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::support::{Done, Home};
+
+/// A config with a table of firms and a list of choices, and one row that
+/// misses both by a letter.
+fn misspelt() -> Home {
+    let home = Home::new();
+    home.write(
+        "caseload.toml",
+        r#"[case]
+key = "id"
+partner_firm = "Firm"
+[partner_firms]
+"Smith & Partners" = "firm_1"
+[fields.Id]
+from = "id"
+[fields.CaseType]
+from = "Case Type"
+choices = ["Auto Accident", "Dog Bite"]
+"#,
+    );
+    home.write(
+        "a.csv",
+        "id,Firm,Case Type,Note\n1,Smith & Parners,Auto Acident,x\n",
+    );
+    home
+}
+
+fn check(home: &Home, words: &[&str]) -> Done {
+    home.caseload(&["check", "a.csv"]).args(words).run()
+}
+
+/// The codes told of a severity.
+fn codes(done: &Done, severity: &str) -> BTreeSet<String> {
+    let documents = done.json();
+    let told = documents
+        .iter()
+        .filter(|document| document["severity"] == severity);
+    told.map(|document| document["code"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn what_was_meant_is_suggested_and_never_applied() {
+    let home = misspelt();
+    let done = check(&home, &[]).exits(3);
+    insta::assert_snapshot!(done.err, @r#"
+    a.csv:2:Firm: error: neither a name nor an id of the [partner_firms] table: "Smith & Parners" [unknown-partner-firm]
+        did you mean "Smith & Partners"?
+    a.csv:2:Case Type: error: none of the choices of CaseType: "Auto Acident" [not-a-choice]
+        did you mean "Auto Accident"?
+
+            1 error not-a-choice in Case Type
+            1 error unknown-partner-firm in Firm
+      `caseload explain CODE` tells what a code means and how to mend it
+    column      filled  distinct  values
+    id             all         1  1
+    Firm           all         1  Smith & Parners
+    Case Type      all         1  Auto Acident
+    Note           all         1  x
+    a.csv: nothing uses 1 column: Note
+    0 of 1 record valid; 2 errors, 0 warnings
+    "#);
+    home.write("a.csv", "id,Firm,Case Typ\n1,firm_1,Dog Bite\n");
+    check(&home, &[])
+        .exits(2)
+        .says("no column \"Case Type\" for CaseType; did you mean \"Case Typ\"?");
+}
+
+#[test]
+fn problems_as_json_end_with_one_object() {
+    let home = misspelt();
+    let done = check(&home, &["--output", "json"]).exits(3);
+    let documents = done.json();
+    assert_eq!(documents.len(), 3, "{done}");
+    let problem = &documents[1];
+    for (name, expected) in [
+        ("severity", "error"),
+        ("code", "not-a-choice"),
+        ("file", "a.csv"),
+        ("column", "Case Type"),
+        ("value", "Auto Acident"),
+        ("message", "none of the choices of CaseType"),
+        ("hint", "did you mean \"Auto Accident\"?"),
+    ] {
+        assert_eq!(problem[name], expected, "{name}");
+    }
+    assert_eq!(problem["line"], 2);
+    let closing = &documents[2];
+    assert_eq!(closing["total"], 1);
+    assert_eq!(closing["valid"], 0);
+    assert_eq!(closing["findings"], 2);
+    assert_eq!(closing["exit_code"], 3);
+}
+
+#[test]
+fn annotations_carry_no_values() {
+    let home = misspelt();
+    let done = check(&home, &["--annotations", "github"]).exits(3);
+    assert_eq!(
+        done.out,
+        "::error file=a.csv,line=2,title=unknown-partner-firm::Firm: neither a name nor an id of the [partner_firms] table\n\
+         ::error file=a.csv,line=2,title=not-a-choice::Case Type: none of the choices of CaseType\n"
+    );
+}
+
+/// Scripts read standard output line by line as JSON; a CI job finds its
+/// annotations on either output.
+#[test]
+fn annotations_leave_json_output_alone() {
+    let home = misspelt();
+    let words = ["--annotations", "github", "--output", "json"];
+    let done = check(&home, &words).exits(3);
+    assert_eq!(done.json().len(), 3);
+    done.says("::error file=a.csv,line=2,title=not-a-choice::Case Type: ");
+}
+
+#[test]
+fn problems_as_a_spreadsheet() {
+    let home = misspelt();
+    check(&home, &["--problems", "out.csv"]).exits(3);
+    let text = std::fs::read_to_string(home.path("out.csv")).unwrap();
+    let text = text.strip_prefix('\u{feff}').unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let at = |name: &str| header.iter().position(|column| column == name).unwrap();
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(&rows[1][at("code")], "not-a-choice");
+    assert_eq!(&rows[1][at("line")], "2");
+    assert_eq!(&rows[1][at("column")], "Case Type");
+    assert_eq!(&rows[1][at("value")], "Auto Acident");
+    // Never over a file of somebody else, and never over the input.
+    home.write("mine.csv", "precious\n");
+    for file in ["mine.csv", "a.csv"] {
+        let before = std::fs::read(home.path(file)).unwrap();
+        check(&home, &["--problems", file]).exits(2);
+        assert_eq!(std::fs::read(home.path(file)).unwrap(), before);
+    }
+}
+
+#[test]
+fn redacted_output_shows_shape_and_length_only() {
+    let home = misspelt();
+    let words = ["--redact", "--problems", "out.csv"];
+    let people = check(&home, &words).exits(3);
+    let scripts = check(&home, &["--redact", "--output", "json"]).exits(3);
+    let ci = home
+        .caseload(&["check", "a.csv"])
+        .env("CI", "true")
+        .run()
+        .exits(3);
+    let file = std::fs::read_to_string(home.path("out.csv")).unwrap();
+    for text in [&people.err, &scripts.out, &ci.err, &file] {
+        assert!(text.contains("Aaaa Aaaaaaa"), "{text}");
+        for value in ["Acident", "Parners"] {
+            assert!(!text.contains(value), "{text}");
+        }
+    }
+}
+
+#[test]
+fn every_code_is_explained() {
+    let home = Home::new();
+    let list = home.caseload(&["explain"]).run().exits(0).out;
+    let codes: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(codes.len() > 40, "{list}");
+    for code in codes {
+        let done = home.caseload(&["explain", code]).run().exits(0);
+        assert!(done.out.starts_with(&format!("{code}: ")), "{done}");
+        assert!(done.out.lines().count() > 2, "{done}");
+    }
+    home.caseload(&["explain", "bad-dat"])
+        .run()
+        .exits(2)
+        .says("did you mean \"bad-date\"?");
+}
+
+/// Each warning with rows that give rise to it and to nothing else.
+const WARNINGS: [(&str, &str, &str); 9] = [
+    (
+        "implausible-date",
+        "[case]\nkey = \"id\"\n[fields.id]\nfrom = \"id\"\n[fields.Born]\nfrom = \"Born\"\ntype = \"date\"\nformats = [\"%Y-%m-%d\"]\n",
+        "id,partnerFirmId,Born\nc1,f1,1980-02-03\nc2,f1,2999-01-01\nc3,f1,1880-01-01\n",
+    ),
+    (
+        "similar-keys",
+        "",
+        "id,partnerFirmId,name\n00123,f1,Ann\n123,f1,Bob\nAb,f1,Cem\naB,f1,Dan\n",
+    ),
+    (
+        "damaged-key",
+        "",
+        "id,partnerFirmId,name\n4.41E+11,f1,Ann\n",
+    ),
+    (
+        "spreadsheet-error",
+        "",
+        "id,partnerFirmId,name\nc1,f1,#N/A\nc2,f1,#REF!\n",
+    ),
+    (
+        "unchecked-case-type",
+        "",
+        "id,partnerFirmId,Case Type\nc1,f1,MVA\n",
+    ),
+    (
+        "key-not-sent",
+        "[case]\nkey = \"id\"\n[fields.Name]\nfrom = \"name\"\n",
+        "id,partnerFirmId,name\nc1,f1,Ann\n",
+    ),
+    (
+        "looks-confidential",
+        "",
+        "id,partnerFirmId,Tax\nc1,f1,521-44-1234\n",
+    ),
+    ("looks-confidential", "", "id,partnerFirmId,SSN\nc1,f1,\n"),
+    (
+        "likely-duplicate",
+        "",
+        "id,partnerFirmId,First Name,Last Name,Phone,Date of Loss\nc1,f1,Ann,Lee,(702) 555-0101,2026-01-02\nc2,f1,ANN,Lee,702-555-0101,2026-01-02\n",
+    ),
+];
+
+fn warned(config: &str, rows: &str) -> Home {
+    let home = Home::new();
+    let whole = "[case]\nkey = \"id\"\n";
+    home.write(
+        "caseload.toml",
+        if config.is_empty() { whole } else { config },
+    );
+    home.write("a.csv", rows);
+    home
+}
+
+fn warns(code: &str, config: &str, rows: &str) -> Result<(), String> {
+    let home = warned(config, rows);
+    let expected = BTreeSet::from([code.to_owned()]);
+    let done = check(&home, &["--output", "json"]);
+    let strict = check(&home, &["--output", "json", "--strict"]);
+    let fits = done.status.code() == Some(0)
+        && codes(&done, "warning") == expected
+        && codes(&done, "error").is_empty()
+        && strict.status.code() == Some(3)
+        && codes(&strict, "error") == expected
+        && codes(&strict, "warning").is_empty();
+    fits.then_some(())
+        .ok_or_else(|| format!("{code}: {done}\n{strict}"))
+}
+
+#[test]
+fn each_warning_alone_and_as_an_error_when_strict() {
+    let wrong: Vec<String> = WARNINGS
+        .iter()
+        .filter_map(|(code, config, rows)| warns(code, config, rows).err())
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_firm_one_letter_beside_a_frequent_one() {
+    let mut rows = "id,partnerFirmId,name\n".to_owned();
+    for n in 0..40 {
+        writeln!(rows, "c{n},firm_123,Name {n}").unwrap();
+    }
+    rows.push_str("x,firm_124,Ann\n");
+    warns("rare-firm", "", &rows).unwrap();
+    let home = warned("", &rows);
+    check(&home, &[])
+        .says("\"firm_124\" [rare-firm]")
+        .says("is it \"firm_123\"?");
+}
+
+#[test]
+fn a_plan_holds_for_the_input_that_it_was_made_of() {
+    let home = Home::new();
+    home.cases(2);
+    let import = |words: &[&str]| {
+        home.caseload(&["import", "cases.csv", "--sandbox", "--key-column", "id"])
+            .args(&["--output", "json"])
+            .args(words)
+            .run()
+    };
+    let dry = import(&["--dry-run"]).exits(0);
+    let plan = dry.summary().text("plan").to_owned();
+    assert!(plan.ends_with("-2"), "{plan}");
+    let text = std::fs::read_to_string(home.path("cases.csv")).unwrap();
+    home.write("cases.csv", text.replace("Name 2", "Name two"));
+    import(&["--plan", &plan]).exits(2).says("plan");
+    let hash = plan.strip_suffix('2').unwrap();
+    home.write("cases.csv", &text);
+    import(&["--plan", &format!("{hash}1")])
+        .exits(2)
+        .says("plan");
+    assert!(!home.path("caseload-sandbox.db").exists(), "none was sent");
+    import(&["--plan", &plan])
+        .exits(0)
+        .counts(&[("imported", 2)]);
+    // The same plan, with less to do.
+    import(&["--plan", &plan])
+        .exits(0)
+        .counts(&[("already_imported", 2)]);
+}

@@ -1,0 +1,307 @@
+//! What must not be seen: the key anywhere, values where they are redacted,
+//! escape sequences on a terminal, files that others could read.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::server::{Refusing, Server, created, react, status};
+use crate::support::{Done, Home, KEY, Program};
+
+/// An import with a key file, and nothing about a key beside it.
+fn with_key_file(home: &Home, url: &str, file: &str) -> Program {
+    home.cases(1);
+    home.import(url)
+        .without_env("LEXAMICA_PUBLIC_KEY")
+        .args(&["--public-key-file", file])
+}
+
+/// Asserts that neither the output nor any file but the key's own holds it.
+fn assert_hidden(home: &Home, done: &Done) {
+    assert!(!done.out.contains(KEY), "{done}");
+    assert!(!done.err.contains(KEY), "{done}");
+    for file in home.files() {
+        let bytes = std::fs::read(&file).unwrap();
+        let found = bytes.windows(KEY.len()).any(|part| part == KEY.as_bytes());
+        let is_own = file.file_name().is_some_and(|name| name == "key.txt");
+        assert_eq!(found, is_own, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused_with_what_mends_it() {
+    let home = Home::new();
+    let server = Server::start(|_| created("x1"));
+    for mode in [0o644, 0o640, 0o604] {
+        let file = home.write("key.txt", KEY);
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        with_key_file(&home, &server.url(), "key.txt")
+            .run()
+            .exits(2)
+            .says("chmod 600 key.txt");
+    }
+    for mode in [0o600, 0o400] {
+        let file = home.write("key.txt", KEY);
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        with_key_file(&home, &server.url(), "key.txt")
+            .run()
+            .exits(0);
+    }
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_key_is_trimmed_and_an_empty_one_is_none() {
+    for text in [
+        KEY.to_owned(),
+        format!("\u{feff}{KEY}\r\n"),
+        format!("  {KEY}\n\n"),
+    ] {
+        let home = Home::new();
+        let server = Server::start(|_| created("x1"));
+        home.write("key.txt", text);
+        with_key_file(&home, &server.url(), "key.txt")
+            .run()
+            .exits(0);
+        let key = format!("Key {KEY}");
+        assert_eq!(server.requests()[0].header("authorization"), Some(&*key));
+    }
+    let home = Home::new();
+    let server = Server::start(|_| created("x1"));
+    for (text, said) in [
+        ("", "is empty"),
+        ("\u{feff} \n", "is empty"),
+        ("pk_a\npk_b", "a character that no key can have"),
+    ] {
+        home.write("key.txt", text);
+        with_key_file(&home, &server.url(), "key.txt")
+            .run()
+            .exits(2)
+            .says(said)
+            .never_says("pk_");
+        home.import(&server.url())
+            .env("LEXAMICA_PUBLIC_KEY", text)
+            .run()
+            .exits(2)
+            .says(said)
+            .never_says("pk_");
+    }
+    with_key_file(&home, &server.url(), "nowhere.txt")
+        .run()
+        .exits(2)
+        .says("can't read the public key from nowhere.txt");
+    home.import(&server.url())
+        .without_env("LEXAMICA_PUBLIC_KEY")
+        .run()
+        .exits(2)
+        .says("no public key: give --public-key-file FILE or set LEXAMICA_PUBLIC_KEY");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn the_key_is_nowhere_to_be_seen() {
+    for (auth, place) in [
+        ("", "the header"),
+        (
+            "[api]\nauth = { in = \"query\", name = \"key\" }\n",
+            "the query",
+        ),
+    ] {
+        let home = Home::new();
+        home.cases(8);
+        home.write("caseload.toml", auth);
+        home.write("key.txt", KEY);
+        // A server that quotes all it was sent, in every way it can.
+        let server = Server::start(|request| {
+            let quoted = format!("{} {:?}", request.target, request.header("authorization"));
+            let quoted = serde_json::json!({"message": quoted, "error": quoted});
+            match request.index {
+                0 | 1 => created(&format!("x{}", request.index)),
+                2 => status(422).json(quoted.to_string()).into(),
+                3 => status(500).html(quoted.to_string()).into(),
+                4 => status(200).json(quoted.to_string()).into(),
+                5 => react().close(),
+                6 => react().write("HTTP/1.1 abc\r\n\r\n").close(),
+                _ => status(307).header("Location", &request.target).into(),
+            }
+        });
+        let done = home
+            .import_for_people(&server.url(), &["cases.csv"])
+            .without_env("LEXAMICA_PUBLIC_KEY")
+            .args(&["--public-key-file", "key.txt", "-v", "--pace", "1ms"])
+            .run()
+            .exits(5);
+        assert_eq!(server.requests().len(), 8, "{done}");
+        let target = &server.requests()[0].target;
+        assert_eq!(target.contains(KEY), place == "the query", "{target}");
+        assert_hidden(&home, &done);
+    }
+}
+
+#[test]
+fn the_key_is_in_no_error_of_the_network() {
+    let home = Home::new();
+    home.cases(1);
+    home.write(
+        "caseload.toml",
+        "[api]\nauth = { in = \"query\", name = \"key\" }\n",
+    );
+    let refusing = Refusing::new();
+    let done = home
+        .import_for_people(&refusing.url(), &["cases.csv"])
+        .args(&["-v", "--max-retries", "0", "--max-failures", "1"])
+        .run()
+        .exits(5);
+    assert_hidden(&home, &done);
+}
+
+#[test]
+fn help_shows_nothing_of_the_environment() {
+    let home = Home::new();
+    for words in [&["import", "--help"][..], &["--help"], &["import", "-h"]] {
+        let done = home
+            .caseload(words)
+            .env("LEXAMICA_PUBLIC_KEY", KEY)
+            .env("LEXAMICA_BASE_URL", "https://secret.example.com")
+            .env("CASELOAD_LEDGER_ID", "the-ledgers-id")
+            .run()
+            .exits(0);
+        for secret in [KEY, "secret.example.com", "the-ledgers-id"] {
+            assert!(!done.out.contains(secret) && !done.err.contains(secret));
+        }
+    }
+}
+
+#[test]
+fn plain_http_is_for_this_machine_only() {
+    let home = Home::new();
+    home.cases(1);
+    for url in [
+        "http://api.example.com",
+        "http://192.0.2.7:8080",
+        "ftp://x.example.com",
+    ] {
+        home.import_at(url, "100ms").run().exits(2).says("error: ");
+        home.import_at(url, "100ms").arg("--dry-run").run().exits(2);
+    }
+    assert!(!home.path("ledger.db").exists());
+    // Nor is a pace that only this machine bears for others.
+    home.import_at("https://api.example.com", "99ms")
+        .run()
+        .exits(2)
+        .says("a pace under 100ms is only for a server on this machine");
+}
+
+#[test]
+fn a_proxy_is_never_used_for_this_machine() {
+    let home = Home::new();
+    home.cases(1);
+    let proxy = Server::start(|_| status(502));
+    let server = Server::start(|_| created("x1"));
+    let mut import = home.import(&server.url());
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"] {
+        import = import.env(name, &proxy.url());
+    }
+    import.run().exits(0).counts(&[("imported", 1)]);
+    assert_eq!(proxy.connections(), 0);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn only_the_owner_can_read_what_a_run_leaves_behind() {
+    let home = Home::new();
+    home.cases(2);
+    let before = home.files();
+    let server = Server::start(|request| created(&format!("x{}", request.index)));
+    home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
+        .args(&["--map-id", "m1", "--key-column", "id", "--new-ledger"])
+        .args(&["--yes", "--pace", "1ms"])
+        .env("LEXAMICA_PUBLIC_KEY", KEY)
+        .run()
+        .exits(0);
+    let left: Vec<_> = home
+        .files()
+        .into_iter()
+        .filter(|file| !before.contains(file))
+        .collect();
+    assert!(!left.is_empty());
+    for file in &left {
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+    let folder = left[0].parent().unwrap();
+    let mode = std::fs::metadata(folder).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{}", folder.display());
+    let spools = std::fs::read_dir(home.path("tmp")).unwrap().count();
+    assert_eq!(spools, 0, "a spool was left behind");
+}
+
+#[test]
+fn values_are_hidden_where_a_job_would_log_them() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,name\nc1,f1,Hidden Person\nc2,Hidden Firm,Bo\n",
+    );
+    let dry_run = |words: &[&str], ci: &str| {
+        home.caseload(&["import", "cases.csv", "--sandbox", "--dry-run"])
+            .args(&["--skip-invalid"])
+            .args(words)
+            .env("CI", ci)
+            .run()
+            .exits(0)
+    };
+    for form in ["human", "json"] {
+        for (words, ci, hidden) in [
+            (&[][..], "true", true),
+            (&["--redact"], "", true),
+            (&["--no-redact"], "true", false),
+            (&[], "", false),
+        ] {
+            let done = dry_run(&[words, &["--output", form]].concat(), ci);
+            let all = format!("{}{}", done.out, done.err);
+            assert_eq!(all.contains("Hidden"), !hidden, "{form} {words:?}: {done}");
+        }
+    }
+}
+
+#[test]
+fn a_servers_words_are_hidden_with_the_values_that_they_quote() {
+    let home = Home::new();
+    home.cases(1);
+    let server = Server::start(|_| status(422).json(r#"{"message":"Hidden Person is unknown"}"#));
+    let words = ["--redact", "-v", "--pace", "1ms"];
+    home.import_for_people(&server.url(), &["cases.csv"])
+        .args(&words)
+        .run()
+        .exits(1)
+        .never_says("Hidden");
+    home.import_for_people(&server.url(), &["cases.csv"])
+        .args(&words[1..])
+        .run()
+        .exits(1)
+        .says("Hidden Person is unknown");
+}
+
+#[test]
+fn nothing_foreign_steers_the_terminal() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,\x1b[2Jname\nc\x1b[31m1,f1,a\u{202e}b\nc2,\x1b]0;x\x07 y,c\n",
+    );
+    let server = Server::start(|_| status(422).json("{\"message\":\"\\u001b[2Jgone\\u009b1m\"}"));
+    let import = |words: &[&str]| {
+        home.import_for_people(&server.url(), &["cases.csv"])
+            .args(&["-v", "--pace", "1ms"])
+            .args(words)
+            .run()
+    };
+    for done in [
+        import(&[]).exits(3),
+        import(&["--dry-run", "--skip-invalid"]).exits(0),
+        import(&["--skip-invalid"]).exits(1),
+    ] {
+        for steering in ['\x1b', '\x07', '\u{9b}', '\u{202e}'] {
+            assert!(!done.err.contains(steering), "{steering:?}: {:?}", done.err);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `caseload.toml`: its faults are told with their lines, and `init` writes one
+//! that `check` accepts once a person has decided what only people know.
+
+use crate::support::{Done, Home, example};
+
+fn checked(config: &str) -> Done {
+    let home = Home::new();
+    home.write("caseload.toml", config);
+    home.write("a.csv", "id,partnerFirmId,Name\nc1,f1,Ann\n");
+    home.caseload(&["check", "a.csv"]).run()
+}
+
+#[test]
+fn faults_of_a_config_are_told_all_at_once_with_their_lines() {
+    let config = r#"[case]
+kye = "id"
+[fields.A]
+from = "Name"
+type = "dat"
+required = "yes"
+[fields.B]
+fron = "Name"
+[casse]
+"#;
+    insta::assert_snapshot!(checked(config).exits(2).err, @r#"
+    error: caseload.toml:2: unknown key "kye" in [case]; did you mean "key"?
+      2 | kye = "id"
+        | ^^^
+    caseload.toml:5: `type` can't be "dat"; did you mean "date"?
+      5 | type = "dat"
+        |        ^^^^^
+    caseload.toml:6: `required` must be true or false, and is text
+      6 | required = "yes"
+        |            ^^^^^
+    caseload.toml:8: unknown key "fron" in [fields.B]; did you mean "from"?
+      8 | fron = "Name"
+        | ^^^^
+    caseload.toml:9: unknown key "casse" in the config; did you mean "case"?
+      9 | [casse]
+        |  ^^^^^
+    "#);
+}
+
+#[test]
+fn a_rule_for_a_column_that_no_file_has() {
+    let done = checked("[fields.A]\nfrom = \"Nmae\"\n").exits(2);
+    insta::assert_snapshot!(done.err, @r#"
+    error: caseload.toml:2: no column "Nmae" for A; did you mean "Name"?
+      2 | from = "Nmae"
+        |         ^^^^
+    "#);
+}
+
+#[test]
+fn two_rules_for_one_target() {
+    checked("[fields.A]\nfrom = \"Name\"\n[fields.A]\nfrom = \"id\"\n")
+        .exits(2)
+        .says("caseload.toml:3: ")
+        .says("  3 | [fields.A]");
+    checked("[fields.\"a.b\"]\nfrom = \"Name\"\n[fields.a]\nfrom = \"id\"\n")
+        .exits(2)
+        .says("caseload.toml:");
+}
+
+#[test]
+fn a_guessed_config_passes_once_the_firms_have_their_ids() {
+    let home = Home::new();
+    let export = example("export.csv");
+    let init = || home.caseload(&["init", &export]).run();
+    init()
+        .exits(0)
+        .says("wrote caseload.toml")
+        .says("Social Security Number, Date of Birth")
+        .says("next: caseload check ");
+    let path = home.path("caseload.toml");
+    let guessed = std::fs::read_to_string(&path).unwrap();
+    assert!(guessed.contains("key = \"Lead ID\""), "{guessed}");
+    assert!(!guessed.contains("from = \"Social"), "{guessed}");
+    // What is still open is asked for, at its line.
+    let check = || home.caseload(&["check", &export, "--strict"]).run();
+    check()
+        .exits(2)
+        .says("\"Smith & Partners\" has no id yet; put it between the quotes");
+    home.write(
+        "caseload.toml",
+        guessed.replace("\" = \"\"", "\" = \"firm_1\""),
+    );
+    check().exits(0).says("20 of 20 records valid");
+    // Another try leaves the edited one alone.
+    let edited = std::fs::read(&path).unwrap();
+    init()
+        .exits(2)
+        .says("caseload.toml is there already and is never overwritten");
+    assert_eq!(std::fs::read(&path).unwrap(), edited);
+    home.caseload(&["init", &export, "--config", "other.toml"])
+        .run()
+        .exits(0)
+        .says("--config other.toml");
+    assert_eq!(
+        std::fs::read_to_string(home.path("other.toml")).unwrap(),
+        guessed
+    );
+}
+
+#[test]
+fn the_example_config_fits_the_example_export() {
+    let home = Home::new();
+    home.caseload(&["check", &example("export.csv"), "--strict"])
+        .args(&["--config", &example("caseload.toml")])
+        .run()
+        .exits(0);
+}

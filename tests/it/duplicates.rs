@@ -1,0 +1,101 @@
+//! Records that only the whole input shows to be wrong: one key or nearly one
+//! key twice, and what `--strict` and `--skip-invalid` make of it.
+
+use crate::support::{Done, Home};
+use serde_json::Value;
+
+const KEYED: &str = "[case]\nkey = \"id\"\n";
+
+fn home(config: &str, rows: &str) -> Home {
+    let home = Home::new();
+    home.write("caseload.toml", config);
+    home.write("a.csv", rows);
+    home
+}
+
+fn check(home: &Home, words: &[&str]) -> Done {
+    home.caseload(&["check", "a.csv"]).args(words).run()
+}
+
+fn import(home: &Home, words: &[&str]) -> Done {
+    home.caseload(&["import", "a.csv", "--sandbox", "--output", "json"])
+        .args(words)
+        .run()
+}
+
+#[test]
+fn rows_that_share_a_key() {
+    let home = home(
+        KEYED,
+        "id,partnerFirmId,name\n1,f1,A\n1,f1,A\n2,f1,B\n2,f2,C\n3,f1,D\n",
+    );
+    check(&home, &[])
+        .exits(3)
+        .says("a.csv:2:id: error: 2 rows share one case, and are the same in all else: \"1\" [duplicate-row]\n    also a.csv:3")
+        .says("a.csv:4:id: error: 2 rows share one case; they differ in name, partnerFirmId: \"2\" [duplicate-key]\n    also a.csv:5");
+    let dry = import(&home, &["--skip-invalid", "--dry-run"]);
+    let sent: Vec<Value> = dry
+        .json()
+        .iter()
+        .filter(|document| document["action"] == "send")
+        .map(|document| document["line"].clone())
+        .collect();
+    assert_eq!(sent, [2, 6], "the first of equals, and none of two: {dry}");
+    import(&home, &["--skip-invalid"])
+        .exits(1)
+        .counts(&[("imported", 2), ("problems", 3)]);
+}
+
+/// One round of mending shows it all, and which of the two is the case nobody
+/// knows.
+#[test]
+fn a_row_with_errors_of_its_own_shares_its_key_all_the_same() {
+    let home = home(
+        KEYED,
+        "id,partnerFirmId,name\n1042,f1,A\n1042,,B\n7,f1,C\n7,,D\n7,f2,E\n",
+    );
+    check(&home, &[])
+        .exits(3)
+        .says("a.csv:3:partnerFirmId: error: no partner firm")
+        .says("a.csv:2:id: error: 2 rows share one case; one of them has errors of its own: \"1042\" [duplicate-key]\n    also a.csv:3")
+        .says("a.csv:4:id: error: 3 rows share one case; they differ in name, partnerFirmId; one of them has errors of its own: \"7\" [duplicate-key]\n    also a.csv:5, a.csv:6")
+        .says("0 of 5 records valid");
+    import(&home, &["--skip-invalid"])
+        .exits(1)
+        .counts(&[("imported", 0), ("problems", 5)]);
+}
+
+#[test]
+fn similar_keys_are_named_and_stay_behind_when_strict() {
+    let home = home(KEYED, "id,partnerFirmId,name\n007,f1,A\n7,f1,B\nx,f1,C\n");
+    check(&home, &[]).exits(0).says(
+        "a.csv:2:id: warning: keys that differ in letter case or leading zeros only: \"007, 7\" [similar-keys]\n    also a.csv:3",
+    );
+    import(&home, &["--strict", "--skip-invalid"])
+        .exits(1)
+        .counts(&[("imported", 1), ("problems", 2)]);
+}
+
+/// Leaving rows out mends no config and no column.
+#[test]
+fn a_warning_of_the_whole_input_stops_a_strict_run_whatever_is_skipped() {
+    for (code, config, rows) in [
+        (
+            "key-not-sent",
+            "[case]\nkey = \"id\"\n[fields.Name]\nfrom = \"name\"\n",
+            "id,partnerFirmId,name\nc1,f1,Ann\n",
+        ),
+        (
+            "looks-confidential",
+            KEYED,
+            "id,partnerFirmId,Tax\nc1,f1,521-44-1234\nc2,f1,521-44-1235\n",
+        ),
+    ] {
+        let home = home(config, rows);
+        let strict = import(&home, &["--strict", "--skip-invalid"]).exits(3);
+        let told: Vec<Value> = strict.json();
+        let errors = told.iter().filter(|document| document["code"] == code);
+        assert_eq!(errors.count(), 1, "{code} is told once: {strict}");
+        import(&home, &["--skip-invalid"]).exits(0);
+    }
+}

@@ -1,0 +1,131 @@
+//! Over TLS and through proxies: what is trusted, what is refused at once, and
+//! that nothing of a case leaves before that is settled.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use crate::server::{Server, status};
+use crate::support::Home;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+fn tls_file(name: &str) -> String {
+    format!("{}/tests/it/tls/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A server with a certificate of its own, which makes a case of whatever
+/// comes. Tells each request that it decrypted.
+fn encrypted_server() -> (String, Receiver<String>) {
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(tls_file("server.pem"))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let key = PrivateKeyDer::from_pem_file(tls_file("server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!(
+        "https://localhost:{}",
+        listener.local_addr().unwrap().port()
+    );
+    let (told, requests) = channel();
+    thread::spawn(move || {
+        for (number, stream) in (0..).zip(listener.incoming()) {
+            let (config, told) = (Arc::clone(&config), told.clone());
+            thread::spawn(move || {
+                let connection = ServerConnection::new(config).unwrap();
+                let mut stream = StreamOwned::new(connection, stream.unwrap());
+                let mut request = Vec::new();
+                let mut buffer = [0; 4096];
+                while !request.ends_with(b"}") {
+                    match stream.read(&mut buffer) {
+                        Ok(read @ 1..) => request.extend_from_slice(&buffer[..read]),
+                        _ => return,
+                    }
+                }
+                let body = format!("{{\"_id\":\"case-{number}\"}}");
+                let length = body.len();
+                // One case a connection keeps the server simple.
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 201 Created\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                );
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+                let _ = told.send(String::from_utf8(request).unwrap());
+            });
+        }
+    });
+    (url, requests)
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_stops_the_run_and_names_its_issuer() {
+    let home = Home::new();
+    home.cases(3);
+    let (url, requests) = encrypted_server();
+    home.import(&url)
+        .env("SSL_CERT_FILE", &tls_file("other.pem"))
+        .run()
+        .exits(5)
+        .stopped("certificate was refused")
+        .stopped("issued by CN=Acme Inspection CA")
+        .counts(&[("not_sent", 1), ("untried", 2)]);
+    assert!(requests.try_recv().is_err(), "nothing of a case was sent");
+}
+
+#[test]
+fn a_companys_own_authority_is_named_with_a_file() {
+    let home = Home::new();
+    home.cases(3);
+    let (url, requests) = encrypted_server();
+    home.import(&url)
+        .args(&["--ca-file", &tls_file("server.pem")])
+        .env("SSL_CERT_FILE", &tls_file("other.pem"))
+        .run()
+        .exits(0)
+        .counts(&[("imported", 3)]);
+    assert_eq!(requests.try_iter().count(), 3);
+}
+
+#[test]
+fn a_proxy_that_refuses_stops_the_run_at_once() {
+    let home = Home::new();
+    home.cases(3);
+    let proxy = Server::start(|_| status(502));
+    home.import_for_people("https://api.example.invalid", &["cases.csv"])
+        .args(&["--output", "json"])
+        .env("HTTPS_PROXY", &proxy.url())
+        .env("SSL_CERT_FILE", &tls_file("other.pem"))
+        .run()
+        .exits(5)
+        .stopped("refused before anything was sent")
+        .counts(&[("not_sent", 1), ("untried", 2)]);
+    assert_eq!(proxy.requests().len(), 1, "asked once, not again and again");
+}
+
+#[test]
+fn this_machine_is_never_reached_through_a_proxy() {
+    let home = Home::new();
+    home.cases(1);
+    let proxy = Server::start(|_| status(502));
+    let api = Server::start(|_| crate::server::created("case-1"));
+    home.import(&api.url())
+        .env("HTTP_PROXY", &proxy.url())
+        .env("http_proxy", &proxy.url())
+        .env("ALL_PROXY", &proxy.url())
+        .run()
+        .exits(0)
+        .counts(&[("imported", 1)]);
+    assert!(proxy.requests().is_empty());
+}

@@ -1,0 +1,269 @@
+//! Records that can't be read stand in the rejects file with all that there is
+//! of them: a person puts them right there and imports that file as it is.
+
+use crate::server::{Server, created};
+use crate::support::Home;
+use serde_json::{Value, json};
+
+/// A server that makes each case, under an id of its own.
+fn server() -> Server {
+    Server::start(|request| created(&format!("x{}", request.index)))
+}
+
+/// Imports what is good of a file; the rest goes to a rejects file.
+fn import(home: &Home, server: &Server, file: &str, rejects: &str) {
+    home.import_files(&server.url(), &[file])
+        .args(&["--skip-invalid", "--rejects", rejects])
+        .run()
+        .exits(1);
+}
+
+/// A CSV's header and rows.
+fn table(home: &Home, file: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(home.path(file)).unwrap();
+    csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(text.trim_start_matches('\u{feff}').as_bytes())
+        .records()
+        .map(|row| row.unwrap().iter().map(str::to_owned).collect())
+        .collect()
+}
+
+/// Writes a CSV as a spreadsheet saves it.
+fn save(home: &Home, file: &str, rows: &[Vec<String>]) {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row).unwrap();
+    }
+    home.write(file, writer.into_inner().unwrap());
+}
+
+/// The bodies that the server got, from one on.
+fn bodies(server: &Server, first: usize) -> Vec<Value> {
+    let requests = server.requests();
+    let mut bodies = Vec::new();
+    for request in &requests[first..] {
+        bodies.push(request.json());
+    }
+    bodies
+}
+
+#[test]
+fn rows_with_too_many_or_too_few_cells_are_mended_in_their_cells() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,name\nc1,f1,Ann\n00123,f1,Okafor, Bea,=1+1\nc3,f1\nc4,,Dee\n",
+    );
+    let server = server();
+    import(&home, &server, "cases.csv", "rejects.csv");
+    let mut rows = table(&home, "rejects.csv");
+    assert_eq!(
+        rows[0],
+        [
+            "id",
+            "partnerFirmId",
+            "name",
+            "caseload_key",
+            "caseload_reason",
+            "caseload_text",
+            "caseload_escaped"
+        ]
+    );
+    assert_eq!(rows[1][..4], ["00123", "f1", "Okafor", ""]);
+    assert!(rows[1][4].contains("line 3: found 5 cells, the header has 3 columns [ragged-row]"));
+    assert_eq!(rows[1][5], "00123,f1,Okafor, Bea,=1+1");
+    assert_eq!(rows[2][..4], ["c3", "f1", "", ""]);
+    assert_eq!(rows[2][5], "c3,f1");
+    assert_eq!(rows[3][..3], ["c4", "", "Dee"]);
+    assert_eq!(rows[3][5], "", "this row could be read");
+
+    // Nothing of it passes as long as nobody has looked at it, and it comes
+    // back whole.
+    let mut again = rows.clone();
+    again.push(
+        ["c5", "f1", "Eve", "", "", "", ""]
+            .map(str::to_owned)
+            .into(),
+    );
+    save(&home, "again.csv", &again);
+    let done = home
+        .import_files(&server.url(), &["again.csv"])
+        .args(&["--skip-invalid", "--rejects", "second.csv"])
+        .run()
+        .exits(1)
+        .counts(&[("imported", 1), ("problems", 3)]);
+    assert_eq!(done.json()[0]["code"], "not-mended");
+    assert_eq!(done.json()[0]["column"], "caseload_text");
+    let second = table(&home, "second.csv");
+    for (first, second) in rows.iter().zip(&second) {
+        assert_eq!(first[..4], second[..4]);
+        assert_eq!(first[5..], second[5..]);
+    }
+
+    let sent = server.requests().len();
+    rows[1][2] = "Okafor, Bea".to_owned();
+    rows[2][2] = "Cem".to_owned();
+    rows[3][1] = "f1".to_owned();
+    rows[1][5].clear();
+    rows[2][5].clear();
+    save(&home, "rejects.csv", &rows);
+    home.import_files(&server.url(), &["rejects.csv"])
+        .run()
+        .exits(0)
+        .counts(&[("imported", 3)]);
+    let expected = [("00123", "Okafor, Bea"), ("c3", "Cem"), ("c4", "Dee")]
+        .map(|(id, name)| json!({"id": id, "name": name, "partnerFirmId": "f1"}));
+    assert_eq!(bodies(&server, sent), expected);
+}
+
+#[test]
+fn a_value_without_a_column_and_bytes_that_are_no_text() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        b"id,partnerFirmId,,name\nc1,f1,,Ann\nc2,f1,stray,Bob\nc3,f1,,Jos\xe9\n",
+    );
+    let server = server();
+    home.import_files(&server.url(), &["cases.csv"])
+        .args(&["--skip-invalid", "--rejects", "rejects.csv"])
+        .args(&["--encoding", "utf-8"])
+        .run()
+        .exits(1)
+        .counts(&[("imported", 1), ("problems", 2)]);
+    let mut rows = table(&home, "rejects.csv");
+    assert_eq!(rows[1][..3], ["c2", "f1", "Bob"]);
+    assert_eq!(rows[1][5], "c2,f1,stray,Bob");
+    assert_eq!(rows[2][..3], ["c3", "f1", "Jos?"]);
+    rows[2][2] = "José".to_owned();
+    for row in &mut rows[1..] {
+        row[5].clear();
+    }
+    save(&home, "rejects.csv", &rows);
+    home.import_files(&server.url(), &["rejects.csv"])
+        .run()
+        .exits(0)
+        .counts(&[("imported", 2)]);
+    assert_eq!(bodies(&server, 1)[1]["name"], "José");
+}
+
+#[test]
+fn a_row_of_a_workbook_keeps_its_cells() {
+    let home = Home::new();
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (row, cells) in (0..).zip([
+        ["id", "partnerFirmId", "name", ""],
+        ["c1", "f1", "Ann", ""],
+        ["c2", "f1", "Okafor", "Bea"],
+    ]) {
+        for (column, cell) in (0..).zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+            sheet.write(row, column, cell).unwrap();
+        }
+    }
+    book.save(home.path("book.xlsx")).unwrap();
+    let server = server();
+    import(&home, &server, "book.xlsx", "rejects.csv");
+    let mut rows = table(&home, "rejects.csv");
+    assert_eq!(rows[1][..3], ["c2", "f1", "Okafor"]);
+    assert_eq!(rows[1][5], "c2\tf1\tOkafor\tBea");
+    rows[1][2] = "Okafor, Bea".to_owned();
+    rows[1][5].clear();
+    save(&home, "rejects.csv", &rows);
+    home.import_files(&server.url(), &["rejects.csv"])
+        .run()
+        .exits(0);
+    assert_eq!(bodies(&server, 1)[0]["name"], "Okafor, Bea");
+}
+
+#[test]
+fn lines_of_json_are_mended_where_they_stand() {
+    let home = Home::new();
+    home.write(
+        "cases.ndjson",
+        b"{\"id\":\"c1\",\"partnerFirmId\":\"f1\"}\n\
+          {\"id\":\"c2\",\"a\":1,\"partnerFirmId\":}\n\
+          {\"id\":\"c3\",\"partnerFirmId\":\"f1\",\"n\":1.10,\"n\":2}\n\
+          {\"id\":\"c4\",\"partnerFirmId\":\"f1\",\"Client\":{\"name\":\"A\",\"name\":\"B\"}}\n\
+          {\"id\":\"c5\",\"partnerFirmId\":\"f1\",\"name\":\"Jos\xe9\"}\n",
+    );
+    let server = server();
+    home.import_files(&server.url(), &["cases.ndjson"])
+        .args(&["--skip-invalid", "--rejects", "rejects.ndjson"])
+        .args(&["--encoding", "utf-8"])
+        .run()
+        .exits(1)
+        .counts(&[("imported", 1), ("problems", 4)]);
+    let text = std::fs::read_to_string(home.path("rejects.ndjson")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with(
+        r#"{"caseload_text":"{\"id\":\"c2\",\"a\":1,\"partnerFirmId\":}","caseload_reason":"line 2: "#
+    ));
+    assert!(lines[1].starts_with(r#"{"id":"c3","partnerFirmId":"f1","n":1.10,"n":2,"caseload_"#));
+    assert!(lines[2].contains(r#""Client":{"name":"A","name":"B"}"#));
+    assert!(lines[2].contains("line 4: Client.name: "));
+    assert!(lines[3].contains(
+        r#"{"caseload_text":"{\"id\":\"c5\",\"partnerFirmId\":\"f1\",\"name\":\"Jos?\"}""#
+    ));
+
+    home.write("again.ndjson", &text);
+    let again = home
+        .import_files(&server.url(), &["again.ndjson"])
+        .run()
+        .exits(3);
+    let codes: Vec<Value> = again.json()[..4]
+        .iter()
+        .map(|problem| problem["code"].clone())
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            "not-mended",
+            "duplicate-member",
+            "duplicate-member",
+            "not-mended"
+        ]
+    );
+
+    let (_, reason) = lines[0].split_once(r#","caseload_reason""#).unwrap();
+    let mended = [
+        // What is empty says nothing any more, as in a spreadsheet.
+        format!(
+            r#"{{"id":"c2","a":1,"partnerFirmId":"f1","caseload_text":"","caseload_reason"{reason}"#
+        ),
+        lines[1].replace(r#","n":2"#, ""),
+        lines[2].replace(r#","name":"B""#, ""),
+        r#"{"id":"c5","partnerFirmId":"f1","name":"José"}"#.to_owned(),
+    ];
+    home.write("rejects.ndjson", mended.join("\n"));
+    home.import_files(&server.url(), &["rejects.ndjson"])
+        .run()
+        .exits(0)
+        .counts(&[("imported", 4)]);
+    let bodies = bodies(&server, 1);
+    assert_eq!(
+        bodies[0],
+        json!({"id": "c2", "a": 1, "partnerFirmId": "f1"})
+    );
+    assert_eq!(bodies[1]["n"].to_string(), "1.10");
+    assert_eq!(bodies[2]["Client"], json!({"name": "A"}));
+    assert_eq!(bodies[3]["name"], "José");
+}
+
+/// Whoever mended one row of two gets a file of the other, and so does who
+/// runs the first file again.
+#[test]
+fn what_is_left_out_stands_in_the_file_though_nothing_is_sent() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,name\nc1,f1,Ann\nc2,,Bob\nc3,,Cem\n",
+    );
+    let server = server();
+    import(&home, &server, "cases.csv", "rejects.csv");
+    let first = table(&home, "rejects.csv");
+    assert_eq!(first.len(), 3, "{first:?}");
+    import(&home, &server, "cases.csv", "again.csv");
+    assert_eq!(table(&home, "again.csv"), first);
+    assert_eq!(server.requests().len(), 1, "only c1 ever went out");
+}

@@ -1,0 +1,384 @@
+//! Every form in which case files come, dirty ones too: what is read is exactly
+//! what would be sent, and what can't be read is told with its place.
+
+use std::io::Write as _;
+use std::process::Command;
+
+use crate::support::{Done, Home};
+use serde_json::{Value, json};
+
+/// What would be sent of these files.
+fn rehearsed(home: &Home, files: &[&str]) -> Done {
+    home.caseload(&["import"])
+        .args(files)
+        .args(&["--sandbox", "--dry-run", "--output", "json"])
+        .args(&["--key-column", "id"])
+        .run()
+}
+
+/// The payloads of a rehearsal that has no problems.
+fn payloads(home: &Home, files: &[&str]) -> Vec<Value> {
+    let done = rehearsed(home, files).exits(0);
+    let documents = done.json();
+    documents
+        .iter()
+        .filter_map(|document| document.get("payload").cloned())
+        .collect()
+}
+
+/// A check whose problems people read.
+fn checked(home: &Home, file: &str) -> Done {
+    home.caseload(&["check", file, "--key-column", "id"]).run()
+}
+
+fn gzipped(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_header_alone_is_no_case_and_no_file_at_all_is_an_error() {
+    let home = Home::new();
+    home.write("head.csv", "id,partnerFirmId,name\n");
+    checked(&home, "head.csv")
+        .exits(0)
+        .says("0 of 0 records valid");
+    assert!(payloads(&home, &["head.csv"]).is_empty());
+    home.write("empty.csv", "");
+    home.write("blank.json", " \n\n");
+    for file in ["empty.csv", "blank.json"] {
+        checked(&home, file)
+            .exits(2)
+            .says(&format!("{file}: is empty"));
+    }
+}
+
+#[test]
+fn three_hundred_columns() {
+    let home = Home::new();
+    let names: Vec<String> = (0..300).map(|n| format!("c{n}")).collect();
+    let cells: Vec<String> = (0..300).map(|n| format!("v{n}")).collect();
+    let text = format!(
+        "id,partnerFirmId,{}\n1,f1,{}\n",
+        names.join(","),
+        cells.join(",")
+    );
+    home.write("wide.csv", text);
+    let payload = &payloads(&home, &["wide.csv"])[0];
+    assert_eq!(payload.as_object().unwrap().len(), 302);
+    assert_eq!(payload["c299"], "v299");
+}
+
+/// Whatever a cell, a column or a file's name holds, a terminal gets no escape
+/// sequence of it; and what is sent is what the cell holds.
+#[test]
+fn control_characters_are_told_escaped_and_never_shown() {
+    let home = Home::new();
+    let file = "\u{1b}[2Jnul.csv";
+    home.write(
+        file,
+        "id,partnerFirmId,\u{1b}[1mname\nc1,f1,A\0nn\nc2,f1,\u{1b}[31mred\nc3,\u{1b}[5m firm,x\n",
+    );
+    let done = checked(&home, file).exits(3);
+    assert!(!done.err.contains(['\u{1b}', '\0']), "{done}");
+    let done = done
+        .says(":2:\\u{1b}[1mname: warning: ")
+        .says("A\\u{0}nn")
+        .says("\\u{1b}[31mred");
+    assert_eq!(done.err.matches("[control-character]").count(), 2, "{done}");
+    home.write("a.csv", "id,partnerFirmId,name\nc1,f1,A\0n\u{1b}[31mn\n");
+    let payload = &payloads(&home, &["a.csv"])[0];
+    assert_eq!(payload["name"], "A\0n\u{1b}[31mn");
+}
+
+#[test]
+fn ten_megabytes_in_one_cell_go_and_more_than_the_limit_is_told() {
+    let home = Home::new();
+    let row = |length: usize| format!("id,partnerFirmId,name\nc1,f1,{}\n", "x".repeat(length));
+    home.write("big.csv", row(10_000_000));
+    let done = checked(&home, "big.csv").exits(0);
+    assert!(done.err.len() < 1_000, "a cell that long is cut");
+    let sent = payloads(&home, &["big.csv"]);
+    assert_eq!(sent[0]["name"].as_str().unwrap().len(), 10_000_000);
+    home.write("huge.csv", row(17_000_000));
+    checked(&home, "huge.csv")
+        .exits(3)
+        .says("huge.csv:2: error: a row is larger than the 16777216 bytes")
+        .says("[too-large]");
+}
+
+/// A formula is text here. It becomes one only where a spreadsheet opens it,
+/// so the files that we write for one are where it is made harmless.
+#[test]
+fn a_formula_is_sent_as_it_stands_and_written_harmless() {
+    let home = Home::new();
+    let cell = "=HYPERLINK(\"http://x\",\"y y\")";
+    let quoted = cell.replace('"', "\"\"");
+    let text = format!("id,partnerFirmId,name\nc1,f1,\"{quoted}\"\nc2,\"{quoted} \",x\n");
+    home.write("a.csv", text);
+    home.caseload(&["check", "a.csv", "--problems", "out.csv"])
+        .run()
+        .exits(3);
+    let out = std::fs::read_to_string(home.path("out.csv")).unwrap();
+    assert!(out.contains(&format!("\"'{quoted}")), "{out}");
+    assert!(!out.contains(&format!("\"{quoted}")), "{out}");
+    home.write(
+        "b.csv",
+        format!("id,partnerFirmId,name\nc1,f1,\"{quoted}\"\n"),
+    );
+    assert_eq!(payloads(&home, &["b.csv"])[0]["name"], cell);
+}
+
+#[test]
+fn line_ends_of_all_kinds_in_one_file() {
+    let home = Home::new();
+    home.write(
+        "a.csv",
+        "id,partnerFirmId,name\r\nc1,f1,A\nc2,f1,\"B\nb\"\r\n\r\nc3,f1,C\rc4,f1,D",
+    );
+    let names: Vec<Value> = payloads(&home, &["a.csv"])
+        .iter()
+        .map(|payload| payload["name"].clone())
+        .collect();
+    assert_eq!(names, ["A", "B\nb", "C", "D"]);
+}
+
+#[test]
+fn a_quote_never_closed_is_told_where_it_was_opened() {
+    let home = Home::new();
+    home.write(
+        "a.csv",
+        "id,partnerFirmId,name\nc1,f1,A\nc2,f1,\"B\nc3,f1,C\n",
+    );
+    checked(&home, "a.csv")
+        .exits(3)
+        .says("a.csv:3:name: error: the quote opened in line 3 is never closed")
+        .says("[unclosed-quote]");
+}
+
+#[test]
+fn json_with_a_member_twice() {
+    let home = Home::new();
+    home.write(
+        "a.json",
+        "[{\"id\":\"1\",\"partnerFirmId\":\"f1\"},\n{\"id\":\"2\",\"partnerFirmId\":\"f1\",\"id\":\"3\"}]",
+    );
+    checked(&home, "a.json")
+        .exits(3)
+        .says("a.json:2:id: error: line 2, column 32: ")
+        .says("the object names the member \"id\" twice [duplicate-member]")
+        .says("1 of 2 records valid");
+}
+
+#[test]
+fn numbers_keep_every_digit() {
+    let home = Home::new();
+    let numbers = "\"n\":-123456789012345678901234567890,\"d\":0.10000000000000000000000000010";
+    home.write(
+        "a.json",
+        format!("[{{\"id\":18446744073709551617,\"partnerFirmId\":\"f1\",{numbers}}}]"),
+    );
+    let done = rehearsed(&home, &["a.json"]).exits(0);
+    assert!(done.out.contains("\"key\":\"18446744073709551617\""));
+    assert!(done.out.contains("\"id\":18446744073709551617,"), "{done}");
+    assert!(done.out.contains(numbers), "{done}");
+}
+
+#[test]
+fn two_hundred_levels_are_too_deep_and_concern_one_record() {
+    let home = Home::new();
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    home.write(
+        "a.ndjson",
+        format!(
+            "{{\"id\":1,\"partnerFirmId\":\"f1\",\"a\":{}}}\n{{\"id\":2,\"partnerFirmId\":\"f1\",\"a\":{}}}\n",
+            nested(200),
+            nested(100)
+        ),
+    );
+    checked(&home, "a.ndjson")
+        .exits(3)
+        .says("a.ndjson:1: error: line 1, column ")
+        .says("nested more than 127 levels deep [too-large]")
+        .says("1 of 2 records valid; 1 error");
+}
+
+#[test]
+fn a_bad_line_of_ndjson_leaves_the_others_as_they_are() {
+    let home = Home::new();
+    home.write(
+        "a.ndjson",
+        "{\"id\":1,\"partnerFirmId\":\"f1\"}\n\n{\"id\":}\n{\"id\":2}\n[1]\n{\"id\":3,\"partnerFirmId\":\"f1\"}\n",
+    );
+    checked(&home, "a.ndjson")
+        .exits(3)
+        .says("a.ndjson:3: error: line 3, column 7: expected a value [bad-json]")
+        .says("a.ndjson:4:partnerFirmId: error: ")
+        .says("a.ndjson:5: error: ")
+        .says("2 of 5 records valid; 3 errors");
+}
+
+#[test]
+fn a_named_pipe_is_read_like_a_file() {
+    let home = Home::new();
+    let pipe = home.path("pipe.csv");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let writer = std::thread::spawn(move || {
+        std::fs::write(pipe, "id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bob\n").unwrap();
+    });
+    let done = home
+        .caseload(&["import", "pipe.csv", "--sandbox", "--output", "json"])
+        .args(&["--key-column", "id"])
+        .run()
+        .exits(0);
+    writer.join().unwrap();
+    done.counts(&[("imported", 2)]);
+}
+
+#[test]
+fn encodings_that_excel_writes() {
+    let home = Home::new();
+    let text = "id;partnerFirmId;name\nc1;f1;Zoë – “Ltd” €\n";
+    let wide = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        let marked = format!("\u{feff}{text}");
+        marked.encode_utf16().flat_map(bytes).collect()
+    };
+    home.write("le.csv", wide(u16::to_le_bytes));
+    home.write("be.csv", wide(u16::to_be_bytes));
+    home.write("bom.csv", format!("\u{feff}{text}"));
+    home.write(
+        "ansi.csv",
+        b"id;partnerFirmId;name\nc1;f1;Zo\xeb \x96 \x93Ltd\x94 \x80\n",
+    );
+    for file in ["le.csv", "be.csv", "bom.csv", "ansi.csv"] {
+        let expected = json!({"id": "c1", "name": "Zoë – “Ltd” €", "partnerFirmId": "f1"});
+        assert_eq!(payloads(&home, &[file]), [expected], "{file}");
+    }
+    // What is only guessed is said.
+    checked(&home, "ansi.csv").says("ansi.csv: read as windows-1252, by a guess");
+    checked(&home, "le.csv").never_says("by a guess");
+}
+
+#[test]
+fn gzipped_files_whole_and_cut_off() {
+    let home = Home::new();
+    let text = (0..2_000).fold(String::new(), |text, n| {
+        text + &format!("c{n},f1,Name {n}\n")
+    });
+    let packed = gzipped(format!("id,partnerFirmId,name\n{text}").as_bytes());
+    home.write("a.csv.gz", &packed);
+    assert_eq!(payloads(&home, &["a.csv.gz"]).len(), 2_000);
+    home.write("cut.csv.gz", &packed[..packed.len() - 12]);
+    checked(&home, "cut.csv.gz")
+        .exits(2)
+        .says("cut.csv.gz: gzip data can't be unpacked")
+        .says("copy it again");
+}
+
+#[test]
+fn several_files_are_one_set_of_keys() {
+    let home = Home::new();
+    home.write("a.csv", "id,partnerFirmId,name\nc1,f1,Ann\n");
+    home.write(
+        "b.json",
+        "[{\"id\":\"c2\",\"partnerFirmId\":\"f1\"},\n {\"id\":\"c1\",\"partnerFirmId\":\"f1\"}]",
+    );
+    let done = rehearsed(&home, &["a.csv", "b.json"]).exits(3);
+    let problem = &done.json()[0];
+    assert_eq!(problem["code"], "duplicate-key");
+    assert_eq!(problem["file"], "a.csv");
+    assert_eq!(problem["also"], json!([{"file": "b.json", "line": 2}]));
+}
+
+#[test]
+fn what_is_no_case_file_is_named() {
+    let home = Home::new();
+    home.write("~$book.xlsx", "lock");
+    home.write("old.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest");
+    home.write("paper.csv", "%PDF-1.7\n");
+    home.write("text.xlsx", "id,name\n1,2\n");
+    for (file, said) in [
+        (".", "is a directory; name the files in it"),
+        (
+            "~$book.xlsx",
+            "lock file of an open workbook; close it in Excel and name book.xlsx",
+        ),
+        ("old.xls", "old or password-protected Excel workbook"),
+        ("paper.csv", "holds binary data, not text"),
+        ("text.xlsx", "is no Excel workbook"),
+    ] {
+        checked(&home, file).exits(2).says(said);
+    }
+    home.write("~$text.xlsx", "lock");
+    checked(&home, "text.xlsx")
+        .exits(2)
+        .says("Excel holds it open");
+}
+
+/// A workbook with a sheet of notes in front of the cases.
+fn workbook(home: &Home) {
+    use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
+    let mut book = Workbook::new();
+    let notes = book.add_worksheet().set_name("Notes").unwrap();
+    notes.write(0, 0, "Exported for the import").unwrap();
+    notes.write(1, 0, "nothing here").unwrap();
+    let cases = book.add_worksheet().set_name("Cases").unwrap();
+    let names = ["id", "partnerFirmId", "Age", "Rate", "Date of Loss", "Open"];
+    for (column, name) in (0..).zip(names) {
+        cases.write(0, column, name).unwrap();
+    }
+    let date = Format::new().set_num_format("m/d/yyyy");
+    let day = ExcelDateTime::from_ymd(2026, 6, 14).unwrap();
+    cases.write(1, 0, "00123").unwrap();
+    cases.write(1, 1, "f1").unwrap();
+    cases.write(1, 2, 12.0).unwrap();
+    cases.write(1, 3, 0.1).unwrap();
+    cases.write_with_format(1, 4, &day, &date).unwrap();
+    cases.write(1, 5, true).unwrap();
+    cases.write(2, 0, 441_000_000_123_i64).unwrap();
+    cases.write(2, 1, "f1").unwrap();
+    cases.write(2, 2, 46_187).unwrap();
+    book.save(home.path("book.xlsx")).unwrap();
+}
+
+#[test]
+fn cells_of_a_workbook_are_what_the_sheet_means() {
+    let home = Home::new();
+    workbook(&home);
+    let import = || {
+        home.caseload(&["import", "book.xlsx", "--sheet", "Cases", "--sandbox"])
+            .args(&["--key-column", "id", "--dry-run", "--output", "json"])
+    };
+    let done = import().run().exits(0);
+    let cases = done.json();
+    assert_eq!(cases[0]["key"], "00123");
+    assert_eq!(cases[0]["line"], 2);
+    let first = &cases[0]["payload"];
+    let text = |name: &str| first[name].to_string().replace('"', "");
+    assert_eq!(first["id"], "00123", "text stays as it is: {done}");
+    assert_eq!(text("Age"), "12");
+    assert_eq!(text("Rate"), "0.1");
+    assert_eq!(first["Date of Loss"], "2026-06-14");
+    assert_eq!(text("Open"), "true");
+    assert_eq!(cases[1]["key"], "441000000123");
+    let age = cases[1]["payload"]["Age"].to_string();
+    assert_eq!(age.replace('"', ""), "46187", "a number is no date: {done}");
+}
+
+#[test]
+fn a_sheet_is_chosen_by_its_name() {
+    let home = Home::new();
+    workbook(&home);
+    home.caseload(&["check", "book.xlsx", "--sheet", "Cses"])
+        .run()
+        .exits(2)
+        .says("has no sheet \"Cses\"; its sheets are ")
+        .says("Cases");
+    // Without a name it is the first, which holds no cases here.
+    home.caseload(&["check", "book.xlsx"])
+        .run()
+        .exits(3)
+        .says("book.xlsx:2: error: no partner firm");
+}

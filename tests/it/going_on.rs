@@ -1,0 +1,210 @@
+//! The commands that an import prints to go on with: each works as it stands,
+//! from the same place.
+
+use crate::server::{Server, created, status};
+use crate::support::{Done, Home};
+
+/// A server that takes every case, but answers those in doubt with a 502 and
+/// refuses the bad ones.
+fn server() -> Server {
+    Server::start(|request| match request.json()["name"].as_str() {
+        Some("doubt") => status(502).into(),
+        Some("bad") => status(422).into(),
+        _ => created(&format!("x{}", request.index)),
+    })
+}
+
+/// The only command that is printed as the next one of an import.
+#[track_caller]
+fn next(done: &Done) -> String {
+    let summary = done.summary();
+    let [next] = summary.next()[..] else {
+        panic!("{done}");
+    };
+    next.to_owned()
+}
+
+#[test]
+fn a_dry_run_names_the_same_import() {
+    let home = Home::new();
+    home.write("my cases.csv", "Lead ID;name\n1;Ann\n2;Bo\n");
+    let server = server();
+    let dry = |words: &[&str]| {
+        home.caseload(&["import", "my cases.csv", "--dry-run", "--delimiter", ";"])
+            .args(&["--base-url", &server.url(), "--map-id", "m1"])
+            .args(&["--key-column", "Lead ID", "--partner-firm-id", "f1"])
+            .args(&["--pace", "1ms", "--output", "json"])
+            .args(words)
+            .run()
+            .exits(0)
+    };
+    // The account's first import, without a ledger yet.
+    let first = next(&dry(&["--limit", "1"]));
+    home.printed(&first)
+        .run()
+        .exits(0)
+        .counts(&[("imported", 1), ("untried", 1)]);
+    let second = next(&dry(&[]));
+    assert!(!second.contains("--new-ledger"), "{second}");
+    home.printed(&second)
+        .run()
+        .exits(0)
+        .counts(&[("imported", 1), ("already_imported", 1)]);
+    assert_eq!(dry(&[]).summary().next(), [""; 0], "nothing is left");
+}
+
+#[test]
+fn a_dry_run_of_a_rehearsal_names_the_rehearsal() {
+    let (home, without_key) = (Home::new(), Home::new());
+    home.cases(2);
+    without_key.cases(2);
+    let rehearse = |home: &Home, words: &[&str]| {
+        home.caseload(&["import", "cases.csv", "--sandbox", "--output", "json"])
+            .args(words)
+            .run()
+            .exits(0)
+    };
+    rehearse(&home, &["--key-column", "id"]);
+    let done = rehearse(&home, &["--key-column", "id", "--dry-run", "--fresh"]);
+    assert!(
+        home.path("caseload-sandbox.db").exists(),
+        "a dry run forgets nothing"
+    );
+    let other = rehearse(&without_key, &["--dry-run"]);
+    for (home, done) in [(&home, &done), (&without_key, &other)] {
+        home.printed(&next(done))
+            .run()
+            .exits(0)
+            .counts(&[("imported", 2)]);
+    }
+}
+
+#[test]
+fn a_further_ledger_of_a_host_is_not_proposed() {
+    let home = Home::new();
+    home.cases(1);
+    let server = server();
+    let import = |org: &str, words: &[&str]| {
+        home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
+            .args(&["--org-id", org, "--map-id", "m1", "--key-column", "id"])
+            .args(&["--output", "json"])
+            .args(words)
+            .env("LEXAMICA_PUBLIC_KEY", crate::support::KEY)
+            .run()
+            .exits(0)
+    };
+    import("o1", &["--yes", "--new-ledger"]);
+    let done = import("o2", &["--dry-run"]);
+    assert_eq!(done.summary().next(), [""; 0], "{done}");
+    home.printed(&next(&import("o2", &["--dry-run", "--ledger", "o2.db"])))
+        .run()
+        .exits(0)
+        .counts(&[("imported", 1)]);
+}
+
+#[test]
+fn a_ci_job_is_led_from_the_dry_run_to_the_end() {
+    let home = Home::new();
+    home.cases(2);
+    let server = server();
+    let done = home
+        .caseload(&["import", "cases.csv", "--base-url", &server.url()])
+        .args(&["--map-id", "m1", "--key-column", "id", "--dry-run"])
+        .args(&["--output", "json"])
+        .env("CI", "true")
+        .run()
+        .exits(0);
+    let made = home.printed(&next(&done)).env("CI", "true").run().exits(0);
+    assert_eq!(server.requests().len(), 0, "{made}");
+    let json = made.json().pop().unwrap();
+    home.printed(json["next"][0].as_str().unwrap())
+        .env("CI", "true")
+        .run()
+        .exits(0)
+        .counts(&[("imported", 2)]);
+}
+
+#[test]
+fn a_run_that_leaves_something_names_what_settles_it() {
+    // The account comes from flags, from flags beside a ledger, or from a
+    // config of another name.
+    for ledger in [
+        &[][..],
+        &["--ledger", "my ledger.db"],
+        &["--config", "p.toml"],
+    ] {
+        let home = Home::new();
+        home.write(
+            "cases.csv",
+            "id,partnerFirmId,name\n1,f1,good\n2,f1,doubt\n3,f1,bad\n",
+        );
+        let server = server();
+        let url = server.url();
+        home.write(
+            "p.toml",
+            format!(
+                "[api]\nbase_url = '{url}'\n[case]\nkey = 'id'\npassthrough = true\n\
+                 [fields.name]\nfrom = 'name'\n"
+            ),
+        );
+        let account = match ledger {
+            ["--config", _] => &[][..],
+            _ => &["--base-url", &url, "--key-column", "id"],
+        };
+        let done = home
+            .caseload(&["import", "cases.csv", "--map-id", "m1"])
+            .args(account)
+            .args(ledger)
+            .args(&["--yes", "--new-ledger", "--output", "json"])
+            .env("LEXAMICA_PUBLIC_KEY", crate::support::KEY)
+            .run()
+            .exits(4);
+        let summary = done.summary();
+        let [status, resolve, import] = summary.next()[..] else {
+            panic!("{done}");
+        };
+        let told = home.printed(status).run().exits(0);
+        assert!(told.out.contains("1 in doubt"), "{told}");
+        home.printed(resolve)
+            .args(&["--not-imported", "--state", "in_doubt", "--yes"])
+            .run()
+            .exits(0)
+            .says("1 case said not to be on the platform");
+        home.printed(import).run().exits(4).counts(&[
+            ("already_imported", 1),
+            ("in_doubt", 1),
+            ("rejected", 1),
+        ]);
+    }
+}
+
+#[test]
+fn what_came_by_standard_input_can_not_be_given_again() {
+    let home = Home::new();
+    let server = server();
+    let done = home
+        .caseload(&["import", "-", "--base-url", &server.url()])
+        .args(&["--map-id", "m1", "--key-column", "id", "--dry-run"])
+        .args(&["--output", "json"])
+        .input("id,partnerFirmId\n1,f1\n")
+        .run()
+        .exits(0);
+    assert_eq!(done.summary().next(), [""; 0], "{done}");
+    assert!(done.summary().text("plan").ends_with("-1"), "{done}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_no_unicode_is_no_obstacle() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let home = Home::new();
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.csv");
+    std::fs::write(home.folder().join(name), "id,partnerFirmId\n1,f1\n").unwrap();
+    let done = home
+        .caseload(&["import", "--sandbox", "--output", "json"])
+        .arg_os(name)
+        .run()
+        .exits(0)
+        .counts(&[("imported", 1)]);
+    assert_eq!(done.summary().next(), [""; 0], "{done}");
+}

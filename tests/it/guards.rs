@@ -1,0 +1,383 @@
+//! What makes a run careful, what makes it try again, and what stops it.
+
+use std::time::Duration;
+
+use crate::server::{Reaction, Request, Server, created, react, status};
+use crate::support::Home;
+
+/// A new id for every request.
+fn fresh(request: &Request) -> Reaction {
+    created(&format!("x{}", request.index))
+}
+
+/// The keys of the requests, in the order of their coming.
+fn keys(server: &Server) -> Vec<String> {
+    let requests = server.requests();
+    let keys = requests.iter().map(|request| request.json()["id"].clone());
+    keys.map(|key| key.as_str().unwrap().to_owned()).collect()
+}
+
+/// Makes the account known, so that no canary is in the way.
+fn know_the_account(home: &Home, server: &Server) {
+    home.write("known.csv", "id,partnerFirmId\nk1,f1\nk2,f1\n");
+    home.import_files(&server.url(), &["known.csv"])
+        .run()
+        .exits(0);
+}
+
+/// Long enough for a client that does not wait to open another connection.
+const A_WHILE: Duration = Duration::from_millis(60);
+
+#[test]
+fn the_first_calls_into_an_account_go_one_at_a_time() {
+    let home = Home::new();
+    home.cases(4);
+    let server = Server::start(|request| {
+        let id = format!("{{\"_id\":\"x{}\"}}", request.index);
+        react().wait(A_WHILE).answer(&status(201).json(id))
+    });
+    home.import(&server.url()).run().exits(0);
+    let requests = server.requests();
+    // A call beside another one would have needed a second connection.
+    for (place, request) in requests.iter().take(3).enumerate() {
+        assert_eq!((request.connection, request.on_connection), (0, place));
+    }
+}
+
+#[test]
+fn a_canary_without_an_id_or_refused_stops_the_run() {
+    for (code, body, state, stopped) in [
+        (
+            200,
+            r#"{"ok":true}"#,
+            "in_doubt",
+            "the answer holds no case id",
+        ),
+        (401, "{}", "not_sent", "the server refused the key (401)"),
+        (403, "{}", "rejected", "answered with 403"),
+        (404, "{}", "rejected", "answered with 404"),
+        (405, "{}", "rejected", "answered with 405"),
+    ] {
+        // The first one ever, and the one behind the first success.
+        for good in [0, 1] {
+            let home = Home::new();
+            home.cases(5);
+            let server = Server::start(move |request| {
+                if request.index < good {
+                    fresh(request)
+                } else {
+                    status(code).json(body).into()
+                }
+            });
+            home.import(&server.url())
+                .run()
+                .exits(5)
+                .stopped(stopped)
+                .counts(&[
+                    ("imported", good as u64),
+                    (state, 1),
+                    ("untried", 4 - good as u64),
+                ]);
+            assert_eq!(server.requests().len(), good + 1);
+        }
+    }
+}
+
+#[test]
+fn a_404_on_the_short_path_suggests_the_organization() {
+    let home = Home::new();
+    home.cases(1);
+    let server = Server::start(|_| status(404));
+    let import = || home.import(&server.url());
+    import().run().exits(5).stopped("try --org-id");
+    let done = import().args(&["--adopt-ledger", "--org-id", "o1"]).run();
+    let done = done.exits(5).stopped("answered with 404");
+    assert!(!done.summary().text("stopped").contains("--org-id"));
+}
+
+#[test]
+fn answers_that_claim_the_id_of_another_case_stop_the_run() {
+    for known in [false, true] {
+        let home = Home::new();
+        home.cases(5);
+        let server = Server::start(|request| match request.json()["id"].as_str() {
+            Some("k1" | "k2") => fresh(request),
+            _ => created("one"),
+        });
+        if known {
+            know_the_account(&home, &server);
+        }
+        home.import(&server.url())
+            .args(&["--in-flight", "1"])
+            .run()
+            .exits(5)
+            .stopped("two answers in a row held the id of another case")
+            .counts(&[("imported", 1), ("in_doubt", 2), ("untried", 2)]);
+    }
+}
+
+#[test]
+fn after_a_doubt_calls_go_one_at_a_time() {
+    let home = Home::new();
+    home.cases(3);
+    let server = Server::start(|request| match request.json()["id"].as_str() {
+        Some("c1") => status(500).into(),
+        // Past the next slot of the pace.
+        Some("c2") => react()
+            .wait(Duration::from_millis(250))
+            .answer(&status(500)),
+        _ => fresh(request),
+    });
+    know_the_account(&home, &server);
+    home.import_at(&server.url(), "100ms")
+        .run()
+        .exits(4)
+        .counts(&[("in_doubt", 2), ("imported", 1)]);
+    let requests = &server.requests()[2..];
+    assert_eq!(keys(&server)[2..], ["c1", "c2", "c3"]);
+    // The third waited for the second, so it could take its connection.
+    assert_eq!(requests[1].connection, requests[2].connection);
+}
+
+#[test]
+fn too_many_failures_in_a_row_stop_the_run() {
+    // Doubts always count.
+    let failing = |code: u16, good: usize, words: &[&str]| {
+        let home = Home::new();
+        home.cases(6);
+        let server = Server::start(move |request| match request.json()["id"].as_str() {
+            Some("k1" | "k2") => fresh(request),
+            _ if request.index < 2 + good => fresh(request),
+            _ => status(code).into(),
+        });
+        know_the_account(&home, &server);
+        let done = home
+            .import(&server.url())
+            .args(&["--in-flight", "1", "--max-retries", "0"])
+            .args(words)
+            .run();
+        let sent = server.requests().len() - 2;
+        done.summary();
+        (sent, done.status.code().unwrap())
+    };
+    let three = ["--max-failures", "3"];
+    assert_eq!(failing(500, 0, &three), (3, 5));
+    assert_eq!(failing(500, 2, &three), (5, 5));
+    assert_eq!(failing(500, 0, &["--max-failures", "0"]), (6, 4));
+    // A rejection counts until the run's first success.
+    assert_eq!(failing(422, 0, &three), (3, 5));
+    assert_eq!(failing(422, 1, &three), (6, 1));
+    assert_eq!(failing(422, 0, &[]), (6, 1), "twenty are the default");
+}
+
+#[test]
+fn three_answers_403_or_404_in_a_row_stop_a_run_without_success() {
+    let home = Home::new();
+    home.cases(5);
+    let server = Server::start(|request| match request.json()["id"].as_str() {
+        Some("k1" | "k2") => fresh(request),
+        Some("c2") => status(404).into(),
+        _ => status(403).into(),
+    });
+    know_the_account(&home, &server);
+    let import = |words: &[&str]| {
+        home.import(&server.url())
+            .args(&["--in-flight", "1"])
+            .args(words)
+            .run()
+    };
+    import(&[])
+        .exits(5)
+        .stopped("answers 403, 404 and 403 in a row and nothing imported")
+        .stopped("--max-failures 0")
+        .counts(&[("rejected", 3), ("untried", 2)]);
+    // What was not tried comes first: the same three never stand in its way.
+    let before = server.requests().len();
+    import(&["--max-failures", "0"])
+        .exits(1)
+        .counts(&[("rejected", 5)]);
+    assert_eq!(keys(&server)[before..], ["c4", "c5", "c1", "c2", "c3"]);
+}
+
+#[test]
+fn what_was_proved_not_sent_is_tried_again_and_goes_through() {
+    for (code, name) in [(429, "busy"), (503, "unavailable")] {
+        let home = Home::new();
+        home.cases(3);
+        let server = Server::start(move |request| {
+            if request.index < 2 {
+                status(code).header("Retry-After", "0").into()
+            } else {
+                fresh(request)
+            }
+        });
+        home.import(&server.url())
+            .run()
+            .exits(0)
+            .counts(&[("imported", 3)]);
+        assert_eq!(keys(&server), ["c1", "c1", "c1", "c2", "c3"], "{name}");
+        let ledger = home.ledger();
+        assert_eq!(ledger.cases["c1"].attempts, 3, "each attempt is kept");
+        assert_eq!(ledger.cases["c2"].attempts, 1);
+    }
+}
+
+#[test]
+fn retries_are_counted_and_end() {
+    let home = Home::new();
+    home.cases(2);
+    let server = Server::start(|request| match request.json()["id"].as_str() {
+        Some("c1") => status(429).header("Retry-After", "0").into(),
+        _ => fresh(request),
+    });
+    let done = home
+        .import(&server.url())
+        .args(&["--max-retries", "2"])
+        .run();
+    let done = done.exits(1).counts(&[("not_sent", 1), ("imported", 1)]);
+    let tries = keys(&server);
+    assert_eq!(tries.iter().filter(|key| *key == "c1").count(), 3, "{done}");
+    assert_eq!(home.ledger().states(2), ["not_sent", "imported"]);
+    // The next run begins anew.
+    home.import(&server.url())
+        .args(&["--max-retries", "0"])
+        .run()
+        .exits(1)
+        .counts(&[("not_sent", 1), ("already_imported", 1)]);
+    assert_eq!(keys(&server).len(), tries.len() + 1);
+}
+
+#[test]
+fn the_server_says_for_how_long_to_wait() {
+    let at_once = "Wed, 21 Oct 2026 07:28:01 GMT";
+    for headers in [
+        vec![("Retry-After", "1")],
+        vec![
+            ("Date", "Wed, 21 Oct 2026 07:28:00 GMT"),
+            ("Retry-After", at_once),
+        ],
+    ] {
+        let home = Home::new();
+        home.cases(1);
+        let server = Server::start(move |request| {
+            if request.index > 0 {
+                return fresh(request);
+            }
+            let busy = status(429);
+            let busy = headers
+                .iter()
+                .fold(busy, |busy, (name, value)| busy.header(name, value));
+            busy.into()
+        });
+        home.import(&server.url())
+            .run()
+            .exits(0)
+            .says("the server asks for a pause; going on in 1.0 s")
+            .counts(&[("imported", 1)]);
+        assert_eq!(server.requests().len(), 2);
+    }
+}
+
+#[test]
+fn a_pause_that_is_too_long_stops_the_run() {
+    for wait in [
+        "61",
+        "99999999999999999999",
+        "Fri, 31 Dec 2055 00:00:00 GMT",
+    ] {
+        let home = Home::new();
+        home.cases(3);
+        let server = Server::start(move |_| status(503).header("Retry-After", wait));
+        home.import(&server.url())
+            .args(&["--max-wait", "1m"])
+            .run()
+            .exits(5)
+            .stopped("--max-wait sets how long is too long")
+            .counts(&[("not_sent", 1), ("untried", 2)]);
+        assert_eq!(server.requests().len(), 1, "{wait}");
+    }
+}
+
+#[test]
+fn a_limit_bounds_what_is_sent_and_is_no_failure() {
+    let home = Home::new();
+    home.cases(5);
+    let server = Server::start(fresh);
+    let import = |limit: &str| {
+        home.import(&server.url())
+            .args(&["--limit", limit])
+            .run()
+            .exits(0)
+    };
+    import("2").counts(&[("imported", 2), ("untried", 3)]);
+    assert_eq!(keys(&server), ["c1", "c2"]);
+    import("2").counts(&[("already_imported", 2), ("imported", 2), ("untried", 1)]);
+    import("2").counts(&[("already_imported", 4), ("imported", 1)]);
+    // Two calls under way at once can arrive in either order.
+    let mut sent = keys(&server);
+    sent.sort();
+    assert_eq!(sent, ["c1", "c2", "c3", "c4", "c5"]);
+    home.import(&server.url())
+        .args(&["--limit", "0"])
+        .run()
+        .exits(2);
+}
+
+#[test]
+fn a_limit_that_is_reached_hides_no_failure() {
+    let home = Home::new();
+    home.cases(3);
+    let server = Server::start(|_| status(422));
+    home.import(&server.url())
+        .args(&["--limit", "1"])
+        .run()
+        .exits(1)
+        .counts(&[("rejected", 1), ("untried", 2)]);
+}
+
+/// A server that answers 429 and makes the case all the same doubles it; who
+/// fears that empties the list, and nothing is sent twice.
+#[test]
+fn a_429_is_no_proof_where_the_user_says_so() {
+    for (config, made) in [("", 2), ("[api]\nnot_sent = []\n", 1)] {
+        let home = Home::new();
+        home.cases(1);
+        home.write("caseload.toml", config);
+        let server = Server::start(|request| {
+            if request.index == 0 {
+                let busy = status(429).header("Retry-After", "0");
+                react().made("twin").answer(&busy)
+            } else {
+                fresh(request)
+            }
+        });
+        let import = || home.import(&server.url()).run();
+        let first = import();
+        assert_eq!(first.status.code(), Some(if made == 2 { 0 } else { 4 }));
+        let second = import();
+        assert_eq!(second.status.code(), first.status.code(), "{second}");
+        assert_eq!(server.made().len(), made);
+    }
+}
+
+#[test]
+fn fields_that_come_back_otherwise_are_shown_and_stop_a_strict_run() {
+    let run = |words: &[&str]| {
+        let home = Home::new();
+        home.cases(3);
+        let server = Server::start(|request| {
+            let id = format!("x{}", request.index);
+            let body = format!("{{\"_id\":\"{id}\",\"name\":\"other\"}}");
+            react().made(&id).answer(&status(201).json(body))
+        });
+        home.import(&server.url()).args(words).run()
+    };
+    run(&[])
+        .exits(0)
+        .says("came back otherwise than they were sent: name [echo-differs]")
+        .counts(&[("imported", 3)]);
+    run(&["--strict"])
+        .exits(5)
+        .stopped("fields came back otherwise than they were sent")
+        .counts(&[("imported", 1), ("untried", 2)]);
+}

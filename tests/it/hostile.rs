@@ -1,0 +1,255 @@
+//! Files that want more memory, more time or more trust than they may have:
+//! each ends in a clear error at a stated limit, and nothing is sent.
+
+use std::io::{Cursor, Read as _, Write as _};
+use std::process::Command;
+
+use crate::support::{Done, Home};
+
+fn checked(home: &Home, file: &str) -> Done {
+    home.caseload(&["check", file, "--key-column", "id"]).run()
+}
+
+fn pipe(home: &Home, name: &str) -> std::path::PathBuf {
+    let pipe = home.path(name);
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    pipe
+}
+
+/// Writes up to a gigabyte of one letter behind a beginning; says how much of
+/// it was taken.
+fn pour(pipe: std::path::PathBuf, beginning: &'static str) -> std::thread::JoinHandle<usize> {
+    std::thread::spawn(move || {
+        let mut file = std::fs::OpenOptions::new().write(true).open(pipe).unwrap();
+        let block = vec![b'x'; 64 << 10];
+        let mut taken = 0;
+        if file.write_all(beginning.as_bytes()).is_ok() {
+            while taken < 1 << 30 && file.write_all(&block).is_ok() {
+                taken += block.len();
+            }
+        }
+        taken
+    })
+}
+
+/// What is never read can neither fill the memory nor take time.
+#[test]
+fn a_field_of_a_gigabyte_is_left_at_the_limit() {
+    for (file, beginning, code) in [
+        ("a.csv", "id,partnerFirmId,name\nc1,f1,", 3),
+        ("b.csv", "id,partnerFirmId,name\nc1,f1,\"", 3),
+        ("c.json", "[{\"id\":\"c1\",\"name\":\"", 3),
+        ("d.json", "{\"id\":\"c1\",\"name\":\"", 2),
+        ("e.ndjson", "{\"id\":\"c1\"}\n{\"id\":\"c2\",\"name\":\"", 3),
+        ("f.csv", "id,", 2),
+    ] {
+        let home = Home::new();
+        let writer = pour(pipe(&home, file), beginning);
+        checked(&home, file)
+            .exits(code)
+            .says("larger than the 16777216 bytes");
+        let taken = writer.join().unwrap();
+        assert!(taken < 100 << 20, "{file}: {taken} bytes were read");
+    }
+}
+
+fn gzipped(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_gigabyte_in_a_packed_field_is_left_at_the_limit_too() {
+    let home = Home::new();
+    let block = gzipped(&vec![b'x'; 1 << 20]);
+    let mut packed = gzipped(b"id,partnerFirmId,name\nc1,f1,");
+    packed.extend(block.repeat(1 << 10));
+    home.write("a.csv.gz", packed);
+    checked(&home, "a.csv.gz")
+        .exits(3)
+        .says("a row is larger than the 16777216 bytes");
+}
+
+fn workbook(texts: &[&str]) -> Vec<u8> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (column, name) in (0..).zip(["id", "partnerFirmId", "name"]) {
+        sheet.write(0, column, name).unwrap();
+    }
+    for (column, text) in (0..).zip(texts) {
+        sheet.write(1, column, *text).unwrap();
+    }
+    book.save_to_buffer().unwrap()
+}
+
+/// The same workbook with a part changed.
+fn with_part(workbook: &[u8], part: &str, change: impl Fn(String) -> String) -> Vec<u8> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(workbook)).unwrap();
+    let mut changed = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for number in 0..archive.len() {
+        let mut entry = archive.by_index(number).unwrap();
+        let name = entry.name().unwrap().into_owned();
+        let mut text = String::new();
+        entry.read_to_string(&mut text).unwrap();
+        if name.ends_with(part) {
+            text = change(text);
+        }
+        let options = zip::write::SimpleFileOptions::default();
+        changed.start_file(name, options).unwrap();
+        changed.write_all(text.as_bytes()).unwrap();
+    }
+    changed.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_workbook_that_announces_more_texts_than_it_has() {
+    let home = Home::new();
+    let honest = workbook(&["c1", "f1", "Ann"]);
+    home.write("honest.xlsx", &honest);
+    checked(&home, "honest.xlsx").exits(0);
+    for count in ["5000000000", "99999999999999999999"] {
+        let forged = with_part(&honest, "sharedStrings.xml", |text| {
+            let (before, after) = text.split_once("uniqueCount=\"").unwrap();
+            let (_, after) = after.split_once('"').unwrap();
+            format!("{before}uniqueCount=\"{count}\"{after}")
+        });
+        home.write("forged.xlsx", forged);
+        checked(&home, "forged.xlsx")
+            .exits(2)
+            .says("it says that it has more texts than fit into it");
+    }
+}
+
+#[test]
+fn a_workbook_with_a_cell_where_no_sheet_has_one() {
+    let home = Home::new();
+    let honest = workbook(&["c1", "f1", "Ann"]);
+    for (from, to, said) in [
+        ("r=\"C2\"", "r=\"ZZZZ2\"", "where no sheet has one"),
+        ("r=\"C2\"", "r=\"A2\"", "a cell of row 2 stands twice"),
+    ] {
+        let forged = with_part(&honest, "sheet1.xml", |text| {
+            assert!(text.contains(from), "{text}");
+            text.replace(from, to)
+        });
+        home.write("forged.xlsx", forged);
+        checked(&home, "forged.xlsx").exits(2).says(said);
+    }
+}
+
+/// The library that reads workbooks panics over these; people see an error of
+/// the file, and no word of the library's or the file's.
+#[test]
+fn a_workbook_that_its_library_breaks_on() {
+    let home = Home::new();
+    let honest = workbook(&["c1", "f1", "Ann"]);
+    for (from, to) in [
+        ("r=\"C2\"", "r=\"ZZZZZZZZZZ2\""),
+        ("r=\"C2\"", "r=\"C99999999999999\""),
+        ("<row r=\"2\"", "<row r=\"99999999999\""),
+        ("ref=\"A1:C2\"", "ref=\"C2:A1\""),
+    ] {
+        let forged = with_part(&honest, "sheet1.xml", |text| {
+            assert!(text.contains(from), "{text}");
+            text.replace(from, to)
+        });
+        home.write("forged.xlsx", forged);
+        checked(&home, "forged.xlsx")
+            .exits(2)
+            .says("the workbook can't be read")
+            .never_says("panicked");
+    }
+}
+
+/// What a workbook says of its sizes decides whether it is read, so it is held
+/// to it.
+#[test]
+fn a_workbook_that_is_larger_than_it_says() {
+    let home = Home::new();
+    let mut seed = 1_u32;
+    let texts = (0..60_000).fold(String::new(), |texts, _| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        texts + &format!("<si><t>{seed:x}</t></si>")
+    });
+    let mut forged = with_part(
+        &workbook(&["c1", "f1", "Ann"]),
+        "sharedStrings.xml",
+        |text| text.replace("</sst>", &format!("{texts}</sst>")),
+    );
+    // The size stands behind a name's entry in the directory at the end.
+    let name = b"xl/sharedStrings.xml";
+    let entry = (0..forged.len() - name.len())
+        .rev()
+        .find(|at| forged[*at..].starts_with(name))
+        .unwrap()
+        - 46;
+    assert!(forged[entry..].starts_with(b"PK\x01\x02"));
+    forged[entry + 24..entry + 28].copy_from_slice(&1_000_u32.to_le_bytes());
+    home.write("forged.xlsx", forged);
+    checked(&home, "forged.xlsx")
+        .exits(2)
+        .says("larger than its declared uncompressed size");
+}
+
+#[test]
+fn a_workbook_with_a_cell_that_is_far_too_long() {
+    let home = Home::new();
+    let long = "x".repeat(70_000_000);
+    let forged = with_part(
+        &workbook(&["c1", "f1", "Ann"]),
+        "sharedStrings.xml",
+        |text| text.replace("Ann", &long),
+    );
+    home.write("long.xlsx", forged);
+    checked(&home, "long.xlsx")
+        .exits(2)
+        .says("a cell is larger than the 16777216 bytes that are read");
+}
+
+/// A file that still grows may end in half a row that looks like a whole one.
+#[test]
+fn a_file_that_grows_while_it_is_read_is_refused() {
+    let home = Home::new();
+    home.write("cases.csv", "id,partnerFirmId,name\nc1,f1,Ann\n");
+    let waiting = pipe(&home, "more.csv");
+    // The pipe can be opened once the reader has come to it; by then the file
+    // before it is open, and nobody has read on.
+    let cases = home.path("cases.csv");
+    let writer = std::thread::spawn(move || {
+        let mut pipe = std::fs::OpenOptions::new()
+            .write(true)
+            .open(waiting)
+            .unwrap();
+        let mut cases = std::fs::OpenOptions::new()
+            .append(true)
+            .open(cases)
+            .unwrap();
+        cases.write_all(b"c2,f1,Oka").unwrap();
+        drop(cases);
+        pipe.write_all(b"id,partnerFirmId,name\nc3,f1,Cem\n")
+            .unwrap();
+    });
+    home.caseload(&["import", "cases.csv", "more.csv", "--sandbox", "--yes"])
+        .args(&["--key-column", "id", "--skip-invalid"])
+        .run()
+        .exits(2)
+        .says("cases.csv: changed while it was read: something is still writing it");
+    writer.join().unwrap();
+    assert!(
+        !home.path("caseload-sandbox.db").exists(),
+        "something was sent"
+    );
+    // Once it is complete it is a file like any other.
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Okafor\n",
+    );
+    checked(&home, "cases.csv").exits(0);
+}

@@ -1,0 +1,179 @@
+//! The rooms of the house import each other only as the house's plan allows.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Each room with those that it may import beside itself and `model`.
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
+    ("model", &[]),
+    ("input", &[]),
+    ("mapping", &[]),
+    ("ledger", &[]),
+    ("api", &[]),
+    ("check", &["input", "mapping"]),
+    ("engine", &["check", "ledger", "api"]),
+    ("output", &["ledger"]),
+    ("config", &["mapping", "input", "ledger", "api"]),
+    ("init", &["mapping", "input", "check", "config"]),
+    ("sandbox", &[]),
+    (
+        "commands",
+        &[
+            "input", "mapping", "check", "ledger", "api", "engine", "output", "config", "init",
+            "sandbox", "cli",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "input", "mapping", "check", "ledger", "api", "engine", "output", "config", "init",
+            "sandbox", "commands",
+        ],
+    ),
+];
+
+#[test]
+fn rooms_import_only_what_they_may() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    for file in rust_files(&src) {
+        let Some(room) = room_of(&src, &file) else {
+            continue;
+        };
+        let (_, allowed) = MAY_IMPORT
+            .iter()
+            .find(|(name, _)| *name == room)
+            .unwrap_or_else(|| panic!("the room {room} stands in no plan"));
+        seen.insert(room.clone());
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (line, imported) in imports(&text, depth(&src, &file)) {
+            // The stand-in shares nothing, so that it checks the others.
+            let plain_data = imported == "model" && room != "sandbox";
+            if imported != room && !plain_data && !allowed.contains(&imported.as_str()) {
+                wrong.push(format!("{}:{line}: {room} uses {imported}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let planned: BTreeSet<String> = MAY_IMPORT
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    assert_eq!(seen, planned);
+}
+
+/// Everybody outside the room that owns it stays away from SQL.
+#[test]
+fn sql_stands_only_in_the_ledger() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in rust_files(&src) {
+        if room_of(&src, &file).is_some_and(|room| room == "ledger") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("rusqlite"), "{}", file.display());
+    }
+}
+
+#[test]
+fn the_reader_of_imports_sees_every_way_to_write_one() {
+    let text = "use crate::api::Client;\n\
+                use crate::{ledger, model::{Case, Key}, output::{\n    screen::say,\n}};\n\
+                fn f() { crate::check::check(); super::super::sandbox::start(); }\n\
+                // use crate::config in a comment\n\
+                use super::Options;\n";
+    let found: Vec<String> = imports(text, 2).into_iter().map(|(_, room)| room).collect();
+    assert_eq!(
+        found,
+        ["api", "ledger", "model", "output", "check", "sandbox"]
+    );
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The room that a file belongs to; none for the crate's own two files.
+fn room_of(src: &Path, file: &Path) -> Option<String> {
+    let inside = file.strip_prefix(src).unwrap();
+    let first = inside.iter().next().unwrap().to_str().unwrap();
+    let room = first.strip_suffix(".rs").unwrap_or(first);
+    (!matches!(room, "lib" | "main")).then(|| room.to_owned())
+}
+
+/// How many modules stand above what is written in a file: that many `super`
+/// lead to the crate.
+fn depth(src: &Path, file: &Path) -> usize {
+    let inside = file.strip_prefix(src).unwrap();
+    let parts = inside.iter().count();
+    if inside.file_name().is_some_and(|name| name == "mod.rs") {
+        parts - 1
+    } else {
+        parts
+    }
+}
+
+/// The rooms that a file names, with the lines where it does.
+fn imports(text: &str, depth: usize) -> Vec<(usize, String)> {
+    let code: String = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let mut found = Vec::new();
+    // A module inside the file may take more steps up.
+    let up = "super::".repeat(depth);
+    for (start, prefix) in code
+        .match_indices("crate::")
+        .chain(code.match_indices(up.as_str()))
+    {
+        // `other_crate::` is none of ours, and a path has one beginning.
+        let before = code[..start].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let line = code[..start].matches('\n').count() + 1;
+        let rest = code[start + prefix.len()..].trim_start_matches("super::");
+        let names = match rest.strip_prefix('{') {
+            Some(group) => first_names(group),
+            None => vec![name(rest)],
+        };
+        let rooms = names
+            .into_iter()
+            .filter(|name| MAY_IMPORT.iter().any(|(room, _)| room == name));
+        found.extend(rooms.map(|room| (line, room.to_owned())));
+    }
+    found
+}
+
+/// The first name of each member of a `{…}` group.
+fn first_names(group: &str) -> Vec<&str> {
+    let mut names = vec![name(group.trim_start())];
+    let mut depth = 0;
+    for (position, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(name(group[position + 1..].trim_start())),
+            _ => {}
+        }
+    }
+    names
+}
+
+fn name(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
+    &text[..end.unwrap_or(text.len())]
+}

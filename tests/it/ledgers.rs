@@ -1,0 +1,372 @@
+//! Which ledger a run writes to, and what keeps an empty one from being made
+//! in silence: each way in which the true one can go missing.
+
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use crate::server::{Server, created, react};
+use crate::support::{Home, KEY, LedgerFile, Program, Sandbox, example};
+
+/// A server that takes every case.
+fn taking() -> Server {
+    Server::start(|request| created(&format!("x{}", request.index)))
+}
+
+/// An import as a person types it: no ledger named.
+fn import(home: &Home, url: &str) -> Program {
+    home.caseload(&["import", "cases.csv", "--base-url", url])
+        .args(&["--map-id", "m1", "--key-column", "id", "--pace", "1ms"])
+        .args(&["--output", "json", "--yes"])
+        .env("LEXAMICA_PUBLIC_KEY", KEY)
+}
+
+/// The ledgers in the home's state folder.
+fn ledgers(home: &Home) -> Vec<PathBuf> {
+    let files = home.files().into_iter();
+    files
+        .filter(|file| file.extension().is_some_and(|ending| ending == "db"))
+        .collect()
+}
+
+#[test]
+fn a_first_real_import() {
+    let home = Home::new();
+    home.write("key.txt", "\u{feff}pk_first_41  \r\n");
+    let key = home.path("key.txt").display().to_string();
+    let sandbox = Sandbox::start(&["--map-id", "map_1", "--public-key-file", &key]);
+    let import = |words: &[&str]| {
+        home.caseload(&["import", &example("cases.csv")])
+            .args(&["--base-url", &sandbox.url(), "--map-id", "map_1"])
+            .args(&["--key-column", "LeadId", "--public-key-file", "key.txt"])
+            .args(&["--pace", "1ms"])
+            .args(words)
+            .run()
+    };
+    import(&["--new-ledger"])
+        .exits(2)
+        .says("there is no terminal to ask on: sending needs --yes or --plan");
+    import(&["--yes"])
+        .exits(2)
+        .says("If this is this account's first import, add --new-ledger");
+    assert!(ledgers(&home).is_empty());
+    import(&["--yes", "--new-ledger"])
+        .exits(0)
+        .says("25 of 25 records imported");
+    let [ledger] = &ledgers(&home)[..] else {
+        panic!("{:?}", home.files());
+    };
+    let name = ledger.file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("127.0.0.1"), "{name}");
+    import(&["--yes", "--new-ledger"])
+        .exits(2)
+        .says("is there already, with 25 cases; leave --new-ledger out");
+    import(&["--yes"]).exits(0).says("nothing to send");
+    assert_eq!(sandbox.calls().len(), 25);
+    assert_eq!(LedgerFile::read(ledger).number("imported"), 25);
+}
+
+#[test]
+fn the_working_directory_does_not_decide_what_was_imported() {
+    let home = Home::new();
+    home.cases(2);
+    let server = taking();
+    import(&home, &server.url())
+        .arg("--new-ledger")
+        .run()
+        .exits(0);
+    let elsewhere = Home::new();
+    elsewhere.cases(2);
+    let state = home.path("state").display().to_string();
+    import(&elsewhere, &server.url())
+        .env("XDG_STATE_HOME", &state)
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 2)]);
+    // Another user has another state folder: nothing is made there unasked.
+    import(&elsewhere, &server.url()).run().exits(2);
+    assert!(ledgers(&elsewhere).is_empty());
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn two_ways_to_write_an_address_are_one_account() {
+    let home = Home::new();
+    home.cases(1);
+    let server = taking();
+    let url = format!("http://LOCALHOST:{}", server.addr().port());
+    import(&home, &url).arg("--new-ledger").run().exits(0);
+    import(&home, &format!("{}/", url.to_lowercase()))
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 1)]);
+    // Another map is no other identity.
+    import(&home, &url)
+        .env("LEXAMICA_MAP_ID", "other")
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 1)]);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_ledger_belongs_to_one_account() {
+    let home = Home::new();
+    home.cases(2);
+    let (first, second) = (taking(), taking());
+    home.import(&first.url()).run().exits(0);
+    home.import(&second.url())
+        .run()
+        .exits(2)
+        .says(&format!(
+            "is the ledger of {}, not of {}",
+            first.url(),
+            second.url()
+        ))
+        .says("--adopt-ledger");
+    home.import(&second.url()).arg("--dry-run").run().exits(2);
+    // Another organization of one host is another account.
+    home.import(&first.url())
+        .args(&["--org-id", "o2"])
+        .run()
+        .exits(2);
+    home.import(&second.url())
+        .arg("--adopt-ledger")
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 2)]);
+    assert_eq!(home.ledger().account, second.url());
+    home.import(&second.url()).run().exits(0);
+    home.import(&first.url()).run().exits(2);
+    assert_eq!((first.requests().len(), second.connections()), (2, 0));
+}
+
+#[test]
+fn another_ledger_of_the_host_must_be_meant() {
+    let home = Home::new();
+    home.cases(1);
+    let server = taking();
+    import(&home, &server.url())
+        .arg("--new-ledger")
+        .run()
+        .exits(0);
+    let other = || import(&home, &server.url()).args(&["--org-id", "o2", "--new-ledger"]);
+    let known = ledgers(&home).pop().unwrap();
+    other()
+        .run()
+        .exits(2)
+        .says("there are other ledgers of this host")
+        .says(&format!(
+            "{} has 1 case of {}",
+            known.display(),
+            server.url()
+        ));
+    import(&home, &server.url())
+        .args(&["--org-id", "o2"])
+        .run()
+        .exits(2)
+        .says(" has 1 case of ");
+    other()
+        .args(&["--ledger", "second.db"])
+        .run()
+        .exits(0)
+        .counts(&[("imported", 1)]);
+    assert_eq!(ledgers(&home).len(), 2);
+}
+
+#[test]
+fn a_ci_job_makes_a_ledger_first_and_names_it_from_then_on() {
+    let home = Home::new();
+    home.cases(2);
+    let server = taking();
+    let job = || import(&home, &server.url()).env("CI", "true");
+    let made = job().arg("--new-ledger").run().exits(0);
+    let made = made.json().pop().unwrap();
+    let id = made["new_ledger"].as_str().unwrap();
+    assert_eq!(made["exit_code"], 0);
+    assert_eq!(server.connections(), 0, "making it sends nothing");
+    job()
+        .run()
+        .exits(2)
+        .says(&format!("CASELOAD_LEDGER_ID={id}"));
+    let other = "01980000-0000-7000-8000-000000000000";
+    job()
+        .env("CASELOAD_LEDGER_ID", other)
+        .run()
+        .exits(2)
+        .says(other);
+    assert_eq!(server.connections(), 0);
+    job()
+        .env("CASELOAD_LEDGER_ID", id)
+        .run()
+        .exits(0)
+        .counts(&[("imported", 2)]);
+    // The job's cache is gone.
+    let ledger = ledgers(&home).pop().unwrap();
+    for file in home.files() {
+        if file.starts_with(ledger.parent().unwrap()) {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    for words in [&[][..], &["--new-ledger"], &["--dry-run"]] {
+        job()
+            .env("CASELOAD_LEDGER_ID", id)
+            .args(words)
+            .run()
+            .exits(2)
+            .says(&format!("only the ledger {id} will do"));
+    }
+    assert_eq!(server.requests().len(), 2);
+    assert!(ledgers(&home).is_empty());
+}
+
+#[test]
+fn a_lost_ledger_is_no_new_one() {
+    let home = Home::new();
+    home.cases(2);
+    let server = taking();
+    home.import(&server.url()).run().exits(0);
+    let id = home.ledger().id;
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = std::fs::remove_file(home.path(name));
+    }
+    import(&home, &server.url())
+        .args(&["--ledger", "ledger.db"])
+        .run()
+        .exits(2)
+        .says("with an empty one every case is sent");
+    home.import(&server.url())
+        .args(&["--ledger-id", &id])
+        .run()
+        .exits(2)
+        .says("restore it from a backup");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn a_copied_ledger_is_told() {
+    let home = Home::new();
+    home.cases(1);
+    let server = taking();
+    home.import(&server.url()).run().exits(0);
+    std::fs::copy(home.path("ledger.db"), home.path("copy.db")).unwrap();
+    import(&home, &server.url())
+        .args(&["--ledger", "copy.db"])
+        .run()
+        .exits(0)
+        .says("this ledger was last used as ")
+        .says("each knows only half of what was imported");
+}
+
+#[test]
+fn a_second_run_is_told_who_holds_the_ledger() {
+    let home = Home::new();
+    home.cases(2);
+    let (arrived, arrivals) = channel();
+    let server = Server::start(move |_| {
+        arrived.send(()).unwrap();
+        react().silence()
+    });
+    let first = home.import(&server.url()).start();
+    arrivals.recv_timeout(Duration::from_mins(1)).unwrap();
+    home.import(&server.url())
+        .run()
+        .exits(2)
+        .says("tess on ")
+        .says(&format!("process {}", first.id()));
+    assert_eq!(server.requests().len(), 1);
+    // A look is no run.
+    home.import(&server.url()).arg("--dry-run").run().exits(0);
+}
+
+#[test]
+fn what_is_no_ledger_is_left_alone() {
+    let home = Home::new();
+    home.cases(1);
+    let server = taking();
+    let newer = home.path("newer.db");
+    home.import(&server.url())
+        .args(&["--limit", "1"])
+        .run()
+        .exits(0);
+    std::fs::copy(home.path("ledger.db"), &newer).unwrap();
+    let conn = rusqlite::Connection::open(&newer).unwrap();
+    conn.pragma_update(None, "user_version", 99).unwrap();
+    drop(conn);
+    home.write(
+        "text.db",
+        "this is no database, and long enough to look at twice",
+    );
+    let other = rusqlite::Connection::open(home.path("other.db")).unwrap();
+    other.execute_batch("CREATE TABLE t (a)").unwrap();
+    drop(other);
+    let mut damaged = std::fs::read(home.path("ledger.db")).unwrap();
+    damaged[5000..9000].fill(0xA5);
+    home.write("damaged.db", damaged);
+    for (name, said) in [
+        ("newer.db", "newer"),
+        ("text.db", "text.db"),
+        ("other.db", "other.db"),
+        ("damaged.db", "damaged.db"),
+        ("Dropbox/ledger.db", "Dropbox"),
+        ("tmp", "it is a folder"),
+    ] {
+        let before = std::fs::read(home.path(name)).ok();
+        import(&home, &server.url())
+            .args(&["--ledger", name])
+            .run()
+            .exits(2)
+            .says("error: ")
+            .says(said);
+        assert_eq!(std::fs::read(home.path(name)).ok(), before, "{name}");
+    }
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_rehearsal_is_a_world_of_its_own() {
+    let home = Home::new();
+    home.cases(1);
+    let rehearse = |words: &[&str]| {
+        home.caseload(&["import", "cases.csv", "--sandbox", "--output", "json"])
+            .args(words)
+            .env("LEXAMICA_BASE_URL", "https://api.example.com")
+            .env("CASELOAD_LEDGER", "elsewhere.db")
+            .env("CASELOAD_LEDGER_ID", "none")
+            .run()
+    };
+    rehearse(&["--ledger", "x.db"]).exits(2).says("--ledger");
+    rehearse(&["--base-url", "http://localhost"])
+        .exits(2)
+        .says("--base-url");
+    let done = rehearse(&[]).exits(0).counts(&[("imported", 1)]);
+    assert_eq!(done.summary().text("account"), "sandbox");
+    assert!(!home.path("elsewhere.db").exists());
+    assert_eq!(ledgers(&home), [home.path("caseload-sandbox.db")]);
+    // Only a rehearsal's ledger is ever forgotten.
+    let server = taking();
+    std::fs::remove_file(home.path("caseload-sandbox.db")).unwrap();
+    import(&home, &server.url())
+        .args(&["--ledger", "caseload-sandbox.db", "--new-ledger"])
+        .run()
+        .exits(0);
+    rehearse(&["--fresh"]).exits(2).says("it was not deleted");
+    rehearse(&[]).exits(2);
+    assert!(home.path("caseload-sandbox.db").exists());
+}
+
+#[test]
+fn a_dry_run_makes_no_ledger_and_needs_no_key() {
+    let home = Home::new();
+    home.cases(2);
+    let server = taking();
+    let before = home.files();
+    home.import(&server.url())
+        .without_env("LEXAMICA_PUBLIC_KEY")
+        .arg("--dry-run")
+        .run()
+        .exits(0)
+        .counts(&[("untried", 2)]);
+    assert_eq!(home.files(), before);
+    assert_eq!(server.connections(), 0);
+}

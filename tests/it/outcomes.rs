@@ -1,0 +1,389 @@
+//! What each answer, and each end without one, proves of a case: its state in
+//! the ledger, how many requests went out, and how the run ends.
+
+use crate::server::{Reaction, Refusing, Response, Server, created, react, status, tls_garbage};
+use crate::support::{Done, Home};
+
+/// One line of the outcome table.
+struct Line {
+    name: &'static str,
+    /// What the second of four cases meets.
+    reaction: Reaction,
+    /// The second case's state after the run.
+    state: &'static str,
+    /// Whether the cases behind it are still sent.
+    goes_on: bool,
+    exit: i32,
+}
+
+fn line(
+    name: &'static str,
+    reaction: impl Into<Reaction>,
+    state: &'static str,
+    goes_on: bool,
+    exit: i32,
+) -> Line {
+    Line {
+        name,
+        reaction: reaction.into(),
+        state,
+        goes_on,
+        exit,
+    }
+}
+
+/// An answer with a body that tells why.
+fn refusal(code: u16) -> Response {
+    status(code).json(r#"{"message":"as told"}"#)
+}
+
+/// Two cases make the account known, so that no canary stops what is tested;
+/// then four more, of which the second meets the line's reaction.
+fn hold(line: &Line) {
+    let home = Home::new();
+    home.write("known.csv", "id,partnerFirmId\nk1,f1\nk2,f1\n");
+    home.cases(4);
+    let reaction = line.reaction.clone();
+    let server = Server::start(move |request| {
+        if request.json()["id"] == "c2" {
+            reaction.clone()
+        } else {
+            created(&format!("x{}", request.index))
+        }
+    });
+    home.import_files(&server.url(), &["known.csv"])
+        .run()
+        .exits(0);
+    let done = home
+        .import(&server.url())
+        // One after the other, so that what follows a stop is what it left.
+        .args(&["--in-flight", "1", "--max-retries", "0"])
+        .run();
+    let ledger = home.ledger();
+    let rest = if line.goes_on { "imported" } else { "-" };
+    let name = line.name;
+    assert_eq!(
+        ledger.states(4),
+        ["imported", line.state, rest, rest],
+        "{name}: {done}"
+    );
+    let sent = server.requests().len() - 2;
+    assert_eq!(sent, if line.goes_on { 4 } else { 2 }, "{name}: {done}");
+    assert_eq!(done.status.code(), Some(line.exit), "{name}: {done}");
+    let imported = ledger.number("imported") as u64 - 2;
+    let untried = 4 - sent as u64;
+    let mut counts = vec![("imported", imported), ("untried", untried)];
+    if line.state != "imported" {
+        counts.push((line.state, 1));
+    }
+    done.counts(&counts);
+    assert_eq!(ledger.number("sending"), 0, "{name}");
+}
+
+/// Holds each line, all at once: most of the time is waiting for a process.
+fn hold_all(lines: &[Line]) {
+    let failed: Vec<&str> = std::thread::scope(|scope| {
+        let threads: Vec<_> = lines
+            .iter()
+            .map(|line| (line.name, scope.spawn(|| hold(line))))
+            .collect();
+        threads
+            .into_iter()
+            .filter_map(|(name, thread)| thread.join().err().map(|_| name))
+            .collect()
+    });
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+#[test]
+fn answers_that_mean_not_processed() {
+    hold_all(&[
+        line("301", status(301), "not_sent", false, 5),
+        line("307", status(307), "not_sent", false, 5),
+        line("308", status(308), "not_sent", false, 5),
+        line("401", refusal(401), "not_sent", false, 5),
+        line("407", status(407), "not_sent", false, 5),
+        line(
+            "429",
+            status(429).header("Retry-After", "0"),
+            "not_sent",
+            true,
+            1,
+        ),
+        line(
+            "503 with Retry-After",
+            status(503).header("Retry-After", "0"),
+            "not_sent",
+            true,
+            1,
+        ),
+    ]);
+}
+
+#[test]
+fn answers_that_mean_refused() {
+    hold_all(&[
+        line("400", refusal(400), "rejected", true, 1),
+        line("402", refusal(402), "rejected", true, 1),
+        line("403", refusal(403), "rejected", true, 1),
+        line("404", status(404).html("<h1>no</h1>"), "rejected", true, 1),
+        line("405", refusal(405), "rejected", true, 1),
+        line("413", refusal(413), "rejected", true, 1),
+        line("422", refusal(422), "rejected", true, 1),
+    ]);
+}
+
+#[test]
+fn answers_that_prove_nothing() {
+    hold_all(&[
+        line("300", status(300), "in_doubt", false, 5),
+        line(
+            "302",
+            status(302).header("Location", "/login"),
+            "in_doubt",
+            false,
+            5,
+        ),
+        line("303", status(303), "in_doubt", false, 5),
+        line("408", refusal(408), "in_doubt", true, 4),
+        line("409", refusal(409), "in_doubt", true, 4),
+        line("425", refusal(425), "in_doubt", true, 4),
+        line("500", refusal(500), "in_doubt", true, 4),
+        line(
+            "502",
+            status(502).html("<h1>bad gateway</h1>"),
+            "in_doubt",
+            true,
+            4,
+        ),
+        line("503 alone", status(503), "in_doubt", true, 4),
+        line("504", status(504), "in_doubt", true, 4),
+        line("599", status(599), "in_doubt", true, 4),
+    ]);
+}
+
+#[test]
+fn an_acceptance_counts_only_with_an_id_of_its_own() {
+    let accepted = |body: &str| status(200).json(body);
+    hold_all(&[
+        line("an id", accepted(r#"{"id":"n1"}"#), "imported", true, 0),
+        line(
+            "an id under data",
+            accepted(r#"{"data":{"caseId":71}}"#),
+            "imported",
+            true,
+            0,
+        ),
+        line("no id", accepted(r#"{"ok":true}"#), "in_doubt", true, 4),
+        line(
+            "success: false",
+            accepted(r#"{"success":false}"#),
+            "in_doubt",
+            true,
+            4,
+        ),
+        line("HTML", status(200).html("<h1>hi</h1>"), "in_doubt", true, 4),
+        line("nothing", status(204), "in_doubt", true, 4),
+        line(
+            "what we sent comes back",
+            accepted(r#"{"id":"c2","partnerFirmId":"f1","name":"Name 2"}"#),
+            "in_doubt",
+            true,
+            4,
+        ),
+        line(
+            "the id of another case",
+            accepted(r#"{"_id":"x0"}"#),
+            "in_doubt",
+            true,
+            4,
+        ),
+        line(
+            "half a body",
+            react().half(&accepted(r#"{"_id":"n1"}"#)).close(),
+            "in_doubt",
+            true,
+            4,
+        ),
+        line(
+            "interim answers first",
+            react()
+                .interim(100)
+                .interim(103)
+                .answer(&accepted(r#"{"_id":"n1"}"#)),
+            "imported",
+            true,
+            0,
+        ),
+    ]);
+}
+
+#[test]
+fn a_request_that_went_out_and_found_no_answer() {
+    hold_all(&[
+        line("closed", react().close(), "in_doubt", true, 4),
+        line("reset", react().reset(), "in_doubt", true, 4),
+        line(
+            "made and closed",
+            react().made("n1").close(),
+            "in_doubt",
+            true,
+            4,
+        ),
+        line(
+            "half a status line",
+            react().half_status_line().close(),
+            "in_doubt",
+            true,
+            4,
+        ),
+        line(
+            "garbage",
+            react().write("SSH-2.0-OpenSSH_9.6\r\n\r\n").close(),
+            "in_doubt",
+            true,
+            4,
+        ),
+    ]);
+}
+
+#[test]
+fn a_server_that_stays_silent_past_the_time_out() {
+    let home = Home::new();
+    home.cases(2);
+    let server = Server::start(|request| {
+        if request.json()["id"] == "c1" {
+            react().silence()
+        } else {
+            created("x2")
+        }
+    });
+    home.import(&server.url())
+        .args(&["--timeout", "150ms"])
+        .run()
+        .exits(4)
+        .counts(&[("imported", 1), ("in_doubt", 1)]);
+    assert_eq!(home.ledger().states(2), ["in_doubt", "imported"]);
+    assert_eq!(server.requests().len(), 2);
+}
+
+/// The whole request is there, and the server gives the connection up: what
+/// looks like an error before sending is none.
+#[test]
+fn a_connection_that_is_closed_when_it_is_reused() {
+    let home = Home::new();
+    home.cases(3);
+    let server = Server::start(|request| {
+        let id = format!("x{}", request.index);
+        // Answers, then answers what comes next with a stale 408.
+        created(&id)
+            .await_byte()
+            .answer(&status(408).header("Connection", "close"))
+            .finish()
+    });
+    let done = home.import(&server.url()).args(&["--in-flight", "1"]).run();
+    // A request that met the 408 was noted whole, and can't be known not made.
+    let states = ["imported", "in_doubt", "imported"];
+    assert_eq!(home.ledger().states(3), states, "{done}");
+    assert_eq!(server.requests().len(), 3);
+    done.exits(4).summary();
+}
+
+/// Runs one case against an address where nothing can be written.
+fn unsent(url: &str, words: &[&str]) -> Done {
+    let home = Home::new();
+    home.cases(2);
+    let done = home.import(url).args(words).run();
+    let done = done.counts(&[("not_sent", 1), ("untried", 1)]);
+    let ledger = home.ledger();
+    assert_eq!(ledger.states(2), ["not_sent", "-"], "{done}");
+    done
+}
+
+/// The first failure ends the run.
+const AT_ONCE: [&str; 6] = [
+    "--timeout",
+    "200ms",
+    "--max-retries",
+    "0",
+    "--max-failures",
+    "1",
+];
+
+#[test]
+fn nothing_was_written_where_nobody_listens() {
+    let refusing = Refusing::new();
+    unsent(&refusing.url(), &AT_ONCE)
+        .exits(5)
+        .stopped("Connection refused");
+}
+
+#[test]
+fn nothing_was_written_into_what_is_no_tls() {
+    let server = Server::with_accept(|_| tls_garbage(), |_| created("x1"));
+    unsent(&server.https_url(), &AT_ONCE).exits(5);
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn nothing_was_written_into_a_tls_handshake_that_hangs() {
+    let server = Server::with_accept(|_| react().silence(), |_| created("x1"));
+    unsent(&server.https_url(), &AT_ONCE)
+        .exits(5)
+        .stopped("1 case in a row failed");
+    assert!(server.requests().is_empty());
+}
+
+/// Told by the number of its requests, not by an error's kind.
+#[test]
+fn a_redirect_is_never_followed() {
+    let elsewhere = Server::start(|_| created("y1"));
+    for code in [301, 302, 303, 307, 308] {
+        let home = Home::new();
+        home.cases(3);
+        let location = elsewhere.url() + "/case/m1/create-existing";
+        let server = Server::start(move |_| status(code).header("Location", &location));
+        home.import(&server.url())
+            .run()
+            .exits(5)
+            .stopped(&format!("a redirect ({code})"));
+        assert_eq!(server.requests().len(), 1);
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[test]
+fn what_an_answer_means_can_be_changed() {
+    let outcome = |config: &str, reaction: Reaction| {
+        let home = Home::new();
+        home.cases(1);
+        home.write("caseload.toml", format!("[api]\n{config}\n"));
+        let server = Server::start(move |_| reaction.clone());
+        let done = home
+            .import(&server.url())
+            .args(&["--max-retries", "0"])
+            .run();
+        done.summary();
+        home.ledger().state("c1").to_owned()
+    };
+    let busy = || Reaction::from(status(429).header("Retry-After", "0"));
+    assert_eq!(outcome("", busy()), "not_sent");
+    assert_eq!(outcome("not_sent = []", busy()), "in_doubt");
+    assert_eq!(outcome("not_sent = []", status(401).into()), "in_doubt");
+    assert_eq!(
+        outcome("rejected = [\"422\"]", status(400).into()),
+        "in_doubt"
+    );
+    assert_eq!(
+        outcome("rejected = [\"422\"]", status(422).into()),
+        "rejected"
+    );
+    let accepted = || Reaction::from(status(200).json(r#"{"case":{"ref":"R-1"},"_id":"z"}"#));
+    assert_eq!(
+        outcome("case_id_field = \"case.ref\"", accepted()),
+        "imported"
+    );
+    assert_eq!(outcome("case_id_field = \"ref\"", accepted()), "in_doubt");
+    let silent = || Reaction::from(status(200).json("{}"));
+    assert_eq!(outcome("case_id_field = \"none\"", silent()), "imported");
+}

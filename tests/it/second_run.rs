@@ -1,0 +1,219 @@
+//! The next import of the same file, or of one that has changed: what is sent
+//! again, what is held back, and what is told.
+
+use crate::server::{Reaction, Request, Server, created, react, status};
+use crate::support::Home;
+
+fn fresh(request: &Request) -> Reaction {
+    created(&format!("x{}", request.index))
+}
+
+fn keys(server: &Server) -> Vec<String> {
+    let requests = server.requests();
+    let keys = requests.iter().map(|request| request.json()["id"].clone());
+    keys.map(|key| key.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn only_what_is_not_imported_is_sent() {
+    let home = Home::new();
+    home.cases(3);
+    let server = Server::start(fresh);
+    home.import(&server.url()).run().exits(0);
+    home.cases(5);
+    home.import(&server.url())
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 3), ("imported", 2)]);
+    assert_eq!(keys(&server), ["c1", "c2", "c3", "c4", "c5"]);
+}
+
+#[test]
+fn other_files_with_the_same_keys_are_the_same_cases() {
+    let home = Home::new();
+    home.cases(2);
+    home.write(
+        "again.ndjson",
+        r#"{"partnerFirmId":"f1","name":"Name 1","id":"c1"}"#,
+    );
+    let server = Server::start(fresh);
+    home.import(&server.url()).run().exits(0);
+    home.import_files(&server.url(), &["again.ndjson"])
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 1)]);
+}
+
+/// A row that the server will never take must not keep the run from others.
+#[test]
+fn rejects_are_sent_behind_all_untried_and_the_mended_ones_first() {
+    let home = Home::new();
+    home.cases(3);
+    let server = Server::start(|request| match request.json()["id"].as_str() {
+        Some("c1" | "c2") => status(422).into(),
+        _ => fresh(request),
+    });
+    let import = || home.import(&server.url()).args(&["--in-flight", "1"]);
+    import()
+        .run()
+        .exits(1)
+        .counts(&[("rejected", 2), ("imported", 1)]);
+    let text = std::fs::read_to_string(home.path("cases.csv")).unwrap();
+    home.write(
+        "cases.csv",
+        text.replace("Name 2", "Mended") + "c4,f1,New\n",
+    );
+    import()
+        .run()
+        .exits(1)
+        .counts(&[("rejected", 2), ("already_imported", 1), ("imported", 1)]);
+    assert_eq!(keys(&server)[3..], ["c4", "c2", "c1"]);
+    assert_eq!(home.ledger().cases["c1"].attempts, 2);
+}
+
+#[test]
+fn a_doubt_is_held_back_until_the_user_lets_it_go() {
+    let home = Home::new();
+    home.cases(2);
+    let server = Server::start(|request| match request.index {
+        0 => react().made("first").close(),
+        _ => fresh(request),
+    });
+    let import = |words: &[&str]| home.import(&server.url()).args(words).run();
+    import(&[])
+        .exits(4)
+        .counts(&[("in_doubt", 1), ("imported", 1)]);
+    import(&[])
+        .exits(4)
+        .counts(&[("in_doubt", 1), ("already_imported", 1)]);
+    import(&["--resend-in-doubt"])
+        .exits(4)
+        .counts(&[("in_doubt", 1), ("already_imported", 1)]);
+    assert_eq!(server.requests().len(), 2, "younger than ten minutes");
+    import(&["--resend-in-doubt", "--min-doubt-age", "0s"])
+        .exits(0)
+        .says("it was in doubt before: the platform may hold it twice")
+        .counts(&[("imported", 1), ("already_imported", 1)]);
+    assert_eq!(keys(&server), ["c1", "c2", "c1"]);
+    let ledger = home.ledger();
+    assert!(ledger.cases["c1"].possible_twin);
+    assert!(!ledger.cases["c2"].possible_twin);
+}
+
+/// That a second attempt was refused proves nothing of the first.
+#[test]
+fn a_doubt_stays_one_whatever_a_second_attempt_meets() {
+    for answer in [422, 429, 401, 500] {
+        let home = Home::new();
+        home.cases(1);
+        let server = Server::start(move |request| match request.index {
+            0 => react().close(),
+            _ => status(answer).header("Retry-After", "0").into(),
+        });
+        let import = |words: &[&str]| home.import(&server.url()).args(words).run();
+        import(&[]).exits(4);
+        let words = [
+            "--resend-in-doubt",
+            "--min-doubt-age",
+            "0s",
+            "--max-retries",
+            "0",
+        ];
+        let done = import(&words).counts(&[("in_doubt", 1)]);
+        assert_eq!(home.ledger().state("c1"), "in_doubt", "{answer}: {done}");
+        assert_eq!(server.requests().len(), 2);
+    }
+}
+
+#[test]
+fn a_row_that_has_changed_is_told_and_not_sent() {
+    let home = Home::new();
+    home.cases(2);
+    let server = Server::start(fresh);
+    home.import(&server.url()).run().exits(0);
+    let text = std::fs::read_to_string(home.path("cases.csv")).unwrap();
+    home.write("cases.csv", text.replace("Name 2", "Another"));
+    let counts = [("already_imported", 1), ("changed", 1)];
+    home.import(&server.url()).run().exits(0).counts(&counts);
+    home.import(&server.url())
+        .arg("--strict")
+        .run()
+        .exits(1)
+        .counts(&counts);
+    home.import_for_people(&server.url(), &["cases.csv"])
+        .run()
+        .exits(0)
+        .says("cases.csv:3: case c2 was imported as x1 and the row has changed since")
+        .says("1 imported before and changed since");
+    home.write(
+        "caseload.toml",
+        "[platform]\ncase_url = \"https://app.example.com/cases/{case_id}\"\n",
+    );
+    home.import_for_people(&server.url(), &["cases.csv"])
+        .run()
+        .exits(0)
+        .says("case c2 was imported as x1 (https://app.example.com/cases/x1) and the row");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn a_new_key_with_the_content_of_an_imported_case_is_a_problem() {
+    let home = Home::new();
+    home.cases(2);
+    let server = Server::start(fresh);
+    home.import(&server.url()).run().exits(0);
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,name\nc1,f1,Name 1\nn7,f1,Name 2\n",
+    );
+    let done = home
+        .import(&server.url())
+        .run()
+        .exits(3)
+        .counts(&[("problems", 1), ("already_imported", 1)]);
+    let problem = &done.json()[0];
+    assert_eq!(problem["code"], "same-content");
+    assert_eq!(problem["line"], 3);
+    assert_eq!(server.requests().len(), 2);
+    home.import(&server.url())
+        .arg("--allow-same-content")
+        .run()
+        .exits(0)
+        .counts(&[("imported", 1), ("already_imported", 1)]);
+    assert_eq!(keys(&server), ["c1", "c2", "n7"]);
+}
+
+#[test]
+fn a_key_of_several_columns_is_one_key() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "id,party,partnerFirmId\n1,A,f1\n1,B,f1\n2,A,f1\n",
+    );
+    let server = Server::start(fresh);
+    let import = || {
+        home.import(&server.url())
+            .args(&["--key-column", "party"])
+            .run()
+            .exits(0)
+    };
+    import().counts(&[("imported", 3)]);
+    import().counts(&[("already_imported", 3)]);
+}
+
+#[test]
+fn without_a_key_a_column_is_proposed() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "State,Lead ID,partnerFirmId\nNV,7,f1\nNV,8,f1\n",
+    );
+    let server = Server::start(fresh);
+    home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
+        .args(&["--map-id", "m1", "--new-ledger", "--yes"])
+        .env("LEXAMICA_PUBLIC_KEY", crate::support::KEY)
+        .run()
+        .exits(2)
+        .says("this looks like one: --key-column 'Lead ID'");
+    assert_eq!(server.connections(), 0);
+}

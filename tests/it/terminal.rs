@@ -1,0 +1,288 @@
+//! What a person is asked on a terminal, and what each answer leads to.
+
+use crate::server::{Reaction, Request, Server, created, react, status};
+use crate::support::{Home, KEY, Program, Terminal};
+
+const CTRL_C: &str = "\u{3}";
+
+/// A server that takes every case.
+fn taking() -> Server {
+    Server::start(|request| created(&format!("x{}", request.index)))
+}
+
+/// An import as a person types it, with the question before it.
+fn import(home: &Home, server: &Server) -> Program {
+    home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
+        .args(&["--map-id", "m1", "--key-column", "id", "--pace", "1ms"])
+        .args(&["--ledger", "ledger.db"])
+        .env("LEXAMICA_PUBLIC_KEY", KEY)
+}
+
+#[test]
+fn a_yes_sends_and_makes_the_ledger() {
+    if !Terminal::is_there() {
+        return;
+    }
+    let home = Home::new();
+    home.cases(3);
+    let server = taking();
+    let mut terminal = import(&home, &server).on_a_terminal();
+    for part in [
+        &format!("account  {}", server.url()),
+        "map      m1",
+        "ledger.db, new: every case will be sent",
+        "3 to f1",
+        "first    cases.csv:2, case c1",
+        "\"name\": \"Name 1\"",
+        &format!("Send 3 cases to {}? [y/N] ", server.url()),
+    ] {
+        terminal.wait_for(part);
+    }
+    assert!(!home.path("ledger.db").exists(), "made before the answer");
+    assert_eq!(server.requests().len(), 0, "sent before the answer");
+    terminal.types("y").wait_for("3 of 3 records imported");
+    terminal.ends_with(0);
+    assert_eq!(home.ledger().number("imported"), 3);
+}
+
+#[test]
+fn whatever_is_no_yes_sends_nothing() {
+    if !Terminal::is_there() {
+        return;
+    }
+    for answer in ["n\n", "\n", "yess\n", "\u{4}"] {
+        let home = Home::new();
+        home.cases(3);
+        let server = taking();
+        let mut terminal = import(&home, &server).on_a_terminal();
+        terminal
+            .wait_for("[y/N] ")
+            .presses(answer)
+            .wait_for("declined; nothing was sent");
+        terminal.ends_with(5);
+        assert!(!home.path("ledger.db").exists(), "{answer:?}");
+        assert_eq!(server.requests().len(), 0, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_question_names_other_ledgers_and_doubts() {
+    if !Terminal::is_there() {
+        return;
+    }
+    let home = Home::new();
+    home.cases(2);
+    let server = Server::start(|request| match request.index {
+        0 => status(502).into(),
+        index => created(&format!("x{index}")),
+    });
+    let import = |words: &[&str]| {
+        home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
+            .args(&["--map-id", "m1", "--key-column", "id", "--pace", "1ms"])
+            .args(words)
+            .env("LEXAMICA_PUBLIC_KEY", KEY)
+    };
+    import(&["--yes", "--new-ledger"]).run().exits(4);
+    import(&["--org-id", "o2"])
+        .on_a_terminal()
+        .wait_for("new: every case will be sent")
+        .wait_for("other ledgers of this host:")
+        .wait_for(&format!("has 2 cases of {}\n", server.url()))
+        .wait_for("[y/N] ")
+        .types("n")
+        .ends_with(5);
+    import(&["--resend-in-doubt", "--min-doubt-age", "0s"])
+        .on_a_terminal()
+        .wait_for("with 2 cases")
+        .wait_for("1 in doubt, sent once more: the platform may then hold them twice")
+        .wait_for("Send 1 case to")
+        .wait_for("[y/N] ")
+        .types("y")
+        .wait_for("imported, but it was in doubt before: the platform may hold it twice")
+        .ends_with(0);
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn ctrl_c_at_the_question_ends_at_once() {
+    if !Terminal::is_there() {
+        return;
+    }
+    let home = Home::new();
+    home.cases(3);
+    let server = taking();
+    let mut terminal = import(&home, &server).on_a_terminal();
+    terminal
+        .wait_for("[y/N] ")
+        .presses(CTRL_C)
+        .wait_for("\ninterrupted before anything was sent");
+    terminal.ends_with(130);
+    assert!(!home.path("ledger.db").exists());
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn ctrl_c_in_a_run_waits_for_what_is_under_way_and_twice_does_not() {
+    if !Terminal::is_there() {
+        return;
+    }
+    let home = Home::new();
+    home.cases(3);
+    let server = Server::start(|_| react().silence());
+    let mut terminal = import(&home, &server)
+        .arg("--yes")
+        .arg("--new-ledger")
+        .on_a_terminal();
+    while server.requests().is_empty() {
+        std::thread::yield_now();
+    }
+    terminal
+        .presses(CTRL_C)
+        .wait_for("waiting for 1 call under way; press Ctrl-C again")
+        .presses(CTRL_C)
+        .wait_for("1 in doubt")
+        .wait_for("2 not tried")
+        .wait_for("next: caseload resolve --ledger ledger.db");
+    terminal.ends_with(130);
+    assert_eq!(home.ledger().states(3), ["in_doubt", "-", "-"]);
+}
+
+#[test]
+fn a_pause_is_counted_down_and_can_be_left() {
+    if !Terminal::is_there() {
+        return;
+    }
+    let home = Home::new();
+    home.cases(3);
+    let server = Server::start(|_| status(429).header("Retry-After", "30"));
+    let mut terminal = import(&home, &server)
+        .args(&["--yes", "--new-ledger"])
+        .on_a_terminal();
+    terminal
+        .wait_for("the server asks for a pause, goes on in 30 s")
+        .wait_for("the server asks for a pause, goes on in 29 s")
+        .presses(CTRL_C)
+        .wait_for("1 not sent: nothing was made")
+        .wait_for("2 not tried")
+        .ends_with(130);
+    assert_eq!(home.ledger().states(3), ["not_sent", "-", "-"]);
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// Takes a case and gives its name back as another.
+fn otherwise(request: &Request) -> Reaction {
+    let id = format!("x{}", request.index);
+    let body = format!("{{\"_id\":\"{id}\",\"name\":\"other\"}}");
+    react().made(&id).answer(&status(201).json(body))
+}
+
+#[test]
+fn fields_that_came_back_otherwise_are_asked_about() {
+    if !Terminal::is_there() {
+        return;
+    }
+    let start = |server: &Server| {
+        let home = Home::new();
+        home.cases(4);
+        let mut terminal = import(&home, server).on_a_terminal();
+        terminal
+            .wait_for("[y/N] ")
+            .types("y")
+            .wait_for("came back otherwise than they were sent: name [echo-differs]")
+            .wait_for("Is that as it should be? Go on? [y/N] ");
+        assert_eq!(
+            server.requests().len(),
+            1,
+            "no call while a question is open"
+        );
+        (home, terminal)
+    };
+    let server = Server::start(otherwise);
+    let (home, mut terminal) = start(&server);
+    // The second of the first two cases is asked about too.
+    terminal.types("y").wait_for("Go on? [y/N] ").types("yes");
+    terminal.wait_for("4 of 4 records imported");
+    terminal.ends_with(0);
+    assert_eq!(home.ledger().number("imported"), 4);
+
+    let server = Server::start(otherwise);
+    let (home, mut terminal) = start(&server);
+    terminal
+        .types("n")
+        .wait_for("stopped: fields came back otherwise than they were sent");
+    terminal.ends_with(5);
+    assert_eq!(home.ledger().states(4), ["imported", "-", "-", "-"]);
+
+    let server = Server::start(otherwise);
+    let (home, mut terminal) = start(&server);
+    terminal
+        .presses(CTRL_C)
+        .wait_for("\nstopped: interrupted: no further call was made");
+    terminal.ends_with(130);
+    assert_eq!(home.ledger().states(4), ["imported", "-", "-", "-"]);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn doubts_are_gone_through_one_by_one() {
+    if !Terminal::is_there() {
+        return;
+    }
+    let home = Home::new();
+    home.cases(6);
+    home.write(
+        "caseload.toml",
+        "[platform]\ncase_url = \"https://app.example.com/cases/{case_id}\"\n",
+    );
+    let server = Server::start(|request| match request.json()["id"].as_str() {
+        Some("c1") => created("x1"),
+        Some(id) => status(502).html(format!("<h1>lost {id}</h1>")).into(),
+        None => status(400).into(),
+    });
+    home.import(&server.url()).run().exits(4);
+    let prompt = "(q)uit: ";
+    let mut terminal = home
+        .caseload(&["resolve", "--ledger", "ledger.db"])
+        .on_a_terminal();
+    terminal
+        .wait_for("5 cases in doubt")
+        .wait_for("1 of 5: c2")
+        .wait_for("Name 2")
+        .wait_for("firm       f1")
+        .wait_for("cases.csv:3")
+        .wait_for("502: <h1>lost c2</h1>")
+        .wait_for(prompt)
+        .types("yes")
+        .wait_for(prompt)
+        .types("i c-17")
+        .wait_for("2 of 5: c3")
+        .wait_for(prompt)
+        .types("n")
+        .wait_for("3 of 5: c4")
+        .wait_for(prompt)
+        .types("s")
+        .wait_for("4 of 5: c5")
+        .wait_for(prompt)
+        .types("i x1")
+        .wait_for("look both up; an id belongs to one case")
+        .wait_for(prompt)
+        .types("i")
+        .wait_for("5 of 5: c6")
+        .wait_for(prompt);
+    // What was said was written down before the next one came.
+    terminal.presses(CTRL_C).ends_with(130);
+    let ledger = home.ledger();
+    assert_eq!(ledger.cases["c2"].id.as_deref(), Some("c-17"));
+    let (doubt, there) = ("in_doubt", "imported");
+    assert_eq!(
+        ledger.states(6),
+        [there, there, "not_sent", doubt, there, doubt]
+    );
+    home.caseload(&["resolve", "--ledger", "ledger.db"])
+        .on_a_terminal()
+        .wait_for("2 cases in doubt")
+        .wait_for(prompt)
+        .types("q")
+        .wait_for("0 settled, 2 left in doubt, 2 of them not looked at")
+        .ends_with(0);
+}
