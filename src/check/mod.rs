@@ -21,7 +21,7 @@ pub use pipeline::check;
 pub use rows::Excluded;
 
 use crate::input::{self, Input, SourceError};
-use crate::mapping::{ColumnFault, Rules};
+use crate::mapping::{MissingColumn, Rules};
 use crate::model::{CaseData, FieldSummary, FileId, Problem};
 
 /// What to check, and what is wanted of it.
@@ -81,7 +81,7 @@ pub enum CheckError<E> {
     Source(#[from] SourceError),
     /// Rules name columns that are not there.
     #[error("the rules name columns that the input does not have")]
-    Columns(Vec<(Option<FileId>, ColumnFault)>),
+    Columns(Vec<(Option<FileId>, MissingColumn)>),
     /// A file that a run wrote of its cases in doubt.
     #[error(
         "{0} holds cases in doubt, as a run has left them: look them up on the platform and settle \

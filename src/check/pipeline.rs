@@ -12,7 +12,7 @@ use super::rows::Rows;
 use super::worker::{Batch, Tally, Worker};
 use super::{CheckError, Checked, FileSummary, Options, Sink, again, whole};
 use crate::input::{self, Chunk, Parser, Reader, SourceError};
-use crate::mapping::{ColumnFault, Names, join_faults};
+use crate::mapping::{MissingColumn, NameSource, merge_missing_columns};
 use crate::model::{Code, Columns, FileId, Place, Problem, Severity};
 
 /// Chunks that wait between two threads; more would only hold memory.
@@ -78,7 +78,9 @@ pub fn check<S: Sink>(options: &Options, sink: &mut S) -> Result<Checked, CheckE
     let mut faults = headers;
     for (file, names) in &members {
         let columns = Columns::from_names(names);
-        let missing = options.rules.check_columns(&columns, Names::Members);
+        let missing = options
+            .rules
+            .check_columns(&columns, NameSource::JsonMembers);
         faults.push((*file, missing));
         collector.unused(*file, options.rules.unused_columns(&columns));
     }
@@ -88,19 +90,22 @@ pub fn check<S: Sink>(options: &Options, sink: &mut S) -> Result<Checked, CheckE
     collector.finish(tally, readers)
 }
 
-fn header_faults(options: &Options, readers: &[Reader]) -> Vec<(FileId, Vec<ColumnFault>)> {
+fn header_faults(options: &Options, readers: &[Reader]) -> Vec<(FileId, Vec<MissingColumn>)> {
     (0..)
         .map(FileId)
         .zip(readers)
         .filter_map(|(file, reader)| {
             let columns = reader.columns()?;
-            Some((file, options.rules.check_columns(columns, Names::Header)))
+            Some((
+                file,
+                options.rules.check_columns(columns, NameSource::Header),
+            ))
         })
         .collect()
 }
 
-fn refuse_columns<E>(faults: &[(FileId, Vec<ColumnFault>)]) -> Result<(), CheckError<E>> {
-    let faults = join_faults(faults);
+fn refuse_columns<E>(faults: &[(FileId, Vec<MissingColumn>)]) -> Result<(), CheckError<E>> {
+    let faults = merge_missing_columns(faults);
     if faults.is_empty() {
         Ok(())
     } else {

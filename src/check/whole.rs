@@ -150,7 +150,7 @@ pub(super) fn unguarded(rules: &Rules, columns: &[Arc<Columns>]) -> Vec<Problem>
         .fields
         .iter()
         .filter(|rule| rule.choices.is_empty() && is_case_type(&rule.target))
-        .filter(|rule| !matches!(rule.source, crate::mapping::Source::Constant(_)))
+        .filter(|rule| !matches!(rule.source, crate::mapping::FieldSource::Constant(_)))
         .map(|rule| rule.target.clone())
         .collect();
     for columns in columns {

@@ -12,7 +12,7 @@ use super::people::PersonColumns;
 use super::rows::Row;
 use super::{Invalid, Options};
 use crate::input::{Chunk, Item, Parser};
-use crate::mapping::{self, Mapped, Mapper, RecordDigests};
+use crate::mapping::{self, MappedCase, Mapper, RecordDigests};
 use crate::model::{CaseData, Code, Digest, FileId, Hasher, Key, Problem, Record, Severity};
 
 /// What a chunk came to.
@@ -118,7 +118,7 @@ impl Worker {
                 Item::Record(record) => {
                     let before = batch.problems.len();
                     self.record(&record, &mut batch);
-                    let raw = |raw: &mut String| mapping::raw_json(&record, raw);
+                    let raw = |raw: &mut String| mapping::record_json(&record, raw);
                     self.keep_invalid(raw, &mut batch, before);
                 }
                 Item::Problem(problem, unread) => {
@@ -230,7 +230,7 @@ impl Worker {
             && let Some(digest) = digest
         {
             self.raw.clear();
-            mapping::raw_json(record, &mut self.raw);
+            mapping::record_json(record, &mut self.raw);
             let digests = [digest, self.digests.of(record)];
             batch
                 .cases
@@ -271,7 +271,7 @@ fn reason(problem: &Problem) -> String {
 
 fn case(
     record: &Record<'_>,
-    mapped: &Mapped<'_>,
+    mapped: &MappedCase<'_>,
     key: &str,
     [payload_digest, record_digest]: [Digest; 2],
     raw: &str,

@@ -11,7 +11,7 @@ use crate::api::{Address, AuthPlace, CaseIdField, Contract, FirmPlace, StatusLis
 use crate::check;
 use crate::config::{self, Config};
 use crate::input::{self, Input};
-use crate::mapping::{self, Rules};
+use crate::mapping::{MappingOptions, Rules};
 
 /// The config's name, where none is given.
 pub(crate) const CONFIG: &str = "caseload.toml";
@@ -120,23 +120,23 @@ pub(crate) fn source(read: &ReadArgs) -> input::Options {
 }
 
 /// How a record becomes a case.
-pub(crate) fn mapping(read: &ReadArgs, config: Option<&Config>) -> mapping::Options {
+pub(crate) fn mapping(read: &ReadArgs, config: Option<&Config>) -> MappingOptions {
     let mut options = config.map_or_else(
-        || mapping::Options {
+        || MappingOptions {
             passthrough: true,
-            ..mapping::Options::default()
+            ..MappingOptions::default()
         },
         |config| config.mapping.clone(),
     );
     if !read.key_column.is_empty() {
         options.key.clone_from(&read.key_column);
-        options.key_origin = mapping::Origin::default();
+        options.key_line = None;
     }
     if read.partner_firm_column.is_some() {
         options
             .partner_firm_column
             .clone_from(&read.partner_firm_column);
-        options.partner_firm_origin = mapping::Origin::default();
+        options.partner_firm_line = None;
     }
     options
         .default_partner_firm
@@ -152,7 +152,7 @@ pub(crate) fn mapping(read: &ReadArgs, config: Option<&Config>) -> mapping::Opti
 }
 
 /// The rules, compiled once.
-pub(crate) fn rules(options: mapping::Options) -> Result<Arc<Rules>> {
+pub(crate) fn rules(options: MappingOptions) -> Result<Arc<Rules>> {
     match Rules::compile(options) {
         Ok(rules) => Ok(Arc::new(rules)),
         Err(errors) => {
@@ -195,7 +195,7 @@ pub(crate) fn check_error<E: std::fmt::Display + Send + Sync + std::fmt::Debug +
                         .map(|input| format!(" in {}", input.name()))
                         .unwrap_or_default();
                     let message = format!("{fault}{file}");
-                    match (fault.origin.line, config) {
+                    match (fault.line, config) {
                         (Some(line), Some(config)) => {
                             let fault = config.fault_at(line, &fault.column, &message);
                             fault.to_string()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
-use crate::mapping::{Constant, FieldRule, NamePart, Origin, Source, ValueType};
+use crate::mapping::{Constant, FieldRule, FieldSource, NamePart, ValueType};
 
 use super::code_table;
 use super::table::{Entry, Table};
@@ -82,7 +82,7 @@ fn rule(entry: &Entry<'_>, table: &Table<'_>, folder: &Path) -> FieldRule {
             .map(|at| [NamePart::Last, NamePart::First][at]),
         omit_empty: table.flag("omit_empty").unwrap_or(true),
         flat: table.flag("flat").unwrap_or(false),
-        origin: Origin::line(table.faults.line_at(named_at(entry, table))),
+        line: Some(table.faults.line_at(named_at(entry, table))),
         rename: Vec::new(),
     };
     if let Some(renames) = table.table("rename") {
@@ -104,7 +104,7 @@ fn named_at(entry: &Entry<'_>, table: &Table<'_>) -> usize {
     from.map_or(entry.name_span.start, |from| from.span().start)
 }
 
-fn source(table: &Table<'_>) -> Source {
+fn source(table: &Table<'_>) -> FieldSource {
     let constant = table.constant("value");
     let from = table.value("from");
     let is_list = from.is_some_and(|from| from.get_ref().is_array());
@@ -112,24 +112,24 @@ fn source(table: &Table<'_>) -> Source {
     match (constant, columns) {
         (Some(_), Some(_)) => {
             table.fault("value", "a field has `from` or `value`, not both");
-            Source::None
+            FieldSource::None
         }
         (Some(Constant::Text(text)), None) if text.trim().is_empty() => {
             table.fault(
                 "value",
                 "`value` is empty; leave the field out, or use `omit_empty = false`",
             );
-            Source::None
+            FieldSource::None
         }
-        (Some(constant), None) => Source::Constant(constant),
-        (None, Some(columns)) if is_list => Source::Columns(columns),
+        (Some(constant), None) => FieldSource::Constant(constant),
+        (None, Some(columns)) if is_list => FieldSource::Columns(columns),
         (None, Some(columns)) => match columns.first() {
-            Some(text) if !text.trim().is_empty() => Source::from_text(text),
+            Some(text) if !text.trim().is_empty() => FieldSource::from_text(text),
             _ => {
                 table.fault("from", "`from` is empty");
-                Source::None
+                FieldSource::None
             }
         },
-        (None, None) => Source::None,
+        (None, None) => FieldSource::None,
     }
 }

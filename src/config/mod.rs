@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use crate::mapping::{self, Origin};
+use crate::mapping::{MappingOptions, Rules};
 
 pub use api::{ApiSettings, AuthPlace, AuthSettings, FirmPlace};
 pub use fault::{ConfigErrors, ConfigFault};
@@ -39,7 +39,7 @@ pub struct Config {
     pub api: ApiSettings,
     /// `[case]`, `[partner_firms]` and `[fields]`. The command line's flags and
     /// the day of the run are still to be put in.
-    pub mapping: mapping::Options,
+    pub mapping: MappingOptions,
     /// `[ledger]`.
     pub ledger: LedgerSettings,
     /// `[platform] case_url`, with `{case_id}` in it.
@@ -164,7 +164,7 @@ fn read(document: &DeTable<'_>, path: &Path, faults: &Faults<'_>) -> Config {
     }
     // Rules are looked at together only where each could be read.
     if faults.is_empty()
-        && let Err(errors) = mapping::Rules::compile(config.mapping.clone())
+        && let Err(errors) = Rules::compile(config.mapping.clone())
     {
         for error in errors {
             let span = error
@@ -176,13 +176,7 @@ fn read(document: &DeTable<'_>, path: &Path, faults: &Faults<'_>) -> Config {
         }
     }
     root.finish(&mut config.lines);
-    config.mapping.key_origin = origin(&config, "case.key");
-    config.mapping.partner_firm_origin = origin(&config, "case.partner_firm");
+    config.mapping.key_line = config.line_of("case.key");
+    config.mapping.partner_firm_line = config.line_of("case.partner_firm");
     config
-}
-
-fn origin(config: &Config, setting: &str) -> Origin {
-    Origin {
-        line: config.line_of(setting),
-    }
 }

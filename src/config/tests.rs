@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::mapping::{Constant, NamePart, Source, ValueType};
+use crate::mapping::{Constant, FieldSource, NamePart, ValueType};
 
 use super::*;
 
@@ -85,7 +85,7 @@ signature_header = "x-sig"
     assert_eq!(config.api.subscriptions_path.as_deref(), Some("/s"));
     let mapping = &config.mapping;
     assert_eq!(mapping.key, ["Lead ID", "No"]);
-    assert_eq!(mapping.key_origin, Origin::line(15));
+    assert_eq!(mapping.key_line, Some(15));
     assert!(mapping.passthrough);
     assert_eq!(mapping.partner_firms.len(), 2);
     let targets: Vec<&str> = mapping
@@ -109,23 +109,23 @@ signature_header = "x-sig"
         panic!("seven fields");
     };
     assert!(first.required && first.min_length == Some(1) && first.max_length == Some(50));
-    assert_eq!(first.origin, Origin::line(23), "where its `from` stands");
+    assert_eq!(first.line, Some(23), "where its `from` stands");
     assert_eq!(
         date.source,
-        Source::Columns(vec!["Date of Loss".into(), "DOL".into()])
+        FieldSource::Columns(vec!["Date of Loss".into(), "DOL".into()])
     );
     assert_eq!(date.value_type, Some(ValueType::Date));
-    assert_eq!(email.source, Source::None);
+    assert_eq!(email.source, FieldSource::None);
     assert!(!email.omit_empty);
     assert!(flat.flat && flat.default == Some(Constant::Number("7".into())));
-    assert_eq!(flat.source, Source::Template("{First} {Last}".into()));
+    assert_eq!(flat.source, FieldSource::Template("{First} {Last}".into()));
     assert_eq!(
         area.rename,
         [("MVA".into(), "Motor Vehicle Accident".into())]
     );
     assert_eq!(
         source.source,
-        Source::Constant(Constant::Text("2026 import".into()))
+        FieldSource::Constant(Constant::Text("2026 import".into()))
     );
     assert_eq!(last.part, Some(NamePart::Last));
     assert_eq!(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Draft, Guesser};
 use crate::config::parse;
-use crate::mapping::{Mapper, Names, Rules};
+use crate::mapping::{Mapper, NameSource, Rules};
 use crate::model::{Cell, CellKind, Columns, Place, Record};
 
 fn guess(header: &[&str], rows: &[&[&str]]) -> Draft {
@@ -35,7 +35,7 @@ fn payloads(header: &[&str], rows: &[&[&str]]) -> Vec<String> {
     options.allow_drafts = true;
     let rules = Arc::new(Rules::compile(options).unwrap());
     let columns = Columns::from_names(header);
-    assert_eq!(rules.check_columns(&columns, Names::Header), []);
+    assert_eq!(rules.check_columns(&columns, NameSource::Header), []);
     let mut mapper = Mapper::new(rules);
     rows.iter()
         .map(|row| {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::mapping::{can_be_firm_id, looks_confidential, members_of};
+use crate::mapping::{can_be_firm_id, looks_confidential, object_members};
 use crate::model::{Cell, CellKind, Columns, Record};
 
 use super::dates_seen::DatesSeen;
@@ -66,7 +66,7 @@ impl Guesser {
 
     fn see_cell(&mut self, name: &str, cell: Cell<'_>, depth: usize) {
         if cell.kind == CellKind::Json && depth > 0 {
-            for (member, kind, text) in members_of(cell.text) {
+            for (member, kind, text) in object_members(cell.text) {
                 let nested = Cell { kind, text: &text };
                 self.see_cell(&format!("{name}.{member}"), nested, depth - 1);
             }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::model::{Cell, CellKind, Columns, Record};
 
 use super::json::{descend, value_of};
-use super::raw;
+use super::raw_record;
 use super::rules::{Rules, is_caseload, is_firm_name};
 
 /// The column of the key that we wrote ourselves.
@@ -15,19 +15,19 @@ pub(super) const CASELOAD_KEY: &str = "caseload_key";
 /// one of a part of it. Which one is decided for each record by what it has, so
 /// that other records of the file make no difference.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Path {
+pub(super) struct ColumnPath {
     exact: Option<usize>,
     below: Vec<(usize, Vec<Box<str>>)>,
 }
 
 /// A value that a path led to.
 #[derive(Debug, Clone)]
-pub(super) struct Value<'r> {
+pub(super) struct FoundValue<'r> {
     pub(super) kind: CellKind,
     pub(super) text: Cow<'r, str>,
 }
 
-impl<'r> Value<'r> {
+impl<'r> FoundValue<'r> {
     pub(super) fn cell(&self) -> Cell<'_> {
         Cell {
             kind: self.kind,
@@ -43,7 +43,7 @@ impl<'r> Value<'r> {
     }
 }
 
-impl Path {
+impl ColumnPath {
     pub(super) fn new(name: &str, columns: &Columns) -> Self {
         let below = name.rmatch_indices('.').filter_map(|(dot, _)| {
             let position = columns.position(&name[..dot])?;
@@ -72,14 +72,14 @@ impl Path {
 
     /// What the record has there; absent when nothing.
     #[inline]
-    pub(super) fn find<'r>(&self, record: &Record<'r>) -> Value<'r> {
+    pub(super) fn find<'r>(&self, record: &Record<'r>) -> FoundValue<'r> {
         match self.direct(record) {
-            Some(cell) => Value::of_cell(cell),
+            Some(cell) => FoundValue::of_cell(cell),
             None => self.find_below(record),
         }
     }
 
-    fn find_below<'r>(&self, record: &Record<'r>) -> Value<'r> {
+    fn find_below<'r>(&self, record: &Record<'r>) -> FoundValue<'r> {
         self.below
             .iter()
             .find_map(|(position, path)| {
@@ -88,9 +88,9 @@ impl Path {
                     return None;
                 }
                 let (kind, text) = value_of(descend(cell.text, path)?);
-                Some(Value { kind, text })
+                Some(FoundValue { kind, text })
             })
-            .unwrap_or_else(|| Value::of_cell(Cell::default()))
+            .unwrap_or_else(|| FoundValue::of_cell(Cell::default()))
     }
 
     /// The column that a value found here would replace.
@@ -101,7 +101,7 @@ impl Path {
 
 /// What a column is to the payload when it goes out under its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Through {
+pub(super) enum Passthrough {
     /// It does not.
     No,
     /// A rule makes a field of that name: a filled cell is a conflict.
@@ -117,13 +117,13 @@ pub(super) enum Through {
 pub(super) struct Binding {
     state: Option<(u64, usize)>,
     /// For each field the path of each of its columns.
-    pub(super) fields: Vec<Vec<Path>>,
-    pub(super) key: Vec<Path>,
+    pub(super) fields: Vec<Vec<ColumnPath>>,
+    pub(super) key: Vec<ColumnPath>,
     /// Columns that name the firm, with their names.
-    pub(super) firms: Vec<(Path, Box<str>)>,
+    pub(super) firms: Vec<(ColumnPath, Box<str>)>,
     pub(super) caseload_key: Option<usize>,
     /// For each column; empty where nothing goes through.
-    pub(super) through: Vec<Through>,
+    pub(super) through: Vec<Passthrough>,
     /// Payload parts in the order in which digests take them: positions among
     /// fields first, then among columns.
     pub(super) digest_order: Vec<usize>,
@@ -141,8 +141,8 @@ impl Binding {
     }
 
     fn new(rules: &Rules, columns: &Columns) -> Self {
-        let path = |name: &String| Path::new(name, columns);
-        let fields: Vec<Vec<Path>> = rules
+        let path = |name: &String| ColumnPath::new(name, columns);
+        let fields: Vec<Vec<ColumnPath>> = rules
             .fields
             .iter()
             .map(|field| field.columns.iter().map(path).collect())
@@ -152,7 +152,7 @@ impl Binding {
             None => columns
                 .names()
                 .filter(|name| is_firm_name(name))
-                .map(|name| (Path::new(name, columns), name.into()))
+                .map(|name| (ColumnPath::new(name, columns), name.into()))
                 .collect(),
         };
         let through = if rules.options.passthrough {
@@ -166,7 +166,7 @@ impl Binding {
             parts.push((Cow::Borrowed(&field.path), position));
         }
         for (position, through) in through.iter().enumerate() {
-            if let Through::Yes { name, .. } = through {
+            if let Passthrough::Yes { name, .. } = through {
                 parts.push((Cow::Borrowed(name), count + position));
             }
         }
@@ -184,21 +184,21 @@ impl Binding {
     }
 }
 
-fn through(rules: &Rules, name: &str) -> Through {
+fn through(rules: &Rules, name: &str) -> Passthrough {
     if is_caseload(name) || rules.is_firm_column(name) || rules.named_by_rule(name) {
-        return Through::No;
+        return Passthrough::No;
     }
     if name == "partnerFirmId" {
-        return Through::Firm;
+        return Passthrough::Firm;
     }
     let makes = |rule: &super::options::FieldRule| {
         rule.target == name || (!rule.flat && rule.target.split('.').next() == Some(name))
     };
     if rules.options.fields.iter().any(makes) {
-        return Through::Conflict;
+        return Passthrough::Conflict;
     }
-    Through::Yes {
-        name: raw::name_json(name),
+    Passthrough::Yes {
+        name: raw_record::name_json(name),
         is_key: rules.options.key.iter().any(|key| key == name),
     }
 }

@@ -4,7 +4,7 @@
 use crate::model::{Cell, CellKind, Code, Key, Record};
 
 use super::bind::{Binding, CASELOAD_KEY};
-use super::values::Fault;
+use super::values::ValueError;
 
 /// A record's key as we wrote it, with the cells that it restores.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) fn read(
     binding: &Binding,
     key_columns: usize,
     record: &Record<'_>,
-) -> Result<Option<Restored>, Fault> {
+) -> Result<Option<Restored>, ValueError> {
     let Some(position) = binding.caseload_key else {
         return Ok(None);
     };
@@ -26,7 +26,7 @@ pub(super) fn read(
     if cell.is_blank() {
         return Ok(None);
     }
-    let fault = |message| Fault::new(Code::BadCaseloadKey, message);
+    let fault = |message| ValueError::new(Code::BadCaseloadKey, message);
     let key = cell
         .text
         .trim()

@@ -8,12 +8,12 @@ use regex::Regex;
 
 use crate::model::{Cell, CellKind};
 
-use super::firm::Firms;
+use super::firm::PartnerFirms;
 use super::json::push_string;
-use super::names::may_lie_ahead;
-use super::options::{Constant, FieldRule, Options, Origin, Source, ValueType};
-use super::raw::name_json;
-use super::rules::{Blank, Choices, Field, From, Node, Rules};
+use super::names::allows_future_dates;
+use super::options::{Constant, FieldRule, FieldSource, MappingOptions, ValueType};
+use super::raw_record::name_json;
+use super::rules::{Choices, CompiledField, CompiledSource, PayloadNode, Rules, WhenBlank};
 use super::suggest;
 use super::template;
 use super::values::{Civil, Converted, DateFormat, DateRules, convert};
@@ -28,7 +28,7 @@ pub struct RuleError {
     /// What is wrong, and what to do.
     pub message: String,
     /// Where the rule stands.
-    pub origin: Origin,
+    pub line: Option<u32>,
 }
 
 impl fmt::Display for RuleError {
@@ -41,13 +41,13 @@ impl std::error::Error for RuleError {}
 
 impl Rules {
     /// Compiles the options; all that is wrong with them is told at once.
-    pub fn compile(options: Options) -> Result<Self, Vec<RuleError>> {
+    pub fn compile(options: MappingOptions) -> Result<Self, Vec<RuleError>> {
         let mut errors = Vec::new();
         let mut fields = Vec::with_capacity(options.fields.len());
         let mut tree = Vec::new();
         let mut first_of: HashMap<&str, usize> = HashMap::new();
         for (position, rule) in options.fields.iter().enumerate() {
-            let mut faults = Faults {
+            let mut faults = RuleErrors {
                 position,
                 rule,
                 errors: &mut errors,
@@ -61,7 +61,7 @@ impl Rules {
             }
             match first_of.entry(&rule.target) {
                 Entry::Occupied(first) => {
-                    let at = options.fields[*first.get()].origin.line;
+                    let at = options.fields[*first.get()].line;
                     let at = at.map_or_else(String::new, |line| format!(" (line {line})"));
                     faults.push("", format!("two rules for \"{}\"{at}", rule.target));
                 }
@@ -80,7 +80,7 @@ impl Rules {
             }
             fields.push(compile_field(rule, &options.key, &mut faults));
         }
-        let firms = Firms::new(&options, &mut errors);
+        let firms = PartnerFirms::new(&options, &mut errors);
         let today = options
             .today
             .and_then(|(year, month, day)| Civil::new(year, month, day));
@@ -99,19 +99,19 @@ impl Rules {
 }
 
 /// Where one rule's errors go.
-struct Faults<'a> {
+struct RuleErrors<'a> {
     position: usize,
     rule: &'a FieldRule,
     errors: &'a mut Vec<RuleError>,
 }
 
-impl Faults<'_> {
+impl RuleErrors<'_> {
     fn push(&mut self, setting: &'static str, message: String) {
         self.errors.push(RuleError {
             field: Some(self.position),
             setting,
             message,
-            origin: self.rule.origin,
+            line: self.rule.line,
         });
     }
 }
@@ -124,13 +124,13 @@ fn path_of(rule: &FieldRule) -> Vec<&str> {
     }
 }
 
-fn insert(nodes: &mut Vec<Node>, path: &[&str], field: usize) -> Result<(), String> {
+fn insert(nodes: &mut Vec<PayloadNode>, path: &[&str], field: usize) -> Result<(), String> {
     let Some((segment, below)) = path.split_first() else {
         return Ok(());
     };
     let wanted = name_json(segment);
     let found = nodes.iter_mut().find(|node| match node {
-        Node::Leaf { name, .. } | Node::Object { name, .. } => *name == wanted,
+        PayloadNode::Leaf { name, .. } | PayloadNode::Object { name, .. } => *name == wanted,
     });
     let clash = || {
         Err(format!(
@@ -138,10 +138,12 @@ fn insert(nodes: &mut Vec<Node>, path: &[&str], field: usize) -> Result<(), Stri
         ))
     };
     match found {
-        Some(Node::Object { children, .. }) if !below.is_empty() => insert(children, below, field),
+        Some(PayloadNode::Object { children, .. }) if !below.is_empty() => {
+            insert(children, below, field)
+        }
         Some(_) => clash(),
         None if below.is_empty() => {
-            nodes.push(Node::Leaf {
+            nodes.push(PayloadNode::Leaf {
                 name: wanted,
                 field,
             });
@@ -150,7 +152,7 @@ fn insert(nodes: &mut Vec<Node>, path: &[&str], field: usize) -> Result<(), Stri
         None => {
             let mut children = Vec::new();
             insert(&mut children, below, field)?;
-            nodes.push(Node::Object {
+            nodes.push(PayloadNode::Object {
                 name: wanted,
                 children,
             });
@@ -159,33 +161,33 @@ fn insert(nodes: &mut Vec<Node>, path: &[&str], field: usize) -> Result<(), Stri
     }
 }
 
-fn compile_field(rule: &FieldRule, key: &[String], faults: &mut Faults<'_>) -> Field {
+fn compile_field(rule: &FieldRule, key: &[String], faults: &mut RuleErrors<'_>) -> CompiledField {
     let columns = rule.source.columns(&rule.target);
     let dates = compile_dates(rule, faults);
     let from = match &rule.source {
-        Source::None => From::Columns,
-        Source::Columns(listed) => {
+        FieldSource::None => CompiledSource::Columns,
+        FieldSource::Columns(listed) => {
             if listed.is_empty() || listed.iter().any(|column| column.trim().is_empty()) {
                 faults.push("from", "a column without a name".to_owned());
             }
-            From::Columns
+            CompiledSource::Columns
         }
-        Source::Template(text) => match template::parse(text) {
-            Ok((pieces, _)) => From::Template(pieces),
+        FieldSource::Template(text) => match template::parse(text) {
+            Ok((pieces, _)) => CompiledSource::Template(pieces),
             Err(error) => {
                 faults.push("from", error.to_string());
-                From::Columns
+                CompiledSource::Columns
             }
         },
-        Source::Constant(constant) => {
-            From::Constant(literal(constant, rule, &dates, "value", faults))
+        FieldSource::Constant(constant) => {
+            CompiledSource::Constant(literal(constant, rule, &dates, "value", faults))
         }
     };
     let default = rule
         .default
         .as_ref()
         .map(|constant| literal(constant, rule, &dates, "default", faults));
-    if matches!(rule.source, Source::Constant(_)) {
+    if matches!(rule.source, FieldSource::Constant(_)) {
         for (setting, is_set) in [
             ("default", rule.default.is_some()),
             ("rename", !rule.rename.is_empty()),
@@ -240,7 +242,7 @@ fn compile_field(rule: &FieldRule, key: &[String], faults: &mut Faults<'_>) -> F
     }
     path.push(':');
     let named = |is: fn(&str) -> bool| is(&rule.target) || columns.iter().any(|column| is(column));
-    Field {
+    CompiledField {
         path: path.into(),
         from,
         value_type: rule.value_type,
@@ -252,22 +254,22 @@ fn compile_field(rule: &FieldRule, key: &[String], faults: &mut Faults<'_>) -> F
         rename,
         default,
         blank: match (rule.required, rule.omit_empty) {
-            (true, _) => Blank::Refused,
-            (false, true) => Blank::LeftOut,
-            (false, false) => Blank::SentEmpty,
+            (true, _) => WhenBlank::Refused,
+            (false, true) => WhenBlank::LeftOut,
+            (false, false) => WhenBlank::SentEmpty,
         },
         min_length: rule.min_length,
         max_length: rule.max_length,
         pattern: compile_pattern(rule, faults),
         part: rule.part,
-        may_lie_ahead: named(may_lie_ahead),
+        allows_future_dates: named(allows_future_dates),
         is_key: !columns.is_empty() && columns.iter().all(|column| key.contains(column)),
         target: rule.target.as_str().into(),
         columns,
     }
 }
 
-fn compile_dates(rule: &FieldRule, faults: &mut Faults<'_>) -> DateRules {
+fn compile_dates(rule: &FieldRule, faults: &mut RuleErrors<'_>) -> DateRules {
     let is_date = matches!(rule.value_type, Some(ValueType::Date | ValueType::DateTime));
     if !rule.formats.is_empty() && !is_date {
         faults.push(
@@ -288,7 +290,7 @@ fn compile_dates(rule: &FieldRule, faults: &mut Faults<'_>) -> DateRules {
     })
 }
 
-fn compile_pattern(rule: &FieldRule, faults: &mut Faults<'_>) -> Option<(Regex, Box<str>)> {
+fn compile_pattern(rule: &FieldRule, faults: &mut RuleErrors<'_>) -> Option<(Regex, Box<str>)> {
     let pattern = rule.pattern.as_deref()?;
     // Alone first: in the group a stray bracket of it could pass unseen.
     let whole = Regex::new(pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")));
@@ -302,7 +304,7 @@ fn compile_pattern(rule: &FieldRule, faults: &mut Faults<'_>) -> Option<(Regex, 
 }
 
 /// What a rename gives must be a choice, or the rule can never be met.
-fn check_renames(rule: &FieldRule, faults: &mut Faults<'_>) {
+fn check_renames(rule: &FieldRule, faults: &mut RuleErrors<'_>) {
     if rule.choices.is_empty() || !matches!(rule.value_type, None | Some(ValueType::Text)) {
         return;
     }
@@ -325,7 +327,7 @@ fn literal(
     rule: &FieldRule,
     dates: &DateRules,
     setting: &'static str,
-    faults: &mut Faults<'_>,
+    faults: &mut RuleErrors<'_>,
 ) -> Box<str> {
     let cell = match constant {
         Constant::Text(text) => Cell::text(text),

@@ -1,6 +1,6 @@
 //! What nobody means to send unless a rule names it.
 
-use super::names::{fold, is_birth, words};
+use super::names::{fold, is_birth_date, words};
 
 /// Whether a column's name speaks of a social security number, a birth date,
 /// a bank account, a card, an identity paper or a password.
@@ -23,7 +23,7 @@ pub fn looks_confidential(column: &str) -> bool {
         "driverslicen",
     ];
     let folded = fold(column);
-    is_birth(column)
+    is_birth_date(column)
         || folded == "ss"
         || folded == "ssnumber"
         || WITHIN.iter().any(|part| folded.contains(part))

@@ -4,18 +4,18 @@ use std::collections::HashMap;
 
 use crate::model::{Cell, CellKind, Code, Place, Problem, Record};
 
-use super::bind::{Path, Value};
+use super::bind::{ColumnPath, FoundValue};
 use super::blank::{is_blank, trimmed};
 use super::json::{begin_member, is_plain, push_string};
 use super::options::NamePart;
-use super::rules::{Blank, Choices, Field, From};
+use super::rules::{Choices, CompiledField, CompiledSource, WhenBlank};
 use super::suggest;
 use super::template;
-use super::values::{Civil, Converted, Fault, convert};
+use super::values::{Civil, Converted, ValueError, convert};
 
 /// What a mapper keeps between records: buffers, and suggestions found before.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(super) struct Buffers {
     composed: String,
     written: String,
     /// By field and value; looking one up in 20 choices costs as much as
@@ -29,13 +29,13 @@ type Hints = HashMap<(usize, Box<str>), Option<String>>;
 const HINTS: usize = 4096;
 
 /// One rule at work on one record.
-pub(super) struct Work<'w, 'r> {
-    pub(super) field: &'w Field,
+pub(super) struct FieldWriter<'w, 'r> {
+    pub(super) field: &'w CompiledField,
     /// The field's position, for what is kept by field.
     pub(super) position: usize,
     /// The field's name with its colon, as JSON.
     pub(super) name: &'w str,
-    pub(super) paths: &'w [Path],
+    pub(super) paths: &'w [ColumnPath],
     pub(super) record: &'w Record<'r>,
     pub(super) today: Option<Civil>,
     pub(super) payload: &'w mut String,
@@ -44,11 +44,11 @@ pub(super) struct Work<'w, 'r> {
     pub(super) problems: &'w mut Vec<Problem>,
 }
 
-impl Work<'_, '_> {
+impl FieldWriter<'_, '_> {
     /// Writes the field, unless it is left out or has a problem.
     #[inline]
-    pub(super) fn run(&mut self, texts: &mut Texts) {
-        if let ([path], From::Columns) = (self.paths, &self.field.from)
+    pub(super) fn run(&mut self, texts: &mut Buffers) {
+        if let ([path], CompiledSource::Columns) = (self.paths, &self.field.from)
             && let Some(cell) = path.direct(self.record)
         {
             return self.take(cell, 0, &mut texts.written, &mut texts.hints);
@@ -57,21 +57,21 @@ impl Work<'_, '_> {
     }
 
     /// From several columns, from below one, or from none.
-    fn compose(&mut self, texts: &mut Texts) {
-        let Texts {
+    fn compose(&mut self, texts: &mut Buffers) {
+        let Buffers {
             composed,
             written,
             hints,
         } = texts;
         match &self.field.from {
-            From::Constant(json) => {
+            CompiledSource::Constant(json) => {
                 self.write(Converted::Raw(json));
             }
-            From::Columns => {
+            CompiledSource::Columns => {
                 let (value, column) = first_filled(self.paths, self.record);
                 self.take(value.cell(), column, written, hints);
             }
-            From::Template(pieces) => {
+            CompiledSource::Template(pieces) => {
                 let mut values = Vec::with_capacity(self.paths.len());
                 for (path, column) in self.paths.iter().zip(&self.field.columns) {
                     let value = path.find(self.record);
@@ -119,7 +119,7 @@ impl Work<'_, '_> {
             let text = trimmed(value.text());
             let Some(choice) = choices.find(text) else {
                 let message = format!("none of the choices of {}", field.target);
-                let mut fault = Fault::new(Code::NotAChoice, message);
+                let mut fault = ValueError::new(Code::NotAChoice, message);
                 fault.hint = hint_of(hints, self.position, text, choices).map(Into::into);
                 return self.refuse(column, cell, fault);
             };
@@ -139,7 +139,7 @@ impl Work<'_, '_> {
         // What a type takes is never odd; a template's columns were looked at.
         if field.takes_any_text()
             && (!is_plain || cell.text.starts_with('#'))
-            && matches!(field.from, From::Columns)
+            && matches!(field.from, CompiledSource::Columns)
         {
             self.warn(column, cell);
         }
@@ -168,26 +168,30 @@ impl Work<'_, '_> {
             return;
         }
         match field.blank {
-            Blank::LeftOut => {}
-            Blank::SentEmpty => {
+            WhenBlank::LeftOut => {}
+            WhenBlank::SentEmpty => {
                 self.write(Converted::Text(""));
             }
-            Blank::Refused => {
+            WhenBlank::Refused => {
                 let state = if cell.is_blank() {
                     "empty"
                 } else {
                     "renamed to nothing"
                 };
                 let message = format!("{state}, and {} is required", field.target);
-                self.fault(column, cell, Fault::new(Code::MissingRequired, message));
+                self.fault(
+                    column,
+                    cell,
+                    ValueError::new(Code::MissingRequired, message),
+                );
             }
         }
     }
 
     /// The value is not sent; what is odd about its cell is told too.
     #[cold]
-    fn refuse(&mut self, column: &str, cell: Cell<'_>, fault: Fault) {
-        if matches!(self.field.from, From::Columns) {
+    fn refuse(&mut self, column: &str, cell: Cell<'_>, fault: ValueError) {
+        if matches!(self.field.from, CompiledSource::Columns) {
             self.warn(column, cell);
         }
         self.fault(column, cell, fault);
@@ -199,31 +203,35 @@ impl Work<'_, '_> {
 
     fn plausible(&mut self, column: &str, cell: Cell<'_>, day: Civil) {
         let Some(today) = self.today else { return };
-        let message = if day > today && !self.field.may_lie_ahead {
+        let message = if day > today && !self.field.allows_future_dates {
             "a date in the future"
         } else if age(day, today) > 120 {
             "a date more than 120 years ago"
         } else {
             return;
         };
-        self.fault(column, cell, Fault::new(Code::ImplausibleDate, message));
+        self.fault(
+            column,
+            cell,
+            ValueError::new(Code::ImplausibleDate, message),
+        );
     }
 
     #[cold]
-    fn fault(&mut self, column: &str, cell: Cell<'_>, fault: Fault) {
+    fn fault(&mut self, column: &str, cell: Cell<'_>, fault: ValueError) {
         self.problems
             .push(problem(self.record.place, column, cell, fault));
     }
 }
 
 /// The first filled column, or none of them.
-fn first_filled<'r>(paths: &[Path], record: &Record<'r>) -> (Value<'r>, usize) {
+fn first_filled<'r>(paths: &[ColumnPath], record: &Record<'r>) -> (FoundValue<'r>, usize) {
     paths
         .iter()
         .enumerate()
         .map(|(at, path)| (path.find(record), at))
         .find(|(value, _)| !is_blank(value.cell()))
-        .unwrap_or_else(|| (Value::of_cell(Cell::default()), 0))
+        .unwrap_or_else(|| (FoundValue::of_cell(Cell::default()), 0))
 }
 
 /// Whole years from a day to today.
@@ -235,7 +243,7 @@ fn age(day: Civil, today: Civil) -> u16 {
 
 /// A fault as the problem that people read.
 #[cold]
-pub(super) fn problem(place: Place, column: &str, cell: Cell<'_>, fault: Fault) -> Problem {
+pub(super) fn problem(place: Place, column: &str, cell: Cell<'_>, fault: ValueError) -> Problem {
     let mut problem = Problem::new(fault.code, place, fault.message);
     if !column.is_empty() {
         problem = problem.in_column(column);
@@ -254,12 +262,12 @@ pub(super) fn warn(column: &str, cell: Cell<'_>, place: Place, problems: &mut Ve
         return;
     }
     if !is_plain(cell.text) && cell.text.bytes().any(is_control) {
-        let fault = Fault::new(Code::ControlCharacter, "control characters in the value")
+        let fault = ValueError::new(Code::ControlCharacter, "control characters in the value")
             .hint("clear the cell and type the value again");
         problems.push(problem(place, column, cell, fault));
     }
     if cell.text.starts_with('#') && is_spreadsheet_error(cell.text.trim_end()) {
-        let fault = Fault::new(
+        let fault = ValueError::new(
             Code::SpreadsheetError,
             "a spreadsheet's error instead of a value",
         )
@@ -294,8 +302,8 @@ fn is_spreadsheet_error(text: &str) -> bool {
         || (text.len() >= 3 && text.bytes().all(|byte| byte == b'#'))
 }
 
-fn nested() -> Fault {
-    Fault::new(
+fn nested() -> ValueError {
+    ValueError::new(
         Code::NestedValue,
         "a nested value where a single one is needed",
     )
@@ -310,15 +318,17 @@ fn as_it_stands(cell: Cell<'_>) -> Converted<'_> {
 }
 
 /// A side of the name, and what the value is renamed to.
-fn rewritten<'c>(field: &'c Field, cell: Cell<'c>) -> Result<Cell<'c>, Fault> {
+fn rewritten<'c>(field: &'c CompiledField, cell: Cell<'c>) -> Result<Cell<'c>, ValueError> {
     let mut cell = cell;
     if let Some(part) = field.part {
         let sides = cell.text.split_once(',').filter(|(last, first)| {
             !first.contains(',') && !last.trim().is_empty() && !first.trim().is_empty()
         });
         let Some((last, first)) = sides else {
-            return Err(Fault::new(Code::BadName, "not of the form \"Last, First\"")
-                .hint("write the last name, one comma, and the first name"));
+            return Err(
+                ValueError::new(Code::BadName, "not of the form \"Last, First\"")
+                    .hint("write the last name, one comma, and the first name"),
+            );
         };
         cell = Cell::text(match part {
             NamePart::Last => last.trim(),
@@ -333,12 +343,12 @@ fn rewritten<'c>(field: &'c Field, cell: Cell<'c>) -> Result<Cell<'c>, Fault> {
     Ok(cell)
 }
 
-fn misfit(field: &Field, text: &str) -> Option<Fault> {
+fn misfit(field: &CompiledField, text: &str) -> Option<ValueError> {
     if let Some(least) = field.min_length
         && text.len() < least.saturating_mul(4)
         && text.chars().count() < least
     {
-        return Some(Fault::new(
+        return Some(ValueError::new(
             Code::TooShort,
             format!(
                 "shorter than the {least} characters that {} needs",
@@ -350,7 +360,7 @@ fn misfit(field: &Field, text: &str) -> Option<Fault> {
         && text.len() > most
         && text.chars().count() > most
     {
-        return Some(Fault::new(
+        return Some(ValueError::new(
             Code::TooLong,
             format!(
                 "longer than the {most} characters that {} may have",
@@ -361,7 +371,7 @@ fn misfit(field: &Field, text: &str) -> Option<Fault> {
     if let Some((regex, pattern)) = &field.pattern
         && !regex.is_match(text)
     {
-        return Some(Fault::new(
+        return Some(ValueError::new(
             Code::PatternMismatch,
             format!("does not match the pattern of {}: {pattern}", field.target),
         ));

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use crate::model::{Cell, CellKind, Code};
 
 use super::compile::RuleError;
-use super::options::{Options, Origin};
+use super::options::MappingOptions;
 use super::suggest;
-use super::values::Fault;
+use super::values::ValueError;
 
 /// The firms that people may name.
 #[derive(Debug, Default)]
-pub(super) struct Firms {
+pub(super) struct PartnerFirms {
     /// Names and ids, each to an id; empty without a table.
     ids: HashMap<Box<str>, Box<str>>,
     /// Names in the config's order, for suggestions.
@@ -19,15 +19,15 @@ pub(super) struct Firms {
     pub(super) default: Option<Box<str>>,
 }
 
-impl Firms {
-    pub(super) fn new(options: &Options, errors: &mut Vec<RuleError>) -> Self {
+impl PartnerFirms {
+    pub(super) fn new(options: &MappingOptions, errors: &mut Vec<RuleError>) -> Self {
         let mut firms = Self::default();
         let mut fault = |message: String| {
             errors.push(RuleError {
                 field: None,
                 setting: "partner_firms",
                 message,
-                origin: Origin::default(),
+                line: None,
             });
         };
         for (name, id) in &options.partner_firms {
@@ -71,9 +71,9 @@ impl Firms {
     }
 
     /// The id that a filled cell names.
-    pub(super) fn id_of<'a>(&'a self, cell: Cell<'a>) -> Result<&'a str, Fault> {
+    pub(super) fn id_of<'a>(&'a self, cell: Cell<'a>) -> Result<&'a str, ValueError> {
         if cell.kind == CellKind::Json {
-            return Err(Fault::new(
+            return Err(ValueError::new(
                 Code::NestedValue,
                 "a nested value where a partner firm is needed",
             ));
@@ -81,7 +81,7 @@ impl Firms {
         let text = cell.text.trim();
         if !self.ids.is_empty() {
             return self.ids.get(text).map(AsRef::as_ref).ok_or_else(|| {
-                let fault = Fault::new(
+                let fault = ValueError::new(
                     Code::UnknownPartnerFirm,
                     "neither a name nor an id of the [partner_firms] table",
                 );
@@ -95,7 +95,7 @@ impl Firms {
             Ok(text)
         } else {
             Err(
-                Fault::new(Code::BadPartnerFirm, "can't be a partner firm's id").hint(
+                ValueError::new(Code::BadPartnerFirm, "can't be a partner firm's id").hint(
                     "put the firm's id there, or list names with their ids under [partner_firms]",
                 ),
             )
@@ -140,17 +140,17 @@ fn is_word(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn firms(table: &[(&str, &str)], default: Option<&str>) -> (Firms, Vec<RuleError>) {
-        let options = Options {
+    fn firms(table: &[(&str, &str)], default: Option<&str>) -> (PartnerFirms, Vec<RuleError>) {
+        let options = MappingOptions {
             partner_firms: table
                 .iter()
                 .map(|(name, id)| ((*name).to_owned(), (*id).to_owned()))
                 .collect(),
             default_partner_firm: default.map(str::to_owned),
-            ..Options::default()
+            ..MappingOptions::default()
         };
         let mut errors = Vec::new();
-        (Firms::new(&options, &mut errors), errors)
+        (PartnerFirms::new(&options, &mut errors), errors)
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
             "TBD",
             "#N/A",
             "#REF!",
-            "=VLOOKUP(A2,Firms,2)",
+            "=VLOOKUP(A2,PartnerFirms,2)",
             "?",
         ] {
             assert_eq!(

@@ -135,7 +135,7 @@ impl<'a> Iterator for Members<'a> {
 
 /// The members of an object's text, each as a cell would hold it: its name,
 /// its kind and its text. Of anything but an object there are none.
-pub fn members_of(text: &str) -> impl Iterator<Item = (Cow<'_, str>, CellKind, Cow<'_, str>)> {
+pub fn object_members(text: &str) -> impl Iterator<Item = (Cow<'_, str>, CellKind, Cow<'_, str>)> {
     Members::of(text).map(|(name, value)| {
         let (kind, text) = value_of(value);
         (name, kind, text)

@@ -2,12 +2,12 @@
 
 use crate::model::{Digest, Hasher};
 
-use super::bind::Through;
+use super::bind::Passthrough;
 use super::mapper::Mapper;
 
 /// A case as it was mapped, until the mapper's next record.
 #[derive(Debug, Clone, Copy)]
-pub struct Mapped<'m> {
+pub struct MappedCase<'m> {
     /// The key's canonical text; none where no key columns are set.
     pub key: Option<&'m str>,
     /// The handling firm's id; none makes a draft.
@@ -19,7 +19,7 @@ pub struct Mapped<'m> {
     pub(super) mapper: &'m Mapper,
 }
 
-impl Mapped<'_> {
+impl MappedCase<'_> {
     /// Of payload and firm: differs when what would be sent differs. The order
     /// of the columns makes no difference.
     pub fn payload_digest(&self) -> Digest {
@@ -32,7 +32,7 @@ impl Mapped<'_> {
         let through = &self.mapper.binding.through;
         self.digest(|part| match part.checked_sub(fields.len()) {
             None => !fields[part].is_key,
-            Some(column) => !matches!(through[column], Through::Yes { is_key: true, .. }),
+            Some(column) => !matches!(through[column], Passthrough::Yes { is_key: true, .. }),
         })
     }
 
@@ -54,7 +54,7 @@ impl Mapped<'_> {
             let name = match part.checked_sub(rules.fields.len()) {
                 None => &*rules.fields[part].path,
                 Some(column) => match &binding.through[column] {
-                    Through::Yes { name, .. } => name,
+                    Passthrough::Yes { name, .. } => name,
                     _ => continue,
                 },
             };

@@ -6,22 +6,22 @@ use std::sync::Arc;
 
 use crate::model::{Cell, CellKind, Code, Key, Problem, Record, Severity};
 
-use super::bind::{Binding, Through};
+use super::bind::{Binding, Passthrough};
 use super::blank::{is_blank, trimmed};
 use super::caseload_key;
 use super::confidential::looks_like_ssn;
-use super::field::{Texts, Work, problem, warn};
+use super::field::{Buffers, FieldWriter, problem, warn};
 use super::json::{Members, begin_member, is_plain, push_cell};
-use super::mapped::Mapped;
-use super::rules::{Node, Rules};
-use super::values::Fault;
+use super::mapped::MappedCase;
+use super::rules::{PayloadNode, Rules};
+use super::values::ValueError;
 
 /// Maps records, one at a time. One a thread.
 #[derive(Debug)]
 pub struct Mapper {
     pub(super) rules: Arc<Rules>,
     pub(super) binding: Binding,
-    texts: Texts,
+    texts: Buffers,
     key: String,
     firm: String,
     /// The text that the last firm was read from: most records repeat it.
@@ -35,7 +35,7 @@ pub struct Mapper {
 }
 
 /// Which firm a record has.
-enum Firm {
+enum FirmSource {
     None,
     Named,
     Default,
@@ -47,7 +47,7 @@ impl Mapper {
         Self {
             rules,
             binding: Binding::default(),
-            texts: Texts::default(),
+            texts: Buffers::default(),
             key: String::new(),
             firm: String::new(),
             firm_text: String::new(),
@@ -63,7 +63,7 @@ impl Mapper {
         &'m mut self,
         record: &Record<'_>,
         problems: &mut Vec<Problem>,
-    ) -> Option<Mapped<'m>> {
+    ) -> Option<MappedCase<'m>> {
         self.binding.refresh(&self.rules, record.columns);
         let before = problems.len();
         self.key.clear();
@@ -104,10 +104,10 @@ impl Mapper {
         {
             return None;
         }
-        Some(Mapped {
+        Some(MappedCase {
             key: self.key(),
-            firm: (!matches!(firm, Firm::None)).then_some(self.firm.as_str()),
-            firm_from_default: matches!(firm, Firm::Default),
+            firm: (!matches!(firm, FirmSource::None)).then_some(self.firm.as_str()),
+            firm_from_default: matches!(firm, FirmSource::Default),
             payload: &self.payload,
             mapper: self,
         })
@@ -119,14 +119,14 @@ impl Mapper {
         (!self.key.is_empty()).then_some(self.key.as_str())
     }
 
-    fn map_rest(&mut self, record: &Record<'_>, problems: &mut Vec<Problem>) -> Firm {
+    fn map_rest(&mut self, record: &Record<'_>, problems: &mut Vec<Problem>) -> FirmSource {
         let firm = self.read_firm(record, problems);
         self.payload.clear();
         self.spans.clear();
         self.spans
             .resize(self.rules.fields.len() + self.binding.through.len(), (0, 0));
         self.payload.push('{');
-        let mut writing = Writing {
+        let mut writing = PayloadWriter {
             rules: &self.rules,
             binding: &self.binding,
             record,
@@ -166,12 +166,13 @@ impl Mapper {
             all_blank &= is_blank(cell);
             warn(column, cell, place, problems);
             if cell.kind == CellKind::Json {
-                let fault = Fault::new(Code::NestedValue, "a nested value where the key is needed");
+                let fault =
+                    ValueError::new(Code::NestedValue, "a nested value where the key is needed");
                 problems.push(problem(place, column, cell, fault));
             }
         }
         if all_blank {
-            let fault = Fault::new(Code::EmptyKey, "empty, and it is the key")
+            let fault = ValueError::new(Code::EmptyKey, "empty, and it is the key")
                 .hint("fill it in, or choose a key column that is filled in every row");
             problems.push(problem(place, &columns[0], Cell::default(), fault));
             return;
@@ -180,14 +181,14 @@ impl Mapper {
         Key::write_canonical(parts, &mut self.key);
     }
 
-    fn read_firm(&mut self, record: &Record<'_>, problems: &mut Vec<Problem>) -> Firm {
+    fn read_firm(&mut self, record: &Record<'_>, problems: &mut Vec<Problem>) -> FirmSource {
         if let [(path, _)] = self.binding.firms.as_slice()
             && let Some(cell) = path.direct(record)
             && cell.kind == CellKind::Text
             && !self.firm_text.is_empty()
             && cell.text == self.firm_text
         {
-            return Firm::Named;
+            return FirmSource::Named;
         }
         let mut named: Option<&str> = None;
         let firms = &self.rules.firms;
@@ -222,11 +223,11 @@ impl Mapper {
             }
         }
         if named.is_some() {
-            return Firm::Named;
+            return FirmSource::Named;
         }
         if let Some(id) = &firms.default {
             self.firm.push_str(id);
-            return Firm::Default;
+            return FirmSource::Default;
         }
         if !self.rules.options.allow_drafts {
             let hint = "name it in the row, or give --partner-firm-id for all such rows; --allow-drafts sends them as drafts";
@@ -234,34 +235,34 @@ impl Mapper {
                 Some((path, column)) if path.is_anywhere() => (&**column, "no partner firm"),
                 _ => ("", "no partner firm, and no column that would name one"),
             };
-            let fault = Fault::new(Code::MissingPartnerFirm, message).hint(hint);
+            let fault = ValueError::new(Code::MissingPartnerFirm, message).hint(hint);
             problems.push(problem(record.place, column, Cell::default(), fault));
         }
-        Firm::None
+        FirmSource::None
     }
 }
 
-fn conflict(message: String) -> Fault {
-    Fault::new(Code::TargetConflict, message)
+fn conflict(message: String) -> ValueError {
+    ValueError::new(Code::TargetConflict, message)
 }
 
 /// A payload on its way.
-struct Writing<'w, 'r> {
+struct PayloadWriter<'w, 'r> {
     rules: &'w Rules,
     binding: &'w Binding,
     record: &'w Record<'r>,
-    texts: &'w mut Texts,
+    texts: &'w mut Buffers,
     payload: &'w mut String,
     spans: &'w mut [(usize, usize)],
     problems: &'w mut Vec<Problem>,
 }
 
-impl Writing<'_, '_> {
-    fn nodes(&mut self, nodes: &[Node]) {
+impl PayloadWriter<'_, '_> {
+    fn nodes(&mut self, nodes: &[PayloadNode]) {
         for node in nodes {
             match node {
-                Node::Leaf { name, field } => self.leaf(name, *field),
-                Node::Object { name, children } => {
+                PayloadNode::Leaf { name, field } => self.leaf(name, *field),
+                PayloadNode::Object { name, children } => {
                     let before = self.payload.len();
                     begin_member(name, self.payload);
                     self.payload.push('{');
@@ -279,7 +280,7 @@ impl Writing<'_, '_> {
 
     #[inline]
     fn leaf(&mut self, name: &str, position: usize) {
-        let mut work = Work {
+        let mut work = FieldWriter {
             field: &self.rules.fields[position],
             position,
             name,
@@ -315,28 +316,28 @@ impl Writing<'_, '_> {
         };
         let cell = self.record.cell(position);
         let span = &mut self.spans[self.rules.fields.len() + position];
-        if is_blank(cell) || *through == Through::No || *span != (0, 0) {
+        if is_blank(cell) || *through == Passthrough::No || *span != (0, 0) {
             return;
         }
         let column = self.record.columns.name(position);
         let place = self.record.place;
         match through {
-            Through::No => {}
-            Through::Conflict => {
+            Passthrough::No => {}
+            Passthrough::Conflict => {
                 let fault = conflict(format!("a rule makes {column} too, and this column would go out under the same name"))
                     .hint("let a rule read this column, rename the rule's field, or leave passthrough out");
                 self.problems.push(problem(place, column, cell, fault));
             }
-            Through::Firm => {
+            Passthrough::Firm => {
                 if self.rules.firms.id_of(cell) != Ok(firm) {
                     let fault = conflict("another partner firm than the row's own".to_owned());
                     self.problems.push(problem(place, column, cell, fault));
                 }
             }
-            Through::Yes { name, .. } => {
+            Passthrough::Yes { name, .. } => {
                 warn(column, cell, place, self.problems);
                 if cell.kind == CellKind::Text && looks_like_ssn(cell.text) {
-                    let fault = Fault::new(
+                    let fault = ValueError::new(
                         Code::LooksConfidential,
                         "looks like a social security number, and no rule names the column",
                     )

@@ -32,12 +32,12 @@ pub fn words(name: &str) -> Vec<String> {
 }
 
 /// Whether a name speaks of a person's birth.
-pub(super) fn is_birth(name: &str) -> bool {
+pub(super) fn is_birth_date(name: &str) -> bool {
     fold(name).contains("birth") || words(name).iter().any(|word| word == "dob")
 }
 
 /// Whether a date of this name is rightly in the future, as deadlines are.
-pub(super) fn may_lie_ahead(name: &str) -> bool {
+pub(super) fn allows_future_dates(name: &str) -> bool {
     const AHEAD: [&str; 9] = [
         "deadline",
         "expir",
@@ -71,9 +71,11 @@ mod tests {
 
     #[test]
     fn births_and_deadlines_are_told_by_name() {
-        assert!(is_birth("DOB") && is_birth("Client DOB") && is_birth("date_of_birth"));
-        assert!(!is_birth("Adobe file"));
-        assert!(may_lie_ahead("Statute of Limitations") && may_lie_ahead("lim_date"));
-        assert!(!may_lie_ahead("Incident Date"));
+        assert!(
+            is_birth_date("DOB") && is_birth_date("Client DOB") && is_birth_date("date_of_birth")
+        );
+        assert!(!is_birth_date("Adobe file"));
+        assert!(allows_future_dates("Statute of Limitations") && allows_future_dates("lim_date"));
+        assert!(!allows_future_dates("Incident Date"));
     }
 }

@@ -4,7 +4,7 @@ use super::template;
 
 /// All that mapping needs to know.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Options {
+pub struct MappingOptions {
     /// A rule a payload field, in the config's order.
     pub fields: Vec<FieldRule>,
     /// Columns that no rule uses go out under their own names: `[case]
@@ -12,13 +12,13 @@ pub struct Options {
     pub passthrough: bool,
     /// The key columns; none is legal for checks and rehearsals.
     pub key: Vec<String>,
-    /// Where the key was set.
-    pub key_origin: Origin,
+    /// The line of the config where the key was set.
+    pub key_line: Option<u32>,
     /// The partner firm's column. Without: `partnerFirmId`, `partner_firm_id`
     /// or `Partner Firm ID` in any letter case, where a file has it.
     pub partner_firm_column: Option<String>,
-    /// Where the partner firm's column was set.
-    pub partner_firm_origin: Origin,
+    /// The line of the config where the partner firm's column was set.
+    pub partner_firm_line: Option<u32>,
     /// Names that people use for firms, each with the firm's id.
     pub partner_firms: Vec<(String, String)>,
     /// The firm of records that name none.
@@ -37,7 +37,7 @@ pub struct FieldRule {
     /// The dots of the name are part of it.
     pub flat: bool,
     /// What it is made of.
-    pub source: Source,
+    pub source: FieldSource,
     /// The value's type. Without one a value goes as it stands: text as text,
     /// a JSON number, truth value or nested value as that.
     pub value_type: Option<ValueType>,
@@ -61,8 +61,8 @@ pub struct FieldRule {
     pub part: Option<NamePart>,
     /// Leave the field out for a blank value instead of sending `""`.
     pub omit_empty: bool,
-    /// Where the rule stands.
-    pub origin: Origin,
+    /// The line of the config where the rule is; none without a config.
+    pub line: Option<u32>,
 }
 
 impl Default for FieldRule {
@@ -70,7 +70,7 @@ impl Default for FieldRule {
         Self {
             target: String::new(),
             flat: false,
-            source: Source::None,
+            source: FieldSource::None,
             value_type: None,
             formats: Vec::new(),
             choices: Vec::new(),
@@ -82,14 +82,14 @@ impl Default for FieldRule {
             pattern: None,
             part: None,
             omit_empty: true,
-            origin: Origin::default(),
+            line: None,
         }
     }
 }
 
 /// What a field is made of.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub enum Source {
+pub enum FieldSource {
     /// The column of the field's own name.
     #[default]
     None,
@@ -102,7 +102,7 @@ pub enum Source {
     Constant(Constant),
 }
 
-impl Source {
+impl FieldSource {
     /// What a config's `from = "…"` means: a template where braces stand in
     /// it, otherwise a column.
     pub fn from_text(text: &str) -> Self {
@@ -200,18 +200,4 @@ pub enum NamePart {
     Last,
     /// Behind the comma.
     First,
-}
-
-/// The line of the config where something was set; none on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Origin {
-    /// Counted from 1.
-    pub line: Option<u32>,
-}
-
-impl Origin {
-    /// A line of the config.
-    pub const fn line(line: u32) -> Self {
-        Self { line: Some(line) }
-    }
 }

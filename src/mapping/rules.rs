@@ -5,36 +5,42 @@ use std::collections::{HashMap, HashSet};
 use foldhash::fast::FixedState;
 use regex::Regex;
 
-use super::firm::Firms;
-use super::options::{NamePart, Options, ValueType};
-use super::template::Piece;
+use super::firm::PartnerFirms;
+use super::options::{MappingOptions, NamePart, ValueType};
+use super::template::TemplatePiece;
 use super::values::{Civil, DateRules};
 
 /// The compiled rules: what every [`Mapper`](super::Mapper) works by.
 #[derive(Debug)]
 pub struct Rules {
-    pub(super) options: Options,
-    pub(super) fields: Vec<Field>,
+    pub(super) options: MappingOptions,
+    pub(super) fields: Vec<CompiledField>,
     /// The payload's shape, objects at the place of their first field.
-    pub(super) tree: Vec<Node>,
-    pub(super) firms: Firms,
+    pub(super) tree: Vec<PayloadNode>,
+    pub(super) firms: PartnerFirms,
     pub(super) today: Option<Civil>,
 }
 
 /// A member of the payload, its name ready to be written.
 #[derive(Debug)]
-pub(super) enum Node {
-    Leaf { name: Box<str>, field: usize },
-    Object { name: Box<str>, children: Vec<Node> },
+pub(super) enum PayloadNode {
+    Leaf {
+        name: Box<str>,
+        field: usize,
+    },
+    Object {
+        name: Box<str>,
+        children: Vec<PayloadNode>,
+    },
 }
 
 /// One compiled rule.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct CompiledField {
     pub(super) target: Box<str>,
     /// The target's path as JSON strings, for digests.
     pub(super) path: Box<str>,
-    pub(super) from: From,
+    pub(super) from: CompiledSource,
     /// The columns as the rule names them.
     pub(super) columns: Vec<String>,
     pub(super) value_type: Option<ValueType>,
@@ -43,19 +49,19 @@ pub(super) struct Field {
     pub(super) rename: HashMap<Box<str>, Box<str>>,
     /// JSON of what stands in for a blank value.
     pub(super) default: Option<Box<str>>,
-    pub(super) blank: Blank,
+    pub(super) blank: WhenBlank,
     pub(super) min_length: Option<usize>,
     pub(super) max_length: Option<usize>,
     pub(super) pattern: Option<(Regex, Box<str>)>,
     pub(super) part: Option<NamePart>,
-    pub(super) may_lie_ahead: bool,
+    pub(super) allows_future_dates: bool,
     /// Made of key columns alone.
     pub(super) is_key: bool,
 }
 
 /// What becomes of a field without a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Blank {
+pub(super) enum WhenBlank {
     Refused,
     LeftOut,
     SentEmpty,
@@ -63,9 +69,9 @@ pub(super) enum Blank {
 
 /// What a field is made of.
 #[derive(Debug)]
-pub(super) enum From {
+pub(super) enum CompiledSource {
     Columns,
-    Template(Vec<Piece>),
+    Template(Vec<TemplatePiece>),
     /// JSON as it is written.
     Constant(Box<str>),
 }
@@ -94,7 +100,7 @@ impl Choices {
     }
 }
 
-impl Field {
+impl CompiledField {
     /// Whether the value's text is looked at beyond its type.
     pub(super) fn looks_at_text(&self) -> bool {
         self.part.is_some() || !self.rename.is_empty() || self.checks_result()
@@ -115,7 +121,7 @@ impl Field {
 
 impl Rules {
     /// What they were compiled from.
-    pub fn options(&self) -> &Options {
+    pub fn options(&self) -> &MappingOptions {
         &self.options
     }
 

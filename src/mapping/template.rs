@@ -2,7 +2,7 @@
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum TemplatePiece {
     /// Text as it stands.
     Text(Box<str>),
     /// A column, by its position among the template's columns.
@@ -27,7 +27,7 @@ pub enum TemplateError {
 }
 
 /// The pieces of a template, and the columns that stand in it.
-pub(super) fn parse(text: &str) -> Result<(Vec<Piece>, Vec<String>), TemplateError> {
+pub(super) fn parse(text: &str) -> Result<(Vec<TemplatePiece>, Vec<String>), TemplateError> {
     let mut pieces = Vec::new();
     let mut columns: Vec<String> = Vec::new();
     let mut literal = String::new();
@@ -41,7 +41,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<Piece>, Vec<String>), TemplateErr
             '}' => return Err(TemplateError::Unopened),
             '{' => {
                 if !literal.is_empty() {
-                    pieces.push(Piece::Text(std::mem::take(&mut literal).into()));
+                    pieces.push(TemplatePiece::Text(std::mem::take(&mut literal).into()));
                 }
                 let mut name = String::new();
                 loop {
@@ -54,7 +54,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<Piece>, Vec<String>), TemplateErr
                 if name.trim().is_empty() {
                     return Err(TemplateError::NoName);
                 }
-                pieces.push(Piece::Column(columns.len()));
+                pieces.push(TemplatePiece::Column(columns.len()));
                 columns.push(name);
             }
             _ => literal.push(c),
@@ -64,7 +64,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<Piece>, Vec<String>), TemplateErr
         return Err(TemplateError::NoColumn);
     }
     if !literal.is_empty() {
-        pieces.push(Piece::Text(literal.into()));
+        pieces.push(TemplatePiece::Text(literal.into()));
     }
     Ok((pieces, columns))
 }
@@ -76,26 +76,27 @@ pub(super) fn columns_of(text: &str) -> Vec<String> {
 
 /// Puts the columns' values into a template. A blank value takes the space
 /// behind it along; where all are blank, so is the whole.
-pub(super) fn fill(pieces: &[Piece], values: &[impl AsRef<str>], out: &mut String) {
+pub(super) fn fill(pieces: &[TemplatePiece], values: &[impl AsRef<str>], out: &mut String) {
     out.clear();
     let value = |column: &usize| {
         values
             .get(*column)
             .map_or("", |value| value.as_ref().trim())
     };
-    let filled = |piece: &Piece| matches!(piece, Piece::Column(at) if !value(at).is_empty());
+    let filled =
+        |piece: &TemplatePiece| matches!(piece, TemplatePiece::Column(at) if !value(at).is_empty());
     if !pieces.iter().any(filled) {
         return;
     }
     let mut after_blank = false;
     for piece in pieces {
         match piece {
-            Piece::Column(at) => {
+            TemplatePiece::Column(at) => {
                 let text = value(at);
                 after_blank = text.is_empty();
                 out.push_str(text);
             }
-            Piece::Text(text) => {
+            TemplatePiece::Text(text) => {
                 let doubled = after_blank && (out.is_empty() || out.ends_with(' '));
                 out.push_str(if doubled { text.trim_start() } else { text });
                 after_blank = false;

@@ -23,19 +23,19 @@ struct Case {
 }
 
 /// No key, no firm needed: what tests that look at payloads want.
-fn loose() -> Options {
-    Options {
+fn loose() -> MappingOptions {
+    MappingOptions {
         allow_drafts: true,
-        ..Options::default()
+        ..MappingOptions::default()
     }
 }
 
-fn with(fields: Vec<FieldRule>) -> Options {
-    Options { fields, ..loose() }
+fn with(fields: Vec<FieldRule>) -> MappingOptions {
+    MappingOptions { fields, ..loose() }
 }
 
-fn through() -> Options {
-    Options {
+fn through() -> MappingOptions {
+    MappingOptions {
         passthrough: true,
         ..loose()
     }
@@ -44,7 +44,7 @@ fn through() -> Options {
 fn field(target: &str, column: &str) -> FieldRule {
     FieldRule {
         target: target.to_owned(),
-        source: Source::from_text(column),
+        source: FieldSource::from_text(column),
         ..FieldRule::default()
     }
 }
@@ -56,7 +56,7 @@ fn typed(target: &str, column: &str, kind: ValueType) -> FieldRule {
     }
 }
 
-fn rules(options: Options) -> Arc<Rules> {
+fn rules(options: MappingOptions) -> Arc<Rules> {
     Arc::new(Rules::compile(options).unwrap())
 }
 
@@ -74,7 +74,7 @@ fn map_with(mapper: &mut Mapper, record: &Record<'_>) -> (Option<Case>, Vec<Prob
 }
 
 /// Maps one row of text cells.
-fn map_row(options: Options, row: &[(&str, &str)]) -> (Option<Case>, Vec<Problem>) {
+fn map_row(options: MappingOptions, row: &[(&str, &str)]) -> (Option<Case>, Vec<Problem>) {
     let cells: Vec<_> = row
         .iter()
         .map(|(name, text)| (*name, Cell::text(text)))
@@ -82,7 +82,7 @@ fn map_row(options: Options, row: &[(&str, &str)]) -> (Option<Case>, Vec<Problem
     map_cells(options, &cells)
 }
 
-fn map_cells(options: Options, row: &[(&str, Cell<'_>)]) -> (Option<Case>, Vec<Problem>) {
+fn map_cells(options: MappingOptions, row: &[(&str, Cell<'_>)]) -> (Option<Case>, Vec<Problem>) {
     let columns = Columns::from_names(row.iter().map(|(name, _)| *name));
     let cells: Vec<Cell<'_>> = row.iter().map(|(_, cell)| *cell).collect();
     let record = Record {
@@ -95,7 +95,11 @@ fn map_cells(options: Options, row: &[(&str, Cell<'_>)]) -> (Option<Case>, Vec<P
 }
 
 /// Maps one JSON object whose members' order is not that of the columns.
-fn map_json(options: Options, columns: &Columns, json: &str) -> (Option<Case>, Vec<Problem>) {
+fn map_json(
+    options: MappingOptions,
+    columns: &Columns,
+    json: &str,
+) -> (Option<Case>, Vec<Problem>) {
     let mut found: Vec<(usize, CellKind, String)> = Vec::new();
     for (name, value) in json::Members::of(json) {
         let (kind, text) = json::value_of(value);
@@ -114,12 +118,12 @@ fn map_json(options: Options, columns: &Columns, json: &str) -> (Option<Case>, V
     map_with(&mut Mapper::new(rules(options)), &record)
 }
 
-fn payload(options: Options, row: &[(&str, &str)]) -> String {
+fn payload(options: MappingOptions, row: &[(&str, &str)]) -> String {
     let (case, problems) = map_row(options, row);
     case.unwrap_or_else(|| panic!("{problems:?}")).payload
 }
 
-fn codes(options: Options, row: &[(&str, &str)]) -> Vec<Code> {
+fn codes(options: MappingOptions, row: &[(&str, &str)]) -> Vec<Code> {
     map_row(options, row)
         .1
         .iter()

@@ -27,6 +27,7 @@ use crate::cli::args::{Globals, in_ci};
 use crate::cli::settings;
 use crate::config::Config;
 use crate::input::Input;
+use crate::mapping::MappingOptions;
 use crate::output::terminal::screen::{Style, is_interactive, print_json, say};
 use crate::output::terminal::summary::Summary;
 
@@ -183,9 +184,9 @@ fn public_key(job: &Job<'_>) -> Result<Option<PublicKey>> {
 }
 
 /// Sending needs a key; says which column could be one.
-fn propose_key(job: &Job<'_>, mapping: &crate::mapping::Options) -> Result<Exit> {
+fn propose_key(job: &Job<'_>, mapping: &MappingOptions) -> Result<Exit> {
     let look = |key: &[String], fields: bool| -> Result<Checked> {
-        let rules = settings::rules(crate::mapping::Options {
+        let rules = settings::rules(MappingOptions {
             key: key.to_vec(),
             ..mapping.clone()
         })?;

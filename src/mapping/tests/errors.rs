@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn compile_errors(options: Options) -> Vec<(Option<usize>, &'static str, String)> {
+fn compile_errors(options: MappingOptions) -> Vec<(Option<usize>, &'static str, String)> {
     Rules::compile(options)
         .unwrap_err()
         .into_iter()
@@ -95,7 +95,7 @@ fn what_a_spreadsheet_broke_is_a_warning_where_it_is_used() {
 #[test]
 fn dates_far_off_are_warnings() {
     let dated = |target: &str, text| {
-        let options = Options {
+        let options = MappingOptions {
             today: Some((2026, 11, 23)),
             ..with(vec![typed(target, "Day", ValueType::Date)])
         };
@@ -176,8 +176,8 @@ fn columns_that_a_file_lacks_are_told_with_the_closest() {
     let mut required = field("First", "First Name");
     required.required = true;
     let mut list = field("Phone", "");
-    list.source = Source::Columns(vec!["Mobile".to_owned(), "Home".to_owned()]);
-    let rules = Rules::compile(Options {
+    list.source = FieldSource::Columns(vec!["Mobile".to_owned(), "Home".to_owned()]);
+    let rules = Rules::compile(MappingOptions {
         key: vec!["Lead ID".to_owned()],
         partner_firm_column: Some("Firm".to_owned()),
         ..with(vec![required, list, field("Email", "client.email")])
@@ -191,10 +191,10 @@ fn columns_that_a_file_lacks_are_told_with_the_closest() {
         "client.email",
         "Zip",
     ]);
-    assert_eq!(rules.check_columns(&good, Names::Header), []);
+    assert_eq!(rules.check_columns(&good, NameSource::Header), []);
     assert_eq!(rules.unused_columns(&good), ["Zip"]);
     let bad = Columns::from_names(["lead_id", "Frm", "FirstName", "client"]);
-    let faults = rules.check_columns(&bad, Names::Header);
+    let faults = rules.check_columns(&bad, NameSource::Header);
     let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
@@ -206,12 +206,12 @@ fn columns_that_a_file_lacks_are_told_with_the_closest() {
             "no column \"client.email\" for Email",
         ]
     );
-    assert_eq!(rules.check_columns(&bad, Names::Members).len(), 4);
+    assert_eq!(rules.check_columns(&bad, NameSource::JsonMembers).len(), 4);
     let files = [
         (crate::model::FileId(0), Vec::new()),
         (crate::model::FileId(1), faults),
     ];
-    let joined = join_faults(&files);
+    let joined = merge_missing_columns(&files);
     assert_eq!(joined.len(), 3, "what only some file must have is not told");
     assert!(
         joined

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn keyed(columns: &[&str]) -> Options {
-    Options {
+fn keyed(columns: &[&str]) -> MappingOptions {
+    MappingOptions {
         key: columns.iter().map(|column| (*column).to_owned()).collect(),
         ..through()
     }
@@ -78,11 +78,11 @@ fn a_caseload_key_restores_what_a_spreadsheet_has_damaged() {
 
 #[test]
 fn a_firm_comes_from_its_column_or_the_default() {
-    let options = Options {
+    let options = MappingOptions {
         allow_drafts: false,
         ..through()
     };
-    let firm = |options: &Options, row: &[(&str, &str)]| {
+    let firm = |options: &MappingOptions, row: &[(&str, &str)]| {
         let case = map_row(options.clone(), row).0.unwrap();
         (case.firm, case.firm_from_default)
     };
@@ -98,7 +98,7 @@ fn a_firm_comes_from_its_column_or_the_default() {
         codes(options.clone(), &[("A", "x")]),
         [Code::MissingPartnerFirm]
     );
-    let default = Options {
+    let default = MappingOptions {
         default_partner_firm: Some("f9".to_owned()),
         ..options.clone()
     };
@@ -110,7 +110,7 @@ fn a_firm_comes_from_its_column_or_the_default() {
         firm(&default, &[("partnerFirmId", "f1")]),
         (Some("f1".to_owned()), false)
     );
-    let draft = Options {
+    let draft = MappingOptions {
         allow_drafts: true,
         ..options.clone()
     };
@@ -121,7 +121,7 @@ fn a_firm_comes_from_its_column_or_the_default() {
 
 #[test]
 fn a_named_column_is_the_only_one_for_the_firm() {
-    let options = Options {
+    let options = MappingOptions {
         partner_firm_column: Some("Handling Firm".to_owned()),
         partner_firms: vec![("Smith & Partners".to_owned(), "f1".to_owned())],
         ..through()

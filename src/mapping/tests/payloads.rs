@@ -113,7 +113,7 @@ fn every_type_writes_its_own_form() {
 #[test]
 fn a_list_takes_the_first_that_is_filled_and_a_template_joins() {
     let mut phone = field("Phone", "");
-    phone.source = Source::Columns(vec!["Mobile".to_owned(), "Home".to_owned()]);
+    phone.source = FieldSource::Columns(vec!["Mobile".to_owned(), "Home".to_owned()]);
     let options = with(vec![phone, field("Name", "{First} {Middle} {Last}")]);
     let row = [
         ("Mobile", " "),
@@ -158,7 +158,7 @@ fn dots_nest_in_the_order_of_first_mention_and_flat_keeps_them() {
 fn constants_and_defaults_stand_in() {
     let constant = |target: &str, constant| FieldRule {
         target: target.to_owned(),
-        source: Source::Constant(constant),
+        source: FieldSource::Constant(constant),
         ..FieldRule::default()
     };
     let mut defaulted = field("D", "D");
@@ -266,7 +266,7 @@ fn json_keeps_its_own_order_whatever_came_before() {
 
 #[test]
 fn passthrough_adds_what_no_rule_reads() {
-    let options = Options {
+    let options = MappingOptions {
         passthrough: true,
         ..with(vec![field("Name", "{First} {Last}")])
     };
@@ -281,7 +281,7 @@ fn passthrough_adds_what_no_rule_reads() {
 
 #[test]
 fn digests_tell_what_would_be_sent_and_not_how_it_stood_in_the_file() {
-    let options = Options {
+    let options = MappingOptions {
         key: vec!["Id".to_owned()],
         ..through()
     };
@@ -303,7 +303,7 @@ fn digests_tell_what_would_be_sent_and_not_how_it_stood_in_the_file() {
     let other_firm = digests(&[("Id", "1"), ("A", "x"), ("B", "y"), ("partnerFirmId", "f")]);
     assert_ne!(other_firm.0, one.0);
     assert_ne!(other_firm.1, one.1);
-    let by_rules = Options {
+    let by_rules = MappingOptions {
         key: vec!["Id".to_owned()],
         ..with(vec![field("B", "B"), field("Id", "Id"), field("A", "A")])
     };
@@ -351,10 +351,10 @@ fn a_record_is_written_as_it_was() {
         json: None,
     };
     let mut out = String::new();
-    raw_json(&record, &mut out);
+    record_json(&record, &mut out);
     assert_eq!(out, r#"{"a":"x\"\n","b":1.50,"c":""}"#);
     record.json = Some(r#"{ "a": 1 }"#);
     out.clear();
-    raw_json(&record, &mut out);
+    record_json(&record, &mut out);
     assert_eq!(out, r#"{ "a": 1 }"#);
 }

@@ -6,13 +6,13 @@ use super::*;
 
 const NAMES: [&str; 6] = ["Id", "partnerFirmId", "A", "B", "C", "caseload_key"];
 
-fn options() -> Options {
+fn options() -> MappingOptions {
     let mut choice = field("x.choice", "B");
     choice.choices = vec!["a".to_owned(), "b".to_owned()];
     choice.rename = vec![("c".to_owned(), "a".to_owned())];
     let mut date = typed("x.date", "C", ValueType::Date);
     date.formats = vec!["%m/%d/%y".to_owned(), "%d/%m/%Y".to_owned()];
-    Options {
+    MappingOptions {
         key: vec!["Id".to_owned()],
         fields: vec![field("Name", "{A} {Id}"), choice, date],
         passthrough: true,
@@ -91,7 +91,7 @@ proptest! {
         prop_assume!(member != other);
         let json = serde_json::json!({ "client": { "email": value }, &member: "x" }).to_string();
         prop_assume!(member != "client");
-        let options = Options { passthrough: true, ..with(vec![field("E", "client.email")]) };
+        let options = MappingOptions { passthrough: true, ..with(vec![field("E", "client.email")]) };
         let few = Columns::from_names(["client", &member]);
         let mut many = Columns::from_names([&other]);
         for name in ["client.email", &member, "client"] {

@@ -2,17 +2,17 @@
 
 use crate::model::Code;
 
-use super::Fault;
+use super::ValueError;
 
 /// Yes or no, as people write it.
-pub(super) fn bool_of(text: &str) -> Result<&'static str, Fault> {
+pub(super) fn bool_of(text: &str) -> Result<&'static str, ValueError> {
     let is = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     if is(["true", "yes", "y", "1"]) {
         Ok("true")
     } else if is(["false", "no", "n", "0"]) {
         Ok("false")
     } else {
-        Err(Fault::new(Code::BadBool, "neither yes nor no")
+        Err(ValueError::new(Code::BadBool, "neither yes nor no")
             .hint("write yes or no, true or false, y or n, 1 or 0"))
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::model::{CellKind, Code};
 
-use super::Fault;
+use super::ValueError;
 use super::civil::Civil;
 use super::date_format::{DateFormat, Stamp};
 use super::time::{Time, behind_date};
@@ -39,10 +39,10 @@ impl DateRules {
         kind: CellKind,
         text: &str,
         out: &mut String,
-    ) -> Result<Civil, Fault> {
+    ) -> Result<Civil, ValueError> {
         let (day, time) = self.read(kind, text)?;
         if time.is_some_and(|time| !time.is_midnight()) {
-            return Err(Fault::new(Code::BadDate, "a date with a time of day")
+            return Err(ValueError::new(Code::BadDate, "a date with a time of day")
                 .hint("use type = \"datetime\" where the time is meant"));
         }
         day.push_iso(out);
@@ -55,15 +55,17 @@ impl DateRules {
         kind: CellKind,
         text: &str,
         out: &mut String,
-    ) -> Result<Civil, Fault> {
+    ) -> Result<Civil, ValueError> {
         let (day, time) = self.read(kind, text)?;
         let time = match time {
             Some(time) => time,
             // The workbook says that the cell is a date: its time is midnight.
             None if kind == CellKind::Date => Time::default(),
             None => {
-                return Err(Fault::new(Code::BadDate, "a date without a time of day")
-                    .hint("use type = \"date\" where only the day is meant"));
+                return Err(
+                    ValueError::new(Code::BadDate, "a date without a time of day")
+                        .hint("use type = \"date\" where only the day is meant"),
+                );
             }
         };
         day.push_iso(out);
@@ -71,7 +73,11 @@ impl DateRules {
         Ok(day)
     }
 
-    fn read<'t>(&self, kind: CellKind, text: &'t str) -> Result<(Civil, Option<Time<'t>>), Fault> {
+    fn read<'t>(
+        &self,
+        kind: CellKind,
+        text: &'t str,
+    ) -> Result<(Civil, Option<Time<'t>>), ValueError> {
         if matches!(kind, CellKind::Date | CellKind::DateTime)
             && let Some(stamp) = iso(text)
         {
@@ -79,12 +85,12 @@ impl DateRules {
         }
         match self.read_text(text) {
             Read::One(day, time) => Ok((day, time)),
-            Read::Many => Err(Fault::new(
+            Read::Many => Err(ValueError::new(
                 Code::AmbiguousDate,
                 format!("fits {} with different meaning", self.listed()),
             )
             .hint("keep the one format in the config that the file is written in")),
-            Read::Unreal => Err(Fault::new(
+            Read::Unreal => Err(ValueError::new(
                 Code::BadDate,
                 "a day that the calendar does not have",
             )),
@@ -129,8 +135,8 @@ impl DateRules {
     }
 
     #[cold]
-    fn misfit(&self, text: &str) -> Fault {
-        let fault = Fault::new(
+    fn misfit(&self, text: &str) -> ValueError {
+        let fault = ValueError::new(
             Code::BadDate,
             match self.formats.as_slice() {
                 [format] => format!("no date of the form {format}"),

@@ -2,7 +2,7 @@
 
 use crate::model::Code;
 
-use super::Fault;
+use super::ValueError;
 
 /// The address in a text, trimmed, if it is one.
 pub fn email_of(text: &str) -> Option<&str> {
@@ -10,11 +10,11 @@ pub fn email_of(text: &str) -> Option<&str> {
     is_address(text).then_some(text)
 }
 
-pub(super) fn email(text: &str) -> Result<&str, Fault> {
+pub(super) fn email(text: &str) -> Result<&str, ValueError> {
     if is_address(text) {
         return Ok(text);
     }
-    let fault = Fault::new(Code::BadEmail, "not an e-mail address");
+    let fault = ValueError::new(Code::BadEmail, "not an e-mail address");
     Err(if text.matches('@').count() > 1 {
         fault.hint("keep one address; others need a column of their own")
     } else if text.contains('<') || text.to_ascii_lowercase().starts_with("mailto:") {

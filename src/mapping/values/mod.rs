@@ -26,13 +26,13 @@ pub use state::state_of;
 
 /// Why a value is not what its type wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct ValueError {
     pub(super) code: Code,
     pub(super) message: Cow<'static, str>,
     pub(super) hint: Option<Cow<'static, str>>,
 }
 
-impl Fault {
+impl ValueError {
     pub(super) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -73,9 +73,9 @@ pub(super) fn convert<'t>(
     cell: Cell<'t>,
     written: &'t mut String,
     day: &mut Option<Civil>,
-) -> Result<Converted<'t>, Fault> {
+) -> Result<Converted<'t>, ValueError> {
     if cell.kind == CellKind::Json {
-        return Err(Fault::new(
+        return Err(ValueError::new(
             Code::NestedValue,
             "a nested value where a single one is needed",
         )

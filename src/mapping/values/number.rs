@@ -2,14 +2,14 @@
 
 use crate::model::Code;
 
-use super::Fault;
+use super::ValueError;
 
 /// A whole number, however long.
-pub(super) fn integer(text: &str, out: &mut String) -> Result<(), Fault> {
+pub(super) fn integer(text: &str, out: &mut String) -> Result<(), ValueError> {
     let (sign, digits) = signed(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(advised(
-            Fault::new(Code::BadInteger, "not a whole number"),
+            ValueError::new(Code::BadInteger, "not a whole number"),
             text,
         ));
     }
@@ -22,9 +22,9 @@ pub(super) fn integer(text: &str, out: &mut String) -> Result<(), Fault> {
 }
 
 /// A number as JSON writes it; `.5` gains its zero.
-pub(super) fn number(text: &str, out: &mut String) -> Result<(), Fault> {
+pub(super) fn number(text: &str, out: &mut String) -> Result<(), ValueError> {
     let (sign, rest) = signed(text);
-    let fault = || advised(Fault::new(Code::BadNumber, "not a number"), text);
+    let fault = || advised(ValueError::new(Code::BadNumber, "not a number"), text);
     let digits_end = |text: &str| {
         text.bytes()
             .position(|byte| !byte.is_ascii_digit())
@@ -72,12 +72,12 @@ fn has_leading_zero(digits: &str) -> bool {
     digits.len() > 1 && digits.starts_with('0')
 }
 
-fn leading_zero(code: Code) -> Fault {
-    Fault::new(code, "a number with leading zeros")
+fn leading_zero(code: Code) -> ValueError {
+    ValueError::new(code, "a number with leading zeros")
         .hint("a number would lose them; without a type, or as text, they stay")
 }
 
-fn advised(fault: Fault, text: &str) -> Fault {
+fn advised(fault: ValueError, text: &str) -> ValueError {
     if text.contains(['$', '€', '£']) {
         fault.hint("take the currency sign out")
     } else if text.contains('%') {
@@ -97,12 +97,12 @@ mod tests {
 
     use super::*;
 
-    fn int(text: &str) -> Result<String, Fault> {
+    fn int(text: &str) -> Result<String, ValueError> {
         let mut out = String::new();
         integer(text, &mut out).map(|()| out)
     }
 
-    fn num(text: &str) -> Result<String, Fault> {
+    fn num(text: &str) -> Result<String, ValueError> {
         let mut out = String::new();
         number(text, &mut out).map(|()| out)
     }

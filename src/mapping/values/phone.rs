@@ -7,7 +7,7 @@
 
 use crate::model::Code;
 
-use super::Fault;
+use super::ValueError;
 
 /// The number in a text in E.164, if it is one.
 pub fn phone_of(text: &str) -> Option<String> {
@@ -15,7 +15,7 @@ pub fn phone_of(text: &str) -> Option<String> {
     phone(text.trim(), &mut out).ok().map(|()| out)
 }
 
-pub(super) fn phone(text: &str, out: &mut String) -> Result<(), Fault> {
+pub(super) fn phone(text: &str, out: &mut String) -> Result<(), ValueError> {
     let mut digits = [0_u8; 15];
     let mut count = 0;
     let (international, rest) = match text.strip_prefix('+') {
@@ -80,8 +80,8 @@ fn is_north_american(digits: &[u8]) -> bool {
 }
 
 #[cold]
-fn not_a_phone(text: &str) -> Fault {
-    let fault = Fault::new(Code::BadPhone, "not a phone number");
+fn not_a_phone(text: &str) -> ValueError {
+    let fault = ValueError::new(Code::BadPhone, "not a phone number");
     let count = text.bytes().filter(u8::is_ascii_digit).count();
     let lower = text.to_ascii_lowercase();
     if count > 10 && ["x", "ext", "#"].iter().any(|mark| lower.contains(mark)) {

@@ -3,7 +3,7 @@
 use crate::mapping::suggest;
 use crate::model::Code;
 
-use super::Fault;
+use super::ValueError;
 
 /// By letters, with the name in lower case. Sorted by letters.
 const STATES: [(&str, &str); 56] = [
@@ -161,9 +161,9 @@ fn by_name(name: &str) -> Option<&'static str> {
         })
 }
 
-pub(super) fn state(text: &str) -> Result<&'static str, Fault> {
+pub(super) fn state(text: &str) -> Result<&'static str, ValueError> {
     state_of(text).ok_or_else(|| {
-        let fault = Fault::new(Code::BadState, "not a state of the US");
+        let fault = ValueError::new(Code::BadState, "not a state of the US");
         match suggest::closest(text, STATES.iter().map(|(_, name)| *name)) {
             Some(name) => fault.hint(format!("did you mean \"{}\"?", in_title_case(name))),
             None => fault.hint("write its two letters or its name"),

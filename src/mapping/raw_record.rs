@@ -50,7 +50,7 @@ impl RecordDigests {
 
 /// Writes a record as one JSON object: the object that was read, or its cells
 /// by column, numbers and truth values as such where the file says so.
-pub fn raw_json(record: &Record<'_>, out: &mut String) {
+pub fn record_json(record: &Record<'_>, out: &mut String) {
     if let Some(json) = record.json {
         out.push_str(json);
         return;
