@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::contract::{CaseIdField, Contract};
-use crate::model::{Answer, Outcome, Then, Verdict};
+use crate::model::{Answer, NextStep, Outcome, Verdict};
 
 /// What was seen of one attempt.
 #[derive(Debug)]
@@ -54,9 +54,9 @@ pub(super) fn classify(seen: Seen<'_>, sent: &Value, contract: &Contract) -> Out
     match seen {
         Seen::NothingWritten { cause, message } => Outcome {
             verdict: Verdict::NotSent,
-            then: match cause {
-                Cause::Unreachable => Then::Unreachable,
-                Cause::Refused => Then::Stop,
+            next_step: match cause {
+                Cause::Unreachable => NextStep::Unreachable,
+                Cause::Refused => NextStep::Stop,
             },
             answer: Answer {
                 message: Some(cut(&message, MAX_MESSAGE).into()),
@@ -65,7 +65,7 @@ pub(super) fn classify(seen: Seen<'_>, sent: &Value, contract: &Contract) -> Out
         },
         Seen::NoAnswer { message } => Outcome {
             verdict: Verdict::InDoubt,
-            then: Then::Next,
+            next_step: NextStep::Next,
             answer: Answer {
                 message: Some(cut(&message, MAX_MESSAGE).into()),
                 ..Answer::default()
@@ -97,7 +97,7 @@ pub(super) fn classify(seen: Seen<'_>, sent: &Value, contract: &Contract) -> Out
                     } else {
                         Verdict::InDoubt
                     },
-                    then: then(status, has_retry_after, retry_after),
+                    next_step: next_step(status, has_retry_after, retry_after),
                     answer,
                 }
             }
@@ -128,19 +128,19 @@ fn success(mut answer: Answer, body: Option<&str>, sent: &Value, contract: &Cont
     };
     Outcome {
         verdict,
-        then: Then::Next,
+        next_step: NextStep::Next,
         answer,
     }
 }
 
 /// What the run does is fixed, whatever the lists say of the state.
-fn then(status: u16, has_retry_after: bool, retry_after: Option<Duration>) -> Then {
+fn next_step(status: u16, has_retry_after: bool, retry_after: Option<Duration>) -> NextStep {
     match status {
-        300..=399 | 401 | 407 => Then::Stop,
-        429 => Then::Busy { retry_after },
-        _ if has_retry_after => Then::Busy { retry_after },
-        403 | 404 => Then::Forbidden,
-        _ => Then::Next,
+        300..=399 | 401 | 407 => NextStep::Stop,
+        429 => NextStep::Busy { retry_after },
+        _ if has_retry_after => NextStep::Busy { retry_after },
+        403 | 404 => NextStep::Forbidden,
+        _ => NextStep::Next,
     }
 }
 
@@ -169,9 +169,9 @@ mod tests {
 
     #[test]
     fn every_status_proves_what_the_table_says() {
-        use Then::{Forbidden, Next, Stop};
+        use NextStep::{Forbidden, Next, Stop};
         use Verdict::{InDoubt, NotSent, Rejected};
-        for (status, verdict, then) in [
+        for (status, verdict, next_step) in [
             (300, InDoubt, Stop),
             (301, NotSent, Stop),
             (302, InDoubt, Stop),
@@ -191,7 +191,7 @@ mod tests {
             (418, Rejected, Next),
             (422, Rejected, Next),
             (425, InDoubt, Next),
-            (429, NotSent, Then::Busy { retry_after: None }),
+            (429, NotSent, NextStep::Busy { retry_after: None }),
             (500, InDoubt, Next),
             (501, InDoubt, Next),
             (502, InDoubt, Next),
@@ -201,7 +201,11 @@ mod tests {
             (101, InDoubt, Next),
         ] {
             let outcome = answered(status, None, Some("{}"));
-            assert_eq!((outcome.verdict, outcome.then), (verdict, then), "{status}");
+            assert_eq!(
+                (outcome.verdict, outcome.next_step),
+                (verdict, next_step),
+                "{status}"
+            );
             let cut_off = answered(status, None, None);
             assert_eq!(cut_off.verdict, verdict, "{status}, body cut off");
         }
@@ -211,12 +215,15 @@ mod tests {
     fn a_retry_after_pauses_whatever_came_with_it() {
         let outcome = answered(503, Some(7), None);
         assert_eq!(outcome.verdict, Verdict::NotSent);
-        let seven = Then::Busy {
+        let seven = NextStep::Busy {
             retry_after: Some(Duration::from_secs(7)),
         };
-        assert_eq!(outcome.then, seven);
+        assert_eq!(outcome.next_step, seven);
         let outcome = answered(500, Some(7), None);
-        assert_eq!((outcome.verdict, outcome.then), (Verdict::InDoubt, seven));
+        assert_eq!(
+            (outcome.verdict, outcome.next_step),
+            (Verdict::InDoubt, seven)
+        );
         let emptied = Contract {
             not_sent: StatusList::parse(Vec::<&str>::new()).unwrap(),
             ..Contract::default()
@@ -229,8 +236,8 @@ mod tests {
         };
         let outcome = classify(seen, &json!({}), &emptied);
         assert_eq!(
-            (outcome.verdict, outcome.then),
-            (Verdict::InDoubt, Then::Busy { retry_after: None })
+            (outcome.verdict, outcome.next_step),
+            (Verdict::InDoubt, NextStep::Busy { retry_after: None })
         );
     }
 
@@ -281,19 +288,22 @@ mod tests {
             &Contract::default(),
         );
         assert_eq!(
-            (written.verdict, written.then),
-            (Verdict::InDoubt, Then::Next)
+            (written.verdict, written.next_step),
+            (Verdict::InDoubt, NextStep::Next)
         );
-        for (cause, then) in [
-            (Cause::Unreachable, Then::Unreachable),
-            (Cause::Refused, Then::Stop),
+        for (cause, next_step) in [
+            (Cause::Unreachable, NextStep::Unreachable),
+            (Cause::Refused, NextStep::Stop),
         ] {
             let seen = Seen::NothingWritten {
                 cause,
                 message: "é".repeat(400),
             };
             let outcome = classify(seen, &json!({}), &Contract::default());
-            assert_eq!((outcome.verdict, outcome.then), (Verdict::NotSent, then));
+            assert_eq!(
+                (outcome.verdict, outcome.next_step),
+                (Verdict::NotSent, next_step)
+            );
             assert!(outcome.answer.message.unwrap().len() <= MAX_MESSAGE);
         }
     }

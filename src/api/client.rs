@@ -23,7 +23,7 @@ use crate::model::{CaseData, Outcome};
 
 /// How calls are made.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ClientOptions {
     /// For one call as a whole.
     pub timeout: Duration,
     /// For connecting, TLS included.
@@ -32,7 +32,7 @@ pub struct Options {
     pub ca_file: Option<PathBuf>,
 }
 
-impl Default for Options {
+impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(90),
@@ -73,7 +73,7 @@ pub struct Client {
     address: Address,
     contract: Contract,
     key: Option<PublicKey>,
-    options: Options,
+    options: ClientOptions,
 }
 
 /// One call under way.
@@ -91,7 +91,7 @@ impl Client {
         address: Address,
         contract: Contract,
         key: Option<PublicKey>,
-        options: Options,
+        options: ClientOptions,
     ) -> Result<Self, ClientError> {
         let http = build(&address, &contract, key.as_ref(), &options)?;
         Ok(Self {
@@ -174,7 +174,7 @@ fn build(
     address: &Address,
     contract: &Contract,
     key: Option<&PublicKey>,
-    options: &Options,
+    options: &ClientOptions,
 ) -> Result<reqwest::Client, ClientError> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -13,7 +13,7 @@ mod retry_after;
 mod trust;
 
 pub use address::{Account, Address, AddressError};
-pub use client::{Attempt, Client, ClientError, Options};
+pub use client::{Attempt, Client, ClientError, ClientOptions};
 pub use contract::{AuthPlace, CaseIdField, Contract, ContractError, FirmPlace, StatusList};
 pub use gate::Gate;
 pub use key::{KeyError, PublicKey};

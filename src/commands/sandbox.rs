@@ -12,7 +12,7 @@ use super::exit::Exit;
 use crate::cli::args::Globals;
 use crate::engine::parse_span;
 use crate::output::terminal::screen::{print_json, say};
-use crate::sandbox::{self, Faults, Options, RateLimit};
+use crate::sandbox::{self, Faults, RateLimit, SandboxOptions};
 
 /// Arguments of `caseload sandbox`.
 #[derive(Debug, Clone, Args)]
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &SandboxArgs, globals: &Globals) -> Result<Exit> {
                 .with_context(|| format!("can't read {}", path.display()))
         })
         .transpose()?;
-    let options = Options {
+    let options = SandboxOptions {
         port: args.port,
         latency: args.latency,
         rate_limit: args.rate_limit,

@@ -1,4 +1,4 @@
-//! Clocks of a run: the floor under its pace, and whether the machine slept.
+//! Clocks of a run: the floor under its pace, and whether the scheduler slept.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant, SystemTime};
@@ -8,13 +8,13 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-/// The hard floor below the schedule: whatever the state machine decides, no
+/// The hard floor below the schedule: whatever the state scheduler decides, no
 /// two calls start closer than this.
-pub(super) struct Floor(
+pub(super) struct MinimumGap(
     RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>,
 );
 
-impl Floor {
+impl MinimumGap {
     pub(super) fn new(interval: Duration) -> Self {
         // Below 50 ms only the rate counts: as many calls as fit into 50 ms
         // may come together.
@@ -33,18 +33,18 @@ impl Floor {
     }
 }
 
-/// Notices that the machine slept: the wall clock went on without the other.
-pub(super) struct Slept {
+/// Notices that the scheduler slept: the wall clock went on without the other.
+pub(super) struct SleepDetector {
     clock: Box<dyn FnMut() -> SystemTime>,
     wall: SystemTime,
     steady: Instant,
 }
 
-impl Slept {
+impl SleepDetector {
     /// More than a clock is ever corrected by while a run goes on.
     const NOTABLE: Duration = Duration::from_secs(5);
 
-    /// By the machine's own clock on the wall.
+    /// By the scheduler's own clock on the wall.
     pub(super) fn new() -> Self {
         Self::by(SystemTime::now)
     }
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_sleep_is_noticed_once_and_a_corrected_clock_is_none() {
         let secs = Duration::from_secs;
-        let mut slept = Slept::new();
+        let mut slept = SleepDetector::new();
         let (mut wall, mut steady) = (slept.wall, slept.steady);
         for (what, by_wall, awake, noticed) in [
             ("an hour of work", 3_600, 3_600, false),

@@ -1,5 +1,5 @@
 //! The import itself: the plan against the ledger, the spool, the run's
-//! decisions and the driver around them.
+//! decisions and the runner around them.
 
 mod clocks;
 mod pacing;
@@ -9,6 +9,6 @@ pub mod scheduler;
 mod spool;
 
 pub use pacing::{PaceError, PaceRange, parse_span};
-pub use plan::{Action, Options as PlanOptions, Plan, PlanError, Planned, Planner, Told};
-pub use runner::{Audience, Ended, Failure, Interrupt, Run, drive};
+pub use plan::{Plan, PlanAction, PlanError, PlanOptions, PlannedCase, Planner, Reporter};
+pub use runner::{Interrupt, LocalFailure, Observer, Run, RunResult, run_import};
 pub use spool::{Slot, Spooled};

@@ -86,7 +86,7 @@ const SLOWEST: Duration = Duration::from_secs(5);
 /// Lateness up to this keeps the schedule.
 const LATE: Duration = Duration::from_millis(3);
 /// Below this interval single gaps are too short to hold on an ordinary
-/// machine; only the rate counts.
+/// scheduler; only the rate counts.
 const ONLY_THE_RATE: Duration = Duration::from_millis(50);
 
 /// The schedule of a run.

@@ -1,4 +1,4 @@
-//! The plan: what is sent, skipped, held or told as changed, against what the
+//! The plan: what is sent, skipped, held or reporter as changed, against what the
 //! ledger knows. It advises; at the claim the ledger decides.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,18 +11,18 @@ use crate::model::{CaseData, Code, Digest, Hasher, Problem, State};
 
 /// What is done with a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Action {
+pub enum PlanAction {
     /// It goes out.
     Send,
     /// It is imported already.
     Skip,
     /// It is in doubt and waits for the user.
     Hold,
-    /// It is imported, and the row has changed since; told, not sent.
+    /// It is imported, and the row has changed since; reporter, not sent.
     Changed,
 }
 
-impl Action {
+impl PlanAction {
     /// The word in JSON output.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,12 +36,12 @@ impl Action {
 
 /// One case to send.
 #[derive(Debug, Clone, Copy)]
-pub struct Planned {
+pub struct PlannedCase {
     /// Where it stands in the spool.
     pub slot: Slot,
     /// Its state in the ledger, as the plan saw it.
     pub state: Option<State>,
-    turn: Turn,
+    order: SendOrder,
     number: u32,
 }
 
@@ -50,7 +50,7 @@ pub struct Planned {
 /// least recently tried first. So a row that the server will never take keeps
 /// nothing from the rows behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
+enum SendOrder {
     First,
     Mended,
     Tried(i64),
@@ -60,11 +60,11 @@ enum Turn {
 #[derive(Debug)]
 pub struct Plan {
     /// What is to be sent, in the order of sending.
-    pub planned: Vec<Planned>,
+    pub planned: Vec<PlannedCase>,
     /// The same, as cases.
     pub spooled: Spooled,
     /// Valid cases by what is done with them.
-    pub actions: BTreeMap<Action, u64>,
+    pub actions: BTreeMap<PlanAction, u64>,
     /// Cases to send beyond `--limit`, by their state in the ledger.
     pub beyond_limit: BTreeMap<Option<State>, u64>,
     /// Covers account, map and every valid case of the input.
@@ -75,13 +75,13 @@ pub struct Plan {
     pub drafts: u64,
     /// Cases that would be sent, were their key not there twice.
     pub excluded: Vec<Slot>,
-    /// Every valid case in the input's order, with [`Options::keep_all`].
-    pub all: Vec<(Slot, Action)>,
+    /// Every valid case in the input's order, with [`PlanOptions::keep_all`].
+    pub all: Vec<(Slot, PlanAction)>,
 }
 
 impl Plan {
     /// How many cases go this way.
-    pub fn count(&self, action: Action) -> u64 {
+    pub fn count(&self, action: PlanAction) -> u64 {
         self.actions.get(&action).copied().unwrap_or_default()
     }
 }
@@ -98,7 +98,7 @@ pub enum PlanError {
 }
 
 /// What the planner tells while it plans.
-pub trait Told {
+pub trait Reporter {
     /// A problem of the check or of the plan.
     fn problem(&mut self, problem: Problem);
     /// A row that was imported and has changed since; it is not sent.
@@ -109,7 +109,7 @@ pub trait Told {
 
 /// How to plan.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct PlanOptions {
     /// A new key with a known case's content is meant.
     pub allow_same_content: bool,
     /// Send cases in doubt that were last tried before this, in Unix seconds.
@@ -126,13 +126,13 @@ pub struct Planner<'a, T> {
     ledger: Option<Lookups<'a>>,
     /// Whether there is content that a new key could repeat.
     has_content: bool,
-    options: Options,
-    told: &'a mut T,
+    options: PlanOptions,
+    reporter: &'a mut T,
     spool: Spool,
-    send: Vec<Planned>,
-    all: Vec<(u32, Slot, Action)>,
+    send: Vec<PlannedCase>,
+    all: Vec<(u32, Slot, PlanAction)>,
     /// What is done with the others, by number, while some may be excluded.
-    others: Vec<(u32, Action)>,
+    others: Vec<(u32, PlanAction)>,
     firms: Vec<Box<str>>,
     firm_numbers: HashMap<Box<str>, u32>,
     firm_of: Vec<u32>,
@@ -142,14 +142,14 @@ pub struct Planner<'a, T> {
 
 const NO_FIRM: u32 = u32::MAX;
 
-impl<'a, T: Told> Planner<'a, T> {
+impl<'a, T: Reporter> Planner<'a, T> {
     /// A plan for an account and a map. Without a ledger nothing is known.
     pub fn new(
         ledger: Option<&'a Reader>,
         account: &str,
         map_id: &str,
-        options: Options,
-        told: &'a mut T,
+        options: PlanOptions,
+        reporter: &'a mut T,
     ) -> Result<Self, PlanError> {
         let mut hasher = Hasher::new();
         hasher.write_piece(account.as_bytes());
@@ -162,7 +162,7 @@ impl<'a, T: Told> Planner<'a, T> {
             ledger: ledger.map(Reader::lookups),
             has_content,
             options,
-            told,
+            reporter,
             spool: Spool::create().map_err(PlanError::Spool)?,
             send: Vec::new(),
             all: Vec::new(),
@@ -175,7 +175,7 @@ impl<'a, T: Told> Planner<'a, T> {
         })
     }
 
-    /// Cases that repeat a known case's content under a new key; each was told
+    /// Cases that repeat a known case's content under a new key; each was reporter
     /// as a problem.
     pub fn same_content(&self) -> u64 {
         self.same_content
@@ -192,7 +192,7 @@ impl<'a, T: Told> Planner<'a, T> {
         {
             *actions.entry(*action).or_insert(0) += 1;
         }
-        let mut send: Vec<(Planned, u32)> = self.send.into_iter().zip(self.firm_of).collect();
+        let mut send: Vec<(PlannedCase, u32)> = self.send.into_iter().zip(self.firm_of).collect();
         let mut left_out = Vec::new();
         send.retain(|(planned, _)| {
             let stays = excluded.contains(planned.number);
@@ -201,8 +201,8 @@ impl<'a, T: Told> Planner<'a, T> {
             }
             !stays
         });
-        send.sort_by_key(|(planned, _)| (planned.turn, planned.number));
-        actions.insert(Action::Send, send.len() as u64);
+        send.sort_by_key(|(planned, _)| (planned.order, planned.number));
+        actions.insert(PlanAction::Send, send.len() as u64);
         let mut beyond_limit = BTreeMap::new();
         if let Some(limit) = self.options.limit {
             for (planned, _) in send.drain(send.len().min(limit as usize)..) {
@@ -250,19 +250,19 @@ impl<'a, T: Told> Planner<'a, T> {
         {
             self.same_content += 1;
             let problem = same_content(case, &same);
-            self.told.invalid(Invalid {
+            self.reporter.invalid(Invalid {
                 file: case.place.file,
                 raw: case.raw.clone(),
                 reason: format!("{} [{}]", problem.message, problem.code),
             });
-            self.told.problem(problem);
+            self.reporter.problem(problem);
             return Ok(());
         }
-        let (action, turn) = self.decide(case, known);
-        if action == Action::Changed {
-            self.told.changed(case);
+        let (action, order) = self.decide(case, known);
+        if action == PlanAction::Changed {
+            self.reporter.changed(case);
         }
-        if action != Action::Send && !self.options.keep_all {
+        if action != PlanAction::Send && !self.options.keep_all {
             self.others.push((number, action));
             return Ok(());
         }
@@ -270,11 +270,11 @@ impl<'a, T: Told> Planner<'a, T> {
         if self.options.keep_all {
             self.all.push((number, slot, action));
         }
-        if action == Action::Send {
-            self.send.push(Planned {
+        if action == PlanAction::Send {
+            self.send.push(PlannedCase {
                 slot,
                 state: known.map(|known| known.state),
-                turn,
+                order,
                 number,
             });
             let firm = self.firm(case.partner_firm.as_deref());
@@ -285,27 +285,27 @@ impl<'a, T: Told> Planner<'a, T> {
         Ok(())
     }
 
-    fn decide(&self, case: &CaseData, known: Option<&Known>) -> (Action, Turn) {
+    fn decide(&self, case: &CaseData, known: Option<&Known>) -> (PlanAction, SendOrder) {
         let Some(known) = known else {
-            return (Action::Send, Turn::First);
+            return (PlanAction::Send, SendOrder::First);
         };
         let changed = known.payload_digest != case.payload_digest;
         let tried = known.last_tried_at.as_second();
         match known.state {
-            State::Removed | State::NotSent => (Action::Send, Turn::First),
-            State::Rejected if changed => (Action::Send, Turn::Mended),
-            State::Rejected => (Action::Send, Turn::Tried(tried)),
-            State::Imported if changed => (Action::Changed, Turn::First),
-            State::Imported => (Action::Skip, Turn::First),
+            State::Removed | State::NotSent => (PlanAction::Send, SendOrder::First),
+            State::Rejected if changed => (PlanAction::Send, SendOrder::Mended),
+            State::Rejected => (PlanAction::Send, SendOrder::Tried(tried)),
+            State::Imported if changed => (PlanAction::Changed, SendOrder::First),
+            State::Imported => (PlanAction::Skip, SendOrder::First),
             State::InDoubt
                 if self
                     .options
                     .resend_doubts_before
                     .is_some_and(|before| tried <= before) =>
             {
-                (Action::Send, Turn::First)
+                (PlanAction::Send, SendOrder::First)
             }
-            State::Sending | State::InDoubt => (Action::Hold, Turn::First),
+            State::Sending | State::InDoubt => (PlanAction::Hold, SendOrder::First),
         }
     }
 
@@ -351,11 +351,11 @@ fn same_content(case: &CaseData, same: &SameContent) -> Problem {
     )
 }
 
-impl<T: Told> Sink for Planner<'_, T> {
+impl<T: Reporter> Sink for Planner<'_, T> {
     type Error = PlanError;
 
     fn problem(&mut self, problem: Problem) -> Result<(), PlanError> {
-        self.told.problem(problem);
+        self.reporter.problem(problem);
         Ok(())
     }
 
@@ -374,7 +374,7 @@ impl<T: Told> Sink for Planner<'_, T> {
     }
 
     fn invalid(&mut self, invalid: Invalid) -> Result<(), PlanError> {
-        self.told.invalid(invalid);
+        self.reporter.invalid(invalid);
         Ok(())
     }
 }

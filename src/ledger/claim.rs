@@ -269,7 +269,7 @@ pub(super) fn settle(
         Some(other) => Some(format!("its case id is already held by {other}").into()),
         None => answer.message.clone(),
     };
-    let under_way = conn
+    let sending = conn
         .prepare_cached(
             "UPDATE attempts SET ended_at = ?3, outcome = ?4, status = ?5, case_id = ?6,
                     message = ?7
@@ -284,7 +284,7 @@ pub(super) fn settle(
             answer.case_id,
             message
         ])?;
-    if under_way == 0 {
+    if sending == 0 {
         return Ok(None);
     }
     let possible_twin = conn
@@ -331,12 +331,12 @@ pub(super) fn holder_of(conn: &Connection, id: &str, but: i64) -> rusqlite::Resu
 
 /// Takes a claim back as if it had never been. `false` when the attempt is not
 /// under way.
-pub(super) fn give_back(conn: &Connection, claim: Claim) -> rusqlite::Result<bool> {
+pub(super) fn release(conn: &Connection, claim: Claim) -> rusqlite::Result<bool> {
     let no = claim.no;
-    let under_way = conn
+    let sending = conn
         .prepare_cached("DELETE FROM attempts WHERE case_no = ?1 AND nth = ?2 AND outcome IS NULL")?
         .execute([no, claim.nth])?;
-    if under_way == 0 {
+    if sending == 0 {
         return Ok(false);
     }
     let contents = match &claim.former {

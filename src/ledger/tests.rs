@@ -179,9 +179,9 @@ impl Desk {
             .unwrap()
     }
 
-    pub(super) fn give_back(&self, claim: Claim) -> bool {
+    pub(super) fn release(&self, claim: Claim) -> bool {
         self.ledger
-            .write(|conn| claim::give_back(conn, claim))
+            .write(|conn| claim::release(conn, claim))
             .unwrap()
     }
 

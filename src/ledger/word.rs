@@ -155,7 +155,7 @@ impl Ledger {
 }
 
 /// The part of a case that words are about.
-struct Standing {
+struct CaseStatus {
     no: i64,
     state: State,
     case_id: Option<String>,
@@ -163,12 +163,12 @@ struct Standing {
     attempts: i64,
 }
 
-fn standing(conn: &Connection, key: &Key) -> rusqlite::Result<Option<Standing>> {
+fn standing(conn: &Connection, key: &Key) -> rusqlite::Result<Option<CaseStatus>> {
     conn.prepare_cached(
         "SELECT no, state, case_id, updated_at, attempts FROM cases WHERE key_digest = ?1",
     )?
     .query_row([key.digest()], |row| {
-        Ok(Standing {
+        Ok(CaseStatus {
             no: row.get(0)?,
             state: row.get(1)?,
             case_id: row.get(2)?,

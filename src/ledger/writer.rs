@@ -148,7 +148,7 @@ impl Handle {
                 move |conn| claim::claim(conn, &request),
                 |unheard| {
                     let claim = unheard.ok()?;
-                    Some(ask(|conn| claim::give_back(conn, claim), |_| None).0)
+                    Some(ask(|conn| claim::release(conn, claim), |_| None).0)
                 },
             )
             .await;
@@ -173,20 +173,18 @@ impl Handle {
             )
             .await;
         abort_point("after-settle");
-        settled?.ok_or_else(|| self.not_under_way())
+        settled?.ok_or_else(|| self.not_sending())
     }
 
     /// Takes back a claim whose request was not begun.
-    pub async fn give_back(&self, claim: Claim) -> Result<(), LedgerError> {
+    pub async fn release(&self, claim: Claim) -> Result<(), LedgerError> {
         abort_point("before-give-back");
-        let given_back = self
-            .ask(|conn| claim::give_back(conn, claim), |_| None)
-            .await;
+        let released = self.ask(|conn| claim::release(conn, claim), |_| None).await;
         abort_point("after-give-back");
-        if given_back? {
+        if released? {
             Ok(())
         } else {
-            Err(self.not_under_way())
+            Err(self.not_sending())
         }
     }
 
@@ -213,7 +211,7 @@ impl Handle {
         answer.await.map_err(|_| self.closed())?
     }
 
-    fn not_under_way(&self) -> LedgerError {
+    fn not_sending(&self) -> LedgerError {
         LedgerError::NotUnderWay {
             path: self.path.to_path_buf(),
         }

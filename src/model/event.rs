@@ -14,23 +14,23 @@ pub enum StopReason {
     /// The server was not reached in the first tries.
     Unreachable,
     /// A certificate that is not trusted, or a proxy that refuses.
-    Refused,
+    ConnectionRejected,
     /// A redirect, with its status.
     Redirected(u16),
     /// 401: the key is wrong.
-    KeyRefused,
+    Unauthorized,
     /// 407: the proxy wants a login.
-    ProxyLogin,
+    ProxyAuth,
     /// 403 or 404, three in a row without a success: their statuses.
     Forbidden(Vec<u16>),
     /// One of the first calls was accepted without a case id.
     CanaryWithoutId,
     /// One of the first calls was answered 403, 404 or 405.
-    CanaryRefused(u16),
+    CanaryRejected(u16),
     /// Fields came back otherwise than they were sent.
     EchoDiffers,
     /// Two answers in a row held an id that another key already has.
-    SameIds,
+    DuplicateIds,
     /// This many failures in a row.
     Failures(u32),
     /// The server asked for a longer pause than allowed.
@@ -50,7 +50,7 @@ pub enum PauseReason {
 
 /// One attempt, over and written down.
 #[derive(Debug, Clone, Copy)]
-pub struct Settled<'a> {
+pub struct SettledAttempt<'a> {
     /// The case.
     pub case: &'a CaseData,
     /// The state that it is in now.
@@ -62,7 +62,7 @@ pub struct Settled<'a> {
     /// Attempts of this case in this run so far.
     pub attempts: u32,
     /// It will be tried again in this run.
-    pub again: bool,
+    pub will_retry: bool,
     /// It was in doubt before, so the platform may hold it twice.
     pub possible_twin: bool,
     /// The other case that holds the same id.
@@ -79,12 +79,12 @@ pub enum Event<'a> {
         /// When.
         at: Duration,
         /// Calls under way, this one among them.
-        under_way: usize,
+        in_flight: usize,
     },
     /// An attempt is over and settled.
-    Settled(Settled<'a>),
+    Settled(SettledAttempt<'a>),
     /// The ledger knew better than the plan: the case is left as it is.
-    LeftAlone {
+    Skipped {
         /// The case.
         case: &'a CaseData,
         /// Its state in the ledger, if it has one.
@@ -115,10 +115,10 @@ pub enum Event<'a> {
         /// Why.
         reason: &'a StopReason,
         /// Calls that are still waited for.
-        under_way: usize,
+        in_flight: usize,
     },
     /// What came back could not be written down: whoever reads this must.
-    Unwritten {
+    SettleFailed {
         /// The case.
         case: &'a CaseData,
         /// What was proved.

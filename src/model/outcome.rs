@@ -82,7 +82,7 @@ pub enum Verdict {
 
 /// What the run does after an outcome, beside settling it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub enum NextStep {
     /// Go on.
     Next,
     /// The server could not be reached: pause the whole run, retry.
@@ -95,7 +95,7 @@ pub enum Then {
     /// 403 or 404: organization, map or key may be wrong.
     Forbidden,
     /// An id that another key already holds.
-    SameId,
+    DuplicateId,
     /// No further call: redirects, 401, 407, a certificate or proxy error.
     Stop,
 }
@@ -121,7 +121,7 @@ pub struct Outcome {
     /// What is proved of the case.
     pub verdict: Verdict,
     /// What the run does.
-    pub then: Then,
+    pub next_step: NextStep,
     /// What came back.
     pub answer: Answer,
 }

@@ -149,12 +149,12 @@ impl Faults {
         Self::KINDS.map(|(name, _)| name).join(", ")
     }
 
-    /// What happens to one call; `roll` is evenly spread over 0 to 1.
-    pub(super) fn pick(&self, roll: f64) -> Option<Fault> {
+    /// What happens to one call; `sample` is evenly spread over 0 to 1.
+    pub(super) fn pick(&self, sample: f64) -> Option<Fault> {
         let mut below = 0.0;
         self.0.iter().find_map(|(fault, probability)| {
             below += probability;
-            (roll < below).then_some(*fault)
+            (sample < below).then_some(*fault)
         })
     }
 }

@@ -8,15 +8,15 @@
 //! - `contract`: what the API asks of a call and how it answers
 //! - `faults`: what can be made to go wrong
 //! - `limit`: the rate limit
-//! - `book`: the cases made and the calls received
-//! - `line`: connections that can be cut
+//! - `log`: the cases made and the calls received
+//! - `connection`: connections that can be cut
 //! - `serve`: the routes that join them
 
-mod book;
+mod call_log;
+mod connection;
 mod contract;
 mod faults;
-mod limit;
-mod line;
+mod rate_limit;
 mod serve;
 
 use std::io;
@@ -29,14 +29,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use faults::{Fault, Faults};
-pub use limit::RateLimit;
+pub use rate_limit::RateLimit;
 
 /// How long a shutdown waits for calls that are being answered.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// How the stand-in behaves. It has no `Debug`, since it holds a key.
 #[derive(Clone, Default)]
-pub struct Options {
+pub struct SandboxOptions {
     /// The port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
     /// How long every answer to a call waits; calls overlap meanwhile.
@@ -93,13 +93,13 @@ pub enum SandboxError {
 
 /// A stand-in that is listening, until this is dropped.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningSandbox {
     addr: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
 
-impl Running {
+impl RunningSandbox {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
@@ -127,7 +127,7 @@ impl Running {
 }
 
 /// Starts the stand-in on the current runtime, a single-threaded one too.
-pub async fn start(options: Options) -> Result<Running, SandboxError> {
+pub async fn start(options: SandboxOptions) -> Result<RunningSandbox, SandboxError> {
     let port = options.port;
     let bind = |source| SandboxError::Bind { port, source };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
@@ -136,7 +136,7 @@ pub async fn start(options: Options) -> Result<Running, SandboxError> {
     let addr = listener.local_addr().map_err(bind)?;
     let (stop, stopped) = watch::channel(false);
     let server = tokio::spawn(serve::serve(listener, options, stopped));
-    Ok(Running { addr, stop, server })
+    Ok(RunningSandbox { addr, stop, server })
 }
 
 #[cfg(test)]

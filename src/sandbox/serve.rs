@@ -17,12 +17,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::Options;
-use super::book::{Book, Ticket};
+use super::SandboxOptions;
+use super::call_log::{CallId, CallLog};
+use super::connection::{ConnectionFault, Cut, FaultyListener};
 use super::contract::{Account, Call, Draft, Made, Target};
 use super::faults::{Fault, Faults};
-use super::limit::Bucket;
-use super::line::{Cut, Lines, Switch};
+use super::rate_limit::Bucket;
 
 /// Longer bodies are answered 413.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -32,7 +32,7 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const PAGE: &str = "<!doctype html><title>Sign in</title><h1>Please sign in</h1>\n";
 
 /// Answers calls until told to stop.
-pub(super) async fn serve(listener: TcpListener, options: Options, stopped: Stopped) {
+pub(super) async fn serve(listener: TcpListener, options: SandboxOptions, stopped: Stopped) {
     let sandbox = Arc::new(Sandbox::new(options, stopped.clone()));
     let router = Router::new()
         .route("/__sandbox/cases", get(cases))
@@ -44,9 +44,9 @@ pub(super) async fn serve(listener: TcpListener, options: Options, stopped: Stop
         )
         .fallback(nothing)
         .with_state(sandbox)
-        .into_make_service_with_connect_info::<Switch>();
+        .into_make_service_with_connect_info::<ConnectionFault>();
     // Documented as never failing.
-    let _ = axum::serve(Lines(listener), router)
+    let _ = axum::serve(FaultyListener(listener), router)
         .with_graceful_shutdown(stop(stopped))
         .await;
 }
@@ -64,14 +64,14 @@ struct Sandbox {
     latency: Duration,
     faults: Faults,
     stopped: Stopped,
-    desk: Mutex<Desk>,
+    state: Mutex<SandboxState>,
 }
 
 /// What changes with every call.
-struct Desk {
-    book: Book,
+struct SandboxState {
+    log: CallLog,
     bucket: Option<Bucket>,
-    rolls: fastrand::Rng,
+    rng: fastrand::Rng,
 }
 
 /// What is answered, when, and whether the connection survives it.
@@ -134,11 +134,11 @@ impl Reply {
 }
 
 impl Sandbox {
-    fn new(options: Options, stopped: Stopped) -> Self {
-        let mut rolls = options
+    fn new(options: SandboxOptions, stopped: Stopped) -> Self {
+        let mut rng = options
             .seed
             .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        let ids = rolls.fork();
+        let ids = rng.fork();
         let now = Instant::now();
         Self {
             account: Account {
@@ -149,33 +149,33 @@ impl Sandbox {
             latency: options.latency,
             faults: options.faults,
             stopped,
-            desk: Mutex::new(Desk {
-                book: Book::new(now, ids),
+            state: Mutex::new(SandboxState {
+                log: CallLog::new(now, ids),
                 bucket: options.rate_limit.map(|limit| Bucket::new(limit, now)),
-                rolls,
+                rng,
             }),
         }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, SandboxState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Decides on a call as soon as all of it is here. What it makes is made
     /// now: a caller who leaves while waiting for the answer changes nothing.
-    fn decide(&self, ticket: Ticket, call: &Call) -> Reply {
-        let mut desk = self.desk();
-        let desk = &mut *desk;
-        if let Some(bucket) = &mut desk.bucket
+    fn decide(&self, call_id: CallId, call: &Call) -> Reply {
+        let mut state = self.state();
+        let state = &mut *state;
+        if let Some(bucket) = &mut state.bucket
             && let Err(wait) = bucket.take(Instant::now())
         {
-            desk.book.received(ticket, call.body, None);
+            state.log.received(call_id, call.body, None);
             let mut reply = Reply::error(StatusCode::TOO_MANY_REQUESTS, "too many calls");
             reply.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
             return reply;
         }
-        let fault = self.faults.pick(desk.rolls.f64());
-        desk.book.received(ticket, call.body, fault);
+        let fault = self.faults.pick(state.rng.f64());
+        state.log.received(call_id, call.body, fault);
         match fault {
             Some(Fault::Status { code, retry_after }) => {
                 let mut reply = Reply::fault(code);
@@ -191,14 +191,20 @@ impl Sandbox {
             },
             Some(Fault::Slow(time)) => Reply {
                 late: time,
-                ..self.make(desk, ticket, call, fault)
+                ..self.make(state, call_id, call, fault)
             },
-            _ => self.make(desk, ticket, call, fault),
+            _ => self.make(state, call_id, call, fault),
         }
     }
 
     /// Makes the case, if the call is in order, and answers it.
-    fn make(&self, desk: &mut Desk, ticket: Ticket, call: &Call, fault: Option<Fault>) -> Reply {
+    fn make(
+        &self,
+        state: &mut SandboxState,
+        call_id: CallId,
+        call: &Call,
+        fault: Option<Fault>,
+    ) -> Reply {
         let draft: Draft = match self.account.check(call) {
             Ok(draft) => draft,
             Err(refusal) => return Reply::error(refusal.status, &refusal.message),
@@ -211,13 +217,13 @@ impl Sandbox {
             return Reply::fault(StatusCode::INTERNAL_SERVER_ERROR);
         };
         let (firm, status) = (draft.firm.as_deref(), draft.status());
-        let id = desk
-            .book
-            .make(ticket, map, firm, status, payload)
+        let id = state
+            .log
+            .make(call_id, map, firm, status, payload)
             .to_owned();
         let id = match fault {
             Some(Fault::NoId) => None,
-            Some(Fault::SameId) => Some(desk.book.id_before_last().unwrap_or(&id)),
+            Some(Fault::SameId) => Some(state.log.id_before_last().unwrap_or(&id)),
             _ => Some(&*id),
         };
         let reply = Reply::json(StatusCode::CREATED, &Made { draft: &draft, id });
@@ -229,15 +235,20 @@ impl Sandbox {
         }
     }
 
-    async fn answer(&self, switch: Switch, target: Target, request: Request) -> Response {
+    async fn answer(
+        &self,
+        connection_fault: ConnectionFault,
+        target: Target,
+        request: Request,
+    ) -> Response {
         let (head, body) = request.into_parts();
-        let ticket = self
-            .desk()
-            .book
+        let call_id = self
+            .state()
+            .log
             .begin(head.method.as_str(), head.uri.path());
         let reply = match to_bytes(body, MAX_BODY).await {
             Ok(body) => self.decide(
-                ticket,
+                call_id,
                 &Call {
                     method: &head.method,
                     target: &target,
@@ -258,8 +269,8 @@ impl Sandbox {
                 () = stop(self.stopped.clone()) => {}
             }
         }
-        self.desk().book.end(ticket, reply.seen());
-        switch.set(reply.cut);
+        self.state().log.end(call_id, reply.seen());
+        connection_fault.set(reply.cut);
         reply.into_response()
     }
 }
@@ -268,39 +279,41 @@ type Shared = State<Arc<Sandbox>>;
 
 async fn short(
     State(sandbox): Shared,
-    ConnectInfo(switch): ConnectInfo<Switch>,
+    ConnectInfo(connection_fault): ConnectInfo<ConnectionFault>,
     Path(map): Path<String>,
     request: Request,
 ) -> Response {
     let target = Target::Create { org: None, map };
-    sandbox.answer(switch, target, request).await
+    sandbox.answer(connection_fault, target, request).await
 }
 
 async fn full(
     State(sandbox): Shared,
-    ConnectInfo(switch): ConnectInfo<Switch>,
+    ConnectInfo(connection_fault): ConnectInfo<ConnectionFault>,
     Path((org, map)): Path<(String, String)>,
     request: Request,
 ) -> Response {
     let org = Some(org);
     let target = Target::Create { org, map };
-    sandbox.answer(switch, target, request).await
+    sandbox.answer(connection_fault, target, request).await
 }
 
 async fn nothing(
     State(sandbox): Shared,
-    ConnectInfo(switch): ConnectInfo<Switch>,
+    ConnectInfo(connection_fault): ConnectInfo<ConnectionFault>,
     request: Request,
 ) -> Response {
-    sandbox.answer(switch, Target::Nothing, request).await
+    sandbox
+        .answer(connection_fault, Target::Nothing, request)
+        .await
 }
 
 async fn cases(State(sandbox): Shared) -> Response {
-    let desk = sandbox.desk();
-    Reply::json(StatusCode::OK, &desk.book.cases()).into_response()
+    let state = sandbox.state();
+    Reply::json(StatusCode::OK, &state.log.cases()).into_response()
 }
 
 async fn calls(State(sandbox): Shared) -> Response {
-    let desk = sandbox.desk();
-    Reply::json(StatusCode::OK, &desk.book.calls()).into_response()
+    let state = sandbox.state();
+    Reply::json(StatusCode::OK, &state.log.calls()).into_response()
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Options, Running, start};
+use super::{RunningSandbox, SandboxOptions, start};
 
 /// What came back: status 0 when no head did.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ fn request(method: &str, target: &str, headers: &str, body: &str) -> String {
     )
 }
 
-async fn exchange(sandbox: &Running, request: &str) -> std::io::Result<Answer> {
+async fn exchange(sandbox: &RunningSandbox, request: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(sandbox.addr()).await?;
     stream.write_all(request.as_bytes()).await?;
     let mut text = String::new();
@@ -43,26 +43,32 @@ async fn exchange(sandbox: &Running, request: &str) -> std::io::Result<Answer> {
     })
 }
 
-async fn call(sandbox: &Running, method: &str, target: &str, headers: &str, body: &str) -> Answer {
+async fn call(
+    sandbox: &RunningSandbox,
+    method: &str,
+    target: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
     let headers = format!("{headers}Connection: close\r\n");
     let request = request(method, target, &headers, body);
     exchange(sandbox, &request).await.unwrap()
 }
 
-async fn post(sandbox: &Running, target: &str, body: &str) -> Answer {
+async fn post(sandbox: &RunningSandbox, target: &str, body: &str) -> Answer {
     call(sandbox, "POST", target, "", body).await
 }
 
-async fn seen(sandbox: &Running, what: &str) -> Vec<Value> {
+async fn seen(sandbox: &RunningSandbox, what: &str) -> Vec<Value> {
     let answer = call(sandbox, "GET", &format!("/__sandbox/{what}"), "", "").await;
     serde_json::from_str(&answer.body).unwrap()
 }
 
-async fn with_faults(faults: &str) -> Running {
+async fn with_faults(faults: &str) -> RunningSandbox {
     let faults = faults.parse().unwrap();
-    let options = Options {
+    let options = SandboxOptions {
         faults,
-        ..Options::default()
+        ..SandboxOptions::default()
     };
     start(options).await.unwrap()
 }
@@ -71,7 +77,7 @@ const PATH: &str = "/case/m1/create-existing";
 
 #[tokio::test]
 async fn makes_a_case_and_answers_in_the_callers_words() {
-    let sandbox = start(Options::default()).await.unwrap();
+    let sandbox = start(SandboxOptions::default()).await.unwrap();
     let body =
         r#"{"Zip":"00123","Amount":12345678901234567890.10,"partnerFirmId":"f1","status":"new"}"#;
     let answer = post(&sandbox, PATH, body).await;
@@ -98,7 +104,7 @@ async fn makes_a_case_and_answers_in_the_callers_words() {
 
 #[tokio::test]
 async fn two_identical_calls_make_two_cases() {
-    let sandbox = start(Options::default()).await.unwrap();
+    let sandbox = start(SandboxOptions::default()).await.unwrap();
     let first = post(&sandbox, PATH, r#"{"a":1}"#).await.json();
     let second = post(&sandbox, PATH, r#"{"a":1}"#).await.json();
     assert_ne!(first["_id"], second["_id"]);
@@ -107,7 +113,7 @@ async fn two_identical_calls_make_two_cases() {
 
 #[tokio::test]
 async fn a_case_without_a_firm_is_a_draft() {
-    let sandbox = start(Options::default()).await.unwrap();
+    let sandbox = start(SandboxOptions::default()).await.unwrap();
     let answer = post(&sandbox, PATH, r#"{"a":1}"#).await.json();
     assert_eq!(answer["status"], "draft");
     assert_eq!(answer.get("partnerFirmId"), None);
@@ -118,7 +124,7 @@ async fn a_case_without_a_firm_is_a_draft() {
 
 #[tokio::test]
 async fn the_firm_comes_from_query_or_body() {
-    let sandbox = start(Options::default()).await.unwrap();
+    let sandbox = start(SandboxOptions::default()).await.unwrap();
     let in_query = format!("{PATH}?partnerFirmId=f%201");
     for (target, body) in [
         (&*in_query, r#"{"a":1}"#),
@@ -143,7 +149,7 @@ async fn the_firm_comes_from_query_or_body() {
 
 #[tokio::test]
 async fn refuses_what_is_no_case() {
-    let sandbox = start(Options::default()).await.unwrap();
+    let sandbox = start(SandboxOptions::default()).await.unwrap();
     for (body, status) in [
         ("", 400),
         ("[]", 400),
@@ -170,11 +176,11 @@ async fn refuses_what_is_no_case() {
 
 #[tokio::test]
 async fn knows_one_account_when_told() {
-    let options = Options {
+    let options = SandboxOptions {
         org_id: Some("o1".to_owned()),
         map_id: Some("m1".to_owned()),
         public_key: Some("k+1".to_owned()),
-        ..Options::default()
+        ..SandboxOptions::default()
     };
     let sandbox = start(options).await.unwrap();
     let full = "/organization/o1/inbound-webhooks/case/m1/create-existing";
@@ -233,9 +239,9 @@ async fn tells_its_calls() {
 
 #[tokio::test(start_paused = true)]
 async fn past_the_limit_says_when_to_come_back() {
-    let options = Options {
+    let options = SandboxOptions {
         rate_limit: Some("0.01/s".parse().unwrap()),
-        ..Options::default()
+        ..SandboxOptions::default()
     };
     let sandbox = start(options).await.unwrap();
     for _ in 0..2 {
@@ -302,10 +308,10 @@ async fn the_same_id_twice() {
 async fn a_seed_repeats_faults_and_ids() {
     let mut runs = Vec::new();
     for seed in [7, 7, 8] {
-        let options = Options {
+        let options = SandboxOptions {
             seed: Some(seed),
             faults: "500=0.3,drop=0.3".parse().unwrap(),
-            ..Options::default()
+            ..SandboxOptions::default()
         };
         let sandbox = start(options).await.unwrap();
         let mut run = Vec::new();
@@ -323,9 +329,9 @@ async fn a_seed_repeats_faults_and_ids() {
 /// the answers, nor for callers that keep their connections.
 #[tokio::test]
 async fn calls_overlap_and_a_shutdown_does_not_hang() {
-    let options = Options {
+    let options = SandboxOptions {
         latency: Duration::from_hours(24),
-        ..Options::default()
+        ..SandboxOptions::default()
     };
     let sandbox = start(options).await.unwrap();
     let idle = TcpStream::connect(sandbox.addr()).await.unwrap();
@@ -352,12 +358,12 @@ async fn calls_overlap_and_a_shutdown_does_not_hang() {
 
 #[tokio::test]
 async fn a_taken_port_is_named() {
-    let sandbox = start(Options::default()).await.unwrap();
+    let sandbox = start(SandboxOptions::default()).await.unwrap();
     let port = sandbox.addr().port();
     assert_eq!(sandbox.base_url(), format!("http://127.0.0.1:{port}"));
-    let options = Options {
+    let options = SandboxOptions {
         port,
-        ..Options::default()
+        ..SandboxOptions::default()
     };
     let error = start(options).await.unwrap_err().to_string();
     assert!(error.contains(&format!("127.0.0.1:{port}")), "{error}");

@@ -94,7 +94,7 @@ impl Destination {
     }
 
     /// The call's address, once a rehearsal's sandbox runs.
-    pub(super) fn sandbox_address(&mut self, running: &sandbox::Running) -> Result<()> {
+    pub(super) fn sandbox_address(&mut self, running: &sandbox::RunningSandbox) -> Result<()> {
         let address = Address::new(&running.base_url(), None, &self.map_id, None)?;
         self.address = Some(address.for_sandbox());
         Ok(())

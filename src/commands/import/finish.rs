@@ -8,7 +8,7 @@ use super::super::again;
 use super::super::exit::Exit;
 use super::account::Found;
 use super::{Job, Planned, ask};
-use crate::engine::{Action, Ended};
+use crate::engine::{PlanAction, RunResult};
 use crate::ledger::RunCounts;
 use crate::mapping::Rules;
 use crate::model::{CaseData, State, StopReason};
@@ -95,13 +95,13 @@ pub(super) fn dry_run(
         span(ask::shortest(job, to_send))
     ));
     for (number, text) in [
-        (planned.plan.count(Action::Skip), "are imported already"),
+        (planned.plan.count(PlanAction::Skip), "are imported already"),
         (
-            planned.plan.count(Action::Changed),
+            planned.plan.count(PlanAction::Changed),
             "are imported, and the rows have changed since",
         ),
         (
-            planned.plan.count(Action::Hold),
+            planned.plan.count(PlanAction::Hold),
             "are in doubt and wait for `caseload resolve`",
         ),
         (totals.problems, "are left out for problems"),
@@ -173,7 +173,7 @@ fn request<'a>(
     job: &Job<'_>,
     planned: &'a Planned,
     case: &'a CaseData,
-    action: Action,
+    action: PlanAction,
 ) -> Result<Request<'a>> {
     let mut body = job
         .destination
@@ -199,7 +199,7 @@ pub(crate) fn run(
     planned_totals: &RunCounts,
     plan: Option<String>,
     run: Option<i64>,
-    ended: &Ended,
+    ended: &RunResult,
     said: Option<&str>,
 ) -> (Summary, Exit) {
     let mut totals = RunCounts {

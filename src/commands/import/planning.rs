@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use super::account::Found;
 use super::leftovers::Leftovers;
-use super::telling::Telling;
+use super::telling::PlanReport;
 use super::{ImportArgs, Job, files, finish};
 use crate::check::{self, CheckError, Checked};
 use crate::cli::settings;
-use crate::engine::{Action, Plan, PlanError, PlanOptions, Planner};
+use crate::engine::{Plan, PlanAction, PlanError, PlanOptions, Planner};
 use crate::ledger::RunCounts;
 use crate::mapping::Rules;
 use crate::output::terminal::text::count;
@@ -54,9 +54,9 @@ impl Planned {
         let plan = &self.plan;
         let mut totals = RunCounts {
             total: self.checked.total,
-            already_imported: plan.count(Action::Skip),
-            changed: plan.count(Action::Changed),
-            in_doubt: plan.count(Action::Hold),
+            already_imported: plan.count(PlanAction::Skip),
+            changed: plan.count(PlanAction::Changed),
+            in_doubt: plan.count(PlanAction::Hold),
             problems: self.problems(),
             ..RunCounts::default()
         };
@@ -72,7 +72,7 @@ impl Planned {
 
 /// Reads, checks and plans.
 pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
-    let mut told = Telling::new(job, found.reader())?;
+    let mut told = PlanReport::new(job, found.reader())?;
     let oldest = Timestamp::now().as_second()
         - i64::try_from(job.args.min_doubt_age.as_secs()).unwrap_or(i64::MAX);
     let options = PlanOptions {

@@ -11,10 +11,10 @@ use super::super::interrupts::Interrupts;
 use super::account::{self, Found};
 use super::files::{Outputs, Prepared};
 use super::{Job, Planned, ask, files, finish};
-use crate::api::{CaseIdField, Client, Options, PublicKey};
+use crate::api::{CaseIdField, Client, ClientOptions, PublicKey};
 use crate::cli::args::Globals;
 use crate::engine::scheduler::{Canary, EchoPolicy, Settings};
-use crate::engine::{self, Audience, Ended, Run};
+use crate::engine::{self, Observer, Run, RunResult};
 use crate::ledger::{self, Handle, Ledger, RunEnd, RunFile, RunStart};
 use crate::model::{Event, StopReason};
 use crate::output::terminal::run::RunReport;
@@ -68,7 +68,7 @@ pub(super) fn send(
 fn nothing_to_send(job: &Job<'_>, mut planned: Planned, prepared: Prepared) -> Result<Exit> {
     let outputs = prepared.begin(job, None, &mut planned)?;
     let totals = planned.totals();
-    let ended = Ended {
+    let ended = RunResult {
         stop: None,
         failure: None,
         states: std::collections::BTreeMap::new(),
@@ -113,7 +113,7 @@ async fn run(
     globals: &Globals,
 ) -> Result<Exit> {
     let sandbox = if job.destination.is_sandbox() {
-        let running = sandbox::start(sandbox::Options::default()).await?;
+        let running = sandbox::start(sandbox::SandboxOptions::default()).await?;
         job.destination.sandbox_address(&running)?;
         Some(running)
     } else {
@@ -128,10 +128,10 @@ async fn run(
         address,
         job.destination.contract.clone(),
         key,
-        Options {
+        ClientOptions {
             timeout: job.args.timeout,
             ca_file: job.args.ca_file.clone(),
-            ..Options::default()
+            ..ClientOptions::default()
         },
     )?;
     let imported_ids = ledger.reader().info()?.imported_distinct_ids;
@@ -150,7 +150,7 @@ async fn run(
     }
     let name = planned.name();
     let settings = settings(job, &planned, imported_ids);
-    let mut audience = Watching {
+    let mut observer = ReportAndFiles {
         outputs,
         report: RunReport::new(
             planned.plan.planned.len() as u64,
@@ -169,9 +169,9 @@ async fn run(
         settings,
         interrupts: interrupts.run(),
     };
-    let ended = engine::drive(began, &mut audience).await;
-    audience.report.progress().finish();
-    let said = audience.report.said().map(str::to_owned);
+    let ended = engine::run_import(began, &mut observer).await;
+    observer.report.progress().finish();
+    let said = observer.report.said().map(str::to_owned);
     let (mut summary, mut exit) =
         finish::run(job, &totals, name, Some(run_id.0), &ended, said.as_deref());
     let closed = end_run(&handle, run_id, &summary, &ended).await;
@@ -186,7 +186,7 @@ async fn run(
             summary.exit_code = exit.code();
         }
     }
-    audience.outputs.finish(&summary, job.style);
+    observer.outputs.finish(&summary, job.style);
     close(job, &summary);
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
@@ -198,7 +198,7 @@ async fn end_run(
     handle: &Handle,
     run: ledger::RunId,
     summary: &Summary,
-    ended: &Ended,
+    ended: &RunResult,
 ) -> Result<(), ledger::LedgerError> {
     let how = match &ended.stop {
         None => RunEnd::Finished,
@@ -274,12 +274,12 @@ fn run_start(job: &Job<'_>, planned: &Planned) -> RunStart {
 }
 
 /// Shows a run's events.
-struct Watching {
+struct ReportAndFiles {
     report: RunReport,
     outputs: Outputs,
 }
 
-impl Audience for Watching {
+impl Observer for ReportAndFiles {
     fn event(&mut self, event: Event<'_>) {
         self.report.event(&event);
         self.outputs.event(&event);

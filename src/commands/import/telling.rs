@@ -6,7 +6,7 @@ use super::super::problems::ProblemsOut;
 use super::leftovers::Leftovers;
 use super::{Job, files};
 use crate::check::Invalid;
-use crate::engine::Told;
+use crate::engine::Reporter;
 use crate::ledger::{Filter, Reader};
 use crate::model::{CaseData, Problem};
 use crate::output::problems::SHOWN;
@@ -18,7 +18,7 @@ use crate::output::terminal::text::{count, escaped};
 const CHANGED_SHOWN: u64 = 5;
 
 /// Tells problems and changed rows as the plan finds them.
-pub(super) struct Telling<'a> {
+pub(super) struct PlanReport<'a> {
     problems: ProblemsOut,
     style: Style,
     files: Vec<String>,
@@ -32,7 +32,7 @@ pub(super) struct Telling<'a> {
     pub(super) error: Option<std::io::Error>,
 }
 
-impl<'a> Telling<'a> {
+impl<'a> PlanReport<'a> {
     /// For the files of an import into a ledger.
     pub(super) fn new(job: &'a Job<'_>, ledger: Option<&'a Reader>) -> Result<Self> {
         let problems = ProblemsOut::new(
@@ -94,7 +94,7 @@ impl<'a> Telling<'a> {
     }
 }
 
-impl Told for Telling<'_> {
+impl Reporter for PlanReport<'_> {
     fn problem(&mut self, problem: Problem) {
         self.problems.add(&problem);
         self.keep(|leftovers| leftovers.problem(&problem));

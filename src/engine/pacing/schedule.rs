@@ -1,4 +1,4 @@
-//! The starts of a whole run in virtual time: the machine decides, a made-up
+//! The starts of a whole run in virtual time: the scheduler decides, a made-up
 //! clock wakes late, the ledger takes its time, and the server answers late.
 
 use std::collections::BTreeMap;
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::PaceRange;
 use crate::engine::scheduler::{
-    Action, Answered, Canary, EchoPolicy, Event, Machine, Settings, Ticket,
+    Action, Answered, Canary, CaseIndex, EchoPolicy, Scheduler, SchedulerEvent, Settings,
 };
-use crate::model::{Then, Verdict};
+use crate::model::{NextStep, Verdict};
 
 /// A world in which nothing fails but what a test wants to fail.
 struct World {
@@ -22,7 +22,7 @@ struct World {
     random: fastrand::Rng,
     /// What an answer says, by the number of its start.
     answer: fn(usize) -> Answered,
-    /// How far the clock jumps behind a start, as when a machine slept.
+    /// How far the clock jumps behind a start, as when a scheduler slept.
     sleep: fn(usize) -> Duration,
 }
 
@@ -41,7 +41,7 @@ fn ms(milliseconds: u64) -> Duration {
 fn imported(_: usize) -> Answered {
     Answered {
         verdict: Verdict::Imported,
-        then: Then::Next,
+        next_step: NextStep::Next,
         status: Some(201),
         echo_differs: false,
     }
@@ -62,7 +62,7 @@ fn world(interval: Duration, latency: Duration) -> World {
 
 impl World {
     fn run(mut self, cases: usize) -> Seen {
-        let mut machine = Machine::new(Settings {
+        let mut scheduler = Scheduler::new(Settings {
             cases,
             in_flight: self.in_flight,
             max_retries: 5,
@@ -80,7 +80,7 @@ impl World {
         });
         let mut now = Duration::ZERO;
         // What is going to happen, in its order.
-        let mut due: BTreeMap<(Duration, usize), Event> = BTreeMap::new();
+        let mut due: BTreeMap<(Duration, usize), SchedulerEvent> = BTreeMap::new();
         let mut serial = 0;
         let mut seen = Seen {
             starts: Vec::new(),
@@ -92,25 +92,28 @@ impl World {
                 serial += 1;
                 due.insert((at, serial), event);
             };
-            let wake = match machine.next(now) {
-                Action::Claim(ticket) => {
-                    later(now + self.claim, Event::Claimed(ticket));
+            let wake = match scheduler.next(now) {
+                Action::Claim(case_index) => {
+                    later(now + self.claim, SchedulerEvent::Claimed(case_index));
                     continue;
                 }
-                Action::GiveBack(ticket) => {
-                    later(now + self.claim, Event::GivenBack(ticket));
+                Action::ReleaseClaim(case_index) => {
+                    later(now + self.claim, SchedulerEvent::Released(case_index));
                     continue;
                 }
-                Action::Start(ticket) => {
+                Action::Start(case_index) => {
                     let number = seen.starts.len();
                     seen.starts.push(now);
-                    seen.most_under_way = seen.most_under_way.max(machine.under_way());
+                    seen.most_under_way = seen.most_under_way.max(scheduler.in_flight());
                     let answered = (self.answer)(number);
-                    later(now + self.latency, Event::Answered(ticket, answered));
+                    later(
+                        now + self.latency,
+                        SchedulerEvent::Answered(case_index, answered),
+                    );
                     now += (self.sleep)(number);
                     continue;
                 }
-                Action::AskEcho(Ticket(case)) => panic!("asked about case {case}"),
+                Action::AskEcho(CaseIndex(case)) => panic!("asked about case {case}"),
                 Action::Finish(stop) => {
                     assert_eq!(stop, None);
                     return seen;
@@ -126,10 +129,10 @@ impl World {
                 (_, Some(_)) => {
                     let ((at, _), event) = due.pop_first().unwrap();
                     now = now.max(at);
-                    if matches!(event, Event::Answered(..)) {
+                    if matches!(event, SchedulerEvent::Answered(..)) {
                         seen.end = now;
                     }
-                    machine.on(now, event);
+                    scheduler.on(now, event);
                 }
                 (_, None) => panic!("waits for nothing at {now:?}"),
             }
@@ -231,7 +234,7 @@ fn behind_a_pause_and_its_retries_there_is_no_burst() {
             if number % 60 == 50 {
                 Answered {
                     verdict: Verdict::NotSent,
-                    then: Then::Busy {
+                    next_step: NextStep::Busy {
                         retry_after: Some(Duration::from_secs(3)),
                     },
                     status: Some(429),

@@ -5,37 +5,37 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 
-use super::super::scheduler::{self, Ticket};
-use super::{Audience, Driver, Failure};
+use super::super::scheduler::{CaseIndex, SchedulerEvent};
+use super::{LocalFailure, Observer, Runner};
 use crate::api::Gate;
-use crate::model::{Answer, Outcome, State, StopReason, Then, Verdict};
+use crate::model::{Answer, NextStep, Outcome, State, StopReason, Verdict};
 
-impl<A: Audience> Driver<'_, A> {
-    pub(super) fn finished(&mut self, ticket: Ticket, state: Option<State>) {
-        self.retries.remove(&ticket);
+impl<A: Observer> Runner<'_, A> {
+    pub(super) fn finished(&mut self, case_index: CaseIndex, state: Option<State>) {
+        self.retries.remove(&case_index);
         *self.done.entry(state).or_default() += 1;
     }
 
     /// Counts what the run did not come to, by the state that it was left in.
     pub(super) fn count_left(&mut self) {
-        let left: Vec<Ticket> = self.machine.left().collect();
-        for ticket in left {
-            self.left(ticket);
+        let left: Vec<CaseIndex> = self.scheduler.left().collect();
+        for case_index in left {
+            self.left(case_index);
         }
     }
 
     /// Counts a case by the state that it had before it could be claimed.
-    pub(super) fn left(&mut self, ticket: Ticket) {
-        let planned = self.run.planned[ticket.0].state;
-        let state = self.retries.get(&ticket).map(|(_, state)| *state);
-        self.finished(ticket, state.or(planned));
+    pub(super) fn left(&mut self, case_index: CaseIndex) {
+        let planned = self.run.planned[case_index.0].state;
+        let state = self.retries.get(&case_index).map(|(_, state)| *state);
+        self.finished(case_index, state.or(planned));
     }
 
-    pub(super) fn failed(&mut self, error: impl Into<Failure>) {
+    pub(super) fn failed(&mut self, error: impl Into<LocalFailure>) {
         self.failure.get_or_insert(error.into());
         let now = self.began.elapsed();
-        self.machine
-            .on(now, scheduler::Event::Stop(StopReason::Ledger));
+        self.scheduler
+            .on(now, SchedulerEvent::Stop(StopReason::Ledger));
     }
 
     /// The second interrupt: whatever is not proved unsent is in doubt.
@@ -46,16 +46,16 @@ impl<A: Audience> Driver<'_, A> {
         }
         // Drops the calls; a connection in use breaks off with its call.
         self.exchanges.clear();
-        for (ticket, gate) in self.gates() {
+        for (case_index, gate) in self.gates() {
             let verdict = if gate.shut() {
                 Verdict::NotSent
             } else {
                 Verdict::InDoubt
             };
-            self.settle(ticket, interrupted(verdict));
+            self.settle(case_index, interrupted(verdict));
         }
-        if let Some(claim) = self.ahead.take()
-            && let Err(error) = self.run.ledger.give_back(claim).await
+        if let Some(claim) = self.prefetched.take()
+            && let Err(error) = self.run.ledger.release(claim).await
         {
             self.failed(error);
         }
@@ -65,10 +65,10 @@ impl<A: Audience> Driver<'_, A> {
         }
     }
 
-    fn gates(&self) -> Vec<(Ticket, Arc<Gate>)> {
+    fn gates(&self) -> Vec<(CaseIndex, Arc<Gate>)> {
         self.calls
             .iter()
-            .map(|(ticket, call)| (*ticket, Arc::clone(&call.gate)))
+            .map(|(case_index, call)| (*case_index, Arc::clone(&call.gate)))
             .collect()
     }
 }
@@ -76,7 +76,7 @@ impl<A: Audience> Driver<'_, A> {
 fn interrupted(verdict: Verdict) -> Outcome {
     Outcome {
         verdict,
-        then: Then::Next,
+        next_step: NextStep::Next,
         answer: Answer {
             message: Some("the run was interrupted while it was under way".into()),
             ..Answer::default()

@@ -1,4 +1,4 @@
-//! The driver: does what the state machine decides. It waits, claims, sends
+//! The runner: does what the state scheduler decides. It waits, claims, sends
 //! and settles, and tells events; it decides nothing. Here is its loop.
 
 mod end;
@@ -20,9 +20,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 use self::settle::panicked;
-use super::clocks::{Floor, Slept};
-use super::plan::Planned;
-use super::scheduler::{self, Action, Machine, Settings, Ticket};
+use super::clocks::{MinimumGap, SleepDetector};
+use super::plan::PlannedCase;
+use super::scheduler::{Action, CaseIndex, Scheduler, SchedulerEvent, Settings};
 use super::spool::Spooled;
 use crate::api::{Client, Gate};
 use crate::ledger::{self, Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
@@ -40,7 +40,7 @@ pub enum Interrupt {
 /// Everything that a run needs.
 pub struct Run {
     /// What is to be sent, in the order of sending.
-    pub planned: Vec<Planned>,
+    pub planned: Vec<PlannedCase>,
     /// The same, as cases.
     pub spooled: Spooled,
     /// The wire.
@@ -58,7 +58,7 @@ pub struct Run {
 }
 
 /// Who takes part in a run from outside.
-pub trait Audience {
+pub trait Observer {
     /// Something happened.
     fn event(&mut self, event: Event<'_>);
 
@@ -67,9 +67,9 @@ pub trait Audience {
     fn ask_echo(&mut self) -> Box<dyn FnOnce() -> bool + Send>;
 }
 
-/// What fails on this machine in the middle of a run, and ends it.
+/// What fails on this scheduler in the middle of a run, and ends it.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum LocalFailure {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -80,11 +80,11 @@ pub enum Failure {
 
 /// How a run ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct RunResult {
     /// Why before its end; none when the whole plan was worked off.
     pub stop: Option<StopReason>,
-    /// What failed on this machine, if that is why.
-    pub failure: Option<Failure>,
+    /// What failed on this scheduler, if that is why.
+    pub failure: Option<LocalFailure>,
     /// Every case of the plan by its state after the run; none for those that
     /// the ledger doesn't know.
     pub states: BTreeMap<Option<State>, u64>,
@@ -94,10 +94,14 @@ pub struct Ended {
 
 /// A task in the background, finished.
 enum Done {
-    Claimed(Ticket, Result<Claim, ClaimError>),
-    GivenBack(Ticket, Result<(), LedgerError>),
-    Called(Ticket, Option<Outcome>),
-    Settled(Ticket, Box<Outcome>, Result<ledger::Settled, LedgerError>),
+    Claimed(CaseIndex, Result<Claim, ClaimError>),
+    Released(CaseIndex, Result<(), LedgerError>),
+    Called(CaseIndex, Option<Outcome>),
+    Settled(
+        CaseIndex,
+        Box<Outcome>,
+        Result<ledger::Settled, LedgerError>,
+    ),
     Asked(bool),
 }
 
@@ -109,12 +113,12 @@ struct Call {
     gate: Arc<Gate>,
 }
 
-struct Driver<'a, A> {
+struct Runner<'a, A> {
     run: Run,
-    audience: &'a mut A,
-    machine: Machine,
+    observer: &'a mut A,
+    scheduler: Scheduler,
     began: Instant,
-    floor: Floor,
+    minimum_gap: MinimumGap,
     /// Exchanges with the server.
     exchanges: FuturesUnordered<Task>,
     /// Exchanges with the ledger.
@@ -122,12 +126,12 @@ struct Driver<'a, A> {
     /// Questions to the user.
     questions: FuturesUnordered<Task>,
     /// The one claim ahead of its slot.
-    ahead: Option<Claim>,
-    calls: HashMap<Ticket, Call>,
+    prefetched: Option<Claim>,
+    calls: HashMap<CaseIndex, Call>,
     /// Cases being settled: their claims are with the ledger.
-    settling: HashMap<Ticket, Arc<CaseData>>,
+    settling: HashMap<CaseIndex, Arc<CaseData>>,
     /// Cases that will be tried again: attempts so far, and the state now.
-    retries: HashMap<Ticket, (u32, State)>,
+    retries: HashMap<CaseIndex, (u32, State)>,
     /// Cases that this run is done with, by their state.
     done: BTreeMap<Option<State>, u64>,
     drafts: u64,
@@ -135,26 +139,30 @@ struct Driver<'a, A> {
     trouble: Option<(PauseReason, Option<Box<str>>)>,
     told_pause: Option<Duration>,
     told_stop: bool,
-    failure: Option<Failure>,
+    failure: Option<LocalFailure>,
 }
 
 /// Works off a plan. Returns when nothing is under way any more.
-pub async fn drive<A: Audience>(run: Run, audience: &mut A) -> Ended {
-    drive_by(run, audience, Slept::new()).await
+pub async fn run_import<A: Observer>(run: Run, observer: &mut A) -> RunResult {
+    run_with_clock(run, observer, SleepDetector::new()).await
 }
 
-async fn drive_by<A: Audience>(run: Run, audience: &mut A, slept: Slept) -> Ended {
-    let floor = Floor::new(run.settings.pace.lower);
-    let mut driver = Driver {
-        machine: Machine::new(run.settings.clone()),
+async fn run_with_clock<A: Observer>(
+    run: Run,
+    observer: &mut A,
+    sleep_detector: SleepDetector,
+) -> RunResult {
+    let minimum_gap = MinimumGap::new(run.settings.pace.lower);
+    let mut runner = Runner {
+        scheduler: Scheduler::new(run.settings.clone()),
         run,
-        audience,
+        observer,
         began: Instant::now(),
-        floor,
+        minimum_gap,
         exchanges: FuturesUnordered::new(),
         writes: FuturesUnordered::new(),
         questions: FuturesUnordered::new(),
-        ahead: None,
+        prefetched: None,
         calls: HashMap::new(),
         settling: HashMap::new(),
         retries: HashMap::new(),
@@ -165,31 +173,31 @@ async fn drive_by<A: Audience>(run: Run, audience: &mut A, slept: Slept) -> Ende
         told_stop: false,
         failure: None,
     };
-    let stop = driver.work_off(slept).await;
-    driver.count_left();
-    Ended {
+    let stop = runner.work_off(sleep_detector).await;
+    runner.count_left();
+    RunResult {
         stop,
-        failure: driver.failure,
-        states: driver.done,
-        drafts: driver.drafts,
+        failure: runner.failure,
+        states: runner.done,
+        drafts: runner.drafts,
     }
 }
 
-impl<A: Audience> Driver<'_, A> {
-    async fn work_off(&mut self, mut slept: Slept) -> Option<StopReason> {
+impl<A: Observer> Runner<'_, A> {
+    async fn work_off(&mut self, mut sleep_detector: SleepDetector) -> Option<StopReason> {
         loop {
             let now = self.began.elapsed();
-            if slept.noticed() {
+            if sleep_detector.noticed() {
                 // Connections from before can't be trusted; without fresh ones
                 // the old are as good as any, and the gate tells the truth.
                 let _ = self.run.client.drop_connections();
             }
             self.tell_pause(now);
             self.tell_stop();
-            match self.machine.next(now) {
-                Action::Claim(ticket) => self.claim(ticket),
-                Action::Start(ticket) => self.start(ticket, now).await,
-                Action::GiveBack(ticket) => self.give_back(ticket),
+            match self.scheduler.next(now) {
+                Action::Claim(case_index) => self.claim(case_index),
+                Action::Start(case_index) => self.start(case_index, now).await,
+                Action::ReleaseClaim(case_index) => self.release(case_index),
                 Action::AskEcho(_) => self.ask_echo(),
                 Action::WaitUntil(time) => {
                     let time = tokio::time::Instant::from_std(self.began + time);
@@ -220,7 +228,7 @@ impl<A: Audience> Driver<'_, A> {
             Some(interrupt) = self.run.interrupts.recv() => match interrupt {
                 Interrupt::Finish => {
                     let now = self.began.elapsed();
-                    self.machine.on(now, scheduler::Event::Stop(StopReason::Interrupted));
+                    self.scheduler.on(now, SchedulerEvent::Stop(StopReason::Interrupted));
                 }
                 Interrupt::Abort => {
                     self.abort().await;
@@ -235,22 +243,22 @@ impl<A: Audience> Driver<'_, A> {
         true
     }
 
-    fn claim(&mut self, ticket: Ticket) {
-        let planned = self.run.planned[ticket.0];
+    fn claim(&mut self, case_index: CaseIndex) {
+        let planned = self.run.planned[case_index.0];
         let case = match self.run.spooled.read(planned.slot) {
             Ok(case) => Arc::new(case),
             Err(error) => {
                 self.failed(error);
-                self.left(ticket);
-                self.machine
-                    .on(self.began.elapsed(), scheduler::Event::Refused(ticket));
+                self.left(case_index);
+                self.scheduler
+                    .on(self.began.elapsed(), SchedulerEvent::Refused(case_index));
                 return;
             }
         };
         let request = ClaimRequest {
             expected: self
                 .retries
-                .get(&ticket)
+                .get(&case_index)
                 .map_or(planned.state, |(_, state)| Some(*state)),
             case,
             run: self.run.run,
@@ -259,20 +267,20 @@ impl<A: Audience> Driver<'_, A> {
         };
         let ledger = self.run.ledger.clone();
         self.writes.push(Box::pin(async move {
-            Done::Claimed(ticket, ledger.claim(request).await)
+            Done::Claimed(case_index, ledger.claim(request).await)
         }));
     }
 
-    async fn start(&mut self, ticket: Ticket, now: Duration) {
-        let Some(claim) = self.ahead.take() else {
-            debug_assert!(false, "{ticket:?} was started without its claim");
+    async fn start(&mut self, case_index: CaseIndex, now: Duration) {
+        let Some(claim) = self.prefetched.take() else {
+            debug_assert!(false, "{case_index:?} was started without its claim");
             return;
         };
-        self.floor.wait().await;
+        self.minimum_gap.wait().await;
         let attempt = self.run.client.attempt(claim.case());
         abort_point("before-request");
         self.calls.insert(
-            ticket,
+            case_index,
             Call {
                 claim,
                 gate: Arc::clone(&attempt.gate),
@@ -281,27 +289,27 @@ impl<A: Audience> Driver<'_, A> {
         self.exchanges.push(Box::pin(async move {
             // A panic proves nothing of the case: it is in doubt.
             let outcome = AssertUnwindSafe(attempt.outcome).catch_unwind().await;
-            Done::Called(ticket, outcome.ok())
+            Done::Called(case_index, outcome.ok())
         }));
-        self.audience.event(Event::Started {
+        self.observer.event(Event::Started {
             at: now,
-            under_way: self.calls.len(),
+            in_flight: self.calls.len(),
         });
     }
 
-    fn give_back(&mut self, ticket: Ticket) {
-        let Some(claim) = self.ahead.take() else {
-            debug_assert!(false, "{ticket:?} was given back without its claim");
+    fn release(&mut self, case_index: CaseIndex) {
+        let Some(claim) = self.prefetched.take() else {
+            debug_assert!(false, "{case_index:?} was given back without its claim");
             return;
         };
         let ledger = self.run.ledger.clone();
         self.writes.push(Box::pin(async move {
-            Done::GivenBack(ticket, ledger.give_back(claim).await)
+            Done::Released(case_index, ledger.release(claim).await)
         }));
     }
 
     fn ask_echo(&mut self) {
-        let ask = self.audience.ask_echo();
+        let ask = self.observer.ask_echo();
         let (answer, answered) = oneshot::channel();
         // A thread of its own: a question that is never answered must not
         // hold back the end of a run that was interrupted.
@@ -319,40 +327,45 @@ impl<A: Audience> Driver<'_, A> {
     fn done(&mut self, done: Done) {
         let now = self.began.elapsed();
         let event = match done {
-            Done::Claimed(ticket, Ok(claim)) => {
-                self.ahead = Some(claim);
-                scheduler::Event::Claimed(ticket)
+            Done::Claimed(case_index, Ok(claim)) => {
+                self.prefetched = Some(claim);
+                SchedulerEvent::Claimed(case_index)
             }
-            Done::Claimed(ticket, Err(ClaimError::Refused { now: state })) => {
-                self.finished(ticket, state);
-                let slot = self.run.planned[ticket.0].slot;
+            Done::Claimed(case_index, Err(ClaimError::Refused { now: state })) => {
+                self.finished(case_index, state);
+                let slot = self.run.planned[case_index.0].slot;
                 if let Ok(case) = self.run.spooled.read(slot) {
-                    self.audience.event(Event::LeftAlone { case: &case, state });
+                    self.observer.event(Event::Skipped { case: &case, state });
                 }
-                scheduler::Event::Refused(ticket)
+                SchedulerEvent::Refused(case_index)
             }
-            Done::Claimed(ticket, Err(ClaimError::Ledger(error))) => {
+            Done::Claimed(case_index, Err(ClaimError::Ledger(error))) => {
                 self.failed(error);
-                self.left(ticket);
-                scheduler::Event::Refused(ticket)
+                self.left(case_index);
+                SchedulerEvent::Refused(case_index)
             }
-            Done::GivenBack(ticket, result) => {
+            Done::Released(case_index, result) => {
                 if let Err(error) = result {
                     // The ledger still has it as under way: the next run will
                     // find it in doubt.
-                    self.retries.entry(ticket).or_insert((0, State::InDoubt)).1 = State::InDoubt;
+                    self.retries
+                        .entry(case_index)
+                        .or_insert((0, State::InDoubt))
+                        .1 = State::InDoubt;
                     self.failed(error);
                 }
-                scheduler::Event::GivenBack(ticket)
+                SchedulerEvent::Released(case_index)
             }
-            Done::Called(ticket, outcome) => {
+            Done::Called(case_index, outcome) => {
                 abort_point("after-answer");
-                self.settle(ticket, outcome.unwrap_or_else(panicked));
+                self.settle(case_index, outcome.unwrap_or_else(panicked));
                 return;
             }
-            Done::Settled(ticket, outcome, result) => self.settled(ticket, &outcome, result),
-            Done::Asked(accepted) => scheduler::Event::EchoAccepted(accepted),
+            Done::Settled(case_index, outcome, result) => {
+                self.settled(case_index, &outcome, result)
+            }
+            Done::Asked(accepted) => SchedulerEvent::EchoAccepted(accepted),
         };
-        self.machine.on(now, event);
+        self.scheduler.on(now, event);
     }
 }

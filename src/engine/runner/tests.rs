@@ -1,4 +1,4 @@
-//! The driver against a server of a few lines, after the machine slept.
+//! The runner against a server of a few lines, after the scheduler sleep_detector.
 
 use std::cell::Cell;
 use std::io::{Read as _, Write as _};
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::super::pacing::PaceRange;
-use super::super::plan::{Options, Plan, Planner, Told};
+use super::super::plan::{Plan, PlanOptions, Planner, Reporter};
 use super::super::scheduler::{Canary, EchoPolicy};
 use super::*;
 use crate::api::{self, Address, Contract};
@@ -55,18 +55,18 @@ fn serve(mut stream: TcpStream, made: &AtomicUsize) {
     }
 }
 
-struct Nothing;
+struct IgnoreReports;
 
-impl Told for Nothing {
+impl Reporter for IgnoreReports {
     fn problem(&mut self, _: Problem) {}
     fn changed(&mut self, _: &CaseData) {}
     fn invalid(&mut self, _: Invalid) {}
 }
 
 fn plan() -> Plan {
-    let mut told = Nothing;
-    let options = Options::default();
-    let mut planner = Planner::new(None, "account", "m1", options, &mut told).unwrap();
+    let mut reporter = IgnoreReports;
+    let options = PlanOptions::default();
+    let mut planner = Planner::new(None, "account", "m1", options, &mut reporter).unwrap();
     let cases = (0..CASES).map(|number| {
         let key = number.to_string();
         CaseData {
@@ -89,12 +89,12 @@ fn plan() -> Plan {
 }
 
 /// Counts starts, and notes when they were.
-struct Watching {
+struct CountingObserver {
     started: Rc<Cell<u32>>,
     starts: Vec<Duration>,
 }
 
-impl Audience for Watching {
+impl Observer for CountingObserver {
     fn event(&mut self, event: Event<'_>) {
         if let Event::Started { at, .. } = event {
             self.started.set(self.started.get() + 1);
@@ -108,7 +108,7 @@ impl Audience for Watching {
 }
 
 /// Runs all cases one at a time. From the start of this many on, the clock on
-/// the wall is a night ahead.
+/// the wall is a night prefetched.
 async fn run(sleeps_at: Option<u32>) -> (usize, Vec<Duration>) {
     let (url, connections) = server();
     let folder = tempfile::tempdir().unwrap();
@@ -141,7 +141,7 @@ async fn run(sleeps_at: Option<u32>) -> (usize, Vec<Duration>) {
     };
     let plan = plan();
     let address = Address::new(&url, None, "m1", None).unwrap();
-    let options = api::Options::default();
+    let options = api::ClientOptions::default();
     let client = Client::new(address, Contract::default(), None, options).unwrap();
     let (_interrupt, interrupts) = unbounded_channel();
     let run = Run {
@@ -173,26 +173,26 @@ async fn run(sleeps_at: Option<u32>) -> (usize, Vec<Duration>) {
     let clock = {
         let started = Rc::clone(&started);
         move || {
-            let slept = sleeps_at.is_some_and(|sleeps_at| started.get() >= sleeps_at);
-            SystemTime::now() + Duration::from_secs(if slept { 30_000 } else { 0 })
+            let sleep_detector = sleeps_at.is_some_and(|sleeps_at| started.get() >= sleeps_at);
+            SystemTime::now() + Duration::from_secs(if sleep_detector { 30_000 } else { 0 })
         }
     };
-    let mut watching = Watching {
+    let mut observer = CountingObserver {
         started,
         starts: Vec::new(),
     };
-    let ended = drive_by(run, &mut watching, Slept::by(clock)).await;
+    let ended = run_with_clock(run, &mut observer, SleepDetector::by(clock)).await;
     assert!(ended.stop.is_none(), "{ended:?}");
     let imported = ended.states.get(&Some(State::Imported));
     assert_eq!(imported, Some(&u64::from(CASES)), "{ended:?}");
-    (connections.load(Ordering::SeqCst), watching.starts)
+    (connections.load(Ordering::SeqCst), observer.starts)
 }
 
 #[tokio::test]
 async fn after_a_sleep_the_next_call_has_a_connection_of_its_own() {
     let mut shared = false;
     for _ in 0..3 {
-        // A machine that stalls for a second lets one go idle.
+        // A scheduler that stalls for a second lets one go idle.
         shared = shared || run(None).await.0 == 1;
     }
     assert!(

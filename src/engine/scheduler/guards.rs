@@ -1,7 +1,7 @@
 //! Guards: what makes a run careful, and what makes it stop.
 
 use super::Answered;
-use crate::model::{StopReason, Then, Verdict};
+use crate::model::{NextStep, StopReason, Verdict};
 
 /// How careful the first calls into an account are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum EchoPolicy {
 
 /// What the guards say after an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum GuardDecision {
     Fine,
     Ask,
     Stop(StopReason),
@@ -76,20 +76,20 @@ impl Guards {
         starts: u64,
         answered: &Answered,
         spent: bool,
-    ) -> Standing {
+    ) -> GuardDecision {
         let canary = self.canary.needed > 0;
         self.count(start, starts, answered, spent);
         if let Some(reason) = self.stop(canary, answered) {
-            return Standing::Stop(reason);
+            return GuardDecision::Stop(reason);
         }
         if canary && answered.echo_differs && answered.verdict == Verdict::Imported {
             return match self.canary.echo {
-                EchoPolicy::Show => Standing::Fine,
-                EchoPolicy::Ask => Standing::Ask,
-                EchoPolicy::Stop => Standing::Stop(StopReason::EchoDiffers),
+                EchoPolicy::Show => GuardDecision::Fine,
+                EchoPolicy::Ask => GuardDecision::Ask,
+                EchoPolicy::Stop => GuardDecision::Stop(StopReason::EchoDiffers),
             };
         }
-        Standing::Fine
+        GuardDecision::Fine
     }
 
     fn count(&mut self, start: u64, starts: u64, answered: &Answered, spent: bool) {
@@ -111,16 +111,16 @@ impl Guards {
             }
             Verdict::NotSent => self.failures += u32::from(spent),
         }
-        match (answered.then, answered.status) {
-            (Then::Forbidden, Some(status)) => {
+        match (answered.next_step, answered.status) {
+            (NextStep::Forbidden, Some(status)) => {
                 // Where they stop nothing, they need not be kept.
                 self.forbidden.truncate(MOST_FORBIDDEN - 1);
                 self.forbidden.push(status);
             }
             _ => self.forbidden.clear(),
         }
-        match (answered.then, answered.verdict) {
-            (Then::SameId, _) => self.same_ids += 1,
+        match (answered.next_step, answered.verdict) {
+            (NextStep::DuplicateId, _) => self.same_ids += 1,
             (_, Verdict::Imported) => self.same_ids = 0,
             _ => {}
         }
@@ -133,22 +133,22 @@ impl Guards {
     fn stop(&self, canary: bool, answered: &Answered) -> Option<StopReason> {
         let status = answered.status.unwrap_or_default();
         let accepted = (200..300).contains(&status);
-        if answered.then == Then::Stop {
+        if answered.next_step == NextStep::Stop {
             return Some(match status {
-                0 => StopReason::Refused,
-                401 => StopReason::KeyRefused,
-                407 => StopReason::ProxyLogin,
+                0 => StopReason::ConnectionRejected,
+                401 => StopReason::Unauthorized,
+                407 => StopReason::ProxyAuth,
                 _ => StopReason::Redirected(status),
             });
         }
         if canary && matches!(status, 403..=405) {
-            return Some(StopReason::CanaryRefused(status));
+            return Some(StopReason::CanaryRejected(status));
         }
         if canary && accepted && answered.verdict == Verdict::InDoubt && self.same_ids == 0 {
             return Some(StopReason::CanaryWithoutId);
         }
         if self.same_ids >= MOST_SAME_IDS {
-            return Some(StopReason::SameIds);
+            return Some(StopReason::DuplicateIds);
         }
         if self.max_failures == 0 {
             return None;

@@ -1,19 +1,19 @@
-//! The run as a pure state machine: which case next, when it may start, what
+//! The run as a pure state scheduler: which case next, when it may start, what
 //! an outcome leads to. No clock, no network, no disk.
 //!
-//! The driver asks [`Machine::next`] what to do and tells it what happened by
-//! [`Machine::on`]; time comes in with both, as the span since the run began.
+//! The runner asks [`Scheduler::next`] what to do and tells it what happened by
+//! [`Scheduler::on`]; time comes in with both, as the span since the run began.
 //! A case goes through it like this:
 //!
 //! ```text
 //! queue -> Claim -> (claimed) -> wait for the slot -> Start -> (answered)
 //!   ^                   |                                         |
-//!   |     GiveBack <----+ a pause, a guard or the end came first  |
+//!   |     ReleaseClaim <----+ a pause, a guard or the end came first  |
 //!   +---------------------- proved not sent, retries left --------+
 //! ```
 //!
 //! At most one case is claimed ahead of its slot. Whatever an attempt proved
-//! was written to the ledger before the machine hears of it.
+//! was written to the ledger before the scheduler hears of it.
 
 mod guards;
 mod waiting;
@@ -25,14 +25,14 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 pub use self::guards::{Canary, EchoPolicy};
-use self::guards::{Guards, Standing};
-use self::waiting::Waiting;
+use self::guards::{GuardDecision, Guards};
+use self::waiting::Pauses;
 use super::pacing::{Pace, PaceRange};
-use crate::model::{StopReason, Then, Verdict};
+use crate::model::{NextStep, StopReason, Verdict};
 
 /// A case of the plan, by its position in the plan's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub usize);
+pub struct CaseIndex(pub usize);
 
 /// What a run is to do, and within which bounds.
 #[derive(Debug, Clone)]
@@ -55,19 +55,19 @@ pub struct Settings {
     pub seed: u64,
 }
 
-/// What the driver is to do now.
+/// What the runner is to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Write to the ledger that this case is about to be sent; then tell
-    /// [`Event::Claimed`] or [`Event::Refused`].
-    Claim(Ticket),
-    /// Send it now; settle it; then tell [`Event::Answered`].
-    Start(Ticket),
-    /// Give its claim back; then tell [`Event::GivenBack`].
-    GiveBack(Ticket),
+    /// [`SchedulerEvent::Claimed`] or [`SchedulerEvent::Refused`].
+    Claim(CaseIndex),
+    /// Send it now; settle it; then tell [`SchedulerEvent::Answered`].
+    Start(CaseIndex),
+    /// Give its claim back; then tell [`SchedulerEvent::Released`].
+    ReleaseClaim(CaseIndex),
     /// Ask whether the fields that came back otherwise are as they should be;
-    /// then tell [`Event::EchoAccepted`].
-    AskEcho(Ticket),
+    /// then tell [`SchedulerEvent::EchoAccepted`].
+    AskEcho(CaseIndex),
     /// Nothing to do before this time, unless something happens.
     WaitUntil(Duration),
     /// Nothing to do until something happens.
@@ -81,9 +81,9 @@ pub enum Action {
 pub struct Answered {
     /// What it proved.
     pub verdict: Verdict,
-    /// What follows from the answer. [`Then::SameId`] where the ledger found
+    /// What follows from the answer. [`NextStep::DuplicateId`] where the ledger found
     /// the id under another key.
-    pub then: Then,
+    pub next_step: NextStep,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
     /// Fields came back otherwise than they were sent.
@@ -92,15 +92,15 @@ pub struct Answered {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum SchedulerEvent {
     /// The claim stands in the ledger.
-    Claimed(Ticket),
+    Claimed(CaseIndex),
     /// The ledger knows better than the plan; this case is left alone.
-    Refused(Ticket),
+    Refused(CaseIndex),
     /// The claim is gone from the ledger.
-    GivenBack(Ticket),
+    Released(CaseIndex),
     /// An attempt is over and settled.
-    Answered(Ticket, Answered),
+    Answered(CaseIndex, Answered),
     /// What the user said of [`Action::AskEcho`].
     EchoAccepted(bool),
     /// No further call, for this reason; what is under way is waited for.
@@ -109,11 +109,11 @@ pub enum Event {
 
 /// The one case that may be claimed ahead of its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ahead {
-    Nobody,
-    Claiming(Ticket),
-    Claimed(Ticket),
-    GivingBack(Ticket),
+enum Prefetched {
+    None,
+    Claiming(CaseIndex),
+    Claimed(CaseIndex),
+    Releasing(CaseIndex),
 }
 
 /// A claim is made at most this long before its slot, so that a crash while
@@ -122,38 +122,38 @@ const CLAIM_AHEAD: Duration = Duration::from_millis(250);
 
 /// Decides what a run does.
 #[derive(Debug)]
-pub struct Machine {
+pub struct Scheduler {
     settings: Settings,
     /// The first case of the plan that was never taken.
     untaken: usize,
     /// Cases to take before that: retries, and claims that were given back.
-    again: VecDeque<Ticket>,
+    requeued: VecDeque<CaseIndex>,
     /// Attempts so far of cases that were proved not sent.
-    tries: HashMap<Ticket, u32>,
-    ahead: Ahead,
+    tries: HashMap<CaseIndex, u32>,
+    prefetched: Prefetched,
     /// Calls under way, with the number of their start.
-    under_way: HashMap<Ticket, u64>,
+    in_flight: HashMap<CaseIndex, u64>,
     /// How many calls have started.
     starts: u64,
     pace: Pace,
-    waiting: Waiting,
+    pauses: Pauses,
     guards: Guards,
-    asking: Option<(Ticket, bool)>,
+    asking: Option<(CaseIndex, bool)>,
     stop: Option<StopReason>,
 }
 
-impl Machine {
+impl Scheduler {
     /// A run that has not begun.
     pub fn new(settings: Settings) -> Self {
         Self {
             untaken: 0,
-            again: VecDeque::new(),
+            requeued: VecDeque::new(),
             tries: HashMap::new(),
-            ahead: Ahead::Nobody,
-            under_way: HashMap::new(),
+            prefetched: Prefetched::None,
+            in_flight: HashMap::new(),
             starts: 0,
             pace: Pace::new(settings.pace),
-            waiting: Waiting::new(settings.seed),
+            pauses: Pauses::new(settings.seed),
             guards: Guards::new(settings.canary, settings.max_failures),
             asking: None,
             stop: None,
@@ -162,22 +162,22 @@ impl Machine {
     }
 
     /// Calls under way.
-    pub fn under_way(&self) -> usize {
-        self.under_way.len()
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
     }
 
-    /// Cases of the plan that wait for their turn, a claim ahead among them.
-    pub fn left(&self) -> impl Iterator<Item = Ticket> + '_ {
-        let ahead = match self.ahead {
-            Ahead::Nobody => None,
-            Ahead::Claiming(ticket) | Ahead::Claimed(ticket) | Ahead::GivingBack(ticket) => {
-                Some(ticket)
-            }
+    /// Cases of the plan that wait for their order, a claim ahead among them.
+    pub fn left(&self) -> impl Iterator<Item = CaseIndex> + '_ {
+        let prefetched = match self.prefetched {
+            Prefetched::None => None,
+            Prefetched::Claiming(case_index)
+            | Prefetched::Claimed(case_index)
+            | Prefetched::Releasing(case_index) => Some(case_index),
         };
-        let untaken = (self.untaken..self.settings.cases).map(Ticket);
-        ahead
+        let untaken = (self.untaken..self.settings.cases).map(CaseIndex);
+        prefetched
             .into_iter()
-            .chain(self.again.iter().copied())
+            .chain(self.requeued.iter().copied())
             .chain(untaken)
     }
 
@@ -188,7 +188,7 @@ impl Machine {
 
     /// Until when the whole run pauses, if it does.
     pub fn paused_until(&self, now: Duration) -> Option<Duration> {
-        self.waiting.until().filter(|&until| until > now)
+        self.pauses.until().filter(|&until| until > now)
     }
 
     /// The interval between starts in force.
@@ -199,39 +199,39 @@ impl Machine {
     /// What to do now. Call it after every event and at every time that
     /// [`Action::WaitUntil`] named; an action is handed out once.
     pub fn next(&mut self, now: Duration) -> Action {
-        if let Some((ticket, asked)) = &mut self.asking
+        if let Some((case_index, asked)) = &mut self.asking
             && !*asked
         {
             *asked = true;
-            return Action::AskEcho(*ticket);
+            return Action::AskEcho(*case_index);
         }
-        match self.ahead {
-            Ahead::Claiming(_) | Ahead::GivingBack(_) => Action::WaitForEvent,
-            Ahead::Claimed(ticket) => self.next_with_claim(ticket, now),
-            Ahead::Nobody => self.next_without_claim(now),
+        match self.prefetched {
+            Prefetched::Claiming(_) | Prefetched::Releasing(_) => Action::WaitForEvent,
+            Prefetched::Claimed(case_index) => self.next_with_claim(case_index, now),
+            Prefetched::None => self.next_without_claim(now),
         }
     }
 
-    fn next_with_claim(&mut self, ticket: Ticket, now: Duration) -> Action {
+    fn next_with_claim(&mut self, case_index: CaseIndex, now: Duration) -> Action {
         if !self.may_start() || self.paused_until(now).is_some() {
-            self.ahead = Ahead::GivingBack(ticket);
-            return Action::GiveBack(ticket);
+            self.prefetched = Prefetched::Releasing(case_index);
+            return Action::ReleaseClaim(case_index);
         }
         if now < self.pace.slot() {
             return Action::WaitUntil(self.pace.slot());
         }
-        self.ahead = Ahead::Nobody;
+        self.prefetched = Prefetched::None;
         self.starts += 1;
-        self.under_way.insert(ticket, self.starts);
+        self.in_flight.insert(case_index, self.starts);
         self.pace.started(now);
-        Action::Start(ticket)
+        Action::Start(case_index)
     }
 
     fn next_without_claim(&mut self, now: Duration) -> Action {
         let nothing_left =
-            self.again.is_empty() && self.untaken >= self.settings.cases || self.stop.is_some();
+            self.requeued.is_empty() && self.untaken >= self.settings.cases || self.stop.is_some();
         if nothing_left {
-            return if self.under_way.is_empty() {
+            return if self.in_flight.is_empty() {
                 Action::Finish(self.stop.clone())
             } else {
                 Action::WaitForEvent
@@ -245,13 +245,13 @@ impl Machine {
         if now < claim_at {
             return Action::WaitUntil(claim_at);
         }
-        let ticket = self.again.pop_front().unwrap_or_else(|| {
-            let ticket = Ticket(self.untaken);
+        let case_index = self.requeued.pop_front().unwrap_or_else(|| {
+            let case_index = CaseIndex(self.untaken);
             self.untaken += 1;
-            ticket
+            case_index
         });
-        self.ahead = Ahead::Claiming(ticket);
-        Action::Claim(ticket)
+        self.prefetched = Prefetched::Claiming(case_index);
+        Action::Claim(case_index)
     }
 
     /// Whether one more call may be under way, by all but time.
@@ -261,90 +261,93 @@ impl Machine {
         } else {
             self.settings.in_flight
         };
-        self.stop.is_none() && self.asking.is_none() && self.under_way.len() < most
+        self.stop.is_none() && self.asking.is_none() && self.in_flight.len() < most
     }
 
     /// Takes in what happened.
-    pub fn on(&mut self, now: Duration, event: Event) {
+    pub fn on(&mut self, now: Duration, event: SchedulerEvent) {
         match event {
-            Event::Claimed(ticket) => {
-                debug_assert_eq!(self.ahead, Ahead::Claiming(ticket));
-                self.ahead = Ahead::Claimed(ticket);
+            SchedulerEvent::Claimed(case_index) => {
+                debug_assert_eq!(self.prefetched, Prefetched::Claiming(case_index));
+                self.prefetched = Prefetched::Claimed(case_index);
             }
-            Event::Refused(ticket) => {
-                debug_assert_eq!(self.ahead, Ahead::Claiming(ticket));
-                self.ahead = Ahead::Nobody;
+            SchedulerEvent::Refused(case_index) => {
+                debug_assert_eq!(self.prefetched, Prefetched::Claiming(case_index));
+                self.prefetched = Prefetched::None;
             }
-            Event::GivenBack(ticket) => {
-                debug_assert_eq!(self.ahead, Ahead::GivingBack(ticket));
-                self.ahead = Ahead::Nobody;
-                self.again.push_front(ticket);
+            SchedulerEvent::Released(case_index) => {
+                debug_assert_eq!(self.prefetched, Prefetched::Releasing(case_index));
+                self.prefetched = Prefetched::None;
+                self.requeued.push_front(case_index);
             }
-            Event::Answered(ticket, answered) => self.answered(now, ticket, answered),
-            Event::EchoAccepted(accepted) => {
+            SchedulerEvent::Answered(case_index, answered) => {
+                self.answered(now, case_index, answered)
+            }
+            SchedulerEvent::EchoAccepted(accepted) => {
                 self.asking = None;
                 if !accepted {
                     self.stop_for(StopReason::EchoDiffers);
                 }
             }
-            Event::Stop(reason) => self.stop_for(reason),
+            SchedulerEvent::Stop(reason) => self.stop_for(reason),
         }
     }
 
-    fn answered(&mut self, now: Duration, ticket: Ticket, answered: Answered) {
-        let Some(start) = self.under_way.remove(&ticket) else {
-            debug_assert!(false, "{ticket:?} was not under way");
+    fn answered(&mut self, now: Duration, case_index: CaseIndex, answered: Answered) {
+        let Some(start) = self.in_flight.remove(&case_index) else {
+            debug_assert!(false, "{case_index:?} was not under way");
             return;
         };
         let processed = matches!(answered.verdict, Verdict::Imported | Verdict::Rejected);
         if answered.status.is_some() {
-            self.waiting.reached();
+            self.pauses.reached();
         }
         if answered.verdict == Verdict::Imported {
             self.pace.speed_up();
         }
-        match answered.then {
+        match answered.next_step {
             // What started before the last pause belongs to it.
-            Then::Busy { .. } | Then::Unreachable if !self.waiting.is_news(start) => {}
-            Then::Busy { retry_after } => {
+            NextStep::Busy { .. } | NextStep::Unreachable if !self.pauses.is_news(start) => {}
+            NextStep::Busy { retry_after } => {
                 if retry_after.is_some_and(|wait| wait > self.settings.max_wait) {
                     self.stop_for(StopReason::WaitTooLong(retry_after.unwrap_or_default()));
                 }
                 self.pace.slow_down(now);
-                let until = self.waiting.busy(now, self.starts, retry_after);
+                let until = self.pauses.busy(now, self.starts, retry_after);
                 self.pace.hold_until(until);
             }
-            Then::Unreachable => match self.waiting.unreachable(now, self.starts) {
+            NextStep::Unreachable => match self.pauses.unreachable(now, self.starts) {
                 Some(until) => self.pace.hold_until(until),
                 None => self.stop_for(StopReason::Unreachable),
             },
-            Then::Next | Then::Forbidden | Then::SameId | Then::Stop => {}
+            NextStep::Next | NextStep::Forbidden | NextStep::DuplicateId | NextStep::Stop => {}
         }
-        if processed && answered.then == Then::Next {
-            self.waiting.went_through();
+        if processed && answered.next_step == NextStep::Next {
+            self.pauses.went_through();
         }
-        let spent = answered.verdict == Verdict::NotSent && !self.try_again(ticket, answered.then);
-        let standing = self.guards.judge(start, self.starts, &answered, spent);
-        match standing {
-            Standing::Fine => {}
-            Standing::Ask => self.asking = Some((ticket, false)),
-            Standing::Stop(reason) => self.stop_for(reason),
+        let spent =
+            answered.verdict == Verdict::NotSent && !self.retry(case_index, answered.next_step);
+        let decision = self.guards.judge(start, self.starts, &answered, spent);
+        match decision {
+            GuardDecision::Fine => {}
+            GuardDecision::Ask => self.asking = Some((case_index, false)),
+            GuardDecision::Stop(reason) => self.stop_for(reason),
         }
     }
 
     /// Puts a case that was proved not sent back into the queue, while it has
     /// retries left.
-    fn try_again(&mut self, ticket: Ticket, then: Then) -> bool {
-        if then == Then::Stop {
+    fn retry(&mut self, case_index: CaseIndex, next_step: NextStep) -> bool {
+        if next_step == NextStep::Stop {
             return false;
         }
-        let tries = self.tries.entry(ticket).or_default();
+        let tries = self.tries.entry(case_index).or_default();
         *tries += 1;
         if *tries > self.settings.max_retries {
-            self.tries.remove(&ticket);
+            self.tries.remove(&case_index);
             return false;
         }
-        self.again.push_back(ticket);
+        self.requeued.push_back(case_index);
         true
     }
 

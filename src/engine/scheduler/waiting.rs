@@ -16,7 +16,7 @@ const BUSY_LONGEST: Duration = Duration::from_mins(1);
 
 /// Where the run stands with pauses.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct Pauses {
     until: Option<Duration>,
     /// The last start before the last pause or slow-down.
     last_start: u64,
@@ -27,7 +27,7 @@ pub(super) struct Waiting {
     random: fastrand::Rng,
 }
 
-impl Waiting {
+impl Pauses {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             until: None,

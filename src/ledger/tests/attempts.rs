@@ -104,10 +104,10 @@ fn a_claim_is_refused_when_the_case_is_not_as_the_plan_saw_it() {
 }
 
 #[test]
-fn a_case_given_back_is_as_if_never_claimed() {
+fn a_case_released_is_as_if_never_claimed() {
     let desk = Desk::new();
     let claim = desk.claim(version(1, 0), None).unwrap();
-    assert!(desk.give_back(claim));
+    assert!(desk.release(claim));
     assert_eq!(desk.row(1), None);
     let left: i64 = desk
         .ledger
@@ -139,7 +139,7 @@ fn a_case_given_back_is_as_if_never_claimed() {
             .find(&[key(1).digest()])
             .unwrap();
         let claim = desk.claim(version(1, 1), Some(state)).unwrap();
-        assert!(desk.give_back(claim));
+        assert!(desk.release(claim));
         assert_eq!(desk.row(1).unwrap(), before);
         assert_eq!(desk.ledger.reader().attempts(&key(1)).unwrap(), history);
         assert_eq!(
@@ -215,7 +215,7 @@ fn an_attempt_is_settled_once() {
     desk.settle(&claim, Verdict::Rejected, None).unwrap();
     assert_eq!(desk.settle(&claim, Verdict::Imported, Some("x")), None);
     assert_eq!(desk.row(1).unwrap().state, State::Rejected);
-    assert!(!desk.give_back(claim));
+    assert!(!desk.release(claim));
     assert_eq!(desk.row(1).unwrap().state, State::Rejected);
 }
 

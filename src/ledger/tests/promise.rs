@@ -18,7 +18,7 @@ enum Step {
         verdict: Verdict,
         id: u8,
     },
-    GiveBack {
+    Release {
         which: usize,
     },
     Die,
@@ -44,7 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(case, resend, version)| Step::Claim { case, resend, version }),
         5 => (0..3_usize, verdict, 0..4_u8)
             .prop_map(|(which, verdict, id)| Step::Settle { which, verdict, id }),
-        1 => (0..3_usize).prop_map(|which| Step::GiveBack { which }),
+        1 => (0..3_usize).prop_map(|which| Step::Release { which }),
         1 => Just(Step::Die),
         3 => (0..CASES, 0..3_u8, 0..4_u8)
             .prop_map(|(case, word, id)| Step::Say { case, word, id }),
@@ -147,12 +147,12 @@ fn play(steps: Vec<Step>) {
                     verdict == Verdict::Imported && !exists
                 );
             }
-            Step::GiveBack { which } if which < open.len() => {
+            Step::Release { which } if which < open.len() => {
                 let (case, claim, before) = open.remove(which);
-                assert!(desk.give_back(claim));
+                assert!(desk.release(claim));
                 model[case as usize] = before;
             }
-            Step::Settle { .. } | Step::GiveBack { .. } => {}
+            Step::Settle { .. } | Step::Release { .. } => {}
             Step::Die => {
                 open.clear();
                 desk = desk.reopen();

@@ -100,11 +100,11 @@ fn a_word_is_not_taken_back_once_the_case_was_tried() {
 }
 
 #[test]
-fn a_claim_given_back_leaves_the_word_as_it_was() {
+fn a_claim_released_leaves_the_word_as_it_was() {
     let mut desk = Desk::new();
     desk.bring(1, State::Removed);
     let claim = desk.claim(version(1, 0), Some(State::Removed)).unwrap();
-    desk.give_back(claim);
+    desk.release(claim);
     assert_eq!(
         desk.ledger
             .undo(&[key(1)], "paula", moment(50))

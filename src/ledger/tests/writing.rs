@@ -68,7 +68,7 @@ async fn a_whole_run_through_the_handle() {
         .claim(request(run, version(4, 0), None))
         .await
         .unwrap();
-    handle.give_back(given).await.unwrap();
+    handle.release(given).await.unwrap();
     let lost = handle
         .claim(request(run, version(5, 0), None))
         .await
@@ -170,7 +170,7 @@ async fn of_many_who_claim_a_case_one_gets_it() {
 }
 
 #[tokio::test]
-async fn a_claim_that_nobody_waits_for_is_given_back() {
+async fn a_claim_that_nobody_waits_for_is_released() {
     let running = start(Desk::new());
     let handle = running.handle.clone();
     // The writer is kept busy until the one who asked has gone.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::line::CaseLine;
 use super::set::{Files, Written};
-use crate::model::{Answer, CaseData, Event, FileId, Key, Settled, State};
+use crate::model::{Answer, CaseData, Event, FileId, Key, SettledAttempt, State};
 
 /// Writes what a run comes to, row by row. A case has one row, written when
 /// its state is final in this run.
@@ -42,14 +42,14 @@ impl RunFiles {
     pub fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Settled(settled) => self.settled(settled),
-            Event::Unwritten {
+            Event::SettleFailed {
                 case,
                 answer,
                 error,
                 ..
             } => self.unwritten(case, answer, error),
             Event::Started { .. }
-            | Event::LeftAlone { .. }
+            | Event::Skipped { .. }
             | Event::Paused { .. }
             | Event::Resumed
             | Event::EchoDiffers { .. }
@@ -58,7 +58,7 @@ impl RunFiles {
     }
 
     /// Takes in an attempt that is over.
-    pub fn settled(&mut self, settled: &Settled<'_>) {
+    pub fn settled(&mut self, settled: &SettledAttempt<'_>) {
         let last = Last {
             case: settled.case.clone(),
             state: settled.state,
@@ -69,7 +69,7 @@ impl RunFiles {
             at: settled.at,
             message: message(settled),
         };
-        if settled.again {
+        if settled.will_retry {
             self.waiting.insert(last.case.key.clone(), last);
         } else {
             self.waiting.remove(&last.case.key);
@@ -142,7 +142,7 @@ fn write(files: &mut Files, last: &Last) {
 }
 
 /// What there is to say of an attempt that its columns don't say.
-fn message(settled: &Settled<'_>) -> Option<Box<str>> {
+fn message(settled: &SettledAttempt<'_>) -> Option<Box<str>> {
     if let Some(other) = settled.same_id_as {
         return Some(format!("the case id that came back is already that of {other}").into());
     }

@@ -18,7 +18,7 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// What is known of a run so far.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Standing {
+pub struct ProgressCounts {
     /// Cases that this run is done with.
     pub done: u64,
     /// Those that were imported.
@@ -31,7 +31,7 @@ pub struct Standing {
     pub not_sent: u64,
 }
 
-impl Standing {
+impl ProgressCounts {
     fn words(&self) -> String {
         let mut words = format!("{} imported", grouped(self.imported));
         for (number, word) in [
@@ -92,36 +92,36 @@ impl Progress {
     }
 
     /// Shows where the run stands now.
-    pub fn update(&mut self, standing: &Standing) {
+    pub fn update(&mut self, counts: &ProgressCounts) {
         if let Form::Aside = self.form {
             self.form = Form::Bar(bar(self.total, self.style, Arc::clone(&self.pause)));
         }
         match &mut self.form {
             Form::Bar(bar) => {
-                bar.set_message(standing.words());
-                bar.set_position(standing.done);
+                bar.set_message(counts.words());
+                bar.set_position(counts.done);
             }
             Form::Lines { last } => {
-                if last.elapsed() >= BETWEEN_LINES && standing.done < self.total {
+                if last.elapsed() >= BETWEEN_LINES && counts.done < self.total {
                     *last = Instant::now();
-                    say(&self.line(standing));
+                    say(&self.line(counts));
                 }
             }
             Form::Aside | Form::Nothing => {}
         }
     }
 
-    fn line(&self, standing: &Standing) -> String {
+    fn line(&self, counts: &ProgressCounts) -> String {
         let elapsed = self.began.elapsed();
         let mut line = format!(
             "{} of {}: {}",
-            grouped(standing.done),
+            grouped(counts.done),
             grouped(self.total),
-            standing.words()
+            counts.words()
         );
-        if standing.done > 0 {
-            let left = self.total.saturating_sub(standing.done);
-            let rate = standing.done as f64 / elapsed.as_secs_f64();
+        if counts.done > 0 {
+            let left = self.total.saturating_sub(counts.done);
+            let rate = counts.done as f64 / elapsed.as_secs_f64();
             let left = Duration::from_secs_f64(left as f64 / rate);
             // Writing to a String can't fail.
             let _ = write!(line, "; {rate:.1}/s, about {} left", span(left));
@@ -232,14 +232,14 @@ mod tests {
             form: Form::Nothing,
             pause: Arc::default(),
         };
-        let standing = Standing {
+        let counts = ProgressCounts {
             done: 1_000,
             imported: 990,
             rejected: 8,
             in_doubt: 2,
             not_sent: 0,
         };
-        let line = progress.line(&standing);
+        let line = progress.line(&counts);
         let (counts, rest) = line.split_once("; ").unwrap();
         assert_eq!(
             counts,

@@ -1,9 +1,9 @@
 //! A run's events as people see them while it goes on.
 
-use super::progress::{Progress, Standing};
+use super::progress::{Progress, ProgressCounts};
 use super::screen::Style;
 use super::text::{count, escaped, escaped_lines, span, value};
-use crate::model::{Answer, CaseData, Event, PauseReason, Settled, State, StopReason};
+use crate::model::{Answer, CaseData, Event, PauseReason, SettledAttempt, State, StopReason};
 
 /// Rejections and the like are shown in full up to here; the files and
 /// `caseload status` have them all.
@@ -17,7 +17,7 @@ pub struct RunReport {
     style: Style,
     files: Vec<String>,
     progress: Progress,
-    standing: Standing,
+    counts: ProgressCounts,
     shown: u64,
     /// The whole answer of every call is wanted: `--limit 1`, `-v`.
     whole_answers: bool,
@@ -33,7 +33,7 @@ impl RunReport {
             style,
             files,
             progress: Progress::new(total, style),
-            standing: Standing::default(),
+            counts: ProgressCounts::default(),
             shown: 0,
             whole_answers,
             said: None,
@@ -47,8 +47,8 @@ impl RunReport {
     }
 
     /// Where the run stands.
-    pub fn standing(&self) -> &Standing {
-        &self.standing
+    pub fn counts(&self) -> &ProgressCounts {
+        &self.counts
     }
 
     /// The progress that is shown, for who must ask a question meanwhile.
@@ -61,7 +61,7 @@ impl RunReport {
         match event {
             Event::Started { .. } => {}
             Event::Settled(settled) => self.settled(settled),
-            Event::LeftAlone { case, state } => {
+            Event::Skipped { case, state } => {
                 let state = state.map_or("unknown", State::as_str);
                 self.tell(&format!(
                     "{}: the ledger has it as {state} meanwhile; it was not sent",
@@ -94,20 +94,20 @@ impl RunReport {
                 }
             }
             Event::EchoDiffers { case, answer } => self.echo_differs(case, answer),
-            Event::Stopping { reason, under_way } => {
+            Event::Stopping { reason, in_flight } => {
                 if self.progress.is_aside() {
                     // The question's line is not closed by an answer.
                     self.progress.say("");
                 }
-                if matches!(reason, StopReason::Interrupted) && *under_way > 0 {
+                if matches!(reason, StopReason::Interrupted) && *in_flight > 0 {
                     self.tell(&format!(
                         "waiting for {} under way; press Ctrl-C again to stop at once and leave \
                          them in doubt",
-                        count(*under_way as u64, "call")
+                        count(*in_flight as u64, "call")
                     ));
                 }
             }
-            Event::Unwritten {
+            Event::SettleFailed {
                 case,
                 verdict,
                 answer,
@@ -129,7 +129,7 @@ impl RunReport {
         }
     }
 
-    fn settled(&mut self, settled: &Settled<'_>) {
+    fn settled(&mut self, settled: &SettledAttempt<'_>) {
         let answer = settled.answer;
         if settled.state != State::Imported {
             // One without words must not stand there with another's.
@@ -144,15 +144,15 @@ impl RunReport {
         if self.whole_answers {
             self.show_answer(settled.case, answer);
         }
-        if settled.again {
+        if settled.will_retry {
             return;
         }
-        self.standing.done += 1;
+        self.counts.done += 1;
         match settled.state {
-            State::Imported => self.standing.imported += 1,
-            State::Rejected => self.standing.rejected += 1,
-            State::InDoubt => self.standing.in_doubt += 1,
-            State::NotSent | State::Removed | State::Sending => self.standing.not_sent += 1,
+            State::Imported => self.counts.imported += 1,
+            State::Rejected => self.counts.rejected += 1,
+            State::InDoubt => self.counts.in_doubt += 1,
+            State::NotSent | State::Removed | State::Sending => self.counts.not_sent += 1,
         }
         if settled.state != State::Imported {
             self.failure(settled);
@@ -162,10 +162,10 @@ impl RunReport {
                 self.place(settled.case)
             )));
         }
-        self.progress.update(&self.standing);
+        self.progress.update(&self.counts);
     }
 
-    fn failure(&mut self, settled: &Settled<'_>) {
+    fn failure(&mut self, settled: &SettledAttempt<'_>) {
         self.shown += 1;
         if self.shown > MOST_SHOWN {
             if self.shown == MOST_SHOWN + 1 {

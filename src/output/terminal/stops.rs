@@ -24,18 +24,20 @@ pub fn stopped(reason: &StopReason, situation: Situation<'_>) -> String {
         StopReason::Unreachable => "the server can't be reached. Check the base URL and the \
              network, then run the same command again."
             .to_owned(),
-        StopReason::Refused => "the connection was refused before anything was sent. Trying \
+        StopReason::ConnectionRejected => {
+            "the connection was refused before anything was sent. Trying \
              again does not help: see what it said; a company's own certificate authority is \
              named with --ca-file, and HTTPS_PROXY and NO_PROXY name the proxy."
-            .to_owned(),
+                .to_owned()
+        }
         StopReason::Redirected(status) => format!(
             "the server answered with a redirect ({status}), which is never followed with a \
              case. The base URL or the organization id is probably not the right one.{organization}"
         ),
-        StopReason::KeyRefused => "the server refused the key (401). Check that the public key \
+        StopReason::Unauthorized => "the server refused the key (401). Check that the public key \
              belongs to this organization and is whole; a call with a wrong key makes nothing."
             .to_owned(),
-        StopReason::ProxyLogin => {
+        StopReason::ProxyAuth => {
             "a proxy wants a login (407). Put user and password into HTTPS_PROXY.".to_owned()
         }
         StopReason::Forbidden(statuses) => format!(
@@ -49,14 +51,14 @@ pub fn stopped(reason: &StopReason, situation: Situation<'_>) -> String {
              id with api.case_id_field in caseload.toml, or set it to \"none\" where answers \
              carry no id; then settle the case with `caseload resolve`."
             .to_owned(),
-        StopReason::CanaryRefused(status) => format!(
+        StopReason::CanaryRejected(status) => format!(
             "one of the first cases was answered with {status}: organization, map id or path is \
              probably not the right one.{organization}"
         ),
         StopReason::EchoDiffers => "fields came back otherwise than they were sent. Look at \
              the mapping on the platform before you go on."
             .to_owned(),
-        StopReason::SameIds => "two answers in a row held the id of another case. Either the \
+        StopReason::DuplicateIds => "two answers in a row held the id of another case. Either the \
              server merges cases, or api.case_id_field names the wrong field."
             .to_owned(),
         StopReason::Failures(number) => format!(

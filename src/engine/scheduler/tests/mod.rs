@@ -1,4 +1,4 @@
-//! The state machine: step by step, and under a seeded scheduler.
+//! The state scheduler: step by step, and under a seeded scheduler.
 
 mod schedules;
 mod steps;

@@ -1,4 +1,4 @@
-//! The state machine under a seeded scheduler: any order of answers, delays,
+//! The state scheduler under a seeded scheduler: any order of answers, delays,
 //! pauses and crashes keeps the promise.
 
 use std::collections::{BTreeMap, BinaryHeap};
@@ -17,7 +17,7 @@ enum Known {
 
 /// Something that will happen, soonest first.
 #[derive(Debug, PartialEq, Eq)]
-struct Due(Duration, u64, Event);
+struct Due(Duration, u64, SchedulerEvent);
 
 impl Ord for Due {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
@@ -31,7 +31,7 @@ impl PartialOrd for Due {
     }
 }
 
-/// The world around the machine: a ledger, a server, and a scheduler that is
+/// The world around the scheduler: a ledger, a server, and a scheduler that is
 /// as nasty as its seed makes it.
 struct World {
     seed: u64,
@@ -44,7 +44,7 @@ struct World {
     trouble: u32,
 }
 
-struct Ended {
+struct RunResult {
     stop: Option<StopReason>,
     crashed: bool,
 }
@@ -67,38 +67,40 @@ impl World {
     }
 
     fn answer(&mut self) -> Answered {
-        let answered = |verdict, then, status| Answered {
+        let answered = |verdict, next_step, status| Answered {
             verdict,
-            then,
+            next_step,
             status,
             echo_differs: false,
         };
         if self.random.u32(0..100) >= self.trouble {
-            return answered(Verdict::Imported, Then::Next, Some(201));
+            return answered(Verdict::Imported, NextStep::Next, Some(201));
         }
         let seconds = self.random.u64(0..20);
         match self.random.u32(0..12) {
-            0 | 1 => answered(Verdict::Rejected, Then::Next, Some(422)),
-            2 => answered(Verdict::Rejected, Then::Forbidden, Some(404)),
-            3 => answered(Verdict::InDoubt, Then::Next, Some(500)),
-            4 => answered(Verdict::InDoubt, Then::Next, None),
-            5 => answered(Verdict::InDoubt, Then::SameId, Some(200)),
-            6 | 7 => answered(Verdict::NotSent, Then::Unreachable, None),
+            0 | 1 => answered(Verdict::Rejected, NextStep::Next, Some(422)),
+            2 => answered(Verdict::Rejected, NextStep::Forbidden, Some(404)),
+            3 => answered(Verdict::InDoubt, NextStep::Next, Some(500)),
+            4 => answered(Verdict::InDoubt, NextStep::Next, None),
+            5 => answered(Verdict::InDoubt, NextStep::DuplicateId, Some(200)),
+            6 | 7 => answered(Verdict::NotSent, NextStep::Unreachable, None),
             8 => answered(
                 Verdict::InDoubt,
-                Then::Busy { retry_after: None },
+                NextStep::Busy { retry_after: None },
                 Some(500),
             ),
-            9 if self.random.u32(0..20) == 0 => answered(Verdict::NotSent, Then::Stop, Some(401)),
+            9 if self.random.u32(0..20) == 0 => {
+                answered(Verdict::NotSent, NextStep::Stop, Some(401))
+            }
             _ => {
                 let retry_after = self.random.bool().then_some(Duration::from_secs(seconds));
-                answered(Verdict::NotSent, Then::Busy { retry_after }, Some(429))
+                answered(Verdict::NotSent, NextStep::Busy { retry_after }, Some(429))
             }
         }
     }
 
     /// One run over what the ledger leaves to be sent; dies after `steps`.
-    fn run(&mut self, cases: usize, steps: usize) -> Ended {
+    fn run(&mut self, cases: usize, steps: usize) -> RunResult {
         for state in self.ledger.values_mut() {
             if *state == Known::Sending {
                 *state = Known::InDoubt;
@@ -130,19 +132,19 @@ impl World {
             },
             seed: self.seed,
         };
-        let mut machine = Machine::new(settings.clone());
+        let mut scheduler = Scheduler::new(settings.clone());
         let mut due: BinaryHeap<Due> = BinaryHeap::new();
         let mut now = Duration::ZERO;
-        let mut under_way: Vec<usize> = Vec::new();
+        let mut in_flight: Vec<usize> = Vec::new();
         let mut claimed: Option<usize> = None;
         let mut last_start: Option<Duration> = None;
         let mut stopped = false;
 
         for _ in 0..steps {
-            let action = machine.next(now);
+            let action = scheduler.next(now);
             match action.clone() {
-                Action::Claim(ticket) => {
-                    let case = plan[ticket.0];
+                Action::Claim(case_index) => {
+                    let case = plan[case_index.0];
                     self.check(claimed.is_none(), "two cases claimed ahead");
                     self.check(
                         matches!(
@@ -153,34 +155,39 @@ impl World {
                     );
                     self.ledger.insert(case, Known::Sending);
                     claimed = Some(case);
-                    self.later(&mut due, now, 20, Event::Claimed(ticket));
+                    self.later(&mut due, now, 20, SchedulerEvent::Claimed(case_index));
                 }
-                Action::GiveBack(ticket) => {
-                    let case = plan[ticket.0];
+                Action::ReleaseClaim(case_index) => {
+                    let case = plan[case_index.0];
                     self.check(claimed == Some(case), "gave back what was not claimed");
                     self.ledger.insert(case, Known::NotSent);
                     claimed = None;
-                    self.later(&mut due, now, 20, Event::GivenBack(ticket));
+                    self.later(&mut due, now, 20, SchedulerEvent::Released(case_index));
                 }
-                Action::Start(ticket) => {
-                    let case = plan[ticket.0];
+                Action::Start(case_index) => {
+                    let case = plan[case_index.0];
                     self.check(claimed.take() == Some(case), "started without a claim");
                     self.check(!stopped, "started after the stop");
                     self.check(
-                        machine.paused_until(now).is_none(),
+                        scheduler.paused_until(now).is_none(),
                         "started in the middle of a pause",
                     );
                     let gap =
                         last_start.map_or(Duration::MAX, |last| now.checked_sub(last).unwrap());
                     self.check(gap >= Duration::from_millis(97), "started too soon");
                     last_start = Some(now);
-                    under_way.push(case);
+                    in_flight.push(case);
                     self.check(
-                        under_way.len() <= settings.in_flight,
+                        in_flight.len() <= settings.in_flight,
                         "more calls under way than allowed",
                     );
                     let answered = self.answer();
-                    self.later(&mut due, now, 3_000, Event::Answered(ticket, answered));
+                    self.later(
+                        &mut due,
+                        now,
+                        3_000,
+                        SchedulerEvent::Answered(case_index, answered),
+                    );
                 }
                 Action::AskEcho(_) => self.check(false, "asked though nothing differs"),
                 Action::WaitUntil(time) => {
@@ -198,13 +205,13 @@ impl World {
                     now = now.max(next.unwrap_or_default());
                 }
                 Action::Finish(stop) => {
-                    self.check(under_way.is_empty(), "finished with calls under way");
+                    self.check(in_flight.is_empty(), "finished with calls under way");
                     self.check(claimed.is_none(), "finished with a claim");
                     self.check(
                         stop.is_some() || plan.iter().all(|case| self.ledger.contains_key(case)),
                         "finished and left a case untried",
                     );
-                    return Ended {
+                    return RunResult {
                         stop,
                         crashed: false,
                     };
@@ -214,19 +221,19 @@ impl World {
                 let Some(Due(_, _, event)) = due.pop() else {
                     break;
                 };
-                if let Event::Answered(ticket, answered) = &event {
-                    let case = plan[ticket.0];
-                    under_way.retain(|&other| other != case);
+                if let SchedulerEvent::Answered(case_index, answered) = &event {
+                    let case = plan[case_index.0];
+                    in_flight.retain(|&other| other != case);
                     self.settle(case, answered.verdict);
                 }
-                machine.on(now, event);
+                scheduler.on(now, event);
             }
             if self.random.u32(0..5_000) == 0 {
-                machine.on(now, Event::Stop(StopReason::Interrupted));
+                scheduler.on(now, SchedulerEvent::Stop(StopReason::Interrupted));
             }
-            stopped |= machine.stopping().is_some();
+            stopped |= scheduler.stopping().is_some();
         }
-        Ended {
+        RunResult {
             stop: None,
             crashed: true,
         }
@@ -249,7 +256,13 @@ impl World {
         );
     }
 
-    fn later(&mut self, due: &mut BinaryHeap<Due>, now: Duration, most: u64, event: Event) {
+    fn later(
+        &mut self,
+        due: &mut BinaryHeap<Due>,
+        now: Duration,
+        most: u64,
+        event: SchedulerEvent,
+    ) {
         self.serial += 1;
         let delay = Duration::from_millis(self.random.u64(0..=most));
         due.push(Due(now + delay, self.serial, event));

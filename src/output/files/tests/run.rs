@@ -1,7 +1,7 @@
 //! The outputs of a run and of an export.
 
 use super::*;
-use crate::model::{Answer, CaseData, Digest, Event, FileId, Place, Settled, Verdict};
+use crate::model::{Answer, CaseData, Digest, Event, FileId, Place, SettledAttempt, Verdict};
 
 fn case(key: &str, file: u16, raw: &str) -> CaseData {
     CaseData {
@@ -21,13 +21,13 @@ fn case(key: &str, file: u16, raw: &str) -> CaseData {
 }
 
 fn settled<'a>(case: &'a CaseData, state: State, answer: &'a Answer, again: bool) -> Event<'a> {
-    Event::Settled(Settled {
+    Event::Settled(SettledAttempt {
         case,
         state,
         verdict: Verdict::NotSent,
         answer,
         attempts: 1,
-        again,
+        will_retry: again,
         possible_twin: false,
         same_id_as: None,
         at: Timestamp::UNIX_EPOCH,
@@ -146,7 +146,7 @@ fn an_answer_that_the_ledger_could_not_take_is_kept() {
         case_id: Some("c9".into()),
         ..Answer::default()
     };
-    files.event(&Event::Unwritten {
+    files.event(&Event::SettleFailed {
         case: &case("a", 0, r#"{"Id":"a"}"#),
         verdict: Verdict::Imported,
         answer: &answer,
@@ -174,7 +174,7 @@ fn an_id_of_another_case_and_differing_fields_are_told() {
     let Event::Settled(same) = settled(&second, State::InDoubt, &echo, false) else {
         unreachable!()
     };
-    files.settled(&Settled {
+    files.settled(&SettledAttempt {
         same_id_as: Some(&first.key),
         ..same
     });

@@ -1,8 +1,8 @@
 //! Connections that can be cut instead of answered.
 //!
 //! A handler has no say over its connection; it always gives an answer. So it
-//! sets the connection's switch first, and the answer then fails to be written
-//! in the way that the switch says.
+//! sets the connection's connection_fault first, and the answer then fails to be written
+//! in the way that the connection_fault says.
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,9 +28,9 @@ pub(super) enum Cut {
 
 /// What a handler sets to have its connection cut.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Switch(Arc<Mutex<Option<Cut>>>);
+pub(super) struct ConnectionFault(Arc<Mutex<Option<Cut>>>);
 
-impl Switch {
+impl ConnectionFault {
     pub(super) fn set(&self, cut: Option<Cut>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = cut;
     }
@@ -40,26 +40,32 @@ impl Switch {
     }
 }
 
-impl Connected<IncomingStream<'_, Lines>> for Switch {
-    fn connect_info(stream: IncomingStream<'_, Lines>) -> Self {
-        stream.io().switch.clone()
+impl Connected<IncomingStream<'_, FaultyListener>> for ConnectionFault {
+    fn connect_info(stream: IncomingStream<'_, FaultyListener>) -> Self {
+        stream.io().connection_fault.clone()
     }
 }
 
 /// Takes connections in.
 #[derive(Debug)]
-pub(super) struct Lines(pub(super) TcpListener);
+pub(super) struct FaultyListener(pub(super) TcpListener);
 
-impl Listener for Lines {
-    type Io = Line;
+impl Listener for FaultyListener {
+    type Io = FaultyConnection;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Line, SocketAddr) {
+    async fn accept(&mut self) -> (FaultyConnection, SocketAddr) {
         let (stream, addr) = Listener::accept(&mut self.0).await;
         // Only a matter of speed, so a failure is no matter.
         let _ = stream.set_nodelay(true);
-        let switch = Switch::default();
-        (Line { stream, switch }, addr)
+        let connection_fault = ConnectionFault::default();
+        (
+            FaultyConnection {
+                stream,
+                connection_fault,
+            },
+            addr,
+        )
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -67,14 +73,14 @@ impl Listener for Lines {
     }
 }
 
-/// One connection with its switch.
+/// One connection with its connection_fault.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct FaultyConnection {
     stream: TcpStream,
-    switch: Switch,
+    connection_fault: ConnectionFault,
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for FaultyConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -86,19 +92,19 @@ impl AsyncRead for Line {
 
 /// Vectored writes are left at their default, none: the server then hands over
 /// head and body in one piece, and half of that is half of the answer.
-impl AsyncWrite for Line {
+impl AsyncWrite for FaultyConnection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.switch.get() {
+        match self.connection_fault.get() {
             None => Pin::new(&mut self.stream).poll_write(cx, buf),
             Some(Cut::Half) => {
                 let half = &buf[..buf.len().div_ceil(2)];
                 let written = Pin::new(&mut self.stream).poll_write(cx, half);
                 if written.is_ready() {
-                    self.switch.set(Some(Cut::Close));
+                    self.connection_fault.set(Some(Cut::Close));
                 }
                 written
             }
@@ -115,7 +121,7 @@ impl AsyncWrite for Line {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.switch.get() {
+        match self.connection_fault.get() {
             None => Pin::new(&mut self.stream).poll_shutdown(cx),
             // Dropping a cut connection ends it; an orderly end would come
             // before the reset.

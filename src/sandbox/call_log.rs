@@ -35,20 +35,20 @@ struct Call {
     body: Option<[u8; 32]>,
 }
 
-/// Names a call in the book.
+/// Names a call in the log.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ticket(usize);
+pub(super) struct CallId(usize);
 
 /// Everything received, in order.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct CallLog {
     start: Instant,
     ids: fastrand::Rng,
     cases: Vec<Case>,
     calls: Vec<Call>,
 }
 
-impl Book {
+impl CallLog {
     pub(super) fn new(start: Instant, ids: fastrand::Rng) -> Self {
         Self {
             start,
@@ -59,7 +59,7 @@ impl Book {
     }
 
     /// Opens an entry when a call's head is here.
-    pub(super) fn begin(&mut self, method: &str, path: &str) -> Ticket {
+    pub(super) fn begin(&mut self, method: &str, path: &str) -> CallId {
         self.calls.push(Call {
             method: method.into(),
             path: path.into(),
@@ -71,12 +71,12 @@ impl Book {
             case: None,
             body: None,
         });
-        Ticket(self.calls.len() - 1)
+        CallId(self.calls.len() - 1)
     }
 
     /// Adds the body, once all of it is here, and what will go wrong.
-    pub(super) fn received(&mut self, ticket: Ticket, body: &[u8], fault: Option<Fault>) {
-        let call = &mut self.calls[ticket.0];
+    pub(super) fn received(&mut self, call_id: CallId, body: &[u8], fault: Option<Fault>) {
+        let call = &mut self.calls[call_id.0];
         call.received = Some(self.start.elapsed());
         call.body = Some(Sha256::digest(body).into());
         call.fault = fault;
@@ -85,7 +85,7 @@ impl Book {
     /// Makes a case and returns its id.
     pub(super) fn make(
         &mut self,
-        ticket: Ticket,
+        call_id: CallId,
         map_id: &str,
         firm: Option<&str>,
         status: &'static str,
@@ -94,7 +94,7 @@ impl Book {
         let mut id = [0; 12];
         self.ids.fill(&mut id);
         let index = self.cases.len();
-        self.calls[ticket.0].case = Some(index);
+        self.calls[call_id.0].case = Some(index);
         self.cases.push(Case {
             id: hex(&id).into(),
             map_id: map_id.into(),
@@ -113,8 +113,8 @@ impl Book {
     }
 
     /// Closes an entry. One that was never closed belongs to a caller who left.
-    pub(super) fn end(&mut self, ticket: Ticket, status: Option<u16>) {
-        let call = &mut self.calls[ticket.0];
+    pub(super) fn end(&mut self, call_id: CallId, status: Option<u16>) {
+        let call = &mut self.calls[call_id.0];
         call.ended = Some(self.start.elapsed());
         call.status = status;
     }
