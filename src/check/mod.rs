@@ -7,7 +7,7 @@
 //! kept of a record is some 56 bytes, which the duplicates are found by.
 
 mod again;
-mod fields;
+mod column_profile;
 mod people;
 mod pipeline;
 mod rows;
@@ -22,7 +22,7 @@ pub use rows::Excluded;
 
 use crate::input::{self, Input, SourceError};
 use crate::mapping::{MissingColumn, Rules};
-use crate::model::{CaseData, FieldSummary, FileId, Problem};
+use crate::model::{CaseData, ColumnSummary, FileId, Problem};
 
 /// What to check, and what is wanted of it.
 #[derive(Debug, Clone)]
@@ -39,8 +39,8 @@ pub struct Options {
     pub want_cases: bool,
     /// Hand every record with an error to [`Sink::invalid`].
     pub want_invalid: bool,
-    /// Sum up what each field looks like.
-    pub want_fields: bool,
+    /// Also summarize each column.
+    pub summarize_columns: bool,
     /// Threads that map; 0 is as many as there are processors.
     pub workers: usize,
 }
@@ -135,8 +135,8 @@ pub struct Checked {
     pub files: Vec<FileSummary>,
     /// Valid cases that may not go out, because of others in the input.
     pub excluded: Excluded,
-    /// What each field looks like, where it was asked for.
-    pub fields: Vec<FieldSummary>,
+    /// A summary of each column, if `summarize_columns` is set.
+    pub columns: Vec<ColumnSummary>,
     /// Valid cases by firm.
     pub firms: BTreeMap<Box<str>, u64>,
     /// Valid cases without a firm.

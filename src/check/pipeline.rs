@@ -350,7 +350,7 @@ impl<'a, S: Sink> Collector<'a, S> {
         let excluded = self.rows.exclude(&found, self.options.strict);
         self.checked.valid = (self.rows.valid() - excluded.len()) as u64;
         self.checked.excluded = excluded;
-        self.checked.fields = tally.fields.summaries();
+        self.checked.columns = tally.columns.summaries();
         self.checked.drafts = tally.drafts;
         self.checked.default_firm = tally.default_firm;
         Ok(self.checked)

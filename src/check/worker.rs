@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use foldhash::fast::FixedState;
 
-use super::fields::Fields;
+use super::column_profile::ColumnProfiles;
 use super::people::PersonColumns;
 use super::rows::Row;
 use super::{Invalid, Options};
@@ -39,7 +39,7 @@ pub(super) struct Batch {
 /// Counts that need no order.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    pub(super) fields: Fields,
+    pub(super) columns: ColumnProfiles,
     pub(super) firms: HashMap<Box<str>, u64>,
     pub(super) drafts: u64,
     pub(super) default_firm: u64,
@@ -47,7 +47,7 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn join(&mut self, other: Self) {
-        self.fields.join(other.fields);
+        self.columns.merge(other.columns);
         for (firm, count) in other.firms {
             *self.firms.entry(firm).or_default() += count;
         }
@@ -78,7 +78,7 @@ pub(super) struct Worker {
     strict: bool,
     want_cases: bool,
     want_invalid: bool,
-    want_fields: bool,
+    summarize_columns: bool,
     keyless: bool,
     digests: RecordDigests,
     key: String,
@@ -96,7 +96,7 @@ impl Worker {
             strict: options.strict,
             want_cases: options.want_cases,
             want_invalid: options.want_invalid,
-            want_fields: options.want_fields,
+            summarize_columns: options.summarize_columns,
             keyless: options.rules.options().key.is_empty(),
             digests: RecordDigests::default(),
             key: String::new(),
@@ -184,8 +184,8 @@ impl Worker {
         if record.json.is_some() {
             self.meet_members(record);
         }
-        if self.want_fields {
-            self.tally.fields.see(record);
+        if self.summarize_columns {
+            self.tally.columns.observe(record);
         }
         let before = batch.problems.len();
         let Some(mapped) = self.mapper.map(record, &mut batch.problems) else {

@@ -197,7 +197,7 @@ pub(crate) fn check_error<E: std::fmt::Display + Send + Sync + std::fmt::Debug +
                     let message = format!("{fault}{file}");
                     match (fault.line, config) {
                         (Some(line), Some(config)) => {
-                            let fault = config.fault_at(line, &fault.column, &message);
+                            let fault = config.error_at(line, &fault.column, &message);
                             fault.to_string()
                         }
                         _ => message,

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
         strict: args.read.strict,
         want_cases: false,
         want_invalid: false,
-        want_fields: !style.json && !style.quiet,
+        summarize_columns: !style.json && !style.quiet,
         workers: 0,
     };
     let checked = check::check(&options, &mut problems)
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
 
 fn show(checked: &Checked, style: Style) {
     if !style.quiet {
-        say(&fields::table(&checked.fields, checked.total, style));
+        say(&fields::table(&checked.columns, checked.total, style));
         super::tell_encodings(checked);
         for file in checked.files.iter().filter(|file| !file.unused.is_empty()) {
             let unused: Vec<String> = file.unused.iter().map(|name| escaped(name)).collect();

@@ -2,7 +2,7 @@
 
 use crate::check::Checked;
 use crate::mapping::fold;
-use crate::model::FieldSummary;
+use crate::model::ColumnSummary;
 
 /// Folded names that keys have, the better ones first.
 const USUAL: [&str; 14] = [
@@ -27,8 +27,8 @@ const MOST_LOOKS: usize = 8;
 /// The first candidate of which `is_distinct` says that it tells every record
 /// from every other; nothing when there is none.
 pub(super) fn propose(checked: &Checked, is_distinct: impl Fn(&[String]) -> bool) -> Vec<String> {
-    let mut filled: Vec<&FieldSummary> = checked
-        .fields
+    let mut filled: Vec<&ColumnSummary> = checked
+        .columns
         .iter()
         .filter(|field| field.filled == checked.total && checked.total > 0)
         .collect();
@@ -37,12 +37,12 @@ pub(super) fn propose(checked: &Checked, is_distinct: impl Fn(&[String]) -> bool
         let usual = USUAL.iter().position(|usual| *usual == name);
         (
             usual.unwrap_or(USUAL.len()),
-            std::cmp::Reverse((field.more, field.distinct)),
+            std::cmp::Reverse((field.more_distinct, field.distinct)),
         )
     });
     let could_be_alone =
-        |field: &&&FieldSummary| field.more || field.distinct as u64 == checked.total;
-    let name = |field: &FieldSummary| field.column.to_string();
+        |field: &&&ColumnSummary| field.more_distinct || field.distinct as u64 == checked.total;
+    let name = |field: &ColumnSummary| field.column.to_string();
     let alone = filled
         .iter()
         .filter(could_be_alone)
@@ -66,13 +66,13 @@ mod tests {
     fn checked(columns: &[(&str, u64, usize)]) -> Checked {
         Checked {
             total: 10,
-            fields: columns
+            columns: columns
                 .iter()
-                .map(|&(column, filled, distinct)| FieldSummary {
+                .map(|&(column, filled, distinct)| ColumnSummary {
                     column: column.into(),
                     filled,
                     distinct,
-                    ..FieldSummary::default()
+                    ..ColumnSummary::default()
                 })
                 .collect(),
             ..Checked::default()

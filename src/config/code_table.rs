@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::mapping::fold;
 
-use super::fault::ConfigFault;
+use super::error::SettingError;
 use super::table::Table;
 
 /// Why a table could not be read.
@@ -16,7 +16,7 @@ pub(super) enum Unread {
     /// The file as a whole.
     File(String),
     /// Some of its lines.
-    Lines(Vec<ConfigFault>),
+    Lines(Vec<SettingError>),
 }
 
 /// Reads a table.
@@ -60,7 +60,7 @@ fn parse(text: &str, path: &Path) -> Result<Vec<(String, String)>, Unread> {
             row.map_err(|error| Unread::File(format!("can't read {}: {error}", path.display())))?;
         let line = row.position().map_or(0, csv::Position::line);
         let mut fault = |message: String| {
-            faults.push(ConfigFault {
+            faults.push(SettingError {
                 path: path.to_owned(),
                 line: line as u32,
                 column: 1,

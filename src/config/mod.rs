@@ -9,7 +9,7 @@
 mod api;
 mod case;
 mod code_table;
-mod fault;
+mod error;
 mod fields;
 mod table;
 
@@ -24,9 +24,9 @@ use toml::de::DeTable;
 use crate::mapping::{MappingOptions, Rules};
 
 pub use api::{ApiSettings, AuthPlace, AuthSettings, FirmPlace};
-pub use fault::{ConfigErrors, ConfigFault};
+pub use error::{ConfigError, SettingError};
 
-use fault::Faults;
+use error::Faults;
 use table::Table;
 pub(crate) use table::is_bare;
 
@@ -69,7 +69,7 @@ impl Config {
 
     /// What the input shows to be wrong with a line: the line with `name`
     /// marked in it, or with all of it marked.
-    pub fn fault_at(&self, line: u32, name: &str, message: &str) -> ConfigFault {
+    pub fn error_at(&self, line: u32, name: &str, message: &str) -> SettingError {
         let mut start = 0;
         let mut found = "";
         for text in self.text.split_inclusive('\n').take(line as usize) {
@@ -81,7 +81,7 @@ impl Config {
             Some(at) if !name.is_empty() => (at, name.len()),
             _ => (found.len() - found.trim_start().len(), code.len()),
         };
-        ConfigFault::of(
+        SettingError::of(
             &self.text,
             &self.path,
             start + at..start + at + width,
@@ -91,13 +91,13 @@ impl Config {
 }
 
 /// Reads a config, and the files with code tables that it names.
-pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
-    let unreadable = |source| ConfigErrors::Unreadable {
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable {
         path: path.to_owned(),
         source,
     };
     let bytes = std::fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|_| ConfigErrors::NotText {
+    let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText {
         path: path.to_owned(),
     })?;
     parse(&text, path)
@@ -105,7 +105,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
 
 /// Reads a config's text; the path is for messages and for what is relative
 /// to the config.
-pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
+pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     // Notepad puts one in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let faults = Faults::new(text, path);
@@ -121,7 +121,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
             return Ok(config);
         }
     }
-    Err(ConfigErrors::Faults(faults.into_sorted()))
+    Err(ConfigError::Faults(faults.into_sorted()))
 }
 
 fn read(document: &DeTable<'_>, path: &Path, faults: &Faults<'_>) -> Config {

@@ -10,7 +10,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::mapping::{Constant, suggest};
 
-use super::fault::{Faults, is_secret};
+use super::error::{Faults, is_secret};
 
 /// A table with its name and where its faults go.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 mod abort_point;
 mod case;
+mod column_summary;
 mod digest;
 mod event;
-mod field;
 mod outcome;
 mod private;
 mod problem;
@@ -12,9 +12,9 @@ mod record;
 
 pub use abort_point::abort_point;
 pub use case::{CaseData, Key, KeyParseError};
+pub use column_summary::ColumnSummary;
 pub use digest::{Digest, Hasher};
 pub use event::{Event, PauseReason, SettledAttempt, StopReason};
-pub use field::FieldSummary;
 pub use outcome::{Answer, NextStep, Outcome, State, UnknownState, Verdict};
 pub use private::{Exposed, private_file, readable_by_others, user_number};
 pub use problem::{Code, Problem, Severity};

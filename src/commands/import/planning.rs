@@ -123,7 +123,7 @@ pub(super) fn check_options(
     job: &Job<'_>,
     rules: &Arc<Rules>,
     want_cases: bool,
-    want_fields: bool,
+    summarize_columns: bool,
 ) -> check::Options {
     check::Options {
         inputs: job.inputs.clone(),
@@ -135,7 +135,7 @@ pub(super) fn check_options(
         strict: job.args.read.strict,
         want_cases,
         want_invalid: want_cases && files::Outputs::wanted(job) && job.args.skip_invalid,
-        want_fields,
+        summarize_columns,
         workers: 0,
     }
 }

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use super::screen::Style;
 use super::text::{escaped, grouped, shape};
-use crate::model::FieldSummary;
+use crate::model::ColumnSummary;
 
 /// The widest that a column's name and a sample are shown.
 const WIDEST_NAME: usize = 28;
 const WIDEST_SAMPLE: usize = 24;
 
 /// One line a column: filled, distinct, its first values.
-pub fn table(fields: &[FieldSummary], records: u64, style: Style) -> String {
+pub fn table(fields: &[ColumnSummary], records: u64, style: Style) -> String {
     if fields.is_empty() || records == 0 {
         return String::new();
     }
@@ -37,7 +37,7 @@ pub fn table(fields: &[FieldSummary], records: u64, style: Style) -> String {
             99 if field.filled < records => "99 %".to_owned(),
             percent => format!("{percent} %"),
         };
-        let distinct = if field.more {
+        let distinct = if field.more_distinct {
             format!("{}+", grouped(field.distinct as u64))
         } else {
             grouped(field.distinct as u64)
@@ -76,12 +76,12 @@ mod tests {
 
     #[test]
     fn the_table_is_aligned_and_escaped() {
-        let field = |column: &str, filled, distinct, more, samples: &[&str]| FieldSummary {
+        let field = |column: &str, filled, distinct, more, samples: &[&str]| ColumnSummary {
             confidential: false,
             column: column.into(),
             filled,
             distinct,
-            more,
+            more_distinct: more,
             samples: samples.iter().map(|sample| Box::from(*sample)).collect(),
         };
         let fields = [

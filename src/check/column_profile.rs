@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, BuildHasherDefault};
 use foldhash::fast::FixedState;
 
 use crate::mapping::looks_confidential;
-use crate::model::{Columns, FieldSummary, Record};
+use crate::model::{ColumnSummary, Columns, Record};
 
 /// Distinct values are counted up to here.
 const MOST_DISTINCT: usize = 1_000;
@@ -17,7 +17,7 @@ const LONGEST_SAMPLE: usize = 200;
 
 /// One column, as one worker saw it.
 #[derive(Debug, Clone, Default)]
-struct Seen {
+struct ColumnProfile {
     filled: u64,
     distinct: HashSet<u64, BuildHasherDefault<Unhashed>>,
     more: bool,
@@ -46,7 +46,7 @@ impl std::hash::Hasher for Unhashed {
 
 /// All columns, as one worker saw them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fields {
+pub(super) struct ColumnProfiles {
     columns: Met,
     bound: Option<(u64, usize)>,
     /// Where the columns of the file at hand stand in `seen`.
@@ -58,7 +58,7 @@ pub(super) struct Fields {
 #[derive(Debug, Clone, Default)]
 struct Met {
     names: Vec<Box<str>>,
-    seen: Vec<Seen>,
+    seen: Vec<ColumnProfile>,
 }
 
 impl Met {
@@ -67,13 +67,13 @@ impl Met {
             return slot;
         }
         self.names.push(name.into());
-        self.seen.push(Seen::default());
+        self.seen.push(ColumnProfile::default());
         self.names.len() - 1
     }
 }
 
-impl Fields {
-    pub(super) fn see(&mut self, record: &Record<'_>) {
+impl ColumnProfiles {
+    pub(super) fn observe(&mut self, record: &Record<'_>) {
         self.bind(record.columns);
         let ordinal = (record.place.file.0, record.place.index);
         for (&slot, cell) in self.slots.iter().zip(record.cells) {
@@ -113,7 +113,7 @@ impl Fields {
     }
 
     /// Joins what another worker saw.
-    pub(super) fn join(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: Self) {
         self.bound = None;
         for (name, theirs) in other.columns.names.iter().zip(other.columns.seen) {
             let slot = self.columns.slot(name);
@@ -125,7 +125,7 @@ impl Fields {
         }
     }
 
-    pub(super) fn summaries(self) -> Vec<FieldSummary> {
+    pub(super) fn summaries(self) -> Vec<ColumnSummary> {
         self.columns
             .names
             .into_iter()
@@ -139,7 +139,7 @@ impl Fields {
                     }
                 }
                 let more = seen.more || seen.distinct.len() > MOST_DISTINCT;
-                FieldSummary {
+                ColumnSummary {
                     confidential: looks_confidential(&column),
                     column,
                     filled: seen.filled,
@@ -148,7 +148,7 @@ impl Fields {
                     } else {
                         seen.distinct.len()
                     },
-                    more,
+                    more_distinct: more,
                     samples,
                 }
             })
@@ -166,9 +166,9 @@ mod tests {
     use super::*;
     use crate::model::{Cell, FileId, Place};
 
-    fn see(fields: &mut Fields, columns: &Columns, index: u64, cells: &[&str]) {
+    fn see(fields: &mut ColumnProfiles, columns: &Columns, index: u64, cells: &[&str]) {
         let cells: Vec<Cell<'_>> = cells.iter().copied().map(Cell::text).collect();
-        fields.see(&Record {
+        fields.observe(&Record {
             place: Place {
                 file: FileId(0),
                 line: index + 2,
@@ -183,8 +183,8 @@ mod tests {
     #[test]
     fn two_workers_see_what_one_would() {
         let columns = Columns::from_names(["State", "Id"]);
-        let mut alone = Fields::default();
-        let mut pair = [Fields::default(), Fields::default()];
+        let mut alone = ColumnProfiles::default();
+        let mut pair = [ColumnProfiles::default(), ColumnProfiles::default()];
         for index in 0..3_000_u64 {
             let id = index.to_string();
             let state = ["NV", "", "CA", "NV"][(index % 4) as usize];
@@ -193,11 +193,11 @@ mod tests {
             see(&mut pair[worker], &columns, index, &[state, &id]);
         }
         let [mut one, other] = pair;
-        one.join(other);
+        one.merge(other);
         let joined = one.summaries();
         assert_eq!(joined, alone.summaries());
         assert_eq!((joined[0].filled, joined[0].distinct), (2_250, 2));
-        assert_eq!((joined[1].distinct, joined[1].more), (1_000, true));
+        assert_eq!((joined[1].distinct, joined[1].more_distinct), (1_000, true));
         assert_eq!(joined[1].samples, ["0", "1", "2", "3"].map(Box::from));
     }
 }

@@ -9,7 +9,7 @@ use crate::mapping::fold;
 
 /// Why there is no config.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigErrors {
+pub enum ConfigError {
     /// The file can't be read.
     #[error("can't read the config {}: {source}", path.display())]
     Unreadable {
@@ -26,12 +26,12 @@ pub enum ConfigErrors {
     },
     /// All that is wrong in it, by line.
     #[error("{}", joined(.0))]
-    Faults(Vec<ConfigFault>),
+    Faults(Vec<SettingError>),
 }
 
 /// One fault of a config, or of a code table that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigFault {
+pub struct SettingError {
     /// The file.
     pub path: PathBuf,
     /// From 1.
@@ -47,7 +47,7 @@ pub struct ConfigFault {
     pub message: String,
 }
 
-impl ConfigFault {
+impl SettingError {
     /// A fault of some bytes of a file's text.
     pub(super) fn of(text: &str, path: &Path, span: Range<usize>, message: &str) -> Self {
         let start = text.floor_char_boundary(span.start);
@@ -81,7 +81,7 @@ fn line_at(text: &str, at: usize) -> u32 {
 }
 
 /// `caseload.toml:12: …`, and under it the line with the place marked.
-impl fmt::Display for ConfigFault {
+impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.path.display(), self.line, self.message)?;
         if self.excerpt.is_empty() {
@@ -99,7 +99,7 @@ impl fmt::Display for ConfigFault {
     }
 }
 
-fn joined(faults: &[ConfigFault]) -> String {
+fn joined(faults: &[SettingError]) -> String {
     let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
     texts.join("\n")
 }
@@ -125,7 +125,7 @@ pub(super) fn is_secret(name: &str) -> bool {
 pub(super) struct Faults<'t> {
     text: &'t str,
     path: &'t Path,
-    found: RefCell<Vec<ConfigFault>>,
+    found: RefCell<Vec<SettingError>>,
 }
 
 impl<'t> Faults<'t> {
@@ -153,17 +153,17 @@ impl<'t> Faults<'t> {
 
     /// Adds a fault of some bytes of the text.
     pub(super) fn push(&self, span: Range<usize>, message: &str) {
-        let fault = ConfigFault::of(self.text, self.path, span, message);
+        let fault = SettingError::of(self.text, self.path, span, message);
         self.found.borrow_mut().push(fault);
     }
 
     /// Adds faults of another file.
-    pub(super) fn extend(&self, others: Vec<ConfigFault>) {
+    pub(super) fn extend(&self, others: Vec<SettingError>) {
         self.found.borrow_mut().extend(others);
     }
 
     /// By file, this one first, and by line.
-    pub(super) fn into_sorted(self) -> Vec<ConfigFault> {
+    pub(super) fn into_sorted(self) -> Vec<SettingError> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|fault| {
             (
