@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::Options;
+use super::CheckOptions;
 use super::rows::{Groups, Rows};
 use crate::input::{Item, Reader};
 use crate::mapping::Mapper;
@@ -66,7 +66,12 @@ struct Wanted {
 }
 
 /// Reads the records of all groups again.
-pub(super) fn read(options: &Options, readers: Vec<Reader>, rows: &Rows, groups: &Groups) -> Told {
+pub(super) fn read(
+    options: &CheckOptions,
+    readers: Vec<Reader>,
+    rows: &Rows,
+    groups: &Groups,
+) -> Told {
     let wanted = wanted(rows, groups);
     let files: BTreeSet<FileId> = wanted.keys().map(|place| place.file).collect();
     let mut told = Told::default();
@@ -97,7 +102,7 @@ fn wanted(rows: &Rows, groups: &Groups) -> HashMap<Place, Wanted> {
 }
 
 fn read_file(
-    options: &Options,
+    options: &CheckOptions,
     mut reader: Reader,
     wanted: &HashMap<Place, Wanted>,
     told: &mut Told,

@@ -20,17 +20,17 @@ use std::sync::Arc;
 pub use pipeline::check;
 pub use rows::Excluded;
 
-use crate::input::{self, Input, SourceError};
+use crate::input::{self, Input, InputError};
 use crate::mapping::{MissingColumn, Rules};
 use crate::model::{CaseData, ColumnSummary, FileId, Problem};
 
 /// What to check, and what is wanted of it.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct CheckOptions {
     /// The files, in the order of the command.
     pub inputs: Vec<Input>,
     /// How to read them.
-    pub source: input::Options,
+    pub source: input::ReadOptions,
     /// How a record becomes a case.
     pub rules: Arc<Rules>,
     /// Warnings are problems.
@@ -54,11 +54,11 @@ pub trait Sink {
     fn problem(&mut self, problem: Problem) -> Result<(), Self::Error>;
 
     /// Valid cases, each numbered by its turn among all valid cases of the
-    /// input from `first` on. Only with [`Options::want_cases`]; a duplicate is
+    /// input from `first` on. Only with [`CheckOptions::want_cases`]; a duplicate is
     /// known at the end only, by [`Checked::excluded`].
     fn cases(&mut self, first: u32, cases: Vec<CaseData>) -> Result<(), Self::Error>;
 
-    /// A record that is no case. Only with [`Options::want_invalid`].
+    /// A record that is no case. Only with [`CheckOptions::want_invalid`].
     fn invalid(&mut self, invalid: Invalid) -> Result<(), Self::Error>;
 }
 
@@ -78,7 +78,7 @@ pub struct Invalid {
 pub enum CheckError<E> {
     /// A file can't be used or read.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(#[from] InputError),
     /// Rules name columns that are not there.
     #[error("the rules name columns that the input does not have")]
     Columns(Vec<(Option<FileId>, MissingColumn)>),
@@ -101,7 +101,7 @@ pub enum CheckError<E> {
 pub struct FileSummary {
     /// Its name in messages.
     pub name: String,
-    /// SHA-256 of its bytes in hex, where [`input::Options::digest`] asked.
+    /// SHA-256 of its bytes in hex, where [`input::ReadOptions::digest`] asked.
     pub sha256: Option<String>,
     /// How many records it has, those that can't be read among them.
     pub records: u64,
@@ -126,7 +126,7 @@ pub struct Checked {
     /// Problems that are errors.
     pub errors: u64,
     /// Errors that leaving out records does not mend: a header's, those behind
-    /// which the rest of a file is unknown, and with [`Options::strict`] the
+    /// which the rest of a file is unknown, and with [`CheckOptions::strict`] the
     /// warnings that are no single record's.
     pub unskippable: u64,
     /// Problems that are warnings.

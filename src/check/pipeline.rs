@@ -10,18 +10,15 @@ use std::thread;
 
 use super::rows::Rows;
 use super::worker::{Batch, Tally, Worker};
-use super::{CheckError, Checked, FileSummary, Options, Sink, again, whole};
-use crate::input::{self, Chunk, Parser, Reader, SourceError};
+use super::{CheckError, CheckOptions, Checked, FileSummary, Sink, again, whole};
+use crate::input::{self, Chunk, InputError, Parser, Reader};
 use crate::mapping::{MissingColumn, NameSource, merge_missing_columns};
-use crate::model::{Code, Columns, FileId, Place, Problem, Severity};
+use crate::model::{Code, Columns, FileId, Place, Problem, Severity, reserved};
 
 /// Chunks that wait between two threads; more would only hold memory.
 const WAITING: usize = 4;
 /// More threads than this wait for the reader.
 const MOST_WORKERS: usize = 4;
-
-/// The key's column in the files of cases in doubt.
-const IN_DOUBT_KEY: &str = "in_doubt_key";
 
 /// A chunk on its way to a worker.
 struct Work {
@@ -39,7 +36,7 @@ struct Opened {
 /// What comes back from the reading and mapping threads.
 enum Message {
     Batch(u64, Batch),
-    Failed(SourceError),
+    Failed(InputError),
     /// A worker is done: its counts, and the member names that it met.
     Tally(Box<Tally>, BTreeMap<FileId, BTreeSet<Box<str>>>),
     /// The reader is done.
@@ -47,13 +44,16 @@ enum Message {
 }
 
 /// Checks the whole input, and hands on what it finds in the input's order.
-pub fn check<S: Sink>(options: &Options, sink: &mut S) -> Result<Checked, CheckError<S::Error>> {
+pub fn check<S: Sink>(
+    options: &CheckOptions,
+    sink: &mut S,
+) -> Result<Checked, CheckError<S::Error>> {
     let mut readers = Vec::with_capacity(options.inputs.len());
     for (file, input) in (0..).zip(&options.inputs) {
         readers.push(input::open(input, FileId(file), &options.source)?);
     }
     for (reader, input) in readers.iter().zip(&options.inputs) {
-        let doubt = |columns: &Arc<Columns>| columns.position(IN_DOUBT_KEY).is_some();
+        let doubt = |columns: &Arc<Columns>| columns.position(reserved::IN_DOUBT_KEY).is_some();
         if reader.columns().is_some_and(doubt) {
             return Err(CheckError::InDoubtFile(input.name()));
         }
@@ -90,7 +90,7 @@ pub fn check<S: Sink>(options: &Options, sink: &mut S) -> Result<Checked, CheckE
     collector.finish(tally, readers)
 }
 
-fn header_faults(options: &Options, readers: &[Reader]) -> Vec<(FileId, Vec<MissingColumn>)> {
+fn header_faults(options: &CheckOptions, readers: &[Reader]) -> Vec<(FileId, Vec<MissingColumn>)> {
     (0..)
         .map(FileId)
         .zip(readers)
@@ -117,7 +117,7 @@ type Members = BTreeMap<FileId, BTreeSet<Box<str>>>;
 
 /// Runs all records through the threads.
 fn read_all<S: Sink>(
-    options: &Options,
+    options: &CheckOptions,
     readers: Vec<Reader>,
     collector: &mut Collector<'_, S>,
 ) -> Result<(Tally, Members, Vec<Reader>), CheckError<S::Error>> {
@@ -180,7 +180,11 @@ fn read_chunks(
     let _ = to_collector.send(Message::Readers(readers));
 }
 
-fn map_chunks(options: &Options, work: &Mutex<Receiver<Work>>, to_collector: &SyncSender<Message>) {
+fn map_chunks(
+    options: &CheckOptions,
+    work: &Mutex<Receiver<Work>>,
+    to_collector: &SyncSender<Message>,
+) {
     let mut worker = Worker::new(options);
     let mut parser: Option<(FileId, Parser)> = None;
     loop {
@@ -207,7 +211,7 @@ fn map_chunks(options: &Options, work: &Mutex<Receiver<Work>>, to_collector: &Sy
 
 /// Puts results in their order and keeps what the whole input needs.
 struct Collector<'a, S> {
-    options: &'a Options,
+    options: &'a CheckOptions,
     sink: &'a mut S,
     rows: Rows,
     confidential: HashSet<Option<Box<str>>>,
@@ -215,7 +219,7 @@ struct Collector<'a, S> {
 }
 
 impl<'a, S: Sink> Collector<'a, S> {
-    fn new(options: &'a Options, sink: &'a mut S) -> Self {
+    fn new(options: &'a CheckOptions, sink: &'a mut S) -> Self {
         let files = options
             .inputs
             .iter()

@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 use super::column_profile::ColumnProfiles;
 use super::people::PersonColumns;
 use super::rows::Row;
-use super::{Invalid, Options};
+use super::{CheckOptions, Invalid};
 use crate::input::{Chunk, Item, Parser};
 use crate::mapping::{self, MappedCase, Mapper, RecordDigests};
 use crate::model::{CaseData, Code, Digest, FileId, Hasher, Key, Problem, Record, Severity};
@@ -88,7 +88,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &CheckOptions) -> Self {
         Self {
             mapper: Mapper::new(Arc::clone(&options.rules)),
             people: PersonColumns::default(),

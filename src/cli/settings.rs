@@ -105,8 +105,8 @@ pub(crate) fn contract(config: Option<&Config>) -> Result<Contract> {
 }
 
 /// How to read the files.
-pub(crate) fn source(read: &ReadArgs) -> input::Options {
-    input::Options {
+pub(crate) fn source(read: &ReadArgs) -> input::ReadOptions {
+    input::ReadOptions {
         format: read.format,
         delimiter: read.delimiter,
         encoding: read.encoding.clone(),
@@ -115,7 +115,7 @@ pub(crate) fn source(read: &ReadArgs) -> input::Options {
         // What can be read only once is kept, to say in which fields rows with
         // one key differ.
         tee: true,
-        ..input::Options::default()
+        ..input::ReadOptions::default()
     }
 }
 

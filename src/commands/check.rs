@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::problems::ProblemsOut;
-use crate::check::{self, Checked};
+use crate::check::{self, CheckOptions, Checked};
 use crate::cli::args::{Globals, ReadArgs};
 use crate::cli::settings;
 use crate::input::Input;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
     let files: Vec<String> = inputs.iter().map(Input::name).collect();
     let mut problems =
         ProblemsOut::new(style, files, u64::MAX, &args.read, &inputs)?.with_json(style.json);
-    let options = check::Options {
+    let options = CheckOptions {
         source: settings::source(&args.read),
         inputs,
         rules,

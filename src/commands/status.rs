@@ -15,7 +15,7 @@ use crate::cli::args::{Color, Globals};
 use crate::cli::settings;
 use crate::config::Config;
 use crate::ledger::{CaseRow, Filter, Info, LedgerError, Lock, Reader, RunRow};
-use crate::model::State;
+use crate::model::{Format, State};
 use crate::output::terminal::screen::{Style, print_json};
 use crate::output::terminal::status::{LedgerView, Next, RUNS_SHOWN};
 use crate::output::terminal::text::count;
@@ -239,10 +239,7 @@ fn rejects_name(reader: &Reader) -> Result<&'static str> {
     })?;
     Ok(match files.as_slice() {
         [file] => {
-            let file = file.to_lowercase();
-            let file = file.strip_suffix(".gz").unwrap_or(&file);
-            let json = [".json", ".ndjson", ".jsonl"];
-            if json.iter().any(|ending| file.ends_with(ending)) {
+            if Format::from_name(file).is_some_and(Format::is_json) {
                 "rejects.ndjson"
             } else {
                 "rejects.csv"

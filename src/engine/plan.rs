@@ -52,7 +52,7 @@ pub struct PlannedCase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum SendOrder {
     First,
-    Mended,
+    Changed,
     Tried(i64),
 }
 
@@ -293,7 +293,7 @@ impl<'a, T: Reporter> Planner<'a, T> {
         let tried = known.last_tried_at.as_second();
         match known.state {
             State::Removed | State::NotSent => (PlanAction::Send, SendOrder::First),
-            State::Rejected if changed => (PlanAction::Send, SendOrder::Mended),
+            State::Rejected if changed => (PlanAction::Send, SendOrder::Changed),
             State::Rejected => (PlanAction::Send, SendOrder::Tried(tried)),
             State::Imported if changed => (PlanAction::Changed, SendOrder::First),
             State::Imported => (PlanAction::Skip, SendOrder::First),

@@ -77,7 +77,7 @@ impl Guesser {
 
     /// The config that fits what was seen.
     pub fn finish(self) -> Draft {
-        let is_ours = |column: &&Column| !column.name.starts_with("caseload_");
+        let is_ours = |column: &&Column| !crate::model::reserved::is_reserved(&column.name);
         let (confidential, open): (Vec<&Column>, Vec<&Column>) =
             self.columns.iter().filter(is_ours).partition(|column| {
                 looks_confidential(&column.name) || column.is_mostly(column.ssns)

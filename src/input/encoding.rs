@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::Fault;
+use super::InputErrorKind;
 use super::raw::Bytes;
 
 /// The encoding of a file.
@@ -20,12 +20,12 @@ pub(super) struct Detected {
 /// What the first bytes say, unless the user said it. A file that is not UTF-8
 /// from its first block on is Windows-1252, as Excel writes it; later in the
 /// file nothing is guessed.
-pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, Fault> {
+pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, InputErrorKind> {
     let marked = Encoding::for_bom(head);
     if let Some(name) = named {
         let encoding = Encoding::for_label(name.trim().as_bytes())
             .filter(|encoding| encoding.name() != "replacement")
-            .ok_or_else(|| Fault::UnknownEncoding(name.to_owned()))?;
+            .ok_or_else(|| InputErrorKind::UnknownEncoding(name.to_owned()))?;
         // "utf-16" alone means little endian; the mark knows better.
         let (encoding, mark) = match marked {
             Some((by_mark, mark)) if by_mark == encoding || name.eq_ignore_ascii_case("utf-16") => {
@@ -51,7 +51,7 @@ pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, Fault
     } else if is_utf_8_so_far(head) {
         (UTF_8, false)
     } else if head.contains(&0) {
-        return Err(Fault::Binary);
+        return Err(InputErrorKind::Binary);
     } else {
         (WINDOWS_1252, true)
     };

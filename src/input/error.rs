@@ -6,17 +6,17 @@ use super::raw::Bomb;
 
 /// A file that can't be used, with its name.
 #[derive(Debug, thiserror::Error)]
-#[error("{name}: {fault}")]
-pub struct SourceError {
+#[error("{name}: {kind}")]
+pub struct InputError {
     /// The input as it was given.
     pub name: String,
     /// What is wrong with it.
-    pub fault: Fault,
+    pub kind: InputErrorKind,
 }
 
 /// What is wrong with a file as a whole.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum InputErrorKind {
     /// Nothing is there.
     #[error("no such file")]
     Missing,
@@ -166,7 +166,7 @@ pub enum Fault {
     ReadOnce,
 }
 
-impl Fault {
+impl InputErrorKind {
     /// Reading's own errors, some of which carry more than the system says.
     pub(super) fn from_io(error: io::Error) -> Self {
         match error.downcast::<Bomb>() {
@@ -179,10 +179,10 @@ impl Fault {
     }
 
     /// The same, with the name of the input.
-    pub(super) fn of(self, name: &str) -> SourceError {
-        SourceError {
+    pub(super) fn of(self, name: &str) -> InputError {
+        InputError {
             name: name.to_owned(),
-            fault: self,
+            kind: self,
         }
     }
 }

@@ -4,8 +4,9 @@ use crate::model::{Code, Place, Problem};
 
 use super::delimited;
 use super::feed::Position;
-use super::header::{ESCAPED, Header, Slot, TEXT};
+use super::header::{Header, Slot};
 use super::span::Span;
+use crate::model::reserved::{ESCAPED, TEXT};
 
 /// Why the cells of a row don't go under the header.
 pub(super) enum Misfit {
@@ -107,7 +108,7 @@ fn unguard(
 
 fn not_mended(place: Place) -> Problem {
     Problem::new(
-        Code::NotMended,
+        Code::NotFixed,
         place,
         "the row could not be read before, and was not mended since",
     )

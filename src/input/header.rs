@@ -4,17 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use crate::model::reserved::{ESCAPED, REASON, TEXT};
 use crate::model::{Code, Columns, FileId, Place, Problem};
 
-use super::{Fault, Limits};
-
-/// The column that says which cells got an apostrophe against formulas.
-pub(super) const ESCAPED: &str = "caseload_escaped";
-/// The column that says why a record was left out.
-pub(super) const REASON: &str = "caseload_reason";
-/// The column with the whole text of a record that could not be read. Filled,
-/// it says that nobody has mended the record yet.
-pub(super) const TEXT: &str = "caseload_text";
+use super::{InputErrorKind, Limits};
 
 /// Where the cells of one raw column go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,13 +50,13 @@ impl Header {
         file: FileId,
         line: u64,
         limits: &Limits,
-    ) -> Result<(Self, Vec<Problem>), Fault> {
+    ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
         let named = cells
             .iter()
             .rposition(|cell| !cell.trim().is_empty())
             .map_or(0, |last| last + 1);
         if named > limits.columns {
-            return Err(Fault::TooManyColumns {
+            return Err(InputErrorKind::TooManyColumns {
                 found: named,
                 limit: limits.columns,
             });
@@ -102,7 +95,7 @@ impl Header {
             });
         }
         if columns.is_empty() {
-            return Err(Fault::NoHeader { line });
+            return Err(InputErrorKind::NoHeader { line });
         }
         let header = Self {
             plain: slots.len() == columns.len(),

@@ -2,7 +2,7 @@
 
 use crate::model::{Cell, CellKind, Columns, Problem, Record};
 
-use super::header::TEXT;
+use crate::model::reserved::TEXT;
 
 /// What a parser finds, in the order of the file.
 #[derive(Debug)]

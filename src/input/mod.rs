@@ -30,12 +30,11 @@ mod wrong;
 mod tests;
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
+pub use crate::model::Format;
 pub use chunk::Chunk;
-pub use error::{Fault, SourceError};
+pub use error::{InputError, InputErrorKind};
 pub use item::{Item, Unread};
 pub use json::MAX_DEPTH;
 pub use parser::Parser;
@@ -44,7 +43,7 @@ pub use workbook::WORKBOOK_THREAD;
 
 /// How to read a file where detection is wrong, and how much of it.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ReadOptions {
     /// The format; otherwise from the name, then from the content.
     pub format: Option<Format>,
     /// What stands between two cells of a CSV; otherwise from its first rows.
@@ -89,59 +88,6 @@ impl Default for Limits {
             ratio: 200,
             chunk: 128 << 10,
         }
-    }
-}
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Cells between commas, or another character.
-    Csv,
-    /// Cells between tabs.
-    Tsv,
-    /// An array of objects, an object with one in it, or a single object.
-    Json,
-    /// One object a line.
-    Ndjson,
-    /// An Excel workbook.
-    Xlsx,
-}
-
-/// A word that names no format.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown format {0:?}: expected csv, tsv, json, ndjson or xlsx")]
-pub struct UnknownFormat(pub String);
-
-impl Format {
-    /// Every format.
-    pub const ALL: [Self; 5] = [Self::Csv, Self::Tsv, Self::Json, Self::Ndjson, Self::Xlsx];
-
-    /// The word on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Tsv => "tsv",
-            Self::Json => "json",
-            Self::Ndjson => "ndjson",
-            Self::Xlsx => "xlsx",
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Format {
-    type Err = UnknownFormat;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.as_str() == word)
-            .ok_or_else(|| UnknownFormat(word.to_owned()))
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
-use super::{Fault, Input, Limits};
+use super::{Input, InputErrorKind, Limits};
 
 /// Bytes from somewhere, owned by one thread at a time.
 pub(super) type Bytes = Box<dyn Read + Send>;
@@ -114,7 +114,7 @@ impl Read for OpenedFile {
 }
 
 /// Opens an input, or says why it is none.
-pub(super) fn open(input: &Input) -> Result<Opened, Fault> {
+pub(super) fn open(input: &Input) -> Result<Opened, InputErrorKind> {
     let Input::Path(path) = input else {
         return Ok(Opened {
             file: OpenedFile::Stdin(io::stdin()),
@@ -123,18 +123,18 @@ pub(super) fn open(input: &Input) -> Result<Opened, Fault> {
         });
     };
     if let Some(workbook) = input.file_name().strip_prefix("~$") {
-        return Err(Fault::LockFile {
+        return Err(InputErrorKind::LockFile {
             workbook: path.with_file_name(workbook).display().to_string(),
         });
     }
     let file = File::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Fault::Missing,
-        io::ErrorKind::IsADirectory => Fault::Directory,
-        _ => Fault::Io(error),
+        io::ErrorKind::NotFound => InputErrorKind::Missing,
+        io::ErrorKind::IsADirectory => InputErrorKind::Directory,
+        _ => InputErrorKind::Io(error),
     })?;
-    let metadata = file.metadata().map_err(Fault::Io)?;
+    let metadata = file.metadata().map_err(InputErrorKind::Io)?;
     if metadata.is_dir() {
-        return Err(Fault::Directory);
+        return Err(InputErrorKind::Directory);
     }
     Ok(Opened {
         size: metadata.is_file().then_some(metadata.len()),
@@ -145,10 +145,10 @@ pub(super) fn open(input: &Input) -> Result<Opened, Fault> {
 
 /// The same fault with the reason that it may have: Excel's lock file is beside
 /// the workbook.
-pub(super) fn held_open(path: &Path, fault: &Fault) -> Option<Fault> {
+pub(super) fn held_open(path: &Path, fault: &InputErrorKind) -> Option<InputErrorKind> {
     let name = path.file_name()?.to_str()?;
     let lock = path.with_file_name(format!("~${name}"));
-    lock.exists().then(|| Fault::HeldOpen {
+    lock.exists().then(|| InputErrorKind::HeldOpen {
         lock: lock.display().to_string(),
         detail: fault.to_string(),
     })

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::IgnoredAny;
@@ -17,7 +16,7 @@ use super::json::{Document, Lines};
 use super::raw::{self, Bytes, Counted, Opened, OpenedFile, SharedTally, Unpacked};
 use super::watch::Watched;
 use super::workbook::Sheet;
-use super::{Chunk, Fault, Format, Input, Options, Parser, SourceError};
+use super::{Chunk, Format, Input, InputError, InputErrorKind, Parser, ReadOptions};
 
 /// How much of a file decides what it is.
 const HEAD: usize = 64 << 10;
@@ -26,7 +25,7 @@ const HEAD: usize = 64 << 10;
 pub struct Reader {
     input: Input,
     file: FileId,
-    options: Options,
+    options: ReadOptions,
     format: Format,
     encoding: &'static str,
     encoding_guessed: bool,
@@ -51,18 +50,19 @@ enum Body {
 /// Opens an input: finds out its format, encoding and delimiter, and reads its
 /// header. An error means that it can't be used at all; what is wrong with a
 /// header is among [`Reader::problems`].
-pub fn open(input: &Input, file: FileId, options: &Options) -> Result<Reader, SourceError> {
+pub fn open(input: &Input, file: FileId, options: &ReadOptions) -> Result<Reader, InputError> {
     raw::open(input)
         .and_then(|opened| Reader::new(input, opened, None, file, options))
         .map_err(|fault| held_open(input, fault).of(&input.name()))
 }
 
 /// Says that Excel has a workbook open, where that may be why it can't be read.
-fn held_open(input: &Input, fault: Fault) -> Fault {
+fn held_open(input: &Input, fault: InputErrorKind) -> InputErrorKind {
     match (&fault, input) {
-        (Fault::Io(_) | Fault::Workbook(_) | Fault::NoWorkbook, Input::Path(path)) => {
-            raw::held_open(path, &fault).unwrap_or(fault)
-        }
+        (
+            InputErrorKind::Io(_) | InputErrorKind::Workbook(_) | InputErrorKind::NoWorkbook,
+            Input::Path(path),
+        ) => raw::held_open(path, &fault).unwrap_or(fault),
         _ => fault,
     }
 }
@@ -73,23 +73,23 @@ impl Reader {
         opened: Opened,
         copy: Option<File>,
         file: FileId,
-        options: &Options,
-    ) -> Result<Self, Fault> {
+        options: &ReadOptions,
+    ) -> Result<Self, InputErrorKind> {
         let keep = options.tee && !opened.again;
         let kept = keep
             .then(tempfile::tempfile)
             .transpose()
-            .map_err(Fault::Io)?;
+            .map_err(InputErrorKind::Io)?;
         let tally = SharedTally::new(options.digest, kept);
         let (seekable, watched) = match &opened.file {
             OpenedFile::File(file) if opened.again => (
-                Some(file.try_clone().map_err(Fault::Io)?),
-                Some(Watched::new(file).map_err(Fault::Io)?),
+                Some(file.try_clone().map_err(InputErrorKind::Io)?),
+                Some(Watched::new(file).map_err(InputErrorKind::Io)?),
             ),
             _ => (None, None),
         };
         let mut bytes: Bytes = Box::new(Counted::new(opened.file, tally.clone()));
-        let mut head = raw::read_head(&mut bytes, HEAD).map_err(Fault::from_io)?;
+        let mut head = raw::read_head(&mut bytes, HEAD).map_err(InputErrorKind::from_io)?;
         let gzipped = head.starts_with(b"\x1f\x8b");
         if gzipped {
             bytes = Box::new(Unpacked::new(
@@ -97,12 +97,12 @@ impl Reader {
                 tally.clone(),
                 options.limits.clone(),
             ));
-            head = raw::read_head(&mut bytes, HEAD).map_err(Fault::from_io)?;
+            head = raw::read_head(&mut bytes, HEAD).map_err(InputErrorKind::from_io)?;
         }
         if head.is_empty() {
-            return Err(Fault::Empty);
+            return Err(InputErrorKind::Empty);
         }
-        let by_name = format_of_name(input.file_name());
+        let by_name = Format::from_name(input.file_name());
         let mut reader = Self {
             input: input.clone(),
             file,
@@ -132,15 +132,17 @@ impl Reader {
         head: Vec<u8>,
         mut bytes: Bytes,
         seekable: Option<File>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), InputErrorKind> {
         let workbook = if let Some(mut workbook) = seekable {
             if self.options.digest {
-                io::copy(&mut bytes, &mut io::sink()).map_err(Fault::from_io)?;
+                io::copy(&mut bytes, &mut io::sink()).map_err(InputErrorKind::from_io)?;
             }
-            workbook.seek(SeekFrom::Start(0)).map_err(Fault::Io)?;
+            workbook
+                .seek(SeekFrom::Start(0))
+                .map_err(InputErrorKind::Io)?;
             workbook
         } else {
-            raw::spool(&mut Cursor::new(head).chain(bytes)).map_err(Fault::from_io)?
+            raw::spool(&mut Cursor::new(head).chain(bytes)).map_err(InputErrorKind::from_io)?
         };
         let (sheet, cells, line) = Sheet::open(
             workbook,
@@ -161,14 +163,14 @@ impl Reader {
         head: Vec<u8>,
         bytes: Bytes,
         by_name: Option<Format>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), InputErrorKind> {
         let detected = encoding::detect(&head, self.options.encoding.as_deref())?;
         self.encoding = detected.encoding.name();
         self.encoding_guessed = detected.guessed;
         let whole = head.len() < HEAD;
         let preview = detected.preview(&head);
         if whole && preview.trim().is_empty() {
-            return Err(Fault::Empty);
+            return Err(InputErrorKind::Empty);
         }
         self.format = self
             .options
@@ -195,7 +197,7 @@ impl Reader {
         Ok(())
     }
 
-    fn set_header(&mut self, cells: &[String], line: u64) -> Result<(), Fault> {
+    fn set_header(&mut self, cells: &[String], line: u64) -> Result<(), InputErrorKind> {
         let (header, problems) = Header::new(cells, self.file, line, &self.options.limits)?;
         self.header = Some(Arc::new(header));
         self.problems = problems;
@@ -204,12 +206,12 @@ impl Reader {
 
     /// The next records, or nothing at the end. After an error nothing more
     /// comes; the file must count as unread.
-    pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>, InputError> {
         let chunk = match (&mut self.body, &self.header) {
             (Body::Delimited(splitter), Some(header)) => {
-                splitter.next_chunk(header).map_err(Fault::from_io)
+                splitter.next_chunk(header).map_err(InputErrorKind::from_io)
             }
-            (Body::Lines(lines), _) => lines.next_chunk().map_err(Fault::from_io),
+            (Body::Lines(lines), _) => lines.next_chunk().map_err(InputErrorKind::from_io),
             (Body::Document(document), _) => document.next_chunk(),
             (Body::Sheet(sheet), _) => sheet.next_chunk(),
             (Body::Delimited(_), None) => Ok(None),
@@ -299,8 +301,8 @@ impl Reader {
     }
 
     /// Reads the same input once more: a regular file by opening it again, all
-    /// else from the copy that `Options.tee` keeps.
-    pub fn reopen(mut self) -> Result<Self, SourceError> {
+    /// else from the copy that `ReadOptions.tee` keeps.
+    pub fn reopen(mut self) -> Result<Self, InputError> {
         // The copy has what was read, so all must have been.
         while let Ok(Some(_)) = self.next_chunk() {}
         let name = self.input.name();
@@ -309,14 +311,14 @@ impl Reader {
             None => self
                 .tally
                 .take_copy()
-                .map_err(|error| Fault::Io(error).of(&name))?,
+                .map_err(|error| InputErrorKind::Io(error).of(&name))?,
         };
         match (copy, &self.input) {
             (Some(copy), input) => Self::of_copy(input, copy, self.file, &self.options),
             (None, Input::Path(path)) if path.is_file() => {
                 return open(&self.input, self.file, &self.options);
             }
-            (None, _) => Err(Fault::ReadOnce),
+            (None, _) => Err(InputErrorKind::ReadOnce),
         }
         .map_err(|fault| fault.of(&name))
     }
@@ -325,46 +327,36 @@ impl Reader {
         input: &Input,
         mut copy: File,
         file: FileId,
-        options: &Options,
-    ) -> Result<Self, Fault> {
-        copy.seek(SeekFrom::Start(0)).map_err(Fault::Io)?;
+        options: &ReadOptions,
+    ) -> Result<Self, InputErrorKind> {
+        copy.seek(SeekFrom::Start(0)).map_err(InputErrorKind::Io)?;
         let opened = Opened {
-            size: Some(copy.metadata().map_err(Fault::Io)?.len()),
+            size: Some(copy.metadata().map_err(InputErrorKind::Io)?.len()),
             again: true,
-            file: OpenedFile::File(copy.try_clone().map_err(Fault::Io)?),
+            file: OpenedFile::File(copy.try_clone().map_err(InputErrorKind::Io)?),
         };
         Self::new(input, opened, Some(copy), file, options)
     }
 }
 
 /// Whether the bytes are a workbook, which must fit what was said of them.
-fn is_workbook(head: &[u8], said: Option<Format>, by_name: Option<Format>) -> Result<bool, Fault> {
+fn is_workbook(
+    head: &[u8],
+    said: Option<Format>,
+    by_name: Option<Format>,
+) -> Result<bool, InputErrorKind> {
     if head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
-        return Err(Fault::OldWorkbook);
+        return Err(InputErrorKind::OldWorkbook);
     }
     if head.starts_with(b"%PDF-") {
-        return Err(Fault::Binary);
+        return Err(InputErrorKind::Binary);
     }
     let zipped = head.starts_with(b"PK\x03\x04");
     match said.or(by_name) {
         Some(Format::Xlsx) if zipped => Ok(true),
-        Some(Format::Xlsx) => Err(Fault::NoWorkbook),
-        Some(other) if zipped => Err(Fault::WorkbookNot(other.as_str())),
+        Some(Format::Xlsx) => Err(InputErrorKind::NoWorkbook),
+        Some(other) if zipped => Err(InputErrorKind::WorkbookNot(other.as_str())),
         _ => Ok(zipped),
-    }
-}
-
-/// The format that a name's ending says; `.gz` behind it says nothing.
-fn format_of_name(name: &str) -> Option<Format> {
-    let name = name.to_lowercase();
-    let name = Path::new(name.strip_suffix(".gz").unwrap_or(&name));
-    match name.extension()?.to_str()? {
-        "csv" => Some(Format::Csv),
-        "tsv" | "tab" => Some(Format::Tsv),
-        "json" => Some(Format::Json),
-        "ndjson" | "jsonl" => Some(Format::Ndjson),
-        "xlsx" | "xlsm" => Some(Format::Xlsx),
-        _ => None,
     }
 }
 

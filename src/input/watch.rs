@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::time::SystemTime;
 
-use super::Fault;
+use super::InputErrorKind;
 
 /// A regular file as it was when it was opened. One that something else writes
 /// meanwhile may end in half a row that looks like a whole one.
@@ -22,12 +22,12 @@ impl Watched {
     }
 
     /// An error if it has another length or time than at first.
-    pub(super) fn is_as_before(&self) -> Result<(), Fault> {
-        let now = state(&self.file.metadata().map_err(Fault::Io)?);
+    pub(super) fn is_as_before(&self) -> Result<(), InputErrorKind> {
+        let now = state(&self.file.metadata().map_err(InputErrorKind::Io)?);
         if now == self.before {
             Ok(())
         } else {
-            Err(Fault::Changed)
+            Err(InputErrorKind::Changed)
         }
     }
 }

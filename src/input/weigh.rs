@@ -6,7 +6,7 @@ use std::io::{BufReader, Read};
 use memchr::{memchr_iter, memmem};
 
 use super::raw::Bomb;
-use super::{Fault, Limits};
+use super::{InputErrorKind, Limits};
 
 /// A part with less than so many records of the largest size does no harm, were
 /// it all one cell.
@@ -19,8 +19,8 @@ const SHORTEST: u64 = 5;
 /// Refuses a workbook that fills the memory: its table of texts goes there as a
 /// whole, and so does each cell. Goes by the sizes that it declares, which every
 /// reading then holds it to.
-pub(super) fn weigh(file: &File, limits: &Limits) -> Result<(), Fault> {
-    let packed = file.metadata().map_err(Fault::Io)?.len();
+pub(super) fn weigh(file: &File, limits: &Limits) -> Result<(), InputErrorKind> {
+    let packed = file.metadata().map_err(InputErrorKind::Io)?.len();
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
     let mut unpacked = 0_u64;
     for number in 0..archive.len() {
@@ -36,14 +36,14 @@ pub(super) fn weigh(file: &File, limits: &Limits) -> Result<(), Fault> {
         if is_texts {
             let part = archive.by_index(number).map_err(damaged)?;
             if texts_announced(part, limits)? > declared / SHORTEST {
-                return Err(Fault::Workbook(
+                return Err(InputErrorKind::Workbook(
                     "it says that it has more texts than fit into it".to_owned(),
                 ));
             }
         }
         unpacked = unpacked.saturating_add(declared);
         if let Some(bomb) = Bomb::of(packed, unpacked, limits) {
-            return Err(Fault::Bomb(bomb));
+            return Err(InputErrorKind::Bomb(bomb));
         }
         if declared > HARMLESS.saturating_mul(limits.record as u64) {
             let part = archive.by_index(number).map_err(damaged)?;
@@ -53,12 +53,12 @@ pub(super) fn weigh(file: &File, limits: &Limits) -> Result<(), Fault> {
     Ok(())
 }
 
-fn damaged(error: impl std::fmt::Display) -> Fault {
-    Fault::Workbook(error.to_string())
+fn damaged(error: impl std::fmt::Display) -> InputErrorKind {
+    InputErrorKind::Workbook(error.to_string())
 }
 
-fn too_many_texts(limits: &Limits) -> Fault {
-    Fault::Workbook(format!(
+fn too_many_texts(limits: &Limits) -> InputErrorKind {
+    InputErrorKind::Workbook(format!(
         "its texts are larger than the {} bytes that are read",
         limits.unpacked
     ))
@@ -66,7 +66,7 @@ fn too_many_texts(limits: &Limits) -> Fault {
 
 /// The most texts that the beginning of the table announces. Room for all of
 /// them is taken before the first is read.
-fn texts_announced(part: impl Read, limits: &Limits) -> Result<u64, Fault> {
+fn texts_announced(part: impl Read, limits: &Limits) -> Result<u64, InputErrorKind> {
     let mut beginning = Vec::new();
     part.take(BEGINNING)
         .read_to_end(&mut beginning)
@@ -89,7 +89,7 @@ fn texts_announced(part: impl Read, limits: &Limits) -> Result<u64, Fault> {
 }
 
 /// Unpacks a part for nothing but its longest text.
-fn refuse_long_cell(mut part: impl Read, limits: &Limits) -> Result<(), Fault> {
+fn refuse_long_cell(mut part: impl Read, limits: &Limits) -> Result<(), InputErrorKind> {
     let mut buffer = vec![0; 64 << 10];
     let mut run = 0;
     loop {
@@ -104,7 +104,7 @@ fn refuse_long_cell(mut part: impl Read, limits: &Limits) -> Result<(), Fault> {
         }
         run += count - from;
         if run > limits.record {
-            return Err(Fault::Workbook(format!(
+            return Err(InputErrorKind::Workbook(format!(
                 "a cell is larger than the {} bytes that are read",
                 limits.record
             )));

@@ -12,7 +12,7 @@ use calamine::{DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 use super::chunk::{Body, Chunk, Row, SheetCell, SheetRow};
 use super::sheet_value::write_value;
 use super::weigh;
-use super::{Fault, Limits};
+use super::{InputErrorKind, Limits};
 
 /// The name of the threads that read workbooks. The library that they use may
 /// panic over a damaged file; that becomes an error of the file here.
@@ -22,7 +22,7 @@ pub const WORKBOOK_THREAD: &str = "workbook";
 #[derive(Default)]
 pub(super) struct Sheet {
     name: String,
-    chunks: Option<Receiver<Result<Message, Fault>>>,
+    chunks: Option<Receiver<Result<Message, InputErrorKind>>>,
 }
 
 /// What the thread sends: once the header, then chunks.
@@ -40,7 +40,7 @@ enum Message {
 const MOST_ROWS: u32 = 1 << 20;
 const MOST_COLUMNS: u32 = 1 << 14;
 
-type Sender = SyncSender<Result<Message, Fault>>;
+type Sender = SyncSender<Result<Message, InputErrorKind>>;
 
 impl Sheet {
     /// Opens a sheet, with the texts of its header and the header's row.
@@ -48,7 +48,7 @@ impl Sheet {
         file: File,
         wanted: Option<&str>,
         limits: &Limits,
-    ) -> Result<(Self, Vec<String>, u64), Fault> {
+    ) -> Result<(Self, Vec<String>, u64), InputErrorKind> {
         let (sender, receiver) = sync_channel(2);
         let wanted = wanted.map(str::to_owned);
         let limits = limits.clone();
@@ -59,7 +59,7 @@ impl Sheet {
                 // Nobody may be listening any more.
                 let _ = sender.send(last);
             })
-            .map_err(Fault::Io)?;
+            .map_err(InputErrorKind::Io)?;
         match receive(&receiver)? {
             Message::Header { sheet, cells, line } => Ok((
                 Self {
@@ -69,7 +69,7 @@ impl Sheet {
                 cells,
                 line,
             )),
-            Message::Rows(_) | Message::End => Err(Fault::Empty),
+            Message::Rows(_) | Message::End => Err(InputErrorKind::Empty),
         }
     }
 
@@ -78,7 +78,7 @@ impl Sheet {
     }
 
     /// The next rows, or nothing at the end.
-    pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>, Fault> {
+    pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
         let Some(chunks) = &self.chunks else {
             return Ok(None);
         };
@@ -91,22 +91,27 @@ impl Sheet {
     }
 }
 
-fn receive(chunks: &Receiver<Result<Message, Fault>>) -> Result<Message, Fault> {
+fn receive(chunks: &Receiver<Result<Message, InputErrorKind>>) -> Result<Message, InputErrorKind> {
     // A thread that is gone without a last word has panicked over the file.
     chunks
         .recv()
-        .unwrap_or_else(|_| Err(Fault::Workbook("it is damaged".to_owned())))
+        .unwrap_or_else(|_| Err(InputErrorKind::Workbook("it is damaged".to_owned())))
 }
 
-fn damaged(error: XlsxError) -> Fault {
+fn damaged(error: XlsxError) -> InputErrorKind {
     match error {
-        XlsxError::Io(error) => Fault::from_io(error),
-        XlsxError::Password => Fault::OldWorkbook,
-        other => Fault::Workbook(other.to_string()),
+        XlsxError::Io(error) => InputErrorKind::from_io(error),
+        XlsxError::Password => InputErrorKind::OldWorkbook,
+        other => InputErrorKind::Workbook(other.to_string()),
     }
 }
 
-fn read(file: File, wanted: Option<&str>, limits: &Limits, sender: &Sender) -> Result<(), Fault> {
+fn read(
+    file: File,
+    wanted: Option<&str>,
+    limits: &Limits,
+    sender: &Sender,
+) -> Result<(), InputErrorKind> {
     weigh::weigh(&file, limits)?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(damaged)?;
     let name = choose(&workbook, wanted)?;
@@ -124,7 +129,10 @@ fn read(file: File, wanted: Option<&str>, limits: &Limits, sender: &Sender) -> R
 }
 
 /// The sheet of a name, or the first that people see.
-fn choose(workbook: &Xlsx<BufReader<File>>, wanted: Option<&str>) -> Result<String, Fault> {
+fn choose(
+    workbook: &Xlsx<BufReader<File>>,
+    wanted: Option<&str>,
+) -> Result<String, InputErrorKind> {
     let sheets: Vec<_> = workbook
         .sheets_metadata()
         .iter()
@@ -133,7 +141,7 @@ fn choose(workbook: &Xlsx<BufReader<File>>, wanted: Option<&str>) -> Result<Stri
     if let Some(wanted) = wanted {
         return match sheets.iter().find(|sheet| sheet.name == wanted) {
             Some(sheet) => Ok(sheet.name.clone()),
-            None => Err(Fault::NoSuchSheet {
+            None => Err(InputErrorKind::NoSuchSheet {
                 wanted: wanted.to_owned(),
                 sheets: sheets
                     .iter()
@@ -148,7 +156,7 @@ fn choose(workbook: &Xlsx<BufReader<File>>, wanted: Option<&str>) -> Result<Stri
         .find(|sheet| sheet.visible == SheetVisible::Visible)
         .or(sheets.first())
         .map(|sheet| sheet.name.clone())
-        .ok_or(Fault::NoSheet)
+        .ok_or(InputErrorKind::NoSheet)
 }
 
 /// Gathers cells to rows and rows to chunks.
@@ -185,9 +193,9 @@ impl<'a> Rows<'a> {
     }
 
     /// Takes one cell; false when nobody wants more.
-    fn add(&mut self, row: u32, column: u32, value: &DataRef<'_>) -> Result<bool, Fault> {
+    fn add(&mut self, row: u32, column: u32, value: &DataRef<'_>) -> Result<bool, InputErrorKind> {
         if row < self.row || row >= MOST_ROWS || column >= MOST_COLUMNS {
-            return Err(Fault::Workbook(format!(
+            return Err(InputErrorKind::Workbook(format!(
                 "a cell stands where no sheet has one, behind row {}",
                 self.row + 1
             )));
@@ -204,7 +212,7 @@ impl<'a> Rows<'a> {
         };
         let line = u64::from(row) + 1;
         if self.text.len() - from > self.limits.record {
-            return Err(Fault::TooLarge {
+            return Err(InputErrorKind::TooLarge {
                 line,
                 limit: self.limits.record,
             });
@@ -216,7 +224,7 @@ impl<'a> Rows<'a> {
         let row_cells = &self.cells[self.row_cells..];
         let is_in_order = row_cells.last().is_none_or(|last| last.column < column);
         if !is_in_order && row_cells.iter().any(|cell| cell.column == column) {
-            return Err(Fault::Workbook(format!(
+            return Err(InputErrorKind::Workbook(format!(
                 "a cell of row {line} stands twice"
             )));
         }

@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Cell, CellKind, Columns, Record};
+use crate::model::{Cell, CellKind, Columns, Record, reserved};
 
 use super::json::{descend, value_of};
 use super::raw_record;
 use super::rules::{Rules, is_caseload, is_firm_name};
 
 /// The column of the key that we wrote ourselves.
-pub(super) const CASELOAD_KEY: &str = "caseload_key";
 
 /// Where a name's value may stand: in the column of the whole name, or below
 /// one of a part of it. Which one is decided for each record by what it has, so
@@ -177,7 +176,7 @@ impl Binding {
             fields,
             key: rules.options.key.iter().map(path).collect(),
             firms,
-            caseload_key: columns.position(CASELOAD_KEY),
+            caseload_key: columns.position(reserved::KEY),
             through,
             digest_order,
         }

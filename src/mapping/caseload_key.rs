@@ -3,8 +3,9 @@
 
 use crate::model::{Cell, CellKind, Code, Key, Record};
 
-use super::bind::{Binding, CASELOAD_KEY};
+use super::bind::Binding;
 use super::values::ValueError;
+use crate::model::reserved::KEY as CASELOAD_KEY;
 
 /// A record's key as we wrote it, with the cells that it restores.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::model::{Cell, CellKind, Code, Key, Problem, Record, Severity};
+use crate::model::{Cell, CellKind, Code, Key, Problem, Record, Severity, reserved};
 
 use super::bind::{Binding, Passthrough};
 use super::blank::{is_blank, trimmed};
@@ -88,13 +88,8 @@ impl Mapper {
                 )
             }
             Err(fault) => {
-                let cell = record.get(super::bind::CASELOAD_KEY);
-                problems.push(problem(
-                    record.place,
-                    super::bind::CASELOAD_KEY,
-                    cell,
-                    fault,
-                ));
+                let cell = record.get(reserved::KEY);
+                problems.push(problem(record.place, reserved::KEY, cell, fault));
                 self.map_rest(record, problems)
             }
         };

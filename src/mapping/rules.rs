@@ -164,5 +164,5 @@ pub(super) fn is_firm_name(column: &str) -> bool {
 
 /// Whether a column is one that we wrote ourselves.
 pub(super) fn is_caseload(column: &str) -> bool {
-    column.starts_with("caseload_")
+    crate::model::reserved::is_reserved(column)
 }

@@ -67,7 +67,7 @@ codes! {
     /// A quote that is opened and never closed.
     UnclosedQuote Error "unclosed-quote",
     /// A row of a rejects file that could not be read, and still is as it was.
-    NotMended Error "not-mended",
+    NotFixed Error "not-fixed",
     /// A record, a cell or a file past a stated limit.
     TooLarge Error "too-large",
     /// A cell holds control characters such as NUL.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use caseload::input::{self, Input, Item, Options};
+use caseload::input::{self, Input, Item, ReadOptions};
 use caseload::model::FileId;
 use criterion::{Criterion, Throughput};
 
@@ -15,7 +15,7 @@ fn read(path: &Path) -> usize {
     let mut reader = input::open(
         &Input::Path(path.to_owned()),
         FileId(0),
-        &Options::default(),
+        &ReadOptions::default(),
     )
     .unwrap();
     let mut parser = reader.parser();

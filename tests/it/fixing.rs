@@ -93,7 +93,7 @@ fn rows_with_too_many_or_too_few_cells_are_mended_in_their_cells() {
         .run()
         .exits(1)
         .counts(&[("imported", 1), ("problems", 3)]);
-    assert_eq!(done.json()[0]["code"], "not-mended");
+    assert_eq!(done.json()[0]["code"], "not-fixed");
     assert_eq!(done.json()[0]["column"], "caseload_text");
     let second = table(&home, "second.csv");
     for (first, second) in rows.iter().zip(&second) {
@@ -218,10 +218,10 @@ fn lines_of_json_are_mended_where_they_stand() {
     assert_eq!(
         codes,
         [
-            "not-mended",
+            "not-fixed",
             "duplicate-member",
             "duplicate-member",
-            "not-mended"
+            "not-fixed"
         ]
     );
 

@@ -9,7 +9,7 @@ use super::account::Found;
 use super::leftovers::Leftovers;
 use super::telling::PlanReport;
 use super::{ImportArgs, Job, files, finish};
-use crate::check::{self, CheckError, Checked};
+use crate::check::{self, CheckError, CheckOptions, Checked};
 use crate::cli::settings;
 use crate::engine::{Plan, PlanAction, PlanError, PlanOptions, Planner};
 use crate::ledger::RunCounts;
@@ -124,10 +124,10 @@ pub(super) fn check_options(
     rules: &Arc<Rules>,
     want_cases: bool,
     summarize_columns: bool,
-) -> check::Options {
-    check::Options {
+) -> CheckOptions {
+    CheckOptions {
         inputs: job.inputs.clone(),
-        source: crate::input::Options {
+        source: crate::input::ReadOptions {
             digest: want_cases,
             ..settings::source(&job.args.read)
         },

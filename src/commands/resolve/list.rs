@@ -6,13 +6,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::input::{self, Input, Item, Options};
-use crate::model::{Columns, FileId, Key, Record};
-use crate::output::files::IN_DOUBT_KEY;
+use crate::input::{self, Input, Item, ReadOptions};
+use crate::model::reserved::{self, IN_DOUBT_KEY};
+use crate::model::{Columns, FileId, Format, Key, Record};
 
 /// The columns that hold a key as we write it, and the one that holds it as it
 /// is typed.
-const WRITTEN: [&str; 2] = ["caseload_key", IN_DOUBT_KEY];
+const WRITTEN: [&str; 2] = [reserved::KEY, IN_DOUBT_KEY];
 const TYPED: &str = "key";
 const CASE_ID: &str = "case_id";
 
@@ -34,7 +34,7 @@ fn read_file(path: &Path, name: &str) -> Result<Vec<Line>> {
     let opened = input::open(
         &Input::Path(path.to_owned()),
         FileId(0),
-        &Options::default(),
+        &ReadOptions::default(),
     );
     let is_list = |columns: &Columns| {
         [WRITTEN[0], WRITTEN[1], TYPED]
@@ -58,10 +58,8 @@ fn read_file(path: &Path, name: &str) -> Result<Vec<Line>> {
 
 /// Whether the name says that there is a header.
 fn is_table(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-    ["csv", "tsv", "xlsx", "xlsm", "xls", "json", "ndjson"]
-        .iter()
-        .any(|known| ending == *known)
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Format::from_name(&name).is_some() || name.to_lowercase().ends_with(".xls")
 }
 
 fn read_lines(path: &Path, name: &str) -> Result<Vec<Line>> {

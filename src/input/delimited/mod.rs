@@ -17,7 +17,7 @@ use crate::model::{Code, FileId, Place, Problem};
 use super::chunk::{Chunk, Row};
 use super::feed::Feed;
 use super::header::Header;
-use super::{Fault, Limits};
+use super::{InputErrorKind, Limits};
 
 pub(super) use cells::{fields, multi_line_quote, split};
 pub(super) use detect::delimiter;
@@ -131,11 +131,11 @@ impl Splitter {
         file: FileId,
         limits: &Limits,
         encoding: &'static str,
-    ) -> Result<(Self, Vec<String>, u64), Fault> {
+    ) -> Result<(Self, Vec<String>, u64), InputErrorKind> {
         // A block to detect in; the first line is enough when all is said.
         let window = if delimiter.is_none() { 64 << 10 } else { 64 };
         while !feed.ended() && feed.bytes().len() < window {
-            feed.more().map_err(Fault::from_io)?;
+            feed.more().map_err(InputErrorKind::from_io)?;
         }
         let declared = detect::declared(feed.bytes());
         if let Some((_, length)) = declared {
@@ -145,7 +145,7 @@ impl Splitter {
             .or(declared.map(|(delimiter, _)| delimiter))
             .unwrap_or_else(|| self::delimiter(feed.bytes(), feed.ended()));
         if !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\n' | b'\r' | b' ' | 0) {
-            return Err(Fault::BadDelimiter(delimiter));
+            return Err(InputErrorKind::BadDelimiter(delimiter));
         }
         let mut splitter = Self {
             feed,
@@ -159,27 +159,27 @@ impl Splitter {
         Ok((splitter, cells, line))
     }
 
-    fn header(&mut self, encoding: &'static str) -> Result<(Vec<String>, u64), Fault> {
+    fn header(&mut self, encoding: &'static str) -> Result<(Vec<String>, u64), InputErrorKind> {
         let mut start = 0;
         loop {
             let bytes = self.feed.bytes();
             match row_end(bytes, start, self.delimiter, self.feed.ended()) {
                 End::At { row, next } if is_blank(&bytes[start..row], self.delimiter) => {
                     if next == bytes.len() && self.feed.ended() {
-                        return Err(Fault::Empty);
+                        return Err(InputErrorKind::Empty);
                     }
                     start = next;
                 }
                 End::At { row, next } => {
                     let line = self.feed.position_at(start).line;
                     if row - start > self.limits.record {
-                        return Err(Fault::TooLarge {
+                        return Err(InputErrorKind::TooLarge {
                             line,
                             limit: self.limits.record,
                         });
                     }
                     let text = std::str::from_utf8(&bytes[start..row])
-                        .map_err(|_| Fault::HeaderText { line, encoding })?;
+                        .map_err(|_| InputErrorKind::HeaderText { line, encoding })?;
                     let cells = cells::owned(text, self.delimiter);
                     self.feed.skip(next);
                     return Ok((cells, line));
@@ -187,16 +187,16 @@ impl Splitter {
                 End::Beyond { quote } => {
                     let line_of = |at: usize| self.feed.position_at(at).line;
                     if bytes.len() - start > self.limits.record {
-                        return Err(Fault::TooLarge {
+                        return Err(InputErrorKind::TooLarge {
                             line: line_of(start),
                             limit: self.limits.record,
                         });
                     }
                     if self.feed.ended() {
                         let line = line_of(quote.unwrap_or(start));
-                        return Err(Fault::HeaderQuote { line });
+                        return Err(InputErrorKind::HeaderQuote { line });
                     }
-                    self.feed.more().map_err(Fault::from_io)?;
+                    self.feed.more().map_err(InputErrorKind::from_io)?;
                 }
             }
         }

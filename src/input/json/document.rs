@@ -5,7 +5,7 @@ use crate::model::{Code, FileId, Place, Problem};
 
 use super::super::chunk::{Chunk, Row};
 use super::super::feed::Feed;
-use super::super::{Fault, Limits};
+use super::super::{InputErrorKind, Limits};
 use super::locate::listed;
 use super::scan::{Nesting, skip_space, value_end};
 
@@ -80,7 +80,7 @@ impl Document {
         file: FileId,
         limits: &Limits,
         records: Option<&str>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, InputErrorKind> {
         let mut document = Self {
             feed,
             file,
@@ -91,10 +91,10 @@ impl Document {
             alone: None,
         };
         match (document.token()?, records) {
-            (None, _) => return Err(Fault::Empty),
+            (None, _) => return Err(InputErrorKind::Empty),
             (Some(b'['), None | Some(".")) => document.feed.skip(1),
             (Some(b'['), Some(path)) => {
-                return Err(Fault::NoSuchMember {
+                return Err(InputErrorKind::NoSuchMember {
                     wanted: path.to_owned(),
                     found: "the file is an array, whose elements are the records".to_owned(),
                 });
@@ -108,7 +108,7 @@ impl Document {
     }
 
     /// The next records, or nothing at the end.
-    pub(in crate::input) fn next_chunk(&mut self) -> Result<Option<Chunk>, Fault> {
+    pub(in crate::input) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
         let chunk = match self.state {
             State::Single { end } => {
                 self.state = State::Tail;
@@ -128,7 +128,7 @@ impl Document {
         Chunk::cut(&mut self.feed, length, rows, &mut self.index, lost)
     }
 
-    fn elements(&mut self) -> Result<Option<Chunk>, Fault> {
+    fn elements(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
         let State::Elements { mut first } = self.state else {
             return Ok(None);
         };
@@ -183,13 +183,13 @@ impl Document {
     }
 
     /// Reads what closes the document; nothing else may be there.
-    fn tail(&mut self) -> Result<Option<Chunk>, Fault> {
+    fn tail(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
         self.state = State::Done;
         if let Some(array) = self.alone.take() {
             match self.token()? {
                 Some(b',') => {
                     let (name, _) = self.name_at(1)?;
-                    return Err(Fault::AmbiguousRecords {
+                    return Err(InputErrorKind::AmbiguousRecords {
                         array,
                         beside: listed(&[name]),
                     });

@@ -1,18 +1,18 @@
 //! Where in a JSON document the records are: the way to the array, or to the one
 //! object, before the first record is read.
 
-use super::super::Fault;
+use super::super::InputErrorKind;
 use super::document::{Document, State};
 use super::scan::{Nesting, skip_space, value_end};
 
 impl Document {
-    pub(super) fn more(&mut self) -> Result<(), Fault> {
-        self.feed.more().map_err(Fault::from_io)
+    pub(super) fn more(&mut self) -> Result<(), InputErrorKind> {
+        self.feed.more().map_err(InputErrorKind::from_io)
     }
 
-    pub(super) fn bad(&self, at: usize, what: &'static str) -> Fault {
+    pub(super) fn bad(&self, at: usize, what: &'static str) -> InputErrorKind {
         let position = self.feed.position_at(at);
-        Fault::Json {
+        InputErrorKind::Json {
             line: position.line,
             column: position.column,
             what,
@@ -20,7 +20,7 @@ impl Document {
     }
 
     /// The first byte of the next token, which everything is forgotten before.
-    pub(super) fn token(&mut self) -> Result<Option<u8>, Fault> {
+    pub(super) fn token(&mut self) -> Result<Option<u8>, InputErrorKind> {
         loop {
             let at = skip_space(self.feed.bytes(), 0);
             self.feed.skip(at);
@@ -33,7 +33,7 @@ impl Document {
     }
 
     /// The first token at or behind `at`, nothing forgotten.
-    fn token_at(&mut self, at: usize) -> Result<(usize, Option<u8>), Fault> {
+    fn token_at(&mut self, at: usize) -> Result<(usize, Option<u8>), InputErrorKind> {
         loop {
             let found = skip_space(self.feed.bytes(), at);
             self.within_limit(found)?;
@@ -45,9 +45,9 @@ impl Document {
         }
     }
 
-    fn within_limit(&self, length: usize) -> Result<(), Fault> {
+    fn within_limit(&self, length: usize) -> Result<(), InputErrorKind> {
         if length > self.limits.record {
-            return Err(Fault::TooLarge {
+            return Err(InputErrorKind::TooLarge {
                 line: self.feed.position().line,
                 limit: self.limits.record,
             });
@@ -56,7 +56,7 @@ impl Document {
     }
 
     /// Behind the value at `at`, nothing forgotten.
-    fn value_at(&mut self, at: usize) -> Result<usize, Fault> {
+    fn value_at(&mut self, at: usize) -> Result<usize, InputErrorKind> {
         loop {
             if let Some(end) = value_end(self.feed.bytes(), at, self.feed.ended()) {
                 self.within_limit(end)?;
@@ -71,7 +71,7 @@ impl Document {
     }
 
     /// The member name at `at`, and where its value begins.
-    pub(super) fn name_at(&mut self, at: usize) -> Result<(String, usize), Fault> {
+    pub(super) fn name_at(&mut self, at: usize) -> Result<(String, usize), InputErrorKind> {
         let (at, token) = self.token_at(at)?;
         if token != Some(b'"') {
             return Err(self.bad(at, "expected a member name"));
@@ -91,12 +91,12 @@ impl Document {
     }
 
     /// The whole object is the one record.
-    pub(super) fn single(&mut self) -> Result<(), Fault> {
+    pub(super) fn single(&mut self) -> Result<(), InputErrorKind> {
         let end = self.value_at(0)?;
         self.single_until(end)
     }
 
-    fn single_until(&mut self, end: usize) -> Result<(), Fault> {
+    fn single_until(&mut self, end: usize) -> Result<(), InputErrorKind> {
         self.within_limit(end)?;
         self.state = State::Single { end };
         Ok(())
@@ -104,7 +104,7 @@ impl Document {
 
     /// Nobody said where the records are: in the object's only member, if that
     /// is an array of objects; else the object is the record.
-    pub(super) fn find_alone(&mut self) -> Result<(), Fault> {
+    pub(super) fn find_alone(&mut self) -> Result<(), InputErrorKind> {
         let mut before: Vec<String> = Vec::new();
         let mut at = 1;
         if let (close, Some(b'}')) = self.token_at(at)? {
@@ -121,7 +121,7 @@ impl Document {
                     self.alone = Some(name);
                     return Ok(());
                 }
-                return Err(Fault::AmbiguousRecords {
+                return Err(InputErrorKind::AmbiguousRecords {
                     array: name,
                     beside: listed(&before),
                 });
@@ -140,17 +140,17 @@ impl Document {
     }
 
     /// The records are in the member that a dotted path names.
-    pub(super) fn descend(&mut self, path: &str) -> Result<(), Fault> {
+    pub(super) fn descend(&mut self, path: &str) -> Result<(), InputErrorKind> {
         for part in path.split('.') {
             match self.token()? {
                 Some(b'{') => self.feed.skip(1),
-                _ => return Err(Fault::NotRecords(path.to_owned())),
+                _ => return Err(InputErrorKind::NotRecords(path.to_owned())),
             }
             self.around += 1;
             let mut found = Vec::new();
             loop {
                 if self.token()? == Some(b'}') {
-                    return Err(Fault::NoSuchMember {
+                    return Err(InputErrorKind::NoSuchMember {
                         wanted: path.to_owned(),
                         found: if found.is_empty() {
                             "the object is empty".to_owned()
@@ -179,12 +179,12 @@ impl Document {
                 Ok(())
             }
             Some(b'{') => self.single(),
-            _ => Err(Fault::NotRecords(path.to_owned())),
+            _ => Err(InputErrorKind::NotRecords(path.to_owned())),
         }
     }
 
     /// Forgets the value that comes next, however large.
-    fn pass_value(&mut self) -> Result<(), Fault> {
+    fn pass_value(&mut self) -> Result<(), InputErrorKind> {
         let mut nesting = Nesting::default();
         if !matches!(self.feed.bytes().first(), Some(b'{' | b'[' | b'"')) {
             let end = self.value_at(0)?;

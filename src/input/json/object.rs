@@ -7,11 +7,11 @@
 
 use crate::model::{CellKind, Code, Columns};
 
-use super::super::header::{ESCAPED, REASON, TEXT};
 use super::super::span::Span;
 use super::scan::skip_space;
 use super::string::Text;
 use super::walk::{Trouble, Walk, bad, repeated, trouble};
+use crate::model::reserved::{ESCAPED, REASON, TEXT};
 
 /// Makes cells of objects; keeps the columns that they have shown so far.
 #[derive(Debug)]
@@ -174,7 +174,7 @@ fn not_mended(name: Text) -> Box<Trouble> {
     let what = format!(
         "the record could not be read before, and was not mended since: write its own members here, and remove {TEXT}"
     );
-    let mut trouble = trouble(name.start - 1, Code::NotMended, what);
+    let mut trouble = trouble(name.start - 1, Code::NotFixed, what);
     trouble.column = Some(TEXT.into());
     trouble
 }

@@ -1,6 +1,6 @@
 //! CSV and TSV.
 
-use super::super::Options;
+use super::super::ReadOptions;
 use super::*;
 
 #[test]
@@ -39,7 +39,7 @@ fn delimiters_are_detected_with_quotes_in_mind() {
         ("\"sep=|\"\r\na|b\r\n1|2\r\n", b'|'),
     ] {
         let (_folder, input) = file("a.csv", text.as_bytes());
-        let reader = open(&input, FileId(0), &Options::default()).unwrap();
+        let reader = open(&input, FileId(0), &ReadOptions::default()).unwrap();
         assert_eq!(reader.delimiter(), Some(delimiter), "{text}");
     }
     let tsv = read("a.tsv", "a,b\tc\n1\t2\n");
@@ -129,7 +129,7 @@ fn a_quote_never_closed_is_told_with_its_line() {
 
 #[test]
 fn a_row_larger_than_the_limit_ends_the_reading() {
-    let mut options = Options::default();
+    let mut options = ReadOptions::default();
     options.limits.record = 100;
     let long = format!("a,b\n1,2\n3,{}\n5,6\n", "x".repeat(200));
     let read = read_with("a.csv", &long, &options);
@@ -150,7 +150,7 @@ fn a_cell_of_ten_megabytes_is_read_whole() {
     let read = try_read(
         "a.csv",
         format!("a,b\n1,\"{text}\"\n2,3\n").as_bytes(),
-        &Options::default(),
+        &ReadOptions::default(),
     )
     .unwrap();
     assert_eq!(read.records[0].get("b").len(), 14 * 700_000);
@@ -237,9 +237,9 @@ fn a_rejects_file_reads_back_as_the_original() {
 #[test]
 fn delimiters_that_would_be_ambiguous_are_refused() {
     for delimiter in [b'"', b'\n', 0, 0xe9] {
-        let options = Options {
+        let options = ReadOptions {
             delimiter: Some(delimiter),
-            ..Options::default()
+            ..ReadOptions::default()
         };
         assert!(refused_with("a.csv", "a,b\n", &options).contains("can't be a delimiter"));
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::super::{Fault, Format, Options};
+use super::super::{Format, InputErrorKind, ReadOptions};
 use super::*;
 
 pub(super) fn gzipped(bytes: &[u8]) -> Vec<u8> {
@@ -41,13 +41,19 @@ fn inputs_are_named_as_they_were_given() {
 fn what_is_no_case_file_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let of = |path: PathBuf| {
-        open(&Input::Path(path), FileId(0), &Options::default())
+        open(&Input::Path(path), FileId(0), &ReadOptions::default())
             .err()
             .unwrap()
-            .fault
+            .kind
     };
-    assert!(matches!(of(folder.path().to_owned()), Fault::Directory));
-    assert!(matches!(of(folder.path().join("gone.csv")), Fault::Missing));
+    assert!(matches!(
+        of(folder.path().to_owned()),
+        InputErrorKind::Directory
+    ));
+    assert!(matches!(
+        of(folder.path().join("gone.csv")),
+        InputErrorKind::Missing
+    ));
     std::fs::write(folder.path().join("~$a.xlsx"), "x").unwrap();
     let lock = of(folder.path().join("~$a.xlsx")).to_string();
     assert!(lock.contains("/a.xlsx instead"), "{lock}");
@@ -83,7 +89,7 @@ fn encodings_are_detected_and_shown() {
         ),
     ] {
         let (_folder, input) = file("a.csv", &bytes);
-        let reader = open(&input, FileId(0), &Options::default()).unwrap();
+        let reader = open(&input, FileId(0), &ReadOptions::default()).unwrap();
         assert_eq!(reader.encoding(), encoding);
         assert_eq!(reader.encoding_guessed(), guessed);
         let read = read("a.csv", &bytes);
@@ -95,9 +101,9 @@ fn encodings_are_detected_and_shown() {
 
 #[test]
 fn an_encoding_can_be_named() {
-    let named = |name: &str| Options {
+    let named = |name: &str| ReadOptions {
         encoding: Some(name.to_owned()),
-        ..Options::default()
+        ..ReadOptions::default()
     };
     let mut bytes = b"Name\n".to_vec();
     bytes.extend("Ada\n".repeat(30_000).bytes());
@@ -134,7 +140,7 @@ fn gzip_is_opened_as_it_is() {
 
 #[test]
 fn a_bomb_is_refused_at_the_limit() {
-    let mut options = Options::default();
+    let mut options = ReadOptions::default();
     options.limits.unpacked = 200_000;
     let bomb = gzipped(format!("a\n{}", "0\n".repeat(1 << 20)).as_bytes());
     assert!(bomb.len() * 200 < 2 << 20);
@@ -144,7 +150,7 @@ fn a_bomb_is_refused_at_the_limit() {
         "{message}"
     );
     assert_eq!(
-        try_read("a.csv.gz", &bomb, &Options::default())
+        try_read("a.csv.gz", &bomb, &ReadOptions::default())
             .unwrap()
             .records
             .len(),
@@ -157,7 +163,7 @@ fn the_digest_is_of_the_file_as_it_lies() {
     use sha2::{Digest as _, Sha256};
     let bytes = gzipped(b"a,b\n1,2\n");
     let (_folder, input) = file("a.csv.gz", &bytes);
-    let options = Options {
+    let options = ReadOptions {
         digest: true,
         ..chunked(1)
     };
@@ -198,9 +204,9 @@ fn a_pipe_is_read_and_kept_when_asked() {
             let path = path.clone();
             move || std::fs::write(path, "{\"a\":1}\n{\"a\":2}\n".repeat(20_000)).unwrap()
         });
-        let options = Options {
+        let options = ReadOptions {
             tee,
-            ..Options::default()
+            ..ReadOptions::default()
         };
         let mut reader = open(&Input::Path(path), FileId(0), &options).unwrap();
         assert_eq!(reader.size(), None);
@@ -210,7 +216,10 @@ fn a_pipe_is_read_and_kept_when_asked() {
         assert_eq!(first.records.len(), 40_000);
         let again = reader.reopen();
         if !tee {
-            assert!(matches!(again.err().unwrap().fault, Fault::ReadOnce));
+            assert!(matches!(
+                again.err().unwrap().kind,
+                InputErrorKind::ReadOnce
+            ));
             continue;
         }
         let mut again = again.unwrap();

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::super::{Format, Options};
+use super::super::{Format, ReadOptions};
 use super::files::gzipped;
 use super::mutation::mutated;
 use super::*;
@@ -52,7 +52,7 @@ fn fuzz(test: impl Fn(&mut Rng)) {
 }
 
 /// What reading these bytes gives, the same in chunks of every size.
-fn told(name: &str, bytes: &[u8], options: &Options) -> Result<Read, String> {
+fn told(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Read, String> {
     let mut options = options.clone();
     options.limits.record = RECORD;
     options.limits.columns = 50;
@@ -60,9 +60,9 @@ fn told(name: &str, bytes: &[u8], options: &Options) -> Result<Read, String> {
     let (_folder, input) = file(name, bytes);
     let mut read = |chunk: usize| {
         options.limits.chunk = chunk;
-        let mut reader = open(&input, FileId(0), &options).map_err(|error| error.fault)?;
+        let mut reader = open(&input, FileId(0), &options).map_err(|error| error.kind)?;
         let mut parser = reader.parser();
-        drain(&mut reader, &mut parser).map_err(|error| error.fault)
+        drain(&mut reader, &mut parser).map_err(|error| error.kind)
     };
     let whole = read(512 << 10).map_err(|fault| fault.to_string());
     for chunk in [1, 61] {
@@ -93,10 +93,10 @@ fn told(name: &str, bytes: &[u8], options: &Options) -> Result<Read, String> {
     whole
 }
 
-fn options(format: Format) -> Options {
-    Options {
+fn options(format: Format) -> ReadOptions {
+    ReadOptions {
         format: Some(format),
-        ..Options::default()
+        ..ReadOptions::default()
     }
 }
 
@@ -175,7 +175,7 @@ fn delimiters_that_are_detected() {
         let _ = told(
             rng.choice(["x.csv", "x.tsv", "x"]).unwrap(),
             &bytes,
-            &Options::default(),
+            &ReadOptions::default(),
         );
     });
 }
@@ -238,7 +238,7 @@ fn json_of_either_kind() {
             OBJECTS.join(&b"\n"[..])
         };
         let name = rng.choice(["x", "x.json", "x.ndjson", "x.csv"]).unwrap();
-        let _ = told(name, &mutated(rng, &seed), &Options::default());
+        let _ = told(name, &mutated(rng, &seed), &ReadOptions::default());
     });
 }
 
@@ -247,14 +247,14 @@ fn gzip() {
     fuzz(|rng| {
         let seed = if rng.bool() { CSV } else { OBJECTS[0] };
         let text = mutated(rng, seed);
-        let plain = told("x", &text, &Options::default());
+        let plain = told("x", &text, &ReadOptions::default());
         // What is packed twice, or is a workbook, is something else.
         if !text.starts_with(b"\x1f\x8b") && !text.starts_with(b"PK") {
-            assert_eq!(told("x", &gzipped(&text), &Options::default()), plain);
+            assert_eq!(told("x", &gzipped(&text), &ReadOptions::default()), plain);
         }
         let mut packed = gzipped(&text);
         packed.extend(gzipped(CSV));
-        let _ = told("x", &mutated(rng, &packed), &Options::default());
+        let _ = told("x", &mutated(rng, &packed), &ReadOptions::default());
     });
 }
 
@@ -272,9 +272,9 @@ fn utf_16() {
             let plain = told(
                 "x",
                 format!("\u{feff}{text}").as_bytes(),
-                &Options::default(),
+                &ReadOptions::default(),
             );
-            let read = told("x", &wide(&text, little), &Options::default());
+            let read = told("x", &wide(&text, little), &ReadOptions::default());
             // Their names of the encoding differ.
             if plain.is_ok() && text.len() < 30_000 {
                 assert_eq!(read, plain, "{text:?}");
@@ -283,7 +283,7 @@ fn utf_16() {
         let _ = told(
             "x",
             &mutated(rng, &wide(&seed, little)),
-            &Options::default(),
+            &ReadOptions::default(),
         );
         let mut named = options(*rng.choice(Format::ALL).as_ref().unwrap());
         named.encoding = Some("utf-16le".to_owned());
@@ -358,7 +358,7 @@ fn xlsx() {
     });
     let parts = parts(&workbook);
     fuzz(|rng| {
-        let _ = told("x.xlsx", &mutated(rng, &workbook), &Options::default());
+        let _ = told("x.xlsx", &mutated(rng, &workbook), &ReadOptions::default());
         let mut parts = parts.clone();
         let wanted = rng
             .choice(["sheet1.xml", "sharedStrings.xml", "styles.xml", ".rels", ""])
@@ -367,6 +367,6 @@ fn xlsx() {
         let chosen = parts.iter().position(|(name, _)| name.ends_with(wanted));
         let (_, bytes) = &mut parts[chosen.unwrap_or(number)];
         *bytes = mutated(rng, bytes);
-        let _ = told("x.xlsx", &packed(&parts), &Options::default());
+        let _ = told("x.xlsx", &packed(&parts), &ReadOptions::default());
     });
 }

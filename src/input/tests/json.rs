@@ -1,12 +1,12 @@
 //! JSON and NDJSON.
 
-use super::super::{MAX_DEPTH, Options};
+use super::super::{MAX_DEPTH, ReadOptions};
 use super::*;
 
-fn records(name: &str) -> Options {
-    Options {
+fn records(name: &str) -> ReadOptions {
+    ReadOptions {
         records: Some(name.to_owned()),
-        ..Options::default()
+        ..ReadOptions::default()
     }
 }
 
@@ -89,7 +89,12 @@ fn records_are_found_by_a_dotted_path() {
 fn a_file_cut_off_is_truncated_and_never_shorter() {
     let text = "[{\"a\": 1},\n {\"a\": \"xy\"}]";
     for length in 1..text.len() {
-        let read = try_read("a.json", &text.as_bytes()[..length], &Options::default()).unwrap();
+        let read = try_read(
+            "a.json",
+            &text.as_bytes()[..length],
+            &ReadOptions::default(),
+        )
+        .unwrap();
         assert_eq!(read.lost.len(), 1, "{length}: {read:?}");
         assert_eq!(read.lost[0].code, Code::Truncated);
         assert_eq!(read.problems, []);
@@ -217,9 +222,9 @@ fn json_and_ndjson_are_told_apart_by_content() {
     ] {
         assert_eq!(read(name, text).records.len(), count, "{name}: {text}");
     }
-    let options = Options {
+    let options = ReadOptions {
         format: Some("json".parse().unwrap()),
-        ..Options::default()
+        ..ReadOptions::default()
     };
     let forced = read_with("a", "{\"a\":1}\n{\"a\":2}\n", &options);
     let hint = forced.lost[0].hint.as_deref().unwrap();
@@ -243,7 +248,7 @@ fn a_rejects_file_loses_what_was_added() {
 
 #[test]
 fn distinct_names_have_a_limit() {
-    let mut options = Options::default();
+    let mut options = ReadOptions::default();
     options.limits.columns = 2;
     let read = read_with(
         "a.ndjson",
@@ -256,7 +261,7 @@ fn distinct_names_have_a_limit() {
 
 #[test]
 fn large_records_end_the_reading() {
-    let mut options = Options::default();
+    let mut options = ReadOptions::default();
     options.limits.record = 100;
     let long = "x".repeat(300);
     for name in ["a.json", "a.ndjson"] {
@@ -332,9 +337,9 @@ fn a_member_twice_in_a_nested_object_is_told_by_its_path() {
 #[test]
 fn a_broken_byte_moves_no_place_behind_it() {
     // Whether the two records come in one chunk or in two.
-    let options = Options {
+    let options = ReadOptions {
         encoding: Some("utf-8".to_owned()),
-        ..Options::default()
+        ..ReadOptions::default()
     };
     let read = read_with("a.json", b"[{\"a\":\"\x81\"},{\"b\" 1}]\n", &options);
     assert_eq!(read.problems.len(), 2);

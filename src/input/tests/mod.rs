@@ -15,7 +15,7 @@ use std::io::Write as _;
 
 use crate::model::{CellKind, Code, FileId, Problem};
 
-use super::{Input, Item, Options, Parser, Reader, SourceError, open};
+use super::{Input, InputError, Item, Parser, ReadOptions, Reader, open};
 
 /// What reading a whole input gave, with nothing borrowed.
 #[derive(Debug, Default, PartialEq)]
@@ -72,13 +72,13 @@ fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, Input) {
     (folder, Input::Path(path))
 }
 
-fn chunked(chunk: usize) -> Options {
-    let mut options = Options::default();
+fn chunked(chunk: usize) -> ReadOptions {
+    let mut options = ReadOptions::default();
     options.limits.chunk = chunk;
     options
 }
 
-fn drain(reader: &mut Reader, parser: &mut Parser) -> Result<Read, SourceError> {
+fn drain(reader: &mut Reader, parser: &mut Parser) -> Result<Read, InputError> {
     let mut read = Read {
         header: reader.problems(),
         ..Read::default()
@@ -121,7 +121,7 @@ fn drain(reader: &mut Reader, parser: &mut Parser) -> Result<Read, SourceError> 
     Ok(read)
 }
 
-fn try_read(name: &str, bytes: &[u8], options: &Options) -> Result<Read, SourceError> {
+fn try_read(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Read, InputError> {
     let (_folder, input) = file(name, bytes);
     let mut reader = open(&input, FileId(0), options)?;
     let mut parser = reader.parser();
@@ -130,10 +130,10 @@ fn try_read(name: &str, bytes: &[u8], options: &Options) -> Result<Read, SourceE
 
 /// Reads at several chunk sizes, which must make no difference.
 fn read(name: &str, bytes: impl AsRef<[u8]>) -> Read {
-    read_with(name, bytes, &Options::default())
+    read_with(name, bytes, &ReadOptions::default())
 }
 
-fn read_with(name: &str, bytes: impl AsRef<[u8]>, options: &Options) -> Read {
+fn read_with(name: &str, bytes: impl AsRef<[u8]>, options: &ReadOptions) -> Read {
     let mut options = options.clone();
     let whole = try_read(name, bytes.as_ref(), &options).unwrap();
     for chunk in [1, 7, 64] {
@@ -146,10 +146,10 @@ fn read_with(name: &str, bytes: impl AsRef<[u8]>, options: &Options) -> Read {
 
 /// The message of a file that can't be used.
 fn refused(name: &str, bytes: impl AsRef<[u8]>) -> String {
-    refused_with(name, bytes, &Options::default())
+    refused_with(name, bytes, &ReadOptions::default())
 }
 
-fn refused_with(name: &str, bytes: impl AsRef<[u8]>, options: &Options) -> String {
+fn refused_with(name: &str, bytes: impl AsRef<[u8]>, options: &ReadOptions) -> String {
     let error = try_read(name, bytes.as_ref(), options).unwrap_err();
     let text = error.to_string();
     let (file, fault) = text.split_once(name).unwrap();

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::{Format, Options};
+use super::super::{Format, ReadOptions};
 use super::*;
 
 fn csv_cell() -> impl Strategy<Value = String> {
@@ -14,8 +14,8 @@ fn csv_cell() -> impl Strategy<Value = String> {
     ]
 }
 
-fn options(format: Format, chunk: usize) -> Options {
-    Options {
+fn options(format: Format, chunk: usize) -> ReadOptions {
+    ReadOptions {
         format: Some(format),
         ..chunked(chunk)
     }
@@ -180,7 +180,7 @@ proptest! {
         let mut bytes = workbook.save_to_buffer().unwrap();
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        let _ = try_read("a.xlsx", &bytes, &Options::default());
+        let _ = try_read("a.xlsx", &bytes, &ReadOptions::default());
     }
 
     #[test]

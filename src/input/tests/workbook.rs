@@ -2,7 +2,7 @@
 
 use rust_xlsxwriter::{ExcelDateTime, Format as CellFormat, Formula, Workbook};
 
-use super::super::Options;
+use super::super::ReadOptions;
 use super::CellKind::{Bool, Date, DateTime, Number, Text};
 use super::*;
 
@@ -87,9 +87,9 @@ fn a_sheet_is_chosen_by_name() {
         }
     });
     assert_eq!(read("a.xlsx", &bytes).records[0].get("a"), "1");
-    let options = |sheet: &str| Options {
+    let options = |sheet: &str| ReadOptions {
         sheet: Some(sheet.to_owned()),
-        ..Options::default()
+        ..ReadOptions::default()
     };
     let second = read_with("a.xlsx", &bytes, &options("Open cases"));
     assert_eq!(second.records[0].get("a"), "2");
@@ -151,7 +151,7 @@ fn a_workbook_that_is_a_bomb_is_refused_before_it_is_read() {
         sheet.write(0, 0, "a").unwrap();
         sheet.write(1, 0, "x".repeat(30_000)).unwrap();
     });
-    let mut options = Options::default();
+    let mut options = ReadOptions::default();
     options.limits.unpacked = 20_000;
     let message = refused_with("a.xlsx", &bytes, &options);
     assert!(

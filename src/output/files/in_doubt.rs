@@ -15,9 +15,9 @@ use super::line::{CaseLine, key_cell, time};
 use super::raw::{Members, on_one_line};
 use super::table::Table;
 use super::target::Target;
+use crate::model::reserved::IN_DOUBT_KEY;
 
 /// The column that holds the key, as `key:["00123"]`, and tells this file.
-pub const IN_DOUBT_KEY: &str = "in_doubt_key";
 
 const COLUMNS: [&str; 9] = [
     IN_DOUBT_KEY,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::kind::Kind;
 use super::raw::Members;
+use crate::model::reserved::is_rejects_column;
 
 /// What the records of an input are made of, and so what its rejects are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Shape {
         Self::Table(
             columns
                 .into_iter()
-                .filter(|column| !is_ours(column.as_ref()))
+                .filter(|column| !is_rejects_column(column.as_ref()))
                 .map(|column| column.as_ref().into())
                 .collect(),
         )
@@ -67,15 +68,6 @@ impl Shape {
             Self::Json => Kind::Ndjson,
         }
     }
-}
-
-/// Whether it is one of the columns or members that rejects have beside their
-/// own.
-pub(super) fn is_ours(name: &str) -> bool {
-    matches!(
-        name,
-        super::rejects::KEY | super::rejects::REASON | super::rejects::TEXT | super::table::ESCAPED
-    )
 }
 
 /// Finds out an input's shape from the raw records that the ledger has of it.

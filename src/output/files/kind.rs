@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::error::FileFault;
+use crate::model::Format;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,21 +26,20 @@ impl Kind {
 
     /// Whether a name's ending says that it holds this.
     pub(super) fn fits(self, path: &Path) -> bool {
-        let endings: &[&str] = match self {
-            Self::Csv => &["csv"],
-            Self::Ndjson => &["json", "jsonl", "ndjson"],
-        };
-        endings.contains(&&*ending(path))
+        match Format::from_extension(&ending(path)) {
+            Some(Format::Csv) => self == Self::Csv,
+            Some(Format::Json | Format::Ndjson) => self == Self::Ndjson,
+            _ => false,
+        }
     }
 
     /// Refuses a name that promises something else to a spreadsheet, or to us
     /// when the file is read back.
     pub(super) fn check_ending(self, path: &Path) -> Result<(), FileFault> {
-        const KNOWN: [&str; 11] = [
-            "csv", "tsv", "tab", "json", "jsonl", "ndjson", "xls", "xlsx", "xlsm", "ods", "gz",
-        ];
         let ending = ending(path);
-        if self.fits(path) || !KNOWN.contains(&&*ending) {
+        let promises =
+            Format::from_extension(&ending).is_some() || ["xls", "ods", "gz"].contains(&&*ending);
+        if self.fits(path) || !promises {
             return Ok(());
         }
         Err(FileFault::Ending {

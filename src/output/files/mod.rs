@@ -37,7 +37,7 @@ mod tests;
 
 pub use cases::CasesFile;
 pub use error::{FileError, FileFault};
-pub use in_doubt::{IN_DOUBT_KEY, InDoubt};
+pub use in_doubt::InDoubt;
 pub use input::{InputFile, Shape, ShapeSeen};
 pub use kind::Kind;
 pub use line::{CaseLine, export_json};

@@ -11,17 +11,13 @@
 use std::borrow::Cow;
 
 use super::error::FileError;
-use super::input::{InputFile, Shape, is_ours};
+use super::input::{InputFile, Shape};
 use super::line::key_cell;
 use super::raw::{Members, on_one_line};
 use super::table::Table;
 use super::target::Target;
 use crate::model::Key;
-
-pub(super) const KEY: &str = "caseload_key";
-pub(super) const REASON: &str = "caseload_reason";
-/// Holds what could not be read, so that it is not lost.
-pub(super) const TEXT: &str = "caseload_text";
+use crate::model::reserved::{KEY, REASON, TEXT, is_rejects_column};
 
 /// Records of one input that were left out, each with the reason.
 #[derive(Debug)]
@@ -109,7 +105,7 @@ fn json_line(raw: Option<&str>, key: Option<&Key>, reason: &str) -> String {
             // has mended stays with it.
             let keeps = |name: &str| match name {
                 KEY => key.is_none(),
-                name => name == TEXT || !is_ours(name),
+                name => name == TEXT || !is_rejects_column(name),
             };
             for (name, value) in members.iter().filter(|(name, _)| keeps(name)) {
                 add(name, &on_one_line(value.get()));

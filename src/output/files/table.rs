@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use super::error::FileError;
 use super::formula::is_formula;
 use super::target::Target;
+use crate::model::reserved::ESCAPED;
 
 /// The last column of every table: `escaped:["Name"]`, or empty.
-pub(super) const ESCAPED: &str = "caseload_escaped";
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 

@@ -30,7 +30,7 @@ pub fn explain(code: Code) -> Explanation {
         Code::DuplicateMember => reading::DUPLICATE_MEMBER,
         Code::NotAnObject => reading::NOT_AN_OBJECT,
         Code::UnclosedQuote => reading::UNCLOSED_QUOTE,
-        Code::NotMended => reading::NOT_MENDED,
+        Code::NotFixed => reading::NOT_FIXED,
         Code::TooLarge => reading::TOO_LARGE,
         Code::ControlCharacter => reading::CONTROL_CHARACTER,
         Code::SpreadsheetError => reading::SPREADSHEET_ERROR,

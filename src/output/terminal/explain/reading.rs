@@ -30,7 +30,7 @@ pub(super) const EMPTY_HEADER: Explanation = Explanation {
         something. Give the column a name, or empty its cells.",
 };
 
-pub(super) const NOT_MENDED: Explanation = Explanation {
+pub(super) const NOT_FIXED: Explanation = Explanation {
     title: "a record of a rejects file that is still as it was",
     text: "\
         An earlier run could not read this row or object, for example because it had\n\
