@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
 
-use crate::output::terminal::screen::Style;
+use crate::output::terminal::color;
+use crate::output::terminal::streams::OutputOptions;
 
 /// Who reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -16,10 +18,10 @@ pub(crate) enum Output {
     Json,
 }
 
-/// When to colour.
+/// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub(crate) enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal that supports them.
     #[default]
     Auto,
     /// Always.
@@ -34,7 +36,7 @@ pub(crate) struct Globals {
     /// Who reads the output: people, or scripts
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
     pub output: Output,
-    /// When to colour what people read
+    /// When to use colors
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
     /// Show values of cases by shape and length only (the default where CI is set)
@@ -61,16 +63,18 @@ pub(crate) struct Globals {
 }
 
 impl Globals {
+    /// Applies `--color`, once.
+    pub(crate) fn set_color(&self) {
+        color::set_choice(match self.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        });
+    }
+
     /// How output looks.
-    pub(crate) fn style(&self) -> Style {
-        use std::io::IsTerminal as _;
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Style {
-            color: match self.color {
-                Color::Always => true,
-                Color::Never => false,
-                Color::Auto => std::io::stderr().is_terminal() && !no_color,
-            },
+    pub(crate) fn output_options(&self) -> OutputOptions {
+        OutputOptions {
             redact: self.redact || (in_ci() && !self.no_redact),
             quiet: self.quiet,
             json: self.output == Output::Json,

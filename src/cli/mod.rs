@@ -10,7 +10,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::args::Globals;
 use crate::commands::{self, Exit};
-use crate::output::terminal::screen::say;
+use crate::output::terminal::color;
+use crate::output::terminal::streams::print_status;
 use crate::output::terminal::text::escaped_lines;
 
 /// Imports existing legal cases in bulk: each case once, none lost.
@@ -113,7 +114,7 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    let style = cli.globals.style();
+    cli.globals.set_color();
     let submatches = matches.subcommand().map(|(_, matches)| matches);
     let done = match (&cli.command, submatches) {
         (Command::Import(args), Some(matches)) => {
@@ -147,7 +148,7 @@ pub fn run() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             let text = escaped_lines(&format!("{error:#}"));
-            say(&format!("{} {text}", style.red("error:")));
+            print_status(&format!("{} {text}", color::red("error:")));
             Exit::Usage.into()
         }
     }

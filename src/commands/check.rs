@@ -13,8 +13,9 @@ use crate::check::{self, CheckOptions, Checked};
 use crate::cli::args::{Globals, ReadArgs};
 use crate::cli::settings;
 use crate::input::Input;
+use crate::output::terminal::color;
 use crate::output::terminal::fields;
-use crate::output::terminal::screen::{Style, print_json, say};
+use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::output::terminal::text::{count, escaped};
 
 /// Arguments of `caseload check`.
@@ -29,14 +30,14 @@ pub(crate) struct CheckArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
-    let style = globals.style();
+    let output = globals.output_options();
     let began = Instant::now();
     let config = settings::config(globals)?;
     let inputs = settings::inputs(&args.files)?;
     let rules = settings::rules(settings::mapping(&args.read, config.as_ref()))?;
     let files: Vec<String> = inputs.iter().map(Input::name).collect();
     let mut problems =
-        ProblemsOut::new(style, files, u64::MAX, &args.read, &inputs)?.with_json(style.json);
+        ProblemsOut::new(output, files, u64::MAX, &args.read, &inputs)?.with_json(output.json);
     let options = CheckOptions {
         source: settings::source(&args.read),
         inputs,
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
         strict: args.read.strict,
         want_cases: false,
         want_invalid: false,
-        summarize_columns: !style.json && !style.quiet,
+        summarize_columns: !output.json && !output.quiet,
         workers: 0,
     };
     let checked = check::check(&options, &mut problems)
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
     } else {
         Exit::Done
     };
-    if style.json {
+    if output.json {
         print_json(&json!({
             "schema": 1,
             "command": "check",
@@ -69,18 +70,18 @@ pub(crate) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
             "exit_code": exit.code(),
         }));
     } else {
-        show(&checked, style);
+        show(&checked, output);
     }
     Ok(exit)
 }
 
-fn show(checked: &Checked, style: Style) {
-    if !style.quiet {
-        say(&fields::table(&checked.columns, checked.total, style));
-        super::tell_encodings(checked);
+fn show(checked: &Checked, output: OutputOptions) {
+    if !output.quiet {
+        print_status(&fields::table(&checked.columns, checked.total, output));
+        super::warn_guessed_encodings(checked);
         for file in checked.files.iter().filter(|file| !file.unused.is_empty()) {
             let unused: Vec<String> = file.unused.iter().map(|name| escaped(name)).collect();
-            say(&format!(
+            print_status(&format!(
                 "{}: nothing uses {}: {}",
                 escaped(&file.name),
                 count(unused.len() as u64, "column"),
@@ -98,9 +99,9 @@ fn show(checked: &Checked, style: Style) {
         count(checked.errors, "error"),
         count(checked.warnings, "warning")
     );
-    say(&if checked.errors > 0 {
-        format!("{}; {found}", style.red(&valid))
+    print_status(&if checked.errors > 0 {
+        format!("{}; {found}", color::red(&valid))
     } else {
-        format!("{}; {found}", style.green(&valid))
+        format!("{}; {found}", color::green(&valid))
     });
 }

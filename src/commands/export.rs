@@ -18,8 +18,9 @@ use crate::output::files::{
     CasesFile, ExportFiles, FileError, Flush, InputFile, Kind, Opened, Opener, Output, ShapeSeen,
     Wanted, export_json,
 };
-use crate::output::terminal::screen::{Style, print_json, say};
+use crate::output::terminal::color;
 use crate::output::terminal::status::case_line;
+use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::output::terminal::text::{count, escaped, shape};
 
 /// Arguments of `caseload export`.
@@ -57,11 +58,11 @@ pub(crate) fn run(args: &ExportArgs, globals: &Globals, matches: &ArgMatches) ->
              --in-doubt FILE and --json - (standard output)"
         );
     }
-    let style = globals.style();
+    let output = globals.output_options();
     let config = settings::config(globals)?;
     let choice = args.ledger.choose(globals, config.as_ref(), matches)?;
     let (reader, info) = choice.read()?;
-    ledger_choice::tell(&info, style);
+    ledger_choice::report_ledger(&info, output);
     let filter = args.cases.filter(&reader)?;
     let registry = super::outputs::registry();
     // The ledger is what this command reads.
@@ -79,7 +80,7 @@ pub(crate) fn run(args: &ExportArgs, globals: &Globals, matches: &ArgMatches) ->
         json: json.map(CasesFile::begin).transpose()?,
         stream: streams.then(|| BufWriter::new(io::stdout().lock())),
         stream_only,
-        redact: style.redact,
+        redact: output.redact,
     };
     let filter = Filter {
         with_content: args.rejects.is_some() || args.in_doubt.is_some(),
@@ -91,7 +92,7 @@ pub(crate) fn run(args: &ExportArgs, globals: &Globals, matches: &ArgMatches) ->
         Err(End::Ledger(error)) => return Err(error.into()),
         Err(End::Output(error)) => return Err(error).context("standard output"),
     }
-    sinks.finish(args.json.as_deref(), style)
+    sinks.finish(args.json.as_deref(), output)
 }
 
 /// Why no further case is written.
@@ -144,7 +145,7 @@ impl Sinks<'_> {
         }
     }
 
-    fn finish(mut self, json_path: Option<&Path>, style: Style) -> Result<Exit> {
+    fn finish(mut self, json_path: Option<&Path>, output: OutputOptions) -> Result<Exit> {
         let streamed = json_path == Some(Path::new("-"));
         if let Some(stream) = &mut self.stream {
             match stream.flush() {
@@ -172,8 +173,8 @@ impl Sinks<'_> {
         } else {
             Exit::Stopped
         };
-        tell(&files, &errors, style);
-        if style.json && !streamed {
+        report_files(&files, &errors, output);
+        if output.json && !streamed {
             print_json(&json!({
                 "schema": 1,
                 "command": "export",
@@ -190,10 +191,10 @@ impl Sinks<'_> {
     }
 }
 
-fn tell(files: &[(&str, PathBuf, u64)], errors: &[FileError], style: Style) {
-    if !style.quiet {
+fn report_files(files: &[(&str, PathBuf, u64)], errors: &[FileError], output: OutputOptions) {
+    if !output.quiet {
         for (_, path, rows) in files {
-            say(&format!(
+            print_status(&format!(
                 "{}: {}",
                 escaped(&path.display().to_string()),
                 count(*rows, "case")
@@ -201,9 +202,9 @@ fn tell(files: &[(&str, PathBuf, u64)], errors: &[FileError], style: Style) {
         }
     }
     for error in errors {
-        say(&format!(
+        print_status(&format!(
             "{} {}",
-            style.red("error:"),
+            color::red("error:"),
             escaped(&error.to_string())
         ));
     }

@@ -13,7 +13,7 @@ use crate::cli::settings;
 use crate::init::{Draft, Guesser};
 use crate::input::{self, Input, Item};
 use crate::model::{Columns, FileId};
-use crate::output::terminal::screen::{print_json, say};
+use crate::output::terminal::streams::{print_json, print_status};
 use crate::output::terminal::text::{count, escaped};
 
 /// Where the config is written, unless --config names another place.
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals) -> Result<Exit> {
     let draft = guess(&input, args)?;
     write(&path, &draft.to_toml())?;
     let decisions = draft.decisions();
-    if globals.style().json {
+    if globals.output_options().json {
         print_json(&json!({
             "schema": 1,
             "command": "init",
@@ -56,9 +56,9 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals) -> Result<Exit> {
         }));
         return Ok(Exit::Done);
     }
-    say(&format!("wrote {}", path.display()));
+    print_status(&format!("wrote {}", path.display()));
     if decisions > 0 {
-        say(&format!(
+        print_status(&format!(
             "{} to take: search it for \"# decide\"",
             count(decisions as u64, "decision")
         ));
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals) -> Result<Exit> {
             .iter()
             .map(|name| escaped(name))
             .collect();
-        say(&format!(
+        print_status(&format!(
             "left out because they look confidential: {}",
             columns.join(", ")
         ));
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals) -> Result<Exit> {
     } else {
         format!(" --config {}", super::quoted(&path.display().to_string()))
     };
-    say(&format!(
+    print_status(&format!(
         "next: caseload check {}{config}",
         super::quoted(&args.file.display().to_string())
     ));

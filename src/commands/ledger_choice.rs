@@ -14,7 +14,8 @@ use crate::cli::args::{AccountArgs, Globals};
 use crate::cli::settings;
 use crate::config::Config;
 use crate::ledger::{self, Found, Info, Reader};
-use crate::output::terminal::screen::{Style, say};
+use crate::output::terminal::color;
+use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped};
 
 /// Which ledger.
@@ -165,18 +166,20 @@ impl Choice {
 }
 
 /// Says which ledger it is, for commands that show nothing of it otherwise.
-pub(super) fn tell(info: &Info, style: Style) {
-    if style.quiet {
+pub(super) fn report_ledger(info: &Info, output: OutputOptions) {
+    if output.quiet {
         return;
     }
-    say(&style.dim(&format!(
+    print_status(&color::dim(&format!(
         "ledger {}, with {} of {}",
         escaped(&info.path.display().to_string()),
         count(info.counts.total(), "case"),
         escaped(&info.account)
     )));
     if let Some(home) = &info.moved_or_copied {
-        say(&style.yellow(&crate::output::terminal::status::moved(home)));
+        print_status(&color::yellow(&crate::output::terminal::status::moved(
+            home,
+        )));
     }
 }
 

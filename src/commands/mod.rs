@@ -19,13 +19,13 @@ mod selection;
 pub(crate) mod status;
 
 pub use self::exit::Exit;
-use crate::output::terminal::screen::say;
+use crate::output::terminal::streams::print_status;
 
 /// Says where text was read by a guess: a wrong one shows in names only.
-fn tell_encodings(checked: &crate::check::Checked) {
+fn warn_guessed_encodings(checked: &crate::check::Checked) {
     for file in &checked.files {
         if let Some(encoding) = file.guessed_encoding {
-            say(&format!(
+            print_status(&format!(
                 "{}: read as {encoding}, by a guess; look at names with accents, and name \
                  another with --encoding",
                 crate::output::terminal::text::escaped(&file.name)

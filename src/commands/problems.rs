@@ -1,4 +1,4 @@
-//! Where a check's problems go: the screen, annotations, a spreadsheet.
+//! Where a check's problems go: the streams, annotations, a spreadsheet.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::input::Input;
 use crate::model::{CaseData, Problem};
 use crate::output::files::{Flush, Kind, Opener, ProblemsFile};
 use crate::output::problems::{Annotations, Problems, to_json};
-use crate::output::terminal::screen::{Style, print_json, say};
+use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::output::terminal::text::escaped;
 
 /// Takes problems and brings them to everybody who wants them.
@@ -23,7 +23,7 @@ pub(super) struct ProblemsOut {
 impl ProblemsOut {
     /// Shows the first `most` in full; JSON has them all.
     pub(super) fn new(
-        style: Style,
+        output: OutputOptions,
         files: Vec<String>,
         most: u64,
         read: &ReadArgs,
@@ -39,25 +39,25 @@ impl ProblemsOut {
                 let mut opener =
                     Opener::new(&registry, super::outputs::paths(inputs), Flush::Chunks);
                 let target = opener.open(path, Kind::Csv)?;
-                Some(ProblemsFile::begin(target, files.clone(), style.redact)?)
+                Some(ProblemsFile::begin(target, files.clone(), output.redact)?)
             }
             None => None,
         };
         Ok(Self {
-            shown: Some(Problems::new(style, files.clone(), most, annotations)),
+            shown: Some(Problems::new(output, files.clone(), most, annotations)),
             json: false,
-            redact: style.redact,
+            redact: output.redact,
             files,
             spreadsheet,
         })
     }
 
     /// Shows nothing.
-    pub(super) fn nowhere(style: Style, files: Vec<String>) -> Self {
+    pub(super) fn nowhere(output: OutputOptions, files: Vec<String>) -> Self {
         Self {
             shown: None,
             json: false,
-            redact: style.redact,
+            redact: output.redact,
             files,
             spreadsheet: None,
         }
@@ -91,7 +91,7 @@ impl ProblemsOut {
         if let Some(spreadsheet) = self.spreadsheet.take()
             && let Err(error) = spreadsheet.finish()
         {
-            say(&escaped(&error.to_string()));
+            print_status(&escaped(&error.to_string()));
         }
     }
 }

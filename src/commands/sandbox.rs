@@ -11,7 +11,7 @@ use serde_json::json;
 use super::exit::Exit;
 use crate::cli::args::Globals;
 use crate::engine::parse_span;
-use crate::output::terminal::screen::{print_json, say};
+use crate::output::terminal::streams::{print_json, print_status};
 use crate::sandbox::{self, Faults, RateLimit, SandboxOptions};
 
 /// Arguments of `caseload sandbox`.
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &SandboxArgs, globals: &Globals) -> Result<Exit> {
     runtime.block_on(async {
         let running = sandbox::start(options).await?;
         let url = running.base_url();
-        if args.port == 0 || globals.style().json {
+        if args.port == 0 || globals.output_options().json {
             print_json(&json!({
                 "schema": 1,
                 "command": "sandbox",
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &SandboxArgs, globals: &Globals) -> Result<Exit> {
             }));
         }
         if !globals.quiet {
-            say(&format!(
+            print_status(&format!(
                 "the sandbox listens on {url}\n  try: caseload import examples/cases.csv \
                  --base-url {url} --map-id map_1 --key-column LeadId\n  what it received: \
                  {url}/__sandbox/cases and {url}/__sandbox/calls\n  Ctrl-C ends it; it forgets \

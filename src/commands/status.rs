@@ -1,7 +1,6 @@
 //! `caseload status`: what the ledger knows, and what waits for the user.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Result;
 use clap::{ArgMatches, Args};
@@ -11,13 +10,13 @@ use super::exit::Exit;
 use super::ledger_choice::{Choice, LedgerArgs};
 use super::selection::Selection;
 use super::{again, lookup};
-use crate::cli::args::{Color, Globals};
+use crate::cli::args::Globals;
 use crate::cli::settings;
 use crate::config::Config;
 use crate::ledger::{CaseRow, Filter, Info, LedgerError, Lock, Reader, RunRow};
 use crate::model::{Format, State};
-use crate::output::terminal::screen::{Style, print_json};
 use crate::output::terminal::status::{LedgerView, Next, RUNS_SHOWN};
+use crate::output::terminal::streams::{OutputOptions, print_json, print_result};
 use crate::output::terminal::text::count;
 
 /// Cases that are shown to people one by one.
@@ -34,9 +33,7 @@ pub(crate) struct StatusArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &StatusArgs, globals: &Globals, matches: &ArgMatches) -> Result<Exit> {
-    let mut style = globals.style();
-    // The answer goes to standard output, where a pager or a file may be.
-    style.color &= globals.color == Color::Always || std::io::stdout().is_terminal();
+    let output = globals.output_options();
     let config = settings::config(globals)?;
     let choice = args.ledger.choose(globals, config.as_ref(), matches)?;
     let (reader, info) = choice.read()?;
@@ -64,20 +61,19 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, matches: &ArgMatches) ->
         filter: selected.is_some().then_some(filter),
         info: &info,
     };
-    if style.json {
+    if output.json {
         print_json(&view.to_json());
         cases.each(|case| {
-            print_json(&lookup::view(&reader, case, config.as_ref())?.to_json(style.redact));
+            print_json(&lookup::view(&reader, case, config.as_ref())?.to_json(output.redact));
             Ok(Go::On)
         })?;
     } else {
-        let mut text = view.head(style);
-        if !style.quiet || selected.is_some() {
-            cases.show(&mut text, style, globals.verbose)?;
+        let mut text = view.head();
+        if !output.quiet || selected.is_some() {
+            cases.show(&mut text, output, globals.verbose)?;
         }
-        text.push_str(&view.tail(style));
-        // A reader that left is no error.
-        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        text.push_str(&view.tail());
+        print_result(text.trim_end_matches('\n'));
     }
     Ok(Exit::Done)
 }
@@ -158,13 +154,13 @@ impl Cases<'_> {
         Ok(counts.in_doubt + twins)
     }
 
-    fn show(&self, text: &mut String, style: Style, verbose: bool) -> Result<()> {
+    fn show(&self, text: &mut String, output: OutputOptions, verbose: bool) -> Result<()> {
         let now = Timestamp::now();
         let mut shown = 0;
         self.each(|case| {
             let view = lookup::view(self.reader, case, self.config)?;
             // Writing to a String can't fail.
-            let _ = writeln!(text, "\n{}", view.text(style, verbose, now));
+            let _ = writeln!(text, "\n{}", view.text(output, verbose, now));
             shown += 1;
             Ok(if shown == CASES_SHOWN {
                 Go::Enough

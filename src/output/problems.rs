@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::terminal::screen::{Style, say};
+use super::terminal::color;
+use super::terminal::streams::{OutputOptions, print_status};
 use super::terminal::text::{count, escaped, grouped, value};
 use crate::model::{Code, Place, Problem, Severity};
 
@@ -26,7 +27,7 @@ pub enum Annotations {
 /// Takes problems as they are found: shows them, counts them.
 #[derive(Debug)]
 pub struct Problems {
-    style: Style,
+    output: OutputOptions,
     files: Vec<String>,
     /// How many are shown in full.
     most: u64,
@@ -39,9 +40,14 @@ pub struct Problems {
 
 impl Problems {
     /// Shows the first `most` of them in full.
-    pub fn new(style: Style, files: Vec<String>, most: u64, annotations: Annotations) -> Self {
+    pub fn new(
+        output: OutputOptions,
+        files: Vec<String>,
+        most: u64,
+        annotations: Annotations,
+    ) -> Self {
         Self {
-            style,
+            output,
             files,
             most,
             annotations,
@@ -75,36 +81,36 @@ impl Problems {
         if self.annotations == Annotations::GitHub {
             self.annotate(problem);
         }
-        if self.shown < self.most && !self.style.json {
+        if self.shown < self.most && !self.output.json {
             self.shown += 1;
-            say(&line(problem, &self.files, self.style));
+            print_status(&line(problem, &self.files, self.output));
         }
     }
 
     /// Says what was not shown, and how many there are of each kind.
     pub fn close(&self) {
         let total = self.errors + self.warnings;
-        if total == 0 || self.style.json {
+        if total == 0 || self.output.json {
             return;
         }
         if self.shown < total {
-            say(&format!(
+            print_status(&format!(
                 "showing {} of {}",
                 grouped(self.shown),
                 count(total, "problem")
             ));
         }
         if total > 1 {
-            say("");
+            print_status("");
             for ((severity, code, column), number) in &self.counts {
                 let column = column
                     .as_deref()
                     .map(|column| format!(" in {}", escaped(column)))
                     .unwrap_or_default();
                 let word = self.severity(*severity);
-                say(&format!("  {:>7} {word} {code}{column}", grouped(*number)));
+                print_status(&format!("  {:>7} {word} {code}{column}", grouped(*number)));
             }
-            say("  `caseload explain CODE` tells what a code means and how to mend it");
+            print_status("  `caseload explain CODE` tells what a code means and how to mend it");
         }
     }
 
@@ -112,8 +118,8 @@ impl Problems {
     fn annotate(&self, problem: &Problem) {
         use std::io::Write as _;
         let text = annotation(problem, &self.files);
-        if self.style.json {
-            say(&text);
+        if self.output.json {
+            print_status(&text);
         } else {
             // Nobody may read it any more, and that stops no check.
             let _ = writeln!(std::io::stdout().lock(), "{text}");
@@ -122,8 +128,8 @@ impl Problems {
 
     fn severity(&self, severity: Severity) -> String {
         match severity {
-            Severity::Error => self.style.red(severity.as_str()),
-            Severity::Warning => self.style.yellow(severity.as_str()),
+            Severity::Error => color::red(severity.as_str()),
+            Severity::Warning => color::yellow(severity.as_str()),
         }
     }
 }
@@ -136,7 +142,7 @@ pub fn file_name(place: Place, files: &[String]) -> &str {
 }
 
 /// `cases.csv:14:Date of Loss: error: … [bad-date]`, with the hint below.
-pub fn line(problem: &Problem, files: &[String], style: Style) -> String {
+pub fn line(problem: &Problem, files: &[String], output: OutputOptions) -> String {
     let mut line = escaped(file_name(problem.place, files));
     if problem.place.line > 0 {
         // Writing to a String can't fail.
@@ -145,14 +151,14 @@ pub fn line(problem: &Problem, files: &[String], style: Style) -> String {
     if let Some(column) = &problem.column {
         let _ = write!(line, ":{}", escaped(column));
     }
-    let mut line = style.bold(&line);
+    let mut line = color::bold(&line);
     let severity = match problem.severity {
-        Severity::Error => style.red("error"),
-        Severity::Warning => style.yellow("warning"),
+        Severity::Error => color::red("error"),
+        Severity::Warning => color::yellow("warning"),
     };
     let _ = write!(line, ": {severity}: {}", escaped(&problem.message));
     if let Some(text) = &problem.value {
-        let _ = write!(line, ": {}", value(text, style.redact));
+        let _ = write!(line, ": {}", value(text, output.redact));
     }
     let _ = write!(line, " [{}]", problem.code);
     if !problem.also.is_empty() {

@@ -14,7 +14,8 @@ use crate::cli::settings;
 use crate::config::Config;
 use crate::ledger::{self, Holder, Info, Ledger, Lock, Reader};
 use crate::model;
-use crate::output::terminal::screen::{Style, say};
+use crate::output::terminal::color;
+use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped};
 use crate::sandbox;
 
@@ -102,7 +103,7 @@ impl Destination {
 }
 
 /// Forgets earlier rehearsals, and nothing else.
-pub(super) fn forget_rehearsals(style: Style) -> Result<()> {
+pub(super) fn forget_rehearsals(output: OutputOptions) -> Result<()> {
     let path = Path::new(SANDBOX_LEDGER);
     if !path.exists() {
         return Ok(());
@@ -117,8 +118,8 @@ pub(super) fn forget_rehearsals(style: Style) -> Result<()> {
         );
     }
     ledger.delete()?;
-    if !style.quiet && !style.json {
-        say("earlier rehearsals are forgotten");
+    if !output.quiet && !output.json {
+        print_status("earlier rehearsals are forgotten");
     }
     Ok(())
 }
@@ -170,14 +171,18 @@ impl Found {
 }
 
 /// Opens the ledger, by the rules.
-pub(super) fn open(args: &ImportArgs, destination: &Destination, style: Style) -> Result<Found> {
+pub(super) fn open(
+    args: &ImportArgs,
+    destination: &Destination,
+    output: OutputOptions,
+) -> Result<Found> {
     let path = &destination.ledger_path;
     if args.dry_run {
         // Forgetting is for the run that sends.
         let there = path.try_exists().unwrap_or(true) && !args.fresh;
         return if there {
             let reader = ledger::open_read_only(path)?;
-            check_identity(&reader.info()?, args, destination, style)?;
+            check_identity(&reader.info()?, args, destination, output)?;
             Ok(Found::Seen(reader))
         } else {
             refuse_missing(destination)?;
@@ -199,7 +204,7 @@ pub(super) fn open(args: &ImportArgs, destination: &Destination, style: Style) -
     }
     let mut ledger = ledger::open(path, &lock)?;
     let info = ledger.reader().info()?;
-    let moved = check_identity(&info, args, destination, style)?;
+    let moved = check_identity(&info, args, destination, output)?;
     if args.new_ledger && !destination.is_sandbox() {
         bail!(
             "{} is there already, with {}; leave --new-ledger out",
@@ -217,8 +222,8 @@ pub(super) fn open(args: &ImportArgs, destination: &Destination, style: Style) -
     if moved {
         ledger.adopt(destination.account.as_str())?;
     }
-    if ledger.recovered() > 0 && !style.quiet {
-        say(&style.yellow(&format!(
+    if ledger.recovered() > 0 && !output.quiet {
+        print_status(&color::yellow(&format!(
             "a run before this one ended in the middle of things: {} it had under way {} in \
              doubt now",
             count(ledger.recovered(), "case"),
@@ -233,7 +238,7 @@ fn check_identity(
     info: &Info,
     args: &ImportArgs,
     destination: &Destination,
-    style: Style,
+    output: OutputOptions,
 ) -> Result<bool> {
     if let Some(id) = &destination.ledger_id
         && *id != info.id
@@ -246,9 +251,9 @@ fn check_identity(
         );
     }
     if let Some(home) = &info.moved_or_copied
-        && !style.quiet
+        && !output.quiet
     {
-        say(&style.yellow(&format!(
+        print_status(&color::yellow(&format!(
             "this ledger was last used as {} on {}: if both files are still in use, each knows \
              only half of what was imported",
             escaped(&home.path),
@@ -325,7 +330,7 @@ fn refuse_new(args: &ImportArgs, destination: &Destination, others: &[Info]) -> 
 
 /// Whether the user will be asked before anything is sent.
 pub(super) fn asks(args: &ImportArgs) -> bool {
-    !args.yes && args.plan.is_none() && crate::output::terminal::screen::is_interactive()
+    !args.yes && args.plan.is_none() && crate::output::terminal::streams::is_interactive()
 }
 
 /// Ledgers with their counts, one a line.

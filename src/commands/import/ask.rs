@@ -7,7 +7,8 @@ use anyhow::Result;
 use super::account::{Found, listed};
 use super::{Job, Planned};
 use crate::model::{CaseData, State};
-use crate::output::terminal::screen::say;
+use crate::output::terminal::color;
+use crate::output::terminal::streams::print_status;
 use crate::output::terminal::text::{
     count, escaped, escaped_lines, grouped, pretty_json, redacted_json, span,
 };
@@ -34,17 +35,16 @@ pub(super) fn describe(
     found: &Found,
     first: &CaseData,
 ) -> Result<()> {
-    let style = job.style;
     let destination = &job.destination;
-    say("");
-    say(&format!(
+    print_status("");
+    print_status(&format!(
         "{}  {}",
-        style.bold("account"),
+        color::bold("account"),
         destination.account
     ));
-    say(&format!(
+    print_status(&format!(
         "{}      {}",
-        style.bold("map"),
+        color::bold("map"),
         destination.map_id
     ));
     let path = destination.ledger_path.display();
@@ -53,46 +53,45 @@ pub(super) fn describe(
             let known = reader.info()?.counts.total();
             format!("{path}, with {}", count(known, "case"))
         }
-        None => format!("{path}, {}", style.yellow("new: every case will be sent")),
+        None => format!("{path}, {}", color::yellow("new: every case will be sent")),
     };
-    say(&format!("{}   {ledger}", style.bold("ledger")));
+    print_status(&format!("{}   {ledger}", color::bold("ledger")));
     if let Found::New { others, .. } = found
         && !others.is_empty()
     {
-        say(&style.yellow(&format!(
+        print_status(&color::yellow(&format!(
             "         other ledgers of this host:{}",
             listed(others)
         )));
     }
     firms(job, planned);
     if let Some(config) = &job.config {
-        say(&format!(
+        print_status(&format!(
             "{}  {}",
-            style.bold("config"),
+            color::bold("config"),
             config.path.display()
         ));
     } else {
-        say(&format!(
+        print_status(&format!(
             "{}  none: every column is sent under its own name",
-            style.bold("config")
+            color::bold("config")
         ));
     }
-    say(&format!(
+    print_status(&format!(
         "{}     at least {}",
-        style.bold("time"),
+        color::bold("time"),
         span(shortest(job, planned.to_send()))
     ));
-    say(&format!(
+    print_status(&format!(
         "{}    {}",
-        style.bold("first"),
+        color::bold("first"),
         place(planned, first)
     ));
-    say(&payload(job, first));
+    print_status(&payload(job, first));
     Ok(())
 }
 
 fn firms(job: &Job<'_>, planned: &Planned) {
-    let style = job.style;
     let mut firms: Vec<_> = planned.plan.firms.iter().collect();
     firms.sort_by_key(|(firm, number)| (std::cmp::Reverse(**number), (*firm).clone()));
     let names = job
@@ -100,9 +99,9 @@ fn firms(job: &Job<'_>, planned: &Planned) {
         .as_ref()
         .map(|config| config.mapping.partner_firms.as_slice())
         .unwrap_or_default();
-    say(&format!(
+    print_status(&format!(
         "{}    {}{}",
-        style.bold("firms"),
+        color::bold("firms"),
         count(planned.to_send(), "case"),
         match planned.checked.default_firm {
             0 => String::new(),
@@ -118,14 +117,14 @@ fn firms(job: &Job<'_>, planned: &Planned) {
             .find(|(_, id)| **id == ***firm)
             .map(|(name, _)| format!("  {}", escaped(name)))
             .unwrap_or_default();
-        say(&format!(
+        print_status(&format!(
             "  {:>7} to {}{name}",
             grouped(**number),
             escaped(firm)
         ));
     }
     if firms.len() > MOST_FIRMS {
-        say(&format!(
+        print_status(&format!(
             "          … and {}",
             count((firms.len() - MOST_FIRMS) as u64, "more firm")
         ));
@@ -137,13 +136,13 @@ fn firms(job: &Job<'_>, planned: &Planned) {
         .filter(|planned| planned.state == Some(State::InDoubt))
         .count() as u64;
     if doubts > 0 {
-        say(&style.red(&format!(
+        print_status(&color::red(&format!(
             "  {:>7} in doubt, sent once more: the platform may then hold them twice",
             grouped(doubts)
         )));
     }
     if planned.plan.drafts > 0 {
-        say(&style.yellow(&format!(
+        print_status(&color::yellow(&format!(
             "  {:>7} without a firm, as drafts",
             grouped(planned.plan.drafts)
         )));
@@ -162,7 +161,7 @@ pub(super) fn payload(job: &Job<'_>, case: &CaseData) -> String {
         .destination
         .contract
         .body(&case.payload, case.partner_firm.as_deref());
-    let shown = if job.style.redact {
+    let shown = if job.output.redact {
         // What can't be read can't be redacted, and is not shown.
         let json = serde_json::from_str(&body).unwrap_or_default();
         redacted_json(&json).to_string()

@@ -9,7 +9,8 @@ use crate::model::Event;
 use crate::output::files::{
     Flush, InputFile, Kind, Opened, Opener, OutDir, ProblemsFile, Registry, RunFiles, Shape, Wanted,
 };
-use crate::output::terminal::screen::{Style, say};
+use crate::output::terminal::color;
+use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::{count, escaped};
 
@@ -102,7 +103,7 @@ impl Prepared {
             problems = Some(ProblemsFile::begin(
                 target,
                 job.file_names(),
-                job.style.redact,
+                job.output.redact,
             )?);
             outputs.out = Some((dir, files));
         }
@@ -155,19 +156,23 @@ impl Outputs {
     }
 
     /// Closes them, and says what was written.
-    pub(super) fn finish(self, summary: &Summary, style: Style) {
+    pub(super) fn finish(self, summary: &Summary, output: OutputOptions) {
         let (dir, out) = self.out.unzip();
         for files in self.given.into_iter().chain(out) {
             let written = files.finish();
-            for file in written.files.iter().filter(|_| !style.quiet && !style.json) {
-                say(&format!(
+            for file in written
+                .files
+                .iter()
+                .filter(|_| !output.quiet && !output.json)
+            {
+                print_status(&format!(
                     "wrote {} to {}",
                     count(file.rows, "row"),
                     escaped(&file.path.display().to_string())
                 ));
             }
             for error in &written.errors {
-                say(&style.red(&format!(
+                print_status(&color::red(&format!(
                     "{}; `caseload export` writes it anew",
                     escaped(&error.to_string())
                 )));
@@ -176,7 +181,7 @@ impl Outputs {
         if let Some(dir) = dir
             && let Err(error) = dir.write_summary(&summary.to_json())
         {
-            say(&style.red(&escaped(&error.to_string())));
+            print_status(&color::red(&escaped(&error.to_string())));
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::engine::{PlanAction, RunResult};
 use crate::ledger::RunCounts;
 use crate::mapping::Rules;
 use crate::model::{CaseData, State, StopReason};
-use crate::output::terminal::screen::{is_interactive, print_json, say};
+use crate::output::terminal::color;
+use crate::output::terminal::streams::{is_interactive, print_json, print_status};
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::{count, escaped, grouped, redacted_json, span};
 
@@ -37,23 +38,25 @@ pub(super) fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
     if job.args.dry_run {
         summary.to_send = Some(0);
     }
-    if job.style.json {
+    if job.output.json {
         print_json(&summary.to_json());
         return Exit::Problems;
     }
     let found = planned.checked.errors + planned.same_content;
-    say(&format!(
+    print_status(&format!(
         "\n{} {} in {}; nothing was sent",
-        job.style.red("stopped:"),
+        color::red("stopped:"),
         count(found, "problem"),
         count(planned.checked.total, "record")
     ));
     if planned.checked.unskippable > 0 {
-        say(
+        print_status(
             "a header or a file that can't be read to its end concerns every record: mend it first",
         );
     } else {
-        say("mend the rows and run the same command again; --skip-invalid sends the good ones");
+        print_status(
+            "mend the rows and run the same command again; --skip-invalid sends the good ones",
+        );
     }
     Exit::Problems
 }
@@ -73,7 +76,7 @@ pub(super) fn dry_run(
         next: Vec::from_iter(next_after_dry_run(job, &planned, found)),
         ..job.summary()
     };
-    if job.style.json {
+    if job.output.json {
         let all = std::mem::take(&mut planned.plan.all);
         for (slot, action) in all {
             let case = planned.plan.spooled.read(slot).context("the spool")?;
@@ -88,7 +91,7 @@ pub(super) fn dry_run(
         ask::describe(job, &planned, found, &case)?;
     }
     let totals = &summary.totals;
-    say(&format!(
+    print_status(&format!(
         "\n{} of {} would be sent, in at least {}",
         grouped(to_send),
         count(totals.total, "record"),
@@ -111,21 +114,21 @@ pub(super) fn dry_run(
         ),
     ] {
         if number > 0 {
-            say(&format!("  {:>7} {text}", grouped(number)));
+            print_status(&format!("  {:>7} {text}", grouped(number)));
         }
     }
-    say(
+    print_status(
         "not known before the server answers: whether map id and firm ids exist, and whether \
          the case types are on the platform's list",
     );
     if rules.options().key.is_empty() {
-        say("without a key column it can't be known which cases are imported already");
+        print_status("without a key column it can't be known which cases are imported already");
     }
     if let Some(plan) = &summary.plan {
-        say(&format!("plan: {plan}"));
+        print_status(&format!("plan: {plan}"));
     }
     for next in &summary.next {
-        say(&format!("next: {next}"));
+        print_status(&format!("next: {next}"));
     }
     Ok(Exit::Done)
 }
@@ -179,7 +182,7 @@ fn request<'a>(
         .destination
         .contract
         .body(&case.payload, case.partner_firm.as_deref());
-    if job.style.redact {
+    if job.output.redact {
         body = redacted_json(&serde_json::from_str(&body)?).to_string();
     }
     Ok(Request {
@@ -246,7 +249,7 @@ pub(crate) fn run(
 }
 
 fn quoted(job: &Job<'_>, text: &str) -> String {
-    if job.style.redact {
+    if job.output.redact {
         crate::output::terminal::text::value(text, true)
     } else {
         escaped(text)

@@ -6,9 +6,9 @@ pub(super) mod ask;
 mod files;
 mod finish;
 mod leftovers;
+mod plan_reporter;
 mod planning;
 mod send;
-mod telling;
 
 use std::time::Instant;
 
@@ -28,7 +28,8 @@ use crate::cli::settings;
 use crate::config::Config;
 use crate::input::Input;
 use crate::mapping::MappingOptions;
-use crate::output::terminal::screen::{Style, is_interactive, print_json, say};
+use crate::output::terminal::color;
+use crate::output::terminal::streams::{OutputOptions, is_interactive, print_json, print_status};
 use crate::output::terminal::summary::Summary;
 
 /// The shortest interval against a server that is not on this machine.
@@ -37,7 +38,7 @@ const SHORTEST_PACE: std::time::Duration = std::time::Duration::from_millis(100)
 /// All that is settled before a file is read.
 struct Job<'a> {
     args: &'a ImportArgs,
-    style: Style,
+    output: OutputOptions,
     config: Option<Config>,
     destination: Destination,
     inputs: Vec<Input>,
@@ -66,12 +67,12 @@ pub(crate) fn run(
     globals: &Globals,
     matches: &clap::ArgMatches,
 ) -> Result<Exit> {
-    let style = globals.style();
+    let output = globals.output_options();
     match import(args, globals, matches) {
         Ok(exit) => Ok(exit),
         Err(error) => {
             // Whoever fails has not printed it yet.
-            if style.json {
+            if output.json {
                 let summary = Summary {
                     stopped: Some(format!("{error:#}")),
                     exit_code: Exit::Usage.code(),
@@ -86,12 +87,12 @@ pub(crate) fn run(
 
 fn import(args: &ImportArgs, globals: &Globals, matches: &clap::ArgMatches) -> Result<Exit> {
     settings::refuse_with_sandbox(&args.account, matches)?;
-    let style = globals.style();
+    let output = globals.output_options();
     let config = settings::config(globals)?;
     let destination = Destination::find(args, config.as_ref())?;
     let mut job = Job {
         args,
-        style,
+        output,
         destination,
         inputs: settings::inputs(&args.files)?,
         config,
@@ -100,7 +101,7 @@ fn import(args: &ImportArgs, globals: &Globals, matches: &clap::ArgMatches) -> R
     };
     refuse(&job)?;
     if args.fresh && !args.dry_run {
-        account::forget_rehearsals(style)?;
+        account::forget_rehearsals(output)?;
     }
     let interrupts = catch_interrupts(&job)?;
     let key = public_key(&job)?;
@@ -109,7 +110,7 @@ fn import(args: &ImportArgs, globals: &Globals, matches: &clap::ArgMatches) -> R
         return propose_key(&job, &mapping);
     }
     let rules = settings::rules(mapping)?;
-    let found = account::open(args, &job.destination, style)?;
+    let found = account::open(args, &job.destination, output)?;
     if in_ci() && args.new_ledger && !job.destination.is_sandbox() && !args.dry_run {
         return make_ledger_only(&job, found);
     }
@@ -147,18 +148,18 @@ fn refuse(job: &Job<'_>) -> Result<()> {
 /// An interrupt before anything was sent still ends with a summary.
 fn catch_interrupts(job: &Job<'_>) -> Result<Interrupts> {
     let mut summary = job.summary();
-    let style = job.style;
+    let output = job.output;
     let began = job.began;
     Interrupts::catch(move || {
         summary.elapsed = began.elapsed();
         summary.stopped = Some("interrupted before anything was sent".to_owned());
         summary.exit_code = Exit::Interrupted.code();
-        if style.json {
+        if output.json {
             print_json(&summary.to_json());
         } else {
             // A question's line is not closed by an answer.
             let line = if is_interactive() { "\n" } else { "" };
-            say(&format!("{line}interrupted before anything was sent"));
+            print_status(&format!("{line}interrupted before anything was sent"));
         }
     })
 }
@@ -173,7 +174,7 @@ fn public_key(job: &Job<'_>) -> Result<Option<PublicKey>> {
     if let Some(path) = &job.args.public_key_file {
         let (key, warning) = PublicKey::from_file(path)?;
         if let Some(warning) = warning {
-            say(&job.style.yellow(&warning));
+            print_status(&color::yellow(&warning));
         }
         return Ok(Some(key));
     }
@@ -190,7 +191,7 @@ fn propose_key(job: &Job<'_>, mapping: &MappingOptions) -> Result<Exit> {
             key: key.to_vec(),
             ..mapping.clone()
         })?;
-        let mut nothing = ProblemsOut::nowhere(job.style, job.file_names());
+        let mut nothing = ProblemsOut::nowhere(job.output, job.file_names());
         check::check(&check_options(job, &rules, false, fields), &mut nothing)
             .map_err(|error| settings::check_error(error, &job.inputs, job.config.as_ref()))
     };
@@ -231,7 +232,7 @@ fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
     let info = ledger.reader().info()?;
     let named = format!(" --ledger-id {}", info.id);
     let next = again::command(&again::own(), again::AFTER_RUN, &named);
-    if job.style.json {
+    if job.output.json {
         print_json(&serde_json::json!({
             "schema": 1,
             "command": "import",
@@ -242,7 +243,7 @@ fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
             "exit_code": 0,
         }));
     } else {
-        say(&format!(
+        print_status(&format!(
             "made the ledger {} at {}; nothing was sent.\nKeep the file, and let the jobs that \
              send name it: CASELOAD_LEDGER_ID={}",
             info.id,
@@ -250,7 +251,7 @@ fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
             info.id
         ));
         if let Some(next) = next {
-            say(&format!("next: {next}"));
+            print_status(&format!("next: {next}"));
         }
     }
     Ok(Exit::Done)

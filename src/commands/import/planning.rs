@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::account::Found;
 use super::leftovers::Leftovers;
-use super::telling::PlanReport;
+use super::plan_reporter::PlanReport;
 use super::{ImportArgs, Job, files, finish};
 use crate::check::{self, CheckError, CheckOptions, Checked};
 use crate::cli::settings;
@@ -79,7 +79,7 @@ pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<P
         allow_same_content: job.args.allow_same_content,
         resend_doubts_before: job.args.resend_in_doubt.then_some(oldest),
         limit: job.args.limit,
-        keep_all: job.args.dry_run && job.style.json,
+        keep_all: job.args.dry_run && job.output.json,
     };
     let mut planner = Planner::new(
         found.reader(),
@@ -102,8 +102,8 @@ pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<P
     let same_content = planner.same_content();
     let plan = planner.finish(&checked)?;
     told.close();
-    if !job.style.quiet && !job.style.json {
-        super::super::tell_encodings(&checked);
+    if !job.output.quiet && !job.output.json {
+        super::super::warn_guessed_encodings(&checked);
     }
     if let Some(error) = told.error {
         return Err(error).context("can't write a temporary file");

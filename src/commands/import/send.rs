@@ -18,8 +18,8 @@ use crate::engine::{self, Observer, Run, RunResult};
 use crate::ledger::{self, Handle, Ledger, RunEnd, RunFile, RunStart};
 use crate::model::{Event, StopReason};
 use crate::output::terminal::run::RunReport;
-use crate::output::terminal::screen::{print_json, say};
 use crate::output::terminal::stops;
+use crate::output::terminal::streams::{print_json, print_status};
 use crate::output::terminal::summary::Summary;
 use crate::sandbox;
 
@@ -75,10 +75,10 @@ fn nothing_to_send(job: &Job<'_>, mut planned: Planned, prepared: Prepared) -> R
         drafts: 0,
     };
     let (summary, exit) = finish::run(job, &totals, planned.name(), None, &ended, None);
-    outputs.finish(&summary, job.style);
+    outputs.finish(&summary, job.output);
     close(job, &summary);
-    if !job.style.json && !job.style.quiet && totals.already_imported == totals.total {
-        say("nothing to send: every record is imported already, as the ledger knows");
+    if !job.output.json && !job.output.quiet && totals.already_imported == totals.total {
+        print_status("nothing to send: every record is imported already, as the ledger knows");
     }
     Ok(exit)
 }
@@ -96,10 +96,10 @@ fn declined(job: &Job<'_>, planned: &Planned) -> Exit {
 }
 
 fn close(job: &Job<'_>, summary: &Summary) {
-    if job.style.json {
+    if job.output.json {
         print_json(&summary.to_json());
     } else {
-        summary.show(job.style);
+        summary.show();
     }
 }
 
@@ -155,8 +155,8 @@ async fn run(
         report: RunReport::new(
             planned.plan.planned.len() as u64,
             planned.files.clone(),
-            job.style,
-            (job.args.limit == Some(1) || globals.verbose) && !job.style.json,
+            job.output,
+            (job.args.limit == Some(1) || globals.verbose) && !job.output.json,
         ),
     };
     let began = Run {
@@ -186,7 +186,7 @@ async fn run(
             summary.exit_code = exit.code();
         }
     }
-    observer.outputs.finish(&summary, job.style);
+    observer.outputs.finish(&summary, job.output);
     close(job, &summary);
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;

@@ -26,7 +26,8 @@ use crate::config::Config;
 use crate::engine::parse_span;
 use crate::ledger::{self, CaseRow, Filter, Ledger, Lock, Refusal, Word, WordReport};
 use crate::model::{Key, State};
-use crate::output::terminal::screen::{Style, is_interactive, print_json, say};
+use crate::output::terminal::color;
+use crate::output::terminal::streams::{OutputOptions, is_interactive, print_json, print_status};
 use crate::output::terminal::text::{count, escaped, grouped, span};
 
 /// Cases and refusals that are shown to people one by one.
@@ -74,7 +75,7 @@ pub(crate) struct ResolveArgs {
 /// A ledger that may be changed, with all that the words need.
 struct Job<'a> {
     args: &'a ResolveArgs,
-    style: Style,
+    output: OutputOptions,
     config: Option<Config>,
     ledger: Ledger,
     account: String,
@@ -93,7 +94,7 @@ pub(crate) fn run(args: &ResolveArgs, globals: &Globals, matches: &ArgMatches) -
             ),
         }
     }
-    let style = globals.style();
+    let output = globals.output_options();
     let config = settings::config(globals)?;
     let choice = args.ledger.choose(globals, config.as_ref(), matches)?;
     // Whoever may not change it is told so before a list is read.
@@ -101,10 +102,10 @@ pub(crate) fn run(args: &ResolveArgs, globals: &Globals, matches: &ArgMatches) -
     let ledger = ledger::open(&choice.path, &lock)?;
     let info = ledger.reader().info()?;
     choice.check(&info)?;
-    ledger_choice::tell(&info, style);
+    ledger_choice::report_ledger(&info, output);
     let mut job = Job {
         args,
-        style,
+        output,
         config,
         ledger,
         account: info.account,
@@ -143,7 +144,7 @@ impl Job<'_> {
             self.show(saying, &fitting, &named)?;
             let question = saying.question(fitting.len() as u64);
             if !self.args.yes && !ask::yes(&question)? {
-                say("nothing was changed");
+                print_status("nothing was changed");
                 return Ok(Exit::Stopped);
             }
         }
@@ -254,8 +255,8 @@ impl Job<'_> {
         cases: &[&CaseRow],
         named: &[(Key, Option<String>)],
     ) -> Result<()> {
-        let style = self.style;
-        if !style.quiet {
+        let output = self.output;
+        if !output.quiet {
             for case in &cases[..cases.len().min(SHOWN)] {
                 let row = self.ledger.reader().select(&Filter {
                     keys: Some(vec![case.key.clone()]),
@@ -268,11 +269,15 @@ impl Job<'_> {
                         .find(|(key, _)| *key == view.case.key)
                         .and_then(|(_, id)| id.as_deref())
                         .map(|id| format!("; on the platform as {}", escaped(id)));
-                    say(&format!("  {}{}", view.line(style), id.unwrap_or_default()));
+                    print_status(&format!(
+                        "  {}{}",
+                        view.line(output),
+                        id.unwrap_or_default()
+                    ));
                 }
             }
             if cases.len() > SHOWN {
-                say(&format!(
+                print_status(&format!(
                     "showing {SHOWN} of {}",
                     count(cases.len() as u64, "case")
                 ));
@@ -280,7 +285,7 @@ impl Job<'_> {
         }
         let young = (cases.iter()).filter(|case| self.is_young(case)).count() as u64;
         if saying == Saying::NotImported && young > 0 {
-            say(&style.yellow(&self.young_warning(young)));
+            print_status(&color::yellow(&self.young_warning(young)));
         }
         Ok(())
     }
@@ -312,7 +317,7 @@ impl Job<'_> {
         } else {
             Exit::Unfinished
         };
-        if self.style.json {
+        if self.output.json {
             let mut refused = report.refused.iter().peekable();
             for (key, case_id) in named {
                 // They are refused in the order in which they were named.
@@ -322,7 +327,7 @@ impl Job<'_> {
             self.print_closing(Some(saying), report.done, report.refused.len() as u64, exit);
         } else {
             for (key, refusal) in &report.refused {
-                say(&format!(
+                print_status(&format!(
                     "{}: {}",
                     escaped(&key.to_string()),
                     escaped(&saying.refused(refusal))
@@ -330,13 +335,13 @@ impl Job<'_> {
             }
         }
         if !report.refused.is_empty() {
-            say(&self.style.red(&format!(
+            print_status(&color::red(&format!(
                 "{} refused",
                 count(report.refused.len() as u64, "case")
             )));
         }
-        if !self.style.quiet && report.done > 0 {
-            say(&saying.done(report.done));
+        if !self.output.quiet && report.done > 0 {
+            print_status(&saying.done(report.done));
         }
         exit
     }

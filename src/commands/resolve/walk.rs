@@ -11,7 +11,8 @@ use super::super::lookup;
 use super::{Job, Saying, list, typed};
 use crate::ledger::Filter;
 use crate::model::{Key, State};
-use crate::output::terminal::screen::say;
+use crate::output::terminal::color;
+use crate::output::terminal::streams::print_status;
 use crate::output::terminal::text::{count, grouped};
 
 /// What a person answers.
@@ -28,9 +29,9 @@ pub(super) fn walk(job: &mut Job<'_>) -> Result<Exit> {
     let keys = doubts(job)?;
     let (mut settled, mut seen) = (0, 0);
     if keys.is_empty() {
-        say("no case is in doubt");
+        print_status("no case is in doubt");
     } else {
-        say(&format!(
+        print_status(&format!(
             "{} in doubt: look each up on the platform, then say what is so",
             count(keys.len() as u64, "case")
         ));
@@ -45,7 +46,7 @@ pub(super) fn walk(job: &mut Job<'_>) -> Result<Exit> {
     }
     let left = keys.len() as u64 - settled;
     if settled + left > 0 {
-        say(&format!(
+        print_status(&format!(
             "{} settled, {} left in doubt{}",
             grouped(settled),
             grouped(left),
@@ -55,7 +56,7 @@ pub(super) fn walk(job: &mut Job<'_>) -> Result<Exit> {
             }
         ));
     }
-    if job.style.json {
+    if job.output.json {
         job.print_closing(None, settled, 0, Exit::Done);
     }
     Ok(Exit::Done)
@@ -98,12 +99,12 @@ fn ask(job: &mut Job<'_>, key: &Key, position: usize, total: usize) -> Result<An
     };
     let is_young = job.is_young(&case);
     let view = lookup::view(job.ledger.reader(), case, job.config.as_ref())?;
-    say(&format!(
+    print_status(&format!(
         "\n{position} of {total}: {}",
-        view.text(job.style, true, Timestamp::now())
+        view.text(job.output, true, Timestamp::now())
     ));
     if is_young {
-        say(&job.style.yellow(&job.young_warning(1)));
+        print_status(&color::yellow(&job.young_warning(1)));
     }
     loop {
         let answer = prompt()?;
@@ -115,12 +116,12 @@ fn ask(job: &mut Job<'_>, key: &Key, position: usize, total: usize) -> Result<An
         let named = [(key.clone(), case_id.clone())];
         let report = job.tell_ledger(saying, &named)?;
         let refusal = report.refused.first().map(|(_, refusal)| refusal);
-        if job.style.json {
+        if job.output.json {
             job.print_case(saying, key, case_id.as_deref(), refusal);
         }
         match refusal {
             None => return Ok(answer),
-            Some(refusal) => say(&job.style.red(&saying.refused(refusal))),
+            Some(refusal) => print_status(&color::red(&saying.refused(refusal))),
         }
     }
 }

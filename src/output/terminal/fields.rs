@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::screen::Style;
+use super::color;
+use super::streams::OutputOptions;
 use super::text::{escaped, grouped, shape};
 use crate::model::ColumnSummary;
 
@@ -11,7 +12,7 @@ const WIDEST_NAME: usize = 28;
 const WIDEST_SAMPLE: usize = 24;
 
 /// One line a column: filled, distinct, its first values.
-pub fn table(fields: &[ColumnSummary], records: u64, style: Style) -> String {
+pub fn table(fields: &[ColumnSummary], records: u64, output: OutputOptions) -> String {
     if fields.is_empty() || records == 0 {
         return String::new();
     }
@@ -29,7 +30,7 @@ pub fn table(fields: &[ColumnSummary], records: u64, style: Style) -> String {
         "{:width$}  {:>7}  {:>8}  values",
         "column", "filled", "distinct"
     );
-    let mut table = style.dim(&head);
+    let mut table = color::dim(&head);
     for (field, name) in fields.iter().zip(names) {
         let filled = match field.filled * 100 / records {
             100 => "all".to_owned(),
@@ -47,7 +48,7 @@ pub fn table(fields: &[ColumnSummary], records: u64, style: Style) -> String {
             .iter()
             .map(|sample| {
                 let sample = cut(sample, WIDEST_SAMPLE);
-                let hide = style.redact || field.confidential;
+                let hide = output.redact || field.confidential;
                 escaped(&if hide { shape(&sample) } else { sample })
             })
             .collect();
@@ -95,14 +96,13 @@ mod tests {
                 &["A very long note about one single case"],
             ),
         ];
-        let style = Style {
-            color: false,
+        let output = OutputOptions {
             redact: false,
             quiet: false,
             json: false,
         };
         assert_eq!(
-            table(&fields, 2_000, style),
+            anstream::adapter::strip_str(&table(&fields, 2_000, output)).to_string(),
             "column    filled  distinct  values\n\
              Lead ID      all    1,000+  L-1 | L-2\n\
              State       99 %         3  NV | a\\u{1b}[31m\n\

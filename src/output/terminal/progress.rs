@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::screen::{Style, say};
+use super::color;
+use super::streams::{OutputOptions, print_status};
 use super::text::{grouped, span};
 
 /// Without a terminal, a line this often.
@@ -52,7 +53,6 @@ impl ProgressCounts {
 #[derive(Debug)]
 pub struct Progress {
     total: u64,
-    style: Style,
     began: Instant,
     form: Form,
     pause: Arc<Mutex<Option<(Instant, &'static str)>>>,
@@ -71,12 +71,12 @@ enum Form {
 
 impl Progress {
     /// For a run over so many cases.
-    pub fn new(total: u64, style: Style) -> Self {
+    pub fn new(total: u64, output: OutputOptions) -> Self {
         let pause = Arc::new(Mutex::new(None));
-        let form = if style.quiet {
+        let form = if output.quiet {
             Form::Nothing
         } else if std::io::stderr().is_terminal() {
-            Form::Bar(bar(total, style, Arc::clone(&pause)))
+            Form::Bar(bar(total, Arc::clone(&pause)))
         } else {
             Form::Lines {
                 last: Instant::now(),
@@ -84,7 +84,6 @@ impl Progress {
         };
         Self {
             total,
-            style,
             began: Instant::now(),
             form,
             pause,
@@ -94,7 +93,7 @@ impl Progress {
     /// Shows where the run stands now.
     pub fn update(&mut self, counts: &ProgressCounts) {
         if let Form::Aside = self.form {
-            self.form = Form::Bar(bar(self.total, self.style, Arc::clone(&self.pause)));
+            self.form = Form::Bar(bar(self.total, Arc::clone(&self.pause)));
         }
         match &mut self.form {
             Form::Bar(bar) => {
@@ -104,7 +103,7 @@ impl Progress {
             Form::Lines { last } => {
                 if last.elapsed() >= BETWEEN_LINES && counts.done < self.total {
                     *last = Instant::now();
-                    say(&self.line(counts));
+                    print_status(&self.line(counts));
                 }
             }
             Form::Aside | Form::Nothing => {}
@@ -141,10 +140,10 @@ impl Progress {
     }
 
     /// Says a line for the eye without tearing the bar.
-    pub fn say(&self, text: &str) {
+    pub fn println(&self, text: &str) {
         match &self.form {
-            Form::Bar(bar) => bar.suspend(|| say(text)),
-            Form::Lines { .. } | Form::Aside | Form::Nothing => say(text),
+            Form::Bar(bar) => bar.suspend(|| print_status(text)),
+            Form::Lines { .. } | Form::Aside | Form::Nothing => print_status(text),
         }
     }
 
@@ -171,19 +170,15 @@ impl Progress {
         matches!(self.form, Form::Bar(_))
     }
 
-    /// Whether the last thing on the screen may be a question.
+    /// Whether the last thing on the streams may be a question.
     pub fn is_aside(&self) -> bool {
         matches!(self.form, Form::Aside)
     }
 }
 
-fn bar(
-    total: u64,
-    style: Style,
-    pause: Arc<Mutex<Option<(Instant, &'static str)>>>,
-) -> ProgressBar {
+fn bar(total: u64, pause: Arc<Mutex<Option<(Instant, &'static str)>>>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let look = if style.color {
+    let look = if color::is_shown_on(&std::io::stderr()) {
         "{bar:28.green/dim} {pos}/{len}  {msg}  {pause}"
     } else {
         "{bar:28} {pos}/{len}  {msg}  {pause}"
@@ -214,18 +209,10 @@ fn bar(
 mod tests {
     use super::*;
 
-    const STYLE: Style = Style {
-        color: true,
-        redact: false,
-        quiet: false,
-        json: false,
-    };
-
     #[test]
     fn a_line_tells_how_far_it_is() {
         let progress = Progress {
             total: 2_000,
-            style: STYLE,
             began: Instant::now()
                 .checked_sub(Duration::from_secs(100))
                 .unwrap_or_else(Instant::now),
@@ -250,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_bars_template_is_one() {
-        let drawn = bar(3, STYLE, Arc::default());
+        let drawn = bar(3, Arc::default());
         drawn.set_position(1);
         assert_eq!(drawn.position(), 1);
         for look in ["{bar:28.green/dim} {pos}", "{bar:28} {pos}"] {

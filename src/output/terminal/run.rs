@@ -1,7 +1,8 @@
 //! A run's events as people see them while it goes on.
 
+use super::color;
 use super::progress::{Progress, ProgressCounts};
-use super::screen::Style;
+use super::streams::OutputOptions;
 use super::text::{count, escaped, escaped_lines, span, value};
 use crate::model::{Answer, CaseData, Event, PauseReason, SettledAttempt, State, StopReason};
 
@@ -14,7 +15,7 @@ const MOST_BODY: usize = 2_000;
 /// Shows a run, and counts what its end will tell.
 #[derive(Debug)]
 pub struct RunReport {
-    style: Style,
+    output: OutputOptions,
     files: Vec<String>,
     progress: Progress,
     counts: ProgressCounts,
@@ -28,11 +29,11 @@ pub struct RunReport {
 
 impl RunReport {
     /// For a run over so many cases of these files.
-    pub fn new(total: u64, files: Vec<String>, style: Style, whole_answers: bool) -> Self {
+    pub fn new(total: u64, files: Vec<String>, output: OutputOptions, whole_answers: bool) -> Self {
         Self {
-            style,
+            output,
             files,
-            progress: Progress::new(total, style),
+            progress: Progress::new(total, output),
             counts: ProgressCounts::default(),
             shown: 0,
             whole_answers,
@@ -63,7 +64,7 @@ impl RunReport {
             Event::Settled(settled) => self.settled(settled),
             Event::Skipped { case, state } => {
                 let state = state.map_or("unknown", State::as_str);
-                self.tell(&format!(
+                self.println(&format!(
                     "{}: the ledger has it as {state} meanwhile; it was not sent",
                     self.place(case)
                 ));
@@ -80,12 +81,12 @@ impl RunReport {
                     PauseReason::Unreachable => "the server can't be reached",
                 };
                 self.progress.pause(*wait, why);
-                if !self.progress.is_bar() && !self.style.quiet {
+                if !self.progress.is_bar() && !self.output.quiet {
                     let said = message
                         .map(|message| format!(" ({})", escaped(message)))
                         .unwrap_or_default();
                     self.progress
-                        .say(&format!("{why}{said}; going on in {}", span(*wait)));
+                        .println(&format!("{why}{said}; going on in {}", span(*wait)));
                 }
             }
             Event::Resumed => {
@@ -97,10 +98,10 @@ impl RunReport {
             Event::Stopping { reason, in_flight } => {
                 if self.progress.is_aside() {
                     // The question's line is not closed by an answer.
-                    self.progress.say("");
+                    self.progress.println("");
                 }
                 if matches!(reason, StopReason::Interrupted) && *in_flight > 0 {
-                    self.tell(&format!(
+                    self.println(&format!(
                         "waiting for {} under way; press Ctrl-C again to stop at once and leave \
                          them in doubt",
                         count(*in_flight as u64, "call")
@@ -119,7 +120,7 @@ impl RunReport {
                     |status| format!("status {status}"),
                 );
                 let id = answer.case_id.as_deref().unwrap_or("no case id");
-                self.progress.say(&self.style.red(&format!(
+                self.progress.println(&color::red(&format!(
                     "could not be written to the ledger, keep this: key {}, {status}, case id {}, {verdict:?} ({})",
                     escaped(case.key.canonical()),
                     escaped(id),
@@ -157,7 +158,7 @@ impl RunReport {
         if settled.state != State::Imported {
             self.failure(settled);
         } else if settled.possible_twin {
-            self.tell(&self.style.yellow(&format!(
+            self.println(&color::yellow(&format!(
                 "{}: imported, but it was in doubt before: the platform may hold it twice",
                 self.place(settled.case)
             )));
@@ -169,13 +170,13 @@ impl RunReport {
         self.shown += 1;
         if self.shown > MOST_SHOWN {
             if self.shown == MOST_SHOWN + 1 {
-                self.tell("… further cases are not shown; the ledger has them all");
+                self.println("… further cases are not shown; the ledger has them all");
             }
             return;
         }
         let word = match settled.state {
-            State::InDoubt => self.style.yellow("in doubt"),
-            State::Rejected => self.style.red("rejected"),
+            State::InDoubt => color::yellow("in doubt"),
+            State::Rejected => color::red("rejected"),
             State::NotSent | State::Imported | State::Removed | State::Sending => {
                 "not sent".to_owned()
             }
@@ -200,7 +201,7 @@ impl RunReport {
                 )
             })
             .unwrap_or_default();
-        self.tell(&format!(
+        self.println(&format!(
             "{}: {word}{status}{message}{twin}",
             self.place(settled.case)
         ));
@@ -212,7 +213,7 @@ impl RunReport {
             .iter()
             .map(|field| escaped(field))
             .collect();
-        self.tell(&self.style.yellow(&format!(
+        self.println(&color::yellow(&format!(
             "{}: imported, but these fields came back otherwise than they were sent: {} \
              [echo-differs]",
             self.place(case),
@@ -225,14 +226,14 @@ impl RunReport {
         let status = answer
             .status
             .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-        self.tell(&format!("answer to {}: {status}", self.place(case)));
+        self.println(&format!("answer to {}: {status}", self.place(case)));
         if let Some(body) = answer.body.as_deref() {
-            let shown = if self.style.redact {
+            let shown = if self.output.redact {
                 value(body, true)
             } else {
                 escaped_lines(&body[..body.floor_char_boundary(MOST_BODY)])
             };
-            self.tell(&shown);
+            self.println(&shown);
         }
     }
 
@@ -243,7 +244,7 @@ impl RunReport {
 
     /// A server's message may quote the case's values.
     fn server_text(&self, text: &str) -> String {
-        if self.style.redact {
+        if self.output.redact {
             value(text, true)
         } else {
             escaped(text)
@@ -260,9 +261,9 @@ impl RunReport {
         )
     }
 
-    fn tell(&self, text: &str) {
-        if !self.style.quiet {
-            self.progress.say(text);
+    fn println(&self, text: &str) {
+        if !self.output.quiet {
+            self.progress.println(text);
         }
     }
 }

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 pub use case::{CaseView, case_line, link};
 
-use super::screen::Style;
+use super::color;
 use super::text::{count, escaped, grouped, span};
 use crate::ledger::{Counts, Holder, Home, Info, RunCounts, RunEnd, RunRow};
 use crate::model::State;
@@ -45,64 +45,64 @@ pub struct LedgerView<'a> {
 
 impl LedgerView<'_> {
     /// Account, ledger, counts and runs, for people.
-    pub fn head(&self, style: Style) -> String {
+    pub fn head(&self) -> String {
         let info = self.info;
         let mut text = String::new();
         let mut line = |title: &str, words: &str| {
             // Writing to a String can't fail.
-            let _ = writeln!(text, "{} {words}", style.bold(&format!("{title:8}")));
+            let _ = writeln!(text, "{} {words}", color::bold(&format!("{title:8}")));
         };
         line("account", &escaped(&info.account));
         line("ledger", &escaped(&info.path.display().to_string()));
         line(
             "",
-            &style.dim(&format!(
+            &color::dim(&format!(
                 "id {}, made {}",
                 escaped(&info.id),
                 time(info.created_at)
             )),
         );
         if let Some(home) = &info.moved_or_copied {
-            line("", &style.yellow(&moved(home)));
+            line("", &color::yellow(&moved(home)));
         }
         line(
             "now",
             &match &self.holder {
                 None => "nobody works with it".to_owned(),
-                Some(holder) => style.yellow(&self::holder(holder.as_ref())),
+                Some(holder) => color::yellow(&self::holder(holder.as_ref())),
             },
         );
         line("cases", &grouped(info.counts.total()));
-        text.push_str(&counts(&info.counts, style));
+        text.push_str(&counts(&info.counts));
         if !self.runs.is_empty() {
             let shown = &self.runs[..self.runs.len().min(RUNS_SHOWN)];
             let _ = writeln!(
                 text,
                 "{} {}",
-                style.bold("runs    "),
+                color::bold("runs    "),
                 match (self.runs.len(), self.runs[0].id.0) {
                     (1, 1) => "1".to_owned(),
                     (_, last) => format!("{}, the latest first", grouped(last.unsigned_abs())),
                 }
             );
             for run in shown {
-                text.push_str(&self::run(run, style));
+                text.push_str(&self::run(run));
             }
         }
         if let Some(selected) = self.selected {
             let _ = writeln!(
                 text,
                 "{} {}",
-                style.bold("selected"),
+                color::bold("selected"),
                 count(selected.total(), "case")
             );
-            text.push_str(&counts(selected, style));
+            text.push_str(&counts(selected));
         }
         text
     }
 
     /// How to go on, for people.
-    pub fn tail(&self, style: Style) -> String {
+    pub fn tail(&self) -> String {
         let mut text = String::new();
         if self.holder.is_some() {
             let _ = writeln!(
@@ -111,7 +111,7 @@ impl LedgerView<'_> {
             );
         }
         for next in self.next {
-            let what = style.dim(&format!("# {}", next.what));
+            let what = color::dim(&format!("# {}", next.what));
             let _ = writeln!(text, "next: {}  {what}", escaped(&next.command));
         }
         text
@@ -142,7 +142,7 @@ fn holder(holder: Option<&Holder>) -> String {
     }
 }
 
-fn counts(counts: &Counts, style: Style) -> String {
+fn counts(counts: &Counts) -> String {
     let mut text = String::new();
     for (state, meaning) in [
         (State::Sending, "under way now"),
@@ -168,7 +168,7 @@ fn counts(counts: &Counts, style: Style) -> String {
         if number > 0 {
             let mut meaning = meaning.to_owned();
             if state == State::InDoubt {
-                meaning = style.yellow(&meaning);
+                meaning = color::yellow(&meaning);
             }
             let _ = writeln!(text, "  {:>9} {meaning}", grouped(number));
         }
@@ -178,7 +178,7 @@ fn counts(counts: &Counts, style: Style) -> String {
             text,
             "  {:>9} {}",
             grouped(counts.possible_twins),
-            style.yellow(
+            color::yellow(
                 "imported after a doubt (possible twins): the platform may have two of each"
             )
         );
@@ -186,7 +186,7 @@ fn counts(counts: &Counts, style: Style) -> String {
     text
 }
 
-fn run(run: &RunRow, style: Style) -> String {
+fn run(run: &RunRow) -> String {
     let start = &run.start;
     let ci = start
         .ci_job
@@ -194,11 +194,11 @@ fn run(run: &RunRow, style: Style) -> String {
         .map(|job| format!(", CI job {}", escaped(job)))
         .unwrap_or_default();
     let end = match &run.end {
-        None => style.yellow("going on"),
+        None => color::yellow("going on"),
         Some(RunEnd::Finished) => "finished".to_owned(),
-        Some(end @ RunEnd::Interrupted) => style.yellow(&end.to_string()),
-        Some(RunEnd::BrokeOff) => style.yellow("broke off without a word"),
-        Some(RunEnd::Stopped(reason)) => style.red(&format!("stopped: {}", escaped(reason))),
+        Some(end @ RunEnd::Interrupted) => color::yellow(&end.to_string()),
+        Some(RunEnd::BrokeOff) => color::yellow("broke off without a word"),
+        Some(RunEnd::Stopped(reason)) => color::red(&format!("stopped: {}", escaped(reason))),
     };
     let lasted = run
         .ended_at
@@ -212,7 +212,7 @@ fn run(run: &RunRow, style: Style) -> String {
         time(start.at),
         escaped(&start.user),
         escaped(&start.host),
-        style.dim(&escaped(&start.command)),
+        color::dim(&escaped(&start.command)),
     )
 }
 

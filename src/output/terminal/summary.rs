@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::screen::{Style, say};
+use super::color;
+use super::streams::print_status;
 use super::text::{count, grouped, span};
 use crate::ledger::RunCounts;
 
@@ -64,10 +65,10 @@ impl Summary {
     }
 
     /// The lines for people.
-    pub fn show(&self, style: Style) {
+    pub fn show(&self) {
         let totals = &self.totals;
         if let Some(stopped) = &self.stopped {
-            say(&format!("{} {stopped}", style.red("stopped:")));
+            print_status(&format!("{} {stopped}", color::red("stopped:")));
         }
         let drafts = match totals.drafts {
             0 => String::new(),
@@ -79,10 +80,10 @@ impl Summary {
             count(totals.total, "record"),
             span(self.elapsed)
         );
-        say(&if self.exit_code == 0 {
-            style.green(&sent)
+        print_status(&if self.exit_code == 0 {
+            color::green(&sent)
         } else {
-            style.bold(&sent)
+            color::bold(&sent)
         });
         for (number, text) in [
             (totals.already_imported, "imported before, skipped"),
@@ -103,11 +104,11 @@ impl Summary {
             (totals.untried, "not tried"),
         ] {
             if number > 0 {
-                say(&format!("  {:>7} {text}", grouped(number)));
+                print_status(&format!("  {:>7} {text}", grouped(number)));
             }
         }
         for next in &self.next {
-            say(&format!("next: {next}"));
+            print_status(&format!("next: {next}"));
         }
     }
 }

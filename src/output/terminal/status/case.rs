@@ -9,7 +9,8 @@ use super::time;
 use crate::ledger::{AttemptRow, CaseRow, Word, WordRow};
 use crate::model::State;
 use crate::output::files::CaseLine;
-use crate::output::terminal::screen::Style;
+use crate::output::terminal::color;
+use crate::output::terminal::streams::OutputOptions;
 use crate::output::terminal::text::{count, escaped, span, value};
 
 /// Attempts that are told one by one, the last ones.
@@ -56,16 +57,16 @@ impl CaseView {
     }
 
     /// Several lines for people, without one behind the last.
-    pub fn text(&self, style: Style, verbose: bool, now: Timestamp) -> String {
+    pub fn text(&self, output: OutputOptions, verbose: bool, now: Timestamp) -> String {
         let case = &self.case;
-        let mut text = style.bold(&escaped(&case.key.to_string()));
+        let mut text = color::bold(&escaped(&case.key.to_string()));
         // Writing to a String can't fail.
-        let _ = write!(text, "  {}", self.standing(style, now));
+        let _ = write!(text, "  {}", self.standing(now));
         let mut line = |title: &str, words: &str| {
             let _ = write!(text, "\n    {title:10} {words}");
         };
         if let Some(person) = &self.person {
-            line("person", &shown(person, style));
+            line("person", &shown(person, output));
         }
         line(
             "firm",
@@ -92,7 +93,7 @@ impl CaseView {
                     escaped(&attempt.map_id)
                 ),
             );
-            line("came back", &came_back(attempt, case.state, style));
+            line("came back", &came_back(attempt, case.state, output));
         }
         if let Some(id) = self.id() {
             let doubted = match case.state {
@@ -107,7 +108,7 @@ impl CaseView {
         if case.possible_twin {
             line(
                 "twin",
-                &style.yellow("imported after a doubt: the platform may have two of it"),
+                &color::yellow("imported after a doubt: the platform may have two of it"),
             );
         }
         if let Some(word) = &self.word {
@@ -120,7 +121,7 @@ impl CaseView {
             let cut = &answer[..answer.floor_char_boundary(MOST_ANSWER)];
             line(
                 "answer",
-                &if style.redact {
+                &if output.redact {
                     value(cut, true)
                 } else {
                     escaped(cut)
@@ -131,11 +132,11 @@ impl CaseView {
     }
 
     /// One line for people, in a list to say yes to.
-    pub fn line(&self, style: Style) -> String {
+    pub fn line(&self, output: OutputOptions) -> String {
         let case = &self.case;
         let mut text = escaped(&case.key.to_string());
         if let Some(person) = &self.person {
-            let _ = write!(text, ", {}", shown(person, style));
+            let _ = write!(text, ", {}", shown(person, output));
         }
         let _ = write!(
             text,
@@ -154,12 +155,12 @@ impl CaseView {
         text
     }
 
-    fn standing(&self, style: Style, now: Timestamp) -> String {
+    fn standing(&self, now: Timestamp) -> String {
         let case = &self.case;
         let age = Duration::try_from(now.duration_since(case.updated_at)).unwrap_or_default();
         match case.state {
-            State::InDoubt => style.yellow(&format!("in doubt for {}", span(age))),
-            State::Rejected => style.red(state(case.state)),
+            State::InDoubt => color::yellow(&format!("in doubt for {}", span(age))),
+            State::Rejected => color::red(state(case.state)),
             other => state(other).to_owned(),
         }
     }
@@ -203,19 +204,19 @@ fn state(state: State) -> &'static str {
 }
 
 /// A value of a case, which a redacted output shows by its shape.
-fn shown(text: &str, style: Style) -> String {
-    if style.redact {
+fn shown(text: &str, output: OutputOptions) -> String {
+    if output.redact {
         value(text, true)
     } else {
         escaped(text)
     }
 }
 
-fn came_back(attempt: &AttemptRow, state: State, style: Style) -> String {
+fn came_back(attempt: &AttemptRow, state: State, output: OutputOptions) -> String {
     let message = attempt
         .message
         .as_deref()
-        .map(|message| shown(message, style));
+        .map(|message| shown(message, output));
     match (attempt.status, message) {
         (Some(status), Some(message)) => format!("{status}: {message}"),
         (Some(status), None) => status.to_string(),

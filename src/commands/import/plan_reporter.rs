@@ -10,8 +10,8 @@ use crate::engine::Reporter;
 use crate::ledger::{Filter, Reader};
 use crate::model::{CaseData, Problem};
 use crate::output::problems::SHOWN;
-use crate::output::terminal::screen::{Style, say};
 use crate::output::terminal::status::link;
+use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped};
 
 /// Changed rows that are named one by one.
@@ -20,7 +20,7 @@ const CHANGED_SHOWN: u64 = 5;
 /// Tells problems and changed rows as the plan finds them.
 pub(super) struct PlanReport<'a> {
     problems: ProblemsOut,
-    style: Style,
+    output: OutputOptions,
     files: Vec<String>,
     /// Knows under which id a case was imported.
     ledger: Option<&'a Reader>,
@@ -36,15 +36,15 @@ impl<'a> PlanReport<'a> {
     /// For the files of an import into a ledger.
     pub(super) fn new(job: &'a Job<'_>, ledger: Option<&'a Reader>) -> Result<Self> {
         let problems = ProblemsOut::new(
-            job.style,
+            job.output,
             job.file_names(),
             SHOWN,
             &job.args.read,
             &job.inputs,
         )?;
         Ok(Self {
-            problems: problems.with_json(job.style.json),
-            style: job.style,
+            problems: problems.with_json(job.output.json),
+            output: job.output,
             files: job.file_names(),
             ledger,
             case_url: (job.config.as_ref()).and_then(|config| config.platform_case_url.as_deref()),
@@ -84,8 +84,8 @@ impl<'a> PlanReport<'a> {
 
     /// Says what was not shown.
     pub(super) fn close(&mut self) {
-        if self.changed > CHANGED_SHOWN && !self.style.quiet && !self.style.json {
-            say(&format!(
+        if self.changed > CHANGED_SHOWN && !self.output.quiet && !self.output.json {
+            print_status(&format!(
                 "… and {} more",
                 count(self.changed - CHANGED_SHOWN, "changed row")
             ));
@@ -106,11 +106,11 @@ impl Reporter for PlanReport<'_> {
 
     fn changed(&mut self, case: &CaseData) {
         self.changed += 1;
-        if self.changed > CHANGED_SHOWN || self.style.quiet || self.style.json {
+        if self.changed > CHANGED_SHOWN || self.output.quiet || self.output.json {
             return;
         }
         let file = crate::output::problems::file_name(case.place, &self.files);
-        say(&format!(
+        print_status(&format!(
             "{}:{}: case {} was imported{} and the row has changed since; it is not sent again",
             escaped(file),
             case.place.line,

@@ -1,0 +1,49 @@
+//! Standard output and standard error. A closed pipe or a full disk never
+//! stops a run: write errors are ignored.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::color;
+
+/// How output looks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OutputOptions {
+    /// Show values of cases by shape and length only.
+    pub redact: bool,
+    /// Only errors and the summary.
+    pub quiet: bool,
+    /// JSON documents on standard output.
+    pub json: bool,
+}
+
+/// Writes one line to standard error, for people.
+pub fn print_status(text: &str) {
+    let stderr = io::stderr();
+    let line = color::for_stream(&stderr, format!("{text}\n"));
+    // One write a line, so that the lines of several processes do not mix.
+    let _ = stderr.lock().write_all(line.as_bytes());
+}
+
+/// Writes text that a command was asked for to standard output, for people.
+pub fn print_result(text: &str) {
+    let stdout = io::stdout();
+    let lines = color::for_stream(&stdout, format!("{text}\n"));
+    let _ = stdout.lock().write_all(lines.as_bytes());
+}
+
+/// Writes one JSON document as one line to standard output.
+pub fn print_json(document: &impl serde::Serialize) {
+    let Ok(mut line) = serde_json::to_vec(document) else {
+        debug_assert!(false, "every document has text for member names");
+        return;
+    };
+    line.push(b'\n');
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(&line);
+    let _ = out.flush();
+}
+
+/// Whether a question can be seen and answered.
+pub fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
