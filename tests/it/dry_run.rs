@@ -2,7 +2,7 @@
 //! closing summary, as people and scripts read them.
 
 use crate::server::{Server, created, status};
-use crate::support::{Done, Home, Program};
+use crate::support::{Done, Home, Program, create, creating_server};
 use serde_json::json;
 
 /// A dry run against an address that nobody calls.
@@ -123,7 +123,7 @@ fn each_case_says_what_would_become_of_it() {
     home.cases(4);
     let server = Server::start(|request| match request.json()["id"].as_str() {
         Some("c2") => status(500).into(),
-        _ => created(&format!("x{}", request.index)),
+        _ => create(request),
     });
     home.import(&server.url())
         .args(&["--limit", "3"])
@@ -175,7 +175,7 @@ fn a_dry_run_of_bad_input_is_3() {
 fn the_same_plan_is_sent_without_a_question() {
     let home = Home::new();
     home.cases(3);
-    let server = Server::start(|request| created(&format!("x{}", request.index)));
+    let server = creating_server();
     let plan = plan(&home, &server.url());
     assert!(plan.ends_with("-3"), "{plan}");
     import_plan(&home, &server.url(), &plan)
@@ -190,7 +190,7 @@ fn the_same_plan_is_sent_without_a_question() {
 
 #[test]
 fn another_plan_is_refused_and_nothing_is_sent() {
-    let server = Server::start(|request| created(&format!("x{}", request.index)));
+    let server = creating_server();
     let rows = "id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bo\n";
     for (kind, changed) in [
         ("a value", "id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bob\n"),
@@ -223,7 +223,7 @@ fn another_plan_is_refused_and_nothing_is_sent() {
 fn a_plan_allows_no_more_cases_than_it_named() {
     let home = Home::new();
     home.cases(3);
-    let server = Server::start(|request| created(&format!("x{}", request.index)));
+    let server = creating_server();
     home.import(&server.url())
         .args(&["--limit", "2"])
         .run()
@@ -266,7 +266,7 @@ fn a_closing_summary() {
             .into(),
         Some("c4") => status(502).html("<h1>no</h1>").into(),
         Some("c5") => status(401).into(),
-        _ => created(&format!("x{}", request.index)),
+        _ => create(request),
     });
     let done = home
         .import_for_people(&server.url(), &["cases.csv"])

@@ -2,7 +2,7 @@
 //! the ledger, how many requests went out, and how the run ends.
 
 use crate::server::{Reaction, Refusing, Response, Server, created, react, status, tls_garbage};
-use crate::support::{Done, Home};
+use crate::support::{Done, Home, create};
 
 /// One line of the outcome table.
 struct Line {
@@ -48,7 +48,7 @@ fn hold(line: &Line) {
         if request.json()["id"] == "c2" {
             reaction.clone()
         } else {
-            created(&format!("x{}", request.index))
+            create(request)
         }
     });
     home.import_files(&server.url(), &["known.csv"])

@@ -5,6 +5,7 @@
 // Every test file uses a part of it.
 #![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
+mod api;
 mod ledger;
 mod program;
 mod sandbox;
@@ -12,6 +13,7 @@ mod terminal;
 
 use std::path::{Path, PathBuf};
 
+pub use api::{create, creating_server, key, keys, keys_in_order};
 pub use ledger::{Case, LedgerFile};
 pub use program::{Done, Program, Running, Summary};
 pub use sandbox::Sandbox;

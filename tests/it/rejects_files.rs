@@ -1,14 +1,9 @@
 //! Records that can't be read stand in the rejects file with all that there is
 //! of them: a person puts them right there and imports that file as it is.
 
-use crate::server::{Server, created};
-use crate::support::Home;
+use crate::server::Server;
+use crate::support::{Home, creating_server};
 use serde_json::{Value, json};
-
-/// A server that makes each case, under an id of its own.
-fn server() -> Server {
-    Server::start(|request| created(&format!("x{}", request.index)))
-}
 
 /// Imports what is good of a file; the rest goes to a rejects file.
 fn import(home: &Home, server: &Server, file: &str, rejects: &str) {
@@ -55,7 +50,7 @@ fn rows_with_too_many_or_too_few_cells_are_mended_in_their_cells() {
         "cases.csv",
         "id,partnerFirmId,name\nc1,f1,Ann\n00123,f1,Okafor, Bea,=1+1\nc3,f1\nc4,,Dee\n",
     );
-    let server = server();
+    let server = creating_server();
     import(&home, &server, "cases.csv", "rejects.csv");
     let mut rows = table(&home, "rejects.csv");
     assert_eq!(
@@ -124,7 +119,7 @@ fn a_value_without_a_column_and_bytes_that_are_no_text() {
         "cases.csv",
         b"id,partnerFirmId,,name\nc1,f1,,Ann\nc2,f1,stray,Bob\nc3,f1,,Jos\xe9\n",
     );
-    let server = server();
+    let server = creating_server();
     home.import_files(&server.url(), &["cases.csv"])
         .args(&["--skip-invalid", "--rejects", "rejects.csv"])
         .args(&["--encoding", "utf-8"])
@@ -162,7 +157,7 @@ fn a_row_of_a_workbook_keeps_its_cells() {
         }
     }
     book.save(home.path("book.xlsx")).unwrap();
-    let server = server();
+    let server = creating_server();
     import(&home, &server, "book.xlsx", "rejects.csv");
     let mut rows = table(&home, "rejects.csv");
     assert_eq!(rows[1][..3], ["c2", "f1", "Okafor"]);
@@ -187,7 +182,7 @@ fn lines_of_json_are_mended_where_they_stand() {
           {\"id\":\"c4\",\"partnerFirmId\":\"f1\",\"Client\":{\"name\":\"A\",\"name\":\"B\"}}\n\
           {\"id\":\"c5\",\"partnerFirmId\":\"f1\",\"name\":\"Jos\xe9\"}\n",
     );
-    let server = server();
+    let server = creating_server();
     home.import_files(&server.url(), &["cases.ndjson"])
         .args(&["--skip-invalid", "--rejects", "rejects.ndjson"])
         .args(&["--encoding", "utf-8"])
@@ -259,7 +254,7 @@ fn what_is_left_out_stands_in_the_file_though_nothing_is_sent() {
         "cases.csv",
         "id,partnerFirmId,name\nc1,f1,Ann\nc2,,Bob\nc3,,Cem\n",
     );
-    let server = server();
+    let server = creating_server();
     import(&home, &server, "cases.csv", "rejects.csv");
     let first = table(&home, "rejects.csv");
     assert_eq!(first.len(), 3, "{first:?}");

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::support::Home;
+use crate::support::{Home, example};
 
 /// The payload of an export's first row by the config that `init` writes.
 fn first_payload(name: &str) -> String {
@@ -66,4 +66,44 @@ fn what_is_guessed_of_each_makes_payloads() {
     filevine.csv: {"ProjectNumber":"2026-001","FirstName":"Rosa","LastName":"Delgado","Phone":"+17025550101","Email":"rosa.d@example.com","IncidentDate":"2026-06-14","CaseType":"Personal Injury","partnerFirmId":"firm_2"}
     practicepanther.csv: {"Number":"1001","FirstName":"Rosa","LastName":"Delgado","Phone":"+17025550101","Email":"rosa.d@example.com","partnerFirmId":"firm_2"}
     "#);
+}
+
+#[test]
+fn a_guessed_config_passes_once_the_firms_have_their_ids() {
+    let home = Home::new();
+    let export = example("export.csv");
+    let init = || home.caseload(&["init", &export]).run();
+    init()
+        .exits(0)
+        .says("wrote caseload.toml")
+        .says("Social Security Number, Date of Birth")
+        .says("next: caseload check ");
+    let path = home.path("caseload.toml");
+    let guessed = std::fs::read_to_string(&path).unwrap();
+    assert!(guessed.contains("key = \"Lead ID\""), "{guessed}");
+    assert!(!guessed.contains("from = \"Social"), "{guessed}");
+    // What is still open is asked for, at its line.
+    let check = || home.caseload(&["check", &export, "--strict"]).run();
+    check()
+        .exits(2)
+        .says("\"Smith & Partners\" has no id yet; put it between the quotes");
+    home.write(
+        "caseload.toml",
+        guessed.replace("\" = \"\"", "\" = \"firm_1\""),
+    );
+    check().exits(0).says("20 of 20 records valid");
+    // Another try leaves the edited one alone.
+    let edited = std::fs::read(&path).unwrap();
+    init()
+        .exits(2)
+        .says("caseload.toml is there already and is never overwritten");
+    assert_eq!(std::fs::read(&path).unwrap(), edited);
+    home.caseload(&["init", &export, "--config", "other.toml"])
+        .run()
+        .exits(0)
+        .says("--config other.toml");
+    assert_eq!(
+        std::fs::read_to_string(home.path("other.toml")).unwrap(),
+        guessed
+    );
 }

@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use crate::server::{Refusing, Server, created, react, status};
-use crate::support::{Done, Home, KEY, Program};
+use crate::support::{Done, Home, KEY, Program, create, creating_server};
 
 /// An import with a key file, and nothing about a key beside it.
 fn with_key_file(home: &Home, url: &str, file: &str) -> Program {
@@ -114,7 +114,7 @@ fn the_key_is_nowhere_to_be_seen() {
             let quoted = format!("{} {:?}", request.target, request.header("authorization"));
             let quoted = serde_json::json!({"message": quoted, "error": quoted});
             match request.index {
-                0 | 1 => created(&format!("x{}", request.index)),
+                0 | 1 => create(request),
                 2 => status(422).json(quoted.to_string()).into(),
                 3 => status(500).html(quoted.to_string()).into(),
                 4 => status(200).json(quoted.to_string()).into(),
@@ -191,26 +191,11 @@ fn plain_http_is_for_this_machine_only() {
 }
 
 #[test]
-fn a_proxy_is_never_used_for_this_machine() {
-    let home = Home::new();
-    home.cases(1);
-    let proxy = Server::start(|_| status(502));
-    let server = Server::start(|_| created("x1"));
-    let mut import = home.import(&server.url());
-    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"] {
-        import = import.env(name, &proxy.url());
-    }
-    import.run().exits(0).counts(&[("imported", 1)]);
-    assert_eq!(proxy.connections(), 0);
-    assert_eq!(server.requests().len(), 1);
-}
-
-#[test]
 fn only_the_owner_can_read_what_a_run_leaves_behind() {
     let home = Home::new();
     home.cases(2);
     let before = home.files();
-    let server = Server::start(|request| created(&format!("x{}", request.index)));
+    let server = creating_server();
     home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
         .args(&["--map-id", "m1", "--key-column", "id", "--new-ledger"])
         .args(&["--yes", "--pace", "1ms"])

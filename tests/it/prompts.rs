@@ -1,14 +1,9 @@
 //! What a person is asked on a terminal, and what each answer leads to.
 
 use crate::server::{Reaction, Request, Server, created, react, status};
-use crate::support::{Home, KEY, Program, Terminal};
+use crate::support::{Home, KEY, Program, Terminal, creating_server};
 
 const CTRL_C: &str = "\u{3}";
-
-/// A server that takes every case.
-fn taking() -> Server {
-    Server::start(|request| created(&format!("x{}", request.index)))
-}
 
 /// An import as a person types it, with the question before it.
 fn import(home: &Home, server: &Server) -> Program {
@@ -25,7 +20,7 @@ fn a_yes_sends_and_makes_the_ledger() {
     }
     let home = Home::new();
     home.cases(3);
-    let server = taking();
+    let server = creating_server();
     let mut terminal = import(&home, &server).on_a_terminal();
     for part in [
         &format!("account  {}", server.url()),
@@ -53,7 +48,7 @@ fn whatever_is_no_yes_sends_nothing() {
     for answer in ["n\n", "\n", "yess\n", "\u{4}"] {
         let home = Home::new();
         home.cases(3);
-        let server = taking();
+        let server = creating_server();
         let mut terminal = import(&home, &server).on_a_terminal();
         terminal
             .wait_for("[y/N] ")
@@ -110,7 +105,7 @@ fn ctrl_c_at_the_question_ends_at_once() {
     }
     let home = Home::new();
     home.cases(3);
-    let server = taking();
+    let server = creating_server();
     let mut terminal = import(&home, &server).on_a_terminal();
     terminal
         .wait_for("[y/N] ")

@@ -277,34 +277,3 @@ fn a_firm_one_letter_beside_a_frequent_one() {
         .says("\"firm_124\" [rare-firm]")
         .says("is it \"firm_123\"?");
 }
-
-#[test]
-fn a_plan_holds_for_the_input_that_it_was_made_of() {
-    let home = Home::new();
-    home.cases(2);
-    let import = |words: &[&str]| {
-        home.caseload(&["import", "cases.csv", "--sandbox", "--key-column", "id"])
-            .args(&["--output", "json"])
-            .args(words)
-            .run()
-    };
-    let dry = import(&["--dry-run"]).exits(0);
-    let plan = dry.summary().text("plan").to_owned();
-    assert!(plan.ends_with("-2"), "{plan}");
-    let text = std::fs::read_to_string(home.path("cases.csv")).unwrap();
-    home.write("cases.csv", text.replace("Name 2", "Name two"));
-    import(&["--plan", &plan]).exits(2).says("plan");
-    let hash = plan.strip_suffix('2').unwrap();
-    home.write("cases.csv", &text);
-    import(&["--plan", &format!("{hash}1")])
-        .exits(2)
-        .says("plan");
-    assert!(!home.path("caseload-sandbox.db").exists(), "none was sent");
-    import(&["--plan", &plan])
-        .exits(0)
-        .counts(&[("imported", 2)]);
-    // The same plan, with less to do.
-    import(&["--plan", &plan])
-        .exits(0)
-        .counts(&[("already_imported", 2)]);
-}

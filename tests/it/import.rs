@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::server::{Server, created};
-use crate::support::{Home, KEY, Sandbox, example};
+use crate::support::{Home, KEY, Sandbox, creating_server, example};
 use serde_json::{Map, Value, json};
 
 /// The rows of a CSV file as the payloads that they must become.
@@ -212,7 +212,7 @@ fn an_organization_switches_to_the_full_path() {
 fn a_row_without_a_firm_is_a_problem_until_drafts_are_allowed() {
     let home = Home::new();
     home.write("cases.csv", "id,partnerFirmId,name\nc1,,Ann\nc2,f1,Bob\n");
-    let server = Server::start(|request| created(&format!("x{}", request.index)));
+    let server = creating_server();
     home.import(&server.url())
         .run()
         .exits(3)

@@ -1,8 +1,8 @@
 //! The commands that an import prints to go on with: each works as it stands,
 //! from the same place.
 
-use crate::server::{Server, created, status};
-use crate::support::{Done, Home};
+use crate::server::{Server, status};
+use crate::support::{Done, Home, create};
 
 /// A server that takes every case, but answers those in doubt with a 502 and
 /// refuses the bad ones.
@@ -10,7 +10,7 @@ fn server() -> Server {
     Server::start(|request| match request.json()["name"].as_str() {
         Some("doubt") => status(502).into(),
         Some("bad") => status(422).into(),
-        _ => created(&format!("x{}", request.index)),
+        _ => create(request),
     })
 }
 

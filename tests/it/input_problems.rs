@@ -2,7 +2,7 @@
 //! place, and nothing is sent.
 
 use crate::server::{Server, created};
-use crate::support::{Done, Home};
+use crate::support::{Done, Home, creating_server};
 
 /// Imports a file that has problems into a server that must hear nothing.
 fn refused(home: &Home, file: &str) -> Done {
@@ -201,7 +201,7 @@ fn the_good_rows_go_out_when_the_user_says_so() {
         "cases.csv",
         "id,partnerFirmId,name\nc1,f1,Ann\nc2,,Bob\nc3,f1\nc4,f1,Dee\n",
     );
-    let server = Server::start(|request| created(&format!("x{}", request.index)));
+    let server = creating_server();
     let import = || home.import(&server.url()).arg("--skip-invalid").run();
     import()
         .exits(1)

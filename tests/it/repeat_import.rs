@@ -1,24 +1,14 @@
 //! The next import of the same file, or of one that has changed: what is sent
 //! again, what is held back, and what is told.
 
-use crate::server::{Reaction, Request, Server, created, react, status};
-use crate::support::Home;
-
-fn fresh(request: &Request) -> Reaction {
-    created(&format!("x{}", request.index))
-}
-
-fn keys(server: &Server) -> Vec<String> {
-    let requests = server.requests();
-    let keys = requests.iter().map(|request| request.json()["id"].clone());
-    keys.map(|key| key.as_str().unwrap().to_owned()).collect()
-}
+use crate::server::{Server, react, status};
+use crate::support::{Home, create, creating_server, keys, keys_in_order};
 
 #[test]
 fn only_what_is_not_imported_is_sent() {
     let home = Home::new();
     home.cases(3);
-    let server = Server::start(fresh);
+    let server = creating_server();
     home.import(&server.url()).run().exits(0);
     home.cases(5);
     home.import(&server.url())
@@ -36,7 +26,7 @@ fn other_files_with_the_same_keys_are_the_same_cases() {
         "again.ndjson",
         r#"{"partnerFirmId":"f1","name":"Name 1","id":"c1"}"#,
     );
-    let server = Server::start(fresh);
+    let server = creating_server();
     home.import(&server.url()).run().exits(0);
     home.import_files(&server.url(), &["again.ndjson"])
         .run()
@@ -51,7 +41,7 @@ fn rejects_are_sent_behind_all_untried_and_the_mended_ones_first() {
     home.cases(3);
     let server = Server::start(|request| match request.json()["id"].as_str() {
         Some("c1" | "c2") => status(422).into(),
-        _ => fresh(request),
+        _ => create(request),
     });
     let import = || home.import(&server.url()).args(&["--in-flight", "1"]);
     import()
@@ -67,7 +57,7 @@ fn rejects_are_sent_behind_all_untried_and_the_mended_ones_first() {
         .run()
         .exits(1)
         .counts(&[("rejected", 2), ("already_imported", 1), ("imported", 1)]);
-    assert_eq!(keys(&server)[3..], ["c4", "c2", "c1"]);
+    assert_eq!(keys_in_order(&server)[3..], ["c4", "c2", "c1"]);
     assert_eq!(home.ledger().cases["c1"].attempts, 2);
 }
 
@@ -77,7 +67,7 @@ fn a_doubt_is_held_back_until_the_user_lets_it_go() {
     home.cases(2);
     let server = Server::start(|request| match request.index {
         0 => react().made("first").close(),
-        _ => fresh(request),
+        _ => create(request),
     });
     let import = |words: &[&str]| home.import(&server.url()).args(words).run();
     import(&[])
@@ -94,7 +84,7 @@ fn a_doubt_is_held_back_until_the_user_lets_it_go() {
         .exits(0)
         .says("it was in doubt before: the platform may hold it twice")
         .counts(&[("imported", 1), ("already_imported", 1)]);
-    assert_eq!(keys(&server), ["c1", "c2", "c1"]);
+    assert_eq!(keys_in_order(&server), ["c1", "c2", "c1"]);
     let ledger = home.ledger();
     assert!(ledger.cases["c1"].possible_twin);
     assert!(!ledger.cases["c2"].possible_twin);
@@ -129,7 +119,7 @@ fn a_doubt_stays_one_whatever_a_second_attempt_meets() {
 fn a_row_that_has_changed_is_told_and_not_sent() {
     let home = Home::new();
     home.cases(2);
-    let server = Server::start(fresh);
+    let server = creating_server();
     home.import(&server.url()).run().exits(0);
     let text = std::fs::read_to_string(home.path("cases.csv")).unwrap();
     home.write("cases.csv", text.replace("Name 2", "Another"));
@@ -160,7 +150,7 @@ fn a_row_that_has_changed_is_told_and_not_sent() {
 fn a_new_key_with_the_content_of_an_imported_case_is_a_problem() {
     let home = Home::new();
     home.cases(2);
-    let server = Server::start(fresh);
+    let server = creating_server();
     home.import(&server.url()).run().exits(0);
     home.write(
         "cases.csv",
@@ -180,7 +170,7 @@ fn a_new_key_with_the_content_of_an_imported_case_is_a_problem() {
         .run()
         .exits(0)
         .counts(&[("imported", 1), ("already_imported", 1)]);
-    assert_eq!(keys(&server), ["c1", "c2", "n7"]);
+    assert_eq!(keys_in_order(&server), ["c1", "c2", "n7"]);
 }
 
 #[test]
@@ -190,7 +180,7 @@ fn a_key_of_several_columns_is_one_key() {
         "cases.csv",
         "id,party,partnerFirmId\n1,A,f1\n1,B,f1\n2,A,f1\n",
     );
-    let server = Server::start(fresh);
+    let server = creating_server();
     let import = || {
         home.import(&server.url())
             .args(&["--key-column", "party"])
@@ -208,7 +198,7 @@ fn without_a_key_a_column_is_proposed() {
         "cases.csv",
         "State,Lead ID,partnerFirmId\nNV,7,f1\nNV,8,f1\n",
     );
-    let server = Server::start(fresh);
+    let server = creating_server();
     home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
         .args(&["--map-id", "m1", "--new-ledger", "--yes"])
         .env("LEXAMICA_PUBLIC_KEY", crate::support::KEY)

@@ -5,13 +5,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::server::{Server, created, react};
-use crate::support::{Home, KEY, LedgerFile, Program, Sandbox, example};
-
-/// A server that takes every case.
-fn taking() -> Server {
-    Server::start(|request| created(&format!("x{}", request.index)))
-}
+use crate::server::{Server, react};
+use crate::support::{Home, KEY, LedgerFile, Program, Sandbox, creating_server, example};
 
 /// An import as a person types it: no ledger named.
 fn import(home: &Home, url: &str) -> Program {
@@ -70,7 +65,7 @@ fn a_first_real_import() {
 fn the_working_directory_does_not_decide_what_was_imported() {
     let home = Home::new();
     home.cases(2);
-    let server = taking();
+    let server = creating_server();
     import(&home, &server.url())
         .arg("--new-ledger")
         .run()
@@ -93,7 +88,7 @@ fn the_working_directory_does_not_decide_what_was_imported() {
 fn two_ways_to_write_an_address_are_one_account() {
     let home = Home::new();
     home.cases(1);
-    let server = taking();
+    let server = creating_server();
     let url = format!("http://LOCALHOST:{}", server.addr().port());
     import(&home, &url).arg("--new-ledger").run().exits(0);
     import(&home, &format!("{}/", url.to_lowercase()))
@@ -113,7 +108,7 @@ fn two_ways_to_write_an_address_are_one_account() {
 fn a_ledger_belongs_to_one_account() {
     let home = Home::new();
     home.cases(2);
-    let (first, second) = (taking(), taking());
+    let (first, second) = (creating_server(), creating_server());
     home.import(&first.url()).run().exits(0);
     home.import(&second.url())
         .run()
@@ -145,7 +140,7 @@ fn a_ledger_belongs_to_one_account() {
 fn another_ledger_of_the_host_must_be_meant() {
     let home = Home::new();
     home.cases(1);
-    let server = taking();
+    let server = creating_server();
     import(&home, &server.url())
         .arg("--new-ledger")
         .run()
@@ -178,7 +173,7 @@ fn another_ledger_of_the_host_must_be_meant() {
 fn a_ci_job_makes_a_ledger_first_and_names_it_from_then_on() {
     let home = Home::new();
     home.cases(2);
-    let server = taking();
+    let server = creating_server();
     let job = || import(&home, &server.url()).env("CI", "true");
     let made = job().arg("--new-ledger").run().exits(0);
     let made = made.json().pop().unwrap();
@@ -224,7 +219,7 @@ fn a_ci_job_makes_a_ledger_first_and_names_it_from_then_on() {
 fn a_lost_ledger_is_no_new_one() {
     let home = Home::new();
     home.cases(2);
-    let server = taking();
+    let server = creating_server();
     home.import(&server.url()).run().exits(0);
     let id = home.ledger().id;
     for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
@@ -247,7 +242,7 @@ fn a_lost_ledger_is_no_new_one() {
 fn a_copied_ledger_is_told() {
     let home = Home::new();
     home.cases(1);
-    let server = taking();
+    let server = creating_server();
     home.import(&server.url()).run().exits(0);
     std::fs::copy(home.path("ledger.db"), home.path("copy.db")).unwrap();
     import(&home, &server.url())
@@ -283,7 +278,7 @@ fn a_second_run_is_told_who_holds_the_ledger() {
 fn what_is_no_ledger_is_left_alone() {
     let home = Home::new();
     home.cases(1);
-    let server = taking();
+    let server = creating_server();
     let newer = home.path("newer.db");
     home.import(&server.url())
         .args(&["--limit", "1"])
@@ -344,7 +339,7 @@ fn a_rehearsal_is_a_world_of_its_own() {
     assert!(!home.path("elsewhere.db").exists());
     assert_eq!(ledgers(&home), [home.path("caseload-sandbox.db")]);
     // Only a rehearsal's ledger is ever forgotten.
-    let server = taking();
+    let server = creating_server();
     std::fs::remove_file(home.path("caseload-sandbox.db")).unwrap();
     import(&home, &server.url())
         .args(&["--ledger", "caseload-sandbox.db", "--new-ledger"])
@@ -359,7 +354,7 @@ fn a_rehearsal_is_a_world_of_its_own() {
 fn a_dry_run_makes_no_ledger_and_needs_no_key() {
     let home = Home::new();
     home.cases(2);
-    let server = taking();
+    let server = creating_server();
     let before = home.files();
     home.import(&server.url())
         .without_env("LEXAMICA_PUBLIC_KEY")

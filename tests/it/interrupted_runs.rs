@@ -3,8 +3,8 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use crate::server::{Server, created, react, status};
-use crate::support::{Home, LedgerFile};
+use crate::server::{Server, react, status};
+use crate::support::{Home, LedgerFile, create, creating_server, keys};
 use rustix::process::Signal;
 
 /// Far longer than anything takes; only a test that hangs meets it.
@@ -32,7 +32,7 @@ fn the_first_signal_lets_calls_under_way_finish() {
         let server = Server::start(move |request| {
             arrived.send(()).unwrap();
             released.recv().unwrap();
-            created(&format!("x{}", request.index))
+            create(request)
         });
         let mut run = home.import(&server.url()).start();
         arrivals.recv_timeout(LONG).unwrap();
@@ -79,7 +79,7 @@ fn all_calls_under_way_are_in_doubt_after_the_second_signal() {
     let (arrived, arrivals) = channel();
     let server = Server::start(move |request| {
         if request.index < 2 {
-            return created(&format!("x{}", request.index));
+            return create(request);
         }
         arrived.send(()).unwrap();
         react().silence()
@@ -132,7 +132,7 @@ fn a_run_goes_on_where_nobody_listens() {
         let server = Server::start(|request| match request.json()["id"].as_str() {
             // Something has to be told, too.
             Some("c3") => status(422).into(),
-            _ => created(&format!("x{}", request.index)),
+            _ => create(request),
         });
         let ended = home
             .import_for_people(&server.url(), &["cases.csv"])
@@ -158,7 +158,7 @@ fn what_was_under_way_when_a_run_was_killed_is_in_doubt() {
     assert_eq!(home.ledger().states(3), ["sending", "-", "-"]);
     drop(server);
 
-    let server = Server::start(|request| created(&format!("x{}", request.index)));
+    let server = creating_server();
     let again = || {
         let import = home.import(&server.url());
         // The same account at another port.
@@ -212,4 +212,61 @@ fn a_rehearsal_that_was_killed_makes_no_case_twice() {
     for (key, case) in &after.cases {
         assert_eq!(case.attempts, 1, "{key} was tried twice");
     }
+}
+
+/// Runs 20 cases, one at a time or not, where no file may become larger than
+/// so many blocks. Returns how many were in doubt.
+fn run_with_small_files(blocks: u32, in_flight: &str) -> u64 {
+    let home = Home::new();
+    home.cases(20);
+    let server = creating_server();
+    let done = home
+        .import(&server.url())
+        .args(&["--in-flight", in_flight])
+        .with_small_files(blocks)
+        .run()
+        .exits(5)
+        .stopped("what happens can no longer be written down, so nothing more was sent");
+    // Each record stands in one count, whatever failed.
+    let summary = done.summary();
+    let in_doubt = summary.of("in_doubt");
+    assert_eq!(
+        server.made().len() as u64,
+        summary.of("imported") + in_doubt,
+        "{done}"
+    );
+    assert!(summary.of("untried") > 0, "{done}");
+    // What came back and could not be written down is told.
+    let unwritten: Vec<&str> = (done.err.lines())
+        .filter_map(|line| line.strip_prefix("could not be written to the ledger, keep this: "))
+        .collect();
+    assert_eq!(unwritten.len() as u64, in_doubt, "{done}");
+    for line in unwritten {
+        assert!(line.contains("status 201, case id x"), "{line}");
+    }
+
+    // With room again the rest is sent, and what was under way is not.
+    let code = if in_doubt > 0 { 4 } else { 0 };
+    home.import(&server.url()).run().exits(code);
+    let mut every_key: Vec<String> = (1..=20).map(|n| format!("c{n}")).collect();
+    every_key.sort();
+    assert_eq!(keys(&server), every_key, "each case went out once");
+    in_doubt
+}
+
+#[test]
+fn a_run_whose_ledger_fails_stops_and_says_what_it_could_not_write_down() {
+    run_with_small_files(256, "32");
+    // Some fail where a case is claimed, and some where it is settled.
+    let in_doubt: Vec<u64> = (0..6)
+        .map(|step| run_with_small_files(250 + 7 * step, "1"))
+        .collect();
+    assert!(
+        in_doubt.contains(&0),
+        "none failed at a claim: {in_doubt:?}"
+    );
+    assert!(
+        in_doubt.contains(&1),
+        "none failed at a settle: {in_doubt:?}"
+    );
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use crate::server::{Server, status};
+use crate::server::{Server, created, status};
 use crate::support::Home;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -115,17 +115,16 @@ fn a_proxy_that_refuses_stops_the_run_at_once() {
 }
 
 #[test]
-fn this_machine_is_never_reached_through_a_proxy() {
+fn a_proxy_is_never_used_for_this_machine() {
     let home = Home::new();
     home.cases(1);
     let proxy = Server::start(|_| status(502));
-    let api = Server::start(|_| crate::server::created("case-1"));
-    home.import(&api.url())
-        .env("HTTP_PROXY", &proxy.url())
-        .env("http_proxy", &proxy.url())
-        .env("ALL_PROXY", &proxy.url())
-        .run()
-        .exits(0)
-        .counts(&[("imported", 1)]);
-    assert!(proxy.requests().is_empty());
+    let server = Server::start(|_| created("x1"));
+    let mut import = home.import(&server.url());
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"] {
+        import = import.env(name, &proxy.url());
+    }
+    import.run().exits(0).counts(&[("imported", 1)]);
+    assert_eq!(proxy.connections(), 0);
+    assert_eq!(server.requests().len(), 1);
 }

@@ -1,0 +1,178 @@
+//! A server that can't be reached: the whole run pauses, what was proved not
+//! sent is tried again, and a server that was never there ends the run soon.
+
+use crate::server::{Refusing, Server, react, status};
+use crate::support::{Home, create, keys, keys_in_order};
+
+#[test]
+fn a_server_that_was_never_there_is_tried_three_times() {
+    let home = Home::new();
+    home.cases(3);
+    let refusing = Refusing::new();
+    // More tries are for a server that has answered before.
+    home.import(&refusing.url())
+        .args(&["--max-retries", "100", "--max-failures", "0"])
+        .run()
+        .exits(5)
+        .says("the server can't be reached")
+        .stopped("the server can't be reached. Check the base URL and the network")
+        .stopped("Connection refused")
+        .counts(&[("not_sent", 1), ("untried", 2)]);
+    let ledger = home.ledger();
+    assert_eq!(ledger.states(3), ["not_sent", "-", "-"]);
+    assert_eq!(ledger.cases["c1"].attempts, 3, "each one is kept");
+}
+
+#[test]
+fn a_server_that_comes_back_gets_each_case_once() {
+    let home = Home::new();
+    home.cases(3);
+    let refusing = Refusing::new();
+    let url = refusing.url();
+    let mut running = home.import(&url).start();
+    running.wait_for("the server can't be reached");
+    let server = refusing.serve(create);
+    let mut done = running.wait();
+    if done.status.code() == Some(5) {
+        // Its pauses are random: both others may have been over by then.
+        done = home.import(&url).run();
+    }
+    done.exits(0).counts(&[("imported", 3)]);
+    let keys: Vec<String> = (server.requests().iter())
+        .map(|request| request.json()["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(keys, ["c1", "c2", "c3"]);
+    let ledger = home.ledger();
+    assert!(ledger.cases["c1"].attempts > 1, "each attempt is kept");
+    for waited in ["c2", "c3"] {
+        assert_eq!(ledger.cases[waited].attempts, 1, "the whole run paused");
+    }
+}
+
+#[test]
+fn what_was_proved_not_sent_is_tried_again_and_goes_through() {
+    for (code, name) in [(429, "busy"), (503, "unavailable")] {
+        let home = Home::new();
+        home.cases(3);
+        let server = Server::start(move |request| {
+            if request.index < 2 {
+                status(code).header("Retry-After", "0").into()
+            } else {
+                create(request)
+            }
+        });
+        home.import(&server.url())
+            .run()
+            .exits(0)
+            .counts(&[("imported", 3)]);
+        assert_eq!(
+            keys_in_order(&server),
+            ["c1", "c1", "c1", "c2", "c3"],
+            "{name}"
+        );
+        let ledger = home.ledger();
+        assert_eq!(ledger.cases["c1"].attempts, 3, "each attempt is kept");
+        assert_eq!(ledger.cases["c2"].attempts, 1);
+    }
+}
+
+#[test]
+fn retries_are_counted_and_end() {
+    let home = Home::new();
+    home.cases(2);
+    let server = Server::start(|request| match request.json()["id"].as_str() {
+        Some("c1") => status(429).header("Retry-After", "0").into(),
+        _ => create(request),
+    });
+    let done = home
+        .import(&server.url())
+        .args(&["--max-retries", "2"])
+        .run();
+    let done = done.exits(1).counts(&[("not_sent", 1), ("imported", 1)]);
+    let tries = keys(&server);
+    assert_eq!(tries.iter().filter(|key| *key == "c1").count(), 3, "{done}");
+    assert_eq!(home.ledger().states(2), ["not_sent", "imported"]);
+    // The next run begins anew.
+    home.import(&server.url())
+        .args(&["--max-retries", "0"])
+        .run()
+        .exits(1)
+        .counts(&[("not_sent", 1), ("already_imported", 1)]);
+    assert_eq!(keys(&server).len(), tries.len() + 1);
+}
+
+#[test]
+fn the_server_says_for_how_long_to_wait() {
+    let at_once = "Wed, 21 Oct 2026 07:28:01 GMT";
+    for headers in [
+        vec![("Retry-After", "1")],
+        vec![
+            ("Date", "Wed, 21 Oct 2026 07:28:00 GMT"),
+            ("Retry-After", at_once),
+        ],
+    ] {
+        let home = Home::new();
+        home.cases(1);
+        let server = Server::start(move |request| {
+            if request.index > 0 {
+                return create(request);
+            }
+            let busy = status(429);
+            let busy = headers
+                .iter()
+                .fold(busy, |busy, (name, value)| busy.header(name, value));
+            busy.into()
+        });
+        home.import(&server.url())
+            .run()
+            .exits(0)
+            .says("the server asks for a pause; going on in 1.0 s")
+            .counts(&[("imported", 1)]);
+        assert_eq!(server.requests().len(), 2);
+    }
+}
+
+#[test]
+fn a_pause_that_is_too_long_stops_the_run() {
+    for wait in [
+        "61",
+        "99999999999999999999",
+        "Fri, 31 Dec 2055 00:00:00 GMT",
+    ] {
+        let home = Home::new();
+        home.cases(3);
+        let server = Server::start(move |_| status(503).header("Retry-After", wait));
+        home.import(&server.url())
+            .args(&["--max-wait", "1m"])
+            .run()
+            .exits(5)
+            .stopped("--max-wait sets how long is too long")
+            .counts(&[("not_sent", 1), ("untried", 2)]);
+        assert_eq!(server.requests().len(), 1, "{wait}");
+    }
+}
+
+/// A server that answers 429 and makes the case all the same doubles it; who
+/// fears that empties the list, and nothing is sent twice.
+#[test]
+fn a_429_is_no_proof_where_the_user_says_so() {
+    for (config, made) in [("", 2), ("[api]\nnot_sent = []\n", 1)] {
+        let home = Home::new();
+        home.cases(1);
+        home.write("caseload.toml", config);
+        let server = Server::start(|request| {
+            if request.index == 0 {
+                let busy = status(429).header("Retry-After", "0");
+                react().made("twin").answer(&busy)
+            } else {
+                create(request)
+            }
+        });
+        let import = || home.import(&server.url()).run();
+        let first = import();
+        assert_eq!(first.status.code(), Some(if made == 2 { 0 } else { 4 }));
+        let second = import();
+        assert_eq!(second.status.code(), first.status.code(), "{second}");
+        assert_eq!(server.made().len(), made);
+    }
+}
