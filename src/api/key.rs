@@ -78,7 +78,7 @@ impl PublicKey {
         let file = std::fs::File::open(path).map_err(unreadable)?;
         let warning = match crate::model::readable_by_others(&file).map_err(unreadable)? {
             None => None,
-            Some(exposed) if exposed.mendable => {
+            Some(exposed) if exposed.fixable => {
                 return Err(KeyError::Exposed {
                     path: path.to_owned(),
                 });

@@ -12,7 +12,7 @@ use super::ledger_choice::{self, LedgerArgs};
 use super::selection::Selection;
 use crate::cli::args::Globals;
 use crate::cli::settings;
-use crate::ledger::{Filter, LedgerError, Reader};
+use crate::ledger::{CaseFilter, LedgerError, LedgerReader};
 use crate::model::State;
 use crate::output::files::{
     CasesFile, ExportFiles, FileError, Flush, InputFile, Kind, Opened, Opener, Output, ShapeSeen,
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &ExportArgs, globals: &Globals, matches: &ArgMatches) ->
         stream_only,
         redact: output.redact,
     };
-    let filter = Filter {
+    let filter = CaseFilter {
         with_content: args.rejects.is_some() || args.in_doubt.is_some(),
         ..filter
     };
@@ -220,7 +220,7 @@ const fn word(output: Output) -> &'static str {
 
 /// The files that the selected records came from, with what they are made of:
 /// rejects and cases in doubt have the columns that their inputs had.
-fn inputs(reader: &Reader, filter: &Filter, wanted: &Wanted) -> Result<Vec<InputFile>> {
+fn inputs(reader: &LedgerReader, filter: &CaseFilter, wanted: &Wanted) -> Result<Vec<InputFile>> {
     let mut seen: Vec<(String, ShapeSeen)> = Vec::new();
     for (state, path) in [
         (State::Rejected, &wanted.rejects),
@@ -230,7 +230,7 @@ fn inputs(reader: &Reader, filter: &Filter, wanted: &Wanted) -> Result<Vec<Input
         if path.is_none() || !selected {
             continue;
         }
-        let of_state = Filter {
+        let of_state = CaseFilter {
             states: Some(vec![state]),
             with_content: true,
             ..filter.clone()

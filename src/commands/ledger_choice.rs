@@ -13,7 +13,7 @@ use super::quoted;
 use crate::cli::args::{AccountArgs, Globals};
 use crate::cli::settings;
 use crate::config::Config;
-use crate::ledger::{self, Found, Info, Reader};
+use crate::ledger::{self, DiscoveredLedger, LedgerInfo, LedgerReader};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped};
@@ -77,7 +77,7 @@ impl LedgerArgs {
             .transpose()?;
         let path = match (named, &account_name) {
             (Some(path), _) => path,
-            (None, Some(account)) => ledger::default_path(&ledger::state_dir()?, account),
+            (None, Some(account)) => ledger::default_path(&ledger::state_folder()?, account),
             (None, None) => only()?,
         };
         if !path.try_exists().unwrap_or(true) {
@@ -132,7 +132,7 @@ pub(super) fn typed_flags(
 
 impl Choice {
     /// Opens it to read, and makes sure that it is the one that is meant.
-    pub(super) fn read(&self) -> Result<(Reader, Info)> {
+    pub(super) fn read(&self) -> Result<(LedgerReader, LedgerInfo)> {
         let reader = ledger::open_read_only(&self.path)?;
         let info = reader.info()?;
         self.check(&info)?;
@@ -140,7 +140,7 @@ impl Choice {
     }
 
     /// Refuses another account's ledger, and one of another id.
-    pub(super) fn check(&self, info: &Info) -> Result<()> {
+    pub(super) fn check(&self, info: &LedgerInfo) -> Result<()> {
         if let Some(account) = &self.account
             && *account != info.account
         {
@@ -166,7 +166,7 @@ impl Choice {
 }
 
 /// Says which ledger it is, for commands that show nothing of it otherwise.
-pub(super) fn report_ledger(info: &Info, output: OutputOptions) {
+pub(super) fn report_ledger(info: &LedgerInfo, output: OutputOptions) {
     if output.quiet {
         return;
     }
@@ -176,7 +176,7 @@ pub(super) fn report_ledger(info: &Info, output: OutputOptions) {
         count(info.counts.total(), "case"),
         escaped(&info.account)
     )));
-    if let Some(home) = &info.moved_or_copied {
+    if let Some(home) = &info.moved_from {
         print_status(&color::yellow(&crate::output::terminal::status::moved(
             home,
         )));
@@ -200,7 +200,7 @@ fn sandbox(flags: String) -> Result<Choice> {
 
 /// The only ledger in the state folder.
 fn only() -> Result<PathBuf> {
-    let folder = ledger::state_dir()?;
+    let folder = ledger::state_folder()?;
     let mut found = ledger::discover(&folder)?;
     match found.len() {
         0 => bail!(
@@ -221,7 +221,7 @@ fn only() -> Result<PathBuf> {
 }
 
 fn missing<T>(path: &Path, account: Option<&str>) -> Result<T> {
-    let others = ledger::state_dir()
+    let others = ledger::state_folder()
         .and_then(|folder| ledger::discover(&folder))
         .unwrap_or_default();
     let of = account
@@ -244,9 +244,9 @@ fn rehearsals() -> &'static str {
 }
 
 /// Ledgers with their counts, one a line.
-fn listed(found: &[Found]) -> String {
+fn listed(found: &[DiscoveredLedger]) -> String {
     let mut listed = String::new();
-    for Found { path, info } in found {
+    for DiscoveredLedger { path, info } in found {
         // Writing to a String can't fail.
         let _ = match info {
             Ok(info) => write!(

@@ -5,23 +5,27 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use crate::config::Config;
-use crate::ledger::{CaseRow, Reader};
+use crate::ledger::{CaseRow, LedgerReader};
 use crate::mapping::headers::{self, FIRST_NAME, FULL_NAME, LAST_NAME};
 use crate::output::terminal::status::CaseView;
 
 /// A case that was selected with its content, with all there is to tell.
-pub(super) fn view(reader: &Reader, case: CaseRow, config: Option<&Config>) -> Result<CaseView> {
+pub(super) fn view(
+    reader: &LedgerReader,
+    case: CaseRow,
+    config: Option<&Config>,
+) -> Result<CaseView> {
     let attempts = reader.attempts(&case.key)?;
-    let word = (reader.words(&case.key)?.into_iter())
+    let resolution = (reader.resolutions(&case.key)?.into_iter())
         .rev()
-        .find(|word| word.undone.is_none());
+        .find(|resolution| resolution.undone.is_none());
     let person = [&case.payload, &case.raw]
         .into_iter()
         .flatten()
         .find_map(|content| person(content));
     Ok(CaseView {
         attempts,
-        word,
+        resolution,
         person,
         case_url: config.and_then(|config| config.platform_case_url.clone()),
         case,

@@ -10,7 +10,7 @@ use crate::output::files::Registry;
 /// What caseload left behind so far. Without a state folder nothing that is
 /// there may be overwritten.
 pub(super) fn registry() -> Registry {
-    ledger::state_dir()
+    ledger::state_folder()
         .ok()
         .and_then(|folder| Registry::open(&folder.join("files")).ok())
         .unwrap_or_else(Registry::nowhere)

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::ledger::{Filter, Reader, RunId};
+use crate::ledger::{CaseFilter, LedgerReader, RunId};
 use crate::model::State;
 use crate::output::terminal::text::escaped;
 
@@ -30,7 +30,7 @@ impl Selection {
 
     /// The ledger's filter. A run or a file that it never saw is refused:
     /// nothing found would look like nothing wrong.
-    pub(super) fn filter(&self, reader: &Reader) -> Result<Filter> {
+    pub(super) fn filter(&self, reader: &LedgerReader) -> Result<CaseFilter> {
         let run = self.run.map(RunId);
         let mut file = self.file.clone();
         if run.is_some() || file.is_some() {
@@ -65,7 +65,7 @@ impl Selection {
                 }
             }
         }
-        Ok(Filter {
+        Ok(CaseFilter {
             keys: None,
             run,
             states: (!self.state.is_empty()).then(|| self.state.clone()),

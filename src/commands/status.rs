@@ -13,7 +13,9 @@ use super::{again, lookup};
 use crate::cli::args::Globals;
 use crate::cli::settings;
 use crate::config::Config;
-use crate::ledger::{CaseRow, Filter, Info, LedgerError, Lock, Reader, RunRow};
+use crate::ledger::{
+    CaseFilter, CaseRow, LedgerError, LedgerInfo, LedgerLock, LedgerReader, RunRow,
+};
 use crate::model::{Format, State};
 use crate::output::terminal::status::{LedgerView, Next, RUNS_SHOWN};
 use crate::output::terminal::streams::{OutputOptions, print_json, print_result};
@@ -38,7 +40,7 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, matches: &ArgMatches) ->
     let choice = args.ledger.choose(globals, config.as_ref(), matches)?;
     let (reader, info) = choice.read()?;
     let runs = reader.runs(usize::MAX)?;
-    let holder = Lock::holder(&choice.path)?;
+    let holder = LedgerLock::holder(&choice.path)?;
     let next = if holder.is_none() {
         next(&reader, &info, &runs, &choice)?
     } else {
@@ -99,24 +101,24 @@ impl From<LedgerError> for End {
 /// The cases that are told one by one: those asked for, else those that wait
 /// for a person to look them up.
 struct Cases<'a> {
-    reader: &'a Reader,
+    reader: &'a LedgerReader,
     config: Option<&'a Config>,
-    filter: Option<Filter>,
-    info: &'a Info,
+    filter: Option<CaseFilter>,
+    info: &'a LedgerInfo,
 }
 
 impl Cases<'_> {
     fn each(&self, mut take: impl FnMut(CaseRow) -> Result<Go>) -> Result<()> {
-        let with_content = |filter: &Filter| Filter {
+        let with_content = |filter: &CaseFilter| CaseFilter {
             with_content: true,
             ..filter.clone()
         };
         if let Some(filter) = &self.filter {
             return self.hand_out(&with_content(filter), &mut take);
         }
-        let doubts = Filter {
+        let doubts = CaseFilter {
             states: Some(vec![State::InDoubt]),
-            ..Filter::default()
+            ..CaseFilter::default()
         };
         self.hand_out(&with_content(&doubts), &mut take)?;
         if self.info.counts.possible_twins > 0 {
@@ -127,7 +129,7 @@ impl Cases<'_> {
 
     fn hand_out(
         &self,
-        filter: &Filter,
+        filter: &CaseFilter,
         take: &mut impl FnMut(CaseRow) -> Result<Go>,
     ) -> Result<()> {
         let ended = self.reader.cases(filter, |case| match take(case) {
@@ -180,17 +182,22 @@ impl Cases<'_> {
 }
 
 /// Possible twins; those in doubt again are told among the doubts.
-fn twins() -> Filter {
+fn twins() -> CaseFilter {
     let states = State::ALL.into_iter();
-    Filter {
+    CaseFilter {
         states: Some(states.filter(|state| *state != State::InDoubt).collect()),
         possible_twin: true,
-        ..Filter::default()
+        ..CaseFilter::default()
     }
 }
 
 /// The commands that go on.
-fn next(reader: &Reader, info: &Info, runs: &[RunRow], choice: &Choice) -> Result<Vec<Next>> {
+fn next(
+    reader: &LedgerReader,
+    info: &LedgerInfo,
+    runs: &[RunRow],
+    choice: &Choice,
+) -> Result<Vec<Next>> {
     let counts = info.counts;
     let flags = &choice.flags;
     let mut next = Vec::new();
@@ -221,11 +228,11 @@ fn next(reader: &Reader, info: &Info, runs: &[RunRow], choice: &Choice) -> Resul
 }
 
 /// A file for the rejects, or a folder where they come from several files.
-fn rejects_name(reader: &Reader) -> Result<&'static str> {
+fn rejects_name(reader: &LedgerReader) -> Result<&'static str> {
     let mut files: Vec<String> = Vec::new();
-    let rejected = Filter {
+    let rejected = CaseFilter {
         states: Some(vec![State::Rejected]),
-        ..Filter::default()
+        ..CaseFilter::default()
     };
     reader.cases(&rejected, |case| {
         if !files.contains(&case.file) {
@@ -247,11 +254,11 @@ fn rejects_name(reader: &Reader) -> Result<&'static str> {
 
 /// The runs whose cases were not sent or not reached, as commands to give
 /// again, the latest first.
-fn commands_to_repeat(reader: &Reader, runs: &[RunRow]) -> Result<Vec<String>> {
+fn commands_to_repeat(reader: &LedgerReader, runs: &[RunRow]) -> Result<Vec<String>> {
     let mut unsent = Vec::new();
-    let not_sent = Filter {
+    let not_sent = CaseFilter {
         states: Some(vec![State::NotSent, State::Removed]),
-        ..Filter::default()
+        ..CaseFilter::default()
     };
     reader.cases(&not_sent, |case| {
         if !unsent.contains(&case.run) {

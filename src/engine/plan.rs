@@ -6,7 +6,7 @@ use std::io;
 
 use super::spool::{Slot, Spool, Spooled};
 use crate::check::{Checked, Invalid, Sink};
-use crate::ledger::{Known, LedgerError, Lookups, Reader, SameContent};
+use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader, SameContent};
 use crate::model::{CaseData, Code, Digest, Hasher, Problem, State};
 
 /// What is done with a case.
@@ -123,7 +123,7 @@ pub struct PlanOptions {
 /// Takes the cases of a check and makes a plan of them.
 #[derive(Debug)]
 pub struct Planner<'a, T> {
-    ledger: Option<Lookups<'a>>,
+    ledger: Option<KeyLookup<'a>>,
     /// Whether there is content that a new key could repeat.
     has_content: bool,
     options: PlanOptions,
@@ -145,7 +145,7 @@ const NO_FIRM: u32 = u32::MAX;
 impl<'a, T: Reporter> Planner<'a, T> {
     /// A plan for an account and a map. Without a ledger nothing is known.
     pub fn new(
-        ledger: Option<&'a Reader>,
+        ledger: Option<&'a LedgerReader>,
         account: &str,
         map_id: &str,
         options: PlanOptions,
@@ -159,7 +159,7 @@ impl<'a, T: Reporter> Planner<'a, T> {
             _ => false,
         };
         Ok(Self {
-            ledger: ledger.map(Reader::lookups),
+            ledger: ledger.map(LedgerReader::lookups),
             has_content,
             options,
             reporter,
@@ -240,7 +240,7 @@ impl<'a, T: Reporter> Planner<'a, T> {
         &mut self,
         number: u32,
         case: &CaseData,
-        known: Option<&Known>,
+        known: Option<&KnownCase>,
     ) -> Result<(), PlanError> {
         self.hasher.write_piece(case.key.canonical().as_bytes());
         self.hasher.write(&case.payload_digest.0);
@@ -285,12 +285,12 @@ impl<'a, T: Reporter> Planner<'a, T> {
         Ok(())
     }
 
-    fn decide(&self, case: &CaseData, known: Option<&Known>) -> (PlanAction, SendOrder) {
+    fn decide(&self, case: &CaseData, known: Option<&KnownCase>) -> (PlanAction, SendOrder) {
         let Some(known) = known else {
             return (PlanAction::Send, SendOrder::First);
         };
         let changed = known.payload_digest != case.payload_digest;
-        let tried = known.last_tried_at.as_second();
+        let tried = known.last_attempt_at.as_second();
         match known.state {
             State::Removed | State::NotSent => (PlanAction::Send, SendOrder::First),
             State::Rejected if changed => (PlanAction::Send, SendOrder::Changed),

@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params, params_from_iter};
 
 use super::values::{At, Number, half};
-use super::{LedgerError, Options, RunId};
+use super::{LedgerError, LedgerOptions, RunId};
 use crate::model::{Answer, CaseData, Key, State, Verdict};
 
 /// What a run wants to send.
@@ -54,7 +54,7 @@ pub enum ClaimError {
 
 /// What the ledger made of an outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
+pub struct Settlement {
     /// The case's state now.
     pub state: State,
     /// A success after doubt: there may be two of it.
@@ -251,8 +251,8 @@ pub(super) fn settle(
     verdict: Verdict,
     answer: &Answer,
     at: Timestamp,
-    options: Options,
-) -> rusqlite::Result<Option<Settled>> {
+    options: LedgerOptions,
+) -> rusqlite::Result<Option<Settlement>> {
     let same_id_as = match (verdict, &answer.case_id) {
         (Verdict::Imported, Some(id)) => holder_of(conn, id, claim.no)?,
         _ => None,
@@ -314,7 +314,7 @@ pub(super) fn settle(
         conn.prepare_cached("UPDATE contents SET answer = ?2 WHERE case_no = ?1")?
             .execute(params![claim.no, answer.body])?;
     }
-    Ok(Some(Settled {
+    Ok(Some(Settlement {
         state,
         possible_twin,
         same_id_as,

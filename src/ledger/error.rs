@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use super::Holder;
+use super::LockHolder;
 
 /// Why a ledger can't be used, or failed on the way.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum LedgerError {
     },
     /// A new ledger was asked for, and there is one.
     #[error("there is a ledger at {} already", path.display())]
-    AlreadyThere {
+    Exists {
         /// The ledger.
         path: PathBuf,
     },
@@ -32,7 +32,7 @@ pub enum LedgerError {
         /// The ledger.
         path: PathBuf,
         /// Who holds it, when the lock file says so.
-        holder: Option<Box<Holder>>,
+        holder: Option<Box<LockHolder>>,
     },
     /// The lock given is another ledger's.
     #[error("the lock held is that of {}, not of {}", locked.display(), path.display())]
@@ -176,7 +176,7 @@ pub enum LedgerError {
     },
     /// A claim that is no longer under way.
     #[error("the attempt is no longer under way in the ledger {}", path.display())]
-    NotUnderWay {
+    NotClaimed {
         /// The ledger.
         path: PathBuf,
     },

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{LedgerError, Lock, claim, place, run, schema, system};
+use super::{LedgerError, LedgerLock, claim, place, run, schema, system};
 use crate::model::abort_point;
 
 /// What the ledger knows, without the right to change it.
 #[derive(Debug)]
-pub struct Reader {
+pub struct LedgerReader {
     pub(super) conn: Connection,
     pub(super) path: Arc<Path>,
     /// Nobody runs: what is `sending` was left by a dead run, and is shown as
@@ -21,14 +21,14 @@ pub struct Reader {
 /// A ledger that may be changed, by who holds its lock.
 #[derive(Debug)]
 pub struct Ledger {
-    pub(super) reader: Reader,
-    pub(super) lock: Lock,
+    pub(super) reader: LedgerReader,
+    pub(super) lock: LedgerLock,
     recovered: u64,
 }
 
 /// Opens a ledger for `status`, `export` and dry runs. All that is read from
 /// it is one moment's truth, also while a run goes on.
-pub fn open_read_only(path: &Path) -> Result<Reader, LedgerError> {
+pub fn open_read_only(path: &Path) -> Result<LedgerReader, LedgerError> {
     schema::check_sqlite()?;
     let path: Arc<Path> = existing(path)?.into();
     let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -36,7 +36,7 @@ pub fn open_read_only(path: &Path) -> Result<Reader, LedgerError> {
     let fail = |error| LedgerError::sqlite(&path, &error);
     schema::configure(&conn).map_err(fail)?;
     let orphaned = snapshot(&conn, &path)?;
-    Ok(Reader {
+    Ok(LedgerReader {
         conn,
         path,
         orphaned,
@@ -47,10 +47,10 @@ pub fn open_read_only(path: &Path) -> Result<Reader, LedgerError> {
 fn snapshot(conn: &Connection, path: &Path) -> Result<bool, LedgerError> {
     let fail = |error| LedgerError::sqlite(path, &error);
     loop {
-        let held_before = Lock::holder(path)?.is_some();
+        let held_before = LedgerLock::holder(path)?.is_some();
         begin_reading(conn).map_err(fail)?;
         // A run that began or ended meanwhile may have left its claims in it.
-        if held_before == Lock::holder(path)?.is_some() {
+        if held_before == LedgerLock::holder(path)?.is_some() {
             return Ok(!held_before);
         }
         end_reading(conn).map_err(fail)?;
@@ -69,7 +69,7 @@ pub(super) fn end_reading(conn: &Connection) -> rusqlite::Result<()> {
 
 /// Opens a ledger to write to it. What a dead run left under way becomes in
 /// doubt.
-pub fn open(path: &Path, lock: &Lock) -> Result<Ledger, LedgerError> {
+pub fn open(path: &Path, lock: &LedgerLock) -> Result<Ledger, LedgerError> {
     schema::check_sqlite()?;
     let path: Arc<Path> = existing(path)?.into();
     covers(lock, &path)?;
@@ -103,7 +103,7 @@ pub fn open(path: &Path, lock: &Lock) -> Result<Ledger, LedgerError> {
     abort_point("after-recover");
     begin_reading(&conn).map_err(fail)?;
     Ok(Ledger {
-        reader: Reader {
+        reader: LedgerReader {
             conn,
             path,
             orphaned: false,
@@ -115,12 +115,12 @@ pub fn open(path: &Path, lock: &Lock) -> Result<Ledger, LedgerError> {
 
 /// Makes the ledger of an account, and opens it. It gets its name when it is
 /// whole, so that no half-made one is ever found.
-pub fn create(path: &Path, lock: &Lock, account: &str) -> Result<Ledger, LedgerError> {
+pub fn create(path: &Path, lock: &LedgerLock, account: &str) -> Result<Ledger, LedgerError> {
     schema::check_sqlite()?;
     let path = place::checked(path)?;
     covers(lock, &path)?;
     if path.symlink_metadata().is_ok() {
-        return Err(LedgerError::AlreadyThere { path });
+        return Err(LedgerError::Exists { path });
     }
     // SQLite would replay the log of a lost ledger into a new one.
     let log = place::beside(&path, "-wal");
@@ -184,7 +184,7 @@ fn existing(path: &Path) -> Result<PathBuf, LedgerError> {
     }
 }
 
-fn covers(lock: &Lock, path: &Path) -> Result<(), LedgerError> {
+fn covers(lock: &LedgerLock, path: &Path) -> Result<(), LedgerError> {
     if lock.ledger_path() == path {
         return Ok(());
     }
@@ -210,7 +210,7 @@ pub(super) fn in_transaction<T>(
     Ok(done)
 }
 
-impl Reader {
+impl LedgerReader {
     /// Where the ledger lies.
     pub fn path(&self) -> &Path {
         &self.path
@@ -223,7 +223,7 @@ impl Reader {
 
 impl Ledger {
     /// To ask it, as one that may only read could.
-    pub fn reader(&self) -> &Reader {
+    pub fn reader(&self) -> &LedgerReader {
         &self.reader
     }
 

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use etcetera::base_strategy::BaseStrategy as _;
 
-use super::{Info, LedgerError, open_read_only};
+use super::{LedgerError, LedgerInfo, open_read_only};
 use crate::model::Digest;
 
 /// The folder of all ledgers without a place of their own: the state folder by
 /// the platform's convention.
-pub fn state_dir() -> Result<PathBuf, LedgerError> {
+pub fn state_folder() -> Result<PathBuf, LedgerError> {
     let strategy = etcetera::base_strategy::choose_native_strategy()
         .map_err(|_| LedgerError::NoStateFolder)?;
     let base = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
@@ -19,7 +19,7 @@ pub fn state_dir() -> Result<PathBuf, LedgerError> {
 
 /// The ledger of an account in a folder of ledgers. The name tells people the
 /// host, and the digest tells accounts of one host apart.
-pub fn default_path(state_dir: &Path, account: &str) -> PathBuf {
+pub fn default_path(state_folder: &Path, account: &str) -> PathBuf {
     let host: String = host_of(account)
         .chars()
         .map(|c| match c {
@@ -28,7 +28,7 @@ pub fn default_path(state_dir: &Path, account: &str) -> PathBuf {
         })
         .collect();
     let digest = Digest::of(account.as_bytes()).to_string();
-    state_dir.join(format!("{host}-{}.db", &digest[..12]))
+    state_folder.join(format!("{host}-{}.db", &digest[..12]))
 }
 
 /// The host of an account, with its port; a word that is no URL is its own.
@@ -41,17 +41,17 @@ pub fn host_of(account: &str) -> &str {
 
 /// A ledger in a folder of ledgers.
 #[derive(Debug)]
-pub struct Found {
+pub struct DiscoveredLedger {
     /// Where it lies.
     pub path: PathBuf,
     /// What it is, or why that can't be told.
-    pub info: Result<Info, LedgerError>,
+    pub info: Result<LedgerInfo, LedgerError>,
 }
 
 /// Every ledger in a folder, by name; one that can't be read is there too.
-pub fn discover(state_dir: &Path) -> Result<Vec<Found>, LedgerError> {
-    let fail = |error| LedgerError::system(state_dir, &error);
-    let entries = match std::fs::read_dir(state_dir) {
+pub fn discover(state_folder: &Path) -> Result<Vec<DiscoveredLedger>, LedgerError> {
+    let fail = |error| LedgerError::system(state_folder, &error);
+    let entries = match std::fs::read_dir(state_folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(fail(error)),
@@ -68,7 +68,7 @@ pub fn discover(state_dir: &Path) -> Result<Vec<Found>, LedgerError> {
         .into_iter()
         .map(|path| {
             let info = open_read_only(&path).and_then(|reader| reader.info());
-            Found { path, info }
+            DiscoveredLedger { path, info }
         })
         .collect())
 }

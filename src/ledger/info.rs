@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::file::Reader;
+use super::file::LedgerReader;
 use super::values::{At, Number};
 use super::{LedgerError, RunRow, system};
 use crate::model::State;
 
 /// A ledger as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Info {
+pub struct LedgerInfo {
     /// Where it lies.
     pub path: PathBuf,
     /// Its id.
@@ -30,12 +30,12 @@ pub struct Info {
     pub last_run: Option<RunRow>,
     /// Where the last run found it, when it lies elsewhere now, or is another
     /// file: it was moved, copied or restored.
-    pub moved_or_copied: Option<Home>,
+    pub moved_from: Option<LastUsed>,
 }
 
 /// Where a ledger was used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Home {
+pub struct LastUsed {
     /// The machine.
     pub host: String,
     /// The file.
@@ -91,14 +91,14 @@ impl Counts {
     }
 }
 
-impl Reader {
+impl LedgerReader {
     /// The ledger as a whole.
-    pub fn info(&self) -> Result<Info, LedgerError> {
+    pub fn info(&self) -> Result<LedgerInfo, LedgerError> {
         let last_run = self.runs(1)?.pop();
         self.read_info(last_run).map_err(|error| self.fail(&error))
     }
 
-    fn read_info(&self, last_run: Option<RunRow>) -> rusqlite::Result<Info> {
+    fn read_info(&self, last_run: Option<RunRow>) -> rusqlite::Result<LedgerInfo> {
         let imported_distinct_ids = self.conn.query_row(
             "SELECT count(*) FROM (
                SELECT DISTINCT case_id FROM cases WHERE case_id IS NOT NULL LIMIT 2)",
@@ -113,12 +113,12 @@ impl Reader {
             "SELECT id, account, created_at, home_host, home_path, home_file FROM ledger",
             [],
             |row| {
-                let home = Home {
+                let home = LastUsed {
                     host: row.get(3)?,
                     path: row.get(4)?,
                 };
                 let file = row.get::<_, Number>(5)?.0;
-                Ok(Info {
+                Ok(LedgerInfo {
                     path: self.path.to_path_buf(),
                     id: row.get(0)?,
                     account: row.get(1)?,
@@ -127,7 +127,7 @@ impl Reader {
                     counts,
                     imported_distinct_ids,
                     last_run,
-                    moved_or_copied: (!home.is(&self.path, file)).then_some(home),
+                    moved_from: (!home.is(&self.path, file)).then_some(home),
                 })
             },
         )
@@ -158,7 +158,7 @@ impl Reader {
     }
 }
 
-impl Home {
+impl LastUsed {
     /// Whether a file on this machine is the one that was used. A rename keeps
     /// the file and changes the path, a copy or a restored file is another.
     fn is(&self, path: &Path, file: u64) -> bool {

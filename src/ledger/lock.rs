@@ -16,7 +16,7 @@ use super::{LedgerError, place, system};
 
 /// Who holds a ledger; stands in the lock file, for the second run's message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+pub struct LockHolder {
     /// The user's name.
     pub user: String,
     /// The machine.
@@ -30,7 +30,7 @@ pub struct Holder {
     pub command: String,
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             user,
@@ -48,7 +48,7 @@ impl fmt::Display for Holder {
 
 /// The right to write to one ledger. Held until the last clone is dropped.
 #[derive(Debug, Clone)]
-pub struct Lock(Arc<Held>);
+pub struct LedgerLock(Arc<Held>);
 
 #[derive(Debug)]
 struct Held {
@@ -61,9 +61,9 @@ struct Held {
 const TRIES: u32 = 10;
 const BETWEEN: Duration = Duration::from_millis(20);
 
-impl Lock {
+impl LedgerLock {
     /// Takes the lock of the ledger at this path, which need not be there.
-    pub fn take(ledger_path: &Path, holder: &Holder) -> Result<Self, LedgerError> {
+    pub fn take(ledger_path: &Path, holder: &LockHolder) -> Result<Self, LedgerError> {
         let ledger = place::checked(ledger_path)?;
         let path = lock_path(&ledger);
         let fail = |error: &io::Error| match error.kind() {
@@ -94,7 +94,7 @@ impl Lock {
 
     /// Who holds the ledger at this path now: `None` when nobody does, and
     /// `Some(None)` when somebody does who left no name.
-    pub fn holder(ledger_path: &Path) -> Result<Option<Option<Holder>>, LedgerError> {
+    pub fn holder(ledger_path: &Path) -> Result<Option<Option<LockHolder>>, LedgerError> {
         let path = lock_path(&place::canonical(ledger_path)?);
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -126,14 +126,14 @@ fn lock_path(ledger: &Path) -> PathBuf {
     place::beside(ledger, ".lock")
 }
 
-fn write_holder(file: &mut File, holder: &Holder) -> io::Result<()> {
+fn write_holder(file: &mut File, holder: &LockHolder) -> io::Result<()> {
     let text = serde_json::to_vec(holder)?;
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&text)
 }
 
-fn read_holder(file: &mut File) -> Option<Holder> {
+fn read_holder(file: &mut File) -> Option<LockHolder> {
     let mut text = String::new();
     file.take(4096).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()

@@ -5,8 +5,8 @@ use foldhash::{HashMap, HashMapExt as _};
 use rusqlite::Row;
 
 use super::LedgerError;
-use super::file::Reader;
-use super::plan::Known;
+use super::file::LedgerReader;
+use super::plan::KnownCase;
 use super::values::{At, Number};
 use crate::model::Digest;
 
@@ -19,18 +19,18 @@ const KNOWN: &str = "SELECT key_digest, no, state, payload_digest, possible_twin
 /// and the cases lie in the file in that order: where it shows, they are read
 /// along with the question, which takes a fraction of a search for each.
 #[derive(Debug)]
-pub struct Lookups<'l> {
-    reader: &'l Reader,
+pub struct KeyLookup<'l> {
+    reader: &'l LedgerReader,
     /// The case that the next question probably begins with.
     next: Option<i64>,
     /// The cases read along with a question.
-    along: HashMap<Digest, (i64, Known)>,
+    along: HashMap<Digest, (i64, KnownCase)>,
 }
 
-impl Reader {
+impl LedgerReader {
     /// To look many keys up, question after question.
-    pub fn lookups(&self) -> Lookups<'_> {
-        Lookups {
+    pub fn lookups(&self) -> KeyLookup<'_> {
+        KeyLookup {
             reader: self,
             next: None,
             along: HashMap::new(),
@@ -38,14 +38,14 @@ impl Reader {
     }
 }
 
-impl<'l> Lookups<'l> {
+impl<'l> KeyLookup<'l> {
     /// The ledger that is asked.
-    pub fn reader(&self) -> &'l Reader {
+    pub fn reader(&self) -> &'l LedgerReader {
         self.reader
     }
 
     /// What is known of each of these keys; some thousands at once are best.
-    pub fn find(&mut self, keys: &[Digest]) -> Result<Vec<Option<Known>>, LedgerError> {
+    pub fn find(&mut self, keys: &[Digest]) -> Result<Vec<Option<KnownCase>>, LedgerError> {
         let found = self.read(keys).map_err(|error| self.reader.fail(&error))?;
         Ok(found
             .into_iter()
@@ -53,7 +53,7 @@ impl<'l> Lookups<'l> {
             .collect())
     }
 
-    fn read(&mut self, keys: &[Digest]) -> rusqlite::Result<Vec<Option<(i64, Known)>>> {
+    fn read(&mut self, keys: &[Digest]) -> rusqlite::Result<Vec<Option<(i64, KnownCase)>>> {
         self.along.clear();
         if let Some(next) = self.next {
             self.read_along(next, keys.len())?;
@@ -94,13 +94,13 @@ impl<'l> Lookups<'l> {
         Ok(())
     }
 
-    fn case(&self, row: &Row<'_>) -> rusqlite::Result<(i64, Known)> {
-        let known = Known {
+    fn case(&self, row: &Row<'_>) -> rusqlite::Result<(i64, KnownCase)> {
+        let known = KnownCase {
             state: self.reader.shown(row.get(2)?),
             payload_digest: row.get(3)?,
             possible_twin: row.get(4)?,
             attempts: row.get(5)?,
-            last_tried_at: row.get::<_, At>(6)?.0,
+            last_attempt_at: row.get::<_, At>(6)?.0,
         };
         Ok((row.get(1)?, known))
     }
@@ -108,7 +108,7 @@ impl<'l> Lookups<'l> {
 
 /// The case behind the last one, where most of a question's cases lie one
 /// behind the other.
-fn next(found: &[Option<(i64, Known)>]) -> Option<i64> {
+fn next(found: &[Option<(i64, KnownCase)>]) -> Option<i64> {
     let mut last = None;
     let mut in_order = 0;
     for (number, _) in found.iter().flatten() {

@@ -4,11 +4,11 @@
 //! It carries the promise. What is about to be done is committed before the
 //! first byte leaves ([`Handle::claim`]), what came back is committed before
 //! the case counts as done ([`Handle::settle`]), and what can't be known is in
-//! doubt until it is proved or a person says what is so ([`Ledger::word`]).
+//! doubt until it is proved or a person says what is so ([`Ledger::resolve`]).
 //!
-//! - [`Lock`]: one run at a time
+//! - [`LedgerLock`]: one run at a time
 //! - [`open_read_only`], [`open`], [`create`]: the file and its care
-//! - [`Reader`]: planning, `status` and `export`
+//! - [`LedgerReader`]: planning, `status` and `export`
 //! - [`Handle`]: a run's claims and settles, in front of the one writer
 
 mod claim;
@@ -21,32 +21,32 @@ mod lookups;
 mod place;
 mod plan;
 mod query;
+mod resolution;
 mod run;
 mod schema;
 #[cfg(unix)]
 #[path = "unix.rs"]
 mod system;
 mod values;
-mod word;
 mod writer;
 
-pub use claim::{Claim, ClaimError, ClaimRequest, Settled};
+pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
 pub use error::LedgerError;
-pub use file::{Ledger, Reader, create, open, open_read_only};
-pub use find::{Found, default_path, discover, host_of, state_dir};
-pub use info::{Counts, Home, Info};
-pub use lock::{Holder, Lock};
-pub use lookups::Lookups;
-pub use plan::{Known, SameContent};
-pub use query::{AttemptRow, CaseRow, Filter};
+pub use file::{Ledger, LedgerReader, create, open, open_read_only};
+pub use find::{DiscoveredLedger, default_path, discover, host_of, state_folder};
+pub use info::{Counts, LastUsed, LedgerInfo};
+pub use lock::{LedgerLock, LockHolder};
+pub use lookups::KeyLookup;
+pub use plan::{KnownCase, SameContent};
+pub use query::{AttemptRow, CaseFilter, CaseRow};
+pub use resolution::{Refusal, Resolution, ResolutionReport, ResolutionRow};
 pub use run::{RunCounts, RunEnd, RunFile, RunId, RunRow, RunStart};
 pub use system::host_name;
-pub use word::{Refusal, Word, WordReport, WordRow};
 pub use writer::Handle;
 
 /// How a run uses the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Options {
+pub struct LedgerOptions {
     /// Payload and raw record stay after the import, instead of hashes only.
     pub keep_payloads: bool,
 }

@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use rusqlite::OptionalExtension as _;
 
 use super::LedgerError;
-use super::file::Reader;
+use super::file::LedgerReader;
 use super::values::{Number, half};
 use crate::model::{Digest, Key, State};
 
 /// A case that the ledger knows. Small: a plan holds one for every record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownCase {
     /// Its state.
     pub state: State,
     /// Of the payload and firm that were last sent.
@@ -21,7 +21,7 @@ pub struct Known {
     /// How often it was tried.
     pub attempts: u32,
     /// When it was last tried, or a person's word on it.
-    pub last_tried_at: Timestamp,
+    pub last_attempt_at: Timestamp,
 }
 
 /// A case, imported or in doubt, that has the content of another key.
@@ -49,7 +49,7 @@ const SAME_CONTENT: &str = "SELECT c.key, c.state, c.case_id, f.name, c.line
      WHERE c.content = ?1 AND c.state IN ('sending', 'imported', 'in_doubt')
      ORDER BY c.no LIMIT 1";
 
-impl Reader {
+impl LedgerReader {
     /// Whether any case is imported or in doubt, so that it is worth while to
     /// ask for [`Self::same_content`].
     pub fn has_content(&self) -> Result<bool, LedgerError> {

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Row, params_from_iter};
 
-use super::file::Reader;
+use super::file::LedgerReader;
 use super::values::{At, Number};
 use super::{Counts, LedgerError, RunId};
 use crate::model::{Key, State, Verdict};
 
 /// Which cases are meant: all, narrowed by each part that is set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Filter {
+pub struct CaseFilter {
     /// These only, in this order.
     pub keys: Option<Vec<Key>>,
     /// Those that this run tried last.
@@ -94,13 +94,13 @@ pub struct AttemptRow {
 const CASES: &str = "FROM cases c JOIN files f ON f.no = c.file
                      JOIN attempts a ON a.case_no = c.no AND a.nth = c.attempts";
 
-impl Reader {
+impl LedgerReader {
     /// How many cases of a selection are in each state.
-    pub fn counts(&self, filter: &Filter) -> Result<Counts, LedgerError> {
-        if *filter == Filter::default() {
+    pub fn counts(&self, filter: &CaseFilter) -> Result<Counts, LedgerError> {
+        if *filter == CaseFilter::default() {
             return self.count_all().map_err(|error| self.fail(&error));
         }
-        let filter = Filter {
+        let filter = CaseFilter {
             with_content: false,
             ..filter.clone()
         };
@@ -114,7 +114,7 @@ impl Reader {
     }
 
     /// The cases of a selection, all at once.
-    pub fn select(&self, filter: &Filter) -> Result<Vec<CaseRow>, LedgerError> {
+    pub fn select(&self, filter: &CaseFilter) -> Result<Vec<CaseRow>, LedgerError> {
         let mut found = Vec::new();
         self.cases(filter, |case| {
             found.push(case);
@@ -128,7 +128,7 @@ impl Reader {
     /// that is not known is passed over.
     pub fn cases<E: From<LedgerError>>(
         &self,
-        filter: &Filter,
+        filter: &CaseFilter,
         mut each: impl FnMut(CaseRow) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut refused = None;
@@ -146,7 +146,7 @@ impl Reader {
 
     fn read_cases(
         &self,
-        filter: &Filter,
+        filter: &CaseFilter,
         take: &mut dyn FnMut(CaseRow) -> ControlFlow<()>,
     ) -> rusqlite::Result<()> {
         let (condition, values) = self.condition(filter);
@@ -177,7 +177,7 @@ impl Reader {
     }
 
     /// The SQL of a filter and its values; that of a key comes last.
-    fn condition(&self, filter: &Filter) -> (String, Vec<Value>) {
+    fn condition(&self, filter: &CaseFilter) -> (String, Vec<Value>) {
         let mut conditions = vec!["TRUE".to_owned()];
         let mut values = Vec::new();
         if let Some(states) = &filter.states {

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::file::Reader;
+use super::file::LedgerReader;
 use super::values::{At, Number};
-use super::{LedgerError, Options, claim, system};
+use super::{LedgerError, LedgerOptions, claim, system};
 
 /// The number of a run, counted from 1 in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,7 +84,7 @@ pub enum RunEnd {
     /// A person or the system interrupted it.
     Interrupted,
     /// It died without a word.
-    BrokeOff,
+    Unexpected,
 }
 
 impl fmt::Display for RunEnd {
@@ -93,7 +93,7 @@ impl fmt::Display for RunEnd {
             Self::Finished => f.write_str("finished"),
             Self::Stopped(reason) => write!(f, "stopped: {reason}"),
             Self::Interrupted => f.write_str("interrupted"),
-            Self::BrokeOff => f.write_str("broke off"),
+            Self::Unexpected => f.write_str("broke off"),
         }
     }
 }
@@ -103,7 +103,7 @@ impl RunEnd {
         match text {
             "finished" => Self::Finished,
             "interrupted" => Self::Interrupted,
-            "broke off" => Self::BrokeOff,
+            "broke off" => Self::Unexpected,
             other => Self::Stopped(other.strip_prefix("stopped: ").unwrap_or(other).to_owned()),
         }
     }
@@ -130,7 +130,7 @@ pub(super) fn begin(
     path: &str,
     file: u64,
     start: &RunStart,
-    options: Options,
+    options: LedgerOptions,
 ) -> rusqlite::Result<RunId> {
     conn.execute(
         "UPDATE ledger SET home_host = ?1, home_path = ?2, home_file = ?3",
@@ -197,12 +197,12 @@ pub(super) fn end(
 pub(super) fn recover(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute(
         "UPDATE runs SET ended = ?1 WHERE ended IS NULL",
-        [RunEnd::BrokeOff.to_string()],
+        [RunEnd::Unexpected.to_string()],
     )
     .map(drop)
 }
 
-impl Reader {
+impl LedgerReader {
     /// The latest runs, the latest first.
     pub fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
         self.read_runs(limit).map_err(|error| self.fail(&error))
@@ -249,7 +249,7 @@ impl Reader {
                 ended_at: row.get::<_, Option<At>>(2)?.map(|at| at.0),
                 end: match ended {
                     Some(text) => Some(RunEnd::parse(&text)),
-                    None => self.orphaned.then_some(RunEnd::BrokeOff),
+                    None => self.orphaned.then_some(RunEnd::Unexpected),
                 },
                 counts: counts.and_then(|text| serde_json::from_str(&text).ok()),
             })

@@ -14,7 +14,8 @@ use super::values::At;
 /// "case" in ASCII: tells a ledger from any other `SQLite` file.
 pub(super) const APPLICATION_ID: i64 = 0x6361_7365;
 
-/// The schema that this version writes.
+/// The schema that this version writes. From the first release on it only
+/// grows, and a test opens a ledger of each released one.
 pub(super) const VERSION: i64 = 1;
 
 /// The tables of [`VERSION`].

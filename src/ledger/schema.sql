@@ -87,14 +87,14 @@ CREATE TABLE attempts (
   PRIMARY KEY (case_no, nth)
 ) STRICT, WITHOUT ROWID;
 
--- What people said of cases, each word reversible.
-CREATE TABLE words (
+-- What users recorded about cases; each resolution can be undone.
+CREATE TABLE resolutions (
   no INTEGER PRIMARY KEY,
   case_no INTEGER NOT NULL REFERENCES cases (no),
-  word TEXT NOT NULL CHECK (word IN ('imported', 'not_imported', 'removed')),
+  resolution TEXT NOT NULL CHECK (resolution IN ('imported', 'not_imported', 'removed')),
   case_id TEXT,
-  said_by TEXT NOT NULL,
-  said_at INTEGER NOT NULL,
+  marked_by TEXT NOT NULL,
+  marked_at INTEGER NOT NULL,
   state_before TEXT NOT NULL,
   case_id_before TEXT,
   updated_at_before INTEGER NOT NULL,
@@ -103,4 +103,4 @@ CREATE TABLE words (
   undone_at INTEGER
 ) STRICT;
 
-CREATE INDEX words_case ON words (case_no);
+CREATE INDEX resolutions_case ON resolutions (case_no);

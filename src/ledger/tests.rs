@@ -8,8 +8,7 @@ mod attempts;
 mod care;
 mod holding;
 mod promise;
-mod stored;
-mod words;
+mod resolutions;
 mod writing;
 
 use std::path::PathBuf;
@@ -24,13 +23,13 @@ use crate::model::{Answer, CaseData, Digest, FileId, Key, Place, State, Verdict}
 pub(super) struct Desk {
     pub(super) folder: tempfile::TempDir,
     pub(super) path: PathBuf,
-    pub(super) lock: Lock,
+    pub(super) lock: LedgerLock,
     pub(super) ledger: Ledger,
     pub(super) run: RunId,
 }
 
-pub(super) fn holder() -> Holder {
-    Holder {
+pub(super) fn holder() -> LockHolder {
+    LockHolder {
         user: "paula".to_owned(),
         host: "desk-7".to_owned(),
         pid: 4711,
@@ -112,7 +111,7 @@ impl Desk {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().canonicalize().unwrap().join("ledger.db");
-        let lock = Lock::take(&path, &holder()).unwrap();
+        let lock = LedgerLock::take(&path, &holder()).unwrap();
         let ledger = create(&path, &lock, "https://api.example.com").unwrap();
         let run = begin(&ledger);
         Self {
@@ -164,7 +163,7 @@ impl Desk {
         claim: &Claim,
         verdict: Verdict,
         case_id: Option<&str>,
-    ) -> Option<Settled> {
+    ) -> Option<Settlement> {
         self.ledger
             .write(|conn| {
                 claim::settle(
@@ -173,7 +172,7 @@ impl Desk {
                     verdict,
                     &answer(200, case_id),
                     moment(20),
-                    Options::default(),
+                    LedgerOptions::default(),
                 )
             })
             .unwrap()
@@ -200,7 +199,7 @@ impl Desk {
         if state == State::Removed {
             let report = self
                 .ledger
-                .word(&[(key(n), Word::Removed)], "paula", moment(30))
+                .resolve(&[(key(n), Resolution::Removed)], "paula", moment(30))
                 .unwrap();
             assert_eq!(report.done, 1);
         }
@@ -208,10 +207,10 @@ impl Desk {
 
     /// All that the ledger has of a case.
     pub(super) fn row(&self, n: u64) -> Option<CaseRow> {
-        let filter = Filter {
+        let filter = CaseFilter {
             keys: Some(vec![key(n)]),
             with_content: true,
-            ..Filter::default()
+            ..CaseFilter::default()
         };
         self.ledger.reader().select(&filter).unwrap().pop()
     }
@@ -225,7 +224,7 @@ pub(super) fn begin(ledger: &Ledger) -> RunId {
                 &ledger.reader.path.to_string_lossy(),
                 system::identity(&ledger.reader.path).unwrap(),
                 &run_start(),
-                Options::default(),
+                LedgerOptions::default(),
             )
         })
         .unwrap()

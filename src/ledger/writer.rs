@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 use super::file::{Ledger, end_reading, in_transaction};
 use super::{
-    Claim, ClaimError, ClaimRequest, LedgerError, Lock, Options, RunCounts, RunEnd, RunId,
-    RunStart, Settled, claim, run, schema, system,
+    Claim, ClaimError, ClaimRequest, LedgerError, LedgerLock, LedgerOptions, RunCounts, RunEnd,
+    RunId, RunStart, Settlement, claim, run, schema, system,
 };
 use crate::model::{Answer, Verdict, abort_point};
 
@@ -27,7 +27,7 @@ const TOGETHER: usize = 256;
 pub struct Handle {
     jobs: mpsc::Sender<Message>,
     path: Arc<Path>,
-    options: Options,
+    options: LedgerOptions,
 }
 
 enum Message {
@@ -79,7 +79,7 @@ where
 
 impl Ledger {
     /// Starts the writer. The lock stays held until it has ended.
-    pub fn start(self, options: Options) -> Result<Handle, LedgerError> {
+    pub fn start(self, options: LedgerOptions) -> Result<Handle, LedgerError> {
         let Self { reader, lock, .. } = self;
         let path = Arc::clone(&reader.path);
         let fail = |error: &std::io::Error| LedgerError::system(&path, error);
@@ -163,7 +163,7 @@ impl Handle {
         verdict: Verdict,
         answer: Answer,
         at: Timestamp,
-    ) -> Result<Settled, LedgerError> {
+    ) -> Result<Settlement, LedgerError> {
         let options = self.options;
         abort_point("before-settle");
         let settled = self
@@ -173,18 +173,18 @@ impl Handle {
             )
             .await;
         abort_point("after-settle");
-        settled?.ok_or_else(|| self.not_sending())
+        settled?.ok_or_else(|| self.not_claimed())
     }
 
     /// Takes back a claim whose request was not begun.
     pub async fn release(&self, claim: Claim) -> Result<(), LedgerError> {
-        abort_point("before-give-back");
+        abort_point("before-release");
         let released = self.ask(|conn| claim::release(conn, claim), |_| None).await;
-        abort_point("after-give-back");
+        abort_point("after-release");
         if released? {
             Ok(())
         } else {
-            Err(self.not_sending())
+            Err(self.not_claimed())
         }
     }
 
@@ -211,8 +211,8 @@ impl Handle {
         answer.await.map_err(|_| self.closed())?
     }
 
-    fn not_sending(&self) -> LedgerError {
-        LedgerError::NotUnderWay {
+    fn not_claimed(&self) -> LedgerError {
+        LedgerError::NotClaimed {
             path: self.path.to_path_buf(),
         }
     }
@@ -253,7 +253,7 @@ struct Writer {
     file: u64,
     /// Why nothing more is taken.
     failed: Option<LedgerError>,
-    _lock: Lock,
+    _lock: LedgerLock,
 }
 
 impl Writer {

@@ -19,6 +19,6 @@ pub use digest::{Digest, Hasher};
 pub use event::{Event, PauseReason, SettledAttempt, StopReason};
 pub use format::{Format, UnknownFormat};
 pub use outcome::{Answer, NextStep, Outcome, State, UnknownState, Verdict};
-pub use private::{Exposed, private_file, readable_by_others, user_number};
+pub use private::{Exposed, private_file, readable_by_others, user_id};
 pub use problem::{Code, Problem, Severity};
 pub use record::{Cell, CellKind, Columns, FileId, Place, Record};

@@ -7,7 +7,7 @@ use std::io;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exposed {
     /// Whether this user may change its mode.
-    pub mendable: bool,
+    pub fixable: bool,
 }
 
 /// Whether users other than the owner can read an open file.
@@ -24,7 +24,7 @@ pub fn readable_by_others(file: &File) -> io::Result<Option<Exposed>> {
     let read_only = rustix::fs::fstatvfs(file)
         .is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
     Ok(Some(Exposed {
-        mendable: owned && !read_only,
+        fixable: owned && !read_only,
     }))
 }
 
@@ -46,7 +46,7 @@ pub fn private_file() -> OpenOptions {
 }
 
 /// The user as the system numbers them, where it does: `uid 1000`.
-pub fn user_number() -> Option<String> {
+pub fn user_id() -> Option<String> {
     #[cfg(unix)]
     {
         let user = rustix::process::geteuid();

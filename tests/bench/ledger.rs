@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use caseload::ledger::{
-    self, ClaimRequest, Handle, Holder, Lock, Options, RunFile, RunId, RunStart,
+    self, ClaimRequest, Handle, LedgerLock, LedgerOptions, LockHolder, RunFile, RunId, RunStart,
 };
 use caseload::model::{Answer, CaseData, Digest, FileId, Key, Place, Verdict};
 use criterion::{Criterion, Throughput};
@@ -41,8 +41,8 @@ fn case(number: u64) -> Arc<CaseData> {
     })
 }
 
-fn holder() -> Holder {
-    Holder {
+fn holder() -> LockHolder {
+    LockHolder {
         user: "bench".to_owned(),
         host: "bench".to_owned(),
         pid: std::process::id(),
@@ -54,9 +54,9 @@ fn holder() -> Holder {
 /// A new ledger with a run begun in it.
 fn begin(runtime: &Runtime, path: &Path) -> (Handle, RunId) {
     let account = "https://api.example.com";
-    let lock = Lock::take(path, &holder()).unwrap();
+    let lock = LedgerLock::take(path, &holder()).unwrap();
     let ledger = ledger::create(path, &lock, account).unwrap();
-    let handle = ledger.start(Options::default()).unwrap();
+    let handle = ledger.start(LedgerOptions::default()).unwrap();
     let start = RunStart {
         user: "bench".to_owned(),
         host: "bench".to_owned(),

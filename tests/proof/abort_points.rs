@@ -50,7 +50,7 @@ const POINTS: [Point; 27] = [
 ];
 
 /// The third case meets a 429 while the fourth is claimed ahead.
-const POINTS_OF_A_PAUSE: [Point; 2] = [("before-give-back", 3, 1), ("after-give-back", 3, 0)];
+const POINTS_OF_A_PAUSE: [Point; 2] = [("before-release", 3, 1), ("after-release", 3, 0)];
 
 #[test]
 fn a_crash_at_any_step_leaves_what_it_must() {

@@ -12,7 +12,7 @@ use crate::api::{Account, Address, Contract};
 use crate::cli::args::in_ci;
 use crate::cli::settings;
 use crate::config::Config;
-use crate::ledger::{self, Holder, Info, Ledger, Lock, Reader};
+use crate::ledger::{self, Ledger, LedgerInfo, LedgerLock, LedgerReader, LockHolder};
 use crate::model;
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_status};
@@ -73,7 +73,7 @@ impl Destination {
             ledger_named: named.is_some(),
             ledger_path: match named {
                 Some(path) => path,
-                None => ledger::default_path(&ledger::state_dir()?, account.as_str()),
+                None => ledger::default_path(&ledger::state_folder()?, account.as_str()),
             },
             ledger_id: args
                 .ledger_id
@@ -108,7 +108,7 @@ pub(super) fn forget_rehearsals(output: OutputOptions) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    let lock = Lock::take(path, &holder("import --sandbox --fresh"))?;
+    let lock = LedgerLock::take(path, &holder("import --sandbox --fresh"))?;
     let ledger = ledger::open(path, &lock)?;
     let account = ledger.reader().info()?.account;
     if account != Account::sandbox().as_str() {
@@ -125,8 +125,8 @@ pub(super) fn forget_rehearsals(output: OutputOptions) -> Result<()> {
 }
 
 /// Who we are, for the lock.
-pub(crate) fn holder(command: &str) -> Holder {
-    Holder {
+pub(crate) fn holder(command: &str) -> LockHolder {
+    LockHolder {
         user: user(),
         host: ledger::host_name(),
         pid: std::process::id(),
@@ -140,28 +140,28 @@ pub(crate) fn user() -> String {
     ["USER", "LOGNAME", "USERNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
-        .or_else(model::user_number)
+        .or_else(model::user_id)
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// The ledger as the plan finds it.
-pub(super) enum Found {
+pub(super) enum LedgerLookup {
     /// There is one.
     There(Box<Ledger>),
     /// A dry run only looks.
-    Seen(Reader),
+    Seen(LedgerReader),
     /// There is none; it may be made once the user has agreed.
     New {
         /// Held from now on, so that nobody else makes it meanwhile.
-        lock: Option<Lock>,
+        lock: Option<LedgerLock>,
         /// Other ledgers of the same host.
-        others: Vec<Info>,
+        others: Vec<LedgerInfo>,
     },
 }
 
-impl Found {
+impl LedgerLookup {
     /// To plan by.
-    pub(super) fn reader(&self) -> Option<&Reader> {
+    pub(super) fn reader(&self) -> Option<&LedgerReader> {
         match self {
             Self::There(ledger) => Some(ledger.reader()),
             Self::Seen(reader) => Some(reader),
@@ -175,7 +175,7 @@ pub(super) fn open(
     args: &ImportArgs,
     destination: &Destination,
     output: OutputOptions,
-) -> Result<Found> {
+) -> Result<LedgerLookup> {
     let path = &destination.ledger_path;
     if args.dry_run {
         // Forgetting is for the run that sends.
@@ -183,21 +183,21 @@ pub(super) fn open(
         return if there {
             let reader = ledger::open_read_only(path)?;
             check_identity(&reader.info()?, args, destination, output)?;
-            Ok(Found::Seen(reader))
+            Ok(LedgerLookup::Seen(reader))
         } else {
             refuse_missing(destination)?;
-            Ok(Found::New {
+            Ok(LedgerLookup::New {
                 lock: None,
                 others: others(destination),
             })
         };
     }
-    let lock = Lock::take(path, &holder("import"))?;
+    let lock = LedgerLock::take(path, &holder("import"))?;
     if !path.try_exists().unwrap_or(true) {
         refuse_missing(destination)?;
         let others = others(destination);
         refuse_new(args, destination, &others)?;
-        return Ok(Found::New {
+        return Ok(LedgerLookup::New {
             lock: Some(lock),
             others,
         });
@@ -230,12 +230,12 @@ pub(super) fn open(
             if ledger.recovered() == 1 { "is" } else { "are" }
         )));
     }
-    Ok(Found::There(Box::new(ledger)))
+    Ok(LedgerLookup::There(Box::new(ledger)))
 }
 
 /// True when the ledger is this account's under its former address.
 fn check_identity(
-    info: &Info,
+    info: &LedgerInfo,
     args: &ImportArgs,
     destination: &Destination,
     output: OutputOptions,
@@ -250,7 +250,7 @@ fn check_identity(
             info.id
         );
     }
-    if let Some(home) = &info.moved_or_copied
+    if let Some(home) = &info.moved_from
         && !output.quiet
     {
         print_status(&color::yellow(&format!(
@@ -287,11 +287,11 @@ fn refuse_missing(destination: &Destination) -> Result<()> {
 }
 
 /// Ledgers of the same host, beside the one that would be made.
-fn others(destination: &Destination) -> Vec<Info> {
+fn others(destination: &Destination) -> Vec<LedgerInfo> {
     let Some(address) = &destination.address else {
         return Vec::new();
     };
-    let Ok(folder) = ledger::state_dir() else {
+    let Ok(folder) = ledger::state_folder() else {
         return Vec::new();
     };
     let host = ledger::host_of(address.account().as_str()).to_owned();
@@ -304,7 +304,7 @@ fn others(destination: &Destination) -> Vec<Info> {
 }
 
 /// Without a question, a new ledger must be asked for.
-fn refuse_new(args: &ImportArgs, destination: &Destination, others: &[Info]) -> Result<()> {
+fn refuse_new(args: &ImportArgs, destination: &Destination, others: &[LedgerInfo]) -> Result<()> {
     if destination.is_sandbox() || asks(args) {
         return Ok(());
     }
@@ -334,7 +334,7 @@ pub(super) fn asks(args: &ImportArgs) -> bool {
 }
 
 /// Ledgers with their counts, one a line.
-pub(super) fn listed(ledgers: &[Info]) -> String {
+pub(super) fn listed(ledgers: &[LedgerInfo]) -> String {
     let mut listed = String::new();
     for info in ledgers {
         // Writing to a String can't fail.
@@ -350,7 +350,7 @@ pub(super) fn listed(ledgers: &[Info]) -> String {
 }
 
 /// Makes the ledger, in a CI job to be named from then on.
-pub(super) fn create(destination: &Destination, lock: &Lock) -> Result<Ledger> {
+pub(super) fn create(destination: &Destination, lock: &LedgerLock) -> Result<Ledger> {
     Ok(ledger::create(
         &destination.ledger_path,
         lock,

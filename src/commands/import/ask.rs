@@ -4,7 +4,7 @@ use std::io::{BufRead, Write};
 
 use anyhow::Result;
 
-use super::account::{Found, listed};
+use super::account::{LedgerLookup, listed};
 use super::{Job, Planned};
 use crate::model::{CaseData, State};
 use crate::output::terminal::color;
@@ -20,7 +20,7 @@ const MOST_FIRMS: usize = 12;
 pub(super) fn ask(
     job: &Job<'_>,
     planned: &Planned,
-    found: &Found,
+    found: &LedgerLookup,
     first: &CaseData,
 ) -> Result<bool> {
     describe(job, planned, found, first)?;
@@ -32,7 +32,7 @@ pub(super) fn ask(
 pub(super) fn describe(
     job: &Job<'_>,
     planned: &Planned,
-    found: &Found,
+    found: &LedgerLookup,
     first: &CaseData,
 ) -> Result<()> {
     let destination = &job.destination;
@@ -56,7 +56,7 @@ pub(super) fn describe(
         None => format!("{path}, {}", color::yellow("new: every case will be sent")),
     };
     print_status(&format!("{}   {ledger}", color::bold("ledger")));
-    if let Found::New { others, .. } = found
+    if let LedgerLookup::New { others, .. } = found
         && !others.is_empty()
     {
         print_status(&color::yellow(&format!(

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::super::again;
 use super::super::exit::Exit;
-use super::account::Found;
+use super::account::LedgerLookup;
 use super::{Job, Planned, ask};
 use crate::engine::{PlanAction, RunResult};
 use crate::ledger::RunCounts;
@@ -65,7 +65,7 @@ pub(super) fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
 pub(super) fn dry_run(
     job: &Job<'_>,
     mut planned: Planned,
-    found: &Found,
+    found: &LedgerLookup,
     rules: &Rules,
 ) -> Result<Exit> {
     let to_send = planned.to_send();
@@ -134,7 +134,7 @@ pub(super) fn dry_run(
 }
 
 /// The same import without the dry run, as it works when it is given.
-fn next_after_dry_run(job: &Job<'_>, planned: &Planned, found: &Found) -> Option<String> {
+fn next_after_dry_run(job: &Job<'_>, planned: &Planned, found: &LedgerLookup) -> Option<String> {
     if planned.to_send() == 0 {
         return None;
     }
@@ -146,7 +146,7 @@ fn next_after_dry_run(job: &Job<'_>, planned: &Planned, found: &Found) -> Option
         None => return None,
     };
     match found {
-        Found::New { others, .. } if !job.destination.is_sandbox() => {
+        LedgerLookup::New { others, .. } if !job.destination.is_sandbox() => {
             if others.is_empty() || job.destination.ledger_named {
                 again(&format!("{plan} --new-ledger"))
             } else {

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use self::account::{Destination, Found};
+use self::account::{Destination, LedgerLookup};
 pub(crate) use self::args::ImportArgs;
 use self::planning::{Planned, check_options, check_plan, plan};
 use super::exit::Exit;
@@ -221,8 +221,8 @@ fn propose_key(job: &Job<'_>, mapping: &MappingOptions) -> Result<Exit> {
 }
 
 /// In a CI job a ledger is made in a run of its own, which sends nothing.
-fn make_ledger_only(job: &Job<'_>, found: Found) -> Result<Exit> {
-    let Found::New {
+fn make_ledger_only(job: &Job<'_>, found: LedgerLookup) -> Result<Exit> {
+    let LedgerLookup::New {
         lock: Some(lock), ..
     } = found
     else {

@@ -7,7 +7,7 @@ use super::leftovers::Leftovers;
 use super::{Job, files};
 use crate::check::Invalid;
 use crate::engine::Reporter;
-use crate::ledger::{Filter, Reader};
+use crate::ledger::{CaseFilter, LedgerReader};
 use crate::model::{CaseData, Problem};
 use crate::output::problems::SHOWN;
 use crate::output::terminal::status::link;
@@ -23,7 +23,7 @@ pub(super) struct PlanReport<'a> {
     output: OutputOptions,
     files: Vec<String>,
     /// Knows under which id a case was imported.
-    ledger: Option<&'a Reader>,
+    ledger: Option<&'a LedgerReader>,
     case_url: Option<&'a str>,
     changed: u64,
     /// What stays behind, for the files that the run leaves.
@@ -34,7 +34,7 @@ pub(super) struct PlanReport<'a> {
 
 impl<'a> PlanReport<'a> {
     /// For the files of an import into a ledger.
-    pub(super) fn new(job: &'a Job<'_>, ledger: Option<&'a Reader>) -> Result<Self> {
+    pub(super) fn new(job: &'a Job<'_>, ledger: Option<&'a LedgerReader>) -> Result<Self> {
         let problems = ProblemsOut::new(
             job.output,
             job.file_names(),
@@ -67,9 +67,9 @@ impl<'a> PlanReport<'a> {
 
     /// Where a case is on the platform: ` as c-17 (https://…)`.
     fn imported_as(&self, case: &CaseData) -> String {
-        let filter = Filter {
+        let filter = CaseFilter {
             keys: Some(vec![case.key.clone()]),
-            ..Filter::default()
+            ..CaseFilter::default()
         };
         // Without its id the row is still told.
         let id = (self.ledger)

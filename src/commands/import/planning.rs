@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
-use super::account::Found;
+use super::account::LedgerLookup;
 use super::leftovers::Leftovers;
 use super::plan_reporter::PlanReport;
 use super::{ImportArgs, Job, files, finish};
@@ -71,7 +71,7 @@ impl Planned {
 }
 
 /// Reads, checks and plans.
-pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &Found) -> Result<Planned> {
+pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &LedgerLookup) -> Result<Planned> {
     let mut told = PlanReport::new(job, found.reader())?;
     let oldest = Timestamp::now().as_second()
         - i64::try_from(job.args.min_doubt_age.as_secs()).unwrap_or(i64::MAX);

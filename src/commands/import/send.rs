@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::super::exit::Exit;
 use super::super::interrupts::Interrupts;
-use super::account::{self, Found};
+use super::account::{self, LedgerLookup};
 use super::files::{Outputs, Prepared};
 use super::{Job, Planned, ask, files, finish};
 use crate::api::{CaseIdField, Client, ClientOptions, PublicKey};
@@ -27,7 +27,7 @@ use crate::sandbox;
 pub(super) fn send(
     job: &mut Job<'_>,
     mut planned: Planned,
-    found: Found,
+    found: LedgerLookup,
     key: Option<PublicKey>,
     interrupts: &Interrupts,
     globals: &Globals,
@@ -47,11 +47,11 @@ pub(super) fn send(
         job.began += asked.elapsed();
     }
     let ledger = match found {
-        Found::There(ledger) => *ledger,
-        Found::New {
+        LedgerLookup::There(ledger) => *ledger,
+        LedgerLookup::New {
             lock: Some(lock), ..
         } => account::create(&job.destination, &lock)?,
-        Found::New { lock: None, .. } | Found::Seen(_) => {
+        LedgerLookup::New { lock: None, .. } | LedgerLookup::Seen(_) => {
             anyhow::bail!("a dry run sends nothing")
         }
     };
@@ -135,7 +135,7 @@ async fn run(
         },
     )?;
     let imported_ids = ledger.reader().info()?.imported_distinct_ids;
-    let handle = ledger.start(ledger::Options {
+    let handle = ledger.start(ledger::LedgerOptions {
         keep_payloads: job
             .config
             .as_ref()

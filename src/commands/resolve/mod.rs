@@ -1,7 +1,7 @@
 //! `caseload resolve`: the user's word on cases.
 
+mod action;
 mod list;
-mod saying;
 mod typed;
 mod walk;
 
@@ -13,7 +13,7 @@ use clap::{ArgGroup, ArgMatches, Args};
 use jiff::Timestamp;
 use serde_json::json;
 
-use self::saying::Saying;
+use self::action::ResolveAction;
 use super::exit::Exit;
 use super::import::account::{holder, user};
 use super::import::ask;
@@ -24,7 +24,9 @@ use crate::cli::args::Globals;
 use crate::cli::settings;
 use crate::config::Config;
 use crate::engine::parse_span;
-use crate::ledger::{self, CaseRow, Filter, Ledger, Lock, Refusal, Word, WordReport};
+use crate::ledger::{
+    self, CaseFilter, CaseRow, Ledger, LedgerLock, Refusal, Resolution, ResolutionReport,
+};
 use crate::model::{Key, State};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, is_interactive, print_json, print_status};
@@ -83,10 +85,10 @@ struct Job<'a> {
 
 /// Runs the command.
 pub(crate) fn run(args: &ResolveArgs, globals: &Globals, matches: &ArgMatches) -> Result<Exit> {
-    let saying = Saying::of(args);
-    let asks = !args.yes || saying.is_none();
+    let action = ResolveAction::of(args);
+    let asks = !args.yes || action.is_none();
     if asks && !is_interactive() {
-        match saying {
+        match action {
             Some(_) => bail!("there is no terminal to ask on: add --yes"),
             None => bail!(
                 "there is no terminal to go through the cases on: say --imported, \
@@ -98,7 +100,7 @@ pub(crate) fn run(args: &ResolveArgs, globals: &Globals, matches: &ArgMatches) -
     let config = settings::config(globals)?;
     let choice = args.ledger.choose(globals, config.as_ref(), matches)?;
     // Whoever may not change it is told so before a list is read.
-    let lock = Lock::take(&choice.path, &holder("resolve"))?;
+    let lock = LedgerLock::take(&choice.path, &holder("resolve"))?;
     let ledger = ledger::open(&choice.path, &lock)?;
     let info = ledger.reader().info()?;
     choice.check(&info)?;
@@ -110,75 +112,76 @@ pub(crate) fn run(args: &ResolveArgs, globals: &Globals, matches: &ArgMatches) -
         ledger,
         account: info.account,
     };
-    match saying {
-        Some(saying) => job.say(saying),
+    match action {
+        Some(action) => job.apply(action),
         None => walk::walk(&mut job),
     }
 }
 
 impl Job<'_> {
     /// One word on all that are selected.
-    fn say(&mut self, saying: Saying) -> Result<Exit> {
-        let named = self.selected(saying)?;
+    fn apply(&mut self, action: ResolveAction) -> Result<Exit> {
+        let named = self.selected(action)?;
         if named.is_empty() {
             bail!(
                 "nothing is selected: {}",
-                match saying {
-                    Saying::Imported | Saying::NotImported => "none of these cases is in doubt",
-                    Saying::Removed => "none of these cases is imported",
-                    Saying::Undo => "there is no word on these cases to take back",
+                match action {
+                    ResolveAction::Imported | ResolveAction::NotImported =>
+                        "none of these cases is in doubt",
+                    ResolveAction::Removed => "none of these cases is imported",
+                    ResolveAction::Undo => "there is no word on these cases to take back",
                 }
             );
         }
-        let rows = self.ledger.reader().select(&Filter {
+        let rows = self.ledger.reader().select(&CaseFilter {
             keys: Some(named.iter().map(|(key, _)| key.clone()).collect()),
-            ..Filter::default()
+            ..CaseFilter::default()
         })?;
         let mut fitting = Vec::new();
         for case in &rows {
-            if self.fits(saying, case)? {
+            if self.fits(action, case)? {
                 fitting.push(case);
             }
         }
         if !fitting.is_empty() {
-            self.show(saying, &fitting, &named)?;
-            let question = saying.question(fitting.len() as u64);
+            self.show(action, &fitting, &named)?;
+            let question = action.question(fitting.len() as u64);
             if !self.args.yes && !ask::yes(&question)? {
                 print_status("nothing was changed");
                 return Ok(Exit::Stopped);
             }
         }
-        let report = self.tell_ledger(saying, &named)?;
-        Ok(self.finish(saying, &named, &report))
+        let report = self.record(action, &named)?;
+        Ok(self.finish(action, &named, &report))
     }
 
-    fn tell_ledger(
+    fn record(
         &mut self,
-        saying: Saying,
+        action: ResolveAction,
         named: &[(Key, Option<String>)],
-    ) -> Result<WordReport> {
+    ) -> Result<ResolutionReport> {
         let (who, now) = (who(), Timestamp::now());
-        let word = |case_id: &Option<String>| match saying {
-            Saying::Imported => Some(Word::Imported {
+        let word = |case_id: &Option<String>| match action {
+            ResolveAction::Imported => Some(Resolution::Imported {
                 case_id: case_id.clone(),
             }),
-            Saying::NotImported => Some(Word::NotImported),
-            Saying::Removed => Some(Word::Removed),
-            Saying::Undo => None,
+            ResolveAction::NotImported => Some(Resolution::NotImported),
+            ResolveAction::Removed => Some(Resolution::Removed),
+            ResolveAction::Undo => None,
         };
-        let words: Option<Vec<(Key, Word)>> = named
+        let words: Option<Vec<(Key, Resolution)>> = named
             .iter()
             .map(|(key, case_id)| Some((key.clone(), word(case_id)?)))
             .collect();
         if let Some(words) = words {
-            return Ok(self.ledger.word(&words, &who, now)?);
+            return Ok(self.ledger.resolve(&words, &who, now)?);
         }
         let keys: Vec<Key> = named.iter().map(|(key, _)| key.clone()).collect();
         Ok(self.ledger.undo(&keys, &who, now)?)
     }
 
     /// The cases that are meant, each once, with the id that it is said to have.
-    fn selected(&self, saying: Saying) -> Result<Vec<(Key, Option<String>)>> {
+    fn selected(&self, action: ResolveAction) -> Result<Vec<(Key, Option<String>)>> {
         let args = self.args;
         let reader = self.ledger.reader();
         let mut named = typed::Named::default();
@@ -186,15 +189,15 @@ impl Job<'_> {
             if text.is_empty() {
                 continue;
             }
-            match saying {
-                Saying::Imported => named.add(typed::key_and_id(text))?,
+            match action {
+                ResolveAction::Imported => named.add(typed::key_and_id(text))?,
                 _ => named.add((Key::from_typed(text), None))?,
             }
         }
         if let Some(path) = &args.list {
             let mut listed = list::read(path)?;
             let with_id = listed.iter().filter(|(_, id)| id.is_some()).count();
-            if saying != Saying::Imported {
+            if action != ResolveAction::Imported {
                 // A file has ids of all kinds of cases; only here they are news.
                 for (_, id) in &mut listed {
                     *id = None;
@@ -218,7 +221,7 @@ impl Job<'_> {
                 return Ok(named.into_all());
             }
             let keys = named.keys();
-            let left = reader.select(&Filter {
+            let left = reader.select(&CaseFilter {
                 keys: Some(keys),
                 ..filter
             })?;
@@ -229,7 +232,7 @@ impl Job<'_> {
         }
         let mut selected = Vec::new();
         for case in reader.select(&filter)? {
-            if self.fits(saying, &case)? {
+            if self.fits(action, &case)? {
                 selected.push((case.key, None));
             }
         }
@@ -237,12 +240,12 @@ impl Job<'_> {
     }
 
     /// Whether it can be said of a case; what can be taken back must be there.
-    fn fits(&self, saying: Saying, case: &CaseRow) -> Result<bool> {
-        Ok(match saying {
-            Saying::Imported | Saying::NotImported => case.state == State::InDoubt,
-            Saying::Removed => case.state == State::Imported,
-            Saying::Undo => {
-                let words = self.ledger.reader().words(&case.key)?;
+    fn fits(&self, action: ResolveAction, case: &CaseRow) -> Result<bool> {
+        Ok(match action {
+            ResolveAction::Imported | ResolveAction::NotImported => case.state == State::InDoubt,
+            ResolveAction::Removed => case.state == State::Imported,
+            ResolveAction::Undo => {
+                let words = self.ledger.reader().resolutions(&case.key)?;
                 words.iter().any(|word| word.undone.is_none())
             }
         })
@@ -251,17 +254,17 @@ impl Job<'_> {
     /// The cases that a word is about to change.
     fn show(
         &self,
-        saying: Saying,
+        action: ResolveAction,
         cases: &[&CaseRow],
         named: &[(Key, Option<String>)],
     ) -> Result<()> {
         let output = self.output;
         if !output.quiet {
             for case in &cases[..cases.len().min(SHOWN)] {
-                let row = self.ledger.reader().select(&Filter {
+                let row = self.ledger.reader().select(&CaseFilter {
                     keys: Some(vec![case.key.clone()]),
                     with_content: true,
-                    ..Filter::default()
+                    ..CaseFilter::default()
                 })?;
                 for case in row {
                     let view = lookup::view(self.ledger.reader(), case, self.config.as_ref())?;
@@ -284,7 +287,7 @@ impl Job<'_> {
             }
         }
         let young = (cases.iter()).filter(|case| self.is_young(case)).count() as u64;
-        if saying == Saying::NotImported && young > 0 {
+        if action == ResolveAction::NotImported && young > 0 {
             print_status(&color::yellow(&self.young_warning(young)));
         }
         Ok(())
@@ -311,7 +314,12 @@ impl Job<'_> {
     }
 
     /// What became of it, to people and scripts.
-    fn finish(&self, saying: Saying, named: &[(Key, Option<String>)], report: &WordReport) -> Exit {
+    fn finish(
+        &self,
+        action: ResolveAction,
+        named: &[(Key, Option<String>)],
+        report: &ResolutionReport,
+    ) -> Exit {
         let exit = if report.refused.is_empty() {
             Exit::Done
         } else {
@@ -322,15 +330,15 @@ impl Job<'_> {
             for (key, case_id) in named {
                 // They are refused in the order in which they were named.
                 let refusal = refused.next_if(|(other, _)| other == key);
-                self.print_case(saying, key, case_id.as_deref(), refusal.map(|(_, why)| why));
+                self.print_case(action, key, case_id.as_deref(), refusal.map(|(_, why)| why));
             }
-            self.print_closing(Some(saying), report.done, report.refused.len() as u64, exit);
+            self.print_closing(Some(action), report.done, report.refused.len() as u64, exit);
         } else {
             for (key, refusal) in &report.refused {
                 print_status(&format!(
                     "{}: {}",
                     escaped(&key.to_string()),
-                    escaped(&saying.refused(refusal))
+                    escaped(&action.refused(refusal))
                 ));
             }
         }
@@ -341,16 +349,22 @@ impl Job<'_> {
             )));
         }
         if !self.output.quiet && report.done > 0 {
-            print_status(&saying.done(report.done));
+            print_status(&action.done(report.done));
         }
         exit
     }
 
-    fn print_case(&self, saying: Saying, key: &Key, id: Option<&str>, refusal: Option<&Refusal>) {
+    fn print_case(
+        &self,
+        action: ResolveAction,
+        key: &Key,
+        id: Option<&str>,
+        refusal: Option<&Refusal>,
+    ) {
         let state = (self.ledger.reader())
-            .select(&Filter {
+            .select(&CaseFilter {
                 keys: Some(vec![key.clone()]),
-                ..Filter::default()
+                ..CaseFilter::default()
             })
             .ok()
             .and_then(|mut cases| cases.pop())
@@ -358,21 +372,21 @@ impl Job<'_> {
         print_json(&json!({
             "schema": 1,
             "key": key.to_string(),
-            "word": saying.as_str(),
+            "word": action.as_str(),
             "case_id": id,
             "done": refusal.is_none(),
-            "refused": refusal.map(|refusal| saying.refused(refusal)),
+            "refused": refusal.map(|refusal| action.refused(refusal)),
             "state": state,
         }));
     }
 
-    fn print_closing(&self, saying: Option<Saying>, done: u64, refused: u64, exit: Exit) {
+    fn print_closing(&self, action: Option<ResolveAction>, done: u64, refused: u64, exit: Exit) {
         print_json(&json!({
             "schema": 1,
             "command": "resolve",
             "account": self.account,
             "ledger": self.ledger.reader().path(),
-            "word": saying.map(Saying::as_str),
+            "word": action.map(ResolveAction::as_str),
             "done": done,
             "refused": refused,
             "exit_code": exit.code(),

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::super::exit::Exit;
 use super::super::lookup;
-use super::{Job, Saying, list, typed};
-use crate::ledger::Filter;
+use super::{Job, ResolveAction, list, typed};
+use crate::ledger::CaseFilter;
 use crate::model::{Key, State};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::print_status;
@@ -89,10 +89,10 @@ fn doubts(job: &Job<'_>) -> Result<Vec<Key>> {
 
 /// Shows a case and asks until there is an answer that the ledger takes.
 fn ask(job: &mut Job<'_>, key: &Key, position: usize, total: usize) -> Result<Answer> {
-    let cases = job.ledger.reader().select(&Filter {
+    let cases = job.ledger.reader().select(&CaseFilter {
         keys: Some(vec![key.clone()]),
         with_content: true,
-        ..Filter::default()
+        ..CaseFilter::default()
     })?;
     let Some(case) = cases.into_iter().next() else {
         return Ok(Answer::Skip);
@@ -108,20 +108,20 @@ fn ask(job: &mut Job<'_>, key: &Key, position: usize, total: usize) -> Result<An
     }
     loop {
         let answer = prompt()?;
-        let (saying, case_id) = match &answer {
+        let (action, case_id) = match &answer {
             Answer::Skip | Answer::Quit => return Ok(answer),
-            Answer::Imported(case_id) => (Saying::Imported, case_id.clone()),
-            Answer::NotImported => (Saying::NotImported, None),
+            Answer::Imported(case_id) => (ResolveAction::Imported, case_id.clone()),
+            Answer::NotImported => (ResolveAction::NotImported, None),
         };
         let named = [(key.clone(), case_id.clone())];
-        let report = job.tell_ledger(saying, &named)?;
+        let report = job.record(action, &named)?;
         let refusal = report.refused.first().map(|(_, refusal)| refusal);
         if job.output.json {
-            job.print_case(saying, key, case_id.as_deref(), refusal);
+            job.print_case(action, key, case_id.as_deref(), refusal);
         }
         match refusal {
             None => return Ok(answer),
-            Some(refusal) => print_status(&color::red(&saying.refused(refusal))),
+            Some(refusal) => print_status(&color::red(&action.refused(refusal))),
         }
     }
 }

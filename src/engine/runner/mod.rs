@@ -100,7 +100,7 @@ enum Done {
     Settled(
         CaseIndex,
         Box<Outcome>,
-        Result<ledger::Settled, LedgerError>,
+        Result<ledger::Settlement, LedgerError>,
     ),
     Asked(bool),
 }

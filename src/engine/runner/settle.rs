@@ -36,7 +36,7 @@ impl<A: Observer> Runner<'_, A> {
         &mut self,
         case_index: CaseIndex,
         outcome: &Outcome,
-        result: Result<ledger::Settled, LedgerError>,
+        result: Result<ledger::Settlement, LedgerError>,
     ) -> SchedulerEvent {
         let case = self.settling.remove(&case_index);
         let answer = &outcome.answer;

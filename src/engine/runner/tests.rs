@@ -15,7 +15,7 @@ use super::super::scheduler::{Canary, EchoPolicy};
 use super::*;
 use crate::api::{self, Address, Contract};
 use crate::check::{Checked, Invalid, Sink as _};
-use crate::ledger::{Holder, Lock, RunStart};
+use crate::ledger::{LedgerLock, LockHolder, RunStart};
 use crate::model::{Digest, FileId, Key, Place, Problem};
 
 const CASES: u32 = 4;
@@ -113,16 +113,16 @@ async fn run(sleeps_at: Option<u32>) -> (usize, Vec<Duration>) {
     let (url, connections) = server();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let holder = Holder {
+    let holder = LockHolder {
         user: String::new(),
         host: String::new(),
         pid: 0,
         since: Timestamp::now(),
         command: String::new(),
     };
-    let lock = Lock::take(&path, &holder).unwrap();
+    let lock = LedgerLock::take(&path, &holder).unwrap();
     let ledger = ledger::create(&path, &lock, "account").unwrap();
-    let handle = ledger.start(ledger::Options::default()).unwrap();
+    let handle = ledger.start(ledger::LedgerOptions::default()).unwrap();
     let start = RunStart {
         user: String::new(),
         host: String::new(),

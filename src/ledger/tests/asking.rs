@@ -39,7 +39,7 @@ fn lookups_answer_in_the_order_of_the_question() {
             }
             if let Some(known) = known {
                 assert_eq!(known.payload_digest, version(n, 0).payload_digest);
-                assert_eq!((known.attempts, known.last_tried_at), (1, moment(20)));
+                assert_eq!((known.attempts, known.last_attempt_at), (1, moment(20)));
             }
         }
     }
@@ -79,23 +79,23 @@ fn filters_narrow_and_keys_keep_their_order() {
     desk.bring(3, State::InDoubt);
     let claim = desk.claim(version(1, 1), Some(State::Rejected)).unwrap();
     desk.settle(&claim, Verdict::Rejected, None).unwrap();
-    let found = |filter: Filter| -> Vec<Key> {
+    let found = |filter: CaseFilter| -> Vec<Key> {
         let rows = desk.ledger.reader().select(&filter).unwrap();
         rows.into_iter().map(|row| row.key).collect()
     };
-    let all = Filter::default;
+    let all = CaseFilter::default;
     assert_eq!(found(all()), [key(1), key(2), key(3)]);
     let keys = Some(vec![key(3), key(9), key(1)]);
-    assert_eq!(found(Filter { keys, ..all() }), [key(3), key(1)]);
+    assert_eq!(found(CaseFilter { keys, ..all() }), [key(3), key(1)]);
     // A case belongs to the run that tried it last.
     let run = Some(first_run);
-    assert_eq!(found(Filter { run, ..all() }), [key(2)]);
+    assert_eq!(found(CaseFilter { run, ..all() }), [key(2)]);
     let states = Some(vec![State::InDoubt, State::Imported]);
-    assert_eq!(found(Filter { states, ..all() }), [key(2), key(3)]);
+    assert_eq!(found(CaseFilter { states, ..all() }), [key(2), key(3)]);
     let keys = Some(vec![key(1), key(2)]);
     let states = Some(vec![State::Rejected]);
     assert_eq!(
-        found(Filter {
+        found(CaseFilter {
             keys,
             states,
             ..all()
@@ -103,9 +103,9 @@ fn filters_narrow_and_keys_keep_their_order() {
         [key(1)]
     );
     let file = Some("other.csv".to_owned());
-    assert_eq!(found(Filter { file, ..all() }), []);
+    assert_eq!(found(CaseFilter { file, ..all() }), []);
     let file = Some("cases.csv".to_owned());
-    let filter = Filter {
+    let filter = CaseFilter {
         file,
         run: Some(desk.run),
         ..all()
@@ -124,7 +124,7 @@ fn a_reader_that_has_enough_ends_the_reading() {
     desk.bring(1, State::Rejected);
     desk.bring(2, State::Rejected);
     let mut seen = 0;
-    let ended = desk.ledger.reader().cases(&Filter::default(), |_| {
+    let ended = desk.ledger.reader().cases(&CaseFilter::default(), |_| {
         seen += 1;
         Err(LedgerError::NoStateFolder)
     });

@@ -233,7 +233,7 @@ fn the_answer_that_left_a_doubt_outlives_a_later_refusal() {
         let claim = desk.claim(version(1, 0), expected).unwrap();
         desk.ledger
             .write(|conn| {
-                let options = Options::default();
+                let options = LedgerOptions::default();
                 claim::settle(conn, &claim, verdict, &body(text), moment(20), options)
             })
             .unwrap();
@@ -248,7 +248,7 @@ fn the_answer_that_left_a_doubt_outlives_a_later_refusal() {
 fn payloads_stay_when_they_are_to_be_kept() {
     let desk = Desk::new();
     let claim = desk.claim(version(1, 0), None).unwrap();
-    let options = Options {
+    let options = LedgerOptions {
         keep_payloads: true,
     };
     let answer = answer(201, Some("a"));

@@ -38,7 +38,7 @@ fn nobody_else_can_read_any_of_its_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/folders/ledger.db");
-    let lock = Lock::take(&path, &holder()).unwrap();
+    let lock = LedgerLock::take(&path, &holder()).unwrap();
     let ledger = create(&path, &lock, "sandbox").unwrap();
     begin(&ledger);
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -65,7 +65,7 @@ fn one_is_never_made_over_another() {
     let desk = Desk::new();
     let id = desk.ledger.reader().info().unwrap().id;
     let error = create(&desk.path, &desk.lock, "sandbox").unwrap_err();
-    assert!(matches!(error, LedgerError::AlreadyThere { .. }), "{error}");
+    assert!(matches!(error, LedgerError::Exists { .. }), "{error}");
     assert_eq!(desk.reopen().ledger.reader().info().unwrap().id, id);
 }
 
@@ -73,7 +73,7 @@ fn one_is_never_made_over_another() {
 fn none_is_made_where_part_of_a_lost_one_lies() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let lock = Lock::take(&path, &holder()).unwrap();
+    let lock = LedgerLock::take(&path, &holder()).unwrap();
     fs::write(folder.path().join("ledger.db-wal"), "x").unwrap();
     let error = create(&path, &lock, "sandbox").unwrap_err();
     assert!(matches!(error, LedgerError::Leftover { .. }), "{error}");
@@ -84,7 +84,7 @@ fn none_is_made_where_part_of_a_lost_one_lies() {
 fn a_draft_of_a_dead_process_does_no_harm() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let lock = Lock::take(&path, &holder()).unwrap();
+    let lock = LedgerLock::take(&path, &holder()).unwrap();
     fs::write(folder.path().join("ledger.db.new"), "half").unwrap();
     let ledger = create(&path, &lock, "sandbox").unwrap();
     assert_eq!(ledger.reader().info().unwrap().account, "sandbox");
@@ -103,9 +103,9 @@ fn no_ledger_is_made_by_looking() {
     let path = folder.path().join("away/ledger.db");
     let error = open_read_only(&path).unwrap_err();
     assert!(matches!(error, LedgerError::Absent { .. }), "{error}");
-    assert!(Lock::holder(&path).unwrap().is_none());
+    assert!(LedgerLock::holder(&path).unwrap().is_none());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    let lock = Lock::take(&path, &holder()).unwrap();
+    let lock = LedgerLock::take(&path, &holder()).unwrap();
     let error = open(&path, &lock).unwrap_err();
     assert!(matches!(error, LedgerError::Absent { .. }), "{error}");
     assert!(!path.exists());
@@ -182,7 +182,7 @@ fn other_files_are_no_ledgers() {
     conn.execute_batch("CREATE TABLE cases (no INTEGER)")
         .unwrap();
     drop(conn);
-    let lock = Lock::take(&path, &holder()).unwrap();
+    let lock = LedgerLock::take(&path, &holder()).unwrap();
     let error = open(&path, &lock).unwrap_err();
     assert!(matches!(error, LedgerError::NotALedger { .. }), "{error}");
     let error = open_read_only(&path).unwrap_err();
@@ -222,14 +222,14 @@ fn a_folder_that_cannot_be_written_is_told() {
     if fs::write(closed.join("probe"), "").is_ok() {
         return; // root may write anywhere
     }
-    let error = Lock::take(&closed.join("ledger.db"), &holder()).unwrap_err();
+    let error = LedgerLock::take(&closed.join("ledger.db"), &holder()).unwrap_err();
     assert!(matches!(error, LedgerError::ReadOnly { .. }), "{error}");
 }
 
 #[test]
 fn a_folder_in_the_ledgers_place_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let error = Lock::take(folder.path(), &holder()).unwrap_err();
+    let error = LedgerLock::take(folder.path(), &holder()).unwrap_err();
     assert!(error.to_string().contains("it is a folder"), "{error}");
 }
 
@@ -237,7 +237,7 @@ fn a_folder_in_the_ledgers_place_is_told() {
 fn synced_folders_and_second_names_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let synced = folder.path().join("OneDrive - Smith LLP/ledger.db");
-    let error = Lock::take(&synced, &holder()).unwrap_err();
+    let error = LedgerLock::take(&synced, &holder()).unwrap_err();
     assert!(matches!(error, LedgerError::SyncFolder { .. }), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 
@@ -263,15 +263,9 @@ fn a_moved_a_copied_and_a_restored_ledger_are_noticed() {
         ledger,
         ..
     } = Desk::new();
-    assert_eq!(ledger.reader().info().unwrap().moved_or_copied, None);
+    assert_eq!(ledger.reader().info().unwrap().moved_from, None);
     drop(ledger);
-    let moved = |path: &std::path::Path| {
-        open_read_only(path)
-            .unwrap()
-            .info()
-            .unwrap()
-            .moved_or_copied
-    };
+    let moved = |path: &std::path::Path| open_read_only(path).unwrap().info().unwrap().moved_from;
     let copy = folder.path().join("copy.db");
     fs::copy(&path, &copy).unwrap();
     let home = moved(&copy).unwrap();
@@ -283,7 +277,7 @@ fn a_moved_a_copied_and_a_restored_ledger_are_noticed() {
     // A run that begins there makes it the ledger's home.
     let ledger = open(&path, &lock).unwrap();
     begin(&ledger);
-    assert_eq!(ledger.reader().info().unwrap().moved_or_copied, None);
+    assert_eq!(ledger.reader().info().unwrap().moved_from, None);
 }
 
 #[test]
@@ -319,7 +313,7 @@ fn what_a_dead_run_left_under_way_is_in_doubt() {
     assert!(row.raw.is_some());
     assert_eq!(desk.row(3).unwrap().state, State::Imported);
     let runs = desk.ledger.reader().runs(2).unwrap();
-    assert_eq!(runs[1].end, Some(RunEnd::BrokeOff));
+    assert_eq!(runs[1].end, Some(RunEnd::Unexpected));
     assert_eq!(runs[0].end, None);
     assert_eq!(desk.reopen().ledger.recovered(), 0);
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_second_run_is_told_who_holds_the_ledger() {
     let desk = Desk::new();
-    let error = Lock::take(&desk.path, &holder()).unwrap_err();
+    let error = LedgerLock::take(&desk.path, &holder()).unwrap_err();
     let LedgerError::Held {
         holder: Some(who), ..
     } = &error
@@ -27,7 +27,7 @@ fn another_name_of_the_ledger_is_the_same_lock() {
     let desk = Desk::new();
     let link = desk.folder.path().join("link.db");
     std::os::unix::fs::symlink(&desk.path, &link).unwrap();
-    let error = Lock::take(&link, &holder()).unwrap_err();
+    let error = LedgerLock::take(&link, &holder()).unwrap_err();
     assert!(matches!(error, LedgerError::Held { .. }), "{error}");
 }
 
@@ -41,12 +41,12 @@ fn the_lock_lives_as_long_as_the_ledger_and_its_file_longer() {
         ..
     } = Desk::new();
     drop(lock);
-    assert!(Lock::take(&path, &holder()).is_err());
-    assert_eq!(Lock::holder(&path).unwrap(), Some(Some(holder())));
+    assert!(LedgerLock::take(&path, &holder()).is_err());
+    assert_eq!(LedgerLock::holder(&path).unwrap(), Some(Some(holder())));
     drop(ledger);
-    assert_eq!(Lock::holder(&path).unwrap(), None);
+    assert_eq!(LedgerLock::holder(&path).unwrap(), None);
     assert!(path.with_file_name("ledger.db.lock").exists());
-    let lock = Lock::take(&path, &holder()).unwrap();
+    let lock = LedgerLock::take(&path, &holder()).unwrap();
     open(&path, &lock).unwrap();
 }
 
@@ -66,7 +66,7 @@ fn who_looks_on_sees_one_moment() {
     desk.settle(&first, Verdict::Imported, Some("a")).unwrap();
     let _second = desk.claim(version(2, 0), None).unwrap();
     // The run goes on: what is under way is under way.
-    let seen = reader.select(&Filter::default()).unwrap();
+    let seen = reader.select(&CaseFilter::default()).unwrap();
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].state, State::Sending);
     assert_eq!(reader.runs(1).unwrap()[0].end, None);
@@ -89,15 +89,15 @@ fn when_nobody_runs_what_is_under_way_is_shown_in_doubt() {
         .unwrap();
     drop((ledger, lock));
     let reader = open_read_only(&path).unwrap();
-    let doubts = Filter {
+    let doubts = CaseFilter {
         states: Some(vec![State::InDoubt]),
-        ..Filter::default()
+        ..CaseFilter::default()
     };
     assert_eq!(reader.select(&doubts).unwrap()[0].state, State::InDoubt);
     assert_eq!(reader.counts(&doubts).unwrap().in_doubt, 1);
-    let sending = Filter {
+    let sending = CaseFilter {
         states: Some(vec![State::Sending]),
-        ..Filter::default()
+        ..CaseFilter::default()
     };
     assert_eq!(reader.select(&sending).unwrap(), []);
     assert_eq!(reader.info().unwrap().counts.in_doubt, 1);
@@ -107,7 +107,7 @@ fn when_nobody_runs_what_is_under_way_is_shown_in_doubt() {
         .same_content(&version(1, 0).record_digest, &Digest::default())
         .unwrap();
     assert_eq!(same.unwrap().state, State::InDoubt);
-    assert_eq!(reader.runs(1).unwrap()[0].end, Some(RunEnd::BrokeOff));
+    assert_eq!(reader.runs(1).unwrap()[0].end, Some(RunEnd::Unexpected));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn ledgers_of_a_folder_are_found_the_broken_ones_too() {
     assert_eq!(discover(&folder.path().join("none")).unwrap().len(), 0);
     let account = "https://api.example.com";
     let path = default_path(folder.path(), account);
-    let lock = Lock::take(&path, &holder()).unwrap();
+    let lock = LedgerLock::take(&path, &holder()).unwrap();
     begin(&create(&path, &lock, account).unwrap());
     drop(lock);
     std::fs::write(folder.path().join("zzz.db"), "what is this").unwrap();

@@ -172,17 +172,22 @@ fn play(steps: Vec<Step>) {
             } => {
                 let (word, from, to, new_id) = match word {
                     0 => {
-                        let word = Word::Imported {
+                        let word = Resolution::Imported {
                             case_id: id(number),
                         };
                         (word, State::InDoubt, State::Imported, id(number))
                     }
-                    1 => (Word::NotImported, State::InDoubt, State::NotSent, None),
-                    _ => (Word::Removed, State::Imported, State::Removed, None),
+                    1 => (
+                        Resolution::NotImported,
+                        State::InDoubt,
+                        State::NotSent,
+                        None,
+                    ),
+                    _ => (Resolution::Removed, State::Imported, State::Removed, None),
                 };
                 let report = desk
                     .ledger
-                    .word(&[(key(case), word)], "paula", moment(30))
+                    .resolve(&[(key(case), word)], "paula", moment(30))
                     .unwrap();
                 let free = !held(&model, case, new_id.as_ref());
                 if let Some(life) = model[case as usize].as_mut()

@@ -25,7 +25,7 @@ fn start(desk: Desk) -> Running {
     Running {
         _folder: folder,
         path,
-        handle: ledger.start(Options::default()).unwrap(),
+        handle: ledger.start(LedgerOptions::default()).unwrap(),
         run,
     }
 }
@@ -37,7 +37,7 @@ impl Running {
             .await
     }
 
-    fn look(&self) -> Reader {
+    fn look(&self) -> LedgerReader {
         open_read_only(&self.path).unwrap()
     }
 }
@@ -114,7 +114,7 @@ async fn a_clean_end_leaves_one_file_and_the_lock_free() {
     let _claim = running.claim(1, None).await.unwrap();
     running.handle.clone().close().await.unwrap();
     assert!(!running.path.with_file_name("ledger.db-wal").exists());
-    assert_eq!(Lock::holder(&running.path).unwrap(), None);
+    assert_eq!(LedgerLock::holder(&running.path).unwrap(), None);
     let error = other.claim(request(running.run, version(2, 0), None)).await;
     assert!(matches!(
         error,
@@ -133,10 +133,10 @@ async fn what_is_claimed_is_in_the_files_before_anybody_is_told() {
         let from = running.path.with_file_name(format!("ledger.db{ending}"));
         fs::copy(from, folder.path().join(format!("ledger.db{ending}"))).unwrap();
     }
-    let lock = Lock::take(&path, &holder()).unwrap();
+    let lock = LedgerLock::take(&path, &holder()).unwrap();
     let ledger = open(&path, &lock).unwrap();
     assert_eq!(ledger.recovered(), 1);
-    let rows = ledger.reader().select(&Filter::default()).unwrap();
+    let rows = ledger.reader().select(&CaseFilter::default()).unwrap();
     assert_eq!(
         (rows[0].key.clone(), rows[0].state),
         (key(1), State::InDoubt)
@@ -149,7 +149,7 @@ async fn of_many_who_claim_a_case_one_gets_it() {
     let second = open(&desk.path, &desk.lock).unwrap();
     let run = desk.run;
     let running = start(desk);
-    let second = second.start(Options::default()).unwrap();
+    let second = second.start(LedgerOptions::default()).unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..40_u64 {
         let handle = if n % 2 == 0 { &running.handle } else { &second };
@@ -196,7 +196,7 @@ async fn a_claim_that_nobody_waits_for_is_released() {
     // Behind the claim and what undoes it.
     handle.ask(|_| Ok(()), |()| None).await.unwrap();
     handle.close().await.unwrap();
-    assert_eq!(running.look().select(&Filter::default()).unwrap(), []);
+    assert_eq!(running.look().select(&CaseFilter::default()).unwrap(), []);
 }
 
 #[tokio::test]
@@ -299,5 +299,5 @@ async fn the_end_of_a_run_puts_open_claims_in_doubt_for_good() {
     let settled = handle
         .settle(late, Verdict::NotSent, Answer::default(), moment(31))
         .await;
-    assert!(matches!(settled, Err(LedgerError::NotUnderWay { .. })));
+    assert!(matches!(settled, Err(LedgerError::NotClaimed { .. })));
 }

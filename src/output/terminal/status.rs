@@ -13,7 +13,7 @@ pub use case::{CaseView, case_line, link};
 
 use super::color;
 use super::text::{count, escaped, grouped, span};
-use crate::ledger::{Counts, Holder, Home, Info, RunCounts, RunEnd, RunRow};
+use crate::ledger::{Counts, LastUsed, LedgerInfo, LockHolder, RunCounts, RunEnd, RunRow};
 use crate::model::State;
 
 /// Runs that are shown to people.
@@ -32,11 +32,11 @@ pub struct Next {
 #[derive(Debug)]
 pub struct LedgerView<'a> {
     /// The ledger as a whole.
-    pub info: &'a Info,
+    pub info: &'a LedgerInfo,
     /// The latest runs, the latest first.
     pub runs: &'a [RunRow],
     /// Who holds it now: `Some(None)` is somebody without a name.
-    pub holder: Option<Option<Holder>>,
+    pub holder: Option<Option<LockHolder>>,
     /// The cases of a selection, when one was asked for.
     pub selected: Option<&'a Counts>,
     /// How to go on.
@@ -62,7 +62,7 @@ impl LedgerView<'_> {
                 time(info.created_at)
             )),
         );
-        if let Some(home) = &info.moved_or_copied {
+        if let Some(home) = &info.moved_from {
             line("", &color::yellow(&moved(home)));
         }
         line(
@@ -119,7 +119,7 @@ impl LedgerView<'_> {
 }
 
 /// Where a moved or copied ledger was used last.
-pub fn moved(home: &Home) -> String {
+pub fn moved(home: &LastUsed) -> String {
     format!(
         "it was last used as {} on {}: if both files are still in use, each knows only half of \
          what was imported",
@@ -128,7 +128,7 @@ pub fn moved(home: &Home) -> String {
     )
 }
 
-fn holder(holder: Option<&Holder>) -> String {
+fn holder(holder: Option<&LockHolder>) -> String {
     match holder {
         Some(holder) => format!(
             "{} is running: {} on {}, process {}, since {}",
@@ -197,7 +197,7 @@ fn run(run: &RunRow) -> String {
         None => color::yellow("going on"),
         Some(RunEnd::Finished) => "finished".to_owned(),
         Some(end @ RunEnd::Interrupted) => color::yellow(&end.to_string()),
-        Some(RunEnd::BrokeOff) => color::yellow("broke off without a word"),
+        Some(RunEnd::Unexpected) => color::yellow("broke off without a word"),
         Some(RunEnd::Stopped(reason)) => color::red(&format!("stopped: {}", escaped(reason))),
     };
     let lasted = run

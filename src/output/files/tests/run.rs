@@ -20,14 +20,19 @@ fn case(key: &str, file: u16, raw: &str) -> CaseData {
     }
 }
 
-fn settled<'a>(case: &'a CaseData, state: State, answer: &'a Answer, again: bool) -> Event<'a> {
+fn settled<'a>(
+    case: &'a CaseData,
+    state: State,
+    answer: &'a Answer,
+    will_retry: bool,
+) -> Event<'a> {
     Event::Settled(SettledAttempt {
         case,
         state,
         verdict: Verdict::NotSent,
         answer,
         attempts: 1,
-        will_retry: again,
+        will_retry,
         possible_twin: false,
         same_id_as: None,
         at: Timestamp::UNIX_EPOCH,

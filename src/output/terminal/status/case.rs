@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::time;
-use crate::ledger::{AttemptRow, CaseRow, Word, WordRow};
+use crate::ledger::{AttemptRow, CaseRow, Resolution, ResolutionRow};
 use crate::model::State;
 use crate::output::files::CaseLine;
 use crate::output::terminal::color;
@@ -25,8 +25,8 @@ pub struct CaseView {
     pub case: CaseRow,
     /// Every attempt, the first first.
     pub attempts: Vec<AttemptRow>,
-    /// The last word on it that was not taken back.
-    pub word: Option<WordRow>,
+    /// The last resolution on it that was not taken back.
+    pub resolution: Option<ResolutionRow>,
     /// Who it is about, as far as the record tells.
     pub person: Option<String>,
     /// `[platform] case_url`.
@@ -111,8 +111,8 @@ impl CaseView {
                 &color::yellow("imported after a doubt: the platform may have two of it"),
             );
         }
-        if let Some(word) = &self.word {
-            line("word", &said(word));
+        if let Some(resolution) = &self.resolution {
+            line("resolution", &said(resolution));
         }
         if verbose
             && let Some(answer) = &case.answer
@@ -149,8 +149,8 @@ impl CaseView {
         if let Some(id) = &case.case_id {
             let _ = write!(text, ", {}", escaped(id));
         }
-        if let Some(word) = &self.word {
-            let _ = write!(text, "; {}", said(word));
+        if let Some(resolution) = &self.resolution {
+            let _ = write!(text, "; {}", said(resolution));
         }
         text
     }
@@ -228,20 +228,22 @@ fn came_back(attempt: &AttemptRow, state: State, output: OutputOptions) -> Strin
 }
 
 /// `it is on the platform as c1: said root on box, 2026-11-23 19:40:12 UTC`
-fn said(word: &WordRow) -> String {
-    let what = match &word.word {
-        Word::Imported { case_id: None } => "it is on the platform".to_owned(),
-        Word::Imported { case_id: Some(id) } => format!("it is on the platform as {}", escaped(id)),
-        Word::NotImported => "it is not on the platform".to_owned(),
-        Word::Removed => match &word.case_id_before {
+fn said(resolution: &ResolutionRow) -> String {
+    let what = match &resolution.resolution {
+        Resolution::Imported { case_id: None } => "it is on the platform".to_owned(),
+        Resolution::Imported { case_id: Some(id) } => {
+            format!("it is on the platform as {}", escaped(id))
+        }
+        Resolution::NotImported => "it is not on the platform".to_owned(),
+        Resolution::Removed => match &resolution.case_id_before {
             Some(id) => format!("it is gone on the platform, where it was {}", escaped(id)),
             None => "it is gone on the platform".to_owned(),
         },
     };
     format!(
         "{what}: said {}, {}",
-        escaped(&word.said_by),
-        time(word.said_at)
+        escaped(&resolution.marked_by),
+        time(resolution.marked_at)
     )
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{CaseView, LedgerView, Next, case_line};
-use crate::ledger::{Counts, RunRow, Word};
+use crate::ledger::{Counts, Resolution, RunRow};
 use crate::model::State;
 use crate::output::files::export_json;
 use crate::output::terminal::text::shape;
@@ -20,7 +20,7 @@ impl LedgerView<'_> {
             "ledger_id": info.id,
             "ledger_schema": info.schema,
             "created_at": info.created_at.to_string(),
-            "moved_from": info.moved_or_copied.as_ref().map(|home| json!({
+            "moved_from": info.moved_from.as_ref().map(|home| json!({
                 "host": home.host,
                 "path": home.path,
             })),
@@ -97,18 +97,18 @@ impl CaseView {
                 })
             })
             .collect();
-        json["word"] = self
-            .word
+        json["resolution"] = self
+            .resolution
             .as_ref()
-            .map(|word| {
+            .map(|resolution| {
                 json!({
-                    "word": match &word.word {
-                        Word::Imported { .. } => "imported",
-                        Word::NotImported => "not_imported",
-                        Word::Removed => "removed",
+                    "resolution": match &resolution.resolution {
+                        Resolution::Imported { .. } => "imported",
+                        Resolution::NotImported => "not_imported",
+                        Resolution::Removed => "removed",
                     },
-                    "said_by": word.said_by,
-                    "said_at": word.said_at.to_string(),
+                    "marked_by": resolution.marked_by,
+                    "marked_at": resolution.marked_at.to_string(),
                 })
             })
             .into();

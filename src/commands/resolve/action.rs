@@ -7,14 +7,14 @@ use crate::output::terminal::text::count;
 
 /// What is to be done with the cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Saying {
+pub(super) enum ResolveAction {
     Imported,
     NotImported,
     Removed,
     Undo,
 }
 
-impl Saying {
+impl ResolveAction {
     pub(super) fn of(args: &ResolveArgs) -> Option<Self> {
         [
             (args.imported.is_some(), Self::Imported),
@@ -23,7 +23,7 @@ impl Saying {
             (args.undo, Self::Undo),
         ]
         .into_iter()
-        .find_map(|(said, saying)| said.then_some(saying))
+        .find_map(|(said, action)| said.then_some(action))
     }
 
     pub(super) const fn as_str(self) -> &'static str {

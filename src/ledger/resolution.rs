@@ -7,14 +7,14 @@ use std::fmt;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::file::{Ledger, Reader};
+use super::file::{Ledger, LedgerReader};
 use super::values::At;
 use super::{LedgerError, claim};
 use crate::model::{Key, State};
 
 /// What a person says of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Word {
+pub enum Resolution {
     /// It is on the platform.
     Imported {
         /// Under this id, if known.
@@ -36,9 +36,9 @@ pub enum Refusal {
     /// Another case is imported under that id.
     IdHeldBy(Key),
     /// There is no word to take back.
-    NoWord,
+    NothingToUndo,
     /// The case was tried since, so the word can't be taken back.
-    TriedSince,
+    AttemptedSince,
 }
 
 impl fmt::Display for Refusal {
@@ -49,15 +49,15 @@ impl fmt::Display for Refusal {
                 write!(f, "the case is {}", state.as_str().replace('_', " "))
             }
             Self::IdHeldBy(key) => write!(f, "the case id is already held by {key}"),
-            Self::NoWord => f.write_str("there is no word to take back"),
-            Self::TriedSince => f.write_str("the case was tried since"),
+            Self::NothingToUndo => f.write_str("there is no word to take back"),
+            Self::AttemptedSince => f.write_str("the case was tried since"),
         }
     }
 }
 
 /// What became of the words.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WordReport {
+pub struct ResolutionReport {
     /// How many cases they changed.
     pub done: u64,
     /// The others, each with the reason.
@@ -66,13 +66,13 @@ pub struct WordReport {
 
 /// One word, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WordRow {
+pub struct ResolutionRow {
     /// What was said.
-    pub word: Word,
+    pub resolution: Resolution,
     /// By whom.
-    pub said_by: String,
+    pub marked_by: String,
     /// When.
-    pub said_at: Timestamp,
+    pub marked_at: Timestamp,
     /// What the case was before.
     pub state_before: State,
     /// The platform's id that it had before.
@@ -81,7 +81,7 @@ pub struct WordRow {
     pub undone: Option<(String, Timestamp)>,
 }
 
-impl Word {
+impl Resolution {
     const fn as_str(&self) -> &'static str {
         match self {
             Self::Imported { .. } => "imported",
@@ -112,12 +112,12 @@ impl Word {
 impl Ledger {
     /// Takes a person's word on some cases. Those that can't be changed are
     /// told, the others are changed all together.
-    pub fn word(
+    pub fn resolve(
         &mut self,
-        words: &[(Key, Word)],
+        words: &[(Key, Resolution)],
         who: &str,
         at: Timestamp,
-    ) -> Result<WordReport, LedgerError> {
+    ) -> Result<ResolutionReport, LedgerError> {
         self.change(words.iter().map(|(key, word)| (key, Some(word))), who, at)
     }
 
@@ -127,22 +127,22 @@ impl Ledger {
         keys: &[Key],
         who: &str,
         at: Timestamp,
-    ) -> Result<WordReport, LedgerError> {
+    ) -> Result<ResolutionReport, LedgerError> {
         self.change(keys.iter().map(|key| (key, None)), who, at)
     }
 
     fn change<'a>(
         &mut self,
-        words: impl Iterator<Item = (&'a Key, Option<&'a Word>)>,
+        words: impl Iterator<Item = (&'a Key, Option<&'a Resolution>)>,
         who: &str,
         at: Timestamp,
-    ) -> Result<WordReport, LedgerError> {
+    ) -> Result<ResolutionReport, LedgerError> {
         self.write(|conn| {
-            let mut report = WordReport::default();
+            let mut report = ResolutionReport::default();
             for (key, word) in words {
                 let done = match word {
-                    Some(word) => say(conn, key, word, who, at)?,
-                    None => take_back(conn, key, who, at)?,
+                    Some(word) => apply(conn, key, word, who, at)?,
+                    None => undo(conn, key, who, at)?,
                 };
                 match done {
                     Ok(()) => report.done += 1,
@@ -163,7 +163,7 @@ struct CaseStatus {
     attempts: i64,
 }
 
-fn standing(conn: &Connection, key: &Key) -> rusqlite::Result<Option<CaseStatus>> {
+fn case_status(conn: &Connection, key: &Key) -> rusqlite::Result<Option<CaseStatus>> {
     conn.prepare_cached(
         "SELECT no, state, case_id, updated_at, attempts FROM cases WHERE key_digest = ?1",
     )?
@@ -191,14 +191,14 @@ fn set(
         .map(drop)
 }
 
-fn say(
+fn apply(
     conn: &Connection,
     key: &Key,
-    word: &Word,
+    word: &Resolution,
     who: &str,
     at: Timestamp,
 ) -> rusqlite::Result<Result<(), Refusal>> {
-    let Some(case) = standing(conn, key)? else {
+    let Some(case) = case_status(conn, key)? else {
         return Ok(Err(Refusal::Unknown));
     };
     let (from, to) = word.states();
@@ -206,14 +206,14 @@ fn say(
         return Ok(Err(Refusal::State(case.state)));
     }
     let case_id = match word {
-        Word::Imported { case_id } => case_id.as_deref(),
-        Word::NotImported | Word::Removed => None,
+        Resolution::Imported { case_id } => case_id.as_deref(),
+        Resolution::NotImported | Resolution::Removed => None,
     };
     if let Some(other) = held_by_another(conn, case_id, case.no)? {
         return Ok(Err(other));
     }
     conn.prepare_cached(
-        "INSERT INTO words (case_no, word, case_id, said_by, said_at, state_before,
+        "INSERT INTO resolutions (case_no, resolution, case_id, marked_by, marked_at, state_before,
                             case_id_before, updated_at_before, attempts)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
@@ -232,18 +232,18 @@ fn say(
     Ok(Ok(()))
 }
 
-fn take_back(
+fn undo(
     conn: &Connection,
     key: &Key,
     who: &str,
     at: Timestamp,
 ) -> rusqlite::Result<Result<(), Refusal>> {
-    let Some(case) = standing(conn, key)? else {
+    let Some(case) = case_status(conn, key)? else {
         return Ok(Err(Refusal::Unknown));
     };
     let last: Option<(i64, State, Option<String>, At, i64)> = conn
         .prepare_cached(
-            "SELECT no, state_before, case_id_before, updated_at_before, attempts FROM words
+            "SELECT no, state_before, case_id_before, updated_at_before, attempts FROM resolutions
              WHERE case_no = ?1 AND undone_at IS NULL ORDER BY no DESC LIMIT 1",
         )?
         .query_row([case.no], |row| {
@@ -257,15 +257,15 @@ fn take_back(
         })
         .optional()?;
     let Some((word, state, case_id, updated_at, attempts)) = last else {
-        return Ok(Err(Refusal::NoWord));
+        return Ok(Err(Refusal::NothingToUndo));
     };
     if attempts != case.attempts {
-        return Ok(Err(Refusal::TriedSince));
+        return Ok(Err(Refusal::AttemptedSince));
     }
     if let Some(other) = held_by_another(conn, case_id.as_deref(), case.no)? {
         return Ok(Err(other));
     }
-    conn.prepare_cached("UPDATE words SET undone_by = ?2, undone_at = ?3 WHERE no = ?1")?
+    conn.prepare_cached("UPDATE resolutions SET undone_by = ?2, undone_at = ?3 WHERE no = ?1")?
         .execute(params![word, who, At(at)])?;
     // With its time, since a doubt's age counts.
     set(conn, case.no, state, case_id.as_deref(), &updated_at)?;
@@ -281,26 +281,27 @@ fn held_by_another(
     Ok(claim::holder_of(conn, id, but)?.map(Refusal::IdHeldBy))
 }
 
-impl Reader {
+impl LedgerReader {
     /// Every word on a case, the first first.
-    pub fn words(&self, key: &Key) -> Result<Vec<WordRow>, LedgerError> {
-        self.read_words(key).map_err(|error| self.fail(&error))
+    pub fn resolutions(&self, key: &Key) -> Result<Vec<ResolutionRow>, LedgerError> {
+        self.read_resolutions(key)
+            .map_err(|error| self.fail(&error))
     }
 
-    fn read_words(&self, key: &Key) -> rusqlite::Result<Vec<WordRow>> {
+    fn read_resolutions(&self, key: &Key) -> rusqlite::Result<Vec<ResolutionRow>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT w.word, w.case_id, w.said_by, w.said_at, w.state_before, w.case_id_before,
+            "SELECT w.resolution, w.case_id, w.marked_by, w.marked_at, w.state_before, w.case_id_before,
                     w.undone_by, w.undone_at
-             FROM cases c JOIN words w ON w.case_no = c.no WHERE c.key_digest = ?1 ORDER BY w.no",
+             FROM cases c JOIN resolutions w ON w.case_no = c.no WHERE c.key_digest = ?1 ORDER BY w.no",
         )?;
         let rows = statement.query_map([key.digest()], |row| {
             let word: String = row.get(0)?;
             let undone_by: Option<String> = row.get(6)?;
             let undone_at: Option<At> = row.get(7)?;
-            Ok(WordRow {
-                word: Word::parse(&word, row.get(1)?),
-                said_by: row.get(2)?,
-                said_at: row.get::<_, At>(3)?.0,
+            Ok(ResolutionRow {
+                resolution: Resolution::parse(&word, row.get(1)?),
+                marked_by: row.get(2)?,
+                marked_at: row.get::<_, At>(3)?.0,
                 state_before: row.get(4)?,
                 case_id_before: row.get(5)?,
                 undone: undone_by.zip(undone_at).map(|(by, at)| (by, at.0)),
