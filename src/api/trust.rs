@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Why TLS can't be set up.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +32,7 @@ pub enum TrustError {
 /// The TLS settings of the client. Without encryption (this machine only) no
 /// store is read at all.
 pub(super) fn tls(encrypted: bool, ca_file: Option<&Path>) -> Result<ClientConfig, TrustError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(TrustError::System)?;
@@ -113,9 +112,7 @@ impl ServerCertVerifier for NamingVerifier {
         self.inner
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             .map_err(|cause| {
-                let issuer = X509Certificate::from_der(end_entity)
-                    .ok()
-                    .map(|(_, certificate)| certificate.issuer().to_string());
+                let issuer = issuer(end_entity);
                 rustls::Error::Other(OtherError(Arc::new(CertificateRefused { cause, issuer })))
             })
     }
@@ -142,5 +139,68 @@ impl ServerCertVerifier for NamingVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
+    }
+}
+
+/// The issuer of a DER certificate (RFC 5280), such as `O=Acme, CN=Acme CA`.
+fn issuer(certificate: &[u8]) -> Option<String> {
+    let (certificate, _) = der(certificate)?;
+    let (mut fields, _) = der(certificate)?;
+    // The version is optional; then come serial number and algorithm.
+    if fields.first() == Some(&0xa0) {
+        fields = der(fields)?.1;
+    }
+    let (_, fields) = der(fields)?;
+    let (_, fields) = der(fields)?;
+    let (mut names, _) = der(fields)?;
+    let mut parts = Vec::new();
+    while let Some((set, rest)) = der(names) {
+        names = rest;
+        let (attribute, _) = der(set)?;
+        let (oid, value) = der(attribute)?;
+        let label = match oid {
+            [0x55, 4, 3] => "CN",
+            [0x55, 4, 6] => "C",
+            [0x55, 4, 7] => "L",
+            [0x55, 4, 8] => "ST",
+            [0x55, 4, 10] => "O",
+            [0x55, 4, 11] => "OU",
+            _ => continue,
+        };
+        let (value, _) = der(value)?;
+        parts.push(format!("{label}={}", String::from_utf8_lossy(value)));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Splits off one DER element: its content, and what follows it.
+fn der(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let ([_tag, length], rest) = bytes.split_first_chunk::<2>()?;
+    let (length, rest) = if *length < 0x80 {
+        (usize::from(*length), rest)
+    } else {
+        let (digits, rest) = rest.split_at_checked(usize::from(length & 0x7f).min(4))?;
+        let length = digits
+            .iter()
+            .fold(0, |length, digit| length << 8 | usize::from(*digit));
+        (length, rest)
+    };
+    rest.split_at_checked(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_issuer_is_read_from_the_certificate() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/tls/server.pem");
+        let certificate = CertificateDer::from_pem_file(file).unwrap();
+        assert_eq!(issuer(&certificate).unwrap(), "CN=Acme Inspection CA");
+        for length in 0..certificate.len() {
+            // A truncated certificate has no issuer, or the same one.
+            let issuer = issuer(&certificate[..length]);
+            assert!(issuer.is_none_or(|issuer| issuer == "CN=Acme Inspection CA"));
+        }
     }
 }
