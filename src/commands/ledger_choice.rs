@@ -14,6 +14,7 @@ use crate::cli::args::{AccountArgs, Globals};
 use crate::cli::settings;
 use crate::config::Config;
 use crate::ledger::{self, DiscoveredLedger, LedgerInfo, LedgerReader};
+use crate::model::State;
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped};
@@ -255,7 +256,7 @@ fn listed(found: &[DiscoveredLedger]) -> String {
                 path.display(),
                 count(info.counts.total(), "case"),
                 escaped(&info.account),
-                info.counts.in_doubt + info.counts.sending
+                info.counts.of(State::InDoubt) + info.counts.of(State::Sending)
             ),
             Err(error) => write!(listed, "\n  {} can't be used: {error}", path.display()),
         };

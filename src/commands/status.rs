@@ -153,7 +153,7 @@ impl Cases<'_> {
             0 => 0,
             _ => self.reader.counts(&twins())?.total(),
         };
-        Ok(counts.in_doubt + twins)
+        Ok(counts.of(State::InDoubt) + twins)
     }
 
     fn show(&self, text: &mut String, output: OutputOptions, verbose: bool) -> Result<()> {
@@ -202,8 +202,8 @@ fn next(
     let flags = &choice.flags;
     let mut next = Vec::new();
     let mut add = |command: String, what| next.push(Next { command, what });
-    if counts.in_doubt > 0 {
-        if counts.in_doubt > CASES_SHOWN as u64 {
+    if counts.of(State::InDoubt) > 0 {
+        if counts.of(State::InDoubt) > CASES_SHOWN as u64 {
             add(
                 format!("caseload export --in-doubt in-doubt.csv{flags}"),
                 "all cases in doubt as a spreadsheet",
@@ -214,7 +214,7 @@ fn next(
             "go through the cases in doubt once you have looked them up",
         );
     }
-    if counts.rejected > 0 {
+    if counts.of(State::Rejected) > 0 {
         let rejects = rejects_name(reader)?;
         add(
             format!("caseload export --rejects {rejects}{flags}"),

@@ -7,7 +7,7 @@ use std::io;
 use super::spool::{Slot, Spool, Spooled};
 use crate::check::{Checked, Invalid, Sink};
 use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader, SameContent};
-use crate::model::{CaseData, Code, Digest, Hasher, Problem, State};
+use crate::model::{CaseData, Code, Digest, Hasher, Problem, State, Totals};
 
 /// What is done with a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,7 +66,7 @@ pub struct Plan {
     /// Valid cases by what is done with them.
     pub actions: BTreeMap<PlanAction, u64>,
     /// Cases to send beyond `--limit`, by their state in the ledger.
-    pub beyond_limit: BTreeMap<Option<State>, u64>,
+    pub beyond_limit: Totals,
     /// Covers account, map and every valid case of the input.
     pub hash: String,
     /// Cases to send by firm.
@@ -203,10 +203,10 @@ impl<'a, T: Reporter> Planner<'a, T> {
         });
         send.sort_by_key(|(planned, _)| (planned.order, planned.number));
         actions.insert(PlanAction::Send, send.len() as u64);
-        let mut beyond_limit = BTreeMap::new();
+        let mut beyond_limit = Totals::default();
         if let Some(limit) = self.options.limit {
             for (planned, _) in send.drain(send.len().min(limit as usize)..) {
-                *beyond_limit.entry(planned.state).or_insert(0) += 1;
+                beyond_limit.add(planned.state, 1);
             }
         }
         let mut firms = BTreeMap::new();

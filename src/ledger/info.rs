@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::file::LedgerReader;
 use super::values::{At, Number};
 use super::{LedgerError, RunRow, system};
-use crate::model::State;
+use crate::model::{State, StateCounts};
 
 /// A ledger as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct LedgerInfo {
     /// Its schema.
     pub schema: i64,
     /// Its cases, by state.
-    pub counts: Counts,
+    pub counts: StateCounts,
     /// How many different case ids are imported, as far as 2.
     pub imported_distinct_ids: u8,
     /// The latest run.
@@ -40,55 +40,6 @@ pub struct LastUsed {
     pub host: String,
     /// The file.
     pub path: String,
-}
-
-/// Cases by state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Under way now.
-    pub sending: u64,
-    /// The server accepted it.
-    pub imported: u64,
-    /// The server said no.
-    pub rejected: u64,
-    /// Never processed.
-    pub not_sent: u64,
-    /// May or may not exist.
-    pub in_doubt: u64,
-    /// Gone on the platform.
-    pub removed: u64,
-    /// In any state, and imported after a doubt.
-    pub possible_twins: u64,
-}
-
-impl Counts {
-    /// All cases.
-    pub fn total(&self) -> u64 {
-        State::ALL.into_iter().map(|state| self.of(state)).sum()
-    }
-
-    /// The cases in one state.
-    pub fn of(&self, state: State) -> u64 {
-        match state {
-            State::Sending => self.sending,
-            State::Imported => self.imported,
-            State::Rejected => self.rejected,
-            State::NotSent => self.not_sent,
-            State::InDoubt => self.in_doubt,
-            State::Removed => self.removed,
-        }
-    }
-
-    pub(super) fn add(&mut self, state: State, count: u64) {
-        *match state {
-            State::Sending => &mut self.sending,
-            State::Imported => &mut self.imported,
-            State::Rejected => &mut self.rejected,
-            State::NotSent => &mut self.not_sent,
-            State::InDoubt => &mut self.in_doubt,
-            State::Removed => &mut self.removed,
-        } += count;
-    }
 }
 
 impl LedgerReader {
@@ -135,8 +86,8 @@ impl LedgerReader {
 
     /// Every case by state. The imported ones are what the others leave: so no
     /// row has to be read.
-    pub(super) fn count_all(&self) -> rusqlite::Result<Counts> {
-        let mut counts = Counts::default();
+    pub(super) fn count_all(&self) -> rusqlite::Result<StateCounts> {
+        let mut counts = StateCounts::default();
         let total: Number = self
             .conn
             .query_row("SELECT count(*) FROM cases", [], |row| row.get(0))?;
@@ -147,7 +98,8 @@ impl LedgerReader {
         while let Some(row) = rows.next()? {
             counts.add(self.shown(row.get(0)?), row.get::<_, Number>(1)?.0);
         }
-        counts.imported = total.0 - counts.total();
+        let others = counts.total();
+        counts.add(State::Imported, total.0 - others);
         let twins: Number = self.conn.query_row(
             "SELECT count(*) FROM cases WHERE possible_twin",
             [],

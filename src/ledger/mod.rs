@@ -34,13 +34,13 @@ pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
 pub use error::LedgerError;
 pub use file::{Ledger, LedgerReader, create, open, open_read_only};
 pub use find::{DiscoveredLedger, default_path, discover, host_of, state_folder};
-pub use info::{Counts, LastUsed, LedgerInfo};
+pub use info::{LastUsed, LedgerInfo};
 pub use lock::{LedgerLock, LockHolder};
 pub use lookups::KeyLookup;
 pub use plan::{KnownCase, SameContent};
 pub use query::{AttemptRow, CaseFilter, CaseRow};
 pub use resolution::{Refusal, Resolution, ResolutionReport, ResolutionRow};
-pub use run::{RunCounts, RunEnd, RunFile, RunId, RunRow, RunStart};
+pub use run::{RunEnd, RunFile, RunId, RunRow, RunStart};
 pub use system::host_name;
 pub use writer::Handle;
 

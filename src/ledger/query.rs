@@ -9,8 +9,8 @@ use rusqlite::{CachedStatement, Row, params_from_iter};
 
 use super::file::LedgerReader;
 use super::values::{At, Number};
-use super::{Counts, LedgerError, RunId};
-use crate::model::{Key, State, Verdict};
+use super::{LedgerError, RunId};
+use crate::model::{Key, State, StateCounts, Verdict};
 
 /// Which cases are meant: all, narrowed by each part that is set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -96,7 +96,7 @@ const CASES: &str = "FROM cases c JOIN files f ON f.no = c.file
 
 impl LedgerReader {
     /// How many cases of a selection are in each state.
-    pub fn counts(&self, filter: &CaseFilter) -> Result<Counts, LedgerError> {
+    pub fn counts(&self, filter: &CaseFilter) -> Result<StateCounts, LedgerError> {
         if *filter == CaseFilter::default() {
             return self.count_all().map_err(|error| self.fail(&error));
         }
@@ -104,7 +104,7 @@ impl LedgerReader {
             with_content: false,
             ..filter.clone()
         };
-        let mut counts = Counts::default();
+        let mut counts = StateCounts::default();
         self.cases(&filter, |case| {
             counts.add(case.state, 1);
             counts.possible_twins += u64::from(case.possible_twin);

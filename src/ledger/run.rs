@@ -5,11 +5,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use serde::{Deserialize, Serialize};
 
 use super::file::LedgerReader;
 use super::values::{At, Number};
 use super::{LedgerError, LedgerOptions, claim, system};
+use crate::model::Totals;
 
 /// The number of a run, counted from 1 in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,23 +55,6 @@ pub struct RunStart {
     pub files: Vec<RunFile>,
     /// Now.
     pub at: Timestamp,
-}
-
-/// What became of a run's records; named as in the closing summary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the words of the closing summary")]
-pub struct RunCounts {
-    pub total: u64,
-    pub imported: u64,
-    pub already_imported: u64,
-    pub rejected: u64,
-    pub not_sent: u64,
-    pub in_doubt: u64,
-    pub changed: u64,
-    pub problems: u64,
-    pub untried: u64,
-    pub drafts: u64,
 }
 
 /// How a run ended.
@@ -121,7 +104,7 @@ pub struct RunRow {
     /// How it ended; `None` while it goes on.
     pub end: Option<RunEnd>,
     /// What became of its records.
-    pub counts: Option<RunCounts>,
+    pub counts: Option<Totals>,
 }
 
 /// Begins a run. The ledger is at home now where the run finds it.
@@ -180,7 +163,7 @@ pub(super) fn begin(
 pub(super) fn end(
     conn: &Connection,
     run: RunId,
-    counts: &RunCounts,
+    counts: &Totals,
     how: &RunEnd,
     at: Timestamp,
 ) -> rusqlite::Result<u64> {

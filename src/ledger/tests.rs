@@ -17,7 +17,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::*;
-use crate::model::{Answer, CaseData, Digest, FileId, Key, Place, State, Verdict};
+use crate::model::{
+    Answer, CaseData, Digest, FileId, Key, Place, State, StateCounts, Totals, Verdict,
+};
 
 /// A ledger in a folder of its own, with a run begun, worked without a thread.
 pub(super) struct Desk {

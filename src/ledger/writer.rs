@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 
 use super::file::{Ledger, end_reading, in_transaction};
 use super::{
-    Claim, ClaimError, ClaimRequest, LedgerError, LedgerLock, LedgerOptions, RunCounts, RunEnd,
-    RunId, RunStart, Settlement, claim, run, schema, system,
+    Claim, ClaimError, ClaimRequest, LedgerError, LedgerLock, LedgerOptions, RunEnd, RunId,
+    RunStart, Settlement, claim, run, schema, system,
 };
-use crate::model::{Answer, Verdict, abort_point};
+use crate::model::{Answer, Totals, Verdict, abort_point};
 
 /// How many jobs one commit takes at most, so that none waits too long.
 const TOGETHER: usize = 256;
@@ -127,7 +127,7 @@ impl Handle {
     pub async fn end_run(
         &self,
         run: RunId,
-        counts: RunCounts,
+        counts: Totals,
         how: RunEnd,
         at: Timestamp,
     ) -> Result<u64, LedgerError> {

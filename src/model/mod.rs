@@ -3,6 +3,7 @@
 mod abort_point;
 mod case;
 mod column_summary;
+mod counts;
 mod digest;
 mod event;
 mod format;
@@ -15,6 +16,7 @@ pub(crate) mod reserved;
 pub use abort_point::abort_point;
 pub use case::{CaseData, Key, KeyParseError};
 pub use column_summary::ColumnSummary;
+pub use counts::{StateCounts, Totals};
 pub use digest::{Digest, Hasher};
 pub use event::{Event, PauseReason, SettledAttempt, StopReason};
 pub use format::{Format, UnknownFormat};

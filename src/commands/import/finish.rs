@@ -9,24 +9,12 @@ use super::super::exit::Exit;
 use super::account::LedgerLookup;
 use super::{Job, Planned, ask};
 use crate::engine::{PlanAction, RunResult};
-use crate::ledger::RunCounts;
 use crate::mapping::Rules;
-use crate::model::{CaseData, State, StopReason};
+use crate::model::{CaseData, StopReason, Totals};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{is_interactive, print_json, print_status};
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::{count, escaped, grouped, redacted_json, span};
-
-/// Counts a case by its state.
-pub(super) fn add_state(totals: &mut RunCounts, state: Option<State>, number: u64) {
-    match state {
-        Some(State::Imported) => totals.imported += number,
-        Some(State::Rejected) => totals.rejected += number,
-        Some(State::NotSent) => totals.not_sent += number,
-        Some(State::InDoubt | State::Sending) => totals.in_doubt += number,
-        Some(State::Removed) | None => totals.untried += number,
-    }
-}
 
 /// Problems: nothing is sent.
 pub(super) fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
@@ -108,10 +96,7 @@ pub(super) fn dry_run(
             "are in doubt and wait for `caseload resolve`",
         ),
         (totals.problems, "are left out for problems"),
-        (
-            planned.plan.beyond_limit.values().sum(),
-            "are beyond --limit",
-        ),
+        (planned.plan.beyond_limit.sum(), "are beyond --limit"),
     ] {
         if number > 0 {
             print_status(&format!("  {:>7} {text}", grouped(number)));
@@ -199,23 +184,13 @@ fn request<'a>(
 /// A run: where every record ended, the exit code, the next command.
 pub(crate) fn run(
     job: &Job<'_>,
-    planned_totals: &RunCounts,
+    mut totals: Totals,
     plan: Option<String>,
     run: Option<i64>,
     ended: &RunResult,
     said: Option<&str>,
 ) -> (Summary, Exit) {
-    let mut totals = RunCounts {
-        total: planned_totals.total,
-        already_imported: planned_totals.already_imported,
-        changed: planned_totals.changed,
-        problems: planned_totals.problems,
-        ..*planned_totals
-    };
-    totals.drafts = ended.drafts;
-    for (state, number) in &ended.states {
-        add_state(&mut totals, *state, *number);
-    }
+    totals += ended.totals;
     let exit = exit(job, &totals, ended.stop.as_ref());
     let situation = crate::output::terminal::stops::Situation {
         short_path: job
@@ -256,7 +231,7 @@ fn quoted(job: &Job<'_>, text: &str) -> String {
     }
 }
 
-fn exit(job: &Job<'_>, totals: &RunCounts, stop: Option<&StopReason>) -> Exit {
+fn exit(job: &Job<'_>, totals: &Totals, stop: Option<&StopReason>) -> Exit {
     let limited = job.args.limit.is_some();
     let unfinished = totals.rejected + totals.not_sent + totals.problems > 0
         || (totals.untried > 0 && !limited)
@@ -271,7 +246,7 @@ fn exit(job: &Job<'_>, totals: &RunCounts, stop: Option<&StopReason>) -> Exit {
 }
 
 /// The exact commands that go on.
-fn next(job: &Job<'_>, totals: &RunCounts, exit: Exit) -> Vec<String> {
+fn next(job: &Job<'_>, totals: &Totals, exit: Exit) -> Vec<String> {
     let mut next = Vec::new();
     if totals.in_doubt > 0 {
         next.push(format!("caseload status{}", job.ledger_flags));

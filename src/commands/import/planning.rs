@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use super::account::LedgerLookup;
 use super::leftovers::Leftovers;
 use super::plan_reporter::PlanReport;
-use super::{ImportArgs, Job, files, finish};
+use super::{ImportArgs, Job, files};
 use crate::check::{self, CheckError, CheckOptions, Checked};
 use crate::cli::settings;
 use crate::engine::{Plan, PlanAction, PlanError, PlanOptions, Planner};
-use crate::ledger::RunCounts;
 use crate::mapping::Rules;
+use crate::model::Totals;
 use crate::output::terminal::text::count;
 
 /// A check against the ledger, over and told.
@@ -50,22 +50,25 @@ impl Planned {
     }
 
     /// Before anything was sent.
-    pub(super) fn totals(&self) -> RunCounts {
-        let plan = &self.plan;
-        let mut totals = RunCounts {
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = self.totals_without_sends();
+        for planned in &self.plan.planned {
+            totals.add(planned.state, 1);
+        }
+        totals
+    }
+
+    /// Every record but those that are about to be sent: the run counts them.
+    pub(super) fn totals_without_sends(&self) -> Totals {
+        let mut totals = Totals {
             total: self.checked.total,
-            already_imported: plan.count(PlanAction::Skip),
-            changed: plan.count(PlanAction::Changed),
-            in_doubt: plan.count(PlanAction::Hold),
+            already_imported: self.plan.count(PlanAction::Skip),
+            changed: self.plan.count(PlanAction::Changed),
+            in_doubt: self.plan.count(PlanAction::Hold),
             problems: self.problems(),
-            ..RunCounts::default()
+            ..Totals::default()
         };
-        for planned in &plan.planned {
-            finish::add_state(&mut totals, planned.state, 1);
-        }
-        for (state, number) in &plan.beyond_limit {
-            finish::add_state(&mut totals, *state, *number);
-        }
+        totals += self.plan.beyond_limit;
         totals
     }
 }

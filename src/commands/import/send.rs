@@ -16,7 +16,7 @@ use crate::cli::args::Globals;
 use crate::engine::scheduler::{Canary, EchoPolicy, Settings};
 use crate::engine::{self, Observer, Run, RunResult};
 use crate::ledger::{self, Handle, Ledger, RunEnd, RunFile, RunStart};
-use crate::model::{Event, StopReason};
+use crate::model::{Event, StopReason, Totals};
 use crate::output::terminal::run::RunReport;
 use crate::output::terminal::stops;
 use crate::output::terminal::streams::{print_json, print_status};
@@ -71,10 +71,9 @@ fn nothing_to_send(job: &Job<'_>, mut planned: Planned, prepared: Prepared) -> R
     let ended = RunResult {
         stop: None,
         failure: None,
-        states: std::collections::BTreeMap::new(),
-        drafts: 0,
+        totals: Totals::default(),
     };
-    let (summary, exit) = finish::run(job, &totals, planned.name(), None, &ended, None);
+    let (summary, exit) = finish::run(job, totals, planned.name(), None, &ended, None);
     outputs.finish(&summary, job.output);
     close(job, &summary);
     if !job.output.json && !job.output.quiet && totals.already_imported == totals.total {
@@ -143,11 +142,7 @@ async fn run(
     })?;
     let run_id = handle.begin_run(run_start(job, &planned)).await?;
     let outputs = prepared.begin(job, Some(run_id.0), &mut planned)?;
-    let mut totals = planned.totals();
-    // Counted anew by what the run makes of them.
-    for planned in &planned.plan.planned {
-        take_state(&mut totals, planned.state);
-    }
+    let totals = planned.totals_without_sends();
     let name = planned.name();
     let settings = settings(job, &planned, imported_ids);
     let mut observer = ReportAndFiles {
@@ -173,7 +168,7 @@ async fn run(
     observer.report.progress().finish();
     let said = observer.report.said().map(str::to_owned);
     let (mut summary, mut exit) =
-        finish::run(job, &totals, name, Some(run_id.0), &ended, said.as_deref());
+        finish::run(job, totals, name, Some(run_id.0), &ended, said.as_deref());
     let closed = end_run(&handle, run_id, &summary, &ended).await;
     if let Err(error) = closed
         && ended.failure.is_none()
@@ -209,16 +204,6 @@ async fn end_run(
         .end_run(run, summary.totals, how, Timestamp::now())
         .await?;
     handle.clone().close().await
-}
-
-fn take_state(totals: &mut ledger::RunCounts, state: Option<crate::model::State>) {
-    let mut one = ledger::RunCounts::default();
-    finish::add_state(&mut one, state, 1);
-    totals.imported -= one.imported;
-    totals.rejected -= one.rejected;
-    totals.not_sent -= one.not_sent;
-    totals.in_doubt -= one.in_doubt;
-    totals.untried -= one.untried;
 }
 
 fn settings(job: &Job<'_>, planned: &Planned, imported_ids: u8) -> Settings {

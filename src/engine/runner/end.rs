@@ -13,7 +13,7 @@ use crate::model::{Answer, NextStep, Outcome, State, StopReason, Verdict};
 impl<A: Observer> Runner<'_, A> {
     pub(super) fn finished(&mut self, case_index: CaseIndex, state: Option<State>) {
         self.retries.remove(&case_index);
-        *self.done.entry(state).or_default() += 1;
+        self.totals.add(state, 1);
     }
 
     /// Counts what the run did not come to, by the state that it was left in.

@@ -7,7 +7,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use super::scheduler::{Action, CaseIndex, Scheduler, SchedulerEvent, Settings};
 use super::spool::Spooled;
 use crate::api::{Client, Gate};
 use crate::ledger::{self, Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
-use crate::model::{CaseData, Event, Outcome, PauseReason, State, StopReason, abort_point};
+use crate::model::{CaseData, Event, Outcome, PauseReason, State, StopReason, Totals, abort_point};
 
 /// What the user wants of a run on Ctrl-C and its kin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +85,8 @@ pub struct RunResult {
     pub stop: Option<StopReason>,
     /// What failed on this scheduler, if that is why.
     pub failure: Option<LocalFailure>,
-    /// Every case of the plan by its state after the run; none for those that
-    /// the ledger doesn't know.
-    pub states: BTreeMap<Option<State>, u64>,
-    /// Cases imported without a partner firm.
-    pub drafts: u64,
+    /// The cases of the plan by their state after the run.
+    pub totals: Totals,
 }
 
 /// A task in the background, finished.
@@ -133,8 +130,7 @@ struct Runner<'a, A> {
     /// Cases that will be tried again: attempts so far, and the state now.
     retries: HashMap<CaseIndex, (u32, State)>,
     /// Cases that this run is done with, by their state.
-    done: BTreeMap<Option<State>, u64>,
-    drafts: u64,
+    totals: Totals,
     /// What the last answer that asks for a pause said.
     trouble: Option<(PauseReason, Option<Box<str>>)>,
     told_pause: Option<Duration>,
@@ -166,8 +162,7 @@ async fn run_with_clock<A: Observer>(
         calls: HashMap::new(),
         settling: HashMap::new(),
         retries: HashMap::new(),
-        done: BTreeMap::new(),
-        drafts: 0,
+        totals: Totals::default(),
         trouble: None,
         told_pause: None,
         told_stop: false,
@@ -178,8 +173,7 @@ async fn run_with_clock<A: Observer>(
     RunResult {
         stop,
         failure: runner.failure,
-        states: runner.done,
-        drafts: runner.drafts,
+        totals: runner.totals,
     }
 }
 

@@ -60,7 +60,7 @@ impl<A: Observer> Runner<'_, A> {
                     self.retries.insert(case_index, (attempts, settled.state));
                 } else {
                     self.finished(case_index, Some(settled.state));
-                    self.drafts +=
+                    self.totals.drafts +=
                         u64::from(settled.state == State::Imported && case.partner_firm.is_none());
                 }
                 abort_point("before-told");

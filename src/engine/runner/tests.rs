@@ -183,8 +183,7 @@ async fn run(sleeps_at: Option<u32>) -> (usize, Vec<Duration>) {
     };
     let ended = run_with_clock(run, &mut observer, SleepDetector::by(clock)).await;
     assert!(ended.stop.is_none(), "{ended:?}");
-    let imported = ended.states.get(&Some(State::Imported));
-    assert_eq!(imported, Some(&u64::from(CASES)), "{ended:?}");
+    assert_eq!(ended.totals.imported, u64::from(CASES), "{ended:?}");
     (connections.load(Ordering::SeqCst), observer.starts)
 }
 

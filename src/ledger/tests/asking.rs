@@ -113,7 +113,11 @@ fn filters_narrow_and_keys_keep_their_order() {
     assert_eq!(found(filter.clone()), [key(1), key(3)]);
     let counts = desk.ledger.reader().counts(&filter).unwrap();
     assert_eq!(
-        (counts.rejected, counts.in_doubt, counts.total()),
+        (
+            counts.of(State::Rejected),
+            counts.of(State::InDoubt),
+            counts.total()
+        ),
         (1, 1, 2)
     );
 }

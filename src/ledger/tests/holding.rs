@@ -71,7 +71,13 @@ fn who_looks_on_sees_one_moment() {
     assert_eq!(seen[0].state, State::Sending);
     assert_eq!(reader.runs(1).unwrap()[0].end, None);
     let later = open_read_only(&desk.path).unwrap().info().unwrap();
-    assert_eq!((later.counts.imported, later.counts.sending), (1, 1));
+    assert_eq!(
+        (
+            later.counts.of(State::Imported),
+            later.counts.of(State::Sending)
+        ),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -94,13 +100,13 @@ fn when_nobody_runs_what_is_under_way_is_shown_in_doubt() {
         ..CaseFilter::default()
     };
     assert_eq!(reader.select(&doubts).unwrap()[0].state, State::InDoubt);
-    assert_eq!(reader.counts(&doubts).unwrap().in_doubt, 1);
+    assert_eq!(reader.counts(&doubts).unwrap().of(State::InDoubt), 1);
     let sending = CaseFilter {
         states: Some(vec![State::Sending]),
         ..CaseFilter::default()
     };
     assert_eq!(reader.select(&sending).unwrap(), []);
-    assert_eq!(reader.info().unwrap().counts.in_doubt, 1);
+    assert_eq!(reader.info().unwrap().counts.of(State::InDoubt), 1);
     let known = reader.lookups().find(&[key(1).digest()]).unwrap();
     assert_eq!(known[0].as_ref().unwrap().state, State::InDoubt);
     let same = reader

@@ -74,10 +74,10 @@ async fn a_whole_run_through_the_handle() {
         .await
         .unwrap();
     drop(lost);
-    let counts = RunCounts {
+    let counts = Totals {
         total: 5,
         imported: 1,
-        ..RunCounts::default()
+        ..Totals::default()
     };
     let end = RunEnd::Stopped("too many doubts".to_owned());
     let left = handle
@@ -89,15 +89,11 @@ async fn a_whole_run_through_the_handle() {
 
     let reader = running.look();
     let info = reader.info().unwrap();
-    assert_eq!(
-        info.counts,
-        Counts {
-            imported: 1,
-            rejected: 1,
-            in_doubt: 2,
-            ..Counts::default()
-        }
-    );
+    let mut expected = StateCounts::default();
+    expected.add(State::Imported, 1);
+    expected.add(State::Rejected, 1);
+    expected.add(State::InDoubt, 2);
+    assert_eq!(info.counts, expected);
     let ended = info.last_run.unwrap();
     assert_eq!((ended.id, ended.end), (run, Some(end)));
     assert_eq!(
@@ -235,7 +231,11 @@ async fn a_failed_commit_ends_all_writing_and_keeps_what_was_there() {
     let counts = running.look().info().unwrap().counts;
     // What could not be settled may exist.
     assert_eq!(
-        (counts.total(), counts.imported, counts.in_doubt),
+        (
+            counts.total(),
+            counts.of(State::Imported),
+            counts.of(State::InDoubt)
+        ),
         (2, 1, 1)
     );
 }
@@ -270,7 +270,10 @@ async fn a_full_disk_is_told_and_loses_nothing() {
     assert!(running.claim(1000, None).await.is_err());
     assert!(running.handle.clone().close().await.is_err());
     let counts = running.look().info().unwrap().counts;
-    assert_eq!((counts.total(), counts.in_doubt), (claimed, claimed));
+    assert_eq!(
+        (counts.total(), counts.of(State::InDoubt)),
+        (claimed, claimed)
+    );
 }
 
 #[tokio::test]
@@ -291,7 +294,7 @@ async fn the_end_of_a_run_puts_open_claims_in_doubt_for_good() {
     let handle = &running.handle;
     let end = handle.end_run(
         running.run,
-        RunCounts::default(),
+        Totals::default(),
         RunEnd::Interrupted,
         moment(30),
     );

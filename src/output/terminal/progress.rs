@@ -11,42 +11,26 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use super::color;
 use super::streams::{OutputOptions, print_status};
 use super::text::{grouped, span};
+use crate::model::Totals;
 
 /// Without a terminal, a line this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 /// The bar's clock: countdowns go on while nothing happens.
 const TICK: Duration = Duration::from_millis(200);
 
-/// What is known of a run so far.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ProgressCounts {
-    /// Cases that this run is done with.
-    pub done: u64,
-    /// Those that were imported.
-    pub imported: u64,
-    /// Those that were rejected.
-    pub rejected: u64,
-    /// Those that are in doubt.
-    pub in_doubt: u64,
-    /// Those that were not sent, their retries spent.
-    pub not_sent: u64,
-}
-
-impl ProgressCounts {
-    fn words(&self) -> String {
-        let mut words = format!("{} imported", grouped(self.imported));
-        for (number, word) in [
-            (self.rejected, "rejected"),
-            (self.in_doubt, "in doubt"),
-            (self.not_sent, "not sent"),
-        ] {
-            if number > 0 {
-                // Writing to a String can't fail.
-                let _ = write!(words, ", {} {word}", grouped(number));
-            }
+fn counts_text(counts: &Totals) -> String {
+    let mut text = format!("{} imported", grouped(counts.imported));
+    for (number, state) in [
+        (counts.rejected, "rejected"),
+        (counts.in_doubt, "in doubt"),
+        (counts.not_sent, "not sent"),
+    ] {
+        if number > 0 {
+            // Writing to a String can't fail.
+            let _ = write!(text, ", {} {state}", grouped(number));
         }
-        words
     }
+    text
 }
 
 /// Shows a run's progress.
@@ -91,17 +75,17 @@ impl Progress {
     }
 
     /// Shows where the run stands now.
-    pub fn update(&mut self, counts: &ProgressCounts) {
+    pub fn update(&mut self, counts: &Totals) {
         if let Form::Aside = self.form {
             self.form = Form::Bar(bar(self.total, Arc::clone(&self.pause)));
         }
         match &mut self.form {
             Form::Bar(bar) => {
-                bar.set_message(counts.words());
-                bar.set_position(counts.done);
+                bar.set_message(counts_text(counts));
+                bar.set_position(counts.sum());
             }
             Form::Lines { last } => {
-                if last.elapsed() >= BETWEEN_LINES && counts.done < self.total {
+                if last.elapsed() >= BETWEEN_LINES && counts.sum() < self.total {
                     *last = Instant::now();
                     print_status(&self.line(counts));
                 }
@@ -110,17 +94,17 @@ impl Progress {
         }
     }
 
-    fn line(&self, counts: &ProgressCounts) -> String {
+    fn line(&self, counts: &Totals) -> String {
         let elapsed = self.began.elapsed();
         let mut line = format!(
             "{} of {}: {}",
-            grouped(counts.done),
+            grouped(counts.sum()),
             grouped(self.total),
-            counts.words()
+            counts_text(counts)
         );
-        if counts.done > 0 {
-            let left = self.total.saturating_sub(counts.done);
-            let rate = counts.done as f64 / elapsed.as_secs_f64();
+        if counts.sum() > 0 {
+            let left = self.total.saturating_sub(counts.sum());
+            let rate = counts.sum() as f64 / elapsed.as_secs_f64();
             let left = Duration::from_secs_f64(left as f64 / rate);
             // Writing to a String can't fail.
             let _ = write!(line, "; {rate:.1}/s, about {} left", span(left));
@@ -219,12 +203,11 @@ mod tests {
             form: Form::Nothing,
             pause: Arc::default(),
         };
-        let counts = ProgressCounts {
-            done: 1_000,
+        let counts = Totals {
             imported: 990,
             rejected: 8,
             in_doubt: 2,
-            not_sent: 0,
+            ..Totals::default()
         };
         let line = progress.line(&counts);
         let (counts, rest) = line.split_once("; ").unwrap();

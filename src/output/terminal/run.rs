@@ -1,10 +1,12 @@
 //! A run's events as people see them while it goes on.
 
 use super::color;
-use super::progress::{Progress, ProgressCounts};
+use super::progress::Progress;
 use super::streams::OutputOptions;
 use super::text::{count, escaped, escaped_lines, span, value};
-use crate::model::{Answer, CaseData, Event, PauseReason, SettledAttempt, State, StopReason};
+use crate::model::{
+    Answer, CaseData, Event, PauseReason, SettledAttempt, State, StopReason, Totals,
+};
 
 /// Rejections and the like are shown in full up to here; the files and
 /// `caseload status` have them all.
@@ -18,7 +20,7 @@ pub struct RunReport {
     output: OutputOptions,
     files: Vec<String>,
     progress: Progress,
-    counts: ProgressCounts,
+    counts: Totals,
     shown: u64,
     /// The whole answer of every call is wanted: `--limit 1`, `-v`.
     whole_answers: bool,
@@ -34,7 +36,7 @@ impl RunReport {
             output,
             files,
             progress: Progress::new(total, output),
-            counts: ProgressCounts::default(),
+            counts: Totals::default(),
             shown: 0,
             whole_answers,
             said: None,
@@ -48,7 +50,7 @@ impl RunReport {
     }
 
     /// Where the run stands.
-    pub fn counts(&self) -> &ProgressCounts {
+    pub fn counts(&self) -> &Totals {
         &self.counts
     }
 
@@ -148,13 +150,7 @@ impl RunReport {
         if settled.will_retry {
             return;
         }
-        self.counts.done += 1;
-        match settled.state {
-            State::Imported => self.counts.imported += 1,
-            State::Rejected => self.counts.rejected += 1,
-            State::InDoubt => self.counts.in_doubt += 1,
-            State::NotSent | State::Removed | State::Sending => self.counts.not_sent += 1,
-        }
+        self.counts.add(Some(settled.state), 1);
         if settled.state != State::Imported {
             self.failure(settled);
         } else if settled.possible_twin {

@@ -13,8 +13,8 @@ pub use case::{CaseView, case_line, link};
 
 use super::color;
 use super::text::{count, escaped, grouped, span};
-use crate::ledger::{Counts, LastUsed, LedgerInfo, LockHolder, RunCounts, RunEnd, RunRow};
-use crate::model::State;
+use crate::ledger::{LastUsed, LedgerInfo, LockHolder, RunEnd, RunRow};
+use crate::model::{State, StateCounts, Totals};
 
 /// Runs that are shown to people.
 pub const RUNS_SHOWN: usize = 5;
@@ -38,7 +38,7 @@ pub struct LedgerView<'a> {
     /// Who holds it now: `Some(None)` is somebody without a name.
     pub holder: Option<Option<LockHolder>>,
     /// The cases of a selection, when one was asked for.
-    pub selected: Option<&'a Counts>,
+    pub selected: Option<&'a StateCounts>,
     /// How to go on.
     pub next: &'a [Next],
 }
@@ -142,7 +142,7 @@ fn holder(holder: Option<&LockHolder>) -> String {
     }
 }
 
-fn counts(counts: &Counts) -> String {
+fn counts(counts: &StateCounts) -> String {
     let mut text = String::new();
     for (state, meaning) in [
         (State::Sending, "under way now"),
@@ -217,7 +217,7 @@ fn run(run: &RunRow) -> String {
 }
 
 /// `; 20 of 25 imported, 5 rejected`
-fn run_counts(counts: &RunCounts) -> String {
+fn run_counts(counts: &Totals) -> String {
     let mut text = format!(
         "; {} of {} imported",
         grouped(counts.imported),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::color;
 use super::streams::print_status;
 use super::text::{count, grouped, span};
-use crate::ledger::RunCounts;
+use crate::model::Totals;
 
 /// All that a closing summary says.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +17,7 @@ pub struct Summary {
     /// The account.
     pub account: String,
     /// The counts.
-    pub totals: RunCounts,
+    pub totals: Totals,
     /// How long it took.
     pub elapsed: Duration,
     /// `HASH-N`, where there is a plan.
@@ -48,6 +48,7 @@ impl Summary {
             "not_sent": totals.not_sent,
             "in_doubt": totals.in_doubt,
             "changed": totals.changed,
+            "held": totals.held,
             "problems": totals.problems,
             "untried": totals.untried,
             "drafts": totals.drafts,

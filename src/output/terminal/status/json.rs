@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{CaseView, LedgerView, Next, case_line};
-use crate::ledger::{Counts, Resolution, RunRow};
-use crate::model::State;
+use crate::ledger::{Resolution, RunRow};
+use crate::model::{State, StateCounts};
 use crate::output::files::export_json;
 use crate::output::terminal::text::shape;
 
@@ -34,7 +34,7 @@ impl LedgerView<'_> {
     }
 }
 
-fn counts(counts: &Counts) -> Value {
+fn counts(counts: &StateCounts) -> Value {
     let mut json = json!({
         "total": counts.total(),
         "possible_twins": counts.possible_twins,
