@@ -4,8 +4,11 @@
 //! elsewhere asks this file and assumes nothing by itself.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
+use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::Value;
 
 /// Names under which the answer may hold the new case's id, in this order; at
@@ -28,34 +31,60 @@ pub(super) const PARTNER_FIRM_ID: &str = "partnerFirmId";
 /// they are the proxy's, the gateway's, or said before the server knew.
 const NOT_IN_4XX: [u16; 6] = [401, 407, 408, 409, 425, 429];
 
-/// Where `partnerFirmId` goes. Both by default: a server that misses it makes
-/// a draft without a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Where `partnerFirmId` goes: `api.partner_firm_id_in`. Both by default, since
+/// a server that does not see it creates a draft without saying so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FirmPlace {
-    /// Query string and body.
     #[default]
     Both,
-    /// Query string only.
     Query,
-    /// Body only.
     Body,
 }
 
-/// How the key travels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How the key is sent: `api.auth`. By default as `Authorization: Key …`
+/// (field client).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "AuthTable")]
 pub enum AuthPlace {
-    /// In a header, behind a prefix (field client: `Authorization: Key …`).
-    Header {
-        /// The header's name.
-        name: String,
-        /// What stands before the key.
-        prefix: String,
-    },
-    /// As a query parameter of this name.
-    Query {
-        /// The parameter's name.
-        name: String,
-    },
+    Header { name: String, prefix: String },
+    Query { name: String },
+}
+
+/// `[api.auth]` as it is written.
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuthTable {
+    #[serde(rename = "in", default)]
+    place: AuthTarget,
+    name: Option<String>,
+    prefix: Option<String>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AuthTarget {
+    #[default]
+    Header,
+    Query,
+}
+
+impl TryFrom<AuthTable> for AuthPlace {
+    type Error = &'static str;
+
+    fn try_from(table: AuthTable) -> Result<Self, Self::Error> {
+        match (table.place, table.name, table.prefix) {
+            (AuthTarget::Header, name, prefix) => Ok(Self::Header {
+                name: name.unwrap_or_else(|| "Authorization".to_owned()),
+                prefix: prefix.unwrap_or_else(|| "Key ".to_owned()),
+            }),
+            (AuthTarget::Query, Some(name), None) => Ok(Self::Query { name }),
+            (AuthTarget::Query, None, _) => Err("`in = \"query\"` needs the parameter's `name`"),
+            (AuthTarget::Query, _, Some(_)) => {
+                Err("`prefix` is for a header; it has no effect in a query")
+            }
+        }
+    }
 }
 
 impl Default for AuthPlace {
@@ -67,57 +96,85 @@ impl Default for AuthPlace {
     }
 }
 
-/// Where the answer holds the new case's id.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Where the answer holds the new case's id: `api.case_id_field`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(from = "String")]
 pub enum CaseIdField {
     /// Under one of the usual names.
     #[default]
     Usual,
     /// At this dotted path.
     Path(String),
-    /// Nowhere: answers carry no id, and a 2xx is enough.
+    /// Answers carry no id, and a 2xx is enough: `none`.
     None,
 }
 
-/// A setting that can't be understood.
+impl From<String> for CaseIdField {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "none" => Self::None,
+            _ => Self::Path(text),
+        }
+    }
+}
+
+/// An invalid entry of `api.not_sent` or `api.rejected`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
-    /// An entry of `api.not_sent` or `api.rejected`.
     #[error(
-        "{0:?} is no answer; expected a status such as \"429\", a class such as \"4xx\", or \
-         either with \"+retry-after\""
+        "invalid status {0:?}: expected a status such as \"429\", a class such as \"4xx\", or \
+         either followed by \"+retry-after\""
     )]
     Status(String),
-    /// A success can't be listed as a refusal.
-    #[error("{0:?} would call a success a failure; only 300 to 599 can be listed")]
+    #[error("invalid status {0:?}: only 300 to 599 can be listed; 2xx is always a success")]
     Success(String),
 }
 
-/// A list of answers, as `api.not_sent` and `api.rejected` have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `api.not_sent` or `api.rejected`: entries such as `"429"`, `503`, `"4xx"` or
+/// `"503+retry-after"`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct StatusList(Vec<StatusEntry>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct StatusEntry {
     statuses: RangeInclusive<u16>,
-    /// A class leaves out what it can't mean.
+    /// A class leaves out `NOT_IN_4XX`.
     class: bool,
     needs_retry_after: bool,
 }
 
 impl StatusList {
-    /// Reads entries such as `"429"`, `"4xx"`, `"503+retry-after"`.
+    /// Answers that mean "never processed", unless the config says otherwise.
+    pub fn not_sent() -> Self {
+        let entry = |statuses, needs_retry_after| StatusEntry {
+            statuses,
+            class: false,
+            needs_retry_after,
+        };
+        let statuses = [301, 307, 308, 401, 407, 429].map(|status| entry(status..=status, false));
+        Self([&statuses[..], &[entry(503..=503, true)]].concat())
+    }
+
+    /// Answers that mean "rejected, nothing was created", unless the config
+    /// says otherwise.
+    pub fn rejected() -> Self {
+        Self(vec![StatusEntry {
+            statuses: 400..=499,
+            class: true,
+            needs_retry_after: false,
+        }])
+    }
+
     pub fn parse<S: AsRef<str>>(
         entries: impl IntoIterator<Item = S>,
     ) -> Result<Self, ContractError> {
         entries
             .into_iter()
-            .map(|entry| StatusEntry::parse(entry.as_ref()))
+            .map(|entry| entry.as_ref().parse())
             .collect::<Result<_, _>>()
             .map(Self)
     }
 
-    /// Whether an answer is in the list.
     pub fn contains(&self, status: u16, has_retry_after: bool) -> bool {
         self.0.iter().any(|entry| {
             entry.statuses.contains(&status)
@@ -127,19 +184,25 @@ impl StatusList {
     }
 }
 
-impl StatusEntry {
-    fn parse(entry: &str) -> Result<Self, ContractError> {
+impl FromStr for StatusEntry {
+    type Err = ContractError;
+
+    fn from_str(entry: &str) -> Result<Self, ContractError> {
         let (status, needs_retry_after) = match entry.trim().strip_suffix("+retry-after") {
             Some(status) => (status, true),
             None => (entry.trim(), false),
         };
-        let unknown = || ContractError::Status(entry.to_owned());
-        let (statuses, class) = if let Some(digit) = status.strip_suffix("xx") {
-            let first = digit.parse::<u16>().map_err(|_| unknown())? * 100;
-            (first..=first + 99, true)
-        } else {
-            let status = status.parse().map_err(|_| unknown())?;
-            (status..=status, false)
+        let invalid = || ContractError::Status(entry.to_owned());
+        let (statuses, class) = match status.strip_suffix("xx") {
+            Some(digit) => {
+                let digit: u16 = digit.parse().map_err(|_| invalid())?;
+                let first = digit.checked_mul(100).ok_or_else(invalid)?;
+                (first..=first.saturating_add(99), true)
+            }
+            None => {
+                let status = status.parse().map_err(|_| invalid())?;
+                (status..=status, false)
+            }
         };
         match *statuses.start() {
             300..=599 => Ok(Self {
@@ -148,8 +211,32 @@ impl StatusEntry {
                 needs_retry_after,
             }),
             100..=299 => Err(ContractError::Success(entry.to_owned())),
-            _ => Err(unknown()),
+            _ => Err(invalid()),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for StatusEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entry;
+
+        impl Visitor<'_> for Entry {
+            type Value = StatusEntry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a status such as \"429\", \"4xx\" or \"503+retry-after\"")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<StatusEntry, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, status: i64) -> Result<StatusEntry, E> {
+                self.visit_str(&status.to_string())
+            }
+        }
+
+        deserializer.deserialize_any(Entry)
     }
 }
 
@@ -170,15 +257,12 @@ pub struct Contract {
 
 impl Default for Contract {
     fn default() -> Self {
-        let list = |entries: &[&str]| {
-            StatusList::parse(entries).unwrap_or_else(|_| StatusList(Vec::new()))
-        };
         Self {
             partner_firm_id_in: FirmPlace::default(),
             auth: AuthPlace::default(),
             case_id_field: CaseIdField::default(),
-            not_sent: list(&["301", "307", "308", "401", "407", "429", "503+retry-after"]),
-            rejected: list(&["4xx"]),
+            not_sent: StatusList::not_sent(),
+            rejected: StatusList::rejected(),
         }
     }
 }

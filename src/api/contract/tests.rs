@@ -90,3 +90,41 @@ fn a_changed_echo_is_named() {
     let answer = json!({"id": "case_9", "a": "1"});
     assert!(Contract::echo_differs(&answer, &own, Some("case_9")).is_empty());
 }
+
+#[test]
+fn the_config_reads_the_contracts_own_types() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Api {
+        auth: AuthPlace,
+        partner_firm_id_in: FirmPlace,
+        case_id_field: CaseIdField,
+        rejected: StatusList,
+    }
+    let read = |text: &str| toml::from_str::<Api>(text);
+    let rest = "partner_firm_id_in = \"query\"\ncase_id_field = \"none\"\n\
+                rejected = [\"4xx\", 409, \"503+retry-after\"]\n";
+    let api = read(&format!("{rest}[auth]\nname = \"X-Key\"")).unwrap();
+    let header = AuthPlace::Header {
+        name: "X-Key".to_owned(),
+        prefix: "Key ".to_owned(),
+    };
+    assert_eq!(api.auth, header);
+    assert_eq!(api.partner_firm_id_in, FirmPlace::Query);
+    assert_eq!(api.case_id_field, CaseIdField::None);
+    assert!(api.rejected.contains(409, false) && api.rejected.contains(503, true));
+    for (text, message) in [
+        (
+            format!("{rest}[auth]\nin = \"query\""),
+            "needs the parameter's `name`",
+        ),
+        (
+            format!("{rest}[auth]\nin = \"query\"\nname = \"key\"\nprefix = \"\""),
+            "`prefix` is for a header",
+        ),
+        (rest.replace("409", "200"), "only 300 to 599 can be listed"),
+        (rest.replace("409", "4.5"), "a status such as"),
+    ] {
+        let error = read(&text).unwrap_err().to_string();
+        assert!(error.contains(message), "{text}: {error}");
+    }
+}
