@@ -1,21 +1,37 @@
 //! `caseload export`: the ledger's cases as JSON and as files.
 
-use crate::ledger_support::{Home, all_made, by_key, cases, keys_got};
 use crate::server::Server;
+use crate::support::{Home, creating_server, keys, mixed_server};
 use serde_json::json;
 
+/// A ledger with one case imported, one in doubt and one rejected, and its
+/// server.
 fn mixed() -> (Home, Server) {
     let home = Home::new();
-    let server = Server::start(by_key);
-    home.write("cases.csv", &cases(["a", "doubt-1", "bad-1"]));
-    home.import(&server, &["cases.csv"]).ended(4);
+    let server = mixed_server();
+    home.people("cases.csv", &["a", "doubt-1", "bad-1"]);
+    import(&home, &server, "cases.csv", 4);
     (home, server)
 }
 
+fn import(home: &Home, server: &Server, file: &str, exit_code: i32) {
+    let import = home.import_without_ledger_flags(&server.url(), &[file]);
+    let new: &[&str] = if home.path("state").exists() {
+        &[]
+    } else {
+        &["--new-ledger"]
+    };
+    import
+        .args(&["--pace", "1ms"])
+        .args(new)
+        .run()
+        .exits(exit_code);
+}
+
 #[test]
-fn json_has_one_object_a_case() {
+fn json_has_one_object_per_case() {
     let (home, _server) = mixed();
-    let mut cases = home.run(&["export", "--json", "-"]).ended(0).json();
+    let mut cases = home.run(&["export", "--json", "-"]).exits(0).json();
     assert_eq!(cases.len(), 3);
     for case in &mut cases {
         assert!(case["updated_at"].take().as_str().unwrap().ends_with('Z'));
@@ -31,12 +47,11 @@ fn json_has_one_object_a_case() {
 }
 
 #[test]
-fn filters_narrow_every_export() {
+fn filters_apply_to_every_export() {
     let (home, _server) = mixed();
     let keys = |args: &[&str]| -> Vec<String> {
-        let mut all = vec!["export", "--json", "-"];
-        all.extend(args);
-        let cases = home.run(&all).ended(0).json();
+        let export = home.caseload(&["export", "--json", "-"]).args(args).run();
+        let cases = export.exits(0).json();
         cases
             .iter()
             .map(|case| case["key"].as_str().unwrap().to_owned())
@@ -49,65 +64,52 @@ fn filters_narrow_every_export() {
     );
     assert_eq!(keys(&["--run", "1", "--file", "cases.csv"]).len(), 3);
     assert_eq!(keys(&["--state", "removed"]).len(), 0);
-    home.run(&["export", "--json", "-", "--run", "9"]).ended(2);
+    home.run(&["export", "--json", "-", "--run", "9"]).exits(2);
     home.run(&["export", "--results", "r.csv", "--state", "imported"])
-        .ended(0);
+        .exits(0);
     assert_eq!(home.read("r.csv").lines().count(), 2);
 }
 
 #[test]
-fn a_mended_rejects_file_is_imported_without_a_new_flag() {
+fn a_corrected_rejects_file_is_imported_without_extra_flags() {
     let (home, _server) = mixed();
-    home.run(&["export", "--rejects", "rejects.csv"]).ended(0);
+    home.run(&["export", "--rejects", "rejects.csv"]).exits(0);
     let rejects = home.read("rejects.csv");
     assert_eq!(rejects.lines().count(), 2);
     assert!(
         rejects.contains("HTTP 422: unknown CaseType of Okafor"),
         "{rejects}"
     );
-    home.write("rejects.csv", &rejects.replace("Fell over", "Slipped on"));
-    let server = Server::start(all_made);
-    let url = server.url();
-    let ledger = home.run(&["status", "--output", "json"]).ended(0).json();
-    let ledger = ledger[0]["ledger"].as_str().unwrap();
-    home.run(&[
-        "import",
-        "rejects.csv",
-        "--base-url",
-        &url,
-        "--map-id",
-        "m1",
-        "--key-column",
-        "LeadId",
-        "--yes",
-        "--ledger",
-        ledger,
-        "--adopt-ledger",
-    ])
-    .ended(0);
-    assert_eq!(keys_got(&server), ["bad-1"]);
+    home.write("rejects.csv", rejects.replace("Fell over", "Slipped on"));
+    let server = creating_server();
+    let status = home.run(&["status", "--output", "json"]).exits(0).json();
+    let ledger = status[0]["ledger"].as_str().unwrap();
+    // The same account at another address.
+    home.import_without_ledger_flags(&server.url(), &["rejects.csv"])
+        .args(&["--ledger", ledger, "--adopt-ledger"])
+        .run()
+        .exits(0);
+    assert_eq!(keys(&server), ["bad-1"]);
     let body = server.requests()[0].json();
     assert_eq!(body["Summary"], "Slipped on bad-1");
     assert!(body.get("caseload_reason").is_none());
-    let changed = home.run(&["export", "--rejects", "rejects.csv"]).ended(2);
-    assert!(
-        changed.err.contains("not as caseload left it"),
-        "{}",
-        changed.err
-    );
+    home.run(&["export", "--rejects", "rejects.csv"])
+        .exits(2)
+        .says("not as caseload left it");
 }
 
 #[test]
-fn several_files_get_rejects_of_their_own() {
+fn each_input_file_gets_its_own_rejects() {
     let (home, server) = mixed();
     home.write(
         "more.ndjson",
-        "{\"LeadId\":\"bad-2\",\"partnerFirmId\":\"f\",\"Injured\":{\"at\":12345678901234567890}}\n",
+        "{\"id\":\"bad-2\",\"partnerFirmId\":\"f\",\"Injured\":{\"at\":12345678901234567890}}\n",
     );
-    home.import(&server, &["more.ndjson"]).ended(1);
-    let no_folder = home.run(&["export", "--rejects", "rejects.csv"]).ended(2);
-    assert!(no_folder.err.contains("folder"), "{}", no_folder.err);
-    home.run(&["export", "--rejects", "rejects"]).ended(0);
+    import(&home, &server, "more.ndjson", 1);
+    home.run(&["export", "--rejects", "rejects.csv"])
+        .exits(2)
+        .says("folder");
+    home.run(&["export", "--rejects", "rejects"]).exits(0);
     assert!(home.read("rejects/cases.rejects.csv").contains("bad-1"));
     let lines = home.read("rejects/more.rejects.ndjson");
     assert!(
@@ -115,82 +117,72 @@ fn several_files_get_rejects_of_their_own() {
         "{lines}"
     );
     home.run(&["export", "--rejects", "one.ndjson", "--file", "more.ndjson"])
-        .ended(0);
+        .exits(0);
 }
 
 #[test]
-fn empty_exports_have_their_header_only() {
+fn empty_exports_contain_only_a_header() {
     let (home, _server) = mixed();
-    home.run(&[
-        "export",
-        "--results",
-        "r.csv",
-        "--rejects",
-        "b.csv",
-        "--in-doubt",
-        "d.csv",
-        "--state",
-        "removed",
-    ])
-    .ended(0);
+    let files = ["--results", "r.csv", "--rejects", "b.csv"];
+    home.caseload(&["export", "--in-doubt", "d.csv", "--state", "removed"])
+        .args(&files)
+        .run()
+        .exits(0);
     for name in ["r.csv", "b.csv", "d.csv"] {
         assert_eq!(home.read(name).lines().count(), 1, "{name}");
     }
 }
 
 #[test]
-fn what_is_not_ours_is_never_written_over() {
+fn existing_files_are_never_overwritten() {
     let (home, _server) = mixed();
     home.write("mine.csv", "my own\n");
     for flag in ["--results", "--rejects", "--in-doubt"] {
-        home.run(&["export", flag, "mine.csv"]).ended(2);
+        home.run(&["export", flag, "mine.csv"]).exits(2);
     }
     assert_eq!(home.read("mine.csv"), "my own\n");
     home.run(&["export", "--results", "same.csv", "--in-doubt", "same.csv"])
-        .ended(2);
-    assert!(!home.file("same.csv").exists());
-    home.run(&["export"]).ended(2);
-    // A file as we left it may be written anew.
-    home.run(&["export", "--json", "all.ndjson"]).ended(0);
-    home.run(&["export", "--json", "all.ndjson"]).ended(0);
+        .exits(2);
+    assert!(!home.path("same.csv").exists());
+    home.run(&["export"]).exits(2);
+    // A file that is as we left it may be replaced.
+    home.run(&["export", "--json", "all.ndjson"]).exits(0);
+    home.run(&["export", "--json", "all.ndjson"]).exits(0);
     assert_eq!(home.read("all.ndjson").lines().count(), 3);
 }
 
-#[cfg(unix)]
 #[test]
-fn files_are_for_their_owner_only() {
+fn only_the_owner_can_read_exported_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let (home, _server) = mixed();
     home.run(&["export", "--json", "all.ndjson", "--results", "r.csv"])
-        .ended(0);
+        .exits(0);
     for name in ["all.ndjson", "r.csv"] {
-        let mode = std::fs::metadata(home.file(name))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
+        let metadata = std::fs::metadata(home.path(name)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
     }
 }
 
 #[test]
-fn messages_are_redacted_on_standard_output_only() {
+fn messages_are_redacted_only_on_standard_output() {
     let (home, _server) = mixed();
-    let shown = home.run(&["export", "--json", "-", "--redact"]).ended(0);
-    assert!(!shown.out.contains("Okafor"), "{}", shown.out);
+    home.run(&["export", "--json", "-", "--redact"])
+        .exits(0)
+        .never_prints("Okafor");
     home.run(&["export", "--json", "all.ndjson", "--redact"])
-        .ended(0);
+        .exits(0);
     assert!(home.read("all.ndjson").contains("Okafor"));
 }
 
 #[test]
-fn scripts_are_told_what_was_written() {
+fn json_output_lists_the_files_written() {
     let (home, _server) = mixed();
-    let ran = home.run(&["export", "--results", "r.csv", "--output", "json"]);
-    let documents = ran.ended(0).json();
-    assert_eq!(documents.len(), 1);
+    let done = home.run(&["export", "--results", "r.csv", "--output", "json"]);
     assert_eq!(
-        documents[0],
-        json!({"schema": 1, "command": "export", "errors": [], "exit_code": 0,
-               "files": [{"output": "results", "path": "r.csv", "cases": 3}]})
+        done.exits(0).json(),
+        [
+            json!({"schema": 1, "command": "export", "errors": [], "exit_code": 0,
+                "files": [{"output": "results", "path": "r.csv", "cases": 3}]})
+        ]
     );
 }

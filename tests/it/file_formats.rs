@@ -2,7 +2,6 @@
 //! what would be sent, and what can't be read is told with its place.
 
 use std::io::Write as _;
-use std::process::Command;
 
 use crate::support::{Done, Home};
 use serde_json::{Value, json};
@@ -222,9 +221,7 @@ fn a_bad_line_of_ndjson_leaves_the_others_as_they_are() {
 #[test]
 fn a_named_pipe_is_read_like_a_file() {
     let home = Home::new();
-    let pipe = home.path("pipe.csv");
-    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
-    assert!(made.success());
+    let pipe = home.pipe("pipe.csv");
     let writer = std::thread::spawn(move || {
         std::fs::write(pipe, "id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bob\n").unwrap();
     });

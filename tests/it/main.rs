@@ -1,6 +1,6 @@
 //! Behavior of the real binary: one file a behavior, one crate to link.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod check;
 mod confidentiality;
@@ -16,7 +16,6 @@ mod input_problems;
 mod interrupted_runs;
 mod layout;
 mod ledger_choice;
-mod ledger_support;
 mod mapping_rules;
 mod next_commands;
 mod outcomes;

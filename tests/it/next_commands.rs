@@ -202,7 +202,7 @@ fn a_name_that_is_no_unicode_is_no_obstacle() {
     std::fs::write(home.folder().join(name), "id,partnerFirmId\n1,f1\n").unwrap();
     let done = home
         .caseload(&["import", "--sandbox", "--output", "json"])
-        .arg_os(name)
+        .arg(name)
         .run()
         .exits(0)
         .counts(&[("imported", 1)]);

@@ -259,7 +259,7 @@ fn a_server_that_stays_silent_past_the_time_out() {
         }
     });
     home.import(&server.url())
-        .args(&["--timeout", "150ms"])
+        .args(&["--timeout", "2s"])
         .run()
         .exits(4)
         .counts(&[("imported", 1), ("in_doubt", 1)]);
@@ -272,7 +272,7 @@ fn a_server_that_stays_silent_past_the_time_out() {
 #[test]
 fn a_connection_that_is_closed_when_it_is_reused() {
     let home = Home::new();
-    home.cases(3);
+    home.cases(6);
     let server = Server::start(|request| {
         let id = format!("x{}", request.index);
         // Answers, then answers what comes next with a stale 408.
@@ -282,11 +282,20 @@ fn a_connection_that_is_closed_when_it_is_reused() {
             .finish()
     });
     let done = home.import(&server.url()).args(&["--in-flight", "1"]).run();
-    // A request that met the 408 was noted whole, and can't be known not made.
-    let states = ["imported", "in_doubt", "imported"];
-    assert_eq!(home.ledger().states(3), states, "{done}");
-    assert_eq!(server.requests().len(), 3);
-    done.exits(4).summary();
+    let ledger = home.ledger();
+    server.wait_until_all_are_closed();
+    let requests = server.requests();
+    assert_eq!(requests.len(), 6, "{done}");
+    // Whether the client reuses a connection depends on how fast it is; a
+    // request on a reused one met the 408 and may have created a case.
+    let expected: Vec<&str> = requests
+        .iter()
+        .map(|request| match request.on_connection {
+            0 => "imported",
+            _ => "in_doubt",
+        })
+        .collect();
+    assert_eq!(ledger.states(6), expected, "{done}");
 }
 
 /// Runs one case against an address where nothing can be written.
@@ -301,19 +310,12 @@ fn unsent(url: &str, words: &[&str]) -> Done {
 }
 
 /// The first failure ends the run.
-const AT_ONCE: [&str; 6] = [
-    "--timeout",
-    "200ms",
-    "--max-retries",
-    "0",
-    "--max-failures",
-    "1",
-];
+const FIRST_FAILURE: [&str; 4] = ["--max-retries", "0", "--max-failures", "1"];
 
 #[test]
 fn nothing_was_written_where_nobody_listens() {
     let refusing = Refusing::new();
-    unsent(&refusing.url(), &AT_ONCE)
+    unsent(&refusing.url(), &FIRST_FAILURE)
         .exits(5)
         .stopped("Connection refused");
 }
@@ -321,14 +323,15 @@ fn nothing_was_written_where_nobody_listens() {
 #[test]
 fn nothing_was_written_into_what_is_no_tls() {
     let server = Server::with_accept(|_| tls_garbage(), |_| created("x1"));
-    unsent(&server.https_url(), &AT_ONCE).exits(5);
+    unsent(&server.https_url(), &FIRST_FAILURE).exits(5);
     assert!(server.requests().is_empty());
 }
 
 #[test]
 fn nothing_was_written_into_a_tls_handshake_that_hangs() {
     let server = Server::with_accept(|_| react().silence(), |_| created("x1"));
-    unsent(&server.https_url(), &AT_ONCE)
+    let args = [&FIRST_FAILURE[..], &["--timeout", "200ms"]].concat();
+    unsent(&server.https_url(), &args)
         .exits(5)
         .stopped("1 case in a row failed");
     assert!(server.requests().is_empty());

@@ -33,13 +33,15 @@ fn save(home: &Home, file: &str, rows: &[Vec<String>]) {
     home.write(file, writer.into_inner().unwrap());
 }
 
-/// The bodies that the server got, from one on.
-fn bodies(server: &Server, first: usize) -> Vec<Value> {
+/// The bodies that the server received after the first `before`, sorted by
+/// their keys: requests in flight together arrive in any order.
+fn bodies(server: &Server, before: usize) -> Vec<Value> {
     let requests = server.requests();
-    let mut bodies = Vec::new();
-    for request in &requests[first..] {
-        bodies.push(request.json());
-    }
+    let mut bodies: Vec<Value> = requests[before..]
+        .iter()
+        .map(|request| request.json())
+        .collect();
+    bodies.sort_by_key(|body| body["id"].to_string());
     bodies
 }
 

@@ -1,125 +1,83 @@
-//! `caseload resolve`: the user's word on cases, and what the next import makes
-//! of it.
+//! `caseload resolve`: what the user says became of cases, and what the next
+//! import does with them.
 
-use std::process::Stdio;
-use std::sync::mpsc;
+use crate::support::{Done, Home, creating_server, keys, mixed_server, silent_server};
 
-use crate::ledger_support::{Home, all_made, by_key, cases, keys_got, silent};
-use crate::server::Server;
-use serde_json::Value;
-
-const KEYS: [&str; 5] = ["a", "doubt-1", "doubt-2", "bad-1", "doubt-3"];
-
-/// A ledger with three cases in doubt.
+/// A ledger with three cases in doubt, one imported and one rejected.
 fn doubtful() -> Home {
     let home = Home::new();
-    let server = Server::start(by_key);
-    home.write("cases.csv", &cases(KEYS));
-    home.import(
-        &server,
-        &["cases.csv", "--ledger", "l.db", "--adopt-ledger"],
-    )
-    .ended(4);
+    let keys = ["a", "doubt-1", "doubt-2", "bad-1", "doubt-3"];
+    home.people("cases.csv", &keys);
+    home.import(&mixed_server().url()).run().exits(4);
     home
 }
 
-fn resolve(home: &Home, args: &[&str]) -> crate::ledger_support::Ran {
-    let mut all = vec!["resolve", "--ledger", "l.db", "--yes"];
-    all.extend(args);
-    home.run(&all)
+/// `caseload` on that ledger.
+fn run(home: &Home, args: &[&str]) -> Done {
+    home.caseload(args).args(&["--ledger", "ledger.db"]).run()
 }
 
-fn state_of(home: &Home, key: &str) -> Value {
-    let export = home.run(&["export", "--ledger", "l.db", "--json", "-"]);
-    let cases = export.ended(0).json();
-    cases
-        .into_iter()
-        .find(|case| case["key"] == key)
-        .map(|mut case| case["state"].take())
-        .unwrap()
+fn resolve(home: &Home, args: &[&str]) -> Done {
+    run(home, &[&["resolve", "--yes"], args].concat())
+}
+
+fn state(home: &Home, key: &str) -> String {
+    home.ledger().state(key).to_owned()
 }
 
 /// What the next import of the same file sends.
 fn sent_next(home: &Home) -> Vec<String> {
-    let server = Server::start(all_made);
-    home.import(
-        &server,
-        &["cases.csv", "--ledger", "l.db", "--adopt-ledger"],
-    );
-    keys_got(&server)
+    let server = creating_server();
+    home.import(&server.url()).arg("--adopt-ledger").run();
+    keys(&server)
 }
 
 #[test]
-fn what_is_not_there_is_sent_and_what_is_there_is_not() {
+fn a_case_resolved_as_not_imported_is_sent_and_an_imported_one_is_not() {
     let home = doubtful();
-    let said = resolve(&home, &["--not-imported", "doubt-1"]).ended(0);
-    assert!(
-        said.err.contains("in doubt for less than 10 min"),
-        "{}",
-        said.err
-    );
-    resolve(
-        &home,
-        &["--imported", "doubt-2=id-9", "--imported", "doubt-3"],
-    )
-    .ended(0);
-    assert_eq!(state_of(&home, "doubt-1"), "not_sent");
-    assert_eq!(state_of(&home, "doubt-2"), "imported");
-    assert_eq!(sent_next(&home), ["doubt-1", "bad-1"]);
-    let status = home.run(&["status", "--ledger", "l.db", "--state", "imported"]);
-    let status = status.ended(0);
-    assert!(status.out.contains("case id    id-9"), "{}", status.out);
-    assert!(
-        status
-            .out
-            .contains("it is on the platform as id-9: said anna on")
-    );
+    resolve(&home, &["--not-imported", "doubt-1"])
+        .exits(0)
+        .says("in doubt for less than 10 min");
+    let imported = ["--imported", "doubt-2=id-9", "--imported", "doubt-3"];
+    resolve(&home, &imported).exits(0);
+    assert_eq!(state(&home, "doubt-1"), "not_sent");
+    assert_eq!(state(&home, "doubt-2"), "imported");
+    assert_eq!(sent_next(&home), ["bad-1", "doubt-1"]);
+    run(&home, &["status", "--state", "imported"])
+        .exits(0)
+        .prints("case id    id-9")
+        .prints("it is on the platform as id-9: said tess on");
 }
 
 #[test]
-fn cases_gone_on_the_platform_are_sent_again() {
+fn removed_cases_are_sent_again() {
     let home = doubtful();
-    resolve(&home, &["--removed", "--file", "cases.csv"]).ended(0);
-    assert_eq!(state_of(&home, "a"), "removed");
-    assert_eq!(state_of(&home, "doubt-1"), "in_doubt");
+    resolve(&home, &["--removed", "--file", "cases.csv"]).exits(0);
+    assert_eq!(state(&home, "a"), "removed");
+    assert_eq!(state(&home, "doubt-1"), "in_doubt");
     assert_eq!(sent_next(&home), ["a", "bad-1"]);
 }
 
 #[test]
-fn a_word_can_be_taken_back() {
+fn a_resolution_can_be_undone() {
     let home = doubtful();
-    resolve(&home, &["--not-imported", "--run", "1"]).ended(0);
-    let undone = resolve(&home, &["--undo", "doubt-1", "a"]).ended(1);
-    assert!(
-        undone.err.contains("a: there is no word to take back"),
-        "{}",
-        undone.err
-    );
-    assert_eq!(state_of(&home, "doubt-1"), "in_doubt");
-    assert_eq!(state_of(&home, "doubt-2"), "not_sent");
-    resolve(&home, &["--undo", "--run", "1"]).ended(0);
-    assert_eq!(state_of(&home, "doubt-2"), "in_doubt");
-    resolve(&home, &["--undo", "--run", "1"]).ended(2);
+    resolve(&home, &["--not-imported", "--run", "1"]).exits(0);
+    resolve(&home, &["--undo", "doubt-1", "a"])
+        .exits(1)
+        .says("a: there is no word to take back");
+    assert_eq!(state(&home, "doubt-1"), "in_doubt");
+    assert_eq!(state(&home, "doubt-2"), "not_sent");
+    resolve(&home, &["--undo", "--run", "1"]).exits(0);
+    assert_eq!(state(&home, "doubt-2"), "in_doubt");
+    resolve(&home, &["--undo", "--run", "1"]).exits(2);
 }
 
 #[test]
-fn each_refusal_is_told_and_the_others_are_done() {
+fn each_refusal_is_reported_and_the_others_are_resolved() {
     let home = doubtful();
-    let said = resolve(
-        &home,
-        &[
-            "--imported",
-            "doubt-1=id-a",
-            "a",
-            "bad-1",
-            "nobody",
-            "doubt-2",
-            "--output",
-            "json",
-        ],
-    )
-    .ended(1);
-    let documents = said.json();
+    let keys = ["doubt-1=id-a", "a", "bad-1", "nobody", "doubt-2"];
+    let args = [&["--output", "json", "--imported"], &keys[..]].concat();
+    let documents = resolve(&home, &args).exits(1).json();
     let refused = |key: &str| {
         let document = documents.iter().find(|document| document["key"] == key);
         document.unwrap()["refused"].as_str().map(str::to_owned)
@@ -134,181 +92,117 @@ fn each_refusal_is_told_and_the_others_are_done() {
     assert_eq!(closing["done"], 1);
     assert_eq!(closing["refused"], 4);
     assert_eq!(closing["exit_code"], 1);
-    let people = resolve(&home, &["--removed", "doubt-3", "bad-1"]).ended(1);
-    insta::assert_snapshot!(home.steady(&people.err));
+    let done = resolve(&home, &["--removed", "doubt-3", "bad-1"]).exits(1);
+    insta::assert_snapshot!(home.stable(&done.err));
 }
 
 #[test]
-fn a_list_that_export_wrote_and_a_person_filled_in_is_taken() {
+fn an_exported_list_with_case_ids_filled_in_is_read() {
     let home = doubtful();
-    home.run(&["export", "--ledger", "l.db", "--in-doubt", "found.csv"])
-        .ended(0);
+    run(&home, &["export", "--in-doubt", "found.csv"]).exits(0);
     let exported = home.read("found.csv");
-    let filled = exported.replacen("firm_1,,502", "firm_1,id-77,502", 1);
-    home.write("some.csv", &filled);
+    let with_id = |line: &str| line.replacen("firm_1,,502", "firm_1,id-77,502", 1);
+    home.write("some.csv", with_id(&exported));
     // Whether the others were found too can't be known.
-    let unclear = resolve(&home, &["--imported", "--list", "some.csv"]).ended(2);
-    assert!(unclear.err.contains("for 1 of 3 cases"), "{}", unclear.err);
+    resolve(&home, &["--imported", "--list", "some.csv"])
+        .exits(2)
+        .says("for 1 of 3 cases");
     // Only the second was found; a spreadsheet has saved the file its own way.
     let kept: Vec<String> = exported
         .lines()
         .filter(|line| line.contains("in_doubt_key") || line.contains("doubt-2"))
-        .map(|line| line.replace("firm_1,,502", "firm_1,id-77,502"))
+        .map(with_id)
         .collect();
-    home.write("found.csv", &kept.join("\r\n"));
-    resolve(&home, &["--imported", "--list", "found.csv"]).ended(0);
-    assert_eq!(state_of(&home, "doubt-2"), "imported");
-    let status = home.run(&["status", "--ledger", "l.db", "--state", "imported"]);
-    assert!(status.ended(0).out.contains("case id    id-77"));
-    assert_eq!(state_of(&home, "doubt-1"), "in_doubt");
+    home.write("found.csv", kept.join("\r\n"));
+    resolve(&home, &["--imported", "--list", "found.csv"]).exits(0);
+    assert_eq!(state(&home, "doubt-2"), "imported");
+    run(&home, &["status", "--state", "imported"])
+        .exits(0)
+        .prints("case id    id-77");
+    assert_eq!(state(&home, "doubt-1"), "in_doubt");
 }
 
 #[test]
-fn lists_come_in_other_forms_too() {
+fn lists_may_be_text_or_any_export() {
     let home = doubtful();
+    let undo = || resolve(&home, &["--undo", "--run", "1"]).exits(0);
     home.write(
         "keys.txt",
         "\u{feff}doubt-1\r\n\r\n  [\"doubt-2\"] \nkey:[\"doubt-3\"]\n",
     );
-    resolve(&home, &["--not-imported", "--list", "keys.txt"]).ended(0);
-    assert_eq!(state_of(&home, "doubt-3"), "not_sent");
-    resolve(&home, &["--undo", "--run", "1"]).ended(0);
+    resolve(&home, &["--not-imported", "--list", "keys.txt"]).exits(0);
+    assert_eq!(state(&home, "doubt-3"), "not_sent");
+    undo();
 
-    home.run(&["export", "--ledger", "l.db", "--results", "all.csv"])
-        .ended(0);
-    let all = resolve(
-        &home,
-        &["--not-imported", "--list", "all.csv", "--state", "in-doubt"],
-    );
-    all.ended(0);
-    assert_eq!(state_of(&home, "doubt-1"), "not_sent");
-    resolve(&home, &["--undo", "--run", "1"]).ended(0);
+    run(&home, &["export", "--results", "all.csv"]).exits(0);
+    let list = ["--list", "all.csv", "--state", "in-doubt"];
+    resolve(&home, &[&["--not-imported"], &list[..]].concat()).exits(0);
+    assert_eq!(state(&home, "doubt-1"), "not_sent");
+    undo();
 
-    home.run(&["export", "--ledger", "l.db", "--json", "all.ndjson"])
-        .ended(0);
-    resolve(
-        &home,
-        &["--removed", "--list", "all.ndjson", "--state", "imported"],
-    )
-    .ended(0);
-    assert_eq!(state_of(&home, "a"), "removed");
+    run(&home, &["export", "--json", "all.ndjson"]).exits(0);
+    let list = ["--list", "all.ndjson", "--state", "imported"];
+    resolve(&home, &[&["--removed"], &list[..]].concat()).exits(0);
+    assert_eq!(state(&home, "a"), "removed");
 
-    let wrong = resolve(&home, &["--removed", "--list", "cases.csv"]).ended(2);
-    assert!(wrong.err.contains("none of the columns"), "{}", wrong.err);
+    resolve(&home, &["--removed", "--list", "cases.csv"])
+        .exits(2)
+        .says("none of the columns");
     home.write("bad.csv", "in_doubt_key\nkey:[\"doubt-1\"]\ndoubt-2\n");
-    let wrong = resolve(&home, &["--not-imported", "--list", "bad.csv"]).ended(2);
-    assert!(wrong.err.contains("bad.csv:3"), "{}", wrong.err);
-    assert_eq!(state_of(&home, "doubt-1"), "in_doubt");
+    resolve(&home, &["--not-imported", "--list", "bad.csv"])
+        .exits(2)
+        .says("bad.csv:3");
+    assert_eq!(state(&home, "doubt-1"), "in_doubt");
 }
 
 #[test]
-fn keys_of_several_columns_are_typed_as_an_array() {
+fn a_key_of_several_columns_is_given_as_a_json_array() {
     let home = Home::new();
-    let server = Server::start(by_key);
-    home.write("cases.csv", &cases(["doubt=1"]));
-    home.import(
-        &server,
-        &["cases.csv", "--key-column", "LastName", "--ledger", "l.db"],
-    )
-    .ended(4);
-    resolve(&home, &["--imported", r#"["doubt=1","Okafor"]=id-5"#]).ended(0);
-    assert_eq!(state_of(&home, r#"["doubt=1","Okafor"]"#), "imported");
+    home.people("cases.csv", &["doubt=1"]);
+    home.import(&mixed_server().url())
+        .args(&["--key-column", "LastName"])
+        .run()
+        .exits(4);
+    resolve(&home, &["--imported", r#"["doubt=1","Okafor"]=id-5"#]).exits(0);
+    assert_eq!(state(&home, r#"["doubt=1","Okafor"]"#), "imported");
 }
 
 #[test]
-fn nothing_happens_without_a_clear_word() {
+fn an_unclear_request_changes_nothing() {
     let home = doubtful();
-    for (args, said) in [
-        (&["resolve", "--ledger", "l.db"][..], "no terminal"),
+    for (args, message) in [
+        (&[][..], "no terminal"),
+        (&["doubt-1", "--yes"], "no terminal"),
+        (&["--not-imported", "doubt-1"], "add --yes"),
+        (&["--not-imported", "--yes"], "of which cases?"),
         (
-            &["resolve", "--ledger", "l.db", "doubt-1", "--yes"],
-            "no terminal",
-        ),
-        (
-            &["resolve", "--ledger", "l.db", "--not-imported", "doubt-1"],
-            "add --yes",
-        ),
-        (
-            &["resolve", "--ledger", "l.db", "--not-imported", "--yes"],
-            "of which cases?",
-        ),
-        (
-            &[
-                "resolve",
-                "--ledger",
-                "l.db",
-                "--imported",
-                "--state",
-                "rejected",
-                "--yes",
-            ],
+            &["--imported", "--state", "rejected", "--yes"],
             "nothing is selected",
         ),
         (
-            &[
-                "resolve",
-                "--ledger",
-                "l.db",
-                "--removed",
-                "--undo",
-                "a",
-                "--yes",
-            ],
+            &["--removed", "--undo", "a", "--yes"],
             "cannot be used with",
         ),
-        (
-            &[
-                "resolve",
-                "--ledger",
-                "l.db",
-                "--imported",
-                "a=1",
-                "a=2",
-                "--yes",
-            ],
-            "two case ids",
-        ),
+        (&["--imported", "a=1", "a=2", "--yes"], "two case ids"),
     ] {
-        let ran = home.run(args).ended(2);
-        assert!(ran.err.contains(said), "{args:?}: {}", ran.err);
+        run(&home, &[&["resolve"], args].concat())
+            .exits(2)
+            .says(message);
     }
-    assert_eq!(state_of(&home, "doubt-1"), "in_doubt");
+    assert_eq!(state(&home, "doubt-1"), "in_doubt");
 }
 
 #[test]
-fn a_run_that_goes_on_is_not_interfered_with() {
+fn nothing_is_resolved_while_an_import_runs() {
     let home = doubtful();
-    let (arrived, has_arrived) = mpsc::channel();
-    let server = Server::start(silent(arrived));
-    let url = server.url();
-    let mut import = home
-        .command(&[
-            "import",
-            "cases.csv",
-            "--base-url",
-            &url,
-            "--map-id",
-            "m1",
-            "--key-column",
-            "LeadId",
-            "--ledger",
-            "l.db",
-            "--adopt-ledger",
-            "--yes",
-        ])
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    has_arrived.recv().unwrap();
-    let held = resolve(&home, &["--not-imported", "doubt-1"]).ended(2);
-    assert!(
-        held.err.contains("another run holds the ledger"),
-        "{}",
-        held.err
-    );
-    import.kill().unwrap();
-    import.wait().unwrap();
-    // What the dead run had under way is in doubt, and can be settled at once.
-    resolve(&home, &["--not-imported", "bad-1"]).ended(0);
-    assert_eq!(state_of(&home, "bad-1"), "not_sent");
+    let (server, arrivals) = silent_server();
+    let import = home.import(&server.url()).arg("--adopt-ledger").start();
+    arrivals.recv().unwrap();
+    resolve(&home, &["--not-imported", "doubt-1"])
+        .exits(2)
+        .says("another run holds the ledger");
+    import.kill();
+    // What the killed run had in flight is in doubt, and can be resolved.
+    resolve(&home, &["--not-imported", "bad-1"]).exits(0);
+    assert_eq!(state(&home, "bad-1"), "not_sent");
 }

@@ -1,39 +1,43 @@
-//! `caseload status`: which ledger, what it knows, what waits for the user.
+//! `caseload status`: which ledger, what it knows, and what needs attention.
 
-use std::process::Stdio;
-use std::sync::mpsc;
-
-use crate::ledger_support::{Home, by_key, cases, silent};
 use crate::server::{Server, created, status};
+use crate::support::{Home, Program, keys, mixed_server, silent_server};
+use rustix::process::Signal;
 use serde_json::json;
 
 const CONFIG: &str = "[platform]\ncase_url = \"https://app.example.com/cases/{case_id}\"\n";
 
+/// An import into the account's ledger in the state folder.
+fn import(home: &Home, server: &Server, file: &str) -> Program {
+    home.import_without_ledger_flags(&server.url(), &[file])
+        .args(&["--pace", "1ms"])
+}
+
 /// A ledger with cases in several states, and its server.
 fn mixed() -> (Home, Server) {
     let home = Home::new();
-    let server = Server::start(by_key);
-    home.write(
-        "cases.csv",
-        &cases(["a", "doubt-1", "bad-1", "b", "doubt-2"]),
-    );
-    home.import(&server, &["cases.csv"]).ended(4);
+    let server = mixed_server();
+    home.people("cases.csv", &["a", "doubt-1", "bad-1", "b", "doubt-2"]);
+    import(&home, &server, "cases.csv")
+        .arg("--new-ledger")
+        .run()
+        .exits(4);
     (home, server)
 }
 
 #[test]
-fn everything_that_waits_is_told() {
+fn everything_that_needs_attention_is_shown() {
     let (home, _server) = mixed();
     home.write("caseload.toml", CONFIG);
-    let told = home.run(&["status"]).ended(0);
-    assert_eq!(told.err, "");
-    insta::assert_snapshot!(home.steady(&told.out));
+    let done = home.run(&["status"]).exits(0);
+    assert_eq!(done.err, "");
+    insta::assert_snapshot!(home.stable(&done.out));
 }
 
 #[test]
-fn scripts_get_the_ledger_first_and_then_the_cases() {
+fn json_output_is_the_ledger_and_then_the_cases() {
     let (home, server) = mixed();
-    let documents = home.run(&["status", "--output", "json"]).ended(0).json();
+    let documents = home.run(&["status", "--output", "json"]).exits(0).json();
     let (ledger, cases) = documents.split_first().unwrap();
     assert!(documents.iter().all(|document| document["schema"] == 1));
     assert_eq!(ledger["account"], server.url());
@@ -43,7 +47,7 @@ fn scripts_get_the_ledger_first_and_then_the_cases() {
                "removed": 0, "sending": 0, "possible_twins": 0})
     );
     assert_eq!(ledger["is_running"], false);
-    assert_eq!(ledger["runs"][0]["user"], "anna");
+    assert_eq!(ledger["runs"][0]["user"], "tess");
     assert_eq!(ledger["runs"][0]["counts"]["in_doubt"], 2);
     assert_eq!(
         ledger["next"],
@@ -57,248 +61,180 @@ fn scripts_get_the_ledger_first_and_then_the_cases() {
 }
 
 #[test]
-fn a_selection_is_told_case_by_case() {
+fn filters_select_cases() {
     let (home, _server) = mixed();
     home.write("caseload.toml", CONFIG);
-    let told = home.run(&["status", "--state", "imported"]).ended(0);
-    assert!(
-        told.out.contains("https://app.example.com/cases/id-a\n"),
-        "{}",
-        told.out
-    );
-    assert!(!told.out.contains("doubt-1"), "{}", told.out);
-    let rejected = home.run(&[
-        "status", "--state", "rejected", "--run", "1", "--output", "json",
-    ]);
-    let documents = rejected.ended(0).json();
+    home.run(&["status", "--state", "imported"])
+        .exits(0)
+        .prints("https://app.example.com/cases/id-a\n")
+        .never_prints("doubt-1");
+    let args = ["--state", "rejected", "--run", "1", "--output", "json"];
+    let rejected = home.caseload(&["status"]).args(&args).run();
+    let documents = rejected.exits(0).json();
     assert_eq!(documents[0]["selected"]["total"], 1);
     assert_eq!(documents[1]["key"], "bad-1");
-    let none = home.run(&["status", "--file", "cases.cvs"]).ended(2);
-    assert!(none.err.contains("cases.csv"), "{}", none.err);
-    home.run(&["status", "--run", "2"]).ended(2);
-    home.run(&["status", "--state", "lost"]).ended(2);
+    home.run(&["status", "--file", "cases.cvs"])
+        .exits(2)
+        .says("cases.csv");
+    home.run(&["status", "--run", "2"]).exits(2);
+    home.run(&["status", "--state", "lost"]).exits(2);
 }
 
 #[test]
-fn values_are_shown_by_their_shape_where_ci_runs() {
+fn values_are_redacted_in_ci() {
     let (home, _server) = mixed();
-    let mut command = home.command(&["status", "--state", "rejected", "--state", "in_doubt"]);
-    command.env("CI", "true");
-    let told = crate::ledger_support::ran(command).ended(0);
-    assert!(!told.out.contains("Okafor"), "{}", told.out);
-    assert!(told.out.contains("Aaaaa Aaaaaa"), "{}", told.out);
-    let json = home.run(&[
-        "status", "--redact", "--state", "rejected", "--output", "json",
-    ]);
-    assert!(!json.ended(0).out.contains("Okafor"));
+    home.caseload(&["status", "--state", "rejected", "--state", "in_doubt"])
+        .env("CI", "true")
+        .run()
+        .exits(0)
+        .never_prints("Okafor")
+        .prints("Aaaaa Aaaaaa");
+    home.caseload(&["status", "--redact", "--state", "rejected"])
+        .args(&["--output", "json"])
+        .run()
+        .exits(0)
+        .never_prints("Okafor");
 }
 
 #[test]
-fn a_long_list_is_cut_and_says_so() {
+fn a_long_list_is_cut_with_a_note() {
     let home = Home::new();
-    let server = Server::start(by_key);
-    let keys: Vec<String> = (0..25).map(|number| format!("doubt-{number}")).collect();
-    home.write("cases.csv", &cases(keys.iter().map(String::as_str)));
-    home.import(&server, &["cases.csv", "--max-failures", "0"])
-        .ended(4);
-    let told = home.run(&["status"]).ended(0);
-    assert!(told.out.contains("showing 20 of 25 cases"), "{}", told.out);
-    assert!(told.out.contains("doubt-19") && !told.out.contains("doubt-20"));
-    assert!(
-        told.out
-            .contains("next: caseload export --in-doubt in-doubt.csv")
-    );
-    let all = home.run(&["status", "--output", "json"]).ended(0);
+    let server = mixed_server();
+    let doubts: Vec<String> = (0..25).map(|number| format!("doubt-{number}")).collect();
+    home.people("cases.csv", &doubts);
+    import(&home, &server, "cases.csv")
+        .args(&["--max-failures", "0", "--new-ledger"])
+        .run()
+        .exits(4);
+    home.run(&["status"])
+        .exits(0)
+        .prints("showing 20 of 25 cases")
+        .prints("doubt-19")
+        .never_prints("doubt-20")
+        .prints("next: caseload export --in-doubt in-doubt.csv");
+    let all = home.run(&["status", "--output", "json"]).exits(0);
     assert_eq!(all.json().len(), 1 + 25);
 }
 
 #[test]
-fn a_run_that_goes_on_is_told_and_one_that_died_leaves_doubt() {
+fn a_running_import_is_shown_and_a_killed_one_leaves_its_case_in_doubt() {
     let home = Home::new();
-    let (arrived, has_arrived) = mpsc::channel();
-    let server = Server::start(silent(arrived));
-    home.write("cases.csv", &cases(["a"]));
-    let url = server.url();
-    let mut import = home
-        .command(&[
-            "import",
-            "cases.csv",
-            "--base-url",
-            &url,
-            "--map-id",
-            "m1",
-            "--key-column",
-            "LeadId",
-            "--new-ledger",
-            "--yes",
-        ])
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    has_arrived.recv().unwrap();
+    let (server, arrivals) = silent_server();
+    home.people("cases.csv", &["a"]);
+    let run = import(&home, &server, "cases.csv")
+        .arg("--new-ledger")
+        .start();
+    arrivals.recv().unwrap();
 
-    let running = home.run(&["status"]).ended(0);
-    assert!(
-        running.out.contains("import is running: anna on"),
-        "{}",
-        running.out
-    );
-    assert!(running.out.contains("1 under way now"), "{}", running.out);
-    assert!(!running.out.contains("next:"), "{}", running.out);
-    let json = home.run(&["status", "--output", "json"]).ended(0).json();
-    assert_eq!(json[0]["running"]["user"], "anna");
+    home.run(&["status"])
+        .exits(0)
+        .prints("import is running: tess on")
+        .prints("1 under way now")
+        .never_prints("next:");
+    let json = home.run(&["status", "--output", "json"]).exits(0).json();
+    assert_eq!(json[0]["running"]["user"], "tess");
     assert_eq!(json[0]["cases"]["sending"], 1);
     assert_eq!(json.len(), 1);
 
-    import.kill().unwrap();
-    import.wait().unwrap();
-    let died = home.run(&["status"]).ended(0);
-    assert!(died.out.contains("nobody works with it"), "{}", died.out);
-    assert!(
-        died.out.contains("broke off without a word"),
-        "{}",
-        died.out
-    );
-    assert!(
-        died.out
-            .contains("not known: the run ended before an answer was written down"),
-        "{}",
-        died.out
-    );
-    let json = home.run(&["status", "--output", "json"]).ended(0).json();
+    run.signal(Signal::KILL);
+    run.wait();
+    home.run(&["status"])
+        .exits(0)
+        .prints("nobody works with it")
+        .prints("broke off without a word")
+        .prints("not known: the run ended before an answer was written down");
+    let json = home.run(&["status", "--output", "json"]).exits(0).json();
     assert_eq!(json[0]["cases"]["in_doubt"], 1);
     assert_eq!(json[1]["key"], "a");
 }
 
 #[test]
-fn a_possible_twin_is_told_with_its_link() {
+fn a_possible_twin_is_shown_with_its_link() {
     let home = Home::new();
-    let mut calls = 0;
-    let server = Server::start(move |_| {
-        calls += 1;
-        match calls {
-            1 => status(502).into(),
-            _ => created("the-second"),
-        }
+    let server = Server::start(|request| match request.index {
+        0 => status(502).into(),
+        _ => created("the-second"),
     });
-    home.write("cases.csv", &cases(["a"]));
+    home.people("cases.csv", &["a"]);
     home.write("caseload.toml", CONFIG);
-    home.import(&server, &["cases.csv"]).ended(4);
-    home.import(
-        &server,
-        &["cases.csv", "--resend-in-doubt", "--min-doubt-age", "0s"],
-    )
-    .ended(0);
-    let told = home.run(&["status"]).ended(0);
-    assert!(
-        told.out
-            .contains("1 imported after a doubt (possible twins)"),
-        "{}",
-        told.out
-    );
-    assert!(
-        told.out
-            .contains("https://app.example.com/cases/the-second"),
-        "{}",
-        told.out
-    );
-    assert!(told.out.contains("came back  502\n"), "{}", told.out);
-    assert!(told.out.contains("came back  201\n"), "{}", told.out);
-    let json = home.run(&["status", "--output", "json"]).ended(0).json();
+    import(&home, &server, "cases.csv")
+        .arg("--new-ledger")
+        .run()
+        .exits(4);
+    import(&home, &server, "cases.csv")
+        .args(&["--resend-in-doubt", "--min-doubt-age", "0s"])
+        .run()
+        .exits(0);
+    home.run(&["status"])
+        .exits(0)
+        .prints("1 imported after a doubt (possible twins)")
+        .prints("https://app.example.com/cases/the-second")
+        .prints("came back  502\n")
+        .prints("came back  201\n");
+    let json = home.run(&["status", "--output", "json"]).exits(0).json();
     assert_eq!(json[1]["possible_twin"], true);
 }
 
 #[test]
-fn the_command_that_goes_on_does_go_on() {
+fn the_next_command_finishes_the_import() {
     let home = Home::new();
-    let server = Server::start(by_key);
-    home.write("my cases.csv", &cases(["a", "b", "c"]));
-    home.import(&server, &["my cases.csv", "--limit", "1"])
-        .ended(0);
-    let json = home.run(&["status", "--output", "json"]).ended(0).json();
+    let server = mixed_server();
+    home.people("my cases.csv", &["a", "b", "c"]);
+    import(&home, &server, "my cases.csv")
+        .args(&["--new-ledger", "--limit", "1"])
+        .run()
+        .exits(0);
+    let json = home.run(&["status", "--output", "json"]).exits(0).json();
     let next = json[0]["next"][0].as_str().unwrap();
     assert!(
         !next.contains("--limit") && !next.contains("--new-ledger"),
         "{next}"
     );
-    let mut shell = std::process::Command::new("sh");
-    let binary = env!("CARGO_BIN_EXE_caseload");
-    let home_command = home.command(&[]);
-    shell
-        .args([
-            "-c",
-            &format!("caseload() {{ '{binary}' \"$@\"; }}; {next} --yes"),
-        ])
-        .current_dir(home.path())
-        .env_clear()
-        .stdin(Stdio::null());
-    for (name, value) in home_command.get_envs() {
-        if let Some(value) = value {
-            shell.env(name, value);
-        }
-    }
-    crate::ledger_support::ran(shell).ended(0);
-    assert_eq!(crate::ledger_support::keys_got(&server), ["a", "b", "c"]);
+    home.printed(next).arg("--yes").run().exits(0);
+    assert_eq!(keys(&server), ["a", "b", "c"]);
 }
 
 #[test]
 fn the_ledger_is_found_or_asked_for() {
     let home = Home::new();
-    let none = home.run(&["status"]).ended(2);
-    assert!(none.err.contains("there is no ledger in"), "{}", none.err);
-    home.write("cases.csv", &cases(["a", "b"]));
-    home.run(&["import", "cases.csv", "--sandbox", "--key-column", "LeadId"])
-        .ended(0);
-    let hint = home.run(&["status"]).ended(2);
-    assert!(hint.err.contains("--sandbox"), "{}", hint.err);
-    let sandbox = home.run(&["status", "--sandbox"]).ended(0);
-    assert!(
-        sandbox.out.starts_with("account  sandbox\n"),
-        "{}",
-        sandbox.out
-    );
+    home.run(&["status"]).exits(2).says("there is no ledger in");
+    home.people("cases.csv", &["a", "b"]);
+    home.run(&["import", "cases.csv", "--sandbox", "--key-column", "id"])
+        .exits(0);
+    home.run(&["status"]).exits(2).says("--sandbox");
+    let sandbox = home.run(&["status", "--sandbox"]).exits(0);
+    assert!(sandbox.out.starts_with("account  sandbox\n"), "{sandbox}");
     let named = home.run(&["status", "--ledger", "caseload-sandbox.db"]);
-    assert_eq!(named.ended(0).out, sandbox.out);
+    assert_eq!(named.exits(0).out, sandbox.out);
 
-    let first = Server::start(by_key);
-    home.import(&first, &["cases.csv"]).ended(0);
-    let only = home.run(&["status"]).ended(0);
-    assert!(only.out.contains(&first.url()), "{}", only.out);
+    let (first, second) = (mixed_server(), mixed_server());
+    import(&home, &first, "cases.csv")
+        .arg("--new-ledger")
+        .run()
+        .exits(0);
+    home.run(&["status"]).exits(0).prints(&first.url());
 
-    let second = Server::start(by_key);
-    home.import(&second, &["cases.csv", "--limit", "1", "--new-ledger"])
-        .ended(0);
-    let many = home.run(&["status"]).ended(2);
-    assert!(many.err.contains("there are 2 ledgers"), "{}", many.err);
-    assert!(
-        many.err
-            .contains(&format!("has 2 cases of {}", first.url())),
-        "{}",
-        many.err
-    );
-    assert!(
-        many.err
-            .contains(&format!("has 1 case of {}", second.url())),
-        "{}",
-        many.err
-    );
-    let account = home.run(&["status", "--base-url", &second.url()]).ended(0);
-    assert!(account.out.contains(&second.url()), "{}", account.out);
-    let other = home.run(&["status", "--base-url", "https://api.example.com"]);
-    assert!(
-        other
-            .ended(2)
-            .err
-            .contains("there is no ledger for https://api.example.com")
-    );
-    let wrong = home.run(&[
-        "status",
-        "--base-url",
-        "https://api.example.com",
-        "--ledger",
-        "caseload-sandbox.db",
-    ]);
-    assert!(wrong.ended(2).err.contains("is the ledger of sandbox"));
+    import(&home, &second, "cases.csv")
+        .args(&["--limit", "1", "--new-ledger"])
+        .run()
+        .exits(0);
+    home.run(&["status"])
+        .exits(2)
+        .says("there are 2 ledgers")
+        .says(&format!("has 2 cases of {}", first.url()))
+        .says(&format!("has 1 case of {}", second.url()));
+    home.run(&["status", "--base-url", &second.url()])
+        .exits(0)
+        .prints(&second.url());
+    let other = ["status", "--base-url", "https://api.example.com"];
+    home.run(&other)
+        .exits(2)
+        .says("there is no ledger for https://api.example.com");
+    home.caseload(&other)
+        .args(&["--ledger", "caseload-sandbox.db"])
+        .run()
+        .exits(2)
+        .says("is the ledger of sandbox");
     home.run(&["status", "--sandbox", "--ledger", "caseload-sandbox.db"])
-        .ended(2);
+        .exits(2);
 }

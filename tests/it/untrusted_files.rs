@@ -2,24 +2,11 @@
 //! each ends in a clear error at a stated limit, and nothing is sent.
 
 use std::io::{Cursor, Read as _, Write as _};
-use std::process::Command;
 
 use crate::support::{Done, Home};
 
 fn checked(home: &Home, file: &str) -> Done {
     home.caseload(&["check", file, "--key-column", "id"]).run()
-}
-
-fn pipe(home: &Home, name: &str) -> std::path::PathBuf {
-    let pipe = home.path(name);
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
-    pipe
 }
 
 /// Writes up to a gigabyte of one letter behind a beginning; says how much of
@@ -50,7 +37,7 @@ fn a_field_of_a_gigabyte_is_left_at_the_limit() {
         ("f.csv", "id,", 2),
     ] {
         let home = Home::new();
-        let writer = pour(pipe(&home, file), beginning);
+        let writer = pour(home.pipe(file), beginning);
         checked(&home, file)
             .exits(code)
             .says("larger than the 16777216 bytes");
@@ -218,7 +205,7 @@ fn a_workbook_with_a_cell_that_is_far_too_long() {
 fn a_file_that_grows_while_it_is_read_is_refused() {
     let home = Home::new();
     home.write("cases.csv", "id,partnerFirmId,name\nc1,f1,Ann\n");
-    let waiting = pipe(&home, "more.csv");
+    let waiting = home.pipe("more.csv");
     // The pipe can be opened once the reader has come to it; by then the file
     // before it is open, and nobody has read on.
     let cases = home.path("cases.csv");

@@ -1,7 +1,9 @@
-//! The API as most tests want it: servers that create every case, and what
-//! they received.
+//! The API as most tests want it: what its servers answer, and what they
+//! received.
 
-use crate::server::{Reaction, Request, Server, created};
+use std::sync::mpsc::{Receiver, channel};
+
+use crate::server::{Reaction, Request, Server, created, react, status};
 
 /// Creates a case under an id of its own.
 pub fn create(request: &Request) -> Reaction {
@@ -13,8 +15,31 @@ pub fn creating_server() -> Server {
     Server::start(create)
 }
 
+/// A server that answers by the start of the key: 502 to `doubt-…`, 422 to
+/// `bad-…`, and it creates a case `id-KEY` of any other.
+pub fn mixed_server() -> Server {
+    Server::start(|request| match key(request) {
+        key if key.starts_with("doubt") => status(502).html("gone \u{1b}[31mwrong").into(),
+        key if key.starts_with("bad") => {
+            let message = r#"{"message":"unknown CaseType of Okafor"}"#;
+            status(422).json(message).into()
+        }
+        key => created(&format!("id-{key}")),
+    })
+}
+
+/// A server that never answers, and one message for each request it receives.
+pub fn silent_server() -> (Server, Receiver<()>) {
+    let (arrived, arrivals) = channel();
+    let server = Server::start(move |_| {
+        arrived.send(()).unwrap();
+        react().silence()
+    });
+    (server, arrivals)
+}
+
 /// The key in a request's body.
-pub fn key(request: &Request) -> String {
+fn key(request: &Request) -> String {
     request.json()["id"].as_str().unwrap().to_owned()
 }
 

@@ -1,25 +1,25 @@
-//! Runs the real binary in a home of its own: a fresh folder that is working
-//! directory, home and state folder at once, and an environment with nothing
-//! in it that a developer's machine or a CI job may have set.
-
-// Every test file uses a part of it.
-#![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
+//! Runs the real binary in a home of its own: a new folder that is working
+//! directory, home and state folder at once, and an environment without
+//! anything that a developer's machine or a CI job may have set.
 
 mod api;
-mod ledger;
+mod ledger_file;
 mod program;
 mod sandbox;
 mod terminal;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-pub use api::{create, creating_server, key, keys, keys_in_order};
-pub use ledger::{Case, LedgerFile};
-pub use program::{Done, Program, Running, Summary};
+use regex::Regex;
+
+pub use api::{create, creating_server, keys, keys_in_order, mixed_server, silent_server};
+pub use ledger_file::LedgerFile;
+pub use program::{Done, Program};
 pub use sandbox::Sandbox;
 pub use terminal::Terminal;
 
-/// The key that every run into a server carries.
+/// The key that every run against a server carries.
 pub const KEY: &str = "pk_test_5f1d0c";
 
 /// A folder with everything that a run reads and writes.
@@ -45,7 +45,7 @@ impl Home {
         self.folder.path()
     }
 
-    /// Writes a file that only its owner can read, as a key has to be.
+    /// Writes a file that only its owner can read, as a key must be.
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.path(name);
@@ -54,23 +54,50 @@ impl Home {
         path
     }
 
-    /// `cases.csv` with this many cases: `c1`, `c2`, …, each of firm `f1`.
-    pub fn cases(&self, number: usize) -> PathBuf {
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Makes a named pipe. Opening it waits until the other end is opened too.
+    pub fn pipe(&self, name: &str) -> PathBuf {
+        let pipe = self.path(name);
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        pipe
+    }
+
+    /// `cases.csv` with this many cases of firm `f1`: `c1`, `c2`, …
+    pub fn cases(&self, number: usize) {
         let rows: Vec<String> = (1..=number)
             .map(|n| format!("c{n},f1,Name {n}\n"))
             .collect();
         self.write(
             "cases.csv",
             "id,partnerFirmId,name\n".to_owned() + &rows.concat(),
-        )
+        );
     }
 
-    /// `caseload` with these words behind it.
-    pub fn caseload(&self, words: &[&str]) -> Program {
-        Program::new(self.folder.path()).args(words)
+    /// A CSV of people's cases with these keys.
+    pub fn people(&self, name: &str, keys: &[impl std::fmt::Display]) {
+        let rows: Vec<String> = keys
+            .iter()
+            .map(|key| format!("{key},firm_1,Renée,Okafor,Fell over {key}\n"))
+            .collect();
+        let header = "id,partnerFirmId,FirstName,LastName,Summary\n";
+        self.write(name, header.to_owned() + &rows.concat());
     }
 
-    /// A command as it was printed.
+    /// `caseload` with these arguments.
+    pub fn caseload(&self, args: &[&str]) -> Program {
+        Program::new(self.folder.path()).args(args)
+    }
+
+    /// The same, to its end.
+    pub fn run(&self, args: &[&str]) -> Done {
+        self.caseload(args).run()
+    }
+
+    /// A command as `caseload` printed it.
     pub fn printed(&self, command: &str) -> Program {
         let words = command.strip_prefix("caseload ").unwrap();
         self.caseload(&[])
@@ -78,8 +105,8 @@ impl Home {
             .env("LEXAMICA_PUBLIC_KEY", KEY)
     }
 
-    /// An import of `cases.csv` into a server, without a question, at full
-    /// speed, into `ledger.db`, which is made when it isn't there.
+    /// An import of `cases.csv`, without a question and at full speed, into
+    /// `ledger.db`, which it may create.
     pub fn import(&self, url: &str) -> Program {
         self.import_files(url, &["cases.csv"])
     }
@@ -96,14 +123,11 @@ impl Home {
             .args(&["--pace", pace, "--output", "json"])
     }
 
-    /// The same with the usual output, at the usual pace.
+    /// The same with human output, at the default pace.
     pub fn import_for_people(&self, url: &str, files: &[&str]) -> Program {
         let program = self
-            .caseload(&["import"])
-            .args(files)
-            .args(&["--base-url", url, "--map-id", "m1", "--key-column", "id"])
-            .args(&["--ledger", "ledger.db", "--yes"])
-            .env("LEXAMICA_PUBLIC_KEY", KEY);
+            .import_without_ledger_flags(url, files)
+            .args(&["--ledger", "ledger.db"]);
         if self.path("ledger.db").exists() {
             program
         } else {
@@ -111,7 +135,16 @@ impl Home {
         }
     }
 
-    /// `ledger.db` as it stands.
+    /// The same into the ledger that caseload finds by itself.
+    pub fn import_without_ledger_flags(&self, url: &str, files: &[&str]) -> Program {
+        self.caseload(&["import"])
+            .args(files)
+            .args(&["--base-url", url, "--map-id", "m1", "--key-column", "id"])
+            .arg("--yes")
+            .env("LEXAMICA_PUBLIC_KEY", KEY)
+    }
+
+    /// What `ledger.db` holds.
     pub fn ledger(&self) -> LedgerFile {
         LedgerFile::read(&self.path("ledger.db"))
     }
@@ -132,6 +165,26 @@ impl Home {
         }
         files.sort();
         files
+    }
+
+    /// A text for a snapshot: what differs from run to run is replaced.
+    pub fn stable(&self, text: &str) -> String {
+        let folder = self.folder.path().canonicalize().unwrap();
+        let mut stable = text.replace(folder.to_str().unwrap(), "/home");
+        for (pattern, name) in [
+            (r"127\.0\.0\.1[:_]\d+(-[0-9a-f]{12})?", "HOST"),
+            (r"[0-9a-f]{8}-[0-9a-f-]{27}", "LEDGER-ID"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME"),
+            (
+                r"(in doubt for|after|imported in) [0-9.]+ (s|min)( \d+ s)?",
+                "$1 DURATION",
+            ),
+            (r"tess on [^\s:,]+", "tess on MACHINE"),
+        ] {
+            let pattern = Regex::new(pattern).unwrap();
+            stable = pattern.replace_all(&stable, name).into_owned();
+        }
+        stable
     }
 }
 

@@ -1,6 +1,7 @@
-//! The binary as a process: started, waited for, signalled, read.
+//! The binary as a process: started, signaled, waited for, and its output.
 
-use std::io::{BufRead as _, BufReader, PipeWriter, Read as _, Write as _};
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
@@ -34,18 +35,13 @@ impl Program {
         }
     }
 
-    pub fn arg(mut self, word: &str) -> Self {
-        self.command.arg(word);
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
         self
     }
 
-    pub fn arg_os(mut self, word: &std::ffi::OsStr) -> Self {
-        self.command.arg(word);
-        self
-    }
-
-    pub fn args(mut self, words: &[&str]) -> Self {
-        self.command.args(words);
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.command.args(args);
         self
     }
 
@@ -59,22 +55,19 @@ impl Program {
         self
     }
 
-    /// No file that it writes may become larger than so many blocks of 512
-    /// bytes: a write beyond that fails, as on a disk that fails.
-    pub fn with_small_files(self, blocks: u32) -> Self {
+    /// Any write that makes a file larger than this many blocks of 512 bytes
+    /// fails, as on a disk that is full.
+    pub fn with_file_size_limit(self, blocks: u32) -> Self {
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", &script])
-            .arg(self.command.get_program())
-            .args(self.command.get_args())
-            .current_dir(self.command.get_current_dir().unwrap())
-            .env_clear()
-            .envs((self.command.get_envs()).filter_map(|(name, value)| Some((name, value?))));
-        Self { command, ..self }
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]);
+        Self {
+            command: run_through(shell, &self.command),
+            ..self
+        }
     }
 
-    /// The words of a line as a shell takes them.
+    /// Adds the arguments of a line as a shell splits it.
     pub fn through_a_shell(self, line: &str) -> Self {
         let script = format!("printf '%s\\0' {line}");
         let split = Command::new("sh").args(["-c", &script]).output().unwrap();
@@ -83,7 +76,7 @@ impl Program {
         self.args(&words)
     }
 
-    /// What stands on standard input; nothing, unless it is said.
+    /// Standard input; empty by default.
     pub fn input(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.input = Some(text.into());
         self
@@ -91,15 +84,14 @@ impl Program {
 
     /// Starts it with pipes on both its outputs.
     pub fn start(mut self) -> Running {
-        self.command.stdin(if self.input.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        });
         let input = self.input.take();
+        self.command.stdin(match input {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        });
         let mut running = self.spawn();
         if let Some(input) = input {
-            // One that ends without reading is none of the writer's business.
+            // The process may end without reading it.
             let _ = running.child.stdin.take().unwrap().write_all(&input);
         }
         running
@@ -115,21 +107,14 @@ impl Program {
         let mut child = self.command.spawn().unwrap();
         let out = child.stdout.take().map(collect);
         let err = child.stderr.take().map(BufReader::new);
-        // Its ends of the pipes are the child's alone.
+        // Only the child may hold the other ends of the pipes.
         drop(self.command);
         Running {
             child,
             out,
             err,
-            told: String::new(),
+            read: String::new(),
         }
-    }
-
-    /// Starts it with a standard input that stays open and says nothing.
-    pub fn start_with_open_input(mut self) -> (Running, PipeWriter) {
-        let (reader, writer) = std::io::pipe().unwrap();
-        self.command.stdin(reader);
-        (self.spawn(), writer)
     }
 
     /// Runs it to its end.
@@ -138,7 +123,7 @@ impl Program {
     }
 
     /// Runs it with a standard output and error that nobody reads any more.
-    pub fn run_unheard(mut self) -> ExitStatus {
+    pub fn run_with_closed_outputs(mut self) -> ExitStatus {
         let closed = || {
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
@@ -152,7 +137,19 @@ impl Program {
     }
 }
 
-/// Reads all that comes, so that the other end never waits.
+/// A command that `wrapper` starts, in the same folder and environment.
+pub(super) fn run_through(mut wrapper: Command, command: &Command) -> Command {
+    let environment = command.get_envs();
+    wrapper
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(command.get_current_dir().unwrap())
+        .env_clear()
+        .envs(environment.filter_map(|(name, value)| Some((name, value?))));
+    wrapper
+}
+
+/// Reads everything, so that the other end never blocks.
 fn collect(mut out: ChildStdout) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut text = String::new();
@@ -161,23 +158,25 @@ fn collect(mut out: ChildStdout) -> JoinHandle<String> {
     })
 }
 
-/// A process under way. It is killed when it is dropped.
+/// A running process. It is killed when it is dropped.
 pub struct Running {
     child: Child,
     out: Option<JoinHandle<String>>,
     err: Option<BufReader<ChildStderr>>,
-    told: String,
+    /// What was read of standard error.
+    read: String,
 }
 
 impl Running {
-    /// Waits until a line on standard error holds this.
+    /// Waits until a line on standard error contains this.
+    #[track_caller]
     pub fn wait_for(&mut self, part: &str) {
         let err = self.err.as_mut().unwrap();
         loop {
             let mut line = String::new();
             let length = err.read_line(&mut line).unwrap();
-            self.told.push_str(&line);
-            assert!(length > 0, "it ended without {part:?}:\n{}", self.told);
+            self.read.push_str(&line);
+            assert!(length > 0, "it ended without {part:?}:\n{}", self.read);
             if line.contains(part) {
                 return;
             }
@@ -185,11 +184,15 @@ impl Running {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// The process's number.
+    /// Kills it and waits for its end.
+    pub fn kill(self) -> Done {
+        self.signal(Signal::KILL);
+        self.wait()
+    }
+
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -197,14 +200,14 @@ impl Running {
     /// Waits for its end.
     pub fn wait(mut self) -> Done {
         if let Some(mut err) = self.err.take() {
-            err.read_to_string(&mut self.told).unwrap();
+            err.read_to_string(&mut self.read).unwrap();
         }
         let out = self.out.take().unwrap().join().unwrap();
         let status = self.child.wait().unwrap();
         Done {
             status,
             out,
-            err: std::mem::take(&mut self.told),
+            err: std::mem::take(&mut self.read),
         }
     }
 }
@@ -216,7 +219,7 @@ impl Drop for Running {
     }
 }
 
-/// A process that has ended, and all that it said.
+/// A process that has ended, with its output.
 #[derive(Debug)]
 pub struct Done {
     pub status: ExitStatus,
@@ -225,24 +228,38 @@ pub struct Done {
 }
 
 impl Done {
-    /// Asserts how it ended.
+    /// Asserts the exit code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.status.code(), Some(code), "{self}");
         self
     }
 
-    /// Asserts that people are told this.
+    /// Asserts that standard error contains this.
     #[track_caller]
     pub fn says(self, part: &str) -> Self {
         assert!(self.err.contains(part), "{part:?} is not in:\n{self}");
         self
     }
 
-    /// Asserts that people are not told this.
+    /// Asserts that standard error does not contain this.
     #[track_caller]
     pub fn never_says(self, part: &str) -> Self {
         assert!(!self.err.contains(part), "{part:?} is in:\n{self}");
+        self
+    }
+
+    /// Asserts that standard output contains this.
+    #[track_caller]
+    pub fn prints(self, part: &str) -> Self {
+        assert!(self.out.contains(part), "{part:?} is not in:\n{self}");
+        self
+    }
+
+    /// Asserts that standard output does not contain this.
+    #[track_caller]
+    pub fn never_prints(self, part: &str) -> Self {
+        assert!(!self.out.contains(part), "{part:?} is in:\n{self}");
         self
     }
 
@@ -255,29 +272,23 @@ impl Done {
             .collect()
     }
 
-    /// The closing object of an import, which must add up and name the
-    /// process's own exit code.
+    /// The closing object of an import. Its counts must add up, and its exit
+    /// code must be the process's own.
     #[track_caller]
     pub fn summary(&self) -> Summary {
         let json = self.json().pop().unwrap_or_else(|| panic!("{self}"));
         assert_eq!(json["schema"], 1, "{self}");
         assert_eq!(json["command"], "import", "{self}");
-        assert_eq!(
-            json["exit_code"].as_i64(),
-            self.status.code().map(i64::from),
-            "{self}"
-        );
+        let exit_code = self.status.code().map(i64::from);
+        assert_eq!(json["exit_code"].as_i64(), exit_code, "{self}");
         let summary = Summary(json);
-        let counted: u64 = Summary::PLACES.iter().map(|name| summary.of(name)).sum();
-        assert_eq!(
-            counted,
-            summary.of("total"),
-            "each record in one count: {self}"
-        );
+        let counted: u64 = COUNTS.iter().map(|name| summary.of(name)).sum();
+        let total = summary.of("total");
+        assert_eq!(counted, total, "each record is in one count: {self}");
         summary
     }
 
-    /// Asserts why a run says that it stopped.
+    /// Asserts the reason why a run stopped.
     #[track_caller]
     pub fn stopped(self, part: &str) -> Self {
         let summary = self.summary();
@@ -290,9 +301,9 @@ impl Done {
     pub fn counts(self, expected: &[(&str, u64)]) -> Self {
         let summary = self.summary();
         for (name, _) in expected {
-            assert!(Summary::PLACES.contains(name), "{name} is no count");
+            assert!(COUNTS.contains(name), "{name} is not a count");
         }
-        for name in Summary::PLACES {
+        for name in COUNTS {
             let expected = expected.iter().find(|(named, _)| *named == name);
             let expected = expected.map_or(0, |(_, number)| *number);
             assert_eq!(summary.of(name), expected, "{name}: {self}");
@@ -311,35 +322,34 @@ impl std::fmt::Display for Done {
     }
 }
 
+/// The counts of an import: each record is in exactly one of them.
+const COUNTS: [&str; 8] = [
+    "imported",
+    "already_imported",
+    "rejected",
+    "not_sent",
+    "in_doubt",
+    "changed",
+    "problems",
+    "untried",
+];
+
 /// The closing object of an import.
 #[derive(Debug)]
 pub struct Summary(pub Value);
 
 impl Summary {
-    /// The counts of which each record is in exactly one.
-    pub const PLACES: [&str; 8] = [
-        "imported",
-        "already_imported",
-        "rejected",
-        "not_sent",
-        "in_doubt",
-        "changed",
-        "problems",
-        "untried",
-    ];
-
     #[track_caller]
     pub fn of(&self, name: &str) -> u64 {
-        self.0[name]
-            .as_u64()
-            .unwrap_or_else(|| panic!("no {name} in {}", self.0))
+        let number = self.0[name].as_u64();
+        number.unwrap_or_else(|| panic!("no {name} in {}", self.0))
     }
 
     pub fn text(&self, name: &str) -> &str {
         self.0[name].as_str().unwrap_or_default()
     }
 
-    /// The commands that go on.
+    /// The commands to run next.
     pub fn next(&self) -> Vec<&str> {
         let next = self.0["next"].as_array().unwrap();
         next.iter().map(|next| next.as_str().unwrap()).collect()

@@ -1,4 +1,4 @@
-//! The binary on a terminal of its own, as a person sits before it.
+//! The binary on a terminal of its own, as a person uses it.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -12,8 +12,10 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-/// Far longer than anything takes; who waits so long fails.
-const DEADLINE: Duration = Duration::from_secs(60);
+use super::program::run_through;
+
+/// Only a test that would otherwise hang waits this long.
+const DEADLINE: Duration = Duration::from_mins(5);
 
 /// A process whose input and outputs are a terminal. It is killed when it is
 /// dropped.
@@ -21,9 +23,10 @@ pub struct Terminal {
     child: Child,
     keyboard: File,
     screen: Receiver<Vec<u8>>,
-    /// All that was written to the screen.
-    shown: String,
-    /// Up to here it was waited for.
+    /// Everything written to the screen, as it came: one read may end in the
+    /// middle of a character.
+    bytes: Vec<u8>,
+    /// How much of the text was waited for.
     read: usize,
 }
 
@@ -47,32 +50,24 @@ impl Terminal {
             let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
             Stdio::from(rustix::fs::open(&name, flags, Mode::empty()).unwrap())
         };
-        let mut on_terminal = Command::new("setsid");
+        let mut setsid = Command::new("setsid");
+        setsid.arg("-c");
+        let mut on_terminal = run_through(setsid, command);
         on_terminal
-            .arg("-c")
-            .arg(command.get_program())
-            .args(command.get_args())
-            .current_dir(command.get_current_dir().unwrap())
-            .env_clear()
-            .envs(
-                command
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            )
             .env("TERM", "xterm")
             .env("NO_COLOR", "1")
             .stdin(open())
             .stdout(open())
             .stderr(open());
         let child = on_terminal.spawn().unwrap();
-        // Its ends of the terminal are the child's alone.
+        // Only the child may hold its end of the terminal.
         drop(on_terminal);
         let keyboard = File::from(master);
         let mut screen = keyboard.try_clone().unwrap();
         let (sender, receiver) = channel();
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // The end comes as an error, once nobody has the terminal open.
+            // The end comes as an error, once no process has the terminal open.
             while let Ok(length @ 1..) = screen.read(&mut bytes) {
                 if sender.send(bytes[..length].to_vec()).is_err() {
                     return;
@@ -83,31 +78,43 @@ impl Terminal {
             child,
             keyboard,
             screen: receiver,
-            shown: String::new(),
+            bytes: Vec::new(),
             read: 0,
         }
     }
 
-    /// Waits until this is on the screen, behind what was waited for before.
+    /// Everything shown so far.
+    fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).replace('\r', "")
+    }
+
+    /// Waits until this is shown, after what was waited for before.
     #[track_caller]
     pub fn wait_for(&mut self, part: &str) -> &mut Self {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            if let Some(at) = self.shown[self.read..].find(part) {
+            let shown = self.shown();
+            if let Some(at) = shown[self.read..].find(part) {
                 self.read += at + part.len();
                 return self;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.screen.recv_timeout(left) {
-                Ok(bytes) => self.take(&bytes),
-                Err(error) => panic!("{part:?}: {error}; this was shown:\n{}", self.shown),
+                Ok(bytes) => self.bytes.extend(bytes),
+                Err(error) => panic!("{part:?}: {error}; this was shown:\n{shown}"),
             }
         }
     }
 
-    fn take(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes);
-        self.shown.push_str(&text.replace('\r', ""));
+    /// Waits for this and the number after it.
+    #[track_caller]
+    pub fn wait_for_number(&mut self, part: &str) -> u64 {
+        let start = self.wait_for(part).read;
+        let end = self.wait_for(" ").read - 1;
+        let shown = self.shown();
+        let number = &shown[start..end];
+        let number = number.parse();
+        number.unwrap_or_else(|_| panic!("{part:?} without a number:\n{shown}"))
     }
 
     /// Types a line.
@@ -121,29 +128,30 @@ impl Terminal {
         self
     }
 
-    /// Waits for its end, told as a shell does; returns all that was shown.
+    /// Waits for its end and asserts the exit code, with signals as a shell
+    /// counts them.
     #[track_caller]
-    pub fn ends_with(&mut self, code: i32) -> &str {
+    pub fn ends_with(&mut self, code: i32) {
         let deadline = Instant::now() + DEADLINE;
         while let Ok(bytes) =
             (self.screen).recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
-            self.take(&bytes);
+            self.bytes.extend(bytes);
         }
-        assert!(Instant::now() < deadline, "it did not end:\n{}", self.shown);
+        let shown = self.shown();
+        assert!(Instant::now() < deadline, "it did not end:\n{shown}");
         let status = self.child.wait().unwrap();
-        let told = status.code().or(status.signal().map(|signal| 128 + signal));
-        assert_eq!(told, Some(code), "{status}:\n{}", self.shown);
-        &self.shown
+        let ended = status.code().or(status.signal().map(|signal| 128 + signal));
+        assert_eq!(ended, Some(code), "{status}:\n{shown}");
     }
 
-    /// Whether terminals can be made here.
-    pub fn is_there() -> bool {
-        let is_there = Command::new("setsid").arg("--version").output().is_ok();
-        if !is_there {
-            eprintln!("skipped: there is no setsid, which gives a process its own terminal");
+    /// Whether a process can have a terminal of its own here.
+    pub fn is_available() -> bool {
+        let available = Command::new("setsid").arg("--version").output().is_ok();
+        if !available {
+            eprintln!("skipped: setsid, which gives a process its own terminal, is not installed");
         }
-        is_there
+        available
     }
 }
 

@@ -1,4 +1,5 @@
-//! A ledger's file, read by SQL of its own: not with the code under test.
+//! A ledger's file, read with SQL of the tests' own and none of the code under
+//! test.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,21 +7,21 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 /// A case in a ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Case {
     pub state: String,
-    /// The platform's.
+    /// The platform's id.
     pub id: Option<String>,
     pub attempts: u64,
     pub possible_twin: bool,
 }
 
 /// What a ledger holds.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct LedgerFile {
     pub id: String,
     pub account: String,
-    /// By the key as people write it.
+    /// By key; the text alone where the key is one column.
     pub cases: BTreeMap<String, Case>,
 }
 
@@ -49,23 +50,10 @@ impl LedgerFile {
                 attempts: row.get::<_, i64>(3)?.unsigned_abs(),
                 possible_twin: row.get(4)?,
             };
-            Ok((plain(&key), case))
+            Ok((single_column(key), case))
         });
         let cases = rows.unwrap().map(Result::unwrap).collect();
         Self { id, account, cases }
-    }
-
-    /// Waits until a run that is under way has brought a case into a state.
-    pub fn wait_for(path: &Path, state: &str, number: u32) {
-        let count = || -> rusqlite::Result<u32> {
-            let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-            let sql = "SELECT count(*) FROM cases WHERE state = ?1";
-            conn.query_row(sql, [state], |row| row.get(0))
-        };
-        // Before the run has made it, it can't be read.
-        while count().unwrap_or_default() < number {
-            std::thread::yield_now();
-        }
     }
 
     /// A case's state; `-` when the ledger doesn't know it.
@@ -75,8 +63,8 @@ impl LedgerFile {
 
     /// How many cases are in a state.
     pub fn number(&self, state: &str) -> usize {
-        let mut cases = self.cases.values();
-        cases.by_ref().filter(|case| case.state == state).count()
+        let cases = self.cases.values();
+        cases.filter(|case| case.state == state).count()
     }
 
     /// The states of `c1`, `c2`, …
@@ -85,10 +73,10 @@ impl LedgerFile {
     }
 }
 
-/// A key of one column by its text alone.
-fn plain(key: &str) -> String {
-    match serde_json::from_str::<Vec<String>>(key) {
-        Ok(parts) if parts.len() == 1 => parts.into_iter().next().unwrap(),
-        _ => key.to_owned(),
+/// A stored key is a JSON array of its columns' texts.
+fn single_column(key: String) -> String {
+    match serde_json::from_str::<[String; 1]>(&key) {
+        Ok([text]) => text,
+        Err(_) => key,
     }
 }
