@@ -46,7 +46,7 @@ fn codes(done: &Done, severity: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn what_was_meant_is_suggested_and_never_applied() {
+fn suggestions_are_shown_and_never_applied() {
     let home = misspelt();
     let done = check(&home, &[]).exits(3);
     insta::assert_snapshot!(done.err, @r#"
@@ -121,7 +121,7 @@ fn annotations_leave_json_output_alone() {
 }
 
 #[test]
-fn problems_as_a_spreadsheet() {
+fn problems_can_be_written_as_a_spreadsheet() {
     let home = misspelt();
     check(&home, &["--problems", "out.csv"]).exits(3);
     let text = std::fs::read_to_string(home.path("out.csv")).unwrap();
@@ -256,7 +256,7 @@ fn warns(code: &str, config: &str, rows: &str) -> Result<(), String> {
 }
 
 #[test]
-fn each_warning_alone_and_as_an_error_when_strict() {
+fn each_warning_is_an_error_when_strict() {
     let wrong: Vec<String> = WARNINGS
         .iter()
         .filter_map(|(code, config, rows)| warns(code, config, rows).err())
@@ -265,7 +265,7 @@ fn each_warning_alone_and_as_an_error_when_strict() {
 }
 
 #[test]
-fn a_firm_one_letter_beside_a_frequent_one() {
+fn a_rare_firm_that_differs_by_one_letter_from_a_frequent_one_is_a_warning() {
     let mut rows = "id,partnerFirmId,name\n".to_owned();
     for n in 0..40 {
         writeln!(rows, "c{n},firm_123,Name {n}").unwrap();

@@ -27,7 +27,7 @@ fn assert_hidden(home: &Home, done: &Done) {
 }
 
 #[test]
-fn a_key_that_others_can_read_is_refused_with_what_mends_it() {
+fn a_key_file_that_others_can_read_is_refused_with_the_fix() {
     let home = Home::new();
     let server = Server::start(|_| created("x1"));
     for mode in [0o644, 0o640, 0o604] {
@@ -49,7 +49,7 @@ fn a_key_that_others_can_read_is_refused_with_what_mends_it() {
 }
 
 #[test]
-fn a_key_is_trimmed_and_an_empty_one_is_none() {
+fn a_key_is_trimmed_and_an_empty_one_is_an_error() {
     for text in [
         KEY.to_owned(),
         format!("\u{feff}{KEY}\r\n"),
@@ -97,7 +97,7 @@ fn a_key_is_trimmed_and_an_empty_one_is_none() {
 }
 
 #[test]
-fn the_key_is_nowhere_to_be_seen() {
+fn the_key_is_never_shown_or_stored() {
     for (auth, place) in [
         ("", "the header"),
         (
@@ -137,7 +137,7 @@ fn the_key_is_nowhere_to_be_seen() {
 }
 
 #[test]
-fn the_key_is_in_no_error_of_the_network() {
+fn network_errors_do_not_show_the_key() {
     let home = Home::new();
     home.cases(1);
     home.write(
@@ -154,7 +154,7 @@ fn the_key_is_in_no_error_of_the_network() {
 }
 
 #[test]
-fn help_shows_nothing_of_the_environment() {
+fn help_does_not_show_environment_values() {
     let home = Home::new();
     for words in [&["import", "--help"][..], &["--help"], &["import", "-h"]] {
         let done = home
@@ -171,7 +171,7 @@ fn help_shows_nothing_of_the_environment() {
 }
 
 #[test]
-fn plain_http_is_for_this_machine_only() {
+fn plain_http_is_allowed_only_to_loopback() {
     let home = Home::new();
     home.cases(1);
     for url in [
@@ -220,7 +220,7 @@ fn only_the_owner_can_read_what_a_run_leaves_behind() {
 }
 
 #[test]
-fn values_are_hidden_where_a_job_would_log_them() {
+fn values_are_redacted_in_ci_logs() {
     let home = Home::new();
     home.write(
         "cases.csv",
@@ -249,7 +249,7 @@ fn values_are_hidden_where_a_job_would_log_them() {
 }
 
 #[test]
-fn a_servers_words_are_hidden_with_the_values_that_they_quote() {
+fn server_messages_are_redacted_too() {
     let home = Home::new();
     home.cases(1);
     let server = Server::start(|_| status(422).json(r#"{"message":"Hidden Person is unknown"}"#));
@@ -267,7 +267,7 @@ fn a_servers_words_are_hidden_with_the_values_that_they_quote() {
 }
 
 #[test]
-fn nothing_foreign_steers_the_terminal() {
+fn control_characters_never_reach_the_terminal() {
     let home = Home::new();
     home.write(
         "cases.csv",

@@ -33,7 +33,7 @@ fn import_plan(home: &Home, url: &str, plan: &str) -> Done {
 }
 
 #[test]
-fn for_people() {
+fn human_output() {
     let home = Home::new();
     home.write(
         "cases.csv",
@@ -69,7 +69,7 @@ fn for_people() {
 }
 
 #[test]
-fn for_scripts() {
+fn json_output() {
     let home = Home::new();
     home.write(
         "cases.csv",
@@ -101,7 +101,7 @@ fn for_scripts() {
 
 /// The order of the members and every digit of a number.
 #[test]
-fn a_payload_is_shown_as_it_would_be_sent() {
+fn payloads_are_shown_exactly_as_they_are_sent() {
     let home = Home::new();
     let body = r#"{"z":1,"id":"c1","partnerFirmId":"f1","a":12345678901234567890123,"b":1.10}"#;
     home.write("cases.ndjson", body);
@@ -118,7 +118,7 @@ fn a_payload_is_shown_as_it_would_be_sent() {
 }
 
 #[test]
-fn each_case_says_what_would_become_of_it() {
+fn each_case_is_shown_with_its_planned_action() {
     let home = Home::new();
     home.cases(4);
     let server = Server::start(|request| match request.json()["id"].as_str() {
@@ -159,7 +159,7 @@ fn each_case_says_what_would_become_of_it() {
 }
 
 #[test]
-fn a_dry_run_of_bad_input_is_3() {
+fn a_dry_run_of_bad_input_exits_with_3() {
     let home = Home::new();
     home.write("cases.csv", "id,partnerFirmId,name\nc1,,Ann\nc2,f1,Bo\n");
     let done = dry_run(&home).args(&["--output", "json"]).run().exits(3);
@@ -189,7 +189,7 @@ fn the_same_plan_is_sent_without_a_question() {
 }
 
 #[test]
-fn another_plan_is_refused_and_nothing_is_sent() {
+fn a_different_plan_is_refused_and_nothing_is_sent() {
     let server = creating_server();
     let rows = "id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bo\n";
     for (kind, changed) in [
@@ -243,7 +243,7 @@ fn a_plan_allows_no_more_cases_than_it_named() {
 }
 
 #[test]
-fn without_a_key_there_is_no_plan() {
+fn there_is_no_plan_without_a_key_column() {
     let home = Home::new();
     home.cases(2);
     let dry = home.caseload(&["import", "cases.csv", "--sandbox", "--dry-run"]);
@@ -257,7 +257,7 @@ fn without_a_key_there_is_no_plan() {
 }
 
 #[test]
-fn a_closing_summary() {
+fn the_closing_summary() {
     let home = Home::new();
     home.cases(6);
     let server = Server::start(|request| match request.json()["id"].as_str() {

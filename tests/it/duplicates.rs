@@ -2,7 +2,7 @@
 //! key twice, and what `--strict` and `--skip-invalid` make of it.
 
 use crate::support::{Done, Home};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const KEYED: &str = "[case]\nkey = \"id\"\n";
 
@@ -24,7 +24,7 @@ fn import(home: &Home, words: &[&str]) -> Done {
 }
 
 #[test]
-fn rows_that_share_a_key() {
+fn rows_with_the_same_key_are_errors() {
     let home = home(
         KEYED,
         "id,partnerFirmId,name\n1,f1,A\n1,f1,A\n2,f1,B\n2,f2,C\n3,f1,D\n",
@@ -49,7 +49,7 @@ fn rows_that_share_a_key() {
 /// One round of mending shows it all, and which of the two is the case nobody
 /// knows.
 #[test]
-fn a_row_with_errors_of_its_own_shares_its_key_all_the_same() {
+fn a_row_with_other_errors_still_counts_as_a_duplicate() {
     let home = home(
         KEYED,
         "id,partnerFirmId,name\n1042,f1,A\n1042,,B\n7,f1,C\n7,,D\n7,f2,E\n",
@@ -66,7 +66,7 @@ fn a_row_with_errors_of_its_own_shares_its_key_all_the_same() {
 }
 
 #[test]
-fn similar_keys_are_named_and_stay_behind_when_strict() {
+fn similar_keys_are_a_warning_and_skipped_when_strict() {
     let home = home(KEYED, "id,partnerFirmId,name\n007,f1,A\n7,f1,B\nx,f1,C\n");
     check(&home, &[]).exits(0).says(
         "a.csv:2:id: warning: keys that differ in letter case or leading zeros only: \"007, 7\" [similar-keys]\n    also a.csv:3",
@@ -78,7 +78,7 @@ fn similar_keys_are_named_and_stay_behind_when_strict() {
 
 /// Leaving rows out mends no config and no column.
 #[test]
-fn a_warning_of_the_whole_input_stops_a_strict_run_whatever_is_skipped() {
+fn skip_invalid_cannot_skip_a_warning_about_the_whole_input() {
     for (code, config, rows) in [
         (
             "key-not-sent",
@@ -98,4 +98,38 @@ fn a_warning_of_the_whole_input_stops_a_strict_run_whatever_is_skipped() {
         assert_eq!(errors.count(), 1, "{code} is told once: {strict}");
         import(&home, &["--skip-invalid"]).exits(0);
     }
+}
+
+#[test]
+fn both_positions_of_a_duplicate_key_are_shown() {
+    let home = Home::new();
+    home.write("a.csv", "id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bob\n");
+    home.write("b.csv", "id,partnerFirmId,name\nc3,f1,Cem\n c1 ,f1,Dan\n");
+    let done = home
+        .caseload(&["import", "a.csv", "b.csv", "--sandbox"])
+        .args(&["--key-column", "id"])
+        .run()
+        .exits(3);
+    done.says("a.csv:2:id: error: 2 rows share one case; they differ in id, name: \"c1\"")
+        .says("also b.csv:3")
+        .says("stopped: 1 problem in 4 records; nothing was sent");
+}
+
+#[test]
+fn keys_are_unique_across_files() {
+    let home = Home::new();
+    home.write("a.csv", "id,partnerFirmId,name\nc1,f1,Ann\n");
+    home.write(
+        "b.json",
+        "[{\"id\":\"c2\",\"partnerFirmId\":\"f1\"},\n {\"id\":\"c1\",\"partnerFirmId\":\"f1\"}]",
+    );
+    let done = home
+        .caseload(&["import", "a.csv", "b.json", "--sandbox", "--dry-run"])
+        .args(&["--key-column", "id", "--output", "json"])
+        .run()
+        .exits(3);
+    let problem = &done.json()[0];
+    assert_eq!(problem["code"], "duplicate-key");
+    assert_eq!(problem["file"], "a.csv");
+    assert_eq!(problem["also"], json!([{"file": "b.json", "line": 2}]));
 }

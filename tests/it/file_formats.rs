@@ -37,7 +37,7 @@ fn gzipped(text: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_header_alone_is_no_case_and_no_file_at_all_is_an_error() {
+fn a_header_alone_is_zero_records_and_an_empty_file_is_an_error() {
     let home = Home::new();
     home.write("head.csv", "id,partnerFirmId,name\n");
     checked(&home, "head.csv")
@@ -54,7 +54,7 @@ fn a_header_alone_is_no_case_and_no_file_at_all_is_an_error() {
 }
 
 #[test]
-fn three_hundred_columns() {
+fn three_hundred_columns_are_read() {
     let home = Home::new();
     let names: Vec<String> = (0..300).map(|n| format!("c{n}")).collect();
     let cells: Vec<String> = (0..300).map(|n| format!("v{n}")).collect();
@@ -72,7 +72,7 @@ fn three_hundred_columns() {
 /// Whatever a cell, a column or a file's name holds, a terminal gets no escape
 /// sequence of it; and what is sent is what the cell holds.
 #[test]
-fn control_characters_are_told_escaped_and_never_shown() {
+fn control_characters_are_reported_escaped_and_sent_unchanged() {
     let home = Home::new();
     let file = "\u{1b}[2Jnul.csv";
     home.write(
@@ -92,7 +92,7 @@ fn control_characters_are_told_escaped_and_never_shown() {
 }
 
 #[test]
-fn ten_megabytes_in_one_cell_go_and_more_than_the_limit_is_told() {
+fn ten_megabytes_fit_in_one_cell_and_a_larger_row_is_an_error() {
     let home = Home::new();
     let row = |length: usize| format!("id,partnerFirmId,name\nc1,f1,{}\n", "x".repeat(length));
     home.write("big.csv", row(10_000_000));
@@ -110,7 +110,7 @@ fn ten_megabytes_in_one_cell_go_and_more_than_the_limit_is_told() {
 /// A formula is text here. It becomes one only where a spreadsheet opens it,
 /// so the files that we write for one are where it is made harmless.
 #[test]
-fn a_formula_is_sent_as_it_stands_and_written_harmless() {
+fn a_formula_is_sent_unchanged_and_escaped_in_spreadsheets() {
     let home = Home::new();
     let cell = "=HYPERLINK(\"http://x\",\"y y\")";
     let quoted = cell.replace('"', "\"\"");
@@ -130,7 +130,7 @@ fn a_formula_is_sent_as_it_stands_and_written_harmless() {
 }
 
 #[test]
-fn line_ends_of_all_kinds_in_one_file() {
+fn all_line_endings_work_in_one_file() {
     let home = Home::new();
     home.write(
         "a.csv",
@@ -144,7 +144,7 @@ fn line_ends_of_all_kinds_in_one_file() {
 }
 
 #[test]
-fn a_quote_never_closed_is_told_where_it_was_opened() {
+fn an_unclosed_quote_is_reported_where_it_was_opened() {
     let home = Home::new();
     home.write(
         "a.csv",
@@ -157,7 +157,7 @@ fn a_quote_never_closed_is_told_where_it_was_opened() {
 }
 
 #[test]
-fn json_with_a_member_twice() {
+fn a_duplicate_json_member_is_an_error() {
     let home = Home::new();
     home.write(
         "a.json",
@@ -185,7 +185,7 @@ fn numbers_keep_every_digit() {
 }
 
 #[test]
-fn two_hundred_levels_are_too_deep_and_concern_one_record() {
+fn json_nested_too_deeply_is_an_error_of_one_record() {
     let home = Home::new();
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     home.write(
@@ -204,7 +204,7 @@ fn two_hundred_levels_are_too_deep_and_concern_one_record() {
 }
 
 #[test]
-fn a_bad_line_of_ndjson_leaves_the_others_as_they_are() {
+fn a_bad_ndjson_line_does_not_affect_the_others() {
     let home = Home::new();
     home.write(
         "a.ndjson",
@@ -235,7 +235,7 @@ fn a_named_pipe_is_read_like_a_file() {
 }
 
 #[test]
-fn encodings_that_excel_writes() {
+fn encodings_that_excel_writes_are_detected() {
     let home = Home::new();
     let text = "id;partnerFirmId;name\nc1;f1;Zoë – “Ltd” €\n";
     let wide = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
@@ -259,7 +259,7 @@ fn encodings_that_excel_writes() {
 }
 
 #[test]
-fn gzipped_files_whole_and_cut_off() {
+fn gzip_files_are_read_and_truncated_ones_refused() {
     let home = Home::new();
     let text = (0..2_000).fold(String::new(), |text, n| {
         text + &format!("c{n},f1,Name {n}\n")
@@ -275,27 +275,13 @@ fn gzipped_files_whole_and_cut_off() {
 }
 
 #[test]
-fn several_files_are_one_set_of_keys() {
-    let home = Home::new();
-    home.write("a.csv", "id,partnerFirmId,name\nc1,f1,Ann\n");
-    home.write(
-        "b.json",
-        "[{\"id\":\"c2\",\"partnerFirmId\":\"f1\"},\n {\"id\":\"c1\",\"partnerFirmId\":\"f1\"}]",
-    );
-    let done = rehearsed(&home, &["a.csv", "b.json"]).exits(3);
-    let problem = &done.json()[0];
-    assert_eq!(problem["code"], "duplicate-key");
-    assert_eq!(problem["file"], "a.csv");
-    assert_eq!(problem["also"], json!([{"file": "b.json", "line": 2}]));
-}
-
-#[test]
-fn what_is_no_case_file_is_named() {
+fn files_that_cannot_be_read_are_refused_with_the_reason() {
     let home = Home::new();
     home.write("~$book.xlsx", "lock");
     home.write("old.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest");
     home.write("paper.csv", "%PDF-1.7\n");
     home.write("text.xlsx", "id,name\n1,2\n");
+    home.write("two.json", r#"{"a":[{"id":"1"}],"b":[{"id":"2"}]}"#);
     for (file, said) in [
         (".", "is a directory; name the files in it"),
         (
@@ -305,6 +291,8 @@ fn what_is_no_case_file_is_named() {
         ("old.xls", "old or password-protected Excel workbook"),
         ("paper.csv", "holds binary data, not text"),
         ("text.xlsx", "is no Excel workbook"),
+        ("two.json", "--records"),
+        ("nowhere.csv", "nowhere.csv"),
     ] {
         checked(&home, file).exits(2).says(said);
     }
@@ -341,7 +329,7 @@ fn workbook(home: &Home) {
 }
 
 #[test]
-fn cells_of_a_workbook_are_what_the_sheet_means() {
+fn workbook_cells_keep_their_meaning() {
     let home = Home::new();
     workbook(&home);
     let import = || {
@@ -365,7 +353,7 @@ fn cells_of_a_workbook_are_what_the_sheet_means() {
 }
 
 #[test]
-fn a_sheet_is_chosen_by_its_name() {
+fn a_sheet_is_chosen_by_name() {
     let home = Home::new();
     workbook(&home);
     home.caseload(&["check", "book.xlsx", "--sheet", "Cses"])

@@ -28,7 +28,7 @@ fn assert_one_at_a_time(requests: &[Request]) {
 }
 
 #[test]
-fn the_first_calls_into_an_account_go_one_at_a_time() {
+fn the_first_requests_to_an_account_go_one_at_a_time() {
     let home = Home::new();
     home.cases(4);
     let server = Server::start(|request| {
@@ -92,7 +92,7 @@ fn a_404_on_the_short_path_suggests_the_organization() {
 }
 
 #[test]
-fn answers_that_claim_the_id_of_another_case_stop_the_run() {
+fn two_answers_with_the_id_of_another_case_stop_the_run() {
     for known in [false, true] {
         let home = Home::new();
         home.cases(5);
@@ -113,7 +113,7 @@ fn answers_that_claim_the_id_of_another_case_stop_the_run() {
 }
 
 #[test]
-fn after_a_doubt_calls_go_one_at_a_time() {
+fn after_a_case_in_doubt_requests_go_one_at_a_time() {
     let home = Home::new();
     home.cases(3);
     let server = Server::start(|request| match request.json()["id"].as_str() {
@@ -165,7 +165,7 @@ fn too_many_failures_in_a_row_stop_the_run() {
 }
 
 #[test]
-fn three_answers_403_or_404_in_a_row_stop_a_run_without_success() {
+fn three_403_or_404_answers_in_a_row_stop_a_run_without_success() {
     let home = Home::new();
     home.cases(5);
     let server = Server::start(|request| match request.json()["id"].as_str() {
@@ -197,7 +197,7 @@ fn three_answers_403_or_404_in_a_row_stop_a_run_without_success() {
 }
 
 #[test]
-fn a_limit_bounds_what_is_sent_and_is_no_failure() {
+fn reaching_the_limit_is_a_success() {
     let home = Home::new();
     home.cases(5);
     let server = creating_server();
@@ -219,7 +219,7 @@ fn a_limit_bounds_what_is_sent_and_is_no_failure() {
 }
 
 #[test]
-fn a_limit_that_is_reached_hides_no_failure() {
+fn reaching_the_limit_does_not_hide_a_failure() {
     let home = Home::new();
     home.cases(3);
     let server = Server::start(|_| status(422));
@@ -231,7 +231,7 @@ fn a_limit_that_is_reached_hides_no_failure() {
 }
 
 #[test]
-fn fields_that_come_back_otherwise_are_shown_and_stop_a_strict_run() {
+fn fields_returned_with_other_values_are_reported_and_stop_a_strict_run() {
     let run = |words: &[&str]| {
         let home = Home::new();
         home.cases(3);

@@ -69,7 +69,7 @@ fn import_example(name: &str, rows: &[Value]) {
 }
 
 #[test]
-fn a_csv_file_arrives_row_by_row() {
+fn every_csv_row_is_sent() {
     let rows = rows_of_csv(&example("cases.csv"));
     assert_eq!(rows.len(), 25);
     let text = Value::from(rows.clone()).to_string();
@@ -80,7 +80,7 @@ fn a_csv_file_arrives_row_by_row() {
 }
 
 #[test]
-fn a_json_array_arrives_object_by_object() {
+fn every_object_of_a_json_array_is_sent() {
     let text = std::fs::read_to_string(example("cases.json")).unwrap();
     let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
     assert_eq!(by_lead(&rows), by_lead(&rows_of_csv(&example("cases.csv"))));
@@ -88,7 +88,7 @@ fn a_json_array_arrives_object_by_object() {
 }
 
 #[test]
-fn ndjson_arrives_line_by_line() {
+fn every_ndjson_line_is_sent() {
     let text = std::fs::read_to_string(example("cases.ndjson")).unwrap();
     let rows: Vec<Value> = text
         .lines()
@@ -98,7 +98,7 @@ fn ndjson_arrives_line_by_line() {
 }
 
 #[test]
-fn a_crm_export_arrives_as_the_config_maps_it() {
+fn a_crm_export_is_sent_as_the_config_maps_it() {
     let home = Home::new();
     let sandbox = Sandbox::start(&["--org-id", "org_1", "--map-id", "map_1"]);
     home.caseload(&["import", &example("export.csv")])
@@ -125,7 +125,7 @@ fn a_crm_export_arrives_as_the_config_maps_it() {
 }
 
 #[test]
-fn a_rehearsal_needs_nothing_but_the_file() {
+fn a_test_run_needs_only_the_file() {
     let home = Home::new();
     let file = example("cases.csv");
     let rehearse = |words: &[&str]| {
@@ -147,7 +147,7 @@ fn a_rehearsal_needs_nothing_but_the_file() {
 }
 
 #[test]
-fn standard_input_and_one_firm_for_all() {
+fn standard_input_with_one_firm_for_all_rows() {
     let home = Home::new();
     let words = ["import", "-", "--sandbox", "--output", "json"];
     for flag in ["--partner-firm", "--partner-firm-id"] {
@@ -161,7 +161,7 @@ fn standard_input_and_one_firm_for_all() {
 }
 
 #[test]
-fn the_firm_stands_in_the_query_and_in_the_body() {
+fn the_firm_is_sent_in_the_query_and_the_body() {
     let home = Home::new();
     home.write(
         "cases.csv",
@@ -193,7 +193,7 @@ fn the_firm_stands_in_the_query_and_in_the_body() {
 }
 
 #[test]
-fn an_organization_switches_to_the_full_path() {
+fn an_organization_id_selects_the_full_path() {
     let home = Home::new();
     home.cases(1);
     let server = Server::start(|_| created("x1"));
@@ -209,7 +209,7 @@ fn an_organization_switches_to_the_full_path() {
 }
 
 #[test]
-fn a_row_without_a_firm_is_a_problem_until_drafts_are_allowed() {
+fn a_row_without_a_firm_is_an_error_unless_drafts_are_allowed() {
     let home = Home::new();
     home.write("cases.csv", "id,partnerFirmId,name\nc1,,Ann\nc2,f1,Bob\n");
     let server = creating_server();
@@ -227,7 +227,7 @@ fn a_row_without_a_firm_is_a_problem_until_drafts_are_allowed() {
 }
 
 #[test]
-fn the_config_says_where_the_firm_goes() {
+fn the_config_sets_where_the_firm_is_sent() {
     for (place, in_query, in_body) in [("query", true, false), ("body", false, true)] {
         let home = Home::new();
         home.cases(1);

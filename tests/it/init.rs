@@ -38,7 +38,7 @@ fn first_payload(name: &str) -> String {
 }
 
 #[test]
-fn what_is_guessed_of_each_makes_payloads() {
+fn guessed_configs_of_known_exports_make_these_payloads() {
     let mut payloads = String::new();
     for name in [
         "clio-matters.csv",
@@ -69,7 +69,7 @@ fn what_is_guessed_of_each_makes_payloads() {
 }
 
 #[test]
-fn a_guessed_config_passes_once_the_firms_have_their_ids() {
+fn a_guessed_config_passes_check_once_the_firms_have_ids() {
     let home = Home::new();
     let export = example("export.csv");
     let init = || home.caseload(&["init", &export]).run();

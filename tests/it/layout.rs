@@ -33,7 +33,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
 ];
 
 #[test]
-fn rooms_import_only_what_they_may() {
+fn modules_import_only_what_they_may() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
@@ -65,7 +65,7 @@ fn rooms_import_only_what_they_may() {
 
 /// Everybody outside the room that owns it stays away from SQL.
 #[test]
-fn sql_stands_only_in_the_ledger() {
+fn only_the_ledger_uses_sql() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in rust_files(&src) {
         if room_of(&src, &file).is_some_and(|room| room == "ledger") {
@@ -77,7 +77,7 @@ fn sql_stands_only_in_the_ledger() {
 }
 
 #[test]
-fn the_reader_of_imports_sees_every_way_to_write_one() {
+fn every_form_of_import_is_found() {
     let text = "use crate::api::Client;\n\
                 use crate::{ledger, model::{Case, Key}, output::{\n    screen::say,\n}};\n\
                 fn f() { crate::check::check(); super::super::sandbox::start(); }\n\

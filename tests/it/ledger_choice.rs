@@ -25,7 +25,7 @@ fn ledgers(home: &Home) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_first_real_import() {
+fn the_first_import_creates_a_ledger_only_on_request() {
     let home = Home::new();
     home.write("key.txt", "\u{feff}pk_first_41  \r\n");
     let key = home.path("key.txt").display().to_string();
@@ -62,7 +62,7 @@ fn a_first_real_import() {
 }
 
 #[test]
-fn the_working_directory_does_not_decide_what_was_imported() {
+fn the_ledger_does_not_depend_on_the_working_directory() {
     let home = Home::new();
     home.cases(2);
     let server = creating_server();
@@ -85,7 +85,7 @@ fn the_working_directory_does_not_decide_what_was_imported() {
 }
 
 #[test]
-fn two_ways_to_write_an_address_are_one_account() {
+fn different_spellings_of_a_url_are_one_account() {
     let home = Home::new();
     home.cases(1);
     let server = creating_server();
@@ -137,7 +137,7 @@ fn a_ledger_belongs_to_one_account() {
 }
 
 #[test]
-fn another_ledger_of_the_host_must_be_meant() {
+fn a_second_ledger_for_a_host_needs_an_explicit_path() {
     let home = Home::new();
     home.cases(1);
     let server = creating_server();
@@ -170,7 +170,7 @@ fn another_ledger_of_the_host_must_be_meant() {
 }
 
 #[test]
-fn a_ci_job_makes_a_ledger_first_and_names_it_from_then_on() {
+fn a_ci_job_creates_a_ledger_first_and_then_requires_its_id() {
     let home = Home::new();
     home.cases(2);
     let server = creating_server();
@@ -216,7 +216,7 @@ fn a_ci_job_makes_a_ledger_first_and_names_it_from_then_on() {
 }
 
 #[test]
-fn a_lost_ledger_is_no_new_one() {
+fn a_lost_ledger_is_not_replaced_by_a_new_one() {
     let home = Home::new();
     home.cases(2);
     let server = creating_server();
@@ -239,7 +239,7 @@ fn a_lost_ledger_is_no_new_one() {
 }
 
 #[test]
-fn a_copied_ledger_is_told() {
+fn a_copied_ledger_is_reported() {
     let home = Home::new();
     home.cases(1);
     let server = creating_server();
@@ -254,7 +254,7 @@ fn a_copied_ledger_is_told() {
 }
 
 #[test]
-fn a_second_run_is_told_who_holds_the_ledger() {
+fn a_second_run_is_refused_and_names_the_first() {
     let home = Home::new();
     home.cases(2);
     let (arrived, arrivals) = channel();
@@ -275,7 +275,7 @@ fn a_second_run_is_told_who_holds_the_ledger() {
 }
 
 #[test]
-fn what_is_no_ledger_is_left_alone() {
+fn a_file_that_is_not_a_usable_ledger_is_refused_and_unchanged() {
     let home = Home::new();
     home.cases(1);
     let server = creating_server();
@@ -319,7 +319,7 @@ fn what_is_no_ledger_is_left_alone() {
 }
 
 #[test]
-fn a_rehearsal_is_a_world_of_its_own() {
+fn a_test_run_has_its_own_ledger_and_settings() {
     let home = Home::new();
     home.cases(1);
     let rehearse = |words: &[&str]| {
@@ -351,7 +351,7 @@ fn a_rehearsal_is_a_world_of_its_own() {
 }
 
 #[test]
-fn a_dry_run_makes_no_ledger_and_needs_no_key() {
+fn a_dry_run_creates_no_ledger_and_needs_no_key() {
     let home = Home::new();
     home.cases(2);
     let server = creating_server();

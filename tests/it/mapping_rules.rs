@@ -123,7 +123,7 @@ fn states_phones_and_emails() {
 }
 
 #[test]
-fn numbers_and_truth() {
+fn numbers_booleans_and_timestamps() {
     let rule = |kind: &str| format!("[fields.V]\nfrom = \"A\"\ntype = \"{kind}\"");
     expect(
         &rule("integer"),
@@ -159,7 +159,7 @@ fn numbers_and_truth() {
 }
 
 #[test]
-fn sources_of_a_field() {
+fn where_a_field_comes_from() {
     expect(
         "[fields.V]\nfrom = [\"A\", \"B\"]",
         &[("Ann", r#""V":"Ann""#), (" ", r#""V":"Lee""#)],
@@ -190,7 +190,7 @@ fn sources_of_a_field() {
 }
 
 #[test]
-fn what_a_field_asks_of_its_value() {
+fn limits_on_values() {
     let rule = |settings: &str| format!("[fields.V]\nfrom = \"A\"\n{settings}");
     expect(
         &rule("choices = [\"Motor Vehicle Accident\", \"Dog Bite\"]\nrename_file = \"types.csv\""),
@@ -226,7 +226,7 @@ fn what_a_field_asks_of_its_value() {
 /// Of a key only white space around it goes: letter case and zeros tell cases
 /// apart.
 #[test]
-fn a_key_stays_as_it_is() {
+fn keys_keep_letter_case_and_zeros() {
     let home = Home::new();
     home.write("caseload.toml", "[case]\nkey = \"id\"\n");
     home.write("a.csv", "id,partnerFirmId\n 00aB ,f1\n00Ab,f1\n");
@@ -245,7 +245,7 @@ fn a_key_stays_as_it_is() {
 
 /// The same row gives the same payload whatever stands around it.
 #[test]
-fn a_payload_depends_on_its_record_alone() {
+fn a_payload_depends_only_on_its_record() {
     let home = Home::new();
     home.write(
         "caseload.toml",

@@ -25,7 +25,7 @@ fn next(done: &Done) -> String {
 }
 
 #[test]
-fn a_dry_run_names_the_same_import() {
+fn a_dry_run_is_followed_by_the_same_import() {
     let home = Home::new();
     home.write("my cases.csv", "Lead ID;name\n1;Ann\n2;Bo\n");
     let server = server();
@@ -54,7 +54,7 @@ fn a_dry_run_names_the_same_import() {
 }
 
 #[test]
-fn a_dry_run_of_a_rehearsal_names_the_rehearsal() {
+fn a_dry_run_in_the_sandbox_is_followed_by_a_test_run() {
     let (home, without_key) = (Home::new(), Home::new());
     home.cases(2);
     without_key.cases(2);
@@ -80,7 +80,7 @@ fn a_dry_run_of_a_rehearsal_names_the_rehearsal() {
 }
 
 #[test]
-fn a_further_ledger_of_a_host_is_not_proposed() {
+fn a_second_ledger_for_a_host_is_never_proposed() {
     let home = Home::new();
     home.cases(1);
     let server = server();
@@ -103,7 +103,7 @@ fn a_further_ledger_of_a_host_is_not_proposed() {
 }
 
 #[test]
-fn a_ci_job_is_led_from_the_dry_run_to_the_end() {
+fn a_ci_job_can_follow_the_commands_from_dry_run_to_import() {
     let home = Home::new();
     home.cases(2);
     let server = server();
@@ -125,7 +125,7 @@ fn a_ci_job_is_led_from_the_dry_run_to_the_end() {
 }
 
 #[test]
-fn a_run_that_leaves_something_names_what_settles_it() {
+fn an_incomplete_run_is_followed_by_status_resolve_and_import() {
     // The account comes from flags, from flags beside a ledger, or from a
     // config of another name.
     for ledger in [
@@ -179,7 +179,7 @@ fn a_run_that_leaves_something_names_what_settles_it() {
 }
 
 #[test]
-fn what_came_by_standard_input_can_not_be_given_again() {
+fn standard_input_has_no_next_command() {
     let home = Home::new();
     let server = server();
     let done = home
@@ -195,7 +195,7 @@ fn what_came_by_standard_input_can_not_be_given_again() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_name_that_is_no_unicode_is_no_obstacle() {
+fn a_file_name_that_is_not_unicode_has_no_next_command() {
     use std::os::unix::ffi::OsStrExt as _;
     let home = Home::new();
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9.csv");

@@ -96,7 +96,7 @@ fn hold_all(lines: &[Line]) {
 }
 
 #[test]
-fn answers_that_mean_not_processed() {
+fn answers_that_mean_not_sent() {
     hold_all(&[
         line("301", status(301), "not_sent", false, 5),
         line("307", status(307), "not_sent", false, 5),
@@ -121,7 +121,7 @@ fn answers_that_mean_not_processed() {
 }
 
 #[test]
-fn answers_that_mean_refused() {
+fn answers_that_mean_rejected() {
     hold_all(&[
         line("400", refusal(400), "rejected", true, 1),
         line("402", refusal(402), "rejected", true, 1),
@@ -134,7 +134,7 @@ fn answers_that_mean_refused() {
 }
 
 #[test]
-fn answers_that_prove_nothing() {
+fn answers_that_leave_doubt() {
     hold_all(&[
         line("300", status(300), "in_doubt", false, 5),
         line(
@@ -163,7 +163,7 @@ fn answers_that_prove_nothing() {
 }
 
 #[test]
-fn an_acceptance_counts_only_with_an_id_of_its_own() {
+fn a_success_needs_a_case_id_of_its_own() {
     let accepted = |body: &str| status(200).json(body);
     hold_all(&[
         line("an id", accepted(r#"{"id":"n1"}"#), "imported", true, 0),
@@ -219,7 +219,7 @@ fn an_acceptance_counts_only_with_an_id_of_its_own() {
 }
 
 #[test]
-fn a_request_that_went_out_and_found_no_answer() {
+fn requests_without_an_answer_are_in_doubt() {
     hold_all(&[
         line("closed", react().close(), "in_doubt", true, 4),
         line("reset", react().reset(), "in_doubt", true, 4),
@@ -248,7 +248,7 @@ fn a_request_that_went_out_and_found_no_answer() {
 }
 
 #[test]
-fn a_server_that_stays_silent_past_the_time_out() {
+fn a_request_that_times_out_is_in_doubt() {
     let home = Home::new();
     home.cases(2);
     let server = Server::start(|request| {
@@ -270,7 +270,7 @@ fn a_server_that_stays_silent_past_the_time_out() {
 /// The whole request is there, and the server gives the connection up: what
 /// looks like an error before sending is none.
 #[test]
-fn a_connection_that_is_closed_when_it_is_reused() {
+fn a_request_on_a_connection_that_is_being_closed_is_in_doubt() {
     let home = Home::new();
     home.cases(6);
     let server = Server::start(|request| {
@@ -313,7 +313,7 @@ fn unsent(url: &str, words: &[&str]) -> Done {
 const FIRST_FAILURE: [&str; 4] = ["--max-retries", "0", "--max-failures", "1"];
 
 #[test]
-fn nothing_was_written_where_nobody_listens() {
+fn a_refused_connection_is_not_sent() {
     let refusing = Refusing::new();
     unsent(&refusing.url(), &FIRST_FAILURE)
         .exits(5)
@@ -321,14 +321,14 @@ fn nothing_was_written_where_nobody_listens() {
 }
 
 #[test]
-fn nothing_was_written_into_what_is_no_tls() {
+fn a_failed_tls_handshake_is_not_sent() {
     let server = Server::with_accept(|_| tls_garbage(), |_| created("x1"));
     unsent(&server.https_url(), &FIRST_FAILURE).exits(5);
     assert!(server.requests().is_empty());
 }
 
 #[test]
-fn nothing_was_written_into_a_tls_handshake_that_hangs() {
+fn a_tls_handshake_that_hangs_is_not_sent() {
     let server = Server::with_accept(|_| react().silence(), |_| created("x1"));
     let args = [&FIRST_FAILURE[..], &["--timeout", "200ms"]].concat();
     unsent(&server.https_url(), &args)
@@ -339,7 +339,7 @@ fn nothing_was_written_into_a_tls_handshake_that_hangs() {
 
 /// Told by the number of its requests, not by an error's kind.
 #[test]
-fn a_redirect_is_never_followed() {
+fn redirects_are_never_followed() {
     let elsewhere = Server::start(|_| created("y1"));
     for code in [301, 302, 303, 307, 308] {
         let home = Home::new();
@@ -356,7 +356,7 @@ fn a_redirect_is_never_followed() {
 }
 
 #[test]
-fn what_an_answer_means_can_be_changed() {
+fn the_config_sets_what_an_answer_means() {
     let outcome = |config: &str, reaction: Reaction| {
         let home = Home::new();
         home.cases(1);

@@ -14,7 +14,7 @@ fn import(home: &Home, server: &Server) -> Program {
 }
 
 #[test]
-fn a_yes_sends_and_makes_the_ledger() {
+fn yes_creates_the_ledger_and_sends() {
     if !Terminal::is_available() {
         return;
     }
@@ -41,7 +41,7 @@ fn a_yes_sends_and_makes_the_ledger() {
 }
 
 #[test]
-fn whatever_is_no_yes_sends_nothing() {
+fn any_other_answer_sends_nothing() {
     if !Terminal::is_available() {
         return;
     }
@@ -61,7 +61,7 @@ fn whatever_is_no_yes_sends_nothing() {
 }
 
 #[test]
-fn a_question_names_other_ledgers_and_doubts() {
+fn the_question_names_other_ledgers_and_cases_in_doubt() {
     if !Terminal::is_available() {
         return;
     }
@@ -99,7 +99,7 @@ fn a_question_names_other_ledgers_and_doubts() {
 }
 
 #[test]
-fn ctrl_c_at_the_question_ends_at_once() {
+fn ctrl_c_at_the_question_stops_at_once() {
     if !Terminal::is_available() {
         return;
     }
@@ -117,7 +117,7 @@ fn ctrl_c_at_the_question_ends_at_once() {
 }
 
 #[test]
-fn ctrl_c_in_a_run_waits_for_what_is_under_way_and_twice_does_not() {
+fn ctrl_c_waits_for_requests_in_flight_and_a_second_one_does_not() {
     if !Terminal::is_available() {
         return;
     }
@@ -140,7 +140,7 @@ fn ctrl_c_in_a_run_waits_for_what_is_under_way_and_twice_does_not() {
 }
 
 #[test]
-fn a_pause_is_counted_down_and_can_be_left() {
+fn a_pause_shows_a_countdown_and_can_be_interrupted() {
     if !Terminal::is_available() {
         return;
     }
@@ -172,7 +172,7 @@ fn otherwise(request: &Request) -> Reaction {
 }
 
 #[test]
-fn fields_that_came_back_otherwise_are_asked_about() {
+fn fields_returned_with_other_values_are_asked_about() {
     if !Terminal::is_available() {
         return;
     }
@@ -219,7 +219,7 @@ fn fields_that_came_back_otherwise_are_asked_about() {
 }
 
 #[test]
-fn doubts_are_gone_through_one_by_one() {
+fn cases_in_doubt_are_resolved_one_by_one() {
     if !Terminal::is_available() {
         return;
     }

@@ -46,7 +46,7 @@ fn bodies(server: &Server, before: usize) -> Vec<Value> {
 }
 
 #[test]
-fn rows_with_too_many_or_too_few_cells_are_mended_in_their_cells() {
+fn rows_with_too_many_or_too_few_cells_can_be_fixed() {
     let home = Home::new();
     home.write(
         "cases.csv",
@@ -115,7 +115,7 @@ fn rows_with_too_many_or_too_few_cells_are_mended_in_their_cells() {
 }
 
 #[test]
-fn a_value_without_a_column_and_bytes_that_are_no_text() {
+fn values_without_a_column_and_invalid_bytes_can_be_fixed() {
     let home = Home::new();
     home.write(
         "cases.csv",
@@ -145,7 +145,7 @@ fn a_value_without_a_column_and_bytes_that_are_no_text() {
 }
 
 #[test]
-fn a_row_of_a_workbook_keeps_its_cells() {
+fn workbook_rows_can_be_fixed() {
     let home = Home::new();
     let mut book = rust_xlsxwriter::Workbook::new();
     let sheet = book.add_worksheet();
@@ -174,7 +174,7 @@ fn a_row_of_a_workbook_keeps_its_cells() {
 }
 
 #[test]
-fn lines_of_json_are_mended_where_they_stand() {
+fn json_lines_can_be_fixed() {
     let home = Home::new();
     home.write(
         "cases.ndjson",
@@ -250,7 +250,7 @@ fn lines_of_json_are_mended_where_they_stand() {
 /// Whoever mended one row of two gets a file of the other, and so does who
 /// runs the first file again.
 #[test]
-fn what_is_left_out_stands_in_the_file_though_nothing_is_sent() {
+fn skipped_rows_are_written_even_when_nothing_is_sent() {
     let home = Home::new();
     home.write(
         "cases.csv",

@@ -5,7 +5,7 @@ use crate::server::{Server, react, status};
 use crate::support::{Home, create, creating_server, keys, keys_in_order};
 
 #[test]
-fn only_what_is_not_imported_is_sent() {
+fn only_new_cases_are_sent() {
     let home = Home::new();
     home.cases(3);
     let server = creating_server();
@@ -19,7 +19,7 @@ fn only_what_is_not_imported_is_sent() {
 }
 
 #[test]
-fn other_files_with_the_same_keys_are_the_same_cases() {
+fn the_same_key_in_another_file_is_the_same_case() {
     let home = Home::new();
     home.cases(2);
     home.write(
@@ -36,7 +36,7 @@ fn other_files_with_the_same_keys_are_the_same_cases() {
 
 /// A row that the server will never take must not keep the run from others.
 #[test]
-fn rejects_are_sent_behind_all_untried_and_the_mended_ones_first() {
+fn rejected_cases_are_sent_last_and_changed_ones_first() {
     let home = Home::new();
     home.cases(3);
     let server = Server::start(|request| match request.json()["id"].as_str() {
@@ -62,7 +62,7 @@ fn rejects_are_sent_behind_all_untried_and_the_mended_ones_first() {
 }
 
 #[test]
-fn a_doubt_is_held_back_until_the_user_lets_it_go() {
+fn a_case_in_doubt_is_not_sent_until_the_user_allows_it() {
     let home = Home::new();
     home.cases(2);
     let server = Server::start(|request| match request.index {
@@ -92,7 +92,7 @@ fn a_doubt_is_held_back_until_the_user_lets_it_go() {
 
 /// That a second attempt was refused proves nothing of the first.
 #[test]
-fn a_doubt_stays_one_whatever_a_second_attempt_meets() {
+fn a_failed_second_attempt_leaves_the_doubt() {
     for answer in [422, 429, 401, 500] {
         let home = Home::new();
         home.cases(1);
@@ -116,7 +116,7 @@ fn a_doubt_stays_one_whatever_a_second_attempt_meets() {
 }
 
 #[test]
-fn a_row_that_has_changed_is_told_and_not_sent() {
+fn a_changed_row_is_reported_and_not_sent() {
     let home = Home::new();
     home.cases(2);
     let server = creating_server();
@@ -192,7 +192,7 @@ fn a_key_of_several_columns_is_one_key() {
 }
 
 #[test]
-fn without_a_key_a_column_is_proposed() {
+fn a_key_column_is_proposed_when_none_is_given() {
     let home = Home::new();
     home.write(
         "cases.csv",

@@ -5,7 +5,7 @@ use crate::server::{Refusing, Server, react, status};
 use crate::support::{Home, create, keys, keys_in_order};
 
 #[test]
-fn a_server_that_was_never_there_is_tried_three_times() {
+fn an_unreachable_server_is_tried_three_times() {
     let home = Home::new();
     home.cases(3);
     let refusing = Refusing::new();
@@ -50,7 +50,7 @@ fn a_server_that_comes_back_gets_each_case_once() {
 }
 
 #[test]
-fn what_was_proved_not_sent_is_tried_again_and_goes_through() {
+fn cases_not_sent_are_retried() {
     for (code, name) in [(429, "busy"), (503, "unavailable")] {
         let home = Home::new();
         home.cases(3);
@@ -77,7 +77,7 @@ fn what_was_proved_not_sent_is_tried_again_and_goes_through() {
 }
 
 #[test]
-fn retries_are_counted_and_end() {
+fn retries_are_limited() {
     let home = Home::new();
     home.cases(2);
     let server = Server::start(|request| match request.json()["id"].as_str() {
@@ -102,7 +102,7 @@ fn retries_are_counted_and_end() {
 }
 
 #[test]
-fn the_server_says_for_how_long_to_wait() {
+fn retry_after_sets_the_pause() {
     let at_once = "Wed, 21 Oct 2026 07:28:01 GMT";
     for headers in [
         vec![("Retry-After", "1")],
@@ -133,7 +133,7 @@ fn the_server_says_for_how_long_to_wait() {
 }
 
 #[test]
-fn a_pause_that_is_too_long_stops_the_run() {
+fn a_retry_after_beyond_max_wait_stops_the_run() {
     for wait in [
         "61",
         "99999999999999999999",
@@ -155,7 +155,7 @@ fn a_pause_that_is_too_long_stops_the_run() {
 /// A server that answers 429 and makes the case all the same doubles it; who
 /// fears that empties the list, and nothing is sent twice.
 #[test]
-fn a_429_is_no_proof_where_the_user_says_so() {
+fn a_429_leaves_doubt_when_the_config_says_so() {
     for (config, made) in [("", 2), ("[api]\nnot_sent = []\n", 1)] {
         let home = Home::new();
         home.cases(1);

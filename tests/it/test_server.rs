@@ -135,7 +135,7 @@ fn statuses_with_their_headers() {
 }
 
 #[test]
-fn makes_a_case_and_does_not_say_so() {
+fn creates_a_case_without_saying_so() {
     for (reaction, seen) in [
         (react().made("c1").close(), ""),
         (
@@ -163,7 +163,7 @@ fn closes_without_a_byte() {
 }
 
 #[test]
-fn resets() {
+fn reset_connections() {
     for reaction in [react().reset(), react().half_status_line().reset()] {
         let server = Server::start(move |_| reaction.clone());
         let mut stream = connect(&server);
@@ -203,7 +203,7 @@ fn interim_answers_come_before_the_answer() {
 }
 
 #[test]
-fn silence_lasts_until_the_server_ends_and_notes_what_comes() {
+fn silence_lasts_until_the_server_ends_and_records_requests() {
     let server = Server::start(|_| react().silence());
     let mut stream = connect(&server);
     stream.write_all(POST.as_bytes()).unwrap();
@@ -231,7 +231,7 @@ fn a_wait_ends_with_the_server() {
 }
 
 #[test]
-fn a_delayed_answer_comes() {
+fn delayed_answers() {
     let (text, _) = exchange(
         react()
             .wait(Duration::from_millis(1))
@@ -306,7 +306,7 @@ fn a_408_as_the_first_thing_on_a_connection() {
 }
 
 #[test]
-fn what_is_no_tls_and_what_hangs_in_it() {
+fn tls_garbage_and_a_handshake_that_hangs() {
     let hello = [22, 3, 1, 0, 200, 1, 0];
     let server = Server::with_accept(|_| tls_garbage(), |_| created("c1"));
     let mut stream = connect(&server);
@@ -328,7 +328,7 @@ fn what_is_no_tls_and_what_hangs_in_it() {
 }
 
 #[test]
-fn what_is_not_whole_is_not_a_request() {
+fn an_incomplete_request_is_not_counted() {
     let server = Server::start(|_| created("c1"));
     for part in [&POST[..20], &POST[..POST.len() - 1]] {
         let mut stream = connect(&server);
@@ -342,7 +342,7 @@ fn what_is_not_whole_is_not_a_request() {
 }
 
 #[test]
-fn a_proxys_own_answer() {
+fn requests_to_a_proxy() {
     let server = Server::start(|_| status(502));
     let mut stream = connect(&server);
     stream
@@ -365,7 +365,7 @@ fn a_proxys_own_answer() {
 }
 
 #[test]
-fn refuses() {
+fn a_port_that_refuses_connections() {
     let refusing = Refusing::new();
     let error = TcpStream::connect(refusing.addr()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
@@ -375,7 +375,7 @@ fn refuses() {
 /// A failed assertion in a script ends the connection, and the test.
 #[test]
 #[should_panic(expected = "PoisonError")]
-fn a_scripts_panic_is_not_lost() {
+fn a_panic_in_a_script_fails_the_test() {
     let server = Server::start(|request| -> Reaction { panic!("{} is scripted", request.index) });
     let mut stream = connect(&server);
     stream.write_all(POST.as_bytes()).unwrap();

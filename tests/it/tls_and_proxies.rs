@@ -71,7 +71,7 @@ fn encrypted_server() -> (String, Receiver<String>) {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_stops_the_run_and_names_its_issuer() {
+fn an_untrusted_certificate_stops_the_run_and_names_its_issuer() {
     let home = Home::new();
     home.cases(3);
     let (url, requests) = encrypted_server();
@@ -86,7 +86,7 @@ fn a_certificate_that_nobody_vouches_for_stops_the_run_and_names_its_issuer() {
 }
 
 #[test]
-fn a_companys_own_authority_is_named_with_a_file() {
+fn a_ca_file_adds_an_authority() {
     let home = Home::new();
     home.cases(3);
     let (url, requests) = encrypted_server();
@@ -116,7 +116,7 @@ fn a_proxy_that_refuses_stops_the_run_at_once() {
 }
 
 #[test]
-fn a_proxy_is_never_used_for_this_machine() {
+fn a_proxy_is_never_used_for_loopback() {
     let home = Home::new();
     home.cases(1);
     let proxy = Server::start(|_| status(502));

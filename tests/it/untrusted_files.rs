@@ -27,7 +27,7 @@ fn pour(pipe: std::path::PathBuf, beginning: &'static str) -> std::thread::JoinH
 
 /// What is never read can neither fill the memory nor take time.
 #[test]
-fn a_field_of_a_gigabyte_is_left_at_the_limit() {
+fn a_gigabyte_field_is_read_only_up_to_the_limit() {
     for (file, beginning, code) in [
         ("a.csv", "id,partnerFirmId,name\nc1,f1,", 3),
         ("b.csv", "id,partnerFirmId,name\nc1,f1,\"", 3),
@@ -53,7 +53,7 @@ fn gzipped(text: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_gigabyte_in_a_packed_field_is_left_at_the_limit_too() {
+fn a_gigabyte_in_a_gzip_field_is_read_only_up_to_the_limit() {
     let home = Home::new();
     let block = gzipped(&vec![b'x'; 1 << 20]);
     let mut packed = gzipped(b"id,partnerFirmId,name\nc1,f1,");
@@ -96,7 +96,7 @@ fn with_part(workbook: &[u8], part: &str, change: impl Fn(String) -> String) -> 
 }
 
 #[test]
-fn a_workbook_that_announces_more_texts_than_it_has() {
+fn a_workbook_that_declares_more_strings_than_fit_is_refused() {
     let home = Home::new();
     let honest = workbook(&["c1", "f1", "Ann"]);
     home.write("honest.xlsx", &honest);
@@ -115,7 +115,7 @@ fn a_workbook_that_announces_more_texts_than_it_has() {
 }
 
 #[test]
-fn a_workbook_with_a_cell_where_no_sheet_has_one() {
+fn a_workbook_with_a_cell_outside_the_sheet_is_refused() {
     let home = Home::new();
     let honest = workbook(&["c1", "f1", "Ann"]);
     for (from, to, said) in [
@@ -134,7 +134,7 @@ fn a_workbook_with_a_cell_where_no_sheet_has_one() {
 /// The library that reads workbooks panics over these; people see an error of
 /// the file, and no word of the library's or the file's.
 #[test]
-fn a_workbook_that_its_library_breaks_on() {
+fn a_workbook_that_panics_the_library_is_an_error() {
     let home = Home::new();
     let honest = workbook(&["c1", "f1", "Ann"]);
     for (from, to) in [
@@ -158,7 +158,7 @@ fn a_workbook_that_its_library_breaks_on() {
 /// What a workbook says of its sizes decides whether it is read, so it is held
 /// to it.
 #[test]
-fn a_workbook_that_is_larger_than_it_says() {
+fn a_workbook_larger_than_it_declares_is_refused() {
     let home = Home::new();
     let mut seed = 1_u32;
     let texts = (0..60_000).fold(String::new(), |texts, _| {
@@ -186,7 +186,7 @@ fn a_workbook_that_is_larger_than_it_says() {
 }
 
 #[test]
-fn a_workbook_with_a_cell_that_is_far_too_long() {
+fn a_workbook_with_an_oversized_cell_is_refused() {
     let home = Home::new();
     let long = "x".repeat(70_000_000);
     let forged = with_part(
