@@ -1,99 +1,84 @@
-//! The threads of a check: one reads, others parse and map, the caller's
-//! thread takes the results in their order.
+//! The threads of a check: one reads, others map, and whoever pulls the
+//! [`Check`] gets the results in the order of the input.
+//!
+//! For each chunk the reader queues a channel of one result, in order, and
+//! hands its other end to a worker. So order needs no sorting, and every queue
+//! has a limit. When the [`Check`] is dropped, the reader can queue nothing
+//! more and ends, and after it the workers.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
-use super::rows::Rows;
-use super::worker::{Batch, Tally, Worker};
-use super::{CheckError, CheckOptions, Checked, FileSummary, Sink, again, whole};
+use super::duplicates::RecordTable;
+use super::worker::{Tally, Worker, WorkerBatch};
+use super::{CheckBatch, CheckError, CheckOptions, Checked, FileSummary, cross_record};
 use crate::input::{self, Chunk, InputError, Parser, Reader};
 use crate::mapping::{MissingColumn, NameSource, merge_missing_columns};
 use crate::model::{Code, Columns, FileId, Place, Problem, Severity, reserved};
 
-/// Chunks that wait between two threads; more would only hold memory.
+/// Chunks that wait for a worker or for the consumer; more would only fill
+/// memory.
 const WAITING: usize = 4;
 /// More threads than this wait for the reader.
 const MOST_WORKERS: usize = 4;
 
-/// A chunk on its way to a worker.
+type Members = BTreeMap<FileId, BTreeSet<Box<str>>>;
+/// The result of one chunk, soon.
+type Pending = Receiver<WorkerBatch>;
+
 struct Work {
-    turn: u64,
-    file: Arc<Opened>,
+    file: Arc<OpenedFile>,
     chunk: Chunk,
+    done: SyncSender<WorkerBatch>,
 }
 
 /// A file as workers need it: a parser for each.
-struct Opened {
+struct OpenedFile {
     id: FileId,
     parsers: Mutex<Vec<Parser>>,
 }
 
-/// What comes back from the reading and mapping threads.
-enum Message {
-    Batch(u64, Batch),
-    Failed(InputError),
-    /// A worker is done: its counts, and the member names that it met.
-    Tally(Box<Tally>, BTreeMap<FileId, BTreeSet<Box<str>>>),
-    /// The reader is done.
-    Readers(Vec<Reader>),
+/// A check under way: an iterator of its batches.
+pub struct Check {
+    options: Arc<CheckOptions>,
+    /// The first batch: problems of the headers.
+    first: Option<CheckBatch>,
+    /// Columns that are missing from the headers.
+    missing: Vec<(FileId, Vec<MissingColumn>)>,
+    /// In the order of the input; none after its end.
+    results: Option<Receiver<Result<Pending, InputError>>>,
+    reader: Option<JoinHandle<Vec<Reader>>>,
+    workers: Vec<JoinHandle<(Tally, Members)>>,
+    records: RecordTable,
+    confidential: HashSet<Option<Box<str>>>,
+    checked: Checked,
 }
 
-/// Checks the whole input, and hands on what it finds in the input's order.
-pub fn check<S: Sink>(
-    options: &CheckOptions,
-    sink: &mut S,
-) -> Result<Checked, CheckError<S::Error>> {
+/// Opens all files and starts to check them.
+pub fn check(options: CheckOptions) -> Result<Check, CheckError> {
+    let options = Arc::new(options);
+    let mut files = Vec::with_capacity(options.inputs.len());
     let mut readers = Vec::with_capacity(options.inputs.len());
-    for (file, input) in (0..).zip(&options.inputs) {
-        readers.push(input::open(input, FileId(file), &options.source)?);
-    }
-    for (reader, input) in readers.iter().zip(&options.inputs) {
-        let doubt = |columns: &Arc<Columns>| columns.position(reserved::IN_DOUBT_KEY).is_some();
-        if reader.columns().is_some_and(doubt) {
+    for (file, input) in (0..).map(FileId).zip(&options.inputs) {
+        let reader = input::open(input, file, &options.read)?;
+        let in_doubt = |columns: &Arc<Columns>| columns.position(reserved::IN_DOUBT_KEY).is_some();
+        if reader.columns().is_some_and(in_doubt) {
             return Err(CheckError::InDoubtFile(input.name()));
         }
+        files.push(FileSummary {
+            name: input.name(),
+            guessed_encoding: reader.encoding_guessed().then(|| reader.encoding()),
+            ..FileSummary::default()
+        });
+        readers.push(reader);
     }
-    let mut collector = Collector::new(options, sink);
-    for (file, reader) in collector.checked.files.iter_mut().zip(&readers) {
-        file.guessed_encoding = reader.encoding_guessed().then(|| reader.encoding());
-    }
-    let headers = header_faults(options, &readers);
-    // What is missing from every record is told once, not for each of them.
-    if readers.iter().all(|reader| reader.columns().is_some()) {
-        refuse_columns(&headers)?;
-    }
-    for reader in &mut readers {
-        for problem in reader.problems() {
-            collector.checked.unskippable += u64::from(problem.severity == Severity::Error);
-            collector.problem(problem)?;
-        }
-    }
-    let records = read_all(options, readers, &mut collector)?;
-    let (tally, members, readers) = records;
-    let mut faults = headers;
-    for (file, names) in &members {
-        let columns = Columns::from_names(names);
-        let missing = options
-            .rules
-            .check_columns(&columns, NameSource::JsonMembers);
-        faults.push((*file, missing));
-        collector.unused(*file, options.rules.unused_columns(&columns));
-    }
-    if collector.checked.total > 0 {
-        refuse_columns(&faults)?;
-    }
-    collector.finish(tally, readers)
-}
-
-fn header_faults(options: &CheckOptions, readers: &[Reader]) -> Vec<(FileId, Vec<MissingColumn>)> {
-    (0..)
+    let missing: Vec<_> = (0..)
         .map(FileId)
-        .zip(readers)
+        .zip(&readers)
         .filter_map(|(file, reader)| {
             let columns = reader.columns()?;
             Some((
@@ -101,95 +86,97 @@ fn header_faults(options: &CheckOptions, readers: &[Reader]) -> Vec<(FileId, Vec
                 options.rules.check_columns(columns, NameSource::Header),
             ))
         })
-        .collect()
-}
-
-fn refuse_columns<E>(faults: &[(FileId, Vec<MissingColumn>)]) -> Result<(), CheckError<E>> {
-    let faults = merge_missing_columns(faults);
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(CheckError::Columns(faults))
+        .collect();
+    // What is missing from every record is reported once, not for each of them.
+    if readers.iter().all(|reader| reader.columns().is_some()) {
+        refuse_missing(&missing)?;
     }
-}
-
-type Members = BTreeMap<FileId, BTreeSet<Box<str>>>;
-
-/// Runs all records through the threads.
-fn read_all<S: Sink>(
-    options: &CheckOptions,
-    readers: Vec<Reader>,
-    collector: &mut Collector<'_, S>,
-) -> Result<(Tally, Members, Vec<Reader>), CheckError<S::Error>> {
-    let workers = match options.workers {
+    let first = CheckBatch {
+        problems: readers.iter_mut().flat_map(Reader::problems).collect(),
+        ..CheckBatch::default()
+    };
+    let count = match options.workers {
         0 => thread::available_parallelism()
             .map_or(1, NonZero::get)
             .min(MOST_WORKERS),
-        workers => workers,
+        count => count,
     };
-    let (to_workers, work) = sync_channel::<Work>(WAITING);
-    let (to_collector, messages) = sync_channel::<Message>(WAITING);
-    let work = Mutex::new(work);
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            let to_collector = to_collector.clone();
-            let work = &work;
-            scope.spawn(move || map_chunks(options, work, &to_collector));
-        }
-        scope.spawn(move || read_chunks(readers, workers, &to_workers, &to_collector));
-        let taken = collector.take(&messages);
-        // Behind an error nobody takes more: the threads notice and end.
-        drop(messages);
-        taken
+    let (queue_work, work) = sync_channel(WAITING);
+    let (queue_result, results) = sync_channel(WAITING + count);
+    let work = Arc::new(Mutex::new(work));
+    let workers = (0..count)
+        .map(|_| {
+            let (options, work) = (Arc::clone(&options), Arc::clone(&work));
+            thread::spawn(move || map_chunks(&options, &work))
+        })
+        .collect();
+    let reader = thread::spawn(move || read_chunks(readers, count, &queue_work, &queue_result));
+    Ok(Check {
+        options,
+        first: Some(first),
+        missing,
+        results: Some(results),
+        reader: Some(reader),
+        workers,
+        records: RecordTable::default(),
+        confidential: HashSet::new(),
+        checked: Checked {
+            files,
+            ..Checked::default()
+        },
     })
+}
+
+fn refuse_missing(missing: &[(FileId, Vec<MissingColumn>)]) -> Result<(), CheckError> {
+    let missing = merge_missing_columns(missing);
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(CheckError::Columns(missing))
+    }
 }
 
 fn read_chunks(
     mut readers: Vec<Reader>,
     workers: usize,
-    to_workers: &SyncSender<Work>,
-    to_collector: &SyncSender<Message>,
-) {
-    let mut turn = 0;
+    queue_work: &SyncSender<Work>,
+    queue_result: &SyncSender<Result<Pending, InputError>>,
+) -> Vec<Reader> {
     for (id, reader) in (0..).map(FileId).zip(&mut readers) {
-        let file = Arc::new(Opened {
+        let parsers = (0..workers).map(|_| reader.parser()).collect();
+        let file = Arc::new(OpenedFile {
             id,
-            parsers: Mutex::new((0..workers).map(|_| reader.parser()).collect()),
+            parsers: Mutex::new(parsers),
         });
         loop {
-            match reader.next_chunk() {
+            let queued = match reader.next_chunk() {
                 Ok(Some(chunk)) => {
-                    let work = Work {
-                        turn,
-                        file: Arc::clone(&file),
-                        chunk,
-                    };
-                    turn += 1;
-                    if to_workers.send(work).is_err() {
-                        return;
-                    }
+                    let (done, pending) = sync_channel(1);
+                    let file = Arc::clone(&file);
+                    queue_result.send(Ok(pending)).is_ok()
+                        && queue_work.send(Work { file, chunk, done }).is_ok()
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    let _ = to_collector.send(Message::Failed(error));
-                    return;
+                    // If nobody pulls any more, nobody needs the error.
+                    let _ = queue_result.send(Err(error));
+                    false
                 }
+            };
+            if !queued {
+                return Vec::new();
             }
         }
     }
-    let _ = to_collector.send(Message::Readers(readers));
+    readers
 }
 
-fn map_chunks(
-    options: &CheckOptions,
-    work: &Mutex<Receiver<Work>>,
-    to_collector: &SyncSender<Message>,
-) {
+fn map_chunks(options: &CheckOptions, work: &Mutex<Receiver<Work>>) -> (Tally, Members) {
     let mut worker = Worker::new(options);
     let mut parser: Option<(FileId, Parser)> = None;
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Work { turn, file, chunk }) = next else {
+        let Ok(Work { file, chunk, done }) = next else {
             break;
         };
         if parser.as_ref().is_none_or(|(id, _)| *id != file.id) {
@@ -200,165 +187,176 @@ fn map_chunks(
         let Some((_, parser)) = &mut parser else {
             break;
         };
-        let batch = worker.work(file.id, parser, &chunk);
-        if to_collector.send(Message::Batch(turn, batch)).is_err() {
-            return;
-        }
+        // There is room for the result, and it may not be wanted any more.
+        let _ = done.send(worker.work(file.id, parser, &chunk));
     }
-    let (tally, members) = worker.finish();
-    let _ = to_collector.send(Message::Tally(Box::new(tally), members));
+    worker.finish()
 }
 
-/// Puts results in their order and keeps what the whole input needs.
-struct Collector<'a, S> {
-    options: &'a CheckOptions,
-    sink: &'a mut S,
-    rows: Rows,
-    confidential: HashSet<Option<Box<str>>>,
-    checked: Checked,
-}
+impl Iterator for Check {
+    type Item = Result<CheckBatch, CheckError>;
 
-impl<'a, S: Sink> Collector<'a, S> {
-    fn new(options: &'a CheckOptions, sink: &'a mut S) -> Self {
-        let files = options
-            .inputs
-            .iter()
-            .map(|input| FileSummary {
-                name: input.name(),
-                ..FileSummary::default()
-            })
-            .collect();
-        Self {
-            options,
-            sink,
-            rows: Rows::default(),
-            confidential: HashSet::new(),
-            checked: Checked {
-                files,
-                ..Checked::default()
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(mut first) = self.first.take() {
+            let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+            self.checked.unskippable += first.problems.iter().filter(is_error).count() as u64;
+            first.problems = self.count_problems(first.problems);
+            return Some(Ok(first));
+        }
+        let batch = match self.results.as_ref()?.recv() {
+            Ok(Ok(pending)) => match pending.recv() {
+                Ok(batch) => self.add(batch),
+                // Its panic has been reported.
+                Err(_) => std::panic::resume_unwind(Box::new("a mapping thread panicked")),
             },
-        }
-    }
-
-    fn problem(&mut self, mut problem: Problem) -> Result<(), CheckError<S::Error>> {
-        // It is the column that must be looked at, not each of its values.
-        let is_columns = problem.code == Code::LooksConfidential;
-        if is_columns && !self.confidential.insert(problem.column.clone()) {
-            return Ok(());
-        }
-        if self.options.strict {
-            problem.severity = Severity::Error;
-            // Leaving out records does not mend what is wrong with all of them.
-            let is_everywhere = is_columns || problem.place == Place::default();
-            self.checked.unskippable += u64::from(is_everywhere);
-        }
-        match problem.severity {
-            Severity::Error => self.checked.errors += 1,
-            Severity::Warning => self.checked.warnings += 1,
-        }
-        self.sink.problem(problem).map_err(CheckError::Sink)
-    }
-
-    fn take(
-        &mut self,
-        messages: &Receiver<Message>,
-    ) -> Result<(Tally, Members, Vec<Reader>), CheckError<S::Error>> {
-        let mut next = 0;
-        let mut early = BTreeMap::new();
-        let mut tally = Tally::default();
-        let mut members = Members::new();
-        let mut finished = Vec::new();
-        while let Ok(message) = messages.recv() {
-            match message {
-                Message::Batch(turn, batch) => {
-                    early.insert(turn, batch);
-                    while let Some(batch) = early.remove(&next) {
-                        next += 1;
-                        self.batch(batch)?;
-                    }
-                }
-                Message::Failed(error) => return Err(error.into()),
-                Message::Tally(theirs, names) => {
-                    tally.join(*theirs);
-                    for (file, names) in names {
-                        members.entry(file).or_default().extend(names);
-                    }
-                }
-                Message::Readers(readers) => finished = readers,
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => {
+                self.results = None;
+                self.last_batch()
             }
+        };
+        if batch.is_err() {
+            self.results = None;
         }
-        Ok((tally, members, finished))
+        Some(batch)
+    }
+}
+
+impl Check {
+    /// The summary, complete once every batch was pulled.
+    pub fn finish(self) -> Checked {
+        self.checked
     }
 
-    fn batch(&mut self, batch: Batch) -> Result<(), CheckError<S::Error>> {
+    /// A check that found these cases.
+    #[cfg(test)]
+    pub(crate) fn of_cases(cases: impl IntoIterator<Item = crate::model::CaseData>) -> Self {
+        let rules = crate::mapping::Rules::compile(crate::mapping::MappingOptions::default());
+        Self {
+            options: Arc::new(CheckOptions {
+                inputs: Vec::new(),
+                read: input::ReadOptions::default(),
+                rules: Arc::new(rules.unwrap_or_else(|errors| panic!("{errors:?}"))),
+                strict: false,
+                collect_cases: true,
+                collect_invalid: false,
+                summarize_columns: false,
+                workers: 0,
+            }),
+            first: Some(CheckBatch {
+                cases: (0..).zip(cases).collect(),
+                ..CheckBatch::default()
+            }),
+            missing: Vec::new(),
+            results: None,
+            reader: None,
+            workers: Vec::new(),
+            records: RecordTable::default(),
+            confidential: HashSet::new(),
+            checked: Checked::default(),
+        }
+    }
+
+    /// Counts problems, and leaves out those that repeat what is known of a
+    /// column.
+    fn count_problems(&mut self, mut problems: Vec<Problem>) -> Vec<Problem> {
+        problems.retain_mut(|problem| {
+            // It is the column that must be looked at, not each of its values.
+            let is_columns = problem.code == Code::LooksConfidential;
+            if is_columns && !self.confidential.insert(problem.column.clone()) {
+                return false;
+            }
+            if self.options.strict {
+                problem.severity = Severity::Error;
+                // Skipping records does not fix what concerns all of them.
+                let concerns_all = is_columns || problem.place == Place::default();
+                self.checked.unskippable += u64::from(concerns_all);
+            }
+            match problem.severity {
+                Severity::Error => self.checked.errors += 1,
+                Severity::Warning => self.checked.warnings += 1,
+            }
+            true
+        });
+        problems
+    }
+
+    fn add(&mut self, batch: WorkerBatch) -> Result<CheckBatch, CheckError> {
         self.checked.total += batch.records;
         self.checked.unskippable += batch.lost;
         if let Some(file) = self.checked.files.get_mut(usize::from(batch.file.0)) {
             file.records += batch.records;
             file.unread += batch.unread;
         }
-        for problem in batch.problems {
-            self.problem(problem)?;
-        }
-        for invalid in batch.invalid {
-            self.sink.invalid(invalid).map_err(CheckError::Sink)?;
-        }
-        let first = self.rows.valid() as u32;
-        for row in &batch.rows {
-            self.rows.push(row).ok_or(CheckError::TooMany)?;
-        }
-        if self.options.want_cases && !batch.cases.is_empty() {
-            self.sink
-                .cases(first, batch.cases)
-                .map_err(CheckError::Sink)?;
-        }
-        Ok(())
-    }
-
-    fn unused(&mut self, file: FileId, unused: Vec<String>) {
-        if let Some(file) = self.checked.files.get_mut(usize::from(file.0)) {
-            file.unused = unused;
-        }
+        let first = self.records.len();
+        self.records
+            .append(&batch.rows, &batch.keys)
+            .ok_or(CheckError::TooManyRecords)?;
+        let cases = batch.cases.into_iter();
+        Ok(CheckBatch {
+            problems: self.count_problems(batch.problems),
+            cases: cases.map(|(row, case)| (first + row, case)).collect(),
+            invalid: batch.invalid,
+        })
     }
 
     /// What only the whole input shows.
-    fn finish(
-        mut self,
-        tally: Tally,
-        readers: Vec<Reader>,
-    ) -> Result<Checked, CheckError<S::Error>> {
-        for (file, reader) in (0..).map(FileId).zip(&readers) {
-            if let Some(columns) = reader.columns() {
-                self.unused(file, self.options.rules.unused_columns(columns));
+    fn last_batch(&mut self) -> Result<CheckBatch, CheckError> {
+        let readers = self.reader.take().map(join).unwrap_or_default();
+        let (mut tally, mut members) = (Tally::default(), Members::new());
+        for (counted, names) in self.workers.drain(..).map(join) {
+            tally.join(counted);
+            for (file, names) in names {
+                members.entry(file).or_default().extend(names);
             }
-            let summary = &mut self.checked.files[usize::from(file.0)];
-            summary.sha256 = reader.sha256().map(|hash| hex(&hash));
-            summary.columns = reader
-                .columns()
-                .map(|columns| columns.names().map(Box::from).collect());
         }
-        let columns: Vec<Arc<Columns>> = readers
-            .iter()
-            .filter_map(|reader| reader.columns().cloned())
-            .collect();
-        let found = self.rows.groups();
-        let told = again::read(self.options, readers, &self.rows, &found);
-        let key = &self.options.rules.options().key;
-        let mut problems = whole::shared(&self.rows, &found, &told, key);
-        self.checked.firms = tally.firms.into_iter().collect();
-        problems.extend(whole::rare_firms(&self.checked.firms));
-        problems.extend(whole::unguarded(&self.options.rules, &columns));
-        for problem in problems {
-            self.problem(problem)?;
+        let options = Arc::clone(&self.options);
+        let mut missing = std::mem::take(&mut self.missing);
+        for (file, names) in &members {
+            let columns = Columns::from_names(names);
+            missing.push((
+                *file,
+                options
+                    .rules
+                    .check_columns(&columns, NameSource::JsonMembers),
+            ));
+            self.checked.files[usize::from(file.0)].unused = options.rules.unused_columns(&columns);
         }
-        let excluded = self.rows.exclude(&found, self.options.strict);
-        self.checked.valid = (self.rows.valid() - excluded.len()) as u64;
-        self.checked.excluded = excluded;
-        self.checked.columns = tally.columns.summaries();
-        self.checked.drafts = tally.drafts;
-        self.checked.default_firm = tally.default_firm;
-        Ok(self.checked)
+        if self.checked.total > 0 {
+            refuse_missing(&missing)?;
+        }
+        let mut headers = Vec::new();
+        for (file, reader) in self.checked.files.iter_mut().zip(&readers) {
+            file.sha256 = reader.sha256().map(|hash| hex(&hash));
+            if let Some(columns) = reader.columns() {
+                file.unused = options.rules.unused_columns(columns);
+                file.columns = Some(columns.names().map(Box::from).collect());
+                headers.push(Arc::clone(columns));
+            }
+        }
+        let groups = self.records.groups();
+        let key = &options.rules.options().key;
+        let mut problems = cross_record::shared(&self.records, &groups, key);
+        let checked = &mut self.checked;
+        checked.firms = tally.firms.into_iter().collect();
+        checked.excluded = self.records.exclude(&groups, options.strict);
+        checked.valid = self.records.valid() - checked.excluded.len() as u64;
+        checked.columns = tally.columns.summaries();
+        checked.drafts = tally.drafts;
+        checked.default_firm = tally.default_firm;
+        problems.extend(cross_record::rare_firms(&checked.firms));
+        problems.extend(cross_record::review_rules(&options.rules, &headers));
+        Ok(CheckBatch {
+            problems: self.count_problems(problems),
+            ..CheckBatch::default()
+        })
     }
+}
+
+fn join<T>(thread: JoinHandle<T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn hex(bytes: &[u8]) -> String {

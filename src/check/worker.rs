@@ -1,4 +1,4 @@
-//! One thread's hands: a chunk in, what is known of its records out.
+//! One mapping thread: a chunk in, what was found out about its records out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher as _;
@@ -8,31 +8,31 @@ use foldhash::HashMap;
 use foldhash::fast::FixedState;
 
 use super::column_profile::ColumnProfiles;
-use super::people::PersonColumns;
-use super::rows::Row;
+use super::duplicates::RecordRow;
+use super::person_match::PersonColumns;
 use super::{CheckOptions, Invalid};
 use crate::input::{Chunk, Item, Parser};
 use crate::mapping::{self, MappedCase, Mapper, RecordDigests};
 use crate::model::{CaseData, Code, Digest, FileId, Hasher, Key, Problem, Record, Severity};
 
-/// What a chunk came to.
+/// What a chunk's records came to.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
-    /// The file.
+pub(super) struct WorkerBatch {
     pub(super) file: FileId,
-    /// Records, those that can't be read among them.
+    /// Records, unreadable ones included.
     pub(super) records: u64,
-    /// Those that could not be read, but for what is lost.
+    /// Unreadable ones that do not hide the rest of the file.
     pub(super) unread: u64,
-    /// Those that have a key.
-    pub(super) rows: Vec<Row>,
-    /// The valid ones as cases, where they are wanted.
-    pub(super) cases: Vec<CaseData>,
-    /// Problems behind which the rest of the file is unknown.
+    /// Problems after which the rest of the file is unknown.
     pub(super) lost: u64,
-    /// Records that are no cases, where they are wanted.
+    /// Those that have a key, and the keys as text, one after the other.
+    pub(super) rows: Vec<RecordRow>,
+    pub(super) keys: String,
+    /// The valid ones as cases, if asked for, each with its row's position.
+    pub(super) cases: Vec<(u32, CaseData)>,
+    /// The invalid ones, if asked for.
     pub(super) invalid: Vec<Invalid>,
-    /// All problems, in the records' order.
+    /// All problems, in the order of the records.
     pub(super) problems: Vec<Problem>,
 }
 
@@ -76,8 +76,8 @@ pub(super) struct Worker {
     people: PersonColumns,
     tally: Tally,
     strict: bool,
-    want_cases: bool,
-    want_invalid: bool,
+    collect_cases: bool,
+    collect_invalid: bool,
     summarize_columns: bool,
     keyless: bool,
     digests: RecordDigests,
@@ -94,8 +94,8 @@ impl Worker {
             people: PersonColumns::default(),
             tally: Tally::default(),
             strict: options.strict,
-            want_cases: options.want_cases,
-            want_invalid: options.want_invalid,
+            collect_cases: options.collect_cases,
+            collect_invalid: options.collect_invalid,
             summarize_columns: options.summarize_columns,
             keyless: options.rules.options().key.is_empty(),
             digests: RecordDigests::default(),
@@ -106,11 +106,11 @@ impl Worker {
         }
     }
 
-    pub(super) fn work(&mut self, file: FileId, parser: &mut Parser, chunk: &Chunk) -> Batch {
-        let mut batch = Batch {
+    pub(super) fn work(&mut self, file: FileId, parser: &mut Parser, chunk: &Chunk) -> WorkerBatch {
+        let mut batch = WorkerBatch {
             file,
             rows: Vec::with_capacity(chunk.len()),
-            ..Batch::default()
+            ..WorkerBatch::default()
         };
         parser.parse(chunk, &mut |item| {
             batch.records += 1;
@@ -142,19 +142,20 @@ impl Worker {
         batch
     }
 
-    /// Whether a problem keeps its record from being a case.
-    fn spoils(&self, problem: &Problem) -> bool {
-        problem.severity == Severity::Error || self.strict && is_of_record(problem)
-    }
-
-    /// Keeps a record of which an error was found behind `before`, by its raw
-    /// text.
-    fn keep_invalid(&mut self, raw: impl FnOnce(&mut String), batch: &mut Batch, before: usize) {
-        let errors = batch.problems[before..]
-            .iter()
-            .filter(|problem| self.spoils(problem));
+    /// Keeps a record with an error among the problems from `before` on.
+    fn keep_invalid(
+        &mut self,
+        raw: impl FnOnce(&mut String),
+        batch: &mut WorkerBatch,
+        before: usize,
+    ) {
+        let strict = self.strict;
+        let invalidates = |problem: &&Problem| {
+            problem.severity == Severity::Error || strict && is_of_record(problem)
+        };
+        let errors = batch.problems[before..].iter().filter(invalidates);
         let reasons: Vec<String> = errors.map(reason).collect();
-        if !self.want_invalid || reasons.is_empty() {
+        if !self.collect_invalid || reasons.is_empty() {
             return;
         }
         self.raw.clear();
@@ -180,7 +181,7 @@ impl Worker {
         }
     }
 
-    fn record(&mut self, record: &Record<'_>, batch: &mut Batch) {
+    fn record(&mut self, record: &Record<'_>, batch: &mut WorkerBatch) {
         if record.json.is_some() {
             self.meet_members(record);
         }
@@ -189,22 +190,22 @@ impl Worker {
         }
         let before = batch.problems.len();
         let Some(mapped) = self.mapper.map(record, &mut batch.problems) else {
-            // What another record has in common with it is told all the same,
-            // so that one round of mending does.
+            // Duplicates of an invalid record are reported too, so that one
+            // round of fixing is enough.
             if let Some(key) = self.mapper.key() {
                 if is_damaged(key) {
                     batch.problems.push(damaged_key(record, key));
                 }
-                batch.rows.push(row(record, key, &mut self.people));
+                add_row(record, key, &mut self.people, batch);
             }
             return;
         };
         // Only what is sent needs a digest that can be written down.
-        let digest = (self.want_cases || self.keyless).then(|| mapped.payload_digest());
+        let digest = (self.collect_cases || self.keyless).then(|| mapped.payload_digest());
         let key = match digest {
             Some(digest) if self.keyless => {
-                // The content stands in, so that a rehearsal can still tell
-                // cases apart; nothing real is ever sent this way.
+                // The content serves as the key, so that a test run can still
+                // tell cases apart; nothing real is ever sent this way.
                 self.key.clear();
                 Key::write_canonical([format!("content {digest}")], &mut self.key);
                 &*self.key
@@ -214,27 +215,28 @@ impl Worker {
         if !self.keyless && is_damaged(key) {
             batch.problems.push(damaged_key(record, key));
         }
+        let row = add_row(record, key, &mut self.people, batch);
+        if self.keyless {
+            // Nobody knows such a key by its text, and it is like no other.
+            batch.rows[row].folded = None;
+            batch.keys.truncate(batch.keys.len() - key.len());
+            batch.rows[row].key_end = batch.keys.len() as u32;
+        }
         if self.strict && batch.problems[before..].iter().any(is_of_record) {
-            batch.rows.push(row(record, key, &mut self.people));
             return;
         }
         self.tally.count_firm(mapped.firm);
         self.tally.default_firm += u64::from(mapped.firm_from_default);
         let payload = FixedState::default().hash_one((mapped.payload, mapped.firm));
-        let mut row = row(record, key, &mut self.people);
-        row.payload = Some(payload);
-        // A content that stands in for a key is like no other.
-        row.folded = row.folded.filter(|_| !self.keyless);
-        batch.rows.push(row);
-        if self.want_cases
+        batch.rows[row].payload = Some(payload);
+        if self.collect_cases
             && let Some(digest) = digest
         {
             self.raw.clear();
             mapping::record_json(record, &mut self.raw);
             let digests = [digest, self.digests.of(record)];
-            batch
-                .cases
-                .push(case(record, &mapped, key, digests, &self.raw));
+            let case = case(record, &mapped, key, digests, &self.raw);
+            batch.cases.push((row as u32, case));
         }
     }
 }
@@ -245,15 +247,23 @@ fn is_of_record(problem: &Problem) -> bool {
     problem.code != Code::LooksConfidential
 }
 
-/// What is kept of a record that is no case.
-fn row(record: &Record<'_>, key: &str, people: &mut PersonColumns) -> Row {
-    Row {
+/// Adds what is kept of a record, invalid so far; its position.
+fn add_row(
+    record: &Record<'_>,
+    key: &str,
+    people: &mut PersonColumns,
+    batch: &mut WorkerBatch,
+) -> usize {
+    batch.keys.push_str(key);
+    batch.rows.push(RecordRow {
         place: record.place,
         key: Digest::of(key.as_bytes()),
+        key_end: batch.keys.len() as u32,
         payload: None,
         folded: folded_key(key),
         person: people.hashes(record),
-    }
+    });
+    batch.rows.len() - 1
 }
 
 fn reason(problem: &Problem) -> String {

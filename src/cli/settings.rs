@@ -112,9 +112,6 @@ pub(crate) fn source(read: &ReadArgs) -> input::ReadOptions {
         encoding: read.encoding.clone(),
         sheet: read.sheet.clone(),
         records: read.records.clone(),
-        // What can be read only once is kept, to say in which fields rows with
-        // one key differ.
-        tee: true,
         ..input::ReadOptions::default()
     }
 }
@@ -180,8 +177,8 @@ pub(crate) fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
 }
 
 /// What a failed check says, with the config's lines.
-pub(crate) fn check_error<E: std::fmt::Display + Send + Sync + std::fmt::Debug + 'static>(
-    error: check::CheckError<E>,
+pub(crate) fn check_error(
+    error: check::CheckError,
     inputs: &[Input],
     config: Option<&Config>,
 ) -> anyhow::Error {

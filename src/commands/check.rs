@@ -39,17 +39,23 @@ pub(crate) fn run(args: &CheckArgs, globals: &Globals) -> Result<Exit> {
     let mut problems =
         ProblemsOut::new(output, files, u64::MAX, &args.read, &inputs)?.with_json(output.json);
     let options = CheckOptions {
-        source: settings::source(&args.read),
-        inputs,
+        read: settings::source(&args.read),
+        inputs: inputs.clone(),
         rules,
         strict: args.read.strict,
-        want_cases: false,
-        want_invalid: false,
+        collect_cases: false,
+        collect_invalid: false,
         summarize_columns: !output.json && !output.quiet,
         workers: 0,
     };
-    let checked = check::check(&options, &mut problems)
-        .map_err(|error| settings::check_error(error, &options.inputs, config.as_ref()))?;
+    let explained = |error| settings::check_error(error, &inputs, config.as_ref());
+    let mut check = check::check(options).map_err(explained)?;
+    for batch in &mut check {
+        for problem in batch.map_err(explained)?.problems {
+            problems.add(&problem);
+        }
+    }
+    let checked = check.finish();
     problems.close();
     let exit = if checked.errors > 0 {
         Exit::Problems

@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 
-use crate::check::{Invalid, Sink};
 use crate::cli::args::{Annotate, ReadArgs};
 use crate::input::Input;
-use crate::model::{CaseData, Problem};
+use crate::model::Problem;
 use crate::output::files::{Flush, Kind, Opener, ProblemsFile};
 use crate::output::problems::{Annotations, Problems, to_json};
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
@@ -13,7 +12,7 @@ use crate::output::terminal::text::escaped;
 
 /// Takes problems and brings them to everybody who wants them.
 pub(super) struct ProblemsOut {
-    shown: Option<Problems>,
+    shown: Problems,
     json: bool,
     redact: bool,
     files: Vec<String>,
@@ -44,23 +43,12 @@ impl ProblemsOut {
             None => None,
         };
         Ok(Self {
-            shown: Some(Problems::new(output, files.clone(), most, annotations)),
+            shown: Problems::new(output, files.clone(), most, annotations),
             json: false,
             redact: output.redact,
             files,
             spreadsheet,
         })
-    }
-
-    /// Shows nothing.
-    pub(super) fn nowhere(output: OutputOptions, files: Vec<String>) -> Self {
-        Self {
-            shown: None,
-            json: false,
-            redact: output.redact,
-            files,
-            spreadsheet: None,
-        }
     }
 
     /// Prints each as a JSON document too.
@@ -75,9 +63,7 @@ impl ProblemsOut {
         if let Some(spreadsheet) = &mut self.spreadsheet {
             spreadsheet.add(problem);
         }
-        if let Some(shown) = &mut self.shown {
-            shown.add(problem);
-        }
+        self.shown.add(problem);
         if self.json {
             print_json(&to_json(problem, &self.files, self.redact));
         }
@@ -85,30 +71,11 @@ impl ProblemsOut {
 
     /// Says what was not shown, and closes the spreadsheet.
     pub(super) fn close(&mut self) {
-        if let Some(shown) = &self.shown {
-            shown.close();
-        }
+        self.shown.close();
         if let Some(spreadsheet) = self.spreadsheet.take()
             && let Err(error) = spreadsheet.finish()
         {
             print_status(&escaped(&error.to_string()));
         }
-    }
-}
-
-impl Sink for ProblemsOut {
-    type Error = std::convert::Infallible;
-
-    fn problem(&mut self, problem: Problem) -> Result<(), Self::Error> {
-        self.add(&problem);
-        Ok(())
-    }
-
-    fn cases(&mut self, _: u32, _: Vec<CaseData>) -> Result<(), Self::Error> {
-        Ok(())
-    }
-
-    fn invalid(&mut self, _: Invalid) -> Result<(), Self::Error> {
-        Ok(())
     }
 }

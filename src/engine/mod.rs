@@ -9,6 +9,6 @@ pub mod scheduler;
 mod spool;
 
 pub use pacing::{PaceError, PaceRange, parse_span};
-pub use plan::{Plan, PlanAction, PlanError, PlanOptions, PlannedCase, Planner, Reporter};
+pub use plan::{Plan, PlanAction, PlanBatch, PlanError, PlanOptions, PlannedCase, Planner};
 pub use runner::{Interrupt, LocalFailure, Observer, Run, RunResult, run_import};
 pub use spool::{Slot, Spooled};

@@ -1,29 +1,33 @@
-//! The plan: what is sent, skipped, held or reporter as changed, against what the
-//! ledger knows. It advises; at the claim the ledger decides.
+//! The plan: which cases of a check are sent, skipped, held or reported as
+//! changed, compared with the ledger. The ledger has the last word when a case
+//! is claimed.
+//!
+//! A [`Planner`] pulls a check's batches, looks up their keys, and writes what
+//! will be sent to the spool. It returns what there is to report, batch by
+//! batch, and the [`Plan`] at the end.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use super::spool::{Slot, Spool, Spooled};
-use crate::check::{Checked, Invalid, Sink};
+use crate::check::{Check, CheckBatch, CheckError, Checked, Invalid};
 use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader, SameContent};
-use crate::model::{CaseData, Code, Digest, Hasher, Problem, State, Totals};
+use crate::model::{CaseData, Code, Hasher, Problem, State, Totals};
 
 /// What is done with a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PlanAction {
-    /// It goes out.
     Send,
-    /// It is imported already.
+    /// It is already imported.
     Skip,
     /// It is in doubt and waits for the user.
     Hold,
-    /// It is imported, and the row has changed since; reporter, not sent.
+    /// It is imported, and the row has changed since: reported, not sent.
     Changed,
 }
 
 impl PlanAction {
-    /// The word in JSON output.
+    /// Its name in JSON output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Send => "send",
@@ -42,13 +46,16 @@ pub struct PlannedCase {
     /// Its state in the ledger, as the plan saw it.
     pub state: Option<State>,
     order: SendOrder,
+    /// The record's number in the check.
     number: u32,
+    /// Position in [`Planner::firms`].
+    firm: Option<u32>,
 }
 
 /// The order of sending: untried, not sent and removed cases as they stand in
 /// the input; then rejects whose payload has changed; then other rejects, the
-/// least recently tried first. So a row that the server will never take keeps
-/// nothing from the rows behind it.
+/// least recently tried first. So a row that the server never accepts holds up
+/// no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum SendOrder {
     First,
@@ -73,8 +80,10 @@ pub struct Plan {
     pub firms: BTreeMap<Box<str>, u64>,
     /// Cases to send without a firm.
     pub drafts: u64,
-    /// Cases that would be sent, were their key not there twice.
+    /// Cases that would be sent if they were no duplicates.
     pub excluded: Vec<Slot>,
+    /// Cases left out because a known case has their content under another key.
+    pub same_content: u64,
     /// Every valid case in the input's order, with [`PlanOptions::keep_all`].
     pub all: Vec<(Slot, PlanAction)>,
 }
@@ -89,67 +98,77 @@ impl Plan {
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// The temporary file.
-    #[error("can't write the temporary file in {} that holds what is to be sent", std::env::temp_dir().display())]
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    #[error("can't write the temporary file in {} that holds the cases to send", std::env::temp_dir().display())]
     Spool(#[source] io::Error),
-    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
-/// What the planner tells while it plans.
-pub trait Reporter {
-    /// A problem of the check or of the plan.
-    fn problem(&mut self, problem: Problem);
-    /// A row that was imported and has changed since; it is not sent.
-    fn changed(&mut self, case: &CaseData);
-    /// A record that stays behind; only where the check was asked for them.
-    fn invalid(&mut self, invalid: Invalid);
+/// What there is to report of a batch of records.
+#[derive(Debug, Default)]
+pub struct PlanBatch {
+    /// Of the check and of the comparison with the ledger.
+    pub problems: Vec<Problem>,
+    /// Records with errors, if the check collects them.
+    pub invalid: Vec<Invalid>,
+    /// Imported cases whose rows have changed since; they are not sent.
+    pub changed: Vec<CaseData>,
 }
 
 /// How to plan.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PlanOptions {
-    /// A new key with a known case's content is meant.
+    /// Send a new key with the content of a known case.
     pub allow_same_content: bool,
     /// Send cases in doubt that were last tried before this, in Unix seconds.
     pub resend_doubts_before: Option<i64>,
     /// Send at most so many.
     pub limit: Option<u64>,
-    /// Keep every valid case in the spool, for who shows them all.
+    /// Keep every valid case in the spool, to show them all.
     pub keep_all: bool,
 }
 
-/// Takes the cases of a check and makes a plan of them.
-#[derive(Debug)]
-pub struct Planner<'a, T> {
+/// Makes a plan of a check's cases: an iterator of what there is to report.
+pub struct Planner<'a> {
+    check: Check,
     ledger: Option<KeyLookup<'a>>,
     /// Whether there is content that a new key could repeat.
     has_content: bool,
     options: PlanOptions,
-    reporter: &'a mut T,
     spool: Spool,
     send: Vec<PlannedCase>,
     all: Vec<(u32, Slot, PlanAction)>,
-    /// What is done with the others, by number, while some may be excluded.
+    /// The others by number: which of them are duplicates is known at the end.
     others: Vec<(u32, PlanAction)>,
     firms: Vec<Box<str>>,
     firm_numbers: HashMap<Box<str>, u32>,
-    firm_of: Vec<u32>,
     same_content: u64,
     hasher: Hasher,
 }
 
-const NO_FIRM: u32 = u32::MAX;
+impl Iterator for Planner<'_> {
+    type Item = Result<PlanBatch, PlanError>;
 
-impl<'a, T: Reporter> Planner<'a, T> {
-    /// A plan for an account and a map. Without a ledger nothing is known.
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.check.next()?;
+        Some(
+            batch
+                .map_err(PlanError::Check)
+                .and_then(|batch| self.add(batch)),
+        )
+    }
+}
+
+impl<'a> Planner<'a> {
+    /// A plan for an account and a map. Without a ledger every case is new.
     pub fn new(
+        check: Check,
         ledger: Option<&'a LedgerReader>,
         account: &str,
         map_id: &str,
         options: PlanOptions,
-        reporter: &'a mut T,
     ) -> Result<Self, PlanError> {
         let mut hasher = Hasher::new();
         hasher.write_piece(account.as_bytes());
@@ -159,128 +178,134 @@ impl<'a, T: Reporter> Planner<'a, T> {
             _ => false,
         };
         Ok(Self {
+            check,
             ledger: ledger.map(LedgerReader::lookups),
             has_content,
             options,
-            reporter,
             spool: Spool::create().map_err(PlanError::Spool)?,
             send: Vec::new(),
             all: Vec::new(),
             others: Vec::new(),
             firms: Vec::new(),
             firm_numbers: HashMap::new(),
-            firm_of: Vec::new(),
             same_content: 0,
             hasher,
         })
     }
 
-    /// Cases that repeat a known case's content under a new key; each was reporter
-    /// as a problem.
-    pub fn same_content(&self) -> u64 {
-        self.same_content
-    }
-
-    /// Puts the plan in order, once the check is over.
-    pub fn finish(self, checked: &Checked) -> Result<Plan, PlanError> {
-        let excluded = &checked.excluded;
+    /// The plan and the check's summary, once every batch was pulled.
+    pub fn finish(self) -> Result<(Plan, Checked), PlanError> {
+        let checked = self.check.finish();
+        let is_duplicate = |number: u32| checked.excluded.contains(number);
         let mut actions = BTreeMap::new();
-        for (_, action) in self
-            .others
-            .iter()
-            .filter(|(number, _)| !excluded.contains(*number))
-        {
-            *actions.entry(*action).or_insert(0) += 1;
-        }
-        let mut send: Vec<(PlannedCase, u32)> = self.send.into_iter().zip(self.firm_of).collect();
-        let mut left_out = Vec::new();
-        send.retain(|(planned, _)| {
-            let stays = excluded.contains(planned.number);
-            if stays {
-                left_out.push(planned.slot);
+        for (number, action) in &self.others {
+            if !is_duplicate(*number) {
+                *actions.entry(*action).or_insert(0) += 1;
             }
-            !stays
-        });
-        send.sort_by_key(|(planned, _)| (planned.order, planned.number));
+        }
+        let (duplicates, mut send): (Vec<_>, Vec<_>) = self
+            .send
+            .into_iter()
+            .partition(|planned| is_duplicate(planned.number));
+        send.sort_by_key(|planned| (planned.order, planned.number));
         actions.insert(PlanAction::Send, send.len() as u64);
         let mut beyond_limit = Totals::default();
         if let Some(limit) = self.options.limit {
-            for (planned, _) in send.drain(send.len().min(limit as usize)..) {
+            for planned in send.drain(send.len().min(limit as usize)..) {
                 beyond_limit.add(planned.state, 1);
             }
         }
         let mut firms = BTreeMap::new();
         let mut drafts = 0;
-        for (_, firm) in &send {
-            match self.firms.get(*firm as usize) {
-                Some(firm) => *firms.entry(firm.clone()).or_insert(0) += 1,
+        for planned in &send {
+            match planned.firm {
+                Some(firm) => *firms.entry(self.firms[firm as usize].clone()).or_insert(0) += 1,
                 None => drafts += 1,
             }
         }
-        let digest = self.hasher.finish().to_string();
-        Ok(Plan {
-            planned: send.into_iter().map(|(planned, _)| planned).collect(),
+        let all = self
+            .all
+            .into_iter()
+            .filter(|(number, ..)| !is_duplicate(*number));
+        let plan = Plan {
+            all: all.map(|(_, slot, action)| (slot, action)).collect(),
+            planned: send,
             spooled: self.spool.finish().map_err(PlanError::Spool)?,
             actions,
             beyond_limit,
-            hash: digest[..16].to_owned(),
+            hash: self.hasher.finish().to_string()[..16].to_owned(),
             firms,
             drafts,
-            excluded: left_out,
-            all: self
-                .all
-                .into_iter()
-                .filter(|(number, ..)| !excluded.contains(*number))
-                .map(|(_, slot, action)| (slot, action))
-                .collect(),
-        })
+            excluded: duplicates.iter().map(|planned| planned.slot).collect(),
+            same_content: self.same_content,
+        };
+        Ok((plan, checked))
     }
 
-    fn plan(
+    /// Plans the cases of a batch.
+    fn add(&mut self, batch: CheckBatch) -> Result<PlanBatch, PlanError> {
+        let known = match &mut self.ledger {
+            Some(ledger) => {
+                let keys = batch.cases.iter().map(|(_, case)| case.key.digest());
+                ledger.find(&keys.collect::<Vec<_>>())?
+            }
+            None => vec![None; batch.cases.len()],
+        };
+        let mut found = PlanBatch {
+            problems: batch.problems,
+            invalid: batch.invalid,
+            changed: Vec::new(),
+        };
+        for ((number, case), known) in batch.cases.into_iter().zip(&known) {
+            self.plan_case(number, case, known.as_ref(), &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn plan_case(
         &mut self,
         number: u32,
-        case: &CaseData,
+        case: CaseData,
         known: Option<&KnownCase>,
+        found: &mut PlanBatch,
     ) -> Result<(), PlanError> {
         self.hasher.write_piece(case.key.canonical().as_bytes());
         self.hasher.write(&case.payload_digest.0);
         if known.is_none()
             && self.has_content
-            && let Some(same) = self.find_same(case)?
+            && let Some(same) = self.find_same(&case)?
         {
             self.same_content += 1;
-            let problem = same_content(case, &same);
-            self.reporter.invalid(Invalid {
+            let problem = same_content(&case, &same);
+            found.invalid.push(Invalid {
                 file: case.place.file,
-                raw: case.raw.clone(),
                 reason: format!("{} [{}]", problem.message, problem.code),
+                raw: case.raw,
             });
-            self.reporter.problem(problem);
+            found.problems.push(problem);
             return Ok(());
         }
-        let (action, order) = self.decide(case, known);
+        let (action, order) = self.decide(&case, known);
+        if action == PlanAction::Send || self.options.keep_all {
+            let slot = self.spool.write(&case).map_err(PlanError::Spool)?;
+            if self.options.keep_all {
+                self.all.push((number, slot, action));
+            }
+            if action == PlanAction::Send {
+                let firm = case.partner_firm.as_deref().map(|firm| self.firm(firm));
+                self.send.push(PlannedCase {
+                    slot,
+                    state: known.map(|known| known.state),
+                    order,
+                    number,
+                    firm,
+                });
+                return Ok(());
+            }
+        }
+        self.others.push((number, action));
         if action == PlanAction::Changed {
-            self.reporter.changed(case);
-        }
-        if action != PlanAction::Send && !self.options.keep_all {
-            self.others.push((number, action));
-            return Ok(());
-        }
-        let slot = self.spool.write(case).map_err(PlanError::Spool)?;
-        if self.options.keep_all {
-            self.all.push((number, slot, action));
-        }
-        if action == PlanAction::Send {
-            self.send.push(PlannedCase {
-                slot,
-                state: known.map(|known| known.state),
-                order,
-                number,
-            });
-            let firm = self.firm(case.partner_firm.as_deref());
-            self.firm_of.push(firm);
-        } else {
-            self.others.push((number, action));
+            found.changed.push(case);
         }
         Ok(())
     }
@@ -310,18 +335,14 @@ impl<'a, T: Reporter> Planner<'a, T> {
     }
 
     fn find_same(&self, case: &CaseData) -> Result<Option<SameContent>, PlanError> {
-        Ok(match &self.ledger {
-            Some(ledger) => ledger
-                .reader()
-                .same_content(&case.record_digest, &case.content_digest)?,
-            None => None,
-        })
+        let Some(ledger) = &self.ledger else {
+            return Ok(None);
+        };
+        let reader = ledger.reader();
+        Ok(reader.same_content(&case.record_digest, &case.content_digest)?)
     }
 
-    fn firm(&mut self, firm: Option<&str>) -> u32 {
-        let Some(firm) = firm else {
-            return NO_FIRM;
-        };
+    fn firm(&mut self, firm: &str) -> u32 {
         if let Some(&number) = self.firm_numbers.get(firm) {
             return number;
         }
@@ -349,32 +370,4 @@ fn same_content(case: &CaseData, same: &SameContent) -> Problem {
         "if the key column has changed, use the old one; if it is another case, \
          --allow-same-content lets it through",
     )
-}
-
-impl<T: Reporter> Sink for Planner<'_, T> {
-    type Error = PlanError;
-
-    fn problem(&mut self, problem: Problem) -> Result<(), PlanError> {
-        self.reporter.problem(problem);
-        Ok(())
-    }
-
-    fn cases(&mut self, first: u32, cases: Vec<CaseData>) -> Result<(), PlanError> {
-        let known = match &mut self.ledger {
-            Some(ledger) => {
-                let keys: Vec<Digest> = cases.iter().map(|case| case.key.digest()).collect();
-                ledger.find(&keys)?
-            }
-            None => vec![None; cases.len()],
-        };
-        for ((number, case), known) in (first..).zip(&cases).zip(&known) {
-            self.plan(number, case, known.as_ref())?;
-        }
-        Ok(())
-    }
-
-    fn invalid(&mut self, invalid: Invalid) -> Result<(), PlanError> {
-        self.reporter.invalid(invalid);
-        Ok(())
-    }
 }

@@ -275,5 +275,5 @@ fn a_rare_firm_that_differs_by_one_letter_from_a_frequent_one_is_a_warning() {
     let home = warned("", &rows);
     check(&home, &[])
         .says("\"firm_124\" [rare-firm]")
-        .says("is it \"firm_123\"?");
+        .says("did you mean \"firm_123\"?");
 }

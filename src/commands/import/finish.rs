@@ -30,7 +30,7 @@ pub(super) fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
         print_json(&summary.to_json());
         return Exit::Problems;
     }
-    let found = planned.checked.errors + planned.same_content;
+    let found = planned.checked.errors + planned.plan.same_content;
     print_status(&format!(
         "\n{} {} in {}; nothing was sent",
         color::red("stopped:"),

@@ -19,7 +19,6 @@ pub(crate) use self::args::ImportArgs;
 use self::planning::{Planned, check_options, check_plan, plan};
 use super::exit::Exit;
 use super::interrupts::Interrupts;
-use super::problems::ProblemsOut;
 use super::{again, ledger_choice};
 use crate::api::PublicKey;
 use crate::check::{self, Checked};
@@ -191,9 +190,13 @@ fn propose_key(job: &Job<'_>, mapping: &MappingOptions) -> Result<Exit> {
             key: key.to_vec(),
             ..mapping.clone()
         })?;
-        let mut nothing = ProblemsOut::nowhere(job.output, job.file_names());
-        check::check(&check_options(job, &rules, false, fields), &mut nothing)
-            .map_err(|error| settings::check_error(error, &job.inputs, job.config.as_ref()))
+        let explained = |error| settings::check_error(error, &job.inputs, job.config.as_ref());
+        let mut check =
+            check::check(check_options(job, &rules, false, fields)).map_err(explained)?;
+        for batch in &mut check {
+            batch.map_err(explained)?;
+        }
+        Ok(check.finish())
     };
     let checked = look(&[], true)?;
     // Standard input can't be read a second time.

@@ -5,10 +5,9 @@ use anyhow::{Context, Result};
 use super::super::problems::ProblemsOut;
 use super::leftovers::Leftovers;
 use super::{Job, files};
-use crate::check::Invalid;
-use crate::engine::Reporter;
+use crate::engine::PlanBatch;
 use crate::ledger::{CaseFilter, LedgerReader};
-use crate::model::{CaseData, Problem};
+use crate::model::CaseData;
 use crate::output::problems::SHOWN;
 use crate::output::terminal::status::link;
 use crate::output::terminal::streams::{OutputOptions, print_status};
@@ -28,8 +27,6 @@ pub(super) struct PlanReport<'a> {
     changed: u64,
     /// What stays behind, for the files that the run leaves.
     pub(super) leftovers: Option<Leftovers>,
-    /// Why something of that could not be kept.
-    pub(super) error: Option<std::io::Error>,
 }
 
 impl<'a> PlanReport<'a> {
@@ -53,16 +50,27 @@ impl<'a> PlanReport<'a> {
                 .then(Leftovers::create)
                 .transpose()
                 .context("can't make a temporary file")?,
-            error: None,
         })
     }
 
-    fn keep(&mut self, keep: impl FnOnce(&mut Leftovers) -> std::io::Result<()>) {
-        if let Some(leftovers) = &mut self.leftovers
-            && let Err(error) = keep(leftovers)
-        {
-            self.error.get_or_insert(error);
+    /// Reports what the plan found in a batch, and keeps what the run's files
+    /// will need of it.
+    pub(super) fn add(&mut self, batch: PlanBatch) -> std::io::Result<()> {
+        for problem in &batch.problems {
+            self.problems.add(problem);
+            if let Some(leftovers) = &mut self.leftovers {
+                leftovers.problem(problem)?;
+            }
         }
+        for invalid in &batch.invalid {
+            if let Some(leftovers) = &mut self.leftovers {
+                leftovers.invalid(invalid)?;
+            }
+        }
+        for case in &batch.changed {
+            self.changed(case);
+        }
+        Ok(())
     }
 
     /// Where a case is on the platform: ` as c-17 (https://…)`.
@@ -94,16 +102,7 @@ impl<'a> PlanReport<'a> {
     }
 }
 
-impl Reporter for PlanReport<'_> {
-    fn problem(&mut self, problem: Problem) {
-        self.problems.add(&problem);
-        self.keep(|leftovers| leftovers.problem(&problem));
-    }
-
-    fn invalid(&mut self, invalid: Invalid) {
-        self.keep(|leftovers| leftovers.invalid(&invalid));
-    }
-
+impl PlanReport<'_> {
     fn changed(&mut self, case: &CaseData) {
         self.changed += 1;
         if self.changed > CHANGED_SHOWN || self.output.quiet || self.output.json {

@@ -9,7 +9,7 @@ use super::account::LedgerLookup;
 use super::leftovers::Leftovers;
 use super::plan_reporter::PlanReport;
 use super::{ImportArgs, Job, files};
-use crate::check::{self, CheckError, CheckOptions, Checked};
+use crate::check::{self, CheckOptions, Checked};
 use crate::cli::settings;
 use crate::engine::{Plan, PlanAction, PlanError, PlanOptions, Planner};
 use crate::mapping::Rules;
@@ -20,7 +20,6 @@ use crate::output::terminal::text::count;
 pub(super) struct Planned {
     pub(super) checked: Checked,
     pub(super) plan: Plan,
-    pub(super) same_content: u64,
     pub(super) has_key: bool,
     pub(super) files: Vec<String>,
     /// What stays behind, for the files that the run leaves.
@@ -30,7 +29,7 @@ pub(super) struct Planned {
 impl Planned {
     /// Records that are left out for problems.
     pub(super) fn problems(&self) -> u64 {
-        self.checked.total - self.checked.valid + self.same_content
+        self.checked.total - self.checked.valid + self.plan.same_content
     }
 
     pub(super) fn to_send(&self) -> u64 {
@@ -45,7 +44,7 @@ impl Planned {
 
     /// Whether problems keep everything from being sent.
     pub(super) fn blocked(&self, args: &ImportArgs) -> bool {
-        let errors = self.checked.errors + self.same_content > 0;
+        let errors = self.checked.errors + self.plan.same_content > 0;
         errors && (!args.skip_invalid || self.checked.unskippable > 0)
     }
 
@@ -75,7 +74,7 @@ impl Planned {
 
 /// Reads, checks and plans.
 pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &LedgerLookup) -> Result<Planned> {
-    let mut told = PlanReport::new(job, found.reader())?;
+    let mut report = PlanReport::new(job, found.reader())?;
     let oldest = Timestamp::now().as_second()
         - i64::try_from(job.args.min_doubt_age.as_secs()).unwrap_or(i64::MAX);
     let options = PlanOptions {
@@ -84,38 +83,30 @@ pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &LedgerLookup) -> R
         limit: job.args.limit,
         keep_all: job.args.dry_run && job.output.json,
     };
+    let explained = |error| settings::check_error(error, &job.inputs, job.config.as_ref());
     let mut planner = Planner::new(
+        check::check(check_options(job, rules, true, false)).map_err(explained)?,
         found.reader(),
         job.destination.account.as_str(),
         &job.destination.map_id,
         options,
-        &mut told,
     )?;
-    let checked = match check::check(&check_options(job, rules, true, false), &mut planner) {
-        Ok(checked) => checked,
-        Err(CheckError::Sink(error)) => return Err(error.into()),
-        Err(error) => {
-            return Err(settings::check_error::<PlanError>(
-                error,
-                &job.inputs,
-                job.config.as_ref(),
-            ));
-        }
-    };
-    let same_content = planner.same_content();
-    let plan = planner.finish(&checked)?;
-    told.close();
+    for batch in &mut planner {
+        let batch = batch.map_err(|error| match error {
+            PlanError::Check(error) => explained(error),
+            error => error.into(),
+        })?;
+        report.add(batch).context("can't write a temporary file")?;
+    }
+    let (plan, checked) = planner.finish()?;
+    report.close();
     if !job.output.quiet && !job.output.json {
         super::super::warn_guessed_encodings(&checked);
     }
-    if let Some(error) = told.error {
-        return Err(error).context("can't write a temporary file");
-    }
     Ok(Planned {
-        leftovers: told.leftovers,
+        leftovers: report.leftovers,
         checked,
         plan,
-        same_content,
         has_key: !rules.options().key.is_empty(),
         files: job.file_names(),
     })
@@ -125,19 +116,19 @@ pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &LedgerLookup) -> R
 pub(super) fn check_options(
     job: &Job<'_>,
     rules: &Arc<Rules>,
-    want_cases: bool,
+    collect_cases: bool,
     summarize_columns: bool,
 ) -> CheckOptions {
     CheckOptions {
         inputs: job.inputs.clone(),
-        source: crate::input::ReadOptions {
-            digest: want_cases,
+        read: crate::input::ReadOptions {
+            digest: collect_cases,
             ..settings::source(&job.args.read)
         },
         rules: Arc::clone(rules),
         strict: job.args.read.strict,
-        want_cases,
-        want_invalid: want_cases && files::Outputs::wanted(job) && job.args.skip_invalid,
+        collect_cases,
+        collect_invalid: collect_cases && files::Outputs::wanted(job) && job.args.skip_invalid,
         summarize_columns,
         workers: 0,
     }

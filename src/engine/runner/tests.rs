@@ -10,13 +10,13 @@ use std::time::SystemTime;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::super::pacing::PaceRange;
-use super::super::plan::{Plan, PlanOptions, Planner, Reporter};
+use super::super::plan::{Plan, PlanOptions, Planner};
 use super::super::scheduler::{Canary, EchoPolicy};
 use super::*;
 use crate::api::{self, Address, Contract};
-use crate::check::{Checked, Invalid, Sink as _};
+use crate::check::Check;
 use crate::ledger::{LedgerLock, LockHolder, RunStart};
-use crate::model::{Digest, FileId, Key, Place, Problem};
+use crate::model::{Digest, FileId, Key, Place};
 
 const CASES: u32 = 4;
 const PACE: Duration = Duration::from_millis(60);
@@ -55,18 +55,7 @@ fn serve(mut stream: TcpStream, made: &AtomicUsize) {
     }
 }
 
-struct IgnoreReports;
-
-impl Reporter for IgnoreReports {
-    fn problem(&mut self, _: Problem) {}
-    fn changed(&mut self, _: &CaseData) {}
-    fn invalid(&mut self, _: Invalid) {}
-}
-
 fn plan() -> Plan {
-    let mut reporter = IgnoreReports;
-    let options = PlanOptions::default();
-    let mut planner = Planner::new(None, "account", "m1", options, &mut reporter).unwrap();
     let cases = (0..CASES).map(|number| {
         let key = number.to_string();
         CaseData {
@@ -84,8 +73,11 @@ fn plan() -> Plan {
             key: Key::new([key]),
         }
     });
-    planner.cases(0, cases.collect()).unwrap();
-    planner.finish(&Checked::default()).unwrap()
+    let check = Check::of_cases(cases);
+    let options = PlanOptions::default();
+    let mut planner = Planner::new(check, None, "account", "m1", options).unwrap();
+    assert!(planner.all(|batch| batch.is_ok()));
+    planner.finish().unwrap().0
 }
 
 /// Counts starts, and notes when they were.

@@ -1,5 +1,5 @@
-//! One person with one incident under two keys: told by name with phone or
-//! e-mail and the incident's date, found by the columns' names.
+//! The same person with the same incident under two keys: matched by name,
+//! incident date, and phone or e-mail, in columns recognized by their names.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -8,7 +8,7 @@ use foldhash::fast::{FixedState, FoldHasher};
 use crate::mapping::headers::{self, folded};
 use crate::model::{Columns, Record};
 
-/// The columns of one file that tell who a case is about.
+/// The columns of one file that identify the person of a case.
 #[derive(Debug, Default)]
 pub(super) struct PersonColumns {
     bound: Option<(u64, usize)>,
@@ -111,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn spelling_makes_no_difference_and_content_does() {
+    fn spelling_makes_no_difference_but_content_does() {
         let one = hashes(["Ann", "O'Neil", "(702) 555-0101", "a@x.example", "1/2/26"]);
         let same = hashes(["ANN", "ONeil", "702-555-0101", "A@x.example", "1/2/26"]);
         let other = hashes(["Ann", "O'Neil", "702-555-0102", "", "1/2/26"]);
         assert_eq!(one, same);
         assert_ne!(one[0], other[0]);
-        assert_eq!(other[1], None, "an empty e-mail tells nobody");
+        assert_eq!(other[1], None, "an empty e-mail matches nobody");
         assert_eq!(hashes(["", "", "7025550101", "", "1/2/26"]), [None, None]);
         assert_eq!(hashes(["Ann", "Lee", "7025550101", "", ""]), [None, None]);
     }

@@ -1,0 +1,93 @@
+//! Which records are duplicates, or may be.
+
+use super::*;
+
+fn row(line: u64, key: &str, payload: Option<u64>) -> RecordRow {
+    RecordRow {
+        place: Place {
+            file: FileId(0),
+            line,
+            index: line - 2,
+        },
+        key: Digest::of(key.as_bytes()),
+        key_end: 0,
+        payload,
+        folded: Some(Digest::of(key.to_uppercase().as_bytes()).short())
+            .filter(|_| key != key.to_uppercase()),
+        person: [Some(7), None],
+    }
+}
+
+fn table(rows: &[(&str, Option<u64>)]) -> RecordTable {
+    let mut table = RecordTable::default();
+    for (line, (key, payload)) in (2..).zip(rows) {
+        let canonical = format!("[{key:?}]");
+        let row = RecordRow {
+            key_end: canonical.len() as u32,
+            ..row(line, key, *payload)
+        };
+        table.append(&[row], &canonical).unwrap();
+    }
+    table
+}
+
+fn valid(rows: &[(&str, u64)]) -> RecordTable {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(key, payload)| (*key, Some(*payload)))
+        .collect();
+    table(&rows)
+}
+
+#[test]
+fn equal_rows_exclude_all_but_the_first_and_different_rows_all() {
+    let mut all = valid(&[("A", 1), ("B", 2), ("A", 1), ("B", 3), ("C", 4), ("A", 1)]);
+    let groups = all.groups();
+    assert_eq!(groups.same_key, [vec![0, 2, 5], vec![1, 3]]);
+    let excluded = all.exclude(&groups, false);
+    let out: Vec<u32> = (0..6).filter(|&number| excluded.contains(number)).collect();
+    assert_eq!(out, [1, 2, 3, 5]);
+    assert_eq!(all.place(5).line, 7);
+    assert_eq!(all.place(5).index, 5);
+    assert_eq!(all.key(5).as_deref(), Some("A"));
+    assert_eq!(all.key(0).as_deref(), Some("A"));
+}
+
+#[test]
+fn no_duplicate_of_an_invalid_record_is_sent() {
+    let mut all = table(&[("A", None), ("A", Some(1)), ("A", Some(1)), ("B", None)]);
+    assert_eq!(all.valid(), 2);
+    let groups = all.groups();
+    assert_eq!(groups.same_key, [vec![0, 1, 2]]);
+    assert!(!all.are_equal(&groups.same_key[0]));
+    assert_eq!(all.exclude(&groups, false).len(), 2);
+    assert_eq!(groups.same_person, [vec![0, 1, 2, 3]]);
+}
+
+#[test]
+fn places_are_kept_for_each_file() {
+    let mut all = table(&[("A", Some(1))]);
+    let mut second = row(9, "B", Some(1));
+    second.place.file = FileId(4);
+    all.append(&[second], "").unwrap();
+    assert_eq!(all.place(0).file, FileId(0));
+    assert_eq!(all.place(1), second.place);
+    assert_eq!(all.key(1), None);
+}
+
+#[test]
+fn similar_keys_are_those_that_fold_to_one() {
+    let mut all = valid(&[("A1", 1), ("a1", 2), ("b", 3), ("B2", 4), ("A1", 1)]);
+    assert_eq!(all.groups().similar_keys, [vec![0, 1, 4]]);
+}
+
+#[test]
+fn one_person_under_several_keys_is_a_group() {
+    let mut all = valid(&[("A", 1), ("A", 1)]);
+    assert!(
+        all.groups().same_person.is_empty(),
+        "one key is a duplicate key"
+    );
+    let mut all = valid(&[("A", 1), ("B", 1)]);
+    assert_eq!(all.groups().same_person, [vec![0, 1]]);
+}
