@@ -228,35 +228,6 @@ impl Check {
         self.checked
     }
 
-    /// A check that found these cases.
-    #[cfg(test)]
-    pub(crate) fn of_cases(cases: impl IntoIterator<Item = crate::model::CaseData>) -> Self {
-        let rules = crate::mapping::Rules::compile(crate::mapping::MappingOptions::default());
-        Self {
-            options: Arc::new(CheckOptions {
-                inputs: Vec::new(),
-                read: input::ReadOptions::default(),
-                rules: Arc::new(rules.unwrap_or_else(|errors| panic!("{errors:?}"))),
-                strict: false,
-                collect_cases: true,
-                collect_invalid: false,
-                summarize_columns: false,
-                workers: 0,
-            }),
-            first: Some(CheckBatch {
-                cases: (0..).zip(cases).collect(),
-                ..CheckBatch::default()
-            }),
-            missing: Vec::new(),
-            results: None,
-            reader: None,
-            workers: Vec::new(),
-            records: RecordTable::default(),
-            confidential: HashSet::new(),
-            checked: Checked::default(),
-        }
-    }
-
     /// Counts problems, and leaves out those that repeat what is known of a
     /// column.
     fn count_problems(&mut self, mut problems: Vec<Problem>) -> Vec<Problem> {

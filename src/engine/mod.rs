@@ -1,14 +1,12 @@
-//! The import itself: the plan against the ledger, the spool, the run's
-//! decisions and the runner around them.
+//! The import itself: the plan, the spool of what it sends, the scheduler that
+//! decides and the runner that acts.
 
-mod clocks;
-mod pacing;
 mod plan;
 mod runner;
 pub mod scheduler;
 mod spool;
 
-pub use pacing::{PaceError, PaceRange, parse_span};
 pub use plan::{Plan, PlanAction, PlanBatch, PlanError, PlanOptions, PlannedCase, Planner};
-pub use runner::{Interrupt, LocalFailure, Observer, Run, RunResult, run_import};
+pub use runner::{ImportRun, Interrupt, LocalFailure, RunResult, run_import};
+pub use scheduler::{PaceError, PaceRange, parse_span};
 pub use spool::{Slot, Spooled};

@@ -52,6 +52,20 @@ pub struct PlannedCase {
     firm: Option<u32>,
 }
 
+#[cfg(test)]
+impl PlannedCase {
+    /// A case that the ledger does not know.
+    pub(super) fn untried(slot: Slot) -> Self {
+        Self {
+            slot,
+            state: None,
+            order: SendOrder::First,
+            number: 0,
+            firm: None,
+        }
+    }
+}
+
 /// The order of sending: untried, not sent and removed cases as they stand in
 /// the input; then rejects whose payload has changed; then other rejects, the
 /// least recently tried first. So a row that the server never accepts holds up

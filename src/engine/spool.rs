@@ -1,25 +1,28 @@
-//! The temporary file that holds what a run will send.
+//! The temporary file of the cases that a run will send.
 //!
-//! Unlinked and readable by its owner only: the input may change or go away
-//! meanwhile, memory stays flat, and nothing is left behind.
+//! It has no name and only its owner can read it: the input may change or
+//! disappear meanwhile, memory stays flat, and nothing is left behind.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{CaseData, Digest, FileId, Key, Place};
 
-/// Where a case stands in the spool.
+/// The position of a case in the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot(u64);
 
-/// Cases being written.
 #[derive(Debug)]
 pub(super) struct Spool {
     file: BufWriter<File>,
     length: u64,
+    buffer: Vec<u8>,
 }
 
-/// Cases being read back.
+/// A spool that is read back.
 #[derive(Debug)]
 pub struct Spooled {
     file: File,
@@ -27,119 +30,85 @@ pub struct Spooled {
 }
 
 const WRITE_BUFFER: usize = 256 * 1024;
-/// Length of the whole entry; place, digests; then the texts.
-const HEAD: usize = 4;
-const FIXED: usize = 2 + 8 + 8 + 3 * 16;
+
+/// A case as it is stored: as JSON, after its length in four bytes.
+#[derive(Serialize, Deserialize)]
+struct Entry<'a> {
+    key: Cow<'a, str>,
+    place: (u16, u64, u64),
+    partner_firm: Option<Cow<'a, str>>,
+    payload: Cow<'a, str>,
+    raw: Cow<'a, str>,
+    digests: [u128; 3],
+}
 
 impl Spool {
-    /// An empty one, in the system's folder for temporary files.
+    /// Creates an empty one in the system's folder for temporary files.
     pub(super) fn create() -> io::Result<Self> {
         Ok(Self {
             file: BufWriter::with_capacity(WRITE_BUFFER, tempfile::tempfile()?),
             length: 0,
+            buffer: Vec::new(),
         })
     }
 
-    /// Adds a case.
     pub(super) fn write(&mut self, case: &CaseData) -> io::Result<Slot> {
-        let slot = Slot(self.length);
-        let texts = [
-            Some(case.key.canonical()),
-            case.partner_firm.as_deref(),
-            Some(&*case.payload),
-            Some(&*case.raw),
-        ];
-        let length: usize = FIXED
-            + texts
-                .iter()
-                .map(|text| 5 + text.map_or(0, str::len))
-                .sum::<usize>();
-        let length =
-            u32::try_from(length).map_err(|_| io::Error::other("a case is larger than 4 GiB"))?;
+        let digests = [case.payload_digest, case.content_digest, case.record_digest];
+        let entry = Entry {
+            key: case.key.canonical().into(),
+            place: (case.place.file.0, case.place.line, case.place.index),
+            partner_firm: case.partner_firm.as_deref().map(Into::into),
+            payload: (&*case.payload).into(),
+            raw: (&*case.raw).into(),
+            digests: digests.map(|digest| u128::from_le_bytes(digest.0)),
+        };
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, &entry)?;
+        let length = u32::try_from(self.buffer.len())
+            .map_err(|_| io::Error::other("a case is larger than 4 GiB"))?;
         self.file.write_all(&length.to_le_bytes())?;
-        self.file.write_all(&case.place.file.0.to_le_bytes())?;
-        self.file.write_all(&case.place.line.to_le_bytes())?;
-        self.file.write_all(&case.place.index.to_le_bytes())?;
-        for digest in [case.payload_digest, case.content_digest, case.record_digest] {
-            self.file.write_all(&digest.0)?;
-        }
-        for text in texts {
-            self.file.write_all(&[u8::from(text.is_some())])?;
-            let text = text.unwrap_or_default();
-            self.file.write_all(&(text.len() as u32).to_le_bytes())?;
-            self.file.write_all(text.as_bytes())?;
-        }
-        self.length += HEAD as u64 + u64::from(length);
+        self.file.write_all(&self.buffer)?;
+        let slot = Slot(self.length);
+        self.length += 4 + u64::from(length);
         Ok(slot)
     }
 
-    /// Ends the writing.
     pub(super) fn finish(self) -> io::Result<Spooled> {
+        let file = self.file.into_inner();
         Ok(Spooled {
-            file: self
-                .file
-                .into_inner()
-                .map_err(io::IntoInnerError::into_error)?,
-            buffer: Vec::new(),
+            file: file.map_err(io::IntoInnerError::into_error)?,
+            buffer: self.buffer,
         })
     }
 }
 
 impl Spooled {
-    /// Reads one case.
     pub fn read(&mut self, slot: Slot) -> io::Result<CaseData> {
         self.file.seek(SeekFrom::Start(slot.0))?;
-        let mut head = [0; HEAD];
-        self.file.read_exact(&mut head)?;
-        self.buffer.resize(u32::from_le_bytes(head) as usize, 0);
+        let mut length = [0; 4];
+        self.file.read_exact(&mut length)?;
+        self.buffer.resize(u32::from_le_bytes(length) as usize, 0);
         self.file.read_exact(&mut self.buffer)?;
-        decode(&self.buffer).ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the spool file was changed while the run was going on",
-            )
+        let entry: Entry = serde_json::from_slice(&self.buffer)?;
+        let key = Key::parse(&entry.key).map_err(io::Error::other)?;
+        let (file, line, index) = entry.place;
+        let [payload_digest, content_digest, record_digest] =
+            entry.digests.map(|digest| Digest(digest.to_le_bytes()));
+        Ok(CaseData {
+            key,
+            place: Place {
+                file: FileId(file),
+                line,
+                index,
+            },
+            partner_firm: entry.partner_firm.map(Into::into),
+            payload: entry.payload.into(),
+            raw: entry.raw.into(),
+            payload_digest,
+            content_digest,
+            record_digest,
         })
     }
-}
-
-fn decode(bytes: &[u8]) -> Option<CaseData> {
-    let mut rest = bytes;
-    let place = Place {
-        file: FileId(u16::from_le_bytes(take(&mut rest)?)),
-        line: u64::from_le_bytes(take(&mut rest)?),
-        index: u64::from_le_bytes(take(&mut rest)?),
-    };
-    let payload_digest = Digest(take(&mut rest)?);
-    let content_digest = Digest(take(&mut rest)?);
-    let record_digest = Digest(take(&mut rest)?);
-    Some(CaseData {
-        place,
-        payload_digest,
-        content_digest,
-        record_digest,
-        key: Key::parse(text(&mut rest)?.1).ok()?,
-        partner_firm: match text(&mut rest)? {
-            (true, firm) => Some(firm.into()),
-            (false, _) => None,
-        },
-        payload: text(&mut rest)?.1.into(),
-        raw: text(&mut rest)?.1.into(),
-    })
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, behind) = rest.split_first_chunk()?;
-    *rest = behind;
-    Some(*taken)
-}
-
-/// A text and whether it was there at all.
-fn text<'a>(rest: &mut &'a [u8]) -> Option<(bool, &'a str)> {
-    let [there] = take(rest)?;
-    let length = u32::from_le_bytes(take(rest)?) as usize;
-    let (text, behind) = rest.split_at_checked(length)?;
-    *rest = behind;
-    Some((there == 1, std::str::from_utf8(text).ok()?))
 }
 
 #[cfg(test)]

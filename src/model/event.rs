@@ -110,6 +110,8 @@ pub enum Event<'a> {
         /// What came back.
         answer: &'a Answer,
     },
+    /// The user is asked whether such fields are acceptable.
+    AskEcho,
     /// No further call is made.
     Stopping {
         /// Why.

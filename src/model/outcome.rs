@@ -125,3 +125,17 @@ pub struct Outcome {
     /// What came back.
     pub answer: Answer,
 }
+
+impl Outcome {
+    /// The outcome of an attempt without a response.
+    pub fn without_answer(verdict: Verdict, next_step: NextStep, message: &str) -> Self {
+        Self {
+            verdict,
+            next_step,
+            answer: Answer {
+                message: Some(message.into()),
+                ..Answer::default()
+            },
+        }
+    }
+}

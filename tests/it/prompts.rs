@@ -184,7 +184,7 @@ fn fields_returned_with_other_values_are_asked_about() {
             .wait_for("[y/N] ")
             .types("y")
             .wait_for("came back otherwise than they were sent: name [echo-differs]")
-            .wait_for("Is that as it should be? Go on? [y/N] ");
+            .wait_for("Continue with the import? [y/N] ");
         assert_eq!(
             server.requests().len(),
             1,
@@ -195,7 +195,10 @@ fn fields_returned_with_other_values_are_asked_about() {
     let server = Server::start(otherwise);
     let (home, mut terminal) = start(&server);
     // The second of the first two cases is asked about too.
-    terminal.types("y").wait_for("Go on? [y/N] ").types("yes");
+    terminal
+        .types("y")
+        .wait_for("Continue with the import? [y/N] ")
+        .types("yes");
     terminal.wait_for("4 of 4 records imported");
     terminal.ends_with(0);
     assert_eq!(home.ledger().number("imported"), 4);

@@ -43,7 +43,7 @@ const POINTS: [Point; 27] = [
     ("before-settle", 1, 1),
     ("after-settle", 1, 0),
     ("after-settle:4", 4, 0),
-    ("before-told", 1, 0),
+    ("before-report", 1, 0),
     ("before-end-run", 4, 0),
     ("after-end-run", 4, 0),
     ("before-close", 4, 0),

@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use super::super::exit::Exit;
 use super::super::interrupts::Interrupts;
 use super::account::{self, LedgerLookup};
-use super::files::{Outputs, Prepared};
+use super::files::Prepared;
 use super::{Job, Planned, ask, files, finish};
 use crate::api::{CaseIdField, Client, ClientOptions, PublicKey};
 use crate::cli::args::Globals;
-use crate::engine::scheduler::{Canary, EchoPolicy, Settings};
-use crate::engine::{self, Observer, Run, RunResult};
+use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
+use crate::engine::{self, ImportRun, RunResult};
 use crate::ledger::{self, Handle, Ledger, RunEnd, RunFile, RunStart};
-use crate::model::{Event, StopReason, Totals};
+use crate::model::{StopReason, Totals};
 use crate::output::terminal::run::RunReport;
 use crate::output::terminal::stops;
 use crate::output::terminal::streams::{print_json, print_status};
@@ -145,16 +145,16 @@ async fn run(
     let totals = planned.totals_without_sends();
     let name = planned.name();
     let settings = settings(job, &planned, imported_ids);
-    let mut observer = ReportAndFiles {
+    let (mut outputs, mut report) = (
         outputs,
-        report: RunReport::new(
+        RunReport::new(
             planned.plan.planned.len() as u64,
             planned.files.clone(),
             job.output,
             (job.args.limit == Some(1) || globals.verbose) && !job.output.json,
         ),
-    };
-    let began = Run {
+    );
+    let import = ImportRun {
         resend_in_doubt: job.args.resend_in_doubt,
         planned: planned.plan.planned,
         spooled: planned.plan.spooled,
@@ -163,10 +163,15 @@ async fn run(
         run: run_id,
         settings,
         interrupts: interrupts.run(),
+        ask_echo: || ask::yes("Continue with the import?").unwrap_or(false),
     };
-    let ended = engine::run_import(began, &mut observer).await;
-    observer.report.progress().finish();
-    let said = observer.report.said().map(str::to_owned);
+    let ended = engine::run_import(import, &mut |event| {
+        report.event(&event);
+        outputs.event(&event);
+    })
+    .await;
+    report.progress().finish();
+    let said = report.said().map(str::to_owned);
     let (mut summary, mut exit) =
         finish::run(job, totals, name, Some(run_id.0), &ended, said.as_deref());
     let closed = end_run(&handle, run_id, &summary, &ended).await;
@@ -181,7 +186,7 @@ async fn run(
             summary.exit_code = exit.code();
         }
     }
-    observer.outputs.finish(&summary, job.output);
+    outputs.finish(&summary, job.output);
     close(job, &summary);
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
@@ -206,7 +211,7 @@ async fn end_run(
     handle.clone().close().await
 }
 
-fn settings(job: &Job<'_>, planned: &Planned, imported_ids: u8) -> Settings {
+fn settings(job: &Job<'_>, planned: &Planned, imported_ids: u8) -> RunSettings {
     let needed = match job.destination.contract.case_id_field {
         CaseIdField::None => 1_u32.saturating_sub(u32::from(imported_ids)),
         _ => 2_u32.saturating_sub(u32::from(imported_ids)),
@@ -218,7 +223,7 @@ fn settings(job: &Job<'_>, planned: &Planned, imported_ids: u8) -> Settings {
     } else {
         EchoPolicy::Show
     };
-    Settings {
+    RunSettings {
         cases: planned.plan.planned.len(),
         in_flight: usize::from(job.args.in_flight),
         max_retries: job.args.max_retries,
@@ -255,23 +260,5 @@ fn run_start(job: &Job<'_>, planned: &Planned) -> RunStart {
             })
             .collect(),
         at: Timestamp::now(),
-    }
-}
-
-/// Shows a run's events.
-struct ReportAndFiles {
-    report: RunReport,
-    outputs: Outputs,
-}
-
-impl Observer for ReportAndFiles {
-    fn event(&mut self, event: Event<'_>) {
-        self.report.event(&event);
-        self.outputs.event(&event);
-    }
-
-    fn ask_echo(&mut self) -> Box<dyn FnOnce() -> bool + Send> {
-        self.report.progress().step_aside();
-        Box::new(|| ask::yes("Is that as it should be? Go on?").unwrap_or(false))
     }
 }

@@ -1,7 +1,7 @@
-//! The runner: does what the state scheduler decides. It waits, claims, sends
-//! and settles, and tells events; it decides nothing. Here is its loop.
+//! Does what the scheduler decides: waits, claims, sends, settles and reports
+//! events. It decides nothing itself.
 
-mod end;
+mod clock;
 mod settle;
 
 #[cfg(test)]
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -19,157 +19,134 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
-use self::settle::panicked;
-use super::clocks::{MinimumGap, SleepDetector};
+use self::clock::{MinimumGap, SleepDetector};
+use self::settle::SettleDone;
 use super::plan::PlannedCase;
-use super::scheduler::{Action, CaseIndex, Scheduler, SchedulerEvent, Settings};
+use super::scheduler::{Action, CaseIndex, RunSettings, Scheduler, SchedulerEvent};
 use super::spool::Spooled;
 use crate::api::{Client, Gate};
-use crate::ledger::{self, Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
-use crate::model::{CaseData, Event, Outcome, PauseReason, State, StopReason, Totals, abort_point};
+use crate::ledger::{Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
+use crate::model::{
+    Event, NextStep, Outcome, PauseReason, State, StopReason, Totals, Verdict, abort_point,
+};
 
-/// What the user wants of a run on Ctrl-C and its kin.
+/// What the user asks of a run by Ctrl-C or another signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interrupt {
-    /// The first: no further call, wait for those under way.
+    /// The first: start nothing more, wait for what is in flight.
     Finish,
-    /// The second: stop at once, what is under way is in doubt.
+    /// The second: stop at once; what is in flight is in doubt.
     Abort,
 }
 
 /// Everything that a run needs.
-pub struct Run {
-    /// What is to be sent, in the order of sending.
+pub struct ImportRun {
+    /// What to send, in the order of sending.
     pub planned: Vec<PlannedCase>,
-    /// The same, as cases.
     pub spooled: Spooled,
-    /// The wire.
     pub client: Arc<Client>,
-    /// The ledger.
     pub ledger: Handle,
-    /// This run's number there.
     pub run: RunId,
-    /// Send cases in doubt once more, if the plan holds any.
+    /// The plan may hold cases in doubt, to be sent once more.
     pub resend_in_doubt: bool,
-    /// How to decide.
-    pub settings: Settings,
-    /// Signals.
+    pub settings: RunSettings,
     pub interrupts: UnboundedReceiver<Interrupt>,
+    /// Asks the user whether fields that came back different are acceptable,
+    /// after [`Event::AskEcho`]; called in a thread that may wait.
+    pub ask_echo: fn() -> bool,
 }
 
-/// Who takes part in a run from outside.
-pub trait Observer {
-    /// Something happened.
-    fn event(&mut self, event: Event<'_>);
-
-    /// Asks the user whether differing fields are as they should be. Runs in a
-    /// thread that may wait.
-    fn ask_echo(&mut self) -> Box<dyn FnOnce() -> bool + Send>;
-}
-
-/// What fails on this scheduler in the middle of a run, and ends it.
+/// A failure on this machine that ends a run.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalFailure {
-    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The temporary file that holds what is to be sent.
-    #[error("the temporary file that holds what is to be sent can't be read: {0}")]
+    #[error("can't read the temporary file of cases to send: {0}")]
     Spool(#[from] std::io::Error),
 }
 
 /// How a run ended.
 #[derive(Debug)]
 pub struct RunResult {
-    /// Why before its end; none when the whole plan was worked off.
+    /// Why it stopped early, if it did.
     pub stop: Option<StopReason>,
-    /// What failed on this scheduler, if that is why.
+    /// What failed on this machine, if that is why.
     pub failure: Option<LocalFailure>,
     /// The cases of the plan by their state after the run.
     pub totals: Totals,
 }
 
-/// A task in the background, finished.
+/// A background task that is done.
 enum Done {
     Claimed(CaseIndex, Result<Claim, ClaimError>),
     Released(CaseIndex, Result<(), LedgerError>),
-    Called(CaseIndex, Option<Outcome>),
-    Settled(
-        CaseIndex,
-        Box<Outcome>,
-        Result<ledger::Settlement, LedgerError>,
-    ),
-    Asked(bool),
+    /// Without an outcome the task panicked.
+    Sent(CaseIndex, Option<Outcome>),
+    Settled(CaseIndex, Box<SettleDone>),
+    EchoAnswered(bool),
 }
 
 type Task = Pin<Box<dyn Future<Output = Done>>>;
 
-/// A call under way.
-struct Call {
+struct InFlight {
     claim: Claim,
     gate: Arc<Gate>,
 }
 
-struct Runner<'a, A> {
-    run: Run,
-    observer: &'a mut A,
+struct Runner<'a> {
+    run: ImportRun,
     scheduler: Scheduler,
+    report: &'a mut dyn FnMut(Event<'_>),
     began: Instant,
     minimum_gap: MinimumGap,
-    /// Exchanges with the server.
-    exchanges: FuturesUnordered<Task>,
-    /// Exchanges with the ledger.
-    writes: FuturesUnordered<Task>,
-    /// Questions to the user.
+    sleep_detector: SleepDetector,
+    requests: FuturesUnordered<Task>,
+    ledger_writes: FuturesUnordered<Task>,
     questions: FuturesUnordered<Task>,
-    /// The one claim ahead of its slot.
+    /// The one claim ahead of its start.
     prefetched: Option<Claim>,
-    calls: HashMap<CaseIndex, Call>,
-    /// Cases being settled: their claims are with the ledger.
-    settling: HashMap<CaseIndex, Arc<CaseData>>,
-    /// Cases that will be tried again: attempts so far, and the state now.
-    retries: HashMap<CaseIndex, (u32, State)>,
-    /// Cases that this run is done with, by their state.
+    in_flight: HashMap<CaseIndex, InFlight>,
+    /// The states of cases that will be tried again.
+    states: HashMap<CaseIndex, State>,
     totals: Totals,
-    /// What the last answer that asks for a pause said.
-    trouble: Option<(PauseReason, Option<Box<str>>)>,
-    told_pause: Option<Duration>,
-    told_stop: bool,
+    /// Why the run has to pause, and what the server or network said.
+    pause_cause: Option<(PauseReason, Option<Box<str>>)>,
+    reported_pause: Option<Duration>,
+    reported_stop: bool,
     failure: Option<LocalFailure>,
 }
 
-/// Works off a plan. Returns when nothing is under way any more.
-pub async fn run_import<A: Observer>(run: Run, observer: &mut A) -> RunResult {
-    run_with_clock(run, observer, SleepDetector::new()).await
+/// Works through a plan. Returns when nothing is in flight any more.
+pub async fn run_import(run: ImportRun, report: &mut dyn FnMut(Event<'_>)) -> RunResult {
+    run_with_clock(run, report, SleepDetector::new(SystemTime::now)).await
 }
 
-async fn run_with_clock<A: Observer>(
-    run: Run,
-    observer: &mut A,
+async fn run_with_clock(
+    run: ImportRun,
+    report: &mut dyn FnMut(Event<'_>),
     sleep_detector: SleepDetector,
 ) -> RunResult {
-    let minimum_gap = MinimumGap::new(run.settings.pace.lower);
     let mut runner = Runner {
         scheduler: Scheduler::new(run.settings.clone()),
+        minimum_gap: MinimumGap::new(run.settings.pace.lower),
         run,
-        observer,
+        report,
         began: Instant::now(),
-        minimum_gap,
-        exchanges: FuturesUnordered::new(),
-        writes: FuturesUnordered::new(),
+        sleep_detector,
+        requests: FuturesUnordered::new(),
+        ledger_writes: FuturesUnordered::new(),
         questions: FuturesUnordered::new(),
         prefetched: None,
-        calls: HashMap::new(),
-        settling: HashMap::new(),
-        retries: HashMap::new(),
+        in_flight: HashMap::new(),
+        states: HashMap::new(),
         totals: Totals::default(),
-        trouble: None,
-        told_pause: None,
-        told_stop: false,
+        pause_cause: None,
+        reported_pause: None,
+        reported_stop: false,
         failure: None,
     };
-    let stop = runner.work_off(sleep_detector).await;
-    runner.count_left();
+    let stop = runner.work().await;
+    runner.count_remaining();
     RunResult {
         stop,
         failure: runner.failure,
@@ -177,189 +154,223 @@ async fn run_with_clock<A: Observer>(
     }
 }
 
-impl<A: Observer> Runner<'_, A> {
-    async fn work_off(&mut self, mut sleep_detector: SleepDetector) -> Option<StopReason> {
+impl Runner<'_> {
+    async fn work(&mut self) -> Option<StopReason> {
         loop {
             let now = self.began.elapsed();
-            if sleep_detector.noticed() {
-                // Connections from before can't be trusted; without fresh ones
-                // the old are as good as any, and the gate tells the truth.
+            if self.sleep_detector.slept() {
+                // Connections from before are dead. If no new ones can be set
+                // up, the gate still proves what was sent.
                 let _ = self.run.client.drop_connections();
             }
-            self.tell_pause(now);
-            self.tell_stop();
-            match self.scheduler.next(now) {
-                Action::Claim(case_index) => self.claim(case_index),
-                Action::Start(case_index) => self.start(case_index, now).await,
-                Action::ReleaseClaim(case_index) => self.release(case_index),
-                Action::AskEcho(_) => self.ask_echo(),
-                Action::WaitUntil(time) => {
-                    let time = tokio::time::Instant::from_std(self.began + time);
-                    if !self.wait(Some(time)).await {
-                        return Some(StopReason::Interrupted);
-                    }
+            self.report_pause(now);
+            self.report_stop();
+            let until = match self.scheduler.next(now) {
+                Action::Claim(case) => {
+                    self.claim(case);
+                    continue;
                 }
-                Action::WaitForEvent => {
-                    if !self.wait(None).await {
-                        return Some(StopReason::Interrupted);
-                    }
+                Action::Start(case) => {
+                    self.start(case, now).await;
+                    continue;
                 }
+                Action::Release(case) => {
+                    self.release(case);
+                    continue;
+                }
+                Action::AskEcho => {
+                    self.ask_echo();
+                    continue;
+                }
+                Action::WaitUntil(time) => Some(self.began + time),
+                Action::WaitForEvent => None,
                 Action::Finish(stop) => return stop,
+            };
+            if !self.wait(until).await {
+                return Some(StopReason::Interrupted);
             }
         }
     }
 
     /// Waits for the next thing to happen; false after the second interrupt.
-    async fn wait(&mut self, until: Option<tokio::time::Instant>) -> bool {
+    async fn wait(&mut self, until: Option<Instant>) -> bool {
         let timer = async {
             match until {
-                Some(until) => tokio::time::sleep_until(until).await,
+                Some(until) => tokio::time::sleep_until(until.into()).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
             Some(interrupt) = self.run.interrupts.recv() => match interrupt {
-                Interrupt::Finish => {
-                    let now = self.began.elapsed();
-                    self.scheduler.on(now, SchedulerEvent::Stop(StopReason::Interrupted));
-                }
+                Interrupt::Finish => self.stop(StopReason::Interrupted),
                 Interrupt::Abort => {
                     self.abort().await;
                     return false;
                 }
             },
-            Some(done) = self.writes.next() => self.done(done),
-            Some(done) = self.exchanges.next() => self.done(done),
+            Some(done) = self.ledger_writes.next() => self.done(done),
+            Some(done) = self.requests.next() => self.done(done),
             Some(done) = self.questions.next() => self.done(done),
             () = timer => {}
         }
         true
     }
 
-    fn claim(&mut self, case_index: CaseIndex) {
-        let planned = self.run.planned[case_index.0];
+    fn stop(&mut self, reason: StopReason) {
+        let now = self.began.elapsed();
+        self.scheduler.on(now, SchedulerEvent::Stop(reason));
+    }
+
+    fn fail(&mut self, error: impl Into<LocalFailure>) {
+        self.failure.get_or_insert(error.into());
+        self.stop(StopReason::Ledger);
+    }
+
+    fn claim(&mut self, index: CaseIndex) {
+        let planned = self.run.planned[index.0];
         let case = match self.run.spooled.read(planned.slot) {
             Ok(case) => Arc::new(case),
             Err(error) => {
-                self.failed(error);
-                self.left(case_index);
-                self.scheduler
-                    .on(self.began.elapsed(), SchedulerEvent::Refused(case_index));
+                self.fail(error);
+                self.count_unsent(index);
+                let now = self.began.elapsed();
+                self.scheduler.on(now, SchedulerEvent::ClaimRefused(index));
                 return;
             }
         };
         let request = ClaimRequest {
-            expected: self
-                .retries
-                .get(&case_index)
-                .map_or(planned.state, |(_, state)| Some(*state)),
+            expected: self.states.get(&index).copied().or(planned.state),
             case,
             run: self.run.run,
             resend_in_doubt: self.run.resend_in_doubt,
             at: Timestamp::now(),
         };
         let ledger = self.run.ledger.clone();
-        self.writes.push(Box::pin(async move {
-            Done::Claimed(case_index, ledger.claim(request).await)
+        self.ledger_writes.push(Box::pin(async move {
+            Done::Claimed(index, ledger.claim(request).await)
         }));
     }
 
-    async fn start(&mut self, case_index: CaseIndex, now: Duration) {
+    async fn start(&mut self, index: CaseIndex, now: Duration) {
         let Some(claim) = self.prefetched.take() else {
-            debug_assert!(false, "{case_index:?} was started without its claim");
+            debug_assert!(false, "{index:?} was started without its claim");
             return;
         };
         self.minimum_gap.wait().await;
         let attempt = self.run.client.attempt(claim.case());
         abort_point("before-request");
-        self.calls.insert(
-            case_index,
-            Call {
-                claim,
-                gate: Arc::clone(&attempt.gate),
-            },
-        );
-        self.exchanges.push(Box::pin(async move {
-            // A panic proves nothing of the case: it is in doubt.
+        let gate = Arc::clone(&attempt.gate);
+        self.in_flight.insert(index, InFlight { claim, gate });
+        self.requests.push(Box::pin(async move {
             let outcome = AssertUnwindSafe(attempt.outcome).catch_unwind().await;
-            Done::Called(case_index, outcome.ok())
+            Done::Sent(index, outcome.ok())
         }));
-        self.observer.event(Event::Started {
+        (self.report)(Event::Started {
             at: now,
-            in_flight: self.calls.len(),
+            in_flight: self.in_flight.len(),
         });
     }
 
-    fn release(&mut self, case_index: CaseIndex) {
+    fn release(&mut self, index: CaseIndex) {
         let Some(claim) = self.prefetched.take() else {
-            debug_assert!(false, "{case_index:?} was given back without its claim");
+            debug_assert!(false, "{index:?} was released without its claim");
             return;
         };
         let ledger = self.run.ledger.clone();
-        self.writes.push(Box::pin(async move {
-            Done::Released(case_index, ledger.release(claim).await)
+        self.ledger_writes.push(Box::pin(async move {
+            Done::Released(index, ledger.release(claim).await)
         }));
     }
 
     fn ask_echo(&mut self) {
-        let ask = self.observer.ask_echo();
+        (self.report)(Event::AskEcho);
+        let ask = self.run.ask_echo;
         let (answer, answered) = oneshot::channel();
-        // A thread of its own: a question that is never answered must not
-        // hold back the end of a run that was interrupted.
+        // A thread of its own, since a question that is never answered must not
+        // delay the end of an interrupted run.
         let asking = std::thread::Builder::new().spawn(move || {
-            // Nobody waits for it after an interrupt.
+            // Fails when the run was interrupted meanwhile.
             let _ = answer.send(ask());
         });
         debug_assert!(asking.is_ok(), "{asking:?}");
         self.questions.push(Box::pin(async move {
-            // A question that can't be asked is not answered with yes.
-            Done::Asked(answered.await.unwrap_or(false))
+            // A question that could not be asked counts as a no.
+            Done::EchoAnswered(answered.await.unwrap_or(false))
         }));
     }
 
     fn done(&mut self, done: Done) {
-        let now = self.began.elapsed();
         let event = match done {
-            Done::Claimed(case_index, Ok(claim)) => {
+            Done::Claimed(index, Ok(claim)) => {
                 self.prefetched = Some(claim);
-                SchedulerEvent::Claimed(case_index)
+                SchedulerEvent::Claimed(index)
             }
-            Done::Claimed(case_index, Err(ClaimError::Refused { now: state })) => {
-                self.finished(case_index, state);
-                let slot = self.run.planned[case_index.0].slot;
+            Done::Claimed(index, Err(ClaimError::Refused { now: state })) => {
+                self.count(index, state);
+                let slot = self.run.planned[index.0].slot;
                 if let Ok(case) = self.run.spooled.read(slot) {
-                    self.observer.event(Event::Skipped { case: &case, state });
+                    (self.report)(Event::Skipped { case: &case, state });
                 }
-                SchedulerEvent::Refused(case_index)
+                SchedulerEvent::ClaimRefused(index)
             }
-            Done::Claimed(case_index, Err(ClaimError::Ledger(error))) => {
-                self.failed(error);
-                self.left(case_index);
-                SchedulerEvent::Refused(case_index)
+            Done::Claimed(index, Err(ClaimError::Ledger(error))) => {
+                self.fail(error);
+                self.count_unsent(index);
+                SchedulerEvent::ClaimRefused(index)
             }
-            Done::Released(case_index, result) => {
+            Done::Released(index, result) => {
                 if let Err(error) = result {
-                    // The ledger still has it as under way: the next run will
-                    // find it in doubt.
-                    self.retries
-                        .entry(case_index)
-                        .or_insert((0, State::InDoubt))
-                        .1 = State::InDoubt;
-                    self.failed(error);
+                    // The ledger still has it as sending, which the next run
+                    // turns into in doubt.
+                    self.states.insert(index, State::InDoubt);
+                    self.fail(error);
                 }
-                SchedulerEvent::Released(case_index)
+                SchedulerEvent::Released(index)
             }
-            Done::Called(case_index, outcome) => {
+            Done::Sent(index, outcome) => {
                 abort_point("after-answer");
-                self.settle(case_index, outcome.unwrap_or_else(panicked));
+                // A panic proves nothing.
+                let outcome = outcome.unwrap_or_else(|| {
+                    let message =
+                        "caseload failed while the request was in flight; please report this";
+                    Outcome::without_answer(Verdict::InDoubt, NextStep::Next, message)
+                });
+                self.settle(index, outcome);
                 return;
             }
-            Done::Settled(case_index, outcome, result) => {
-                self.settled(case_index, &outcome, result)
-            }
-            Done::Asked(accepted) => SchedulerEvent::EchoAccepted(accepted),
+            Done::Settled(index, done) => self.settled(index, *done),
+            Done::EchoAnswered(accepted) => SchedulerEvent::EchoAccepted(accepted),
         };
-        self.scheduler.on(now, event);
+        self.scheduler.on(self.began.elapsed(), event);
+    }
+
+    fn report_pause(&mut self, now: Duration) {
+        let until = self.scheduler.paused_until(now);
+        if until == self.reported_pause || self.scheduler.stopping().is_some() {
+            return;
+        }
+        self.reported_pause = until;
+        (self.report)(match (until, &self.pause_cause) {
+            (Some(until), Some((reason, message))) => Event::Paused {
+                until,
+                wait: until.saturating_sub(now),
+                reason: *reason,
+                message: message.as_deref(),
+            },
+            _ => Event::Resumed,
+        });
+    }
+
+    fn report_stop(&mut self) {
+        if let Some(reason) = self.scheduler.stopping()
+            && !self.reported_stop
+        {
+            self.reported_stop = true;
+            (self.report)(Event::Stopping {
+                reason,
+                in_flight: self.in_flight.len(),
+            });
+        }
     }
 }

@@ -1,148 +1,173 @@
-//! What comes back: written to the ledger, then told, then decided upon.
+//! The end of an attempt: written to the ledger, reported, and passed to the
+//! scheduler. Also the end of the run itself.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use futures_util::StreamExt;
 use jiff::Timestamp;
 
-use super::super::scheduler::{Answered, CaseIndex, SchedulerEvent};
-use super::{Done, Observer, Runner};
-use crate::ledger::{self, LedgerError};
+use super::super::scheduler::{AttemptResult, CaseIndex, SchedulerEvent};
+use super::{Done, Runner};
+use crate::ledger::{LedgerError, Settlement};
 use crate::model::{
-    Answer, Event, NextStep, Outcome, PauseReason, SettledAttempt, State, Verdict, abort_point,
+    CaseData, Event, NextStep, Outcome, PauseReason, SettledAttempt, State, Verdict, abort_point,
 };
 
-impl<A: Observer> Runner<'_, A> {
-    pub(super) fn settle(&mut self, case_index: CaseIndex, outcome: Outcome) {
-        let Some(call) = self.calls.remove(&case_index) else {
-            debug_assert!(false, "{case_index:?} was not under way");
+/// An outcome, and what the ledger did with it.
+pub(super) struct SettleDone {
+    case: Arc<CaseData>,
+    outcome: Outcome,
+    result: Result<Settlement, LedgerError>,
+}
+
+impl Runner<'_> {
+    pub(super) fn settle(&mut self, index: CaseIndex, outcome: Outcome) {
+        let Some(in_flight) = self.in_flight.remove(&index) else {
+            debug_assert!(false, "{index:?} was not in flight");
             return;
         };
-        self.settling
-            .insert(case_index, Arc::clone(call.claim.case()));
         let ledger = self.run.ledger.clone();
-        self.writes.push(Box::pin(async move {
+        self.ledger_writes.push(Box::pin(async move {
+            let case = Arc::clone(in_flight.claim.case());
             let answer = outcome.answer.clone();
-            let settled = ledger
-                .settle(call.claim, outcome.verdict, answer, Timestamp::now())
+            let result = ledger
+                .settle(in_flight.claim, outcome.verdict, answer, Timestamp::now())
                 .await;
-            Done::Settled(case_index, Box::new(outcome), settled)
+            let done = SettleDone {
+                case,
+                outcome,
+                result,
+            };
+            Done::Settled(index, Box::new(done))
         }));
     }
 
-    /// The attempt is on the disk, or never will be: tells the world, then the
-    /// scheduler.
-    pub(super) fn settled(
-        &mut self,
-        case_index: CaseIndex,
-        outcome: &Outcome,
-        result: Result<ledger::Settlement, LedgerError>,
-    ) -> SchedulerEvent {
-        let case = self.settling.remove(&case_index);
-        let answer = &outcome.answer;
-        let mut answered = Answered {
-            verdict: outcome.verdict,
-            next_step: outcome.next_step,
-            status: answer.status,
-            echo_differs: !answer.echo_differs.is_empty(),
-        };
-        match (result, case) {
-            (Ok(settled), Some(case)) => {
-                if settled.same_id_as.is_some() {
-                    answered.verdict = Verdict::InDoubt;
-                    answered.next_step = NextStep::DuplicateId;
-                }
-                let attempts = 1 + self.retries.get(&case_index).map_or(0, |(tries, _)| *tries);
-                let will_retry = answered.verdict == Verdict::NotSent
-                    && answered.next_step != NextStep::Stop
-                    && attempts <= self.run.settings.max_retries;
-                if will_retry {
-                    self.retries.insert(case_index, (attempts, settled.state));
-                } else {
-                    self.finished(case_index, Some(settled.state));
-                    self.totals.drafts +=
-                        u64::from(settled.state == State::Imported && case.partner_firm.is_none());
-                }
-                abort_point("before-told");
-                self.observer.event(Event::Settled(SettledAttempt {
-                    case: &case,
-                    state: settled.state,
-                    verdict: answered.verdict,
-                    answer,
-                    attempts,
-                    will_retry,
-                    possible_twin: settled.possible_twin,
-                    same_id_as: settled.same_id_as.as_ref(),
-                    at: Timestamp::now(),
-                }));
-                if answered.echo_differs && answered.verdict == Verdict::Imported {
-                    self.observer.event(Event::EchoDiffers {
-                        case: &case,
-                        answer,
-                    });
-                }
-            }
-            (Err(error), Some(case)) => {
-                self.observer.event(Event::SettleFailed {
+    /// The outcome is on the disk, or never will be.
+    pub(super) fn settled(&mut self, index: CaseIndex, done: SettleDone) -> SchedulerEvent {
+        let SettleDone {
+            case,
+            outcome,
+            result,
+        } = done;
+        let attempt = match result {
+            Ok(settlement) => self.report_settled(index, &case, &outcome, &settlement),
+            Err(error) => {
+                (self.report)(Event::SettleFailed {
                     case: &case,
                     verdict: outcome.verdict,
-                    answer,
+                    answer: &outcome.answer,
                     error: &error.to_string(),
                 });
-                self.finished(case_index, Some(State::InDoubt));
-                answered.verdict = Verdict::InDoubt;
-                self.failed(error);
+                self.count(index, Some(State::InDoubt));
+                self.fail(error);
+                AttemptResult {
+                    verdict: Verdict::InDoubt,
+                    ..AttemptResult::from(&outcome)
+                }
             }
-            (_, None) => debug_assert!(false, "{case_index:?} was not being settled"),
-        }
-        let reason = match answered.next_step {
+        };
+        let pause_reason = match attempt.next_step {
             NextStep::Busy { .. } => Some(PauseReason::Busy),
             NextStep::Unreachable => Some(PauseReason::Unreachable),
-            NextStep::Next | NextStep::Forbidden | NextStep::DuplicateId | NextStep::Stop => None,
+            _ => None,
         };
-        if let Some(reason) = reason {
-            self.trouble = Some((reason, answer.message.clone()));
+        if let Some(reason) = pause_reason {
+            self.pause_cause = Some((reason, outcome.answer.message));
         }
-        SchedulerEvent::Answered(case_index, answered)
+        SchedulerEvent::AttemptDone(index, attempt)
     }
 
-    pub(super) fn tell_pause(&mut self, now: Duration) {
-        let until = self.scheduler.paused_until(now);
-        if until == self.told_pause || self.scheduler.stopping().is_some() {
-            return;
+    fn report_settled(
+        &mut self,
+        index: CaseIndex,
+        case: &CaseData,
+        outcome: &Outcome,
+        settlement: &Settlement,
+    ) -> AttemptResult {
+        let answer = &outcome.answer;
+        let mut attempt = AttemptResult::from(outcome);
+        if settlement.same_id_as.is_some() {
+            attempt.verdict = Verdict::InDoubt;
+            attempt.next_step = NextStep::DuplicateId;
         }
-        self.told_pause = until;
-        match (until, &self.trouble) {
-            (Some(until), Some((reason, message))) => self.observer.event(Event::Paused {
-                until,
-                wait: until.saturating_sub(now),
-                reason: *reason,
-                message: message.as_deref(),
-            }),
-            _ => self.observer.event(Event::Resumed),
+        let will_retry = self.scheduler.will_retry(index, &attempt);
+        if will_retry {
+            self.states.insert(index, settlement.state);
+        } else {
+            self.count(index, Some(settlement.state));
+            if settlement.state == State::Imported && case.partner_firm.is_none() {
+                self.totals.drafts += 1;
+            }
+        }
+        abort_point("before-report");
+        (self.report)(Event::Settled(SettledAttempt {
+            case,
+            state: settlement.state,
+            verdict: attempt.verdict,
+            answer,
+            attempts: self.scheduler.attempts(index),
+            will_retry,
+            possible_twin: settlement.possible_twin,
+            same_id_as: settlement.same_id_as.as_ref(),
+            at: Timestamp::now(),
+        }));
+        if attempt.echo_differs && attempt.verdict == Verdict::Imported {
+            (self.report)(Event::EchoDiffers { case, answer });
+        }
+        attempt
+    }
+
+    /// Counts a case that this run is done with.
+    pub(super) fn count(&mut self, index: CaseIndex, state: Option<State>) {
+        self.states.remove(&index);
+        self.totals.add(state, 1);
+    }
+
+    /// Counts a case that was not sent, by the state that it is still in.
+    pub(super) fn count_unsent(&mut self, index: CaseIndex) {
+        let planned = self.run.planned[index.0].state;
+        let state = self.states.get(&index).copied();
+        self.count(index, state.or(planned));
+    }
+
+    pub(super) fn count_remaining(&mut self) {
+        let remaining: Vec<CaseIndex> = self.scheduler.remaining().collect();
+        for index in remaining {
+            self.count_unsent(index);
         }
     }
 
-    pub(super) fn tell_stop(&mut self) {
-        if let Some(reason) = self.scheduler.stopping()
-            && !self.told_stop
+    /// The second interrupt: what is not proved unsent is in doubt.
+    pub(super) async fn abort(&mut self) {
+        // Quick, and what is on its way to the ledger must get there.
+        self.finish_ledger_writes().await;
+        // Drops the requests, which breaks their connections.
+        self.requests.clear();
+        let in_flight: Vec<CaseIndex> = self.in_flight.keys().copied().collect();
+        for index in in_flight {
+            let shut = self.in_flight[&index].gate.shut();
+            let verdict = if shut {
+                Verdict::NotSent
+            } else {
+                Verdict::InDoubt
+            };
+            let message = "the run was interrupted while the request was in flight";
+            self.settle(
+                index,
+                Outcome::without_answer(verdict, NextStep::Next, message),
+            );
+        }
+        if let Some(claim) = self.prefetched.take()
+            && let Err(error) = self.run.ledger.release(claim).await
         {
-            self.told_stop = true;
-            self.observer.event(Event::Stopping {
-                reason,
-                in_flight: self.calls.len(),
-            });
+            self.fail(error);
         }
+        self.finish_ledger_writes().await;
     }
-}
 
-pub(super) fn panicked() -> Outcome {
-    Outcome {
-        verdict: Verdict::InDoubt,
-        next_step: NextStep::Next,
-        answer: Answer {
-            message: Some("caseload failed while it was under way; please report this".into()),
-            ..Answer::default()
-        },
+    async fn finish_ledger_writes(&mut self) {
+        while let Some(done) = self.ledger_writes.next().await {
+            self.done(done);
+        }
     }
 }

@@ -1,22 +1,19 @@
-//! The runner against a server of a few lines, after the scheduler sleep_detector.
+//! The runner against a minimal server, after the machine slept.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
 
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::super::pacing::PaceRange;
-use super::super::plan::{Plan, PlanOptions, Planner};
-use super::super::scheduler::{Canary, EchoPolicy};
+use super::super::scheduler::{Canary, EchoPolicy, PaceRange};
+use super::super::spool::Spool;
 use super::*;
 use crate::api::{self, Address, Contract};
-use crate::check::Check;
-use crate::ledger::{LedgerLock, LockHolder, RunStart};
-use crate::model::{Digest, FileId, Key, Place};
+use crate::ledger::{self, LedgerLock, LockHolder, RunStart};
+use crate::model::{CaseData, Digest, FileId, Key, Place};
 
 const CASES: u32 = 4;
 const PACE: Duration = Duration::from_millis(60);
@@ -55,10 +52,12 @@ fn serve(mut stream: TcpStream, made: &AtomicUsize) {
     }
 }
 
-fn plan() -> Plan {
-    let cases = (0..CASES).map(|number| {
+/// The cases of the run, ready to send.
+fn plan() -> (Vec<PlannedCase>, Spooled) {
+    let mut spool = Spool::create().unwrap();
+    let planned = (0..CASES).map(|number| {
         let key = number.to_string();
-        CaseData {
+        let case = CaseData {
             place: Place {
                 file: FileId(0),
                 line: 1,
@@ -71,37 +70,15 @@ fn plan() -> Plan {
             content_digest: Digest::of(key.as_bytes()),
             record_digest: Digest::of(key.as_bytes()),
             key: Key::new([key]),
-        }
+        };
+        PlannedCase::untried(spool.write(&case).unwrap())
     });
-    let check = Check::of_cases(cases);
-    let options = PlanOptions::default();
-    let mut planner = Planner::new(check, None, "account", "m1", options).unwrap();
-    assert!(planner.all(|batch| batch.is_ok()));
-    planner.finish().unwrap().0
+    (planned.collect(), spool.finish().unwrap())
 }
 
-/// Counts starts, and notes when they were.
-struct CountingObserver {
-    started: Rc<Cell<u32>>,
-    starts: Vec<Duration>,
-}
-
-impl Observer for CountingObserver {
-    fn event(&mut self, event: Event<'_>) {
-        if let Event::Started { at, .. } = event {
-            self.started.set(self.started.get() + 1);
-            self.starts.push(at);
-        }
-    }
-
-    fn ask_echo(&mut self) -> Box<dyn FnOnce() -> bool + Send> {
-        Box::new(|| false)
-    }
-}
-
-/// Runs all cases one at a time. From the start of this many on, the clock on
-/// the wall is a night prefetched.
-async fn run(sleeps_at: Option<u32>) -> (usize, Vec<Duration>) {
+/// Runs all cases one at a time; the wall clock jumps a night ahead when this
+/// many were started. Returns the number of connections, and the starts.
+async fn run(sleeps_at: Option<usize>) -> (usize, Vec<Duration>) {
     let (url, connections) = server();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
@@ -131,19 +108,19 @@ async fn run(sleeps_at: Option<u32>) -> (usize, Vec<Duration>) {
         }],
         at: Timestamp::now(),
     };
-    let plan = plan();
+    let (planned, spooled) = plan();
     let address = Address::new(&url, None, "m1", None).unwrap();
     let options = api::ClientOptions::default();
     let client = Client::new(address, Contract::default(), None, options).unwrap();
     let (_interrupt, interrupts) = unbounded_channel();
-    let run = Run {
-        spooled: plan.spooled,
+    let run = ImportRun {
+        spooled,
         client: Arc::new(client),
         run: handle.begin_run(start).await.unwrap(),
         ledger: handle,
         resend_in_doubt: false,
-        settings: Settings {
-            cases: plan.planned.len(),
+        settings: RunSettings {
+            cases: planned.len(),
             in_flight: 1,
             max_retries: 0,
             max_wait: Duration::ZERO,
@@ -158,46 +135,49 @@ async fn run(sleeps_at: Option<u32>) -> (usize, Vec<Duration>) {
             },
             seed: 1,
         },
-        planned: plan.planned,
+        planned,
         interrupts,
+        ask_echo: || false,
     };
-    let started = Rc::new(Cell::new(0));
+    let starts = Rc::new(RefCell::new(Vec::new()));
     let clock = {
-        let started = Rc::clone(&started);
+        let starts = Rc::clone(&starts);
         move || {
-            let sleep_detector = sleeps_at.is_some_and(|sleeps_at| started.get() >= sleeps_at);
-            SystemTime::now() + Duration::from_secs(if sleep_detector { 30_000 } else { 0 })
+            let slept = sleeps_at.is_some_and(|sleeps_at| starts.borrow().len() >= sleeps_at);
+            SystemTime::now() + Duration::from_secs(if slept { 30_000 } else { 0 })
         }
     };
-    let mut observer = CountingObserver {
-        started,
-        starts: Vec::new(),
+    let mut report = |event: Event<'_>| {
+        if let Event::Started { at, .. } = event {
+            starts.borrow_mut().push(at);
+        }
     };
-    let ended = run_with_clock(run, &mut observer, SleepDetector::by(clock)).await;
+    let ended = run_with_clock(run, &mut report, SleepDetector::new(clock)).await;
     assert!(ended.stop.is_none(), "{ended:?}");
     assert_eq!(ended.totals.imported, u64::from(CASES), "{ended:?}");
-    (connections.load(Ordering::SeqCst), observer.starts)
+    let starts = starts.borrow().clone();
+    (connections.load(Ordering::SeqCst), starts)
 }
 
 #[tokio::test]
 async fn after_a_sleep_the_next_call_has_a_connection_of_its_own() {
     let mut shared = false;
     for _ in 0..3 {
-        // A scheduler that stalls for a second lets one go idle.
+        // On a machine that stalls for a second the connection goes idle.
         shared = shared || run(None).await.0 == 1;
     }
-    assert!(
-        shared,
-        "calls don't share a connection without a sleep either"
-    );
+    assert!(shared, "calls never share a connection");
     let (connections, starts) = run(Some(2)).await;
-    assert!(connections > 1, "one from before the sleep was used");
+    assert!(
+        connections > 1,
+        "a connection from before the sleep was used"
+    );
     let gaps: Vec<Duration> = (starts.windows(2))
         .map(|pair| pair[1].saturating_sub(pair[0]))
         .collect();
     let shortest = PACE.mul_f64(0.9);
     assert!(
         gaps.iter().all(|gap| *gap >= shortest),
-        "nothing is made up: {gaps:?}"
+        "starts were made up for: {gaps:?}"
     );
 }

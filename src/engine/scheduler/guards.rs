@@ -1,53 +1,51 @@
-//! Guards: what makes a run careful, and what makes it stop.
+//! Guards: when calls go one at a time, and when a run stops.
 
-use super::Answered;
+use super::AttemptResult;
 use crate::model::{NextStep, StopReason, Verdict};
 
 /// How careful the first calls into an account are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Canary {
-    /// Cases with different ids that must still be imported before calls may
+    /// How many more cases with different ids must be imported before calls may
     /// overlap.
     pub needed: u32,
-    /// What to do when fields come back otherwise than they were sent.
     pub echo: EchoPolicy,
 }
 
-/// What differing fields in a canary's answer lead to.
+/// What to do when a canary's answer has other values than were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EchoPolicy {
-    /// They are shown, and the run goes on: `--yes` or a plan has answered.
+    /// Show them and continue.
     Show,
-    /// The user is asked.
+    /// Ask the user.
     Ask,
-    /// The run stops: `--strict`.
+    /// Stop the run: `--strict`.
     Stop,
 }
 
-/// What the guards say after an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum GuardDecision {
-    Fine,
-    Ask,
+    Continue,
+    AskEcho,
     Stop(StopReason),
 }
 
-/// 403 and 404 in a row, while nothing has succeeded, that stop a run.
-const MOST_FORBIDDEN: usize = 3;
+/// 403 and 404 in a row, before any success, that stop a run.
+const MAX_FORBIDDEN: usize = 3;
 /// Answers in a row with an id of another key that stop a run.
-const MOST_SAME_IDS: u32 = 2;
+const MAX_DUPLICATE_IDS: u32 = 2;
 
 #[derive(Debug)]
 pub(super) struct Guards {
     canary: Canary,
     max_failures: u32,
-    failures: u32,
-    /// The answers 403 and 404 of the last calls, in a row.
-    forbidden: Vec<u16>,
-    same_ids: u32,
+    failures_in_a_row: u32,
+    /// The last answers, as long as each was 403 or 404.
+    forbidden_in_a_row: Vec<u16>,
+    duplicate_ids_in_a_row: u32,
     succeeded: bool,
-    /// After a doubt: calls go one at a time until one that started after
-    /// this number is answered imported or rejected.
+    /// After a doubt calls go one at a time, until a call with a higher number
+    /// than this is answered imported or rejected.
     doubt: Option<u64>,
 }
 
@@ -56,9 +54,9 @@ impl Guards {
         Self {
             canary,
             max_failures,
-            failures: 0,
-            forbidden: Vec::new(),
-            same_ids: 0,
+            failures_in_a_row: 0,
+            forbidden_in_a_row: Vec::new(),
+            duplicate_ids_in_a_row: 0,
             succeeded: false,
             doubt: None,
         }
@@ -68,72 +66,67 @@ impl Guards {
         self.canary.needed > 0 || self.doubt.is_some()
     }
 
-    /// Takes in one answer: `start` is its call's number, `starts` the number
-    /// of the last call started, `spent` whether it was not sent for good.
-    pub(super) fn judge(
+    /// Takes the result of one call. `gave_up`: it was not sent, and no retries
+    /// are left.
+    pub(super) fn check(
         &mut self,
-        start: u64,
-        starts: u64,
-        answered: &Answered,
-        spent: bool,
+        call: u64,
+        last_call: u64,
+        result: &AttemptResult,
+        gave_up: bool,
     ) -> GuardDecision {
         let canary = self.canary.needed > 0;
-        self.count(start, starts, answered, spent);
-        if let Some(reason) = self.stop(canary, answered) {
+        self.count(call, last_call, result, gave_up);
+        if let Some(reason) = self.stop_reason(canary, result) {
             return GuardDecision::Stop(reason);
         }
-        if canary && answered.echo_differs && answered.verdict == Verdict::Imported {
+        if canary && result.echo_differs && result.verdict == Verdict::Imported {
             return match self.canary.echo {
-                EchoPolicy::Show => GuardDecision::Fine,
-                EchoPolicy::Ask => GuardDecision::Ask,
+                EchoPolicy::Show => GuardDecision::Continue,
+                EchoPolicy::Ask => GuardDecision::AskEcho,
                 EchoPolicy::Stop => GuardDecision::Stop(StopReason::EchoDiffers),
             };
         }
-        GuardDecision::Fine
+        GuardDecision::Continue
     }
 
-    fn count(&mut self, start: u64, starts: u64, answered: &Answered, spent: bool) {
-        match answered.verdict {
+    fn count(&mut self, call: u64, last_call: u64, result: &AttemptResult, gave_up: bool) {
+        if matches!(result.verdict, Verdict::Imported | Verdict::Rejected) {
+            self.doubt = self.doubt.filter(|&since| call <= since);
+        }
+        match result.verdict {
             Verdict::Imported => {
-                self.failures = 0;
+                self.failures_in_a_row = 0;
                 self.succeeded = true;
                 self.canary.needed = self.canary.needed.saturating_sub(1);
-                self.clear_doubt(start);
             }
-            Verdict::Rejected => {
-                // Once cases go through, a refusal is about its case alone.
-                self.failures = if self.succeeded { 0 } else { self.failures + 1 };
-                self.clear_doubt(start);
-            }
+            // Once cases are accepted, a rejection is about its case alone.
+            Verdict::Rejected if self.succeeded => self.failures_in_a_row = 0,
+            Verdict::Rejected => self.failures_in_a_row += 1,
             Verdict::InDoubt => {
-                self.failures += 1;
-                self.doubt = Some(starts);
+                self.failures_in_a_row += 1;
+                self.doubt = Some(last_call);
             }
-            Verdict::NotSent => self.failures += u32::from(spent),
+            Verdict::NotSent => self.failures_in_a_row += u32::from(gave_up),
         }
-        match (answered.next_step, answered.status) {
+        match (result.next_step, result.status) {
             (NextStep::Forbidden, Some(status)) => {
-                // Where they stop nothing, they need not be kept.
-                self.forbidden.truncate(MOST_FORBIDDEN - 1);
-                self.forbidden.push(status);
+                // Where they stop nothing, they need not pile up.
+                self.forbidden_in_a_row.truncate(MAX_FORBIDDEN - 1);
+                self.forbidden_in_a_row.push(status);
             }
-            _ => self.forbidden.clear(),
+            _ => self.forbidden_in_a_row.clear(),
         }
-        match (answered.next_step, answered.verdict) {
-            (NextStep::DuplicateId, _) => self.same_ids += 1,
-            (_, Verdict::Imported) => self.same_ids = 0,
-            _ => {}
+        if result.next_step == NextStep::DuplicateId {
+            self.duplicate_ids_in_a_row += 1;
+        } else if result.verdict == Verdict::Imported {
+            self.duplicate_ids_in_a_row = 0;
         }
     }
 
-    fn clear_doubt(&mut self, start: u64) {
-        self.doubt = self.doubt.filter(|&since| start <= since);
-    }
-
-    fn stop(&self, canary: bool, answered: &Answered) -> Option<StopReason> {
-        let status = answered.status.unwrap_or_default();
-        let accepted = (200..300).contains(&status);
-        if answered.next_step == NextStep::Stop {
+    fn stop_reason(&self, canary: bool, result: &AttemptResult) -> Option<StopReason> {
+        let status = result.status.unwrap_or_default();
+        if result.next_step == NextStep::Stop {
             return Some(match status {
                 0 => StopReason::ConnectionRejected,
                 401 => StopReason::Unauthorized,
@@ -144,18 +137,20 @@ impl Guards {
         if canary && matches!(status, 403..=405) {
             return Some(StopReason::CanaryRejected(status));
         }
-        if canary && accepted && answered.verdict == Verdict::InDoubt && self.same_ids == 0 {
+        let no_id = result.verdict == Verdict::InDoubt && self.duplicate_ids_in_a_row == 0;
+        if canary && no_id && matches!(status, 200..=299) {
             return Some(StopReason::CanaryWithoutId);
         }
-        if self.same_ids >= MOST_SAME_IDS {
+        if self.duplicate_ids_in_a_row >= MAX_DUPLICATE_IDS {
             return Some(StopReason::DuplicateIds);
         }
         if self.max_failures == 0 {
             return None;
         }
-        if !self.succeeded && self.forbidden.len() >= MOST_FORBIDDEN {
-            return Some(StopReason::Forbidden(self.forbidden.clone()));
+        if !self.succeeded && self.forbidden_in_a_row.len() >= MAX_FORBIDDEN {
+            return Some(StopReason::Forbidden(self.forbidden_in_a_row.clone()));
         }
-        (self.failures >= self.max_failures).then_some(StopReason::Failures(self.failures))
+        (self.failures_in_a_row >= self.max_failures)
+            .then_some(StopReason::Failures(self.failures_in_a_row))
     }
 }

@@ -1,22 +1,21 @@
-//! The run as a pure state scheduler: which case next, when it may start, what
-//! an outcome leads to. No clock, no network, no disk.
+//! What a run does next, as a pure state machine: no clock, no network, no disk.
 //!
-//! The runner asks [`Scheduler::next`] what to do and tells it what happened by
-//! [`Scheduler::on`]; time comes in with both, as the span since the run began.
-//! A case goes through it like this:
+//! The runner asks [`Scheduler::next`] for an action and reports what happened
+//! to [`Scheduler::on`]. Times are counted from the start of the run. The way
+//! of a case:
 //!
 //! ```text
-//! queue -> Claim -> (claimed) -> wait for the slot -> Start -> (answered)
-//!   ^                   |                                         |
-//!   |     ReleaseClaim <----+ a pause, a guard or the end came first  |
-//!   +---------------------- proved not sent, retries left --------+
+//! queue -> Claim -> claimed -> wait for its start -> Start -> attempt done
+//!   ^                  |                                           |
+//!   |    Release <-----+ a pause, a guard or the end comes first   |
+//!   +--------------------- proved not sent, and retries left ------+
 //! ```
 //!
-//! At most one case is claimed ahead of its slot. Whatever an attempt proved
-//! was written to the ledger before the scheduler hears of it.
+//! At most one case is claimed ahead of its start. The outcome of an attempt is
+//! in the ledger before the scheduler learns of it.
 
 mod guards;
-mod waiting;
+mod pacing;
 
 #[cfg(test)]
 mod tests;
@@ -26,30 +25,25 @@ use std::time::Duration;
 
 pub use self::guards::{Canary, EchoPolicy};
 use self::guards::{GuardDecision, Guards};
-use self::waiting::Pauses;
-use super::pacing::{Pace, PaceRange};
-use crate::model::{NextStep, StopReason, Verdict};
+use self::pacing::Pacing;
+pub use self::pacing::{PaceError, PaceRange, parse_span};
+use crate::model::{NextStep, Outcome, StopReason, Verdict};
 
-/// A case of the plan, by its position in the plan's order.
+/// A case by its position in the plan's order of sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CaseIndex(pub usize);
 
-/// What a run is to do, and within which bounds.
+/// What a run is to do, and its limits.
 #[derive(Debug, Clone)]
-pub struct Settings {
-    /// How many cases the plan holds.
+pub struct RunSettings {
+    /// How many cases the plan sends.
     pub cases: usize,
-    /// Calls under way at once.
     pub in_flight: usize,
-    /// Further attempts for one that was proved not sent.
     pub max_retries: u32,
-    /// The longest pause that the server may ask for.
     pub max_wait: Duration,
     /// Failures in a row that stop the run; 0 is never.
     pub max_failures: u32,
-    /// The intervals between starts.
     pub pace: PaceRange,
-    /// How careful the first calls are.
     pub canary: Canary,
     /// For the jitter of pauses.
     pub seed: u64,
@@ -58,56 +52,60 @@ pub struct Settings {
 /// What the runner is to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Write to the ledger that this case is about to be sent; then tell
-    /// [`SchedulerEvent::Claimed`] or [`SchedulerEvent::Refused`].
+    /// Claim the case in the ledger, then report [`SchedulerEvent::Claimed`] or
+    /// [`SchedulerEvent::ClaimRefused`].
     Claim(CaseIndex),
-    /// Send it now; settle it; then tell [`SchedulerEvent::Answered`].
+    /// Send the claimed case, settle it, then report
+    /// [`SchedulerEvent::AttemptDone`].
     Start(CaseIndex),
-    /// Give its claim back; then tell [`SchedulerEvent::Released`].
-    ReleaseClaim(CaseIndex),
-    /// Ask whether the fields that came back otherwise are as they should be;
-    /// then tell [`SchedulerEvent::EchoAccepted`].
-    AskEcho(CaseIndex),
+    /// Undo the claim, then report [`SchedulerEvent::Released`].
+    Release(CaseIndex),
+    /// Ask whether the fields that came back different are acceptable, then
+    /// report [`SchedulerEvent::EchoAccepted`].
+    AskEcho,
     /// Nothing to do before this time, unless something happens.
     WaitUntil(Duration),
-    /// Nothing to do until something happens.
     WaitForEvent,
-    /// The run is over: nothing is under way and nothing is claimed.
+    /// The run is over: nothing is in flight and nothing is claimed.
     Finish(Option<StopReason>),
-}
-
-/// What an attempt came to, as far as the run's decisions need it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answered {
-    /// What it proved.
-    pub verdict: Verdict,
-    /// What follows from the answer. [`NextStep::DuplicateId`] where the ledger found
-    /// the id under another key.
-    pub next_step: NextStep,
-    /// The HTTP status, if there was an answer.
-    pub status: Option<u16>,
-    /// Fields came back otherwise than they were sent.
-    pub echo_differs: bool,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchedulerEvent {
-    /// The claim stands in the ledger.
     Claimed(CaseIndex),
-    /// The ledger knows better than the plan; this case is left alone.
-    Refused(CaseIndex),
-    /// The claim is gone from the ledger.
+    /// The ledger has the case in another state than the plan; it is left alone.
+    ClaimRefused(CaseIndex),
     Released(CaseIndex),
     /// An attempt is over and settled.
-    Answered(CaseIndex, Answered),
-    /// What the user said of [`Action::AskEcho`].
+    AttemptDone(CaseIndex, AttemptResult),
     EchoAccepted(bool),
-    /// No further call, for this reason; what is under way is waited for.
+    /// Start nothing more; what is in flight is waited for.
     Stop(StopReason),
 }
 
-/// The one case that may be claimed ahead of its slot.
+/// What the scheduler needs to know of an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptResult {
+    pub verdict: Verdict,
+    /// [`NextStep::DuplicateId`] where the ledger has the id under another key.
+    pub next_step: NextStep,
+    pub status: Option<u16>,
+    pub echo_differs: bool,
+}
+
+impl From<&Outcome> for AttemptResult {
+    fn from(outcome: &Outcome) -> Self {
+        Self {
+            verdict: outcome.verdict,
+            next_step: outcome.next_step,
+            status: outcome.answer.status,
+            echo_differs: !outcome.answer.echo_differs.is_empty(),
+        }
+    }
+}
+
+/// The one case that may be claimed ahead of its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Prefetched {
     None,
@@ -116,63 +114,63 @@ enum Prefetched {
     Releasing(CaseIndex),
 }
 
-/// A claim is made at most this long before its slot, so that a crash while
-/// the run waits leaves no doubt behind.
+/// The question about fields that came back different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EchoQuestion {
+    None,
+    Due,
+    Asked,
+}
+
+/// A claim is made at most this long before its start, so that a crash while
+/// the run waits leaves nothing in doubt.
 const CLAIM_AHEAD: Duration = Duration::from_millis(250);
 
-/// Decides what a run does.
+/// Decides what a run does next.
 #[derive(Debug)]
 pub struct Scheduler {
-    settings: Settings,
+    settings: RunSettings,
     /// The first case of the plan that was never taken.
     untaken: usize,
-    /// Cases to take before that: retries, and claims that were given back.
+    /// Cases to take before that: retries and released claims.
     requeued: VecDeque<CaseIndex>,
-    /// Attempts so far of cases that were proved not sent.
-    tries: HashMap<CaseIndex, u32>,
+    /// Attempts of cases that were proved not sent.
+    failed_attempts: HashMap<CaseIndex, u32>,
     prefetched: Prefetched,
-    /// Calls under way, with the number of their start.
+    /// Each with the number of its call.
     in_flight: HashMap<CaseIndex, u64>,
-    /// How many calls have started.
-    starts: u64,
-    pace: Pace,
-    pauses: Pauses,
+    /// The number of the last call started.
+    last_call: u64,
+    pacing: Pacing,
     guards: Guards,
-    asking: Option<(CaseIndex, bool)>,
+    echo_question: EchoQuestion,
     stop: Option<StopReason>,
 }
 
 impl Scheduler {
-    /// A run that has not begun.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: RunSettings) -> Self {
         Self {
             untaken: 0,
             requeued: VecDeque::new(),
-            tries: HashMap::new(),
+            failed_attempts: HashMap::new(),
             prefetched: Prefetched::None,
             in_flight: HashMap::new(),
-            starts: 0,
-            pace: Pace::new(settings.pace),
-            pauses: Pauses::new(settings.seed),
+            last_call: 0,
+            pacing: Pacing::new(settings.pace, settings.seed),
             guards: Guards::new(settings.canary, settings.max_failures),
-            asking: None,
+            echo_question: EchoQuestion::None,
             stop: None,
             settings,
         }
     }
 
-    /// Calls under way.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
-    }
-
-    /// Cases of the plan that wait for their order, a claim ahead among them.
-    pub fn left(&self) -> impl Iterator<Item = CaseIndex> + '_ {
+    /// Cases not in flight and not done, the one claimed ahead included.
+    pub fn remaining(&self) -> impl Iterator<Item = CaseIndex> + '_ {
         let prefetched = match self.prefetched {
             Prefetched::None => None,
-            Prefetched::Claiming(case_index)
-            | Prefetched::Claimed(case_index)
-            | Prefetched::Releasing(case_index) => Some(case_index),
+            Prefetched::Claiming(case)
+            | Prefetched::Claimed(case)
+            | Prefetched::Releasing(case) => Some(case),
         };
         let untaken = (self.untaken..self.settings.cases).map(CaseIndex);
         prefetched
@@ -181,56 +179,60 @@ impl Scheduler {
             .chain(untaken)
     }
 
-    /// Why no further call is made, once that is so.
+    /// Why the run starts nothing more, if so.
     pub fn stopping(&self) -> Option<&StopReason> {
         self.stop.as_ref()
     }
 
-    /// Until when the whole run pauses, if it does.
     pub fn paused_until(&self, now: Duration) -> Option<Duration> {
-        self.pauses.until().filter(|&until| until > now)
+        self.pacing.paused_until(now)
     }
 
-    /// The interval between starts in force.
-    pub fn interval(&self) -> Duration {
-        self.pace.interval()
+    /// Attempts of a case in flight, this one included.
+    pub fn attempts(&self, case: CaseIndex) -> u32 {
+        1 + self.failed_attempts.get(&case).copied().unwrap_or_default()
     }
 
-    /// What to do now. Call it after every event and at every time that
-    /// [`Action::WaitUntil`] named; an action is handed out once.
+    /// Whether a case in flight that ends like this is tried again.
+    pub fn will_retry(&self, case: CaseIndex, result: &AttemptResult) -> bool {
+        result.verdict == Verdict::NotSent
+            && result.next_step != NextStep::Stop
+            && self.attempts(case) <= self.settings.max_retries
+    }
+
+    /// What to do now. Each action is handed out once. To be called after every
+    /// event, and at the time that [`Action::WaitUntil`] names.
     pub fn next(&mut self, now: Duration) -> Action {
-        if let Some((case_index, asked)) = &mut self.asking
-            && !*asked
-        {
-            *asked = true;
-            return Action::AskEcho(*case_index);
+        if self.echo_question == EchoQuestion::Due {
+            self.echo_question = EchoQuestion::Asked;
+            return Action::AskEcho;
         }
         match self.prefetched {
             Prefetched::Claiming(_) | Prefetched::Releasing(_) => Action::WaitForEvent,
-            Prefetched::Claimed(case_index) => self.next_with_claim(case_index, now),
+            Prefetched::Claimed(case) => self.next_with_claim(case, now),
             Prefetched::None => self.next_without_claim(now),
         }
     }
 
-    fn next_with_claim(&mut self, case_index: CaseIndex, now: Duration) -> Action {
+    fn next_with_claim(&mut self, case: CaseIndex, now: Duration) -> Action {
         if !self.may_start() || self.paused_until(now).is_some() {
-            self.prefetched = Prefetched::Releasing(case_index);
-            return Action::ReleaseClaim(case_index);
+            self.prefetched = Prefetched::Releasing(case);
+            return Action::Release(case);
         }
-        if now < self.pace.slot() {
-            return Action::WaitUntil(self.pace.slot());
+        let next_start = self.pacing.next_start();
+        if now < next_start {
+            return Action::WaitUntil(next_start);
         }
         self.prefetched = Prefetched::None;
-        self.starts += 1;
-        self.in_flight.insert(case_index, self.starts);
-        self.pace.started(now);
-        Action::Start(case_index)
+        self.last_call += 1;
+        self.in_flight.insert(case, self.last_call);
+        self.pacing.started(now);
+        Action::Start(case)
     }
 
     fn next_without_claim(&mut self, now: Duration) -> Action {
-        let nothing_left =
-            self.requeued.is_empty() && self.untaken >= self.settings.cases || self.stop.is_some();
-        if nothing_left {
+        let nothing_left = self.requeued.is_empty() && self.untaken >= self.settings.cases;
+        if nothing_left || self.stop.is_some() {
             return if self.in_flight.is_empty() {
                 Action::Finish(self.stop.clone())
             } else {
@@ -240,51 +242,49 @@ impl Scheduler {
         if !self.may_start() {
             return Action::WaitForEvent;
         }
-        let claim_at = self.pace.slot().saturating_sub(CLAIM_AHEAD);
+        let claim_at = self.pacing.next_start().saturating_sub(CLAIM_AHEAD);
         let claim_at = claim_at.max(self.paused_until(now).unwrap_or_default());
         if now < claim_at {
             return Action::WaitUntil(claim_at);
         }
-        let case_index = self.requeued.pop_front().unwrap_or_else(|| {
-            let case_index = CaseIndex(self.untaken);
+        let case = self.requeued.pop_front().unwrap_or_else(|| {
             self.untaken += 1;
-            case_index
+            CaseIndex(self.untaken - 1)
         });
-        self.prefetched = Prefetched::Claiming(case_index);
-        Action::Claim(case_index)
+        self.prefetched = Prefetched::Claiming(case);
+        Action::Claim(case)
     }
 
-    /// Whether one more call may be under way, by all but time.
+    /// Whether one more call may be in flight, time aside.
     fn may_start(&self) -> bool {
-        let most = if self.guards.one_at_a_time() {
+        let limit = if self.guards.one_at_a_time() {
             1
         } else {
             self.settings.in_flight
         };
-        self.stop.is_none() && self.asking.is_none() && self.in_flight.len() < most
+        self.stop.is_none()
+            && self.echo_question == EchoQuestion::None
+            && self.in_flight.len() < limit
     }
 
-    /// Takes in what happened.
     pub fn on(&mut self, now: Duration, event: SchedulerEvent) {
         match event {
-            SchedulerEvent::Claimed(case_index) => {
-                debug_assert_eq!(self.prefetched, Prefetched::Claiming(case_index));
-                self.prefetched = Prefetched::Claimed(case_index);
+            SchedulerEvent::Claimed(case) => {
+                debug_assert_eq!(self.prefetched, Prefetched::Claiming(case));
+                self.prefetched = Prefetched::Claimed(case);
             }
-            SchedulerEvent::Refused(case_index) => {
-                debug_assert_eq!(self.prefetched, Prefetched::Claiming(case_index));
+            SchedulerEvent::ClaimRefused(case) => {
+                debug_assert_eq!(self.prefetched, Prefetched::Claiming(case));
                 self.prefetched = Prefetched::None;
             }
-            SchedulerEvent::Released(case_index) => {
-                debug_assert_eq!(self.prefetched, Prefetched::Releasing(case_index));
+            SchedulerEvent::Released(case) => {
+                debug_assert_eq!(self.prefetched, Prefetched::Releasing(case));
                 self.prefetched = Prefetched::None;
-                self.requeued.push_front(case_index);
+                self.requeued.push_front(case);
             }
-            SchedulerEvent::Answered(case_index, answered) => {
-                self.answered(now, case_index, answered)
-            }
+            SchedulerEvent::AttemptDone(case, result) => self.attempt_done(now, case, result),
             SchedulerEvent::EchoAccepted(accepted) => {
-                self.asking = None;
+                self.echo_question = EchoQuestion::None;
                 if !accepted {
                     self.stop_for(StopReason::EchoDiffers);
                 }
@@ -293,66 +293,60 @@ impl Scheduler {
         }
     }
 
-    fn answered(&mut self, now: Duration, case_index: CaseIndex, answered: Answered) {
-        let Some(start) = self.in_flight.remove(&case_index) else {
-            debug_assert!(false, "{case_index:?} was not under way");
+    fn attempt_done(&mut self, now: Duration, case: CaseIndex, result: AttemptResult) {
+        let will_retry = self.will_retry(case, &result);
+        let Some(call) = self.in_flight.remove(&case) else {
+            debug_assert!(false, "{case:?} was not in flight");
             return;
         };
-        let processed = matches!(answered.verdict, Verdict::Imported | Verdict::Rejected);
-        if answered.status.is_some() {
-            self.pauses.reached();
+        self.adjust_pace(now, call, &result);
+        if will_retry {
+            *self.failed_attempts.entry(case).or_default() += 1;
+            self.requeued.push_back(case);
+        } else {
+            self.failed_attempts.remove(&case);
         }
-        if answered.verdict == Verdict::Imported {
-            self.pace.speed_up();
-        }
-        match answered.next_step {
-            // What started before the last pause belongs to it.
-            NextStep::Busy { .. } | NextStep::Unreachable if !self.pauses.is_news(start) => {}
-            NextStep::Busy { retry_after } => {
-                if retry_after.is_some_and(|wait| wait > self.settings.max_wait) {
-                    self.stop_for(StopReason::WaitTooLong(retry_after.unwrap_or_default()));
-                }
-                self.pace.slow_down(now);
-                let until = self.pauses.busy(now, self.starts, retry_after);
-                self.pace.hold_until(until);
-            }
-            NextStep::Unreachable => match self.pauses.unreachable(now, self.starts) {
-                Some(until) => self.pace.hold_until(until),
-                None => self.stop_for(StopReason::Unreachable),
-            },
-            NextStep::Next | NextStep::Forbidden | NextStep::DuplicateId | NextStep::Stop => {}
-        }
-        if processed && answered.next_step == NextStep::Next {
-            self.pauses.went_through();
-        }
-        let spent =
-            answered.verdict == Verdict::NotSent && !self.retry(case_index, answered.next_step);
-        let decision = self.guards.judge(start, self.starts, &answered, spent);
-        match decision {
-            GuardDecision::Fine => {}
-            GuardDecision::Ask => self.asking = Some((case_index, false)),
+        let gave_up = result.verdict == Verdict::NotSent && !will_retry;
+        match self.guards.check(call, self.last_call, &result, gave_up) {
+            GuardDecision::Continue => {}
+            GuardDecision::AskEcho => self.echo_question = EchoQuestion::Due,
             GuardDecision::Stop(reason) => self.stop_for(reason),
         }
     }
 
-    /// Puts a case that was proved not sent back into the queue, while it has
-    /// retries left.
-    fn retry(&mut self, case_index: CaseIndex, next_step: NextStep) -> bool {
-        if next_step == NextStep::Stop {
-            return false;
+    fn adjust_pace(&mut self, now: Duration, call: u64, result: &AttemptResult) {
+        if result.status.is_some() {
+            self.pacing.answered();
         }
-        let tries = self.tries.entry(case_index).or_default();
-        *tries += 1;
-        if *tries > self.settings.max_retries {
-            self.tries.remove(&case_index);
-            return false;
+        if result.verdict == Verdict::Imported {
+            self.pacing.speed_up();
         }
-        self.requeued.push_back(case_index);
-        true
+        match result.next_step {
+            NextStep::Busy { .. } | NextStep::Unreachable if !self.pacing.is_new(call) => {}
+            NextStep::Busy { retry_after } => {
+                if let Some(wait) = retry_after
+                    && wait > self.settings.max_wait
+                {
+                    self.stop_for(StopReason::WaitTooLong(wait));
+                }
+                self.pacing.busy(now, self.last_call, retry_after);
+            }
+            NextStep::Unreachable => {
+                if !self.pacing.unreachable(now, self.last_call) {
+                    self.stop_for(StopReason::Unreachable);
+                }
+            }
+            NextStep::Next => {
+                if matches!(result.verdict, Verdict::Imported | Verdict::Rejected) {
+                    self.pacing.recovered();
+                }
+            }
+            NextStep::Forbidden | NextStep::DuplicateId | NextStep::Stop => {}
+        }
     }
 
+    /// The first reason is the cause; later ones follow from it.
     fn stop_for(&mut self, reason: StopReason) {
-        // The first reason is the cause; the others follow from it.
         self.stop.get_or_insert(reason);
     }
 }

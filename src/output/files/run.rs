@@ -52,6 +52,7 @@ impl RunFiles {
             | Event::Skipped { .. }
             | Event::Paused { .. }
             | Event::Resumed
+            | Event::AskEcho
             | Event::EchoDiffers { .. }
             | Event::Stopping { .. } => {}
         }

@@ -96,6 +96,7 @@ impl RunReport {
                     self.progress.resume();
                 }
             }
+            Event::AskEcho => self.progress.step_aside(),
             Event::EchoDiffers { case, answer } => self.echo_differs(case, answer),
             Event::Stopping { reason, in_flight } => {
                 if self.progress.is_aside() {

@@ -1,13 +1,14 @@
-//! The state scheduler: step by step, and under a seeded scheduler.
+//! The scheduler step by step, under random schedules, and in virtual time.
 
 mod schedules;
+mod starts;
 mod steps;
 
 use super::*;
 
-/// A careless run of so many cases.
-fn settings(cases: usize) -> Settings {
-    Settings {
+/// A run of so many cases without a canary.
+fn settings(cases: usize) -> RunSettings {
+    RunSettings {
         cases,
         in_flight: 32,
         max_retries: 5,

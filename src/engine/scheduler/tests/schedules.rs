@@ -1,11 +1,11 @@
-//! The state scheduler under a seeded scheduler: any order of answers, delays,
-//! pauses and crashes keeps the promise.
+//! The scheduler under random schedules: any order of answers, delays, pauses
+//! and crashes keeps the promise.
 
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::*;
 
-/// What the little ledger of these tests knows of a case.
+/// The state of a case in the ledger of these tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
     Sending,
@@ -15,7 +15,7 @@ enum Known {
     InDoubt,
 }
 
-/// Something that will happen, soonest first.
+/// An event to come; the soonest is the greatest.
 #[derive(Debug, PartialEq, Eq)]
 struct Due(Duration, u64, SchedulerEvent);
 
@@ -31,16 +31,16 @@ impl PartialOrd for Due {
     }
 }
 
-/// The world around the scheduler: a ledger, a server, and a scheduler that is
-/// as nasty as its seed makes it.
+/// The world around the scheduler: a ledger and a server, as hostile as the seed
+/// makes them.
 struct World {
     seed: u64,
     random: fastrand::Rng,
     ledger: BTreeMap<usize, Known>,
-    /// Whole requests by case, each with whether it proved that nothing was made.
+    /// What each complete request of a case proved.
     requests: BTreeMap<usize, Vec<Verdict>>,
     serial: u64,
-    /// The worst that the server does, in percent of calls.
+    /// Calls that go wrong, in percent.
     trouble: u32,
 }
 
@@ -66,8 +66,8 @@ impl World {
         assert!(holds, "seed {}: {what}", self.seed);
     }
 
-    fn answer(&mut self) -> Answered {
-        let answered = |verdict, next_step, status| Answered {
+    fn answer(&mut self) -> AttemptResult {
+        let answered = |verdict, next_step, status| AttemptResult {
             verdict,
             next_step,
             status,
@@ -99,7 +99,7 @@ impl World {
         }
     }
 
-    /// One run over what the ledger leaves to be sent; dies after `steps`.
+    /// One run over what the ledger leaves to send; crashes after `steps`.
     fn run(&mut self, cases: usize, steps: usize) -> RunResult {
         for state in self.ledger.values_mut() {
             if *state == Known::Sending {
@@ -119,7 +119,7 @@ impl World {
             .values()
             .filter(|&&state| state == Known::Imported)
             .count();
-        let settings = Settings {
+        let settings = RunSettings {
             cases: plan.len(),
             in_flight: self.random.usize(1..=8),
             max_retries: self.random.u32(0..4),
@@ -143,34 +143,37 @@ impl World {
         for _ in 0..steps {
             let action = scheduler.next(now);
             match action.clone() {
-                Action::Claim(case_index) => {
-                    let case = plan[case_index.0];
+                Action::Claim(index) => {
+                    let case = plan[index.0];
                     self.check(claimed.is_none(), "two cases claimed ahead");
                     self.check(
                         matches!(
                             self.ledger.get(&case),
                             None | Some(Known::Rejected | Known::NotSent)
                         ),
-                        "claimed what is not to be sent",
+                        "claimed a case that must not be sent",
                     );
                     self.ledger.insert(case, Known::Sending);
                     claimed = Some(case);
-                    self.later(&mut due, now, 20, SchedulerEvent::Claimed(case_index));
+                    self.later(&mut due, now, 20, SchedulerEvent::Claimed(index));
                 }
-                Action::ReleaseClaim(case_index) => {
-                    let case = plan[case_index.0];
-                    self.check(claimed == Some(case), "gave back what was not claimed");
+                Action::Release(index) => {
+                    let case = plan[index.0];
+                    self.check(
+                        claimed == Some(case),
+                        "released a case that was not claimed",
+                    );
                     self.ledger.insert(case, Known::NotSent);
                     claimed = None;
-                    self.later(&mut due, now, 20, SchedulerEvent::Released(case_index));
+                    self.later(&mut due, now, 20, SchedulerEvent::Released(index));
                 }
-                Action::Start(case_index) => {
-                    let case = plan[case_index.0];
+                Action::Start(index) => {
+                    let case = plan[index.0];
                     self.check(claimed.take() == Some(case), "started without a claim");
                     self.check(!stopped, "started after the stop");
                     self.check(
                         scheduler.paused_until(now).is_none(),
-                        "started in the middle of a pause",
+                        "started during a pause",
                     );
                     let gap =
                         last_start.map_or(Duration::MAX, |last| now.checked_sub(last).unwrap());
@@ -179,19 +182,19 @@ impl World {
                     in_flight.push(case);
                     self.check(
                         in_flight.len() <= settings.in_flight,
-                        "more calls under way than allowed",
+                        "more calls in flight than allowed",
                     );
                     let answered = self.answer();
                     self.later(
                         &mut due,
                         now,
                         3_000,
-                        SchedulerEvent::Answered(case_index, answered),
+                        SchedulerEvent::AttemptDone(index, answered),
                     );
                 }
-                Action::AskEcho(_) => self.check(false, "asked though nothing differs"),
+                Action::AskEcho => self.check(false, "asked although nothing differs"),
                 Action::WaitUntil(time) => {
-                    self.check(time > now, "waits for what has passed");
+                    self.check(time > now, "waits for a time that has passed");
                     // A timer is never early and often late.
                     let late = Duration::from_millis(self.random.u64(0..8));
                     match due.peek() {
@@ -205,7 +208,7 @@ impl World {
                     now = now.max(next.unwrap_or_default());
                 }
                 Action::Finish(stop) => {
-                    self.check(in_flight.is_empty(), "finished with calls under way");
+                    self.check(in_flight.is_empty(), "finished with calls in flight");
                     self.check(claimed.is_none(), "finished with a claim");
                     self.check(
                         stop.is_some() || plan.iter().all(|case| self.ledger.contains_key(case)),
@@ -221,8 +224,8 @@ impl World {
                 let Some(Due(_, _, event)) = due.pop() else {
                     break;
                 };
-                if let SchedulerEvent::Answered(case_index, answered) = &event {
-                    let case = plan[case_index.0];
+                if let SchedulerEvent::AttemptDone(index, answered) = &event {
+                    let case = plan[index.0];
                     in_flight.retain(|&other| other != case);
                     self.settle(case, answered.verdict);
                 }
@@ -239,8 +242,7 @@ impl World {
         }
     }
 
-    /// What really happened at the server is what the attempt proved, or, in
-    /// doubt, anything: a whole request counts as maybe made.
+    /// Unless proved not sent, a complete request counts as sent.
     fn settle(&mut self, case: usize, verdict: Verdict) {
         if verdict != Verdict::NotSent {
             self.requests.entry(case).or_default().push(verdict);
@@ -291,11 +293,11 @@ fn any_schedule_keeps_the_promise() {
                 before_last
                     .iter()
                     .all(|verdict| *verdict == Verdict::Rejected),
-                "seed {seed}: case {case} went out again after {before_last:?}"
+                "seed {seed}: case {case} was sent again after {before_last:?}"
             );
         }
     }
-    // The scheduler must reach both ends, or it proves little.
+    // Unless both ends are reached often, this proves little.
     assert!(finished > 200, "only {finished} runs finished");
     assert!(stopped > 200, "only {stopped} runs stopped early");
 }

@@ -1,4 +1,4 @@
-//! The state scheduler step by step: what each kind of answer leads to.
+//! The scheduler step by step: what each kind of answer leads to.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Lets the next case start and answers it at once.
+/// Starts the next case and answers it at once.
 fn one(
     scheduler: &mut Scheduler,
     now: &mut Duration,
@@ -14,15 +14,15 @@ fn one(
 ) -> Action {
     loop {
         match scheduler.next(*now) {
-            Action::Claim(case_index) => scheduler.on(*now, SchedulerEvent::Claimed(case_index)),
+            Action::Claim(case) => scheduler.on(*now, SchedulerEvent::Claimed(case)),
             Action::WaitUntil(time) => *now = time,
-            Action::Start(case_index) => {
+            Action::Start(case) => {
                 let (verdict, next_step, status) = answer;
                 scheduler.on(
                     *now,
-                    SchedulerEvent::Answered(
-                        case_index,
-                        Answered {
+                    SchedulerEvent::AttemptDone(
+                        case,
+                        AttemptResult {
                             verdict,
                             next_step,
                             status,
@@ -30,7 +30,7 @@ fn one(
                         },
                     ),
                 );
-                return Action::Start(case_index);
+                return Action::Start(case);
             }
             other => return other,
         }
@@ -38,7 +38,7 @@ fn one(
 }
 
 const GOOD: (Verdict, NextStep, Option<u16>) = (Verdict::Imported, NextStep::Next, Some(201));
-const REFUSED: (Verdict, NextStep, Option<u16>) = (Verdict::Rejected, NextStep::Next, Some(422));
+const REJECTED: (Verdict, NextStep, Option<u16>) = (Verdict::Rejected, NextStep::Next, Some(422));
 const DOUBT: (Verdict, NextStep, Option<u16>) = (Verdict::InDoubt, NextStep::Next, Some(500));
 const FORBIDDEN: (Verdict, NextStep, Option<u16>) =
     (Verdict::Rejected, NextStep::Forbidden, Some(404));
@@ -50,7 +50,7 @@ fn busy(seconds: Option<u64>) -> (Verdict, NextStep, Option<u16>) {
 }
 
 #[test]
-fn three_tries_are_enough_for_a_server_that_never_answered() {
+fn a_server_that_never_answered_is_tried_three_times() {
     let (mut scheduler, mut now) = (Scheduler::new(settings(10)), Duration::ZERO);
     for _ in 0..3 {
         assert!(matches!(
@@ -76,7 +76,7 @@ fn a_server_that_answered_before_is_waited_for() {
     assert_eq!(
         one(&mut scheduler, &mut now, GOOD),
         Action::Start(CaseIndex(2)),
-        "one case's retries are spent, and the next has its turn"
+        "after the case's last retry the next case starts"
     );
 }
 
@@ -109,31 +109,31 @@ fn answers_to_calls_from_before_a_pause_belong_to_it() {
     let mut started = Vec::new();
     while started.len() < 3 {
         match scheduler.next(now) {
-            Action::Claim(case_index) => scheduler.on(now, SchedulerEvent::Claimed(case_index)),
+            Action::Claim(case) => scheduler.on(now, SchedulerEvent::Claimed(case)),
             Action::WaitUntil(time) => now = time,
-            Action::Start(case_index) => started.push(case_index),
+            Action::Start(case) => started.push(case),
             other => panic!("{other:?}"),
         }
     }
     let (verdict, next_step, status) = busy(Some(5));
-    let answered = Answered {
+    let answered = AttemptResult {
         verdict,
         next_step,
         status,
         echo_differs: false,
     };
-    for case_index in started {
-        scheduler.on(now, SchedulerEvent::Answered(case_index, answered));
+    for case in started {
+        scheduler.on(now, SchedulerEvent::AttemptDone(case, answered));
         assert_eq!(scheduler.paused_until(now), Some(now + secs(5)));
-        assert_eq!(scheduler.interval(), Duration::from_millis(200));
+        assert_eq!(scheduler.pacing.interval, Duration::from_millis(200));
         now += Duration::ZERO;
     }
 }
 
 #[test]
-fn the_first_calls_go_one_at_a_time_and_forgive_nothing() {
-    let careful = || {
-        Scheduler::new(Settings {
+fn the_first_calls_go_one_at_a_time_and_stop_at_the_first_doubt() {
+    let with_canary = || {
+        Scheduler::new(RunSettings {
             canary: Canary {
                 needed: 2,
                 echo: EchoPolicy::Show,
@@ -141,7 +141,7 @@ fn the_first_calls_go_one_at_a_time_and_forgive_nothing() {
             ..settings(10)
         })
     };
-    let mut scheduler = careful();
+    let mut scheduler = with_canary();
     let now = Duration::ZERO;
     assert_eq!(scheduler.next(now), Action::Claim(CaseIndex(0)));
     scheduler.on(now, SchedulerEvent::Claimed(CaseIndex(0)));
@@ -163,7 +163,7 @@ fn the_first_calls_go_one_at_a_time_and_forgive_nothing() {
             StopReason::Unauthorized,
         ),
     ] {
-        let (mut scheduler, mut now) = (careful(), Duration::ZERO);
+        let (mut scheduler, mut now) = (with_canary(), Duration::ZERO);
         one(&mut scheduler, &mut now, GOOD);
         one(&mut scheduler, &mut now, answer);
         let end = Action::Finish(Some(reason));
@@ -172,9 +172,9 @@ fn the_first_calls_go_one_at_a_time_and_forgive_nothing() {
 }
 
 #[test]
-fn a_difference_is_asked_about_and_a_no_ends_the_run() {
+fn a_different_echo_is_asked_about_and_a_no_stops_the_run() {
     for (accepted, ends) in [(true, false), (false, true)] {
-        let mut scheduler = Scheduler::new(Settings {
+        let mut scheduler = Scheduler::new(RunSettings {
             canary: Canary {
                 needed: 2,
                 echo: EchoPolicy::Ask,
@@ -185,14 +185,14 @@ fn a_difference_is_asked_about_and_a_no_ends_the_run() {
         scheduler.next(now);
         scheduler.on(now, SchedulerEvent::Claimed(CaseIndex(0)));
         scheduler.next(now);
-        let answered = Answered {
+        let answered = AttemptResult {
             verdict: Verdict::Imported,
             next_step: NextStep::Next,
             status: Some(201),
             echo_differs: true,
         };
-        scheduler.on(now, SchedulerEvent::Answered(CaseIndex(0), answered));
-        assert_eq!(scheduler.next(now), Action::AskEcho(CaseIndex(0)));
+        scheduler.on(now, SchedulerEvent::AttemptDone(CaseIndex(0), answered));
+        assert_eq!(scheduler.next(now), Action::AskEcho);
         assert_eq!(scheduler.next(now), Action::WaitForEvent);
         scheduler.on(now, SchedulerEvent::EchoAccepted(accepted));
         let finished = Action::Finish(Some(StopReason::EchoDiffers));
@@ -201,22 +201,22 @@ fn a_difference_is_asked_about_and_a_no_ends_the_run() {
 }
 
 #[test]
-fn after_a_doubt_calls_go_alone_until_one_is_answered() {
+fn after_a_doubt_calls_go_one_at_a_time_until_one_is_answered() {
     let (mut scheduler, mut now) = (Scheduler::new(settings(10)), Duration::ZERO);
     one(&mut scheduler, &mut now, DOUBT);
     now += secs(1);
-    let Action::Claim(case_index) = scheduler.next(now) else {
+    let Action::Claim(case) = scheduler.next(now) else {
         panic!("no further case is taken");
     };
-    scheduler.on(now, SchedulerEvent::Claimed(case_index));
-    assert_eq!(scheduler.next(now), Action::Start(case_index));
+    scheduler.on(now, SchedulerEvent::Claimed(case));
+    assert_eq!(scheduler.next(now), Action::Start(case));
     now += secs(1);
     assert_eq!(scheduler.next(now), Action::WaitForEvent);
 }
 
 #[test]
-fn failures_in_a_row_stop_the_run_and_a_refusal_later_is_none() {
-    let ends_after = |first: &[(Verdict, NextStep, Option<u16>)], rest, settings: Settings| {
+fn failures_in_a_row_stop_the_run_but_not_rejections_after_a_success() {
+    let ends_after = |first: &[(Verdict, NextStep, Option<u16>)], rest, settings: RunSettings| {
         let (mut scheduler, mut now) = (Scheduler::new(settings), Duration::ZERO);
         for answer in first {
             one(&mut scheduler, &mut now, *answer);
@@ -231,10 +231,10 @@ fn failures_in_a_row_stop_the_run_and_a_refusal_later_is_none() {
         }
     };
     assert_eq!(
-        ends_after(&[], REFUSED, settings(100)),
+        ends_after(&[], REJECTED, settings(100)),
         (20, Some(StopReason::Failures(20)))
     );
-    assert_eq!(ends_after(&[GOOD], REFUSED, settings(100)), (99, None));
+    assert_eq!(ends_after(&[GOOD], REJECTED, settings(100)), (99, None));
     assert_eq!(
         ends_after(&[GOOD], DOUBT, settings(100)),
         (20, Some(StopReason::Failures(20)))
@@ -244,7 +244,7 @@ fn failures_in_a_row_stop_the_run_and_a_refusal_later_is_none() {
         (3, Some(StopReason::Forbidden(vec![404; 3])))
     );
     assert_eq!(ends_after(&[GOOD], FORBIDDEN, settings(100)), (99, None));
-    let never = Settings {
+    let never = RunSettings {
         max_failures: 0,
         ..settings(100)
     };

@@ -1,16 +1,10 @@
-//! The starts of a whole run in virtual time: the scheduler decides, a made-up
-//! clock wakes late, the ledger takes its time, and the server answers late.
+//! When the calls of a whole run start, in virtual time: timers fire late, the
+//! ledger takes its time, and the server answers late.
 
+use super::*;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use super::PaceRange;
-use crate::engine::scheduler::{
-    Action, Answered, Canary, CaseIndex, EchoPolicy, Scheduler, SchedulerEvent, Settings,
-};
-use crate::model::{NextStep, Verdict};
-
-/// A world in which nothing fails but what a test wants to fail.
+/// What surrounds the scheduler.
 struct World {
     interval: Duration,
     latency: Duration,
@@ -20,26 +14,26 @@ struct World {
     claim: Duration,
     in_flight: usize,
     random: fastrand::Rng,
-    /// What an answer says, by the number of its start.
-    answer: fn(usize) -> Answered,
-    /// How far the clock jumps behind a start, as when a scheduler slept.
+    /// The answer by the number of its call.
+    answer: fn(usize) -> AttemptResult,
+    /// How far the clock jumps after a start, as when the machine slept.
     sleep: fn(usize) -> Duration,
 }
 
-/// What came of a run.
+/// What happened in a run.
 struct Seen {
     starts: Vec<Duration>,
     /// When the last answer came.
     end: Duration,
-    most_under_way: usize,
+    most_in_flight: usize,
 }
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn imported(_: usize) -> Answered {
-    Answered {
+fn imported(_: usize) -> AttemptResult {
+    AttemptResult {
         verdict: Verdict::Imported,
         next_step: NextStep::Next,
         status: Some(201),
@@ -62,7 +56,7 @@ fn world(interval: Duration, latency: Duration) -> World {
 
 impl World {
     fn run(mut self, cases: usize) -> Seen {
-        let mut scheduler = Scheduler::new(Settings {
+        let mut scheduler = Scheduler::new(RunSettings {
             cases,
             in_flight: self.in_flight,
             max_retries: 5,
@@ -79,13 +73,13 @@ impl World {
             seed: 1,
         });
         let mut now = Duration::ZERO;
-        // What is going to happen, in its order.
+        // What will happen, in order.
         let mut due: BTreeMap<(Duration, usize), SchedulerEvent> = BTreeMap::new();
         let mut serial = 0;
         let mut seen = Seen {
             starts: Vec::new(),
             end: Duration::ZERO,
-            most_under_way: 0,
+            most_in_flight: 0,
         };
         loop {
             let mut later = |at: Duration, event| {
@@ -93,27 +87,27 @@ impl World {
                 due.insert((at, serial), event);
             };
             let wake = match scheduler.next(now) {
-                Action::Claim(case_index) => {
-                    later(now + self.claim, SchedulerEvent::Claimed(case_index));
+                Action::Claim(case) => {
+                    later(now + self.claim, SchedulerEvent::Claimed(case));
                     continue;
                 }
-                Action::ReleaseClaim(case_index) => {
-                    later(now + self.claim, SchedulerEvent::Released(case_index));
+                Action::Release(case) => {
+                    later(now + self.claim, SchedulerEvent::Released(case));
                     continue;
                 }
-                Action::Start(case_index) => {
+                Action::Start(case) => {
                     let number = seen.starts.len();
                     seen.starts.push(now);
-                    seen.most_under_way = seen.most_under_way.max(scheduler.in_flight());
+                    seen.most_in_flight = seen.most_in_flight.max(scheduler.in_flight.len());
                     let answered = (self.answer)(number);
                     later(
                         now + self.latency,
-                        SchedulerEvent::Answered(case_index, answered),
+                        SchedulerEvent::AttemptDone(case, answered),
                     );
                     now += (self.sleep)(number);
                     continue;
                 }
-                Action::AskEcho(CaseIndex(case)) => panic!("asked about case {case}"),
+                Action::AskEcho => panic!("asked although nothing differs"),
                 Action::Finish(stop) => {
                     assert_eq!(stop, None);
                     return seen;
@@ -129,7 +123,7 @@ impl World {
                 (_, Some(_)) => {
                     let ((at, _), event) = due.pop_first().unwrap();
                     now = now.max(at);
-                    if matches!(event, SchedulerEvent::Answered(..)) {
+                    if matches!(event, SchedulerEvent::AttemptDone(..)) {
                         seen.end = now;
                     }
                     scheduler.on(now, event);
@@ -155,7 +149,7 @@ impl Seen {
 }
 
 #[test]
-fn five_thousand_calls_take_what_the_pace_says_whatever_the_latency() {
+fn five_thousand_calls_take_as_long_as_the_pace_says_at_any_latency() {
     for interval in [50, 100, 200].map(ms) {
         for latency in [0, 5, 400, 2_000].map(ms) {
             let seen = World {
@@ -175,7 +169,7 @@ fn five_thousand_calls_take_what_the_pace_says_whatever_the_latency() {
 }
 
 #[test]
-fn the_end_of_a_run_is_as_punctual_as_its_start() {
+fn calls_start_on_time_until_the_end_of_a_run() {
     let seen = world(ms(100), ms(5)).run(5_000);
     let lateness = |call: usize| {
         let slot = seen.starts[2] + ms(100) * (call - 2) as u32;
@@ -187,13 +181,13 @@ fn the_end_of_a_run_is_as_punctual_as_its_start() {
 }
 
 #[test]
-fn calls_under_way_follow_the_latency() {
+fn calls_in_flight_follow_the_latency() {
     for (latency, expected) in [(5, 1..=1), (90, 1..=1), (400, 4..=5), (2_000, 20..=21)] {
         let seen = world(ms(100), ms(latency)).run(500);
         assert!(
-            expected.contains(&seen.most_under_way),
-            "answers in {latency} ms: {} under way",
-            seen.most_under_way
+            expected.contains(&seen.most_in_flight),
+            "answers in {latency} ms: {} in flight",
+            seen.most_in_flight
         );
     }
 }
@@ -212,7 +206,7 @@ fn a_slow_claim_delays_no_start() {
 }
 
 #[test]
-fn a_machine_that_slept_makes_nothing_up() {
+fn after_a_sleep_of_the_machine_no_starts_are_made_up_for() {
     let seen = World {
         sleep: |number| match number {
             100 => Duration::from_mins(60),
@@ -227,12 +221,12 @@ fn a_machine_that_slept_makes_nothing_up() {
 }
 
 #[test]
-fn behind_a_pause_and_its_retries_there_is_no_burst() {
+fn after_a_pause_and_its_retries_there_is_no_burst() {
     let seen = World {
-        // Busy now and then, with many calls under way.
+        // Busy now and then, with many calls in flight.
         answer: |number| {
             if number % 60 == 50 {
-                Answered {
+                AttemptResult {
                     verdict: Verdict::NotSent,
                     next_step: NextStep::Busy {
                         retry_after: Some(Duration::from_secs(3)),
@@ -268,7 +262,7 @@ fn below_50_ms_the_rate_holds_though_each_timer_is_late() {
     let bound = ms(9_999 + 6);
     let ratio = seen.end.as_secs_f64() / bound.as_secs_f64();
     assert!(ratio <= 1.01, "{ratio}");
-    // What was missed is caught up, but never more than 50 ms of it.
+    // Lateness is made up for, but never more than 50 ms of it.
     let most = (0..seen.starts.len())
         .map(|first| {
             let until = seen.starts[first] + ms(10);
