@@ -1,14 +1,12 @@
-//! `check` tells every problem of every record in all its forms, and `import`
-//! keeps to what was checked.
+//! `caseload check`: every problem of every record, in each form of output.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::support::{Done, Home};
 
-/// A config with a table of firms and a list of choices, and one row that
-/// misses both by a letter.
-fn misspelt() -> Home {
+/// A config with partner firms and choices, and one row that misspells both.
+fn misspelled() -> Home {
     let home = Home::new();
     home.write(
         "caseload.toml",
@@ -35,19 +33,20 @@ fn check(home: &Home, words: &[&str]) -> Done {
     home.caseload(&["check", "a.csv"]).args(words).run()
 }
 
-/// The codes told of a severity.
+/// The codes of the problems of one severity.
 fn codes(done: &Done, severity: &str) -> BTreeSet<String> {
     let documents = done.json();
-    let told = documents
+    let found = documents
         .iter()
         .filter(|document| document["severity"] == severity);
-    told.map(|document| document["code"].as_str().unwrap().to_owned())
+    found
+        .map(|document| document["code"].as_str().unwrap().to_owned())
         .collect()
 }
 
 #[test]
 fn suggestions_are_shown_and_never_applied() {
-    let home = misspelt();
+    let home = misspelled();
     let done = check(&home, &[]).exits(3);
     insta::assert_snapshot!(done.err, @r#"
     a.csv:2:Firm: error: neither a name nor an id of the [partner_firms] table: "Smith & Parners" [unknown-partner-firm]
@@ -74,7 +73,7 @@ fn suggestions_are_shown_and_never_applied() {
 
 #[test]
 fn problems_as_json_end_with_one_object() {
-    let home = misspelt();
+    let home = misspelled();
     let done = check(&home, &["--output", "json"]).exits(3);
     let documents = done.json();
     assert_eq!(documents.len(), 3, "{done}");
@@ -100,7 +99,7 @@ fn problems_as_json_end_with_one_object() {
 
 #[test]
 fn annotations_carry_no_values() {
-    let home = misspelt();
+    let home = misspelled();
     let done = check(&home, &["--annotations", "github"]).exits(3);
     assert_eq!(
         done.out,
@@ -109,11 +108,11 @@ fn annotations_carry_no_values() {
     );
 }
 
-/// Scripts read standard output line by line as JSON; a CI job finds its
-/// annotations on either output.
+/// Standard output stays JSON for scripts; CI reads annotations from either
+/// output.
 #[test]
 fn annotations_leave_json_output_alone() {
-    let home = misspelt();
+    let home = misspelled();
     let words = ["--annotations", "github", "--output", "json"];
     let done = check(&home, &words).exits(3);
     assert_eq!(done.json().len(), 3);
@@ -122,7 +121,7 @@ fn annotations_leave_json_output_alone() {
 
 #[test]
 fn problems_can_be_written_as_a_spreadsheet() {
-    let home = misspelt();
+    let home = misspelled();
     check(&home, &["--problems", "out.csv"]).exits(3);
     let text = std::fs::read_to_string(home.path("out.csv")).unwrap();
     let text = text.strip_prefix('\u{feff}').unwrap();
@@ -135,7 +134,7 @@ fn problems_can_be_written_as_a_spreadsheet() {
     assert_eq!(&rows[1][at("line")], "2");
     assert_eq!(&rows[1][at("column")], "Case Type");
     assert_eq!(&rows[1][at("value")], "Auto Acident");
-    // Never over a file of somebody else, and never over the input.
+    // Neither another file nor the input is ever overwritten.
     home.write("mine.csv", "precious\n");
     for file in ["mine.csv", "a.csv"] {
         let before = std::fs::read(home.path(file)).unwrap();
@@ -146,7 +145,7 @@ fn problems_can_be_written_as_a_spreadsheet() {
 
 #[test]
 fn redacted_output_shows_shape_and_length_only() {
-    let home = misspelt();
+    let home = misspelled();
     let words = ["--redact", "--problems", "out.csv"];
     let people = check(&home, &words).exits(3);
     let scripts = check(&home, &["--redact", "--output", "json"]).exits(3);
@@ -184,7 +183,7 @@ fn every_code_is_explained() {
         .says("did you mean \"bad-date\"?");
 }
 
-/// Each warning with rows that give rise to it and to nothing else.
+/// Each warning with a config and rows that cause it alone.
 const WARNINGS: [(&str, &str, &str); 9] = [
     (
         "implausible-date",
@@ -231,10 +230,10 @@ const WARNINGS: [(&str, &str, &str); 9] = [
 
 fn warned(config: &str, rows: &str) -> Home {
     let home = Home::new();
-    let whole = "[case]\nkey = \"id\"\n";
+    let default = "[case]\nkey = \"id\"\n";
     home.write(
         "caseload.toml",
-        if config.is_empty() { whole } else { config },
+        if config.is_empty() { default } else { config },
     );
     home.write("a.csv", rows);
     home
@@ -245,13 +244,14 @@ fn warns(code: &str, config: &str, rows: &str) -> Result<(), String> {
     let expected = BTreeSet::from([code.to_owned()]);
     let done = check(&home, &["--output", "json"]);
     let strict = check(&home, &["--output", "json", "--strict"]);
-    let fits = done.status.code() == Some(0)
+    let holds = done.status.code() == Some(0)
         && codes(&done, "warning") == expected
         && codes(&done, "error").is_empty()
         && strict.status.code() == Some(3)
         && codes(&strict, "error") == expected
         && codes(&strict, "warning").is_empty();
-    fits.then_some(())
+    holds
+        .then_some(())
         .ok_or_else(|| format!("{code}: {done}\n{strict}"))
 }
 

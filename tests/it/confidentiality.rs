@@ -1,12 +1,12 @@
-//! What must not be seen: the key anywhere, values where they are redacted,
-//! escape sequences on a terminal, files that others could read.
+//! What must not leak: the key, redacted values, escape sequences to the
+//! terminal, and files that others could read.
 
 use std::os::unix::fs::PermissionsExt;
 
 use crate::server::{Refusing, Server, created, react, status};
 use crate::support::{Done, Home, KEY, Program, create, creating_server};
 
-/// An import with a key file, and nothing about a key beside it.
+/// An import whose key comes only from a file.
 fn with_key_file(home: &Home, url: &str, file: &str) -> Program {
     home.cases(1);
     home.import(url)
@@ -14,7 +14,7 @@ fn with_key_file(home: &Home, url: &str, file: &str) -> Program {
         .args(&["--public-key-file", file])
 }
 
-/// Asserts that neither the output nor any file but the key's own holds it.
+/// Asserts that the key is in no output and in no file but its own.
 fn assert_hidden(home: &Home, done: &Done) {
     assert!(!done.out.contains(KEY), "{done}");
     assert!(!done.err.contains(KEY), "{done}");
@@ -109,7 +109,7 @@ fn the_key_is_never_shown_or_stored() {
         home.cases(8);
         home.write("caseload.toml", auth);
         home.write("key.txt", KEY);
-        // A server that quotes all it was sent, in every way it can.
+        // A server that quotes everything it received, in every way it can.
         let server = Server::start(|request| {
             let quoted = format!("{} {:?}", request.target, request.header("authorization"));
             let quoted = serde_json::json!({"message": quoted, "error": quoted});
@@ -183,7 +183,7 @@ fn plain_http_is_allowed_only_to_loopback() {
         home.import_at(url, "100ms").arg("--dry-run").run().exits(2);
     }
     assert!(!home.path("ledger.db").exists());
-    // Nor is a pace that only this machine bears for others.
+    // So is a pace under 100 ms.
     home.import_at("https://api.example.com", "99ms")
         .run()
         .exits(2)

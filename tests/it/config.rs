@@ -1,5 +1,4 @@
-//! `caseload.toml`: its faults are told with their lines, and `init` writes one
-//! that `check` accepts once a person has decided what only people know.
+//! Errors in `caseload.toml`, with their lines.
 
 use crate::support::{Done, Home};
 

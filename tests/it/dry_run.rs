@@ -1,24 +1,23 @@
-//! A dry run shows what would be sent, and a plan sends just that; with the
-//! closing summary, as people and scripts read them.
+//! What a dry run shows, what a plan allows, and the closing summary.
 
 use crate::server::{Server, created, status};
 use crate::support::{Done, Home, Program, create, creating_server};
 use serde_json::json;
 
-/// A dry run against an address that nobody calls.
+/// A dry run against an address that is never called.
 fn dry_run(home: &Home) -> Program {
     home.caseload(&["import", "cases.csv", "--dry-run"])
         .args(&["--base-url", "https://api.example.com", "--map-id", "m1"])
         .args(&["--key-column", "id", "--ledger", "ledger.db"])
 }
 
-/// The plan that a dry run of `cases.csv` into a server prints.
+/// The plan that a dry run of `cases.csv` prints.
 fn plan(home: &Home, url: &str) -> String {
     let done = home.import(url).arg("--dry-run").run().exits(0);
     done.summary().text("plan").to_owned()
 }
 
-/// An import that a plan stands for, and not a yes.
+/// An import confirmed by a plan instead of `--yes`.
 fn import_plan(home: &Home, url: &str, plan: &str) -> Done {
     home.caseload(&["import", "cases.csv", "--base-url", url, "--map-id", "m1"])
         .args(&["--key-column", "id", "--ledger", "ledger.db"])
@@ -99,7 +98,7 @@ fn json_output() {
     assert_eq!(documents.len(), 3);
 }
 
-/// The order of the members and every digit of a number.
+/// With members in the same order and numbers digit by digit.
 #[test]
 fn payloads_are_shown_exactly_as_they_are_sent() {
     let home = Home::new();
@@ -181,7 +180,7 @@ fn the_same_plan_is_sent_without_a_question() {
     import_plan(&home, &server.url(), &plan)
         .exits(0)
         .counts(&[("imported", 3)]);
-    // What is imported meanwhile changes nothing of the plan's hash.
+    // Cases imported since do not change the plan's hash.
     import_plan(&home, &server.url(), &plan)
         .exits(0)
         .counts(&[("already_imported", 3)]);
@@ -211,7 +210,7 @@ fn a_different_plan_is_refused_and_nothing_is_sent() {
             .exits(2)
             .says("the plan has changed since");
         assert!(!home.path("ledger.db").exists(), "{kind}");
-        // What makes no difference to a case makes none to the plan.
+        // What changes no case changes no plan.
         home.write("cases.csv", rows.replace('\n', "\r\n"));
         let same = import_plan(&home, &server.url(), &plan);
         same.exits(0);

@@ -1,5 +1,5 @@
-//! Records that only the whole input shows to be wrong: one key or nearly one
-//! key twice, and what `--strict` and `--skip-invalid` make of it.
+//! Problems that only the whole input shows, such as one key twice, with
+//! `--strict` and `--skip-invalid`.
 
 use crate::support::{Done, Home};
 use serde_json::{Value, json};
@@ -46,8 +46,7 @@ fn rows_with_the_same_key_are_errors() {
         .counts(&[("imported", 2), ("problems", 3)]);
 }
 
-/// One round of mending shows it all, and which of the two is the case nobody
-/// knows.
+/// Otherwise fixing those errors would bring up a new one.
 #[test]
 fn a_row_with_other_errors_still_counts_as_a_duplicate() {
     let home = home(
@@ -76,7 +75,7 @@ fn similar_keys_are_a_warning_and_skipped_when_strict() {
         .counts(&[("imported", 1), ("problems", 2)]);
 }
 
-/// Leaving rows out mends no config and no column.
+/// Skipping rows fixes neither the config nor a column.
 #[test]
 fn skip_invalid_cannot_skip_a_warning_about_the_whole_input() {
     for (code, config, rows) in [

@@ -1,12 +1,12 @@
-//! What makes a run careful, what makes it try again, and what stops it.
+//! The guards: what makes a run go one request at a time, and what stops it.
 
 use std::time::Duration;
 
 use crate::server::{Request, Server, created, react, status};
 use crate::support::{Home, create, creating_server, keys, keys_in_order};
 
-/// Makes the account known, so that no canary is in the way.
-fn know_the_account(home: &Home, server: &Server) {
+/// Imports two cases, so that the account needs no canary any more.
+fn pass_the_canary(home: &Home, server: &Server) {
     home.write("known.csv", "id,partnerFirmId\nk1,f1\nk2,f1\n");
     home.import_files(&server.url(), &["known.csv"])
         .run()
@@ -54,7 +54,7 @@ fn a_canary_without_an_id_or_refused_stops_the_run() {
         (404, "{}", "rejected", "answered with 404"),
         (405, "{}", "rejected", "answered with 405"),
     ] {
-        // The first one ever, and the one behind the first success.
+        // On the first request ever, and on the one after the first success.
         for good in [0, 1] {
             let home = Home::new();
             home.cases(5);
@@ -101,7 +101,7 @@ fn two_answers_with_the_id_of_another_case_stop_the_run() {
             _ => created("one"),
         });
         if known {
-            know_the_account(&home, &server);
+            pass_the_canary(&home, &server);
         }
         home.import(&server.url())
             .args(&["--in-flight", "1"])
@@ -121,7 +121,7 @@ fn after_a_case_in_doubt_requests_go_one_at_a_time() {
         Some("c2") => react().wait(A_WHILE).answer(&status(500)),
         _ => create(request),
     });
-    know_the_account(&home, &server);
+    pass_the_canary(&home, &server);
     // The first two may overlap; the third waits for one of them in any case.
     home.import(&server.url())
         .args(&["--in-flight", "2"])
@@ -135,7 +135,7 @@ fn after_a_case_in_doubt_requests_go_one_at_a_time() {
 
 #[test]
 fn too_many_failures_in_a_row_stop_the_run() {
-    // Doubts always count.
+    // Cases in doubt always count.
     let failing = |code: u16, good: usize, words: &[&str]| {
         let home = Home::new();
         home.cases(6);
@@ -144,7 +144,7 @@ fn too_many_failures_in_a_row_stop_the_run() {
             _ if request.index < 2 + good => create(request),
             _ => status(code).into(),
         });
-        know_the_account(&home, &server);
+        pass_the_canary(&home, &server);
         let done = home
             .import(&server.url())
             .args(&["--in-flight", "1", "--max-retries", "0"])
@@ -173,7 +173,7 @@ fn three_403_or_404_answers_in_a_row_stop_a_run_without_success() {
         Some("c2") => status(404).into(),
         _ => status(403).into(),
     });
-    know_the_account(&home, &server);
+    pass_the_canary(&home, &server);
     let import = |words: &[&str]| {
         home.import(&server.url())
             .args(&["--in-flight", "1"])
@@ -185,7 +185,7 @@ fn three_403_or_404_answers_in_a_row_stop_a_run_without_success() {
         .stopped("answers 403, 404 and 403 in a row and nothing imported")
         .stopped("--max-failures 0")
         .counts(&[("rejected", 3), ("untried", 2)]);
-    // What was not tried comes first: the same three never stand in its way.
+    // Untried cases come first, so the same three never block the others.
     let before = server.requests().len();
     import(&["--max-failures", "0"])
         .exits(1)
@@ -238,7 +238,7 @@ fn fields_returned_with_other_values_are_reported_and_stop_a_strict_run() {
         let server = Server::start(|request| {
             let id = format!("x{}", request.index);
             let body = format!("{{\"_id\":\"{id}\",\"name\":\"other\"}}");
-            react().made(&id).answer(&status(201).json(body))
+            react().creates(&id).answer(&status(201).json(body))
         });
         home.import(&server.url()).args(words).run()
     };

@@ -1,5 +1,5 @@
-//! The main job: case files into the stand-in of the API, every payload that
-//! arrives compared with the row that it came from.
+//! The main job: files are imported, and every payload that arrives is
+//! compared with its row.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ fn rows_of_csv(path: &str) -> Vec<Value> {
         .collect()
 }
 
-/// By their lead ids.
+/// Payloads by lead id.
 fn by_lead<'a>(payloads: impl IntoIterator<Item = &'a Value>) -> BTreeMap<String, Value> {
     payloads
         .into_iter()
@@ -128,20 +128,20 @@ fn a_crm_export_is_sent_as_the_config_maps_it() {
 fn a_test_run_needs_only_the_file() {
     let home = Home::new();
     let file = example("cases.csv");
-    let rehearse = |words: &[&str]| {
+    let import = |words: &[&str]| {
         home.caseload(&["import", &file, "--sandbox", "--pace", "1ms"])
             .args(words)
             .run()
     };
-    rehearse(&["--output", "json"])
+    import(&["--output", "json"])
         .exits(0)
         .counts(&[("imported", 25)]);
-    rehearse(&[])
+    import(&[])
         .exits(0)
         .says("0 of 25 records imported")
         .says("25 imported before, skipped")
         .says("nothing to send: every record is imported already");
-    rehearse(&["--output", "json", "--fresh"])
+    import(&["--output", "json", "--fresh"])
         .exits(0)
         .counts(&[("imported", 25)]);
 }

@@ -1,13 +1,13 @@
-//! Made-up exports of the systems that firms use, with all their columns:
-//! what `init` guesses of each passes `check` once the firms have their ids,
-//! and makes these payloads.
+//! `caseload init`: the config that it guesses from an export passes `check`
+//! once the firms have their ids, and makes the expected payloads.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::support::{Home, example};
 
-/// The payload of an export's first row by the config that `init` writes.
+/// The payload of the first row of an export with the config that `init`
+/// writes. The exports are made up, with all columns of the real ones.
 fn first_payload(name: &str) -> String {
     let home = Home::new();
     let export = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -29,8 +29,10 @@ fn first_payload(name: &str) -> String {
         .args(&firm)
         .run()
         .exits(0);
-    let told = done.json();
-    let first = told.iter().find(|document| document["action"] == "send");
+    let documents = done.json();
+    let first = documents
+        .iter()
+        .find(|document| document["action"] == "send");
     first.map_or_else(
         || panic!("{name}: {done}"),
         |case| case["payload"].to_string(),
@@ -82,7 +84,7 @@ fn a_guessed_config_passes_check_once_the_firms_have_ids() {
     let guessed = std::fs::read_to_string(&path).unwrap();
     assert!(guessed.contains("key = \"Lead ID\""), "{guessed}");
     assert!(!guessed.contains("from = \"Social"), "{guessed}");
-    // What is still open is asked for, at its line.
+    // A missing decision is an error at its line.
     let check = || home.caseload(&["check", &export, "--strict"]).run();
     check()
         .exits(2)
@@ -92,7 +94,7 @@ fn a_guessed_config_passes_check_once_the_firms_have_ids() {
         guessed.replace("\" = \"\"", "\" = \"firm_1\""),
     );
     check().exits(0).says("20 of 20 records valid");
-    // Another try leaves the edited one alone.
+    // An existing config is never overwritten.
     let edited = std::fs::read(&path).unwrap();
     init()
         .exits(2)

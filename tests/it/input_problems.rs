@@ -1,19 +1,19 @@
-//! Input that can't be sent as it stands: every problem is told with its
-//! place, and nothing is sent.
+//! Input with problems: each is reported with its position, and nothing is
+//! sent.
 
 use crate::server::{Server, created};
 use crate::support::{Done, Home, creating_server};
 
-/// Imports a file that has problems into a server that must hear nothing.
+/// Imports a file that has problems; the server must not receive anything.
 fn refused(home: &Home, file: &str) -> Done {
     let server = Server::start(|_| created("x1"));
     let done = home.import_files(&server.url(), &[file]).run().exits(3);
     assert_eq!(server.connections(), 0, "{done}");
-    assert!(!home.path("ledger.db").exists(), "a ledger was made");
+    assert!(!home.path("ledger.db").exists(), "a ledger was created");
     done
 }
 
-/// The problems of a run, as `code place` each.
+/// The errors of a run, each as `code file:line:column`.
 fn problems(done: &Done) -> Vec<String> {
     let documents = done.json();
     let problems = documents
@@ -44,13 +44,13 @@ fn each_kind_of_bad_input_is_reported_with_its_position() {
             &["ragged-row a.csv:3:"],
         ),
         (
-            "a long row behind a quoted line break",
+            "a long row after a quoted line break",
             "a.csv",
             b"id,partnerFirmId,name\nc1,f1,\"An\nn\"\nc2,f1,Bob,more\n",
             &["ragged-row a.csv:4:"],
         ),
         (
-            "a header twice",
+            "a duplicate header",
             "a.csv",
             b"id,partnerFirmId,name,name\nc1,f1,Ann,Bob\n",
             &["duplicate-header a.csv:1:name"],
@@ -62,13 +62,13 @@ fn each_kind_of_bad_input_is_reported_with_its_position() {
             &["empty-header a.csv:2:"],
         ),
         (
-            "an array that breaks off",
+            "a truncated array",
             "a.json",
             b"[{\"id\":\"c1\",\"partnerFirmId\":\"f1\"},\n{\"id\":\"c2\",",
             &["truncated a.json:2:"],
         ),
         (
-            "a line that is no JSON",
+            "a line that is not JSON",
             "a.ndjson",
             b"{\"id\":\"c1\",\"partnerFirmId\":\"f1\"}\n{\"id\":}\n",
             &["bad-json a.ndjson:2:"],
@@ -80,7 +80,7 @@ fn each_kind_of_bad_input_is_reported_with_its_position() {
             &["empty-key a.csv:2:id"],
         ),
         (
-            "a key twice",
+            "a duplicate key",
             "a.csv",
             b"id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bob\n c1,f1,Cem\n",
             &["duplicate-key a.csv:2:id"],
@@ -92,7 +92,7 @@ fn each_kind_of_bad_input_is_reported_with_its_position() {
             &["missing-partner-firm a.csv:2:partnerFirmId"],
         ),
         (
-            "a firm that is no id",
+            "a firm that is not an id",
             "a.csv",
             b"id,partnerFirmId,name\nc1,Smith & Partners,Ann\nc2,N/A,Bob\n",
             &[
@@ -101,7 +101,7 @@ fn each_kind_of_bad_input_is_reported_with_its_position() {
             ],
         ),
         (
-            "the same row twice",
+            "a duplicate row",
             "a.csv",
             b"id,partnerFirmId,name\nc1,f1,Ann\nc1,f1,Ann\n",
             &["duplicate-row a.csv:2:id"],
@@ -117,19 +117,18 @@ fn each_kind_of_bad_input_is_reported_with_its_position() {
             ],
         ),
     ];
-    let mut wrong = Vec::new();
+    let mut failures = Vec::new();
     for (kind, file, text, expected) in rows {
         let home = Home::new();
         home.write(file, text);
         let found = problems(&refused(&home, file));
         if found != expected {
-            wrong.push(format!("{kind}: {found:?}, not {expected:?}"));
+            failures.push(format!("{kind}: {found:?}, not {expected:?}"));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// A place that proves that a wrong byte is no reason to guess.
 #[test]
 fn bytes_invalid_in_the_given_encoding_are_an_error() {
     let home = Home::new();

@@ -214,7 +214,7 @@ fn import_on_a_full_disk(blocks: u32, in_flight: &str) -> u64 {
     // Each record is in one count, whatever failed.
     let summary = done.summary();
     let in_doubt = summary.of("in_doubt");
-    let created = server.made().len() as u64;
+    let created = server.created().len() as u64;
     assert_eq!(created, summary.of("imported") + in_doubt, "{done}");
     assert!(summary.of("untried") > 0, "{done}");
     // An answer that could not be stored is printed.

@@ -1,9 +1,9 @@
-//! The rooms of the house import each other only as the house's plan allows.
+//! The modules of `src` import each other only in the allowed directions.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Each room with those that it may import beside itself and `model`.
+/// Each module with those that it may import besides itself and `model`.
 const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("input", &[]),
@@ -35,40 +35,42 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
 #[test]
 fn modules_import_only_what_they_may() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut wrong = Vec::new();
+    let mut violations = Vec::new();
     let mut seen = BTreeSet::new();
     for file in rust_files(&src) {
-        let Some(room) = room_of(&src, &file) else {
+        let Some(module) = module_of(&src, &file) else {
             continue;
         };
         let (_, allowed) = MAY_IMPORT
             .iter()
-            .find(|(name, _)| *name == room)
-            .unwrap_or_else(|| panic!("the room {room} stands in no plan"));
-        seen.insert(room.clone());
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| panic!("the module {module} is not listed"));
+        seen.insert(module.clone());
         let text = std::fs::read_to_string(&file).unwrap();
         for (line, imported) in imports(&text, depth(&src, &file)) {
-            // The stand-in shares nothing, so that it checks the others.
-            let plain_data = imported == "model" && room != "sandbox";
-            if imported != room && !plain_data && !allowed.contains(&imported.as_str()) {
-                wrong.push(format!("{}:{line}: {room} uses {imported}", file.display()));
+            // The sandbox shares nothing with the code that it checks.
+            let plain_data = imported == "model" && module != "sandbox";
+            if imported != module && !plain_data && !allowed.contains(&imported.as_str()) {
+                violations.push(format!(
+                    "{}:{line}: {module} uses {imported}",
+                    file.display()
+                ));
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let planned: BTreeSet<String> = MAY_IMPORT
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    let listed: BTreeSet<String> = MAY_IMPORT
         .iter()
         .map(|(name, _)| (*name).to_owned())
         .collect();
-    assert_eq!(seen, planned);
+    assert_eq!(seen, listed);
 }
 
-/// Everybody outside the room that owns it stays away from SQL.
 #[test]
 fn only_the_ledger_uses_sql() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in rust_files(&src) {
-        if room_of(&src, &file).is_some_and(|room| room == "ledger") {
+        if module_of(&src, &file).is_some_and(|module| module == "ledger") {
             continue;
         }
         let text = std::fs::read_to_string(&file).unwrap();
@@ -83,7 +85,10 @@ fn every_form_of_import_is_found() {
                 fn f() { crate::check::check(); super::super::sandbox::start(); }\n\
                 // use crate::config in a comment\n\
                 use super::Options;\n";
-    let found: Vec<String> = imports(text, 2).into_iter().map(|(_, room)| room).collect();
+    let found: Vec<String> = imports(text, 2)
+        .into_iter()
+        .map(|(_, module)| module)
+        .collect();
     assert_eq!(
         found,
         ["api", "ledger", "model", "output", "check", "sandbox"]
@@ -104,16 +109,16 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The room that a file belongs to; none for the crate's own two files.
-fn room_of(src: &Path, file: &Path) -> Option<String> {
+/// The top-level module that a file belongs to; none for `lib.rs` and
+/// `main.rs`.
+fn module_of(src: &Path, file: &Path) -> Option<String> {
     let inside = file.strip_prefix(src).unwrap();
     let first = inside.iter().next().unwrap().to_str().unwrap();
-    let room = first.strip_suffix(".rs").unwrap_or(first);
-    (!matches!(room, "lib" | "main")).then(|| room.to_owned())
+    let module = first.strip_suffix(".rs").unwrap_or(first);
+    (!matches!(module, "lib" | "main")).then(|| module.to_owned())
 }
 
-/// How many modules stand above what is written in a file: that many `super`
-/// lead to the crate.
+/// How many `super` lead from a file to the crate.
 fn depth(src: &Path, file: &Path) -> usize {
     let inside = file.strip_prefix(src).unwrap();
     let parts = inside.iter().count();
@@ -124,7 +129,7 @@ fn depth(src: &Path, file: &Path) -> usize {
     }
 }
 
-/// The rooms that a file names, with the lines where it does.
+/// The modules that a file names, with line numbers.
 fn imports(text: &str, depth: usize) -> Vec<(usize, String)> {
     let code: String = text
         .lines()
@@ -132,13 +137,13 @@ fn imports(text: &str, depth: usize) -> Vec<(usize, String)> {
         .collect::<Vec<_>>()
         .join("\n");
     let mut found = Vec::new();
-    // A module inside the file may take more steps up.
+    // A module inside the file may need more of them.
     let up = "super::".repeat(depth);
     for (start, prefix) in code
         .match_indices("crate::")
         .chain(code.match_indices(up.as_str()))
     {
-        // `other_crate::` is none of ours, and a path has one beginning.
+        // Not `other_crate::`, and not the middle of a path.
         let before = code[..start].chars().next_back();
         if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
             continue;
@@ -149,10 +154,10 @@ fn imports(text: &str, depth: usize) -> Vec<(usize, String)> {
             Some(group) => first_names(group),
             None => vec![name(rest)],
         };
-        let rooms = names
+        let modules = names
             .into_iter()
-            .filter(|name| MAY_IMPORT.iter().any(|(room, _)| room == name));
-        found.extend(rooms.map(|room| (line, room.to_owned())));
+            .filter(|name| MAY_IMPORT.iter().any(|(module, _)| module == name));
+        found.extend(modules.map(|module| (line, module.to_owned())));
     }
     found
 }

@@ -1,5 +1,5 @@
-//! Which ledger a run writes to, and what keeps an empty one from being made
-//! in silence: each way in which the true one can go missing.
+//! Which ledger a run uses. An empty one would send everything again, so none
+//! is created unasked, however the right one is lost.
 
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::server::{Server, react};
 use crate::support::{Home, KEY, LedgerFile, Program, Sandbox, creating_server, example};
 
-/// An import as a person types it: no ledger named.
+/// An import without a ledger flag.
 fn import(home: &Home, url: &str) -> Program {
     home.caseload(&["import", "cases.csv", "--base-url", url])
         .args(&["--map-id", "m1", "--key-column", "id", "--pace", "1ms"])
@@ -78,7 +78,7 @@ fn the_ledger_does_not_depend_on_the_working_directory() {
         .run()
         .exits(0)
         .counts(&[("already_imported", 2)]);
-    // Another user has another state folder: nothing is made there unasked.
+    // Another user has another state folder, where no ledger is created unasked.
     import(&elsewhere, &server.url()).run().exits(2);
     assert!(ledgers(&elsewhere).is_empty());
     assert_eq!(server.requests().len(), 2);
@@ -95,7 +95,7 @@ fn different_spellings_of_a_url_are_one_account() {
         .run()
         .exits(0)
         .counts(&[("already_imported", 1)]);
-    // Another map is no other identity.
+    // The map id is not part of a case's identity.
     import(&home, &url)
         .env("LEXAMICA_MAP_ID", "other")
         .run()
@@ -270,7 +270,7 @@ fn a_second_run_is_refused_and_names_the_first() {
         .says("tess on ")
         .says(&format!("process {}", first.id()));
     assert_eq!(server.requests().len(), 1);
-    // A look is no run.
+    // A dry run takes no lock.
     home.import(&server.url()).arg("--dry-run").run().exits(0);
 }
 
@@ -322,7 +322,7 @@ fn a_file_that_is_not_a_usable_ledger_is_refused_and_unchanged() {
 fn a_test_run_has_its_own_ledger_and_settings() {
     let home = Home::new();
     home.cases(1);
-    let rehearse = |words: &[&str]| {
+    let test_run = |words: &[&str]| {
         home.caseload(&["import", "cases.csv", "--sandbox", "--output", "json"])
             .args(words)
             .env("LEXAMICA_BASE_URL", "https://api.example.com")
@@ -330,23 +330,23 @@ fn a_test_run_has_its_own_ledger_and_settings() {
             .env("CASELOAD_LEDGER_ID", "none")
             .run()
     };
-    rehearse(&["--ledger", "x.db"]).exits(2).says("--ledger");
-    rehearse(&["--base-url", "http://localhost"])
+    test_run(&["--ledger", "x.db"]).exits(2).says("--ledger");
+    test_run(&["--base-url", "http://localhost"])
         .exits(2)
         .says("--base-url");
-    let done = rehearse(&[]).exits(0).counts(&[("imported", 1)]);
+    let done = test_run(&[]).exits(0).counts(&[("imported", 1)]);
     assert_eq!(done.summary().text("account"), "sandbox");
     assert!(!home.path("elsewhere.db").exists());
     assert_eq!(ledgers(&home), [home.path("caseload-sandbox.db")]);
-    // Only a rehearsal's ledger is ever forgotten.
+    // Only a sandbox ledger is ever deleted.
     let server = creating_server();
     std::fs::remove_file(home.path("caseload-sandbox.db")).unwrap();
     import(&home, &server.url())
         .args(&["--ledger", "caseload-sandbox.db", "--new-ledger"])
         .run()
         .exits(0);
-    rehearse(&["--fresh"]).exits(2).says("it was not deleted");
-    rehearse(&[]).exits(2);
+    test_run(&["--fresh"]).exits(2).says("it was not deleted");
+    test_run(&[]).exits(2);
     assert!(home.path("caseload-sandbox.db").exists());
 }
 

@@ -1,4 +1,4 @@
-//! Behavior of the real binary: one file a behavior, one crate to link.
+//! Integration tests: the behavior of the real binary, one file per behavior.
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 

@@ -1,11 +1,11 @@
-//! What the rules of a config make of a cell: a value in the payload, or a
-//! problem. Never a guess.
+//! What a mapping rule makes of a cell: a value in the payload or a problem,
+//! never a guess.
 
 use crate::support::Home;
 
-/// What a rule makes of the cell in column `A`: the payload without its key
-/// and firm, or the codes of its problems.
-fn made(rule: &str, cell: &str) -> String {
+/// What a rule makes of the cell in column `A`: the payload without key and
+/// firm, or the codes of its problems.
+fn result(rule: &str, cell: &str) -> String {
     let home = Home::new();
     home.write("types.csv", "MVA,Motor Vehicle Accident\nDOG,Dog Bite\n");
     home.write(
@@ -21,27 +21,32 @@ fn made(rule: &str, cell: &str) -> String {
         .caseload(&["import", "a.csv", "--sandbox", "--dry-run"])
         .args(&["--output", "json"])
         .run();
-    let told = done.json();
-    if let Some(case) = told.iter().find(|document| document["action"] == "send") {
+    let documents = done.json();
+    if let Some(case) = documents
+        .iter()
+        .find(|document| document["action"] == "send")
+    {
         let payload = case["payload"].to_string();
         let rest = payload.strip_prefix(r#"{"id":"c1""#).unwrap();
         let rest = rest.strip_suffix(r#","partnerFirmId":"f1"}"#).unwrap();
         return rest.trim_start_matches(',').to_owned();
     }
-    let codes = told.iter().filter_map(|document| document["code"].as_str());
+    let codes = documents
+        .iter()
+        .filter_map(|document| document["code"].as_str());
     let codes: Vec<&str> = codes.collect();
     assert!(!codes.is_empty(), "{rule}: {done}");
     codes.join(" ")
 }
 
 fn expect(rule: &str, cells: &[(&str, &str)]) {
-    let wrong: Vec<String> = cells
+    let failures: Vec<String> = cells
         .iter()
-        .map(|(cell, expected)| (cell, expected, made(rule, cell)))
-        .filter(|(_, expected, made)| *expected != made)
-        .map(|(cell, expected, made)| format!("{cell:?} made {made}, not {expected}"))
+        .map(|(cell, expected)| (cell, expected, result(rule, cell)))
+        .filter(|(_, expected, result)| *expected != result)
+        .map(|(cell, expected, result)| format!("{cell:?} gave {result}, not {expected}"))
         .collect();
-    assert!(wrong.is_empty(), "{rule}\n{}", wrong.join("\n"));
+    assert!(failures.is_empty(), "{rule}\n{}", failures.join("\n"));
 }
 
 #[test]
@@ -55,7 +60,7 @@ fn dates() {
             ("6/4/2026", r#""D":"2026-06-04""#),
             ("2026-06-14", r#""D":"2026-06-14""#),
             ("2026-06-14 00:00:00", r#""D":"2026-06-14""#),
-            // Midnight in another zone is the same day all the same.
+            // Midnight is that day in any time zone.
             ("2026-06-14T00:00:00+14:00", r#""D":"2026-06-14""#),
             ("2026-06-14T00:00:00Z", r#""D":"2026-06-14""#),
             ("2026-06-14 18:42:25", "bad-date"),
@@ -223,8 +228,7 @@ fn limits_on_values() {
     );
 }
 
-/// Of a key only white space around it goes: letter case and zeros tell cases
-/// apart.
+/// Only the white space around a key is dropped.
 #[test]
 fn keys_keep_letter_case_and_zeros() {
     let home = Home::new();
@@ -235,15 +239,14 @@ fn keys_keep_letter_case_and_zeros() {
         .args(&["--output", "json"])
         .run()
         .exits(0);
-    let told = done.json();
-    let keys: Vec<&str> = told
+    let documents = done.json();
+    let keys: Vec<&str> = documents
         .iter()
         .filter_map(|case| case["key"].as_str())
         .collect();
     assert_eq!(keys, ["00aB", "00Ab"]);
 }
 
-/// The same row gives the same payload whatever stands around it.
 #[test]
 fn a_payload_depends_only_on_its_record() {
     let home = Home::new();
@@ -264,8 +267,8 @@ fn a_payload_depends_only_on_its_record() {
             ])
             .args(&["--output", "json"])
             .run();
-        let told = done.json();
-        let case = told.iter().find(|case| case["key"] == "c1").unwrap();
+        let documents = done.json();
+        let case = documents.iter().find(|case| case["key"] == "c1").unwrap();
         case["payload"].clone()
     };
     let alone = payload("", "");

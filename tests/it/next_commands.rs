@@ -1,11 +1,10 @@
-//! The commands that an import prints to go on with: each works as it stands,
-//! from the same place.
+//! The commands that an import prints as next steps: each works as printed, in
+//! the same folder.
 
 use crate::server::{Server, status};
 use crate::support::{Done, Home, create};
 
-/// A server that takes every case, but answers those in doubt with a 502 and
-/// refuses the bad ones.
+/// A server that answers 502 to `doubt`, 422 to `bad`, and creates all others.
 fn server() -> Server {
     Server::start(|request| match request.json()["name"].as_str() {
         Some("doubt") => status(502).into(),
@@ -14,7 +13,7 @@ fn server() -> Server {
     })
 }
 
-/// The only command that is printed as the next one of an import.
+/// The next command of an import that prints only one.
 #[track_caller]
 fn next(done: &Done) -> String {
     let summary = done.summary();
@@ -38,7 +37,7 @@ fn a_dry_run_is_followed_by_the_same_import() {
             .run()
             .exits(0)
     };
-    // The account's first import, without a ledger yet.
+    // The account's first import: there is no ledger yet.
     let first = next(&dry(&["--limit", "1"]));
     home.printed(&first)
         .run()
@@ -58,19 +57,19 @@ fn a_dry_run_in_the_sandbox_is_followed_by_a_test_run() {
     let (home, without_key) = (Home::new(), Home::new());
     home.cases(2);
     without_key.cases(2);
-    let rehearse = |home: &Home, words: &[&str]| {
+    let test_run = |home: &Home, words: &[&str]| {
         home.caseload(&["import", "cases.csv", "--sandbox", "--output", "json"])
             .args(words)
             .run()
             .exits(0)
     };
-    rehearse(&home, &["--key-column", "id"]);
-    let done = rehearse(&home, &["--key-column", "id", "--dry-run", "--fresh"]);
+    test_run(&home, &["--key-column", "id"]);
+    let done = test_run(&home, &["--key-column", "id", "--dry-run", "--fresh"]);
     assert!(
         home.path("caseload-sandbox.db").exists(),
         "a dry run forgets nothing"
     );
-    let other = rehearse(&without_key, &["--dry-run"]);
+    let other = test_run(&without_key, &["--dry-run"]);
     for (home, done) in [(&home, &done), (&without_key, &other)] {
         home.printed(&next(done))
             .run()
@@ -114,9 +113,9 @@ fn a_ci_job_can_follow_the_commands_from_dry_run_to_import() {
         .env("CI", "true")
         .run()
         .exits(0);
-    let made = home.printed(&next(&done)).env("CI", "true").run().exits(0);
-    assert_eq!(server.requests().len(), 0, "{made}");
-    let json = made.json().pop().unwrap();
+    let created = home.printed(&next(&done)).env("CI", "true").run().exits(0);
+    assert_eq!(server.requests().len(), 0, "{created}");
+    let json = created.json().pop().unwrap();
     home.printed(json["next"][0].as_str().unwrap())
         .env("CI", "true")
         .run()
@@ -126,8 +125,8 @@ fn a_ci_job_can_follow_the_commands_from_dry_run_to_import() {
 
 #[test]
 fn an_incomplete_run_is_followed_by_status_resolve_and_import() {
-    // The account comes from flags, from flags beside a ledger, or from a
-    // config of another name.
+    // The account comes from flags, from flags and a ledger, or from a config
+    // of another name.
     for ledger in [
         &[][..],
         &["--ledger", "my ledger.db"],
@@ -163,8 +162,8 @@ fn an_incomplete_run_is_followed_by_status_resolve_and_import() {
         let [status, resolve, import] = summary.next()[..] else {
             panic!("{done}");
         };
-        let told = home.printed(status).run().exits(0);
-        assert!(told.out.contains("1 in doubt"), "{told}");
+        let shown = home.printed(status).run().exits(0);
+        assert!(shown.out.contains("1 in doubt"), "{shown}");
         home.printed(resolve)
             .args(&["--not-imported", "--state", "in_doubt", "--yes"])
             .run()

@@ -1,49 +1,49 @@
-//! What each answer, and each end without one, proves of a case: its state in
-//! the ledger, how many requests went out, and how the run ends.
+//! What each answer, or the lack of one, proves about a case: its state in the
+//! ledger, how many requests were sent, and how the run ends.
 
 use crate::server::{Reaction, Refusing, Response, Server, created, react, status, tls_garbage};
 use crate::support::{Done, Home, create};
 
-/// One line of the outcome table.
-struct Line {
+/// One row of the outcome table.
+struct Row {
     name: &'static str,
-    /// What the second of four cases meets.
+    /// The reaction to the second of four cases.
     reaction: Reaction,
     /// The second case's state after the run.
     state: &'static str,
-    /// Whether the cases behind it are still sent.
-    goes_on: bool,
+    /// Whether the cases after it are still sent.
+    continues: bool,
     exit: i32,
 }
 
-fn line(
+fn row(
     name: &'static str,
     reaction: impl Into<Reaction>,
     state: &'static str,
-    goes_on: bool,
+    continues: bool,
     exit: i32,
-) -> Line {
-    Line {
+) -> Row {
+    Row {
         name,
         reaction: reaction.into(),
         state,
-        goes_on,
+        continues,
         exit,
     }
 }
 
-/// An answer with a body that tells why.
+/// An answer with a message.
 fn refusal(code: u16) -> Response {
-    status(code).json(r#"{"message":"as told"}"#)
+    status(code).json(r#"{"message":"because"}"#)
 }
 
-/// Two cases make the account known, so that no canary stops what is tested;
-/// then four more, of which the second meets the line's reaction.
-fn hold(line: &Line) {
+/// Imports two cases, so that the account needs no canary any more, and then
+/// four, of which the second gets the row's reaction.
+fn verify(row: &Row) {
     let home = Home::new();
     home.write("known.csv", "id,partnerFirmId\nk1,f1\nk2,f1\n");
     home.cases(4);
-    let reaction = line.reaction.clone();
+    let reaction = row.reaction.clone();
     let server = Server::start(move |request| {
         if request.json()["id"] == "c2" {
             reaction.clone()
@@ -56,36 +56,36 @@ fn hold(line: &Line) {
         .exits(0);
     let done = home
         .import(&server.url())
-        // One after the other, so that what follows a stop is what it left.
+        // One at a time, so that nothing else is in flight when the run stops.
         .args(&["--in-flight", "1", "--max-retries", "0"])
         .run();
     let ledger = home.ledger();
-    let rest = if line.goes_on { "imported" } else { "-" };
-    let name = line.name;
+    let rest = if row.continues { "imported" } else { "-" };
+    let name = row.name;
     assert_eq!(
         ledger.states(4),
-        ["imported", line.state, rest, rest],
+        ["imported", row.state, rest, rest],
         "{name}: {done}"
     );
     let sent = server.requests().len() - 2;
-    assert_eq!(sent, if line.goes_on { 4 } else { 2 }, "{name}: {done}");
-    assert_eq!(done.status.code(), Some(line.exit), "{name}: {done}");
+    assert_eq!(sent, if row.continues { 4 } else { 2 }, "{name}: {done}");
+    assert_eq!(done.status.code(), Some(row.exit), "{name}: {done}");
     let imported = ledger.number("imported") as u64 - 2;
     let untried = 4 - sent as u64;
     let mut counts = vec![("imported", imported), ("untried", untried)];
-    if line.state != "imported" {
-        counts.push((line.state, 1));
+    if row.state != "imported" {
+        counts.push((row.state, 1));
     }
     done.counts(&counts);
     assert_eq!(ledger.number("sending"), 0, "{name}");
 }
 
-/// Holds each line, all at once: most of the time is waiting for a process.
-fn hold_all(lines: &[Line]) {
+/// Verifies all rows in parallel: they mostly wait for a process.
+fn verify_all(rows: &[Row]) {
     let failed: Vec<&str> = std::thread::scope(|scope| {
-        let threads: Vec<_> = lines
+        let threads: Vec<_> = rows
             .iter()
-            .map(|line| (line.name, scope.spawn(|| hold(line))))
+            .map(|row| (row.name, scope.spawn(|| verify(row))))
             .collect();
         threads
             .into_iter()
@@ -97,20 +97,20 @@ fn hold_all(lines: &[Line]) {
 
 #[test]
 fn answers_that_mean_not_sent() {
-    hold_all(&[
-        line("301", status(301), "not_sent", false, 5),
-        line("307", status(307), "not_sent", false, 5),
-        line("308", status(308), "not_sent", false, 5),
-        line("401", refusal(401), "not_sent", false, 5),
-        line("407", status(407), "not_sent", false, 5),
-        line(
+    verify_all(&[
+        row("301", status(301), "not_sent", false, 5),
+        row("307", status(307), "not_sent", false, 5),
+        row("308", status(308), "not_sent", false, 5),
+        row("401", refusal(401), "not_sent", false, 5),
+        row("407", status(407), "not_sent", false, 5),
+        row(
             "429",
             status(429).header("Retry-After", "0"),
             "not_sent",
             true,
             1,
         ),
-        line(
+        row(
             "503 with Retry-After",
             status(503).header("Retry-After", "0"),
             "not_sent",
@@ -122,90 +122,90 @@ fn answers_that_mean_not_sent() {
 
 #[test]
 fn answers_that_mean_rejected() {
-    hold_all(&[
-        line("400", refusal(400), "rejected", true, 1),
-        line("402", refusal(402), "rejected", true, 1),
-        line("403", refusal(403), "rejected", true, 1),
-        line("404", status(404).html("<h1>no</h1>"), "rejected", true, 1),
-        line("405", refusal(405), "rejected", true, 1),
-        line("413", refusal(413), "rejected", true, 1),
-        line("422", refusal(422), "rejected", true, 1),
+    verify_all(&[
+        row("400", refusal(400), "rejected", true, 1),
+        row("402", refusal(402), "rejected", true, 1),
+        row("403", refusal(403), "rejected", true, 1),
+        row("404", status(404).html("<h1>no</h1>"), "rejected", true, 1),
+        row("405", refusal(405), "rejected", true, 1),
+        row("413", refusal(413), "rejected", true, 1),
+        row("422", refusal(422), "rejected", true, 1),
     ]);
 }
 
 #[test]
 fn answers_that_leave_doubt() {
-    hold_all(&[
-        line("300", status(300), "in_doubt", false, 5),
-        line(
+    verify_all(&[
+        row("300", status(300), "in_doubt", false, 5),
+        row(
             "302",
             status(302).header("Location", "/login"),
             "in_doubt",
             false,
             5,
         ),
-        line("303", status(303), "in_doubt", false, 5),
-        line("408", refusal(408), "in_doubt", true, 4),
-        line("409", refusal(409), "in_doubt", true, 4),
-        line("425", refusal(425), "in_doubt", true, 4),
-        line("500", refusal(500), "in_doubt", true, 4),
-        line(
+        row("303", status(303), "in_doubt", false, 5),
+        row("408", refusal(408), "in_doubt", true, 4),
+        row("409", refusal(409), "in_doubt", true, 4),
+        row("425", refusal(425), "in_doubt", true, 4),
+        row("500", refusal(500), "in_doubt", true, 4),
+        row(
             "502",
             status(502).html("<h1>bad gateway</h1>"),
             "in_doubt",
             true,
             4,
         ),
-        line("503 alone", status(503), "in_doubt", true, 4),
-        line("504", status(504), "in_doubt", true, 4),
-        line("599", status(599), "in_doubt", true, 4),
+        row("503 alone", status(503), "in_doubt", true, 4),
+        row("504", status(504), "in_doubt", true, 4),
+        row("599", status(599), "in_doubt", true, 4),
     ]);
 }
 
 #[test]
 fn a_success_needs_a_case_id_of_its_own() {
     let accepted = |body: &str| status(200).json(body);
-    hold_all(&[
-        line("an id", accepted(r#"{"id":"n1"}"#), "imported", true, 0),
-        line(
+    verify_all(&[
+        row("an id", accepted(r#"{"id":"n1"}"#), "imported", true, 0),
+        row(
             "an id under data",
             accepted(r#"{"data":{"caseId":71}}"#),
             "imported",
             true,
             0,
         ),
-        line("no id", accepted(r#"{"ok":true}"#), "in_doubt", true, 4),
-        line(
+        row("no id", accepted(r#"{"ok":true}"#), "in_doubt", true, 4),
+        row(
             "success: false",
             accepted(r#"{"success":false}"#),
             "in_doubt",
             true,
             4,
         ),
-        line("HTML", status(200).html("<h1>hi</h1>"), "in_doubt", true, 4),
-        line("nothing", status(204), "in_doubt", true, 4),
-        line(
+        row("HTML", status(200).html("<h1>hi</h1>"), "in_doubt", true, 4),
+        row("nothing", status(204), "in_doubt", true, 4),
+        row(
             "what we sent comes back",
             accepted(r#"{"id":"c2","partnerFirmId":"f1","name":"Name 2"}"#),
             "in_doubt",
             true,
             4,
         ),
-        line(
+        row(
             "the id of another case",
             accepted(r#"{"_id":"x0"}"#),
             "in_doubt",
             true,
             4,
         ),
-        line(
+        row(
             "half a body",
             react().half(&accepted(r#"{"_id":"n1"}"#)).close(),
             "in_doubt",
             true,
             4,
         ),
-        line(
+        row(
             "interim answers first",
             react()
                 .interim(100)
@@ -220,24 +220,24 @@ fn a_success_needs_a_case_id_of_its_own() {
 
 #[test]
 fn requests_without_an_answer_are_in_doubt() {
-    hold_all(&[
-        line("closed", react().close(), "in_doubt", true, 4),
-        line("reset", react().reset(), "in_doubt", true, 4),
-        line(
-            "made and closed",
-            react().made("n1").close(),
+    verify_all(&[
+        row("closed", react().close(), "in_doubt", true, 4),
+        row("reset", react().reset(), "in_doubt", true, 4),
+        row(
+            "created and closed",
+            react().creates("n1").close(),
             "in_doubt",
             true,
             4,
         ),
-        line(
+        row(
             "half a status line",
             react().half_status_line().close(),
             "in_doubt",
             true,
             4,
         ),
-        line(
+        row(
             "garbage",
             react().write("SSH-2.0-OpenSSH_9.6\r\n\r\n").close(),
             "in_doubt",
@@ -267,15 +267,14 @@ fn a_request_that_times_out_is_in_doubt() {
     assert_eq!(server.requests().len(), 2);
 }
 
-/// The whole request is there, and the server gives the connection up: what
-/// looks like an error before sending is none.
+/// To the client this can look like an error before sending.
 #[test]
 fn a_request_on_a_connection_that_is_being_closed_is_in_doubt() {
     let home = Home::new();
     home.cases(6);
     let server = Server::start(|request| {
         let id = format!("x{}", request.index);
-        // Answers, then answers what comes next with a stale 408.
+        // The next thing sent on this connection meets a 408.
         created(&id)
             .await_byte()
             .answer(&status(408).header("Connection", "close"))
@@ -298,7 +297,7 @@ fn a_request_on_a_connection_that_is_being_closed_is_in_doubt() {
     assert_eq!(ledger.states(6), expected, "{done}");
 }
 
-/// Runs one case against an address where nothing can be written.
+/// Imports from an address where nothing can be sent.
 fn unsent(url: &str, words: &[&str]) -> Done {
     let home = Home::new();
     home.cases(2);
@@ -337,7 +336,6 @@ fn a_tls_handshake_that_hangs_is_not_sent() {
     assert!(server.requests().is_empty());
 }
 
-/// Told by the number of its requests, not by an error's kind.
 #[test]
 fn redirects_are_never_followed() {
     let elsewhere = Server::start(|_| created("y1"));

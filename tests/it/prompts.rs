@@ -1,11 +1,11 @@
-//! What a person is asked on a terminal, and what each answer leads to.
+//! Questions on a terminal, and what each answer leads to.
 
 use crate::server::{Reaction, Request, Server, created, react, status};
 use crate::support::{Home, KEY, Program, Terminal, creating_server, silent_server};
 
 const CTRL_C: &str = "\u{3}";
 
-/// An import as a person types it, with the question before it.
+/// An import that asks before it sends.
 fn import(home: &Home, server: &Server) -> Program {
     home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
         .args(&["--map-id", "m1", "--key-column", "id", "--pace", "1ms"])
@@ -33,7 +33,10 @@ fn yes_creates_the_ledger_and_sends() {
     ] {
         terminal.wait_for(part);
     }
-    assert!(!home.path("ledger.db").exists(), "made before the answer");
+    assert!(
+        !home.path("ledger.db").exists(),
+        "created before the answer"
+    );
     assert_eq!(server.requests().len(), 0, "sent before the answer");
     terminal.types("y").wait_for("3 of 3 records imported");
     terminal.ends_with(0);
@@ -164,11 +167,11 @@ fn a_pause_shows_a_countdown_and_can_be_interrupted() {
     assert_eq!(server.requests().len(), 1);
 }
 
-/// Takes a case and gives its name back as another.
-fn otherwise(request: &Request) -> Reaction {
+/// Creates a case and returns another name for it.
+fn changed_name(request: &Request) -> Reaction {
     let id = format!("x{}", request.index);
     let body = format!("{{\"_id\":\"{id}\",\"name\":\"other\"}}");
-    react().made(&id).answer(&status(201).json(body))
+    react().creates(&id).answer(&status(201).json(body))
 }
 
 #[test]
@@ -192,9 +195,9 @@ fn fields_returned_with_other_values_are_asked_about() {
         );
         (home, terminal)
     };
-    let server = Server::start(otherwise);
+    let server = Server::start(changed_name);
     let (home, mut terminal) = start(&server);
-    // The second of the first two cases is asked about too.
+    // The canary's second case is asked about too.
     terminal
         .types("y")
         .wait_for("Continue with the import? [y/N] ")
@@ -203,7 +206,7 @@ fn fields_returned_with_other_values_are_asked_about() {
     terminal.ends_with(0);
     assert_eq!(home.ledger().number("imported"), 4);
 
-    let server = Server::start(otherwise);
+    let server = Server::start(changed_name);
     let (home, mut terminal) = start(&server);
     terminal
         .types("n")
@@ -211,7 +214,7 @@ fn fields_returned_with_other_values_are_asked_about() {
     terminal.ends_with(5);
     assert_eq!(home.ledger().states(4), ["imported", "-", "-", "-"]);
 
-    let server = Server::start(otherwise);
+    let server = Server::start(changed_name);
     let (home, mut terminal) = start(&server);
     terminal
         .presses(CTRL_C)
@@ -267,7 +270,7 @@ fn cases_in_doubt_are_resolved_one_by_one() {
         .types("i")
         .wait_for("5 of 5: c6")
         .wait_for(prompt);
-    // What was said was written down before the next one came.
+    // Each resolution was stored before the next question.
     terminal.presses(CTRL_C).ends_with(130);
     let ledger = home.ledger();
     assert_eq!(ledger.cases["c2"].id.as_deref(), Some("c-17"));

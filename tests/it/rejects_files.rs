@@ -1,11 +1,11 @@
-//! Records that can't be read stand in the rejects file with all that there is
-//! of them: a person puts them right there and imports that file as it is.
+//! Records that can't be read are in the rejects file with their original text:
+//! a person fixes them there and imports that file.
 
 use crate::server::Server;
 use crate::support::{Home, creating_server};
 use serde_json::{Value, json};
 
-/// Imports what is good of a file; the rest goes to a rejects file.
+/// Imports the good records of a file; the others go to a rejects file.
 fn import(home: &Home, server: &Server, file: &str, rejects: &str) {
     home.import_files(&server.url(), &[file])
         .args(&["--skip-invalid", "--rejects", rejects])
@@ -75,15 +75,14 @@ fn rows_with_too_many_or_too_few_cells_can_be_fixed() {
     assert_eq!(rows[3][..3], ["c4", "", "Dee"]);
     assert_eq!(rows[3][5], "", "this row could be read");
 
-    // Nothing of it passes as long as nobody has looked at it, and it comes
-    // back whole.
-    let mut again = rows.clone();
-    again.push(
+    // A row that was not fixed is rejected again, unchanged.
+    let mut unfixed = rows.clone();
+    unfixed.push(
         ["c5", "f1", "Eve", "", "", "", ""]
             .map(str::to_owned)
             .into(),
     );
-    save(&home, "again.csv", &again);
+    save(&home, "again.csv", &unfixed);
     let done = home
         .import_files(&server.url(), &["again.csv"])
         .args(&["--skip-invalid", "--rejects", "second.csv"])
@@ -223,8 +222,8 @@ fn json_lines_can_be_fixed() {
     );
 
     let (_, reason) = lines[0].split_once(r#","caseload_reason""#).unwrap();
-    let mended = [
-        // What is empty says nothing any more, as in a spreadsheet.
+    let fixed = [
+        // An empty text counts as removed, as in a spreadsheet.
         format!(
             r#"{{"id":"c2","a":1,"partnerFirmId":"f1","caseload_text":"","caseload_reason"{reason}"#
         ),
@@ -232,7 +231,7 @@ fn json_lines_can_be_fixed() {
         lines[2].replace(r#","name":"B""#, ""),
         r#"{"id":"c5","partnerFirmId":"f1","name":"José"}"#.to_owned(),
     ];
-    home.write("rejects.ndjson", mended.join("\n"));
+    home.write("rejects.ndjson", fixed.join("\n"));
     home.import_files(&server.url(), &["rejects.ndjson"])
         .run()
         .exits(0)
@@ -247,8 +246,6 @@ fn json_lines_can_be_fixed() {
     assert_eq!(bodies[3]["name"], "José");
 }
 
-/// Whoever mended one row of two gets a file of the other, and so does who
-/// runs the first file again.
 #[test]
 fn skipped_rows_are_written_even_when_nothing_is_sent() {
     let home = Home::new();

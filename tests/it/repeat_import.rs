@@ -1,5 +1,5 @@
-//! The next import of the same file, or of one that has changed: what is sent
-//! again, what is held back, and what is told.
+//! Importing the same file again, or a changed one: what is sent, what is held
+//! back, and what is reported.
 
 use crate::server::{Server, react, status};
 use crate::support::{Home, create, creating_server, keys, keys_in_order};
@@ -34,7 +34,7 @@ fn the_same_key_in_another_file_is_the_same_case() {
         .counts(&[("already_imported", 1)]);
 }
 
-/// A row that the server will never take must not keep the run from others.
+/// A row that the server never accepts must not block the others.
 #[test]
 fn rejected_cases_are_sent_last_and_changed_ones_first() {
     let home = Home::new();
@@ -49,10 +49,7 @@ fn rejected_cases_are_sent_last_and_changed_ones_first() {
         .exits(1)
         .counts(&[("rejected", 2), ("imported", 1)]);
     let text = std::fs::read_to_string(home.path("cases.csv")).unwrap();
-    home.write(
-        "cases.csv",
-        text.replace("Name 2", "Mended") + "c4,f1,New\n",
-    );
+    home.write("cases.csv", text.replace("Name 2", "Fixed") + "c4,f1,New\n");
     import()
         .run()
         .exits(1)
@@ -66,7 +63,7 @@ fn a_case_in_doubt_is_not_sent_until_the_user_allows_it() {
     let home = Home::new();
     home.cases(2);
     let server = Server::start(|request| match request.index {
-        0 => react().made("first").close(),
+        0 => react().creates("first").close(),
         _ => create(request),
     });
     let import = |words: &[&str]| home.import(&server.url()).args(words).run();
@@ -90,7 +87,7 @@ fn a_case_in_doubt_is_not_sent_until_the_user_allows_it() {
     assert!(!ledger.cases["c2"].possible_twin);
 }
 
-/// That a second attempt was refused proves nothing of the first.
+/// An answer to the second attempt proves nothing about the first.
 #[test]
 fn a_failed_second_attempt_leaves_the_doubt() {
     for answer in [422, 429, 401, 500] {

@@ -1,5 +1,5 @@
-//! A server that can't be reached: the whole run pauses, what was proved not
-//! sent is tried again, and a server that was never there ends the run soon.
+//! Retries: when the server can't be reached or asks for a pause, the whole run
+//! waits and sends again what was proved not sent.
 
 use crate::server::{Refusing, Server, react, status};
 use crate::support::{Home, create, keys, keys_in_order};
@@ -9,7 +9,7 @@ fn an_unreachable_server_is_tried_three_times() {
     let home = Home::new();
     home.cases(3);
     let refusing = Refusing::new();
-    // More tries are for a server that has answered before.
+    // More tries are made only once the server has answered.
     home.import(&refusing.url())
         .args(&["--max-retries", "100", "--max-failures", "0"])
         .run()
@@ -34,7 +34,7 @@ fn a_server_that_comes_back_gets_each_case_once() {
     let server = refusing.serve(create);
     let mut done = running.wait();
     if done.status.code() == Some(5) {
-        // Its pauses are random: both others may have been over by then.
+        // The pauses are random: all tries may have been made by then.
         done = home.import(&url).run();
     }
     done.exits(0).counts(&[("imported", 3)]);
@@ -89,16 +89,16 @@ fn retries_are_limited() {
         .args(&["--max-retries", "2"])
         .run();
     let done = done.exits(1).counts(&[("not_sent", 1), ("imported", 1)]);
-    let tries = keys(&server);
-    assert_eq!(tries.iter().filter(|key| *key == "c1").count(), 3, "{done}");
+    let sent = keys(&server);
+    assert_eq!(sent.iter().filter(|key| *key == "c1").count(), 3, "{done}");
     assert_eq!(home.ledger().states(2), ["not_sent", "imported"]);
-    // The next run begins anew.
+    // The next run starts counting from zero.
     home.import(&server.url())
         .args(&["--max-retries", "0"])
         .run()
         .exits(1)
         .counts(&[("not_sent", 1), ("already_imported", 1)]);
-    assert_eq!(keys(&server).len(), tries.len() + 1);
+    assert_eq!(keys(&server).len(), sent.len() + 1);
 }
 
 #[test]
@@ -152,27 +152,27 @@ fn a_retry_after_beyond_max_wait_stops_the_run() {
     }
 }
 
-/// A server that answers 429 and makes the case all the same doubles it; who
-/// fears that empties the list, and nothing is sent twice.
+/// A server that answers 429 and still creates the case gets it twice, unless
+/// `not_sent` is emptied.
 #[test]
 fn a_429_leaves_doubt_when_the_config_says_so() {
-    for (config, made) in [("", 2), ("[api]\nnot_sent = []\n", 1)] {
+    for (config, created) in [("", 2), ("[api]\nnot_sent = []\n", 1)] {
         let home = Home::new();
         home.cases(1);
         home.write("caseload.toml", config);
         let server = Server::start(|request| {
             if request.index == 0 {
                 let busy = status(429).header("Retry-After", "0");
-                react().made("twin").answer(&busy)
+                react().creates("twin").answer(&busy)
             } else {
                 create(request)
             }
         });
         let import = || home.import(&server.url()).run();
         let first = import();
-        assert_eq!(first.status.code(), Some(if made == 2 { 0 } else { 4 }));
+        assert_eq!(first.status.code(), Some(if created == 2 { 0 } else { 4 }));
         let second = import();
         assert_eq!(second.status.code(), first.status.code(), "{second}");
-        assert_eq!(server.made().len(), made);
+        assert_eq!(server.created().len(), created);
     }
 }

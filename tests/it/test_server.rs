@@ -48,7 +48,7 @@ fn answers_and_keeps_the_connection() {
         expect(
             &mut stream,
             &format!(
-                "HTTP/1.1 201 As Told\r\nContent-Type: application/json\r\n\
+                "HTTP/1.1 201 Scripted\r\nContent-Type: application/json\r\n\
                  Content-Length: 12\r\n\r\n{{\"_id\":\"c{number}\"}}"
             ),
         );
@@ -65,9 +65,9 @@ fn answers_and_keeps_the_connection() {
     assert_eq!((request.connection, request.on_connection), (0, 2));
     assert!(requests[1].received <= request.first_byte);
     assert!(request.first_byte <= request.received);
-    let made = server.made();
-    assert_eq!(made[2].id, "c2");
-    assert_eq!(made[2].request, 2);
+    let created = server.created();
+    assert_eq!(created[2].id, "c2");
+    assert_eq!(created[2].request, 2);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn reads_pipelined_and_chunked_requests_in_pieces() {
     for _ in 0..3 {
         expect(
             &mut stream,
-            "HTTP/1.1 204 As Told\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 204 Scripted\r\nContent-Length: 0\r\n\r\n",
         );
     }
     let bodies: Vec<_> = server
@@ -121,7 +121,7 @@ fn statuses_with_their_headers() {
     let (text, _) = exchange(react().answer(&answer).close());
     assert_eq!(
         text,
-        "HTTP/1.1 503 As Told\r\nRetry-After: 7\r\nContent-Type: application/json\r\n\
+        "HTTP/1.1 503 Scripted\r\nRetry-After: 7\r\nContent-Type: application/json\r\n\
          Content-Length: 2\r\n\r\n{}"
     );
     for code in [301, 302, 303, 307, 308] {
@@ -130,28 +130,34 @@ fn statuses_with_their_headers() {
                 .answer(&status(code).header("Location", "/"))
                 .close(),
         );
-        assert!(text.starts_with(&format!("HTTP/1.1 {code} As Told\r\nLocation: /\r\n")));
+        assert!(text.starts_with(&format!("HTTP/1.1 {code} Scripted\r\nLocation: /\r\n")));
     }
 }
 
 #[test]
 fn creates_a_case_without_saying_so() {
     for (reaction, seen) in [
-        (react().made("c1").close(), ""),
+        (react().creates("c1").close(), ""),
         (
-            react().made("c1").answer(&status(500)).close(),
+            react().creates("c1").answer(&status(500)).close(),
             "HTTP/1.1 500 ",
         ),
-        (react().made("c1").half_status_line().close(), "HTTP/1.1 2"),
         (
-            react().made("c1").answer(&status(200).html("<p>")).close(),
+            react().creates("c1").half_status_line().close(),
+            "HTTP/1.1 2",
+        ),
+        (
+            react()
+                .creates("c1")
+                .answer(&status(200).html("<p>"))
+                .close(),
             "HTTP/1.1 200 ",
         ),
     ] {
         let (text, server) = exchange(reaction);
         assert!(text.starts_with(seen), "{text}");
         assert_eq!(server.requests().len(), 1);
-        assert_eq!(server.made()[0].id, "c1");
+        assert_eq!(server.created()[0].id, "c1");
     }
 }
 
@@ -159,7 +165,7 @@ fn creates_a_case_without_saying_so() {
 fn closes_without_a_byte() {
     let (text, server) = exchange(react().close());
     assert_eq!(text, "");
-    assert_eq!((server.requests().len(), server.made().len()), (1, 0));
+    assert_eq!((server.requests().len(), server.created().len()), (1, 0));
 }
 
 #[test]
@@ -196,9 +202,9 @@ fn interim_answers_come_before_the_answer() {
     );
     assert_eq!(
         text,
-        "HTTP/1.1 100 As Told\r\n\r\n\
-         HTTP/1.1 103 As Told\r\nLink: </a>; rel=preload\r\n\r\n\
-         HTTP/1.1 201 As Told\r\nContent-Length: 0\r\n\r\n"
+        "HTTP/1.1 100 Scripted\r\n\r\n\
+         HTTP/1.1 103 Scripted\r\nLink: </a>; rel=preload\r\n\r\n\
+         HTTP/1.1 201 Scripted\r\nContent-Length: 0\r\n\r\n"
     );
 }
 
@@ -208,9 +214,7 @@ fn silence_lasts_until_the_server_ends_and_records_requests() {
     let mut stream = connect(&server);
     stream.write_all(POST.as_bytes()).unwrap();
     stream.write_all(POST.as_bytes()).unwrap();
-    while server.requests().len() < 2 {
-        std::thread::yield_now();
-    }
+    server.wait_for_requests(2);
     stream.set_nonblocking(true).unwrap();
     let nothing_yet = stream.read(&mut [0]).unwrap_err();
     assert_eq!(nothing_yet.kind(), ErrorKind::WouldBlock);
@@ -224,9 +228,7 @@ fn a_wait_ends_with_the_server() {
     let server = Server::start(|_| react().wait(Duration::from_hours(1)).answer(&status(200)));
     let mut stream = connect(&server);
     stream.write_all(POST.as_bytes()).unwrap();
-    while server.requests().is_empty() {
-        std::thread::yield_now();
-    }
+    server.wait_for_requests(1);
     server.stop();
 }
 
@@ -299,10 +301,8 @@ fn a_408_as_the_first_thing_on_a_connection() {
     stream.write_all(POST.as_bytes()).unwrap();
     assert!(read_to_end(&mut stream).starts_with("HTTP/1.1 408 "));
     drop(stream);
-    while server.requests().is_empty() {
-        std::thread::yield_now();
-    }
-    assert!(server.made().is_empty());
+    server.wait_for_requests(1);
+    assert!(server.created().is_empty());
 }
 
 #[test]
@@ -313,9 +313,7 @@ fn tls_garbage_and_a_handshake_that_hangs() {
     stream.write_all(&hello).unwrap();
     assert!(read_to_end(&mut stream).starts_with("220 "));
     drop(stream);
-    while server.partials().is_empty() {
-        std::thread::yield_now();
-    }
+    server.wait_until_all_are_closed();
     assert_eq!(server.partials()[0].bytes, hello);
     assert!(server.https_url().starts_with("https://127.0.0.1:"));
 
@@ -335,10 +333,14 @@ fn an_incomplete_request_is_not_counted() {
         stream.write_all(part.as_bytes()).unwrap();
         drop(stream);
     }
-    while server.partials().len() < 2 {
-        std::thread::yield_now();
-    }
-    assert!(server.requests().is_empty());
+    // Connections are accepted in order, so this one comes after both.
+    let mut last = connect(&server);
+    last.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    read_to_end(&mut last);
+    server.wait_until_all_are_closed();
+    assert_eq!(server.partials().len(), 2);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[test]
@@ -350,7 +352,7 @@ fn requests_to_a_proxy() {
         .unwrap();
     expect(
         &mut stream,
-        "HTTP/1.1 502 As Told\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 502 Scripted\r\nContent-Length: 0\r\n\r\n",
     );
     stream
         .write_all(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n")

@@ -1,5 +1,5 @@
-//! Over TLS and through proxies: what is trusted, what is refused at once, and
-//! that nothing of a case leaves before that is settled.
+//! TLS and proxies: what is trusted, what stops a run at once, and that nothing
+//! of a case is sent before.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -17,9 +17,9 @@ fn tls_file(name: &str) -> String {
     format!("{}/tests/it/tls/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A server with a certificate of its own, which makes a case of whatever
-/// comes. Tells each request that it decrypted.
-fn encrypted_server() -> (String, Receiver<String>) {
+/// A TLS server with its own certificate that creates a case from every
+/// request, and the requests that it decrypted.
+fn tls_server() -> (String, Receiver<String>) {
     let certificates: Vec<_> = CertificateDer::pem_file_iter(tls_file("server.pem"))
         .unwrap()
         .collect::<Result<_, _>>()
@@ -38,10 +38,10 @@ fn encrypted_server() -> (String, Receiver<String>) {
         "https://localhost:{}",
         listener.local_addr().unwrap().port()
     );
-    let (told, requests) = channel();
+    let (received, requests) = channel();
     thread::spawn(move || {
         for (number, stream) in (0..).zip(listener.incoming()) {
-            let (config, told) = (Arc::clone(&config), told.clone());
+            let (config, received) = (Arc::clone(&config), received.clone());
             thread::spawn(move || {
                 let connection = ServerConnection::new(config).unwrap();
                 let mut stream = StreamOwned::new(connection, stream.unwrap());
@@ -53,11 +53,11 @@ fn encrypted_server() -> (String, Receiver<String>) {
                         _ => return,
                     }
                 }
-                // Before the answer, which may be the last thing a run waits for.
-                let _ = told.send(String::from_utf8(request).unwrap());
+                // Before the answer: a run may end with it.
+                let _ = received.send(String::from_utf8(request).unwrap());
                 let body = format!("{{\"_id\":\"case-{number}\"}}");
                 let length = body.len();
-                // One case a connection keeps the server simple.
+                // One request per connection keeps the server simple.
                 let _ = write!(
                     stream,
                     "HTTP/1.1 201 Created\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
@@ -74,7 +74,7 @@ fn encrypted_server() -> (String, Receiver<String>) {
 fn an_untrusted_certificate_stops_the_run_and_names_its_issuer() {
     let home = Home::new();
     home.cases(3);
-    let (url, requests) = encrypted_server();
+    let (url, requests) = tls_server();
     home.import(&url)
         .env("SSL_CERT_FILE", &tls_file("other.pem"))
         .run()
@@ -89,7 +89,7 @@ fn an_untrusted_certificate_stops_the_run_and_names_its_issuer() {
 fn a_ca_file_adds_an_authority() {
     let home = Home::new();
     home.cases(3);
-    let (url, requests) = encrypted_server();
+    let (url, requests) = tls_server();
     home.import(&url)
         .args(&["--ca-file", &tls_file("server.pem")])
         .env("SSL_CERT_FILE", &tls_file("other.pem"))

@@ -1,5 +1,5 @@
-//! Files that want more memory, more time or more trust than they may have:
-//! each ends in a clear error at a stated limit, and nothing is sent.
+//! Files that would take too much memory or time, or that lie about themselves:
+//! each is a clear error, and nothing is sent.
 
 use std::io::{Cursor, Read as _, Write as _};
 
@@ -9,8 +9,8 @@ fn checked(home: &Home, file: &str) -> Done {
     home.caseload(&["check", file, "--key-column", "id"]).run()
 }
 
-/// Writes up to a gigabyte of one letter behind a beginning; says how much of
-/// it was taken.
+/// Writes up to a gigabyte of one letter after a beginning. Returns how much of
+/// it was read.
 fn pour(pipe: std::path::PathBuf, beginning: &'static str) -> std::thread::JoinHandle<usize> {
     std::thread::spawn(move || {
         let mut file = std::fs::OpenOptions::new().write(true).open(pipe).unwrap();
@@ -25,7 +25,6 @@ fn pour(pipe: std::path::PathBuf, beginning: &'static str) -> std::thread::JoinH
     })
 }
 
-/// What is never read can neither fill the memory nor take time.
 #[test]
 fn a_gigabyte_field_is_read_only_up_to_the_limit() {
     for (file, beginning, code) in [
@@ -61,7 +60,8 @@ fn a_gigabyte_in_a_gzip_field_is_read_only_up_to_the_limit() {
     home.write("a.csv.gz", packed);
     checked(&home, "a.csv.gz")
         .exits(3)
-        .says("a row is larger than the 16777216 bytes");
+        .says("a.csv.gz:2: error: a row is larger than the 16777216 bytes")
+        .says("[too-large]");
 }
 
 fn workbook(texts: &[&str]) -> Vec<u8> {
@@ -76,7 +76,7 @@ fn workbook(texts: &[&str]) -> Vec<u8> {
     book.save_to_buffer().unwrap()
 }
 
-/// The same workbook with a part changed.
+/// The same workbook with one part changed.
 fn with_part(workbook: &[u8], part: &str, change: impl Fn(String) -> String) -> Vec<u8> {
     let mut archive = zip::ZipArchive::new(Cursor::new(workbook)).unwrap();
     let mut changed = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -131,8 +131,7 @@ fn a_workbook_with_a_cell_outside_the_sheet_is_refused() {
     }
 }
 
-/// The library that reads workbooks panics over these; people see an error of
-/// the file, and no word of the library's or the file's.
+/// The panic message of the library must not be shown.
 #[test]
 fn a_workbook_that_panics_the_library_is_an_error() {
     let home = Home::new();
@@ -155,8 +154,7 @@ fn a_workbook_that_panics_the_library_is_an_error() {
     }
 }
 
-/// What a workbook says of its sizes decides whether it is read, so it is held
-/// to it.
+/// The declared sizes decide whether a workbook is read, so they must hold.
 #[test]
 fn a_workbook_larger_than_it_declares_is_refused() {
     let home = Home::new();
@@ -170,7 +168,7 @@ fn a_workbook_larger_than_it_declares_is_refused() {
         "sharedStrings.xml",
         |text| text.replace("</sst>", &format!("{texts}</sst>")),
     );
-    // The size stands behind a name's entry in the directory at the end.
+    // Sizes are in the directory at the end, before each name.
     let name = b"xl/sharedStrings.xml";
     let entry = (0..forged.len() - name.len())
         .rev()
@@ -200,14 +198,14 @@ fn a_workbook_with_an_oversized_cell_is_refused() {
         .says("a cell is larger than the 16777216 bytes that are read");
 }
 
-/// A file that still grows may end in half a row that looks like a whole one.
+/// Half a row at its end could look like a complete one.
 #[test]
 fn a_file_that_grows_while_it_is_read_is_refused() {
     let home = Home::new();
     home.write("cases.csv", "id,partnerFirmId,name\nc1,f1,Ann\n");
     let waiting = home.pipe("more.csv");
-    // The pipe can be opened once the reader has come to it; by then the file
-    // before it is open, and nobody has read on.
+    // The pipe can be opened when the reader opens it; by then it has opened
+    // the file before.
     let cases = home.path("cases.csv");
     let writer = std::thread::spawn(move || {
         let mut pipe = std::fs::OpenOptions::new()
@@ -233,7 +231,7 @@ fn a_file_that_grows_while_it_is_read_is_refused() {
         !home.path("caseload-sandbox.db").exists(),
         "something was sent"
     );
-    // Once it is complete it is a file like any other.
+    // When it is complete, it is accepted.
     home.write(
         "cases.csv",
         "id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Okafor\n",

@@ -1,9 +1,9 @@
-//! The walkthrough in `examples/README.md`, command by command: what it shows
-//! is what the commands print.
+//! The walkthrough in `examples/README.md`: each command prints what the page
+//! shows.
 
 use crate::support::{Home, example};
 
-/// A command and what it prints; `…` alone in a line is any number of lines.
+/// A command and its output; a line `…` stands for any number of lines.
 struct Shown {
     command: String,
     lines: Vec<String>,
@@ -32,15 +32,15 @@ fn without_time(line: &str) -> &str {
     }
 }
 
-/// Whether lines are as shown.
-fn fit(shown: &[String], printed: &[&str]) -> bool {
+/// Whether the lines are as shown.
+fn matches(shown: &[String], printed: &[&str]) -> bool {
     match shown.split_first() {
         None => printed.is_empty(),
         Some((gap, rest)) if gap == "…" => {
-            (0..=printed.len()).any(|skipped| fit(rest, &printed[skipped..]))
+            (0..=printed.len()).any(|skipped| matches(rest, &printed[skipped..]))
         }
         Some((line, rest)) => printed.split_first().is_some_and(|(next, others)| {
-            without_time(next) == without_time(line) && fit(rest, others)
+            without_time(next) == without_time(line) && matches(rest, others)
         }),
     }
 }
@@ -56,7 +56,7 @@ fn every_command_prints_what_the_page_shows() {
     assert_eq!(shown.len(), 6, "the page has other commands now");
     for (step, Shown { command, lines }) in shown.iter().enumerate() {
         if step == 2 {
-            // The decisions are taken: from here on it is the finished config.
+            // The decisions are made: from here on it is the finished config.
             let config = std::fs::read(example("caseload.toml")).unwrap();
             home.write("caseload.toml", config);
         }
@@ -68,7 +68,7 @@ fn every_command_prints_what_the_page_shows() {
             .filter(|line| !line.is_empty())
             .collect();
         assert!(
-            fit(lines, &printed),
+            matches(lines, &printed),
             "caseload {command} prints\n{}\nand the page shows\n{}",
             printed.join("\n"),
             lines.join("\n")

@@ -191,15 +191,15 @@ impl Fault {
     /// What the server does.
     pub(crate) fn reaction(&self, id: &str) -> Reaction {
         let made = |case: Case| match case {
-            Made => react().made(id),
+            Made => react().creates(id),
             NotMade => react(),
         };
         match *self {
             Self::Created(wait) => react()
-                .made(id)
+                .creates(id)
                 .wait(Duration::from_millis(wait))
                 .answer(&told(id)),
-            Self::Interim(status) => react().made(id).interim(status).answer(&told(id)),
+            Self::Interim(status) => react().creates(id).interim(status).answer(&told(id)),
             Self::CreatedThenClose => created(id).close(),
             Self::CreatedThenIdle(rest) => created(id).idle_timeout(Duration::from_millis(rest)),
             Self::CreatedThenStale408 => created(id)
@@ -208,8 +208,8 @@ impl Fault {
                 .close(),
             Self::Status(code, retry_after, case) => made(case).answer(&answer(code, retry_after)),
             Self::NoId(body, case) => made(case).answer(&status(200).json(body)),
-            Self::SharedId => react().made(id).answer(&told(SHARED_ID)),
-            Self::HalfBody => react().made(id).half(&told(id)).finish(),
+            Self::SharedId => react().creates(id).answer(&told(SHARED_ID)),
+            Self::HalfBody => react().creates(id).half(&told(id)).finish(),
             Self::HalfStatusLine(case) => made(case).half_status_line().finish(),
             Self::Close(case) => made(case).close(),
             Self::Reset(case) => made(case).reset(),

@@ -122,7 +122,7 @@ impl World {
             }
         }
         sent.sort_by_key(|(first_byte, _)| *first_byte);
-        let made = self.server.made().into_iter();
+        let made = self.server.created().into_iter();
         Book {
             sent: sent.into_iter().map(|(_, sent)| sent).collect(),
             made: made.map(|made| key(&requests[made.request])).collect(),

@@ -1,12 +1,12 @@
-//! One connection on its thread: reads requests, does what the script says.
+//! One connection on its thread: reads requests and follows the script.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::reaction::{Reaction, Step};
-use super::request::{NoRequest, Parsed, parse, split_target};
-use super::{Made, Partial, Request, Shared};
+use super::request::{NotHttp, Parsed, parse, split_target};
+use super::{CreatedCase, Partial, Request, Shared};
 
 /// How a connection ends.
 enum End {
@@ -16,7 +16,7 @@ enum End {
 
 /// Serves a connection to its end.
 pub(super) fn serve(stream: TcpStream, number: usize, shared: &Shared) {
-    // Else a step's bytes may wait for those of the next.
+    // Otherwise a step's bytes may wait for those of the next.
     let _ = stream.set_nodelay(true);
     let mut connection = Connection {
         stream,
@@ -33,8 +33,8 @@ pub(super) fn serve(stream: TcpStream, number: usize, shared: &Shared) {
     connection.finish(&end);
 }
 
-/// The connection's place among the open ones. It holds the socket too, so it
-/// has to go with the thread, one that a test's assertion has ended as well.
+/// The connection's entry among the open ones. Dropped with the thread, also
+/// when a failed assertion ends it, since the entry holds the socket too.
 struct Open<'a> {
     number: usize,
     shared: &'a Shared,
@@ -52,11 +52,11 @@ struct Connection<'a> {
     _open: Open<'a>,
     number: usize,
     shared: &'a Shared,
-    /// What was read and is no whole request yet.
+    /// What was read and is not a complete request yet.
     buffer: Vec<u8>,
     first_byte: Instant,
     served: usize,
-    /// The last whole request, by its place among all.
+    /// The index of the last complete request.
     last: Option<usize>,
     idle_timeout: Option<Duration>,
 }
@@ -70,7 +70,7 @@ impl Connection<'_> {
         loop {
             let next = self.next().and_then(|parsed| {
                 let last_one = asks_to_close(&parsed);
-                let reaction = self.note(parsed, true);
+                let reaction = self.record(parsed, true);
                 self.perform(reaction)?;
                 if last_one { Err(End::Close) } else { Ok(()) }
             });
@@ -83,10 +83,10 @@ impl Connection<'_> {
     fn perform(&mut self, reaction: Reaction) -> Result<(), End> {
         for step in reaction.steps {
             match step {
-                Step::Made(id) => {
-                    let request = self.last.expect("a case is made of a request");
+                Step::Create(id) => {
+                    let request = self.last.expect("a case is created from a request");
                     let mut script = self.shared.script.lock().unwrap();
-                    script.made.push(Made { id, request });
+                    script.created.push(CreatedCase { id, request });
                 }
                 Step::Write(bytes) => {
                     self.stream.write_all(&bytes).map_err(|_| End::Close)?;
@@ -110,17 +110,17 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// Notes requests until the client goes, and reacts to none.
+    /// Records requests until the client closes, and reacts to none.
     fn listen(&mut self) -> End {
         loop {
             match self.next() {
-                Ok(parsed) => drop(self.note(parsed, false)),
+                Ok(parsed) => drop(self.record(parsed, false)),
                 Err(end) => return end,
             }
         }
     }
 
-    /// The next whole request.
+    /// The next complete request.
     fn next(&mut self) -> Result<Parsed, End> {
         loop {
             match parse(&self.buffer) {
@@ -129,7 +129,7 @@ impl Connection<'_> {
                     return Ok(parsed);
                 }
                 Ok(None) => self.read()?,
-                Err(NoRequest) => return Err(End::Close),
+                Err(NotHttp) => return Err(End::Close),
             }
         }
     }
@@ -154,8 +154,8 @@ impl Connection<'_> {
         }
     }
 
-    /// Adds a whole request to the list, and asks the script about it.
-    fn note(&mut self, parsed: Parsed, ask: bool) -> Reaction {
+    /// Adds a complete request to the list, and asks the script about it.
+    fn record(&mut self, parsed: Parsed, ask: bool) -> Reaction {
         let (path, query) = split_target(&parsed.method, &parsed.target);
         let mut script = self.shared.script.lock().unwrap();
         let script = &mut *script;
@@ -180,6 +180,7 @@ impl Connection<'_> {
             Reaction::default()
         };
         script.requests.push(request);
+        self.shared.received.notify_all();
         reaction
     }
 

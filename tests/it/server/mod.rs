@@ -1,13 +1,13 @@
-//! An HTTP/1.1 server on bare sockets and threads, for tests: it does exactly
-//! what a test tells it to, on the wire, and keeps its own list of the whole
-//! requests that it has read and of the cases that it has made.
+//! A scripted HTTP/1.1 server on raw sockets and threads. It puts exactly what
+//! a test asks for on the wire, and keeps its own list of the complete requests
+//! that it read and of the cases that it created.
 //!
-//! It knows nothing of the client under test and uses no HTTP library, so
-//! that nothing tidies up behind the test's back.
+//! It shares nothing with the client under test and uses no HTTP library,
+//! which would correct what a test does wrong on purpose.
 //!
 //! ```ignore
 //! let server = Server::start(|request| match request.index {
-//!     0 => react().made("c1").close(),      // makes the case, never says so
+//!     0 => react().creates("c1").close(),   // creates the case, never says so
 //!     1 => status(503).header("Retry-After", "1").into(),
 //!     n => created(&format!("c{n}")),
 //! });
@@ -31,12 +31,12 @@ use std::time::Duration;
 pub use reaction::{Reaction, Response, created, react, status, tls_garbage};
 pub use request::{Partial, Request};
 
-/// A case that the server has made.
+/// A case that the server created.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
-    /// Its id, whether or not the client was told.
+pub struct CreatedCase {
+    /// Its id, whether or not the client learned it.
     pub id: String,
-    /// The request that it was made of.
+    /// The index of the request that it was created from.
     pub request: usize,
 }
 
@@ -46,13 +46,15 @@ type OnRequest = Box<dyn FnMut(&Request) -> Reaction + Send>;
 /// What the threads share.
 struct Shared {
     /// Held while a reaction is chosen too, so that the order of the list is
-    /// the order of the choices. A test's failed assertion in there poisons
-    /// it, and fails the test when it asks for the list.
+    /// the order of the choices. A failed assertion in a script poisons it, and
+    /// fails the test when it asks for the list.
     script: Mutex<Script>,
+    /// A request was added.
+    received: Condvar,
     connections: AtomicUsize,
     /// Open connections, to wake their threads at the end.
     open: Mutex<HashMap<usize, TcpStream>>,
-    /// One of them was closed.
+    /// A connection was closed.
     closed: Condvar,
     stopped: Mutex<bool>,
     stop: Condvar,
@@ -63,7 +65,7 @@ struct Script {
     on_request: OnRequest,
     requests: Vec<Request>,
     partials: Vec<Partial>,
-    made: Vec<Made>,
+    created: Vec<CreatedCase>,
 }
 
 impl Shared {
@@ -89,16 +91,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves every connection; `on_request` says what each request meets.
+    /// Serves every connection; `on_request` chooses the reaction to each
+    /// request.
     pub fn start<R: Into<Reaction>>(
         on_request: impl FnMut(&Request) -> R + Send + 'static,
     ) -> Self {
         Self::with_accept(|_| react(), on_request)
     }
 
-    /// The same with a say at each connection, by its number from 0, before
-    /// anything is read from it: `react()` serves it, `react().close()` closes
-    /// it at once, `react().idle_timeout(t)` closes it when it rests.
+    /// The same with a reaction to each connection, by its number from 0,
+    /// before anything is read from it: `react()` serves it, `react().close()`
+    /// closes it at once, `react().idle_timeout(t)` closes it when it is idle.
     pub fn with_accept<A: Into<Reaction>, R: Into<Reaction>>(
         on_accept: impl FnMut(usize) -> A + Send + 'static,
         on_request: impl FnMut(&Request) -> R + Send + 'static,
@@ -119,8 +122,9 @@ impl Server {
                 on_request: Box::new(move |request| on_request(request).into()),
                 requests: Vec::new(),
                 partials: Vec::new(),
-                made: Vec::new(),
+                created: Vec::new(),
             }),
+            received: Condvar::new(),
             connections: AtomicUsize::new(0),
             open: Mutex::default(),
             closed: Condvar::new(),
@@ -138,35 +142,40 @@ impl Server {
         }
     }
 
-    /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Its address for a client.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Its address for a client that is to speak TLS, which it does not.
+    /// For a client that will speak TLS, which this server does not.
     pub fn https_url(&self) -> String {
         format!("https://{}", self.addr)
     }
 
-    /// The whole requests read so far, in order.
+    /// The complete requests read so far, in the order of arrival.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.script.lock().unwrap().requests.clone()
     }
 
-    /// What was read of requests that never became whole; a connection's part
-    /// stands here once the connection is over.
+    /// Waits until this many complete requests were read.
+    pub fn wait_for_requests(&self, number: usize) {
+        let script = self.shared.script.lock().unwrap();
+        let too_few = |script: &mut Script| script.requests.len() < number;
+        drop(self.shared.received.wait_while(script, too_few).unwrap());
+    }
+
+    /// What was read of incomplete requests; a connection's is added when the
+    /// connection is closed.
     pub fn partials(&self) -> Vec<Partial> {
         self.shared.script.lock().unwrap().partials.clone()
     }
 
-    /// The cases made so far, in order.
-    pub fn made(&self) -> Vec<Made> {
-        self.shared.script.lock().unwrap().made.clone()
+    /// The cases created so far, in order.
+    pub fn created(&self) -> Vec<CreatedCase> {
+        self.shared.script.lock().unwrap().created.clone()
     }
 
     /// How many connections were accepted so far.
@@ -174,14 +183,14 @@ impl Server {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// Waits until none of them is served any more.
+    /// Waits until all accepted connections are closed.
     pub fn wait_until_all_are_closed(&self) {
         let open = self.shared.open.lock().unwrap();
         let closed = &self.shared.closed;
         drop(closed.wait_while(open, |open| !open.is_empty()).unwrap());
     }
 
-    /// Ends it. The lists can't be asked for afterwards.
+    /// Ends it, and the lists with it.
     pub fn stop(self) {
         drop(self);
     }
@@ -224,8 +233,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// A port on which every connection is refused, as long as this lives: it is
-/// bound, so nobody else can have it, and nobody listens.
+/// A port that refuses every connection as long as this exists: it is bound,
+/// so that no other process can use it, and nothing listens on it.
 pub struct Refusing {
     socket: OwnedFd,
     addr: SocketAddr,
@@ -242,7 +251,7 @@ impl Refusing {
         Self { socket, addr }
     }
 
-    /// From now on somebody listens there.
+    /// Starts to listen on it.
     pub fn serve<R: Into<Reaction>>(
         self,
         on_request: impl FnMut(&Request) -> R + Send + 'static,
@@ -251,12 +260,10 @@ impl Refusing {
         Server::on(TcpListener::from(self.socket), |_| react(), on_request)
     }
 
-    /// Its address for a client.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Where nobody listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }

@@ -1,14 +1,14 @@
-//! What the server does: a list of steps, on the wire in their order.
+//! What the server does: a list of steps, taken in order.
 
 use std::time::Duration;
 
-/// Stands in every status line; it means nothing to anybody.
-const REASON: &str = "As Told";
+/// The reason phrase of every status line; it has no meaning.
+const REASON: &str = "Scripted";
 
 /// One thing that the server does with a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    Made(String),
+    Create(String),
     Write(Vec<u8>),
     Wait(Duration),
     AwaitByte,
@@ -19,14 +19,14 @@ pub(super) enum Step {
     Reset,
 }
 
-/// Steps in their order. Where none of them ends the connection, the next
-/// request is read from it.
+/// Steps in order. Unless one of them ends the connection, the next request is
+/// read from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reaction {
     pub(super) steps: Vec<Step>,
 }
 
-/// Starts a reaction; as it is, nothing is done and the next request is read.
+/// Starts a reaction. Without any steps the next request is read.
 pub fn react() -> Reaction {
     Reaction::default()
 }
@@ -37,9 +37,9 @@ impl Reaction {
         self
     }
 
-    /// Makes a case of the request, before what follows.
-    pub fn made(self, id: &str) -> Self {
-        self.step(Step::Made(id.to_owned()))
+    /// Creates a case from the request, before the steps that follow.
+    pub fn creates(self, id: &str) -> Self {
+        self.step(Step::Create(id.to_owned()))
     }
 
     /// Answers.
@@ -57,9 +57,9 @@ impl Reaction {
         self.write(format!("HTTP/1.1 {status} {REASON}\r\n{link}\r\n"))
     }
 
-    /// Writes an answer's head and half of its body, whose length it told.
+    /// Writes an answer's head, with the full length, and half of its body.
     pub fn half(self, response: &Response) -> Self {
-        assert!(!response.body.is_empty(), "there is no body to halve");
+        assert!(!response.body.is_empty(), "the answer has no body");
         let bytes = response.to_bytes();
         let end = bytes.len() - response.body.len().div_ceil(2);
         self.write(&bytes[..end])
@@ -70,7 +70,7 @@ impl Reaction {
         self.write("HTTP/1.1 2")
     }
 
-    /// Writes these bytes as they are.
+    /// Writes these bytes unchanged.
     pub fn write(self, bytes: impl AsRef<[u8]>) -> Self {
         self.step(Step::Write(bytes.as_ref().to_vec()))
     }
@@ -85,25 +85,25 @@ impl Reaction {
         self.step(Step::AwaitByte)
     }
 
-    /// From now on the connection is closed when it rests for so long.
+    /// From now on the connection is closed when it is idle for this long.
     pub fn idle_timeout(self, time: Duration) -> Self {
         self.step(Step::IdleTimeout(time))
     }
 
-    /// Reads on, notes whole requests, and answers nothing until the client
-    /// goes or the server ends.
+    /// Records further requests and answers none, until the client closes or
+    /// the server ends.
     pub fn silence(self) -> Self {
         self.step(Step::Silence)
     }
 
-    /// Says that nothing more will be written, then reads on until the client
-    /// goes: what was written arrives for sure.
+    /// Closes the writing half, then reads until the client closes: everything
+    /// written arrives for certain.
     pub fn finish(self) -> Self {
         self.step(Step::Finish)
     }
 
-    /// Closes at once. What the client has sent and nobody has read turns it
-    /// into a reset, as everywhere.
+    /// Closes at once, which is a reset when the client has sent something that
+    /// was not read.
     pub fn close(self) -> Self {
         self.step(Step::Close)
     }
@@ -114,15 +114,12 @@ impl Reaction {
     }
 }
 
-/// An answer, with `Content-Length` unless told otherwise.
+/// An answer; with `Content-Length` unless its headers frame the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// The status.
-    pub status: u16,
-    /// Header lines, in order.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
 }
 
 /// An empty answer.
@@ -134,15 +131,15 @@ pub fn status(status: u16) -> Response {
     }
 }
 
-/// Makes a case and answers it as the API does.
+/// Creates a case and answers as the API does.
 pub fn created(id: &str) -> Reaction {
     let id_as_json = serde_json::Value::from(id);
     let response = status(201).json(format!("{{\"_id\":{id_as_json}}}"));
-    react().made(id).answer(&response)
+    react().creates(id).answer(&response)
 }
 
-/// For a client that wants to speak TLS: waits for its first byte, then writes
-/// what is no TLS.
+/// For a client that speaks TLS: waits for its first byte, then writes
+/// something else.
 pub fn tls_garbage() -> Reaction {
     react()
         .await_byte()
@@ -151,19 +148,16 @@ pub fn tls_garbage() -> Reaction {
 }
 
 impl Response {
-    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Sets a body of JSON.
     pub fn json(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_vec();
         self.header("Content-Type", "application/json")
     }
 
-    /// Sets a body of HTML.
     pub fn html(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_vec();
         self.header("Content-Type", "text/html")

@@ -1,18 +1,17 @@
-//! Requests as they come off a socket: whole ones, and what is not whole.
+//! Requests as they are read from a socket, complete or not.
 
 use std::time::Instant;
 
 /// A request that was read to its last byte.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The method.
     pub method: String,
     /// The target as it was sent: `/path?query`, `http://host/path` to a
     /// proxy, or `host:port` with CONNECT.
     pub target: String,
     /// The path without scheme, host and query; empty with CONNECT.
     pub path: String,
-    /// What stands behind the `?`.
+    /// The part after `?`.
     pub query: Option<String>,
     /// Header lines in order, the names in lower case.
     pub headers: Vec<(String, String)>,
@@ -24,9 +23,9 @@ pub struct Request {
     pub received: Instant,
     /// The connection it came on, from 0.
     pub connection: usize,
-    /// Its place on that connection, from 0.
+    /// Its number on that connection, from 0.
     pub on_connection: usize,
-    /// Its place among all whole requests of the server, from 0.
+    /// Its number among all complete requests of the server, from 0.
     pub index: usize,
 }
 
@@ -44,12 +43,10 @@ impl Request {
     }
 }
 
-/// What was read of a request that did not become whole.
+/// What was read of a request that was never completed.
 #[derive(Debug, Clone)]
 pub struct Partial {
-    /// The bytes as they came.
     pub bytes: Vec<u8>,
-    /// The connection they came on.
     pub connection: usize,
     /// When the first of them were read.
     pub first_byte: Instant,
@@ -65,26 +62,26 @@ pub(super) struct Parsed {
     pub(super) length: usize,
 }
 
-/// Bytes that will never be a request.
+/// These bytes are not the beginning of any HTTP request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoRequest;
+pub(super) struct NotHttp;
 
 /// The first request in these bytes, if all of it is there.
-pub(super) fn parse(bytes: &[u8]) -> Result<Option<Parsed>, NoRequest> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<Parsed>, NotHttp> {
     let Some(head_end) = find(bytes, b"\r\n\r\n") else {
         return Ok(None);
     };
-    let head = std::str::from_utf8(&bytes[..head_end]).map_err(|_| NoRequest)?;
+    let head = std::str::from_utf8(&bytes[..head_end]).map_err(|_| NotHttp)?;
     let mut lines = head.split("\r\n");
-    let mut words = lines.next().ok_or(NoRequest)?.split(' ');
+    let mut words = lines.next().ok_or(NotHttp)?.split(' ');
     let (Some(method), Some(target), Some("HTTP/1.1" | "HTTP/1.0"), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
-        return Err(NoRequest);
+        return Err(NotHttp);
     };
     let mut headers = Vec::new();
     for line in lines {
-        let (name, value) = line.split_once(':').ok_or(NoRequest)?;
+        let (name, value) = line.split_once(':').ok_or(NotHttp)?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let after_head = &bytes[head_end + 4..];
@@ -100,19 +97,19 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Parsed>, NoRequest> {
     }))
 }
 
-/// The body and the bytes that it takes on the wire.
-fn body(headers: &[(String, String)], bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, NoRequest> {
+/// The body and how many bytes it takes on the wire.
+fn body(headers: &[(String, String)], bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, NotHttp> {
     let mut length = None;
     let mut chunked = false;
     for (name, value) in headers {
         match name.as_str() {
-            "content-length" => length = Some(value.parse::<usize>().map_err(|_| NoRequest)?),
+            "content-length" => length = Some(value.parse::<usize>().map_err(|_| NotHttp)?),
             "transfer-encoding" => chunked = value.eq_ignore_ascii_case("chunked"),
             _ => {}
         }
     }
     match (chunked, length) {
-        (true, Some(_)) => Err(NoRequest),
+        (true, Some(_)) => Err(NotHttp),
         (true, None) => unchunk(bytes),
         (false, length) => {
             let length = length.unwrap_or(0);
@@ -121,16 +118,16 @@ fn body(headers: &[(String, String)], bytes: &[u8]) -> Result<Option<(Vec<u8>, u
     }
 }
 
-fn unchunk(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, NoRequest> {
+fn unchunk(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, NotHttp> {
     let mut body = Vec::new();
     let mut at = 0;
     loop {
         let Some(line) = find(&bytes[at..], b"\r\n") else {
             return Ok(None);
         };
-        let text = std::str::from_utf8(&bytes[at..at + line]).map_err(|_| NoRequest)?;
+        let text = std::str::from_utf8(&bytes[at..at + line]).map_err(|_| NotHttp)?;
         let size = text.split(';').next().unwrap_or_default().trim();
-        let size = u32::from_str_radix(size, 16).map_err(|_| NoRequest)? as usize;
+        let size = u32::from_str_radix(size, 16).map_err(|_| NotHttp)? as usize;
         at += line + 2;
         if size == 0 {
             break;
@@ -138,7 +135,7 @@ fn unchunk(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, NoRequest> {
         let Some(chunk) = bytes.get(at..at + size + 2) else {
             return Ok(None);
         };
-        body.extend(chunk.strip_suffix(b"\r\n").ok_or(NoRequest)?);
+        body.extend(chunk.strip_suffix(b"\r\n").ok_or(NotHttp)?);
         at += size + 2;
     }
     // Trailers, if any, and the empty line.
