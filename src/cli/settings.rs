@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use super::args::{AccountArgs, Globals, ReadArgs};
-use crate::api::{Address, AuthPlace, CaseIdField, Contract, FirmPlace, StatusList};
+use crate::api::Address;
 use crate::check;
 use crate::config::{self, Config};
 use crate::input::{self, Input};
@@ -67,41 +67,6 @@ pub(crate) fn address(
         .context("no map id: give --map-id, LEXAMICA_MAP_ID or [api] map_id in caseload.toml")?;
     let template = api.and_then(|api| api.path.as_deref());
     Ok(Address::new(base_url, org_id, map_id, template)?)
-}
-
-/// The assumptions about the server, as the config has them.
-pub(crate) fn contract(config: Option<&Config>) -> Result<Contract> {
-    let mut contract = Contract::default();
-    let Some(api) = config.map(|config| &config.api) else {
-        return Ok(contract);
-    };
-    if let Some(entries) = &api.not_sent {
-        contract.not_sent = StatusList::parse(entries).context("api.not_sent")?;
-    }
-    if let Some(entries) = &api.rejected {
-        contract.rejected = StatusList::parse(entries).context("api.rejected")?;
-    }
-    match api.case_id_field.as_deref() {
-        Some("none") => contract.case_id_field = CaseIdField::None,
-        Some(path) => contract.case_id_field = CaseIdField::Path(path.to_owned()),
-        None => {}
-    }
-    contract.partner_firm_id_in = match api.partner_firm_id_in {
-        Some(config::FirmPlace::Query) => FirmPlace::Query,
-        Some(config::FirmPlace::Body) => FirmPlace::Body,
-        Some(config::FirmPlace::Both) | None => FirmPlace::Both,
-    };
-    if let Some(auth) = &api.auth {
-        let name = |usual: &str| auth.name.clone().unwrap_or_else(|| usual.to_owned());
-        contract.auth = match auth.place {
-            config::AuthPlace::Query => AuthPlace::Query { name: name("key") },
-            config::AuthPlace::Header => AuthPlace::Header {
-                name: name("Authorization"),
-                prefix: auth.prefix.clone().unwrap_or_else(|| "Key ".to_owned()),
-            },
-        };
-    }
-    Ok(contract)
 }
 
 /// How to read the files.

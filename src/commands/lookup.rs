@@ -27,7 +27,7 @@ pub(super) fn view(
         attempts,
         resolution,
         person,
-        case_url: config.and_then(|config| config.platform_case_url.clone()),
+        case_url: config.and_then(|config| config.platform.case_url.clone()),
         case,
     })
 }

@@ -1,34 +1,22 @@
 //! Code tables that people keep in files of their own: two columns, what the
-//! export says and what is meant.
-//!
-//! A first row that only names the columns (`code,name`, `firm,id` and the
-//! like) is passed over.
+//! export says and what is meant. A first row that only names the columns
+//! (`code,name`, `firm,id` and the like) is skipped.
 
 use std::path::Path;
 
+use super::error::line_at;
 use crate::mapping::fold;
 
-use super::error::SettingError;
-use super::table::Table;
-
-/// Why a table could not be read.
-pub(super) enum Unread {
-    /// The file as a whole.
-    File(String),
-    /// Some of its lines.
-    Lines(Vec<SettingError>),
+/// Reads a table; the error names the file and its line.
+pub(super) fn read(path: &Path) -> Result<Vec<(String, String)>, String> {
+    let name = path.display();
+    let bytes = std::fs::read(path).map_err(|error| format!("can't read {name}: {error}"))?;
+    parse(&decode(&bytes)).map_err(|message| format!("{name}: {message}"))
 }
 
-/// Reads a table.
-pub(super) fn read(path: &Path) -> Result<Vec<(String, String)>, Unread> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Unread::File(format!("can't read {}: {error}", path.display())))?;
-    parse(&decoded(&bytes), path)
-}
-
-/// As Excel writes it: UTF-8 or UTF-16 with a mark in front, UTF-8 without, or
-/// the code page of Windows.
-fn decoded(bytes: &[u8]) -> String {
+/// As Excel writes it: UTF-8 or UTF-16 with a byte order mark, UTF-8 without,
+/// or Windows-1252.
+fn decode(bytes: &[u8]) -> String {
     let encoding = match encoding_rs::Encoding::for_bom(bytes) {
         Some((encoding, _)) => encoding,
         None if std::str::from_utf8(bytes).is_ok() => encoding_rs::UTF_8,
@@ -37,7 +25,7 @@ fn decoded(bytes: &[u8]) -> String {
     encoding.decode(bytes).0.into_owned()
 }
 
-fn parse(text: &str, path: &Path) -> Result<Vec<(String, String)>, Unread> {
+fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     let first = text
         .lines()
         .find(|line| !line.trim().is_empty())
@@ -53,148 +41,83 @@ fn parse(text: &str, path: &Path) -> Result<Vec<(String, String)>, Unread> {
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let mut pairs: Vec<(String, String)> = Vec::new();
-    let mut faults = Vec::new();
-    let mut is_first = true;
+    let mut may_be_header = true;
     for row in reader.records() {
-        let row =
-            row.map_err(|error| Unread::File(format!("can't read {}: {error}", path.display())))?;
-        let line = row.position().map_or(0, csv::Position::line);
-        let mut fault = |message: String| {
-            faults.push(SettingError {
-                path: path.to_owned(),
-                line: line as u32,
-                column: 1,
-                excerpt: String::new(),
-                width: 0,
-                message,
-            });
-        };
+        let row = row.map_err(|error| error.to_string())?;
+        // The position is before the blank lines that were skipped.
+        let rest = row.position().map_or("", |at| &text[at.byte() as usize..]);
+        let line = line_at(text, text.len() - rest.trim_start().len());
         let filled: Vec<&str> = row.iter().filter(|cell| !cell.is_empty()).collect();
-        if filled.is_empty() {
-            continue;
-        }
-        let was_first = std::mem::replace(&mut is_first, false);
-        let &[from, to] = filled.as_slice() else {
-            fault(format!(
-                "a code table has two filled columns in each row, and here are {}",
-                filled.len()
-            ));
-            continue;
+        let (from, to) = match filled.as_slice() {
+            [] => continue,
+            [from, to] => (*from, *to),
+            cells => {
+                let count = cells.len();
+                return Err(format!(
+                    "line {line}: expected 2 filled columns, found {count}"
+                ));
+            }
         };
-        if was_first && is_heading(from) && is_heading(to) {
+        if std::mem::take(&mut may_be_header) && is_heading(from) && is_heading(to) {
             continue;
         }
         match pairs.iter().find(|(known, _)| known == from) {
             Some((_, known)) if known == to => {}
-            Some(_) => fault(format!("\"{from}\" stands twice, with different meanings")),
+            Some((_, known)) => {
+                return Err(format!("line {line}: \"{from}\" is \"{known}\" further up"));
+            }
             None => pairs.push((from.to_owned(), to.to_owned())),
         }
     }
-    if !faults.is_empty() {
-        Err(Unread::Lines(faults))
-    } else if pairs.is_empty() {
-        Err(Unread::File(format!("{} holds no rows", path.display())))
-    } else {
-        Ok(pairs)
+    if pairs.is_empty() {
+        return Err("no rows".to_owned());
     }
+    Ok(pairs)
 }
 
 fn is_heading(cell: &str) -> bool {
-    const HEADINGS: [&str; 28] = [
-        "from",
-        "to",
-        "code",
-        "codes",
-        "name",
-        "names",
-        "value",
-        "meaning",
-        "old",
-        "new",
-        "type",
-        "casetype",
-        "category",
-        "description",
-        "label",
-        "firm",
-        "firmname",
-        "firmid",
-        "partnerfirm",
-        "partnerfirmname",
-        "partnerfirmid",
-        "partner",
-        "lawfirm",
-        "id",
-        "lexamicaid",
-        "lexamicafirmid",
-        "lexamicaname",
-        "lexamica",
-    ];
-    HEADINGS.contains(&fold(cell).as_str())
-}
-
-/// Adds a file's pairs to those of the config; they must not contradict it.
-pub(super) fn merge(
-    table: &Table<'_>,
-    setting: &str,
-    pairs: &mut Vec<(String, String)>,
-    more: Vec<(String, String)>,
-) {
-    for (from, to) in more {
-        match pairs.iter().find(|(known, _)| known.trim() == from) {
-            Some((_, known)) if *known == to => {}
-            Some((_, known)) => table.fault(
-                setting,
-                &format!("\"{from}\" is \"{to}\" in the file and \"{known}\" in the config"),
-            ),
-            None => pairs.push((from, to)),
-        }
-    }
+    const HEADINGS: &str = "from to code codes name names value meaning old new type casetype \
+        category description label firm firmname firmid partnerfirm partnerfirmname \
+        partnerfirmid partner lawfirm id lexamicaid lexamicafirmid lexamicaname lexamica";
+    let folded = fold(cell);
+    HEADINGS.split(' ').any(|heading| heading == folded)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pairs(text: &[u8]) -> Vec<(String, String)> {
-        match parse(&decoded(text), Path::new("types.csv")) {
-            Ok(pairs) => pairs,
-            Err(Unread::File(message)) => panic!("{message}"),
-            Err(Unread::Lines(faults)) => panic!("{faults:?}"),
-        }
-    }
-
     fn pair(from: &str, to: &str) -> (String, String) {
         (from.to_owned(), to.to_owned())
     }
 
     #[test]
-    fn tables_as_people_keep_them() {
-        let wanted = [
+    fn reads_tables_as_people_keep_them() {
+        let expected = [
             pair("MVA", "Motor Vehicle Accident"),
             pair("DOG", "Dog, Bite"),
         ];
+        for bytes in [
+            &b"Code,Case Type\r\nMVA,Motor Vehicle Accident\r\n\r\nDOG,\"Dog, Bite\"\r\n"[..],
+            b"\xef\xbb\xbfMVA;Motor Vehicle Accident\nDOG;Dog, Bite\nMVA;Motor Vehicle Accident\n",
+        ] {
+            assert_eq!(parse(&decode(bytes)).unwrap(), expected);
+        }
         assert_eq!(
-            pairs(b"Code,Case Type\r\nMVA,Motor Vehicle Accident\r\n\r\nDOG,\"Dog, Bite\"\r\n"),
-            wanted
+            parse(&decode(b"Ren\xe9e\tx")).unwrap(),
+            [pair("Ren\u{e9}e", "x")]
         );
-        assert_eq!(
-            pairs(b"\xef\xbb\xbfMVA;Motor Vehicle Accident\nDOG;Dog, Bite\n"),
-            wanted
-        );
-        assert_eq!(pairs(b"Ren\xe9e\tx"), [pair("Ren\u{e9}e", "x")]);
     }
 
     #[test]
-    fn every_wrong_line_is_told() {
-        let Err(Unread::Lines(faults)) = parse("a,b\nc\na,x\nd,e,f\n", Path::new("t.csv")) else {
-            panic!("must not pass");
-        };
-        let lines: Vec<u32> = faults.iter().map(|fault| fault.line).collect();
-        assert_eq!(lines, [2, 3, 4]);
-        assert_eq!(
-            faults[0].to_string(),
-            "t.csv:2: a code table has two filled columns in each row, and here are 1"
-        );
+    fn names_the_line_that_is_wrong() {
+        for (text, message) in [
+            ("a,b\nc\n", "line 2: expected 2 filled columns, found 1"),
+            ("a,b\nd,e,f\n", "line 2: expected 2 filled columns, found 3"),
+            ("a,b\n\na,x\n", "line 3: \"a\" is \"b\" further up"),
+            ("code,name\n", "no rows"),
+        ] {
+            assert_eq!(parse(text).unwrap_err(), message, "{text}");
+        }
     }
 }

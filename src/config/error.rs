@@ -1,178 +1,116 @@
-//! What is wrong with a config: each fault with its line shown.
+//! Errors of a config, shown with the line and carets under the place.
 
-use std::cell::RefCell;
-use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::mapping::fold;
+use crate::mapping::{fold, suggest};
 
-/// Why there is no config.
+/// Why a config cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file can't be read.
     #[error("can't read the config {}: {source}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// Why not.
         source: std::io::Error,
     },
-    /// The file is no text.
     #[error("the config {} is not UTF-8 text; save it as UTF-8", path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
-    },
-    /// All that is wrong in it, by line.
-    #[error("{}", joined(.0))]
-    Faults(Vec<SettingError>),
+    NotUtf8 { path: PathBuf },
+    /// `caseload.toml:12: …` and the line; several only where rules contradict
+    /// each other.
+    #[error("{0}")]
+    Invalid(String),
 }
 
-/// One fault of a config, or of a code table that it names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingError {
-    /// The file.
-    pub path: PathBuf,
-    /// From 1.
-    pub line: u32,
-    /// In characters, from 1.
-    pub column: u32,
-    /// The line as it stands, ready to be shown; empty where it may hold a
-    /// secret.
-    pub excerpt: String,
-    /// How many characters of it are meant.
-    pub width: u32,
-    /// What is wrong, and what to do.
-    pub message: String,
-}
-
-impl SettingError {
-    /// A fault of some bytes of a file's text.
-    pub(super) fn of(text: &str, path: &Path, span: Range<usize>, message: &str) -> Self {
+impl ConfigError {
+    /// An error at some bytes of the config's text.
+    pub(super) fn at(text: &str, path: &Path, span: Range<usize>, message: &str) -> Self {
         let start = text.floor_char_boundary(span.start);
-        let from = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line = text[from..].lines().next().unwrap_or("");
-        let end = text
-            .floor_char_boundary(span.end)
-            .clamp(start, (from + line.len()).max(start));
-        let name = line.split_once('=').map_or("", |(name, _)| name);
-        let excerpt = if is_secret(name) {
-            String::new()
-        } else {
-            line.chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .collect()
+        let (line_start, line) = line_around(text, start);
+        let line_end = (line_start + line.len()).max(start);
+        let end = text.floor_char_boundary(span.end).clamp(start, line_end);
+        let number = line_at(text, start).to_string();
+        let mut shown = format!("{}:{number}: {message}", path.display());
+        if !holds_secret(line) {
+            let line = line.replace(char::is_control, " ");
+            let gutter = " ".repeat(number.len());
+            let indent = " ".repeat(text[line_start..start].chars().count());
+            let carets = "^".repeat(text[start..end].chars().count().max(1));
+            shown.push_str(&format!(
+                "\n  {number} | {line}\n  {gutter} | {indent}{carets}"
+            ));
+        }
+        Self::Invalid(shown)
+    }
+
+    /// An error that parsing or serde found.
+    pub(super) fn from_toml(text: &str, path: &Path, error: &toml::de::Error) -> Self {
+        let span = error.span().unwrap_or(0..0);
+        let (_, line) = line_around(text, text.floor_char_boundary(span.start));
+        Self::at(text, path, span, &explain(error.message(), line))
+    }
+}
+
+/// The line that a byte is in, with its start.
+fn line_around(text: &str, at: usize) -> (usize, &str) {
+    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    (start, text[start..].lines().next().unwrap_or(""))
+}
+
+/// The number, from 1, of the line that a byte is in.
+pub(super) fn line_at(text: &str, at: usize) -> usize {
+    text[..at].matches('\n').count() + 1
+}
+
+/// Serde's message in the words of a config, with the closest known name.
+fn explain(message: &str, line: &str) -> String {
+    let unknown = |start| message.strip_prefix(start)?.split_once("`, expected ");
+    let unknown = [("unknown field `", "key"), ("unknown variant `", "value")]
+        .into_iter()
+        .find_map(|(start, kind)| Some((kind, unknown(start)?)));
+    if let Some((kind, (name, expected))) = unknown {
+        if is_secret(name) {
+            return format!(
+                "`{name}` must not be in a config file, which is shared and backed up; \
+                 set LEXAMICA_PUBLIC_KEY or use --public-key-file"
+            );
+        }
+        let known = expected.split('`').skip(1).step_by(2);
+        let table = line.trim().strip_prefix("[fields.");
+        let hint = match (suggest::closest(name, known), table) {
+            (Some(known), _) => format!("did you mean `{known}`?"),
+            (None, Some(field)) => {
+                let field = field.trim_end_matches(']').replace('"', "");
+                format!("for a nested field write [fields.\"{field}\"]")
+            }
+            (None, None) => format!("expected {expected}"),
         };
-        Self {
-            path: path.to_owned(),
-            line: line_at(text, start),
-            column: text[from..start].chars().count() as u32 + 1,
-            excerpt,
-            width: text[start..end].chars().count() as u32,
-            message: message.to_owned(),
-        }
+        return format!("unknown {kind} `{name}`; {hint}");
     }
+    // Types by names that people know who do not program.
+    let (found, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    let found = found.replace("type: map", "type: table");
+    let found = found.replace("type: sequence", "type: list");
+    let expected = match expected {
+        "" => return found,
+        "a boolean" => "true or false",
+        "a sequence" => "a list such as [\"A\", \"B\"]",
+        "usize" => "a whole number, 0 or more",
+        "a string" => "text in quotes",
+        other if other.starts_with("struct ") => "a table",
+        other => other,
+    };
+    format!("{found}, expected {expected}")
 }
 
-fn line_at(text: &str, at: usize) -> u32 {
-    let before = &text.as_bytes()[..at.min(text.len())];
-    memchr::memchr_iter(b'\n', before).count() as u32 + 1
+/// Whether a line may set a key or password.
+fn holds_secret(line: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
+        .any(is_secret)
 }
 
-/// `caseload.toml:12: …`, and under it the line with the place marked.
-impl fmt::Display for SettingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.path.display(), self.line, self.message)?;
-        if self.excerpt.is_empty() {
-            return Ok(());
-        }
-        let number = self.line.to_string();
-        let gap = " ".repeat(number.len());
-        let before = " ".repeat(self.column.saturating_sub(1) as usize);
-        let mark = "^".repeat(self.width.max(1) as usize);
-        write!(
-            f,
-            "\n  {number} | {}\n  {gap} | {before}{mark}",
-            self.excerpt
-        )
-    }
-}
-
-fn joined(faults: &[SettingError]) -> String {
-    let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    texts.join("\n")
-}
-
-/// Whether a setting's name is that of a key or password.
-pub(super) fn is_secret(name: &str) -> bool {
-    const SECRETS: [&str; 9] = [
-        "publickey",
-        "privatekey",
-        "apikey",
-        "accesskey",
-        "secretkey",
-        "secret",
-        "token",
-        "password",
-        "publickeyfile",
-    ];
-    SECRETS.contains(&fold(name).as_str())
-}
-
-/// The faults of one file while it is read.
-#[derive(Debug)]
-pub(super) struct Faults<'t> {
-    text: &'t str,
-    path: &'t Path,
-    found: RefCell<Vec<SettingError>>,
-}
-
-impl<'t> Faults<'t> {
-    pub(super) fn new(text: &'t str, path: &'t Path) -> Self {
-        Self {
-            text,
-            path,
-            found: RefCell::default(),
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.found.borrow().is_empty()
-    }
-
-    /// The line, from 1, of a place in the text.
-    pub(super) fn line_at(&self, at: usize) -> u32 {
-        line_at(self.text, at)
-    }
-
-    /// The text as it stands between two places.
-    pub(super) fn text_at(&self, span: Range<usize>) -> &'t str {
-        self.text.get(span).unwrap_or("")
-    }
-
-    /// Adds a fault of some bytes of the text.
-    pub(super) fn push(&self, span: Range<usize>, message: &str) {
-        let fault = SettingError::of(self.text, self.path, span, message);
-        self.found.borrow_mut().push(fault);
-    }
-
-    /// Adds faults of another file.
-    pub(super) fn extend(&self, others: Vec<SettingError>) {
-        self.found.borrow_mut().extend(others);
-    }
-
-    /// By file, this one first, and by line.
-    pub(super) fn into_sorted(self) -> Vec<SettingError> {
-        let mut found = self.found.into_inner();
-        found.sort_by_key(|fault| {
-            (
-                fault.path != self.path,
-                fault.path.clone(),
-                fault.line,
-                fault.column,
-            )
-        });
-        found
-    }
+fn is_secret(name: &str) -> bool {
+    const SECRETS: &str =
+        "publickey privatekey apikey accesskey secretkey secret token password publickeyfile";
+    let folded = fold(name);
+    SECRETS.split(' ').any(|secret| secret == folded)
 }

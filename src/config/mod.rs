@@ -1,182 +1,287 @@
-//! `caseload.toml`: read to the settings of every room, each fault with its
-//! line; and guessed from a file's columns and values for [`Draft`].
-//!
-//! All faults of a config are told at once. A key that nobody asks for is one
-//! of them: a misspelt `required` must not pass for "not required".
+//! `caseload.toml`: read with serde, then checked as far as serde can't. An
+//! unknown key is an error: a misspelled `required` must not pass for "not
+//! required".
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
-
-mod api;
-mod case;
 mod code_table;
 mod error;
-mod fields;
-mod table;
+mod sections;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toml::de::DeTable;
+use indexmap::IndexMap;
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-use crate::mapping::{MappingOptions, Rules};
+use crate::mapping::{Constant, FieldRule, FieldSource, MappingOptions, Rules};
 
-pub use api::{ApiSettings, AuthPlace, AuthSettings, FirmPlace};
-pub use error::{ConfigError, SettingError};
+pub use error::ConfigError;
+pub use sections::{ApiSettings, LedgerSettings, PlatformSettings, WebhookSettings};
 
-use error::Faults;
-use table::Table;
-pub(crate) use table::is_bare;
+use error::line_at;
+use sections::{CaseSection, ConfigFile, FieldSection};
 
-/// A config as it was read.
+/// A config and the code tables that it names.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
-    /// Where it stands.
     pub path: PathBuf,
-    /// `[api]`.
     pub api: ApiSettings,
-    /// `[case]`, `[partner_firms]` and `[fields]`. The command line's flags and
-    /// the day of the run are still to be put in.
+    /// `[case]`, `[partner_firms]` and `[fields]`, without what only the command
+    /// line says.
     pub mapping: MappingOptions,
-    /// `[ledger]`.
     pub ledger: LedgerSettings,
-    /// `[platform] case_url`, with `{case_id}` in it.
-    pub platform_case_url: Option<String>,
-    /// `[webhooks] signature_header`.
-    pub webhook_signature_header: Option<String>,
-    lines: HashMap<String, u32>,
+    pub platform: PlatformSettings,
+    pub webhooks: WebhookSettings,
     text: String,
 }
 
-/// `[ledger]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LedgerSettings {
-    /// The file, resolved against the config's folder.
-    pub path: Option<PathBuf>,
-    /// Only the ledger of this id will do.
-    pub id: Option<String>,
-    /// Payloads stay in the ledger after the import.
-    pub keep_payloads: bool,
-}
-
 impl Config {
-    /// The line of a setting such as `api.base_url`, where it is set.
-    pub fn line_of(&self, setting: &str) -> Option<u32> {
-        self.lines.get(setting).copied()
-    }
-
-    /// What the input shows to be wrong with a line: the line with `name`
-    /// marked in it, or with all of it marked.
-    pub fn error_at(&self, line: u32, name: &str, message: &str) -> SettingError {
+    /// An error that the input revealed in a line of the config: `name` is
+    /// marked in it, or all of the line.
+    pub fn error_at(&self, line: u32, name: &str, message: &str) -> ConfigError {
         let mut start = 0;
         let mut found = "";
         for text in self.text.split_inclusive('\n').take(line as usize) {
             start += found.len();
             found = text;
         }
-        let code = found.trim();
         let (at, width) = match found.find(name) {
             Some(at) if !name.is_empty() => (at, name.len()),
-            _ => (found.len() - found.trim_start().len(), code.len()),
+            _ => (found.len() - found.trim_start().len(), found.trim().len()),
         };
-        SettingError::of(
-            &self.text,
-            &self.path,
-            start + at..start + at + width,
-            message,
-        )
+        let span = start + at..start + at + width;
+        ConfigError::at(&self.text, &self.path, span, message)
     }
 }
 
-/// Reads a config, and the files with code tables that it names.
+/// Reads a config, and the code tables that it names.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText {
-        path: path.to_owned(),
-    })?;
-    parse(&text, path)
+    let path = path.to_owned();
+    match std::fs::read(&path).map(String::from_utf8) {
+        Ok(Ok(text)) => parse(&text, &path),
+        Ok(Err(_)) => Err(ConfigError::NotUtf8 { path }),
+        Err(source) => Err(ConfigError::Unreadable { path, source }),
+    }
 }
 
-/// Reads a config's text; the path is for messages and for what is relative
-/// to the config.
+/// Reads a config's text. The path is for messages, and its folder for the
+/// files that the config names.
 pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-    // Notepad puts one in front.
+    // Notepad begins a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let faults = Faults::new(text, path);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        faults.push(error.span().unwrap_or(0..0), error.message());
+    let invalid = |error| ConfigError::from_toml(text, path, &error);
+    let root = DeTable::parse(text).map_err(invalid)?;
+    let mut file =
+        ConfigFile::deserialize(toml::Deserializer::from(root.clone())).map_err(invalid)?;
+    let document = Document {
+        text,
+        path,
+        root: root.get_ref(),
+    };
+    document.check_blanks("", root.get_ref())?;
+    let ledger = file.ledger.path.as_deref();
+    file.ledger.path = ledger.map(|ledger| path.with_file_name(ledger));
+    let case_url = file.platform.case_url.as_ref();
+    if case_url.is_some_and(|url| !url.contains("{case_id}")) {
+        let message = "a link to a case needs {case_id} in it";
+        return Err(document.error(&["platform", "case_url"], message));
     }
-    // What stands behind a syntax error may be misread: that alone is told.
-    if errors.is_empty() {
-        let mut config = read(document.get_ref(), path, &faults);
-        if faults.is_empty() {
-            text.clone_into(&mut config.text);
-            return Ok(config);
-        }
-    }
-    Err(ConfigError::Faults(faults.into_sorted()))
+    Ok(Config {
+        path: path.to_owned(),
+        mapping: mapping(file.case, file.partner_firms, file.fields, &document)?,
+        api: file.api,
+        ledger: file.ledger,
+        platform: file.platform,
+        webhooks: file.webhooks,
+        text: text.to_owned(),
+    })
 }
 
-fn read(document: &DeTable<'_>, path: &Path, faults: &Faults<'_>) -> Config {
-    let root = Table::root(document, faults);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut config = Config {
-        path: path.to_owned(),
-        ..Config::default()
+fn mapping(
+    case: CaseSection,
+    partner_firms: IndexMap<String, String>,
+    fields: Option<IndexMap<String, FieldSection>>,
+    document: &Document<'_>,
+) -> Result<MappingOptions, ConfigError> {
+    let nothing_is_sent = match &fields {
+        Some(fields) => fields.is_empty().then_some(&["fields"][..]),
+        None => (case.passthrough == Some(false)).then_some(&["case", "passthrough"][..]),
     };
-    if let Some(table) = root.table("api") {
-        config.api = api::read(&table);
-        table.finish(&mut config.lines);
+    if let Some(setting) = nothing_is_sent {
+        let message = "no field would be sent; add [fields.NAME] tables, or remove this";
+        return Err(document.error(setting, message));
     }
-    let fields = root.table("fields");
-    case::read(&root, fields.is_some(), folder, &mut config);
-    let spans = match &fields {
-        Some(table) => fields::read(table, folder, &mut config.mapping.fields),
-        None => Vec::new(),
+    let mut options = MappingOptions {
+        passthrough: case.passthrough.unwrap_or(fields.is_none()),
+        key: case.key.texts,
+        key_line: document.line_of(&["case", "key"]),
+        partner_firm_column: case.partner_firm,
+        partner_firm_line: document.line_of(&["case", "partner_firm"]),
+        partner_firms: Vec::from_iter(partner_firms),
+        ..MappingOptions::default()
     };
-    if let Some(table) = root.table("ledger") {
-        config.ledger = LedgerSettings {
-            path: table.text("path").map(|path| folder.join(path)),
-            id: table.text("id"),
-            keep_payloads: table.flag("keep_payloads").unwrap_or(false),
+    if let Some(table) = &case.partner_firms_file {
+        let setting = ["case", "partner_firms_file"];
+        document.add_code_table(&mut options.partner_firms, table, &setting)?;
+    }
+    for (target, section) in fields.unwrap_or_default() {
+        options.fields.push(field_rule(target, section, document)?);
+    }
+    let Err(errors) = Rules::compile(options.clone()) else {
+        return Ok(options);
+    };
+    let errors = errors.iter().map(|error| {
+        let setting = match error.field {
+            Some(field) => &["fields", &options.fields[field].target, error.setting][..],
+            None if document.find(&["partner_firms"]).is_some() => &["partner_firms"],
+            None => &["case", "partner_firms"],
         };
-        table.finish(&mut config.lines);
-    }
-    if let Some(table) = root.table("platform") {
-        config.platform_case_url = table.text("case_url");
-        if let Some(url) = &config.platform_case_url
-            && !url.contains("{case_id}")
-        {
-            table.fault("case_url", "a link to a case needs {case_id} in it");
+        document.error(setting, &error.message).to_string()
+    });
+    Err(ConfigError::Invalid(errors.collect::<Vec<_>>().join("\n")))
+}
+
+fn field_rule(
+    target: String,
+    section: FieldSection,
+    document: &Document<'_>,
+) -> Result<FieldRule, ConfigError> {
+    let from = ["fields", &target, "from"];
+    let line = document.line_of(&from);
+    let value = ["fields", &target, "value"];
+    let source = match (document.constant(&value)?, section.from.into_source()) {
+        (None, source) => source,
+        (Some(Constant::Text(text)), _) if text.trim().is_empty() => {
+            let message =
+                "`value` must not be empty; leave the field out, or use `omit_empty = false`";
+            return Err(document.error(&value, message));
         }
-        table.finish(&mut config.lines);
-    }
-    if let Some(table) = root.table("webhooks") {
-        config.webhook_signature_header = table.text("signature_header");
-        table.finish(&mut config.lines);
-    }
-    // Rules are looked at together only where each could be read.
-    if faults.is_empty()
-        && let Err(errors) = Rules::compile(config.mapping.clone())
-    {
-        for error in errors {
-            let span = error
-                .field
-                .and_then(|field| spans.get(field))
-                .map(|spans| spans.of(error.setting))
-                .or_else(|| root.span_of("partner_firms"));
-            faults.push(span.unwrap_or(0..0), &error.message);
+        (Some(constant), FieldSource::None) => FieldSource::Constant(constant),
+        (Some(_), _) => {
+            return Err(document.error(&value, "a field has `from` or `value`, not both"));
         }
+    };
+    let mut rename = Vec::from_iter(section.rename);
+    if let Some(table) = &section.rename_file {
+        document.add_code_table(&mut rename, table, &["fields", &target, "rename_file"])?;
     }
-    root.finish(&mut config.lines);
-    config.mapping.key_line = config.line_of("case.key");
-    config.mapping.partner_firm_line = config.line_of("case.partner_firm");
-    config
+    Ok(FieldRule {
+        source,
+        value_type: section.value_type,
+        formats: section.formats.texts,
+        choices: section.choices,
+        rename,
+        default: document.constant(&["fields", &target, "default"])?,
+        required: section.required,
+        min_length: section.min_length,
+        max_length: section.max_length,
+        pattern: section.pattern,
+        part: section.part,
+        omit_empty: section.omit_empty.unwrap_or(true),
+        flat: section.flat,
+        line: line.or_else(|| document.line_of(&from[..2])),
+        target,
+    })
+}
+
+/// The parsed text, to find where a setting is and how a number is written.
+struct Document<'t> {
+    text: &'t str,
+    path: &'t Path,
+    root: &'t DeTable<'t>,
+}
+
+impl<'t> Document<'t> {
+    /// Refuses empty texts, except where they are sent or renamed to.
+    fn check_blanks(&self, table_name: &str, table: &DeTable<'_>) -> Result<(), ConfigError> {
+        for (name, value) in table {
+            let name = name.get_ref().as_ref();
+            let text = value.get_ref().as_str();
+            let may_be_blank = matches!(name, "prefix" | "value" | "default");
+            if let Some(table) = value.get_ref().as_table().filter(|_| name != "rename") {
+                self.check_blanks(name, table)?;
+            } else if text.is_some_and(|text| text.trim().is_empty()) && !may_be_blank {
+                let message = match table_name {
+                    "partner_firms" => format!(
+                        "the partner firm \"{name}\" has no id yet; put it between the quotes"
+                    ),
+                    _ => format!("`{name}` must not be empty"),
+                };
+                return Err(self.error_at(value.span(), &message));
+            }
+        }
+        Ok(())
+    }
+
+    fn error_at(&self, span: Range<usize>, message: &str) -> ConfigError {
+        ConfigError::at(self.text, self.path, span, message)
+    }
+
+    /// The span of a setting's name, and its value.
+    fn find(&self, setting: &[&str]) -> Option<(Range<usize>, &'t Spanned<DeValue<'t>>)> {
+        let (name, tables) = setting.split_last()?;
+        let mut table = self.root;
+        for name in tables {
+            table = table.get(*name)?.get_ref().as_table()?;
+        }
+        // A code table may be in a file.
+        let in_file = || table.get_key_value(format!("{name}_file").as_str());
+        let (name, value) = table.get_key_value(*name).or_else(in_file)?;
+        Some((name.span(), value))
+    }
+
+    fn line_of(&self, setting: &[&str]) -> Option<u32> {
+        let (name, _) = self.find(setting)?;
+        Some(line_at(self.text, name.start) as u32)
+    }
+
+    /// An error of the setting, or of the closest table that is there.
+    fn error(&self, setting: &[&str], message: &str) -> ConfigError {
+        let mut tables = (0..setting.len()).rev().map(|last| &setting[..=last]);
+        let found = tables.find_map(|setting| self.find(setting));
+        let span = found.map_or(0..0, |(name, _)| name);
+        self.error_at(span, message)
+    }
+
+    /// A value that goes into payloads as it is written.
+    fn constant(&self, setting: &[&str]) -> Result<Option<Constant>, ConfigError> {
+        let Some((_, value)) = self.find(setting) else {
+            return Ok(None);
+        };
+        let number = |digits: &str| Constant::Number(digits.trim_start_matches('+').to_owned());
+        Ok(Some(match value.get_ref() {
+            DeValue::String(text) => Constant::Text(text.to_string()),
+            DeValue::Boolean(value) => Constant::Bool(*value),
+            DeValue::Integer(digits) if digits.radix() == 10 => number(digits.as_str()),
+            DeValue::Float(digits) if digits.as_str().parse().is_ok_and(f64::is_finite) => {
+                number(digits.as_str())
+            }
+            _ => {
+                let message = "expected text in quotes, a number, true or false";
+                return Err(self.error_at(value.span(), message));
+            }
+        }))
+    }
+
+    /// Adds the pairs of a code table to those of the config.
+    fn add_code_table(
+        &self,
+        pairs: &mut Vec<(String, String)>,
+        table: &str,
+        setting: &[&str],
+    ) -> Result<(), ConfigError> {
+        let table = self.path.with_file_name(table);
+        let added = code_table::read(&table).map_err(|error| self.error(setting, &error))?;
+        // That one text has two meanings is found with the rules.
+        for pair in added {
+            if !pairs.contains(&pair) {
+                pairs.push(pair);
+            }
+        }
+        Ok(())
+    }
 }

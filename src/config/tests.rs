@@ -2,19 +2,20 @@
 
 use std::path::Path;
 
+use crate::api::{AuthPlace, CaseIdField, Contract, FirmPlace, StatusList};
 use crate::mapping::{Constant, FieldSource, NamePart, ValueType};
 
 use super::*;
 
-fn faults(text: &str) -> String {
+fn error(text: &str) -> String {
     match parse(text, Path::new("caseload.toml")) {
-        Ok(config) => panic!("must not pass: {config:?}"),
+        Ok(config) => panic!("must be refused: {config:?}"),
         Err(errors) => errors.to_string(),
     }
 }
 
 #[test]
-fn the_whole_config_is_read() {
+fn reads_every_setting() {
     let text = r#"
 [api]
 base_url = "https://api.example.com"
@@ -26,7 +27,6 @@ partner_firm_id_in = "body"
 case_id_field = "data.caseId"
 not_sent = []
 rejected = ["4xx", 418]
-paths = { mappings = "/m", subscriptions = "/s" }
 
 [case]
 key = ["Lead ID", "No"]
@@ -77,15 +77,19 @@ signature_header = "x-sig"
         config.api.base_url.as_deref(),
         Some("https://api.example.com")
     );
-    assert_eq!(config.line_of("api.base_url"), Some(3));
-    assert_eq!(config.api.auth.as_ref().unwrap().place, AuthPlace::Query);
-    assert_eq!(config.api.partner_firm_id_in, Some(FirmPlace::Body));
-    assert_eq!(config.api.not_sent.as_deref(), Some(&[][..]));
-    assert_eq!(config.api.rejected.unwrap(), ["4xx", "418"]);
-    assert_eq!(config.api.subscriptions_path.as_deref(), Some("/s"));
+    assert_eq!(
+        config.api.contract(),
+        Contract {
+            partner_firm_id_in: FirmPlace::Body,
+            auth: AuthPlace::Query { name: "key".into() },
+            case_id_field: CaseIdField::Path("data.caseId".into()),
+            not_sent: StatusList::parse([""; 0]).unwrap(),
+            rejected: StatusList::parse(["4xx", "418"]).unwrap(),
+        }
+    );
     let mapping = &config.mapping;
     assert_eq!(mapping.key, ["Lead ID", "No"]);
-    assert_eq!(mapping.key_line, Some(15));
+    assert_eq!(mapping.key_line, Some(14));
     assert!(mapping.passthrough);
     assert_eq!(mapping.partner_firms.len(), 2);
     let targets: Vec<&str> = mapping
@@ -109,7 +113,7 @@ signature_header = "x-sig"
         panic!("seven fields");
     };
     assert!(first.required && first.min_length == Some(1) && first.max_length == Some(50));
-    assert_eq!(first.line, Some(23), "where its `from` stands");
+    assert_eq!(first.line, Some(22), "the line of its `from`");
     assert_eq!(
         date.source,
         FieldSource::Columns(vec!["Date of Loss".into(), "DOL".into()])
@@ -133,12 +137,12 @@ signature_header = "x-sig"
         Some(Path::new("/tmp/firm/ledger.db"))
     );
     assert!(config.ledger.keep_payloads);
-    assert!(config.platform_case_url.is_some());
-    assert_eq!(config.webhook_signature_header.as_deref(), Some("x-sig"));
+    assert!(config.platform.case_url.is_some());
+    assert_eq!(config.webhooks.signature_header.as_deref(), Some("x-sig"));
 }
 
 #[test]
-fn without_fields_everything_goes_through() {
+fn without_fields_every_column_is_sent() {
     let read = |text| parse(text, Path::new("caseload.toml")).unwrap().mapping;
     assert!(read("").passthrough);
     assert!(read("[case]\nkey = \"Id\"").passthrough);
@@ -146,115 +150,180 @@ fn without_fields_everything_goes_through() {
 }
 
 #[test]
-fn unknown_keys_are_told_with_the_closest() {
-    let text = "[case]\nkey = \"Lead ID\"\n[fields.FirstName]\nfrom = \"First\"\nrequierd = true\n[feilds.X]\nfrom = \"Y\"\n";
+fn unknown_keys_come_with_the_closest_known_one() {
     assert_eq!(
-        faults(text),
+        error("[fields.FirstName]\nfrom = \"First\"\nrequierd = true\n"),
         "\
-caseload.toml:5: unknown key \"requierd\" in [fields.FirstName]; did you mean \"required\"?
-  5 | requierd = true
-    | ^^^^^^^^
-caseload.toml:6: unknown key \"feilds\" in the config; did you mean \"fields\"?
-  6 | [feilds.X]
+caseload.toml:3: unknown key `requierd`; did you mean `required`?
+  3 | requierd = true
+    | ^^^^^^^^"
+    );
+    assert_eq!(
+        error("\u{feff}[feilds.X]\r\nfrom = \"Y\"\r\n"),
+        "\
+caseload.toml:1: unknown key `feilds`; did you mean `fields`?
+  1 | [feilds.X]
     |  ^^^^^^"
     );
-}
-
-#[test]
-fn all_faults_are_told_at_once_by_line() {
-    let text = r#"[api]
-base_url = 7
-partner_firm_id_in = "bodyy"
-[case]
-key = []
-[fields.A]
-type = "dat"
-required = "yes"
-[fields.B]
-from = "B"
-value = "x"
-[fields.C]
-max_length = -1
-choices = "one"
-"#;
-    let text = faults(text);
-    let first_lines: Vec<&str> = text
-        .lines()
-        .filter(|line| line.starts_with("caseload"))
-        .collect();
     assert_eq!(
-        first_lines,
-        [
-            "caseload.toml:2: `base_url` must be text in quotes, and is a number",
-            "caseload.toml:3: `partner_firm_id_in` can't be \"bodyy\"; did you mean \"body\"?",
-            "caseload.toml:5: `key` is an empty list",
-            "caseload.toml:7: `type` can't be \"dat\"; did you mean \"date\"?",
-            "caseload.toml:8: `required` must be true or false, and is text",
-            "caseload.toml:11: a field has `from` or `value`, not both",
-            "caseload.toml:13: `max_length` must be a whole number that is not negative, and is a number",
-            "caseload.toml:14: `choices` must be a list of texts, and is text",
-        ]
+        error("[ledger]\nzzz = 1").lines().next().unwrap(),
+        "caseload.toml:2: unknown key `zzz`; expected one of `path`, `id`, `keep_payloads`"
     );
 }
 
 #[test]
-fn rules_that_can_not_be_show_the_line_of_their_setting() {
+fn wrong_values_are_shown_with_what_is_expected() {
+    for (text, expected) in [
+        (
+            "[api]\nbase_url = 7",
+            "2: invalid type: integer `7`, expected text in quotes",
+        ),
+        (
+            "[api]\npartner_firm_id_in = \"bodyy\"",
+            "2: unknown value `bodyy`; did you mean `body`?",
+        ),
+        ("[case]\nkey = \" \"", "2: must not be empty"),
+        ("[api]\nmap_id = \"\"", "2: `map_id` must not be empty"),
+        ("[case]\nkey = [\"a\", \"a\"]", "2: \"a\" is listed twice"),
+        ("[case]\nkey = 1", "2: expected text, or a list of texts"),
+        (
+            "[fields.A]\ntype = \"dat\"",
+            "2: unknown value `dat`; did you mean `date`?",
+        ),
+        (
+            "[fields.A]\nrequired = \"yes\"",
+            "2: invalid type: string \"yes\", expected true or false",
+        ),
+        (
+            "[fields.A]\nfrom = \"A\"\nvalue = \"x\"",
+            "3: a field has `from` or `value`, not both",
+        ),
+        (
+            "[fields.A]\nvalue = \"\"",
+            "2: `value` must not be empty; leave the field out, or use `omit_empty = false`",
+        ),
+        (
+            "[fields.A]\nvalue = nan",
+            "2: expected text in quotes, a number, true or false",
+        ),
+        (
+            "[fields.A]\nmax_length = -1",
+            "2: invalid value: integer `-1`, expected a whole number, 0 or more",
+        ),
+        (
+            "[fields.A]\nchoices = \"one\"",
+            "2: invalid type: string \"one\", expected a list such as [\"A\", \"B\"]",
+        ),
+        ("[fields.A]\nfrom = [\"\"]", "2: must not be empty"),
+        (
+            "[fields]\nA = \"B\"",
+            "2: invalid type: string \"B\", expected a table such as { from = \"Column\" }",
+        ),
+        (
+            "[fields.client.email]\nfrom = \"E\"",
+            "1: unknown key `email`; for a nested field write [fields.\"client.email\"]",
+        ),
+        (
+            "[fields]",
+            "1: no field would be sent; add [fields.NAME] tables, or remove this",
+        ),
+        (
+            "[case]\npassthrough = false",
+            "2: no field would be sent; add [fields.NAME] tables, or remove this",
+        ),
+        ("api = 1", "1: invalid type: integer `1`, expected a table"),
+        (
+            "[platform]\ncase_url = \"https://x\"",
+            "2: a link to a case needs {case_id} in it",
+        ),
+        (
+            "[api]\nauth = { in = \"query\" }",
+            "2: `in = \"query\"` needs the parameter's `name`",
+        ),
+        (
+            "[api]\nauth = { in = \"query\", name = \"k\", prefix = \"\" }",
+            "2: `prefix` is for a header; it has no effect in a query",
+        ),
+        (
+            "[partner_firms]\n\"Smith\" = \"\"",
+            "2: the partner firm \"Smith\" has no id yet; put it between the quotes",
+        ),
+        ("[case]\nkey = \"a\"\nkey = \"b\"", "3: duplicate key"),
+    ] {
+        let error = error(text);
+        let first = error.lines().next().unwrap();
+        assert_eq!(first, format!("caseload.toml:{expected}"), "{text}");
+    }
+    let error_in_list = error("[api]\nnot_sent = [\"429\", \"4O4\"]");
+    assert!(error_in_list.contains("+retry-after"), "{error_in_list}");
+    assert!(error("[case\nkey = 1").starts_with("caseload.toml:1: "));
+}
+
+#[test]
+fn rules_that_contradict_show_the_line_of_each_setting() {
     let text = "[fields.D]\nfrom = \"Day\"\ntype = \"date\"\nformats = [\"MM/DD/YYYY\"]\n\n[fields.\"D.x\"]\nfrom = \"Y\"\n";
-    assert_eq!(
-        faults(text),
-        "\
-caseload.toml:4: \"MM/DD/YYYY\" is no date format; did you mean \"%m/%d/%Y\"?
-  4 | formats = [\"MM/DD/YYYY\"]
-    | ^^^^^^^
-caseload.toml:6: \"D\" is a value in one rule and holds others in another
-  6 | [fields.\"D.x\"]
-    |         ^^^^^"
-    );
-    let text = "[partner_firms]\n\"Smith\" = \"put id here\"\n";
+    let text = error(text);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("caseload.toml:4: \"MM/DD/YYYY\""));
+    assert_eq!(lines[1], "  4 | formats = [\"MM/DD/YYYY\"]");
+    assert_eq!(lines[2], "    | ^^^^^^^");
+    assert!(lines[3].starts_with("caseload.toml:6: \"D\""));
+    assert_eq!(lines[4], "  6 | [fields.\"D.x\"]");
+    assert_eq!(lines[5], "    |         ^^^^^");
+    let text = error("[partner_firms]\n\"Smith\" = \"put id here\"\n");
     assert!(
-        faults(text).starts_with("caseload.toml:1: \"put id here\" of the partner firm \"Smith\"")
-    );
-}
-
-#[test]
-fn keys_do_not_belong_in_a_config_and_are_not_shown() {
-    let text = faults("[api]\npublic_key = \"pk_very_secret\"\n");
-    assert!(
-        text.starts_with("caseload.toml:2: \"public_key\" does not belong in a config"),
+        text.starts_with("caseload.toml:1: \"put id here\""),
         "{text}"
     );
-    assert!(!text.contains("pk_very_secret"));
-    let text = faults("[api]\npublic_key = pk_very_secret\n");
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    let text = "[fields.A]\nvalue = +1.50\n[fields.B]\nvalue = 1_000\n[fields.C]\nvalue = 123456789012345678901\n";
+    let config = parse(text, Path::new("caseload.toml")).unwrap();
+    let digits: Vec<&FieldSource> = config
+        .mapping
+        .fields
+        .iter()
+        .map(|rule| &rule.source)
+        .collect();
+    for (source, expected) in digits.iter().zip(["1.50", "1000", "123456789012345678901"]) {
+        let expected = FieldSource::Constant(Constant::Number(expected.into()));
+        assert_eq!(**source, expected);
+    }
+}
+
+#[test]
+fn keys_and_passwords_are_refused_without_being_shown() {
+    for text in [
+        "[api]\npublic_key = \"pk_very_secret\"\n",
+        "[api]\nauth = { in = \"header\", token = \"pk_very_secret\" }\n",
+        "[api]\n\"api-key\" = \"pk_very_secret\"\n",
+    ] {
+        let text = error(text);
+        assert!(
+            text.contains(":2: ") && text.contains("must not be in a config file"),
+            "{text}"
+        );
+        assert!(!text.contains("pk_very_secret"), "{text}");
+    }
+    // Without quotes it is not even TOML.
+    let text = error("[api]\npublic_key = pk_very_secret\n");
     assert!(!text.contains("pk_very_secret"), "{text}");
 }
 
 #[test]
-fn mistakes_of_form_are_told_with_the_way_out() {
-    assert!(
-        faults("[fields]\nFirstName = \"First\"\n").contains("write FirstName = { from = \"…\" }")
-    );
-    assert!(faults("[fields.client.email]\nfrom = \"E\"\n").contains("[fields.\"client.email\"]"));
-    assert!(faults("[fields]\n").contains("names no field"));
-    assert!(faults("[case]\npassthrough = false\n").contains("nothing would be sent"));
-    assert!(faults("[platform]\ncase_url = \"https://x\"\n").contains("{case_id}"));
-    assert!(faults("[case\nkey = 1\n").starts_with("caseload.toml:1: "));
-    assert!(
-        faults("[case]\nkey = \"a\"\nkey = \"b\"\n").starts_with("caseload.toml:3: duplicate key")
-    );
-    assert!(faults("[case]\nkey = [\"a\", \"a\"]\n").contains("twice"));
-    assert!(faults("[fields.A]\nfrom = \"\"\n").contains("`from` is empty"));
-    assert!(faults("[api]\nauth = { in = \"query\" }\n").contains("parameter's `name`"));
-    assert!(faults("[api]\nnot_sent = [\"4O4\"]\n").contains("\"503+retry-after\""));
-}
-
-#[test]
-fn code_tables_stand_beside_the_config() {
+fn code_tables_are_read_from_the_folder_of_the_config() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("types.csv", "code,name\nMVA,Motor Vehicle Accident\n");
     write("firms.csv", "Smith & Partners,firm_1\n");
     write("bad.csv", "a,b\nc\n");
     let config = folder.path().join("caseload.toml");
+    let refused = |text: &str| {
+        write("caseload.toml", text);
+        load(&config).unwrap_err().to_string()
+    };
     write(
         "caseload.toml",
         "[case]\npartner_firms_file = \"firms.csv\"\n[fields.T]\nrename_file = \"types.csv\"\nrename = { X = \"Y\" }\n",
@@ -265,16 +334,30 @@ fn code_tables_stand_beside_the_config() {
         [("Smith & Partners".into(), "firm_1".into())]
     );
     assert_eq!(mapping.fields[0].rename.len(), 2);
-    write(
-        "caseload.toml",
-        "[fields.T]\nrename_file = \"bad.csv\"\n[fields.U]\nrename_file = \"gone.csv\"\n",
-    );
-    let text = load(&config).unwrap_err().to_string();
-    assert!(
-        text.contains("bad.csv:2: a code table has two filled columns"),
-        "{text}"
-    );
-    assert!(text.contains("caseload.toml:4: can't read"), "{text}");
+    for (text, expected) in [
+        (
+            "[fields.T]\nrename_file = \"bad.csv\"\n",
+            "bad.csv: line 2: expected 2 filled columns",
+        ),
+        (
+            "[fields.T]\nrename_file = \"gone.csv\"\n",
+            "caseload.toml:2: can't read",
+        ),
+        (
+            "[fields.T]\nrename_file = \"types.csv\"\nrename = { MVA = \"Other\" }\n",
+            "caseload.toml:3: \"MVA\"",
+        ),
+        (
+            "[fields.T]\nrename_file = \"types.csv\"\nchoices = [\"Dog\"]\n",
+            "caseload.toml:2: ",
+        ),
+    ] {
+        let text = refused(text);
+        assert!(text.contains(expected), "{text}");
+    }
+    write("caseload.toml", "");
+    std::fs::write(&config, b"\xff").unwrap();
+    assert!(load(&config).unwrap_err().to_string().contains("not UTF-8"));
     assert!(
         load(&folder.path().join("none.toml"))
             .unwrap_err()
@@ -285,7 +368,7 @@ fn code_tables_stand_beside_the_config() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in "(\\[(fields|case)(\\.[a\"é]{0,3})?\\]\n|[a-z_]{0,8} ?= ?[\"\\[{0-9é]{0,4}[\"\\]}]?\n|.{0,6}\n){0,6}") {
+    fn no_text_causes_a_panic(text in "(\\[(fields|case)(\\.[a\"é]{0,3})?\\]\n|[a-z_]{0,8} ?= ?[\"\\[{0-9é]{0,4}[\"\\]}]?\n|.{0,6}\n){0,6}") {
         let _ = parse(&text, Path::new("caseload.toml"));
     }
 }

@@ -1,7 +1,6 @@
 //! A guessed config, and its text.
 
 use super::guess_key::counted;
-use crate::config::is_bare;
 
 /// A config as it was guessed, to be edited by a person.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -78,12 +77,7 @@ impl DraftField {
     }
 
     fn write(&self, lines: &mut Vec<String>) {
-        let target = if is_bare(&self.target) {
-            self.target.clone()
-        } else {
-            quoted(&self.target)
-        };
-        lines.push(format!("\n[fields.{target}]"));
+        lines.push(format!("\n[fields.{}]", key(&self.target)));
         comment(&self.comments, lines);
         // Braces make a template, except in a list.
         let from = match self.from.as_slice() {
@@ -141,7 +135,7 @@ impl Draft {
             lines.extend(
                 self.firms
                     .iter()
-                    .map(|firm| format!("{} = \"\"", quoted(firm))),
+                    .map(|firm| format!("{} = \"\"", key(firm))),
             );
         }
         for field in &self.fields {
@@ -209,22 +203,12 @@ fn listed(texts: &[String]) -> String {
 
 /// A TOML string.
 fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => {
-                let digits = format!("{:04X}", u32::from(c));
-                out.push_str("\\u");
-                out.push_str(&digits);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
+    toml::Value::from(text).to_string()
+}
+
+/// A TOML key, in quotes where it needs them.
+fn key(name: &str) -> String {
+    let entry = toml::Table::from_iter([(name.to_owned(), toml::Value::from(0))]);
+    let entry = entry.to_string();
+    entry.trim_end().trim_end_matches(" = 0").to_owned()
 }

@@ -136,7 +136,8 @@ pub enum Constant {
 }
 
 /// What a value must be, and how it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ValueType {
     /// Text as it stands; numbers by their digits, as text.
     Text,
@@ -158,43 +159,9 @@ pub enum ValueType {
     Email,
 }
 
-impl ValueType {
-    /// Every type.
-    pub const ALL: [Self; 9] = [
-        Self::Text,
-        Self::Date,
-        Self::DateTime,
-        Self::Integer,
-        Self::Number,
-        Self::Bool,
-        Self::State,
-        Self::Phone,
-        Self::Email,
-    ];
-
-    /// The word in a config.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Date => "date",
-            Self::DateTime => "datetime",
-            Self::Integer => "integer",
-            Self::Number => "number",
-            Self::Bool => "bool",
-            Self::State => "state",
-            Self::Phone => "phone",
-            Self::Email => "email",
-        }
-    }
-
-    /// The type of a config's word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-}
-
 /// A side of "Last, First".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum NamePart {
     /// Before the comma.
     Last,

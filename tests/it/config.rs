@@ -10,34 +10,26 @@ fn checked(config: &str) -> Done {
 }
 
 #[test]
-fn all_config_errors_are_shown_at_once_with_their_lines() {
-    let config = r#"[case]
-kye = "id"
-[fields.A]
-from = "Name"
-type = "dat"
-required = "yes"
-[fields.B]
-fron = "Name"
-[casse]
-"#;
-    insta::assert_snapshot!(checked(config).exits(2).err, @r#"
-    error: caseload.toml:2: unknown key "kye" in [case]; did you mean "key"?
-      2 | kye = "id"
-        | ^^^
-    caseload.toml:5: `type` can't be "dat"; did you mean "date"?
-      5 | type = "dat"
-        |        ^^^^^
-    caseload.toml:6: `required` must be true or false, and is text
-      6 | required = "yes"
-        |            ^^^^^
-    caseload.toml:8: unknown key "fron" in [fields.B]; did you mean "from"?
-      8 | fron = "Name"
-        | ^^^^
-    caseload.toml:9: unknown key "casse" in the config; did you mean "case"?
-      9 | [casse]
-        |  ^^^^^
-    "#);
+fn a_mistake_is_shown_with_its_line_and_what_was_meant() {
+    let errors: Vec<String> = [
+        "[case]\nkye = \"id\"\n",
+        "[fields.A]\nfrom = \"Name\"\ntype = \"dat\"\n",
+        "[fields.A]\nrequired = \"yes\"\n",
+        "[fields.B]\nfron = \"Name\"\n",
+        "[casse]\n",
+        "[partner_firms]\n\"Smith & Partners\" = \"\"\n",
+    ]
+    .map(|config| checked(config).exits(2).err)
+    .to_vec();
+    insta::assert_snapshot!(errors.concat());
+}
+
+#[test]
+fn an_import_stops_at_a_mistake_before_it_reads_anything() {
+    let home = Home::new();
+    home.write("caseload.toml", "[api]\npublic_key = \"pk_very_secret\"\n");
+    let done = home.caseload(&["import", "gone.csv"]).run().exits(2);
+    insta::assert_snapshot!(done.err);
 }
 
 #[test]

@@ -68,7 +68,9 @@ impl Destination {
             .or_else(|| config.and_then(|config| config.api.map_id.clone()))
             .unwrap_or_default();
         Ok(Self {
-            contract: settings::contract(config)?,
+            contract: config
+                .map(|config| config.api.contract())
+                .unwrap_or_default(),
             map_id,
             ledger_named: named.is_some(),
             ledger_path: match named {

@@ -44,7 +44,7 @@ impl<'a> PlanReport<'a> {
             output: job.output,
             files: job.file_names(),
             ledger,
-            case_url: (job.config.as_ref()).and_then(|config| config.platform_case_url.as_deref()),
+            case_url: (job.config.as_ref()).and_then(|config| config.platform.case_url.as_deref()),
             changed: 0,
             leftovers: files::Outputs::wanted(job)
                 .then(Leftovers::create)
