@@ -109,6 +109,8 @@ Examples:
 /// Runs the process's command.
 pub fn run() -> ExitCode {
     keep_quiet_over_damaged_workbooks();
+    #[cfg(unix)]
+    commands::interrupts::catch_file_size_limit();
     let matches = Cli::command().get_matches();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,

@@ -7,7 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
-mod interrupts;
+pub(crate) mod interrupts;
 mod key;
 mod ledger_choice;
 mod lookup;

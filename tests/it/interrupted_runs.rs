@@ -254,3 +254,19 @@ fn a_run_whose_ledger_cannot_be_written_stops_and_prints_what_it_could_not_store
     }
     panic!("failed at a claim: {at_a_claim}, at a settle: {at_a_settle}");
 }
+
+/// The reading threads wait for whoever writes the spool: they end with it.
+#[test]
+fn a_spool_that_can_not_grow_ends_the_run_with_an_error() {
+    let home = Home::new();
+    let row = |number| format!("c{number},f1,{}\n", "x".repeat(300));
+    let rows: String = (0..20_000).map(row).collect();
+    home.write("big.csv", format!("id,partnerFirmId,name\n{rows}"));
+    home.caseload(&["import", "big.csv", "--sandbox", "--dry-run"])
+        .args(&["--key-column", "id"])
+        .with_file_size_limit(100)
+        .run()
+        .exits(2)
+        .says("error: can't write the temporary file in ")
+        .says("that holds the cases to send: File too large");
+}
