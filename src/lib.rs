@@ -20,8 +20,8 @@
 
 pub mod api;
 pub mod check;
-pub mod cli;
-pub mod commands;
+mod cli;
+mod commands;
 pub mod config;
 pub mod engine;
 pub mod init;
@@ -31,3 +31,5 @@ pub mod mapping;
 pub mod model;
 pub mod output;
 pub mod sandbox;
+
+pub use commands::run;

@@ -1,5 +1,5 @@
-//! The binary: arguments in, exit code out.
+//! Arguments in, exit code out.
 
 fn main() -> std::process::ExitCode {
-    caseload::cli::run()
+    caseload::run()
 }

@@ -1,24 +1,15 @@
 //! `caseload explain CODE`: what a problem or an outcome means.
 
 use anyhow::{Result, bail};
-use clap::Args;
 
 use super::exit::Exit;
-use crate::cli::args::Globals;
 use crate::mapping::suggest;
 use crate::model::Code;
 use crate::output::terminal::explain;
 
-/// Arguments of `caseload explain`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ExplainArgs {
-    /// A code such as bad-date, or a state such as `in_doubt`; without, all are listed
-    code: Option<String>,
-}
-
 /// Runs the command.
-pub(crate) fn run(args: &ExplainArgs, _globals: &Globals) -> Result<Exit> {
-    let Some(word) = &args.code else {
+pub(super) fn run(code: Option<&str>) -> Result<Exit> {
+    let Some(word) = code else {
         for code in Code::ALL {
             print_line(&format!(
                 "{:22} {}",

@@ -3,15 +3,12 @@
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use clap::{ArgMatches, Args};
+use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::exit::Exit;
-use super::ledger_choice::{self, LedgerArgs};
-use super::selection::Selection;
-use crate::cli::args::Globals;
-use crate::cli::settings;
+use super::ledgers;
+use crate::cli::settings::ExportSettings;
 use crate::ledger::{CaseFilter, LedgerError, LedgerReader};
 use crate::model::State;
 use crate::output::files::{
@@ -23,52 +20,22 @@ use crate::output::terminal::status::case_line;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::output::terminal::text::{count, escaped, shape};
 
-/// Arguments of `caseload export`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ExportArgs {
-    /// Every case, one row each
-    #[arg(long, value_name = "FILE.csv", help_heading = "Files")]
-    results: Option<PathBuf>,
-    /// The records that the server rejected, to be mended and imported again;
-    /// a folder where they came from several files
-    #[arg(long, value_name = "FILE", help_heading = "Files")]
-    rejects: Option<PathBuf>,
-    /// Cases in doubt, with all that is needed to look them up
-    #[arg(long, value_name = "FILE.csv", help_heading = "Files")]
-    in_doubt: Option<PathBuf>,
-    /// Every case, one JSON object a line; "-" is standard output
-    #[arg(long, value_name = "FILE", help_heading = "Files")]
-    json: Option<PathBuf>,
-    #[command(flatten)]
-    cases: Selection,
-    #[command(flatten)]
-    ledger: LedgerArgs,
-}
-
 /// Runs the command.
-pub(crate) fn run(args: &ExportArgs, globals: &Globals, matches: &ArgMatches) -> Result<Exit> {
+pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
     let wanted = Wanted {
-        results: args.results.clone(),
-        rejects: args.rejects.clone(),
-        in_doubt: args.in_doubt.clone(),
+        results: settings.results.clone(),
+        rejects: settings.rejects.clone(),
+        in_doubt: settings.in_doubt.clone(),
     };
-    if wanted == Wanted::default() && args.json.is_none() {
-        bail!(
-            "what is to be written? Name at least one of --results FILE, --rejects FILE, \
-             --in-doubt FILE and --json - (standard output)"
-        );
-    }
-    let output = globals.output_options();
-    let config = settings::config(globals)?;
-    let choice = args.ledger.choose(globals, config.as_ref(), matches)?;
-    let (reader, info) = choice.read()?;
-    ledger_choice::report_ledger(&info, output);
-    let filter = args.cases.filter(&reader)?;
+    let output = settings.output;
+    let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
+    ledgers::report_ledger(&info, output);
+    let filter = settings.cases.filter(&reader)?;
     let registry = super::outputs::registry();
     // The ledger is what this command reads.
-    let mut opener = Opener::new(&registry, files_of(&choice.path), Flush::Chunks);
-    let streams = args.json.as_deref() == Some(Path::new("-"));
-    let json = match args.json.as_deref().filter(|_| !streams) {
+    let mut opener = Opener::new(&registry, files_of(&info.path), Flush::Chunks);
+    let streams = settings.json.as_deref() == Some(Path::new("-"));
+    let json = match settings.json.as_deref().filter(|_| !streams) {
         Some(path) => Some(opener.open(path, Kind::Ndjson)?),
         None => None,
     };
@@ -83,7 +50,7 @@ pub(crate) fn run(args: &ExportArgs, globals: &Globals, matches: &ArgMatches) ->
         redact: output.redact,
     };
     let filter = CaseFilter {
-        with_content: args.rejects.is_some() || args.in_doubt.is_some(),
+        with_content: settings.rejects.is_some() || settings.in_doubt.is_some(),
         ..filter
     };
     let ended = reader.cases(&filter, |case| sinks.case(&case_line(&case)));
@@ -92,7 +59,7 @@ pub(crate) fn run(args: &ExportArgs, globals: &Globals, matches: &ArgMatches) ->
         Err(End::Ledger(error)) => return Err(error.into()),
         Err(End::Output(error)) => return Err(error).context("standard output"),
     }
-    sinks.finish(args.json.as_deref(), output)
+    sinks.finish(settings.json.as_deref(), output)
 }
 
 /// Why no further case is written.

@@ -1,40 +1,23 @@
 //! `caseload init FILE`: a config guessed from a file's header and values.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use serde_json::json;
 
 use super::exit::Exit;
-use crate::cli::args::{Globals, ReadArgs};
-use crate::cli::settings;
+use crate::cli::settings::InitSettings;
+use crate::cli::shell_word;
 use crate::init::{Draft, Guesser};
-use crate::input::{self, Input, Item};
+use crate::input::{self, Input, Item, ReadOptions};
 use crate::model::{Columns, FileId};
 use crate::output::terminal::streams::{print_json, print_status};
 use crate::output::terminal::text::{count, escaped};
 
-/// Where the config is written, unless --config names another place.
-const CONFIG: &str = "caseload.toml";
-
-/// Arguments of `caseload init`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct InitArgs {
-    /// A case file as the config will meet them
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    #[command(flatten)]
-    read: ReadArgs,
-}
-
 /// Runs the command.
-pub(crate) fn run(args: &InitArgs, globals: &Globals) -> Result<Exit> {
-    let path = globals
-        .config
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(CONFIG));
+pub(super) fn run(settings: &InitSettings) -> Result<Exit> {
+    let path = &settings.config;
     if path.symlink_metadata().is_ok() {
         bail!(
             "{} is there already and is never overwritten; move it away, or name another with \
@@ -42,11 +25,11 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals) -> Result<Exit> {
             path.display()
         );
     }
-    let input = Input::from_arg(args.file.as_os_str());
-    let draft = guess(&input, args)?;
-    write(&path, &draft.to_toml())?;
+    let input = Input::from_arg(settings.file.as_os_str());
+    let draft = guess(&input, &settings.options)?;
+    write(path, &draft.to_toml())?;
     let decisions = draft.decisions();
-    if globals.output_options().json {
+    if settings.output.json {
         print_json(&json!({
             "schema": 1,
             "command": "init",
@@ -74,20 +57,20 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals) -> Result<Exit> {
             columns.join(", ")
         ));
     }
-    let config = if path == Path::new(CONFIG) {
+    let config = if settings.config_is_default {
         String::new()
     } else {
-        format!(" --config {}", super::quoted(&path.display().to_string()))
+        format!(" --config {}", shell_word(&path.display().to_string()))
     };
     print_status(&format!(
         "next: caseload check {}{config}",
-        super::quoted(&args.file.display().to_string())
+        shell_word(&settings.file.display().to_string())
     ));
     Ok(Exit::Done)
 }
 
-fn guess(input: &Input, args: &InitArgs) -> Result<Draft> {
-    let mut reader = input::open(input, FileId(0), &settings::source(&args.read))?;
+fn guess(input: &Input, options: &ReadOptions) -> Result<Draft> {
+    let mut reader = input::open(input, FileId(0), options)?;
     let none = Columns::new();
     let mut guesser = match reader.columns() {
         Some(columns) => Guesser::new(columns),

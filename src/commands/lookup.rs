@@ -1,10 +1,9 @@
 //! What a person needs to look a case up on the platform, put together from
-//! the ledger, the record's headers and the config.
+//! the ledger and the record's headers.
 
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use crate::config::Config;
 use crate::ledger::{CaseRow, LedgerReader};
 use crate::mapping::headers::{self, FIRST_NAME, FULL_NAME, LAST_NAME};
 use crate::output::terminal::status::CaseView;
@@ -13,7 +12,7 @@ use crate::output::terminal::status::CaseView;
 pub(super) fn view(
     reader: &LedgerReader,
     case: CaseRow,
-    config: Option<&Config>,
+    case_url: Option<&str>,
 ) -> Result<CaseView> {
     let attempts = reader.attempts(&case.key)?;
     let resolution = (reader.resolutions(&case.key)?.into_iter())
@@ -27,7 +26,7 @@ pub(super) fn view(
         attempts,
         resolution,
         person,
-        case_url: config.and_then(|config| config.platform.case_url.clone()),
+        case_url: case_url.map(str::to_owned),
         case,
     })
 }

@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 
-use crate::cli::args::{Annotate, ReadArgs};
-use crate::input::Input;
+use crate::cli::settings::ReadSettings;
 use crate::model::Problem;
 use crate::output::files::{Flush, Kind, Opener, ProblemsFile};
-use crate::output::problems::{Annotations, Problems, to_json};
+use crate::output::problems::{Problems, to_json};
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::output::terminal::text::escaped;
 
@@ -21,22 +20,14 @@ pub(super) struct ProblemsOut {
 
 impl ProblemsOut {
     /// Shows the first `most` in full; JSON has them all.
-    pub(super) fn new(
-        output: OutputOptions,
-        files: Vec<String>,
-        most: u64,
-        read: &ReadArgs,
-        inputs: &[Input],
-    ) -> Result<Self> {
-        let annotations = match read.annotations {
-            Some(Annotate::Github) => Annotations::GitHub,
-            None => Annotations::None,
-        };
-        let spreadsheet = match &read.problems {
+    pub(super) fn new(output: OutputOptions, read: &ReadSettings, most: u64) -> Result<Self> {
+        let files = read.file_names();
+        let annotations = read.problems.annotations;
+        let spreadsheet = match &read.problems.spreadsheet {
             Some(path) => {
                 let registry = super::outputs::registry();
-                let mut opener =
-                    Opener::new(&registry, super::outputs::paths(inputs), Flush::Chunks);
+                let inputs = super::outputs::paths(&read.inputs);
+                let mut opener = Opener::new(&registry, inputs, Flush::Chunks);
                 let target = opener.open(path, Kind::Csv)?;
                 Some(ProblemsFile::begin(target, files.clone(), output.redact)?)
             }

@@ -1,31 +1,15 @@
 //! Which cases of a ledger `status`, `export` and `resolve` are about.
 
 use anyhow::{Result, bail};
-use clap::Args;
 
+use crate::cli::settings::CaseSelection;
 use crate::ledger::{CaseFilter, LedgerReader, RunId};
-use crate::model::State;
 use crate::output::terminal::text::escaped;
 
-/// Cases, narrowed by each part that is given.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Which cases")]
-pub(super) struct Selection {
-    /// Those that this run tried last
-    #[arg(long, value_name = "N")]
-    run: Option<i64>,
-    /// Those in this state; again for more states
-    #[arg(long, value_name = "STATE", value_parser = state)]
-    state: Vec<State>,
-    /// Those that came last from this file, named as it was when imported
-    #[arg(long, value_name = "FILE")]
-    file: Option<String>,
-}
-
-impl Selection {
+impl CaseSelection {
     /// Whether every case is meant.
     pub(super) fn is_all(&self) -> bool {
-        self.run.is_none() && self.state.is_empty() && self.file.is_none()
+        self.run.is_none() && self.states.is_empty() && self.file.is_none()
     }
 
     /// The ledger's filter. A run or a file that it never saw is refused:
@@ -68,14 +52,10 @@ impl Selection {
         Ok(CaseFilter {
             keys: None,
             run,
-            states: (!self.state.is_empty()).then(|| self.state.clone()),
+            states: (!self.states.is_empty()).then(|| self.states.clone()),
             file,
             possible_twin: false,
             with_content: false,
         })
     }
-}
-
-fn state(word: &str) -> Result<State, crate::model::UnknownState> {
-    word.to_lowercase().replace(['-', ' '], "_").parse()
 }

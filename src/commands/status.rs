@@ -3,16 +3,11 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use clap::{ArgMatches, Args};
 use jiff::Timestamp;
 
 use super::exit::Exit;
-use super::ledger_choice::{Choice, LedgerArgs};
-use super::selection::Selection;
-use super::{again, lookup};
-use crate::cli::args::Globals;
-use crate::cli::settings;
-use crate::config::Config;
+use super::{ledgers, lookup, rerun_command};
+use crate::cli::settings::StatusSettings;
 use crate::ledger::{
     CaseFilter, CaseRow, LedgerError, LedgerInfo, LedgerLock, LedgerReader, RunRow,
 };
@@ -24,30 +19,19 @@ use crate::output::terminal::text::count;
 /// Cases that are shown to people one by one.
 const CASES_SHOWN: usize = 20;
 
-/// Arguments of `caseload status`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct StatusArgs {
-    #[command(flatten)]
-    ledger: LedgerArgs,
-    #[command(flatten)]
-    cases: Selection,
-}
-
 /// Runs the command.
-pub(crate) fn run(args: &StatusArgs, globals: &Globals, matches: &ArgMatches) -> Result<Exit> {
-    let output = globals.output_options();
-    let config = settings::config(globals)?;
-    let choice = args.ledger.choose(globals, config.as_ref(), matches)?;
-    let (reader, info) = choice.read()?;
+pub(super) fn run(settings: &StatusSettings) -> Result<Exit> {
+    let output = settings.output;
+    let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     let runs = reader.runs(usize::MAX)?;
-    let holder = LedgerLock::holder(&choice.path)?;
+    let holder = LedgerLock::holder(&info.path)?;
     let next = if holder.is_none() {
-        next(&reader, &info, &runs, &choice)?
+        next(&reader, &info, &runs, &settings.ledger.flags)?
     } else {
         Vec::new()
     };
-    let filter = args.cases.filter(&reader)?;
-    let selected = (!args.cases.is_all())
+    let filter = settings.cases.filter(&reader)?;
+    let selected = (!settings.cases.is_all())
         .then(|| reader.counts(&filter))
         .transpose()?;
     let view = LedgerView {
@@ -59,20 +43,22 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, matches: &ArgMatches) ->
     };
     let cases = Cases {
         reader: &reader,
-        config: config.as_ref(),
+        case_url: settings.case_url.as_deref(),
         filter: selected.is_some().then_some(filter),
         info: &info,
     };
     if output.json {
         print_json(&view.to_json());
         cases.each(|case| {
-            print_json(&lookup::view(&reader, case, config.as_ref())?.to_json(output.redact));
+            print_json(
+                &lookup::view(&reader, case, settings.case_url.as_deref())?.to_json(output.redact),
+            );
             Ok(Go::On)
         })?;
     } else {
         let mut text = view.head();
         if !output.quiet || selected.is_some() {
-            cases.show(&mut text, output, globals.verbose)?;
+            cases.show(&mut text, output, settings.verbose)?;
         }
         text.push_str(&view.tail());
         print_result(text.trim_end_matches('\n'));
@@ -102,7 +88,7 @@ impl From<LedgerError> for End {
 /// for a person to look them up.
 struct Cases<'a> {
     reader: &'a LedgerReader,
-    config: Option<&'a Config>,
+    case_url: Option<&'a str>,
     filter: Option<CaseFilter>,
     info: &'a LedgerInfo,
 }
@@ -160,7 +146,7 @@ impl Cases<'_> {
         let now = Timestamp::now();
         let mut shown = 0;
         self.each(|case| {
-            let view = lookup::view(self.reader, case, self.config)?;
+            let view = lookup::view(self.reader, case, self.case_url)?;
             // Writing to a String can't fail.
             let _ = writeln!(text, "\n{}", view.text(output, verbose, now));
             shown += 1;
@@ -196,10 +182,9 @@ fn next(
     reader: &LedgerReader,
     info: &LedgerInfo,
     runs: &[RunRow],
-    choice: &Choice,
+    flags: &str,
 ) -> Result<Vec<Next>> {
     let counts = info.counts;
-    let flags = &choice.flags;
     let mut next = Vec::new();
     let mut add = |command: String, what| next.push(Next { command, what });
     if counts.of(State::InDoubt) > 0 {
@@ -271,7 +256,8 @@ fn commands_to_repeat(reader: &LedgerReader, runs: &[RunRow]) -> Result<Vec<Stri
         // A run that broke off has no counts.
         let left_off = position == 0 && run.counts.is_none_or(|counts| counts.untried > 0);
         if (left_off || unsent.contains(&run.id))
-            && let Some(command) = again::command(&run.start.command, again::LATER, "")
+            && let Some(command) =
+                rerun_command::command(&run.start.command, rerun_command::LATER, "")
             && !commands.contains(&command)
         {
             commands.push(command);

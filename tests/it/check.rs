@@ -62,7 +62,7 @@ fn suggestions_are_shown_and_never_applied() {
     Firm           all         1  Smith & Parners
     Case Type      all         1  Auto Acident
     Note           all         1  x
-    a.csv: nothing uses 1 column: Note
+    a.csv: 1 column not sent: Note
     0 of 1 record valid; 2 errors, 0 warnings
     "#);
     home.write("a.csv", "id,Firm,Case Typ\n1,firm_1,Dog Bite\n");

@@ -208,7 +208,7 @@ fn a_different_plan_is_refused_and_nothing_is_sent() {
         home.write("cases.csv", changed);
         import_plan(&home, &server.url(), &plan)
             .exits(2)
-            .says("the plan has changed since");
+            .says("the plan has changed: it is now ");
         assert!(!home.path("ledger.db").exists(), "{kind}");
         // What changes no case changes no plan.
         home.write("cases.csv", rows.replace('\n', "\r\n"));

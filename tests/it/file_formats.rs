@@ -246,9 +246,9 @@ fn encodings_that_excel_writes_are_detected() {
         let expected = json!({"id": "c1", "name": "Zoë – “Ltd” €", "partnerFirmId": "f1"});
         assert_eq!(payloads(&home, &[file]), [expected], "{file}");
     }
-    // A guess is reported.
-    checked(&home, "ansi.csv").says("ansi.csv: read as windows-1252, by a guess");
-    checked(&home, "le.csv").never_says("by a guess");
+    // What is only guessed is said.
+    checked(&home, "ansi.csv").says("ansi.csv: encoding not declared, read as windows-1252");
+    checked(&home, "le.csv").never_says("encoding not declared");
 }
 
 #[test]

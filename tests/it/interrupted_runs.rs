@@ -150,11 +150,11 @@ fn a_request_in_flight_when_a_run_is_killed_is_in_doubt() {
         import.arg("--adopt-ledger").run().exits(4)
     };
     import()
-        .says("a run before this one ended in the middle of things")
-        .says("1 case it had under way is in doubt now")
+        .says("the previous run did not finish")
+        .says("1 case that it was sending is in doubt now")
         .counts(&[("in_doubt", 1), ("imported", 2)]);
     import()
-        .never_says("ended in the middle of things")
+        .never_says("the previous run did not finish")
         .counts(&[("in_doubt", 1), ("already_imported", 2)]);
     assert_eq!(
         home.ledger().states(3),
@@ -187,7 +187,7 @@ fn a_killed_test_run_creates_no_case_twice() {
         ("imported", (12 - imported - sending) as u64),
     ]);
     if sending > 0 {
-        done.exits(4).says("ended in the middle of things");
+        done.exits(4).says("the previous run did not finish");
     } else {
         done.exits(0);
     }

@@ -40,7 +40,7 @@ fn the_first_import_creates_a_ledger_only_on_request() {
     };
     import(&["--new-ledger"])
         .exits(2)
-        .says("there is no terminal to ask on: sending needs --yes or --plan");
+        .says("not a terminal: use --yes or --plan");
     import(&["--yes"])
         .exits(2)
         .says("If this is this account's first import, add --new-ledger");
@@ -55,7 +55,7 @@ fn the_first_import_creates_a_ledger_only_on_request() {
     assert!(name.starts_with("127.0.0.1"), "{name}");
     import(&["--yes", "--new-ledger"])
         .exits(2)
-        .says("is there already, with 25 cases; leave --new-ledger out");
+        .says("already exists, with 25 cases; leave --new-ledger out");
     import(&["--yes"]).exits(0).says("nothing to send");
     assert_eq!(sandbox.calls().len(), 25);
     assert_eq!(LedgerFile::read(ledger).number("imported"), 25);
@@ -150,7 +150,7 @@ fn a_second_ledger_for_a_host_needs_an_explicit_path() {
     other()
         .run()
         .exits(2)
-        .says("there are other ledgers of this host")
+        .says("this host has other ledgers")
         .says(&format!(
             "{} has 1 case of {}",
             known.display(),
@@ -209,7 +209,7 @@ fn a_ci_job_creates_a_ledger_first_and_then_requires_its_id() {
             .args(words)
             .run()
             .exits(2)
-            .says(&format!("only the ledger {id} will do"));
+            .says(&format!("expected ledger {id}"));
     }
     assert_eq!(server.requests().len(), 2);
     assert!(ledgers(&home).is_empty());

@@ -85,7 +85,7 @@ fn the_question_names_other_ledgers_and_cases_in_doubt() {
         .on_a_terminal()
         .wait_for("new: every case will be sent")
         .wait_for("other ledgers of this host:")
-        .wait_for(&format!("has 2 cases of {}\n", server.url()))
+        .wait_for(&format!("has 2 cases of {}, 1 in doubt", server.url()))
         .wait_for("[y/N] ")
         .types("n")
         .ends_with(5);

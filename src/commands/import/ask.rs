@@ -1,14 +1,12 @@
 //! The question before sending: everything that a person must see to say yes.
 
-use std::io::{BufRead, Write};
-
 use anyhow::Result;
 
-use super::account::{LedgerLookup, listed};
+use super::super::ledgers::{ImportLedger, listed};
 use super::{Job, Planned};
 use crate::model::{CaseData, State};
 use crate::output::terminal::color;
-use crate::output::terminal::streams::print_status;
+use crate::output::terminal::streams::{confirm, print_status};
 use crate::output::terminal::text::{
     count, escaped, escaped_lines, grouped, pretty_json, redacted_json, span,
 };
@@ -20,22 +18,25 @@ const MOST_FIRMS: usize = 12;
 pub(super) fn ask(
     job: &Job<'_>,
     planned: &Planned,
-    found: &LedgerLookup,
+    found: &ImportLedger,
     first: &CaseData,
 ) -> Result<bool> {
     describe(job, planned, found, first)?;
     let number = count(planned.to_send(), "case");
-    yes(&format!("Send {number} to {}?", job.destination.account))
+    Ok(confirm(&format!(
+        "Send {number} to {}?",
+        job.settings.destination.account
+    ))?)
 }
 
 /// What would be sent, in words.
 pub(super) fn describe(
     job: &Job<'_>,
     planned: &Planned,
-    found: &LedgerLookup,
+    found: &ImportLedger,
     first: &CaseData,
 ) -> Result<()> {
-    let destination = &job.destination;
+    let destination = &job.settings.destination;
     print_status("");
     print_status(&format!(
         "{}  {}",
@@ -47,7 +48,7 @@ pub(super) fn describe(
         color::bold("map"),
         destination.map_id
     ));
-    let path = destination.ledger_path.display();
+    let path = job.settings.ledger_path.display();
     let ledger = match found.reader() {
         Some(reader) => {
             let known = reader.info()?.counts.total();
@@ -56,7 +57,7 @@ pub(super) fn describe(
         None => format!("{path}, {}", color::yellow("new: every case will be sent")),
     };
     print_status(&format!("{}   {ledger}", color::bold("ledger")));
-    if let LedgerLookup::New { others, .. } = found
+    if let ImportLedger::Missing { others, .. } = found
         && !others.is_empty()
     {
         print_status(&color::yellow(&format!(
@@ -65,7 +66,7 @@ pub(super) fn describe(
         )));
     }
     firms(job, planned);
-    if let Some(config) = &job.config {
+    if let Some(config) = &job.settings.read.config {
         print_status(&format!(
             "{}  {}",
             color::bold("config"),
@@ -95,6 +96,8 @@ fn firms(job: &Job<'_>, planned: &Planned) {
     let mut firms: Vec<_> = planned.plan.firms.iter().collect();
     firms.sort_by_key(|(firm, number)| (std::cmp::Reverse(**number), (*firm).clone()));
     let names = job
+        .settings
+        .read
         .config
         .as_ref()
         .map(|config| config.mapping.partner_firms.as_slice())
@@ -152,16 +155,17 @@ fn firms(job: &Job<'_>, planned: &Planned) {
 /// The bound that the pace sets.
 pub(super) fn shortest(job: &Job<'_>, cases: u64) -> std::time::Duration {
     let gaps = u32::try_from(cases.saturating_sub(1)).unwrap_or(u32::MAX);
-    job.args.pace.lower.saturating_mul(gaps)
+    job.settings.pace.lower.saturating_mul(gaps)
 }
 
 /// The body exactly as it would go out, or its shape.
 pub(super) fn payload(job: &Job<'_>, case: &CaseData) -> String {
     let body = job
+        .settings
         .destination
         .contract
         .body(&case.payload, case.partner_firm.as_deref());
-    let shown = if job.output.redact {
+    let shown = if job.settings.output.redact {
         // What can't be read can't be redacted, and is not shown.
         let json = serde_json::from_str(&body).unwrap_or_default();
         redacted_json(&json).to_string()
@@ -179,15 +183,4 @@ fn place(planned: &Planned, case: &CaseData) -> String {
         case.place.line,
         escaped(&case.key.to_string())
     )
-}
-
-/// Asks a question that only a whole "y" or "yes" answers with yes.
-pub(crate) fn yes(question: &str) -> Result<bool> {
-    // Not locked while a person thinks: an interrupt has to be told meanwhile.
-    let mut error = std::io::stderr();
-    write!(error, "\n{question} [y/N] ")?;
-    error.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

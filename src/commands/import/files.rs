@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result};
 
-use super::super::outputs;
 use super::leftovers::Leftover;
 use super::{Job, Planned};
 use crate::model::Event;
@@ -29,8 +28,10 @@ pub(super) struct Outputs {
 
 /// Opens the files that are named, before the question.
 pub(super) fn prepare(job: &Job<'_>, planned: &Planned) -> Result<Prepared> {
-    let args = job.args;
+    let outputs = &job.settings.outputs;
     let inputs: Vec<InputFile> = job
+        .settings
+        .read
         .inputs
         .iter()
         .zip(&planned.checked.files)
@@ -48,16 +49,16 @@ pub(super) fn prepare(job: &Job<'_>, planned: &Planned) -> Result<Prepared> {
         })
         .collect();
     let wanted = Wanted {
-        results: args.results.clone(),
-        rejects: args.rejects.clone(),
-        in_doubt: args.in_doubt.clone(),
+        results: outputs.results.clone(),
+        rejects: outputs.rejects.clone(),
+        in_doubt: outputs.in_doubt.clone(),
     };
     // A run that leaves no files leaves nothing in the state folder either.
     let none = wanted == Wanted::default();
-    let registry = if none && args.out.is_none() {
+    let registry = if none && outputs.folder.is_none() {
         Registry::nowhere()
     } else {
-        outputs::registry()
+        super::super::outputs::registry()
     };
     let opened = if none {
         None
@@ -74,9 +75,15 @@ pub(super) fn prepare(job: &Job<'_>, planned: &Planned) -> Result<Prepared> {
 
 /// All that this command reads, and so must not write over.
 fn read_by(job: &Job<'_>) -> Vec<std::path::PathBuf> {
-    let mut read = outputs::paths(&job.inputs);
-    read.extend(job.config.as_ref().map(|config| config.path.clone()));
-    read.push(job.destination.ledger_path.clone());
+    let mut read = super::super::outputs::paths(&job.settings.read.inputs);
+    read.extend(
+        job.settings
+            .read
+            .config
+            .as_ref()
+            .map(|config| config.path.clone()),
+    );
+    read.push(job.settings.ledger_path.clone());
     read
 }
 
@@ -94,7 +101,7 @@ impl Prepared {
             out: None,
         };
         let mut problems = None;
-        if let (Some(parent), Some(run)) = (&job.args.out, run) {
+        if let (Some(parent), Some(run)) = (&job.settings.outputs.folder, run) {
             let dir = OutDir::create(parent, &run.to_string())?;
             let mut opener = Opener::new(&self.registry, read_by(job), Flush::EachRow);
             let wanted = dir.wanted(&self.inputs);
@@ -102,8 +109,8 @@ impl Prepared {
             let target = opener.open(&dir.problems(), Kind::Csv)?;
             problems = Some(ProblemsFile::begin(
                 target,
-                job.file_names(),
-                job.output.redact,
+                job.settings.read.file_names(),
+                job.settings.output.redact,
             )?);
             outputs.out = Some((dir, files));
         }
@@ -142,7 +149,7 @@ impl Prepared {
 impl Outputs {
     /// Whether anything has to be kept for them.
     pub(super) fn wanted(job: &Job<'_>) -> bool {
-        job.args.rejects.is_some() || job.args.out.is_some()
+        job.settings.outputs.rejects.is_some() || job.settings.outputs.folder.is_some()
     }
 
     /// Writes down what happened.

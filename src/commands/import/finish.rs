@@ -4,10 +4,11 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::super::again;
 use super::super::exit::Exit;
-use super::account::LedgerLookup;
+use super::super::ledgers::ImportLedger;
+use super::super::rerun_command;
 use super::{Job, Planned, ask};
+use crate::cli::settings::Confirmation;
 use crate::engine::{PlanAction, RunResult};
 use crate::mapping::Rules;
 use crate::model::{CaseData, StopReason, Totals};
@@ -23,10 +24,10 @@ pub(super) fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
         exit_code: Exit::Problems.code(),
         ..job.summary()
     };
-    if job.args.dry_run {
+    if job.settings.dry_run {
         summary.to_send = Some(0);
     }
-    if job.output.json {
+    if job.settings.output.json {
         print_json(&summary.to_json());
         return Exit::Problems;
     }
@@ -53,7 +54,7 @@ pub(super) fn problems(job: &Job<'_>, planned: &Planned) -> Exit {
 pub(super) fn dry_run(
     job: &Job<'_>,
     mut planned: Planned,
-    found: &LedgerLookup,
+    found: &ImportLedger,
     rules: &Rules,
 ) -> Result<Exit> {
     let to_send = planned.to_send();
@@ -64,7 +65,7 @@ pub(super) fn dry_run(
         next: Vec::from_iter(next_after_dry_run(job, &planned, found)),
         ..job.summary()
     };
-    if job.output.json {
+    if job.settings.output.json {
         let all = std::mem::take(&mut planned.plan.all);
         for (slot, action) in all {
             let case = planned.plan.spooled.read(slot).context("the spool")?;
@@ -119,20 +120,22 @@ pub(super) fn dry_run(
 }
 
 /// The same import without the dry run, as it works when it is given.
-fn next_after_dry_run(job: &Job<'_>, planned: &Planned, found: &LedgerLookup) -> Option<String> {
+fn next_after_dry_run(job: &Job<'_>, planned: &Planned, found: &ImportLedger) -> Option<String> {
     if planned.to_send() == 0 {
         return None;
     }
-    let again = |more: &str| again::command(&again::own(), again::AFTER_DRY_RUN, more);
+    let again = |more: &str| {
+        rerun_command::command(&rerun_command::own(), rerun_command::AFTER_DRY_RUN, more)
+    };
     let plan = match planned.name() {
         Some(plan) => format!(" --plan {plan}"),
         // A rehearsal goes without a key.
-        None if job.destination.is_sandbox() => String::new(),
+        None if job.settings.ledger.is_sandbox() => String::new(),
         None => return None,
     };
     match found {
-        LedgerLookup::New { others, .. } if !job.destination.is_sandbox() => {
-            if others.is_empty() || job.destination.ledger_named {
+        ImportLedger::Missing { others, .. } if !job.settings.ledger.is_sandbox() => {
+            if others.is_empty() || job.settings.ledger.path.is_some() {
                 again(&format!("{plan} --new-ledger"))
             } else {
                 // Whether a further ledger is meant is for a person to say.
@@ -164,10 +167,11 @@ fn request<'a>(
     action: PlanAction,
 ) -> Result<Request<'a>> {
     let mut body = job
+        .settings
         .destination
         .contract
         .body(&case.payload, case.partner_firm.as_deref());
-    if job.output.redact {
+    if job.settings.output.redact {
         body = redacted_json(&serde_json::from_str(&body)?).to_string();
     }
     Ok(Request {
@@ -194,10 +198,11 @@ pub(crate) fn run(
     let exit = exit(job, &totals, ended.stop.as_ref());
     let situation = crate::output::terminal::stops::Situation {
         short_path: job
+            .settings
             .destination
             .address
             .as_ref()
-            .is_some_and(crate::api::Address::is_short),
+            .is_none_or(crate::api::Address::is_short),
         said,
     };
     let stopped = ended.stop.as_ref().map(|reason| {
@@ -224,7 +229,7 @@ pub(crate) fn run(
 }
 
 fn quoted(job: &Job<'_>, text: &str) -> String {
-    if job.output.redact {
+    if job.settings.output.redact {
         crate::output::terminal::text::value(text, true)
     } else {
         escaped(text)
@@ -232,10 +237,10 @@ fn quoted(job: &Job<'_>, text: &str) -> String {
 }
 
 fn exit(job: &Job<'_>, totals: &Totals, stop: Option<&StopReason>) -> Exit {
-    let limited = job.args.limit.is_some();
+    let limited = job.settings.limit.is_some();
     let unfinished = totals.rejected + totals.not_sent + totals.problems > 0
         || (totals.untried > 0 && !limited)
-        || (totals.changed > 0 && job.args.read.strict);
+        || (totals.changed > 0 && job.settings.read.strict);
     match stop {
         Some(StopReason::Interrupted) => Exit::Interrupted,
         Some(_) => Exit::Stopped,
@@ -249,18 +254,18 @@ fn exit(job: &Job<'_>, totals: &Totals, stop: Option<&StopReason>) -> Exit {
 fn next(job: &Job<'_>, totals: &Totals, exit: Exit) -> Vec<String> {
     let mut next = Vec::new();
     if totals.in_doubt > 0 {
-        next.push(format!("caseload status{}", job.ledger_flags));
-        next.push(format!("caseload resolve{}", job.ledger_flags));
+        next.push(format!("caseload status{}", job.settings.ledger.flags));
+        next.push(format!("caseload resolve{}", job.settings.ledger.flags));
     }
     let left = totals.untried + totals.not_sent + totals.rejected > 0;
-    let answered = job.args.plan.is_none() || is_interactive();
+    let answered = !matches!(job.settings.confirmation, Confirmation::Plan(_)) || is_interactive();
     if left && (exit != Exit::Done || answered) {
-        let mut once = again::AFTER_RUN.to_vec();
+        let mut once = rerun_command::AFTER_RUN.to_vec();
         if exit == Exit::Done {
             // The few that were tried went well.
             once.extend(["--limit", "--plan"]);
         }
-        next.extend(again::command(&again::own(), &once, ""));
+        next.extend(rerun_command::command(&rerun_command::own(), &once, ""));
     }
     next
 }

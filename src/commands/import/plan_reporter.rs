@@ -32,19 +32,13 @@ pub(super) struct PlanReport<'a> {
 impl<'a> PlanReport<'a> {
     /// For the files of an import into a ledger.
     pub(super) fn new(job: &'a Job<'_>, ledger: Option<&'a LedgerReader>) -> Result<Self> {
-        let problems = ProblemsOut::new(
-            job.output,
-            job.file_names(),
-            SHOWN,
-            &job.args.read,
-            &job.inputs,
-        )?;
+        let problems = ProblemsOut::new(job.settings.output, &job.settings.read, SHOWN)?;
         Ok(Self {
-            problems: problems.with_json(job.output.json),
-            output: job.output,
-            files: job.file_names(),
+            problems: problems.with_json(job.settings.output.json),
+            output: job.settings.output,
+            files: job.settings.read.file_names(),
             ledger,
-            case_url: (job.config.as_ref()).and_then(|config| config.platform.case_url.as_deref()),
+            case_url: job.settings.case_url.as_deref(),
             changed: 0,
             leftovers: files::Outputs::wanted(job)
                 .then(Leftovers::create)

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
-use super::account::LedgerLookup;
+use super::super::ledgers::ImportLedger;
 use super::leftovers::Leftovers;
 use super::plan_reporter::PlanReport;
-use super::{ImportArgs, Job, files};
+use super::{Job, files};
 use crate::check::{self, CheckOptions, Checked};
-use crate::cli::settings;
+use crate::cli::args::ApprovedPlan;
+use crate::cli::settings::ImportSettings;
 use crate::engine::{Plan, PlanAction, PlanError, PlanOptions, Planner};
 use crate::mapping::Rules;
 use crate::model::Totals;
@@ -43,9 +44,9 @@ impl Planned {
     }
 
     /// Whether problems keep everything from being sent.
-    pub(super) fn blocked(&self, args: &ImportArgs) -> bool {
+    pub(super) fn blocked(&self, settings: &ImportSettings) -> bool {
         let errors = self.checked.errors + self.plan.same_content > 0;
-        errors && (!args.skip_invalid || self.checked.unskippable > 0)
+        errors && (!settings.skip_invalid || self.checked.unskippable > 0)
     }
 
     /// Before anything was sent.
@@ -73,22 +74,22 @@ impl Planned {
 }
 
 /// Reads, checks and plans.
-pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &LedgerLookup) -> Result<Planned> {
+pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &ImportLedger) -> Result<Planned> {
     let mut report = PlanReport::new(job, found.reader())?;
-    let oldest = Timestamp::now().as_second()
-        - i64::try_from(job.args.min_doubt_age.as_secs()).unwrap_or(i64::MAX);
+    let now = Timestamp::now().as_second();
     let options = PlanOptions {
-        allow_same_content: job.args.allow_same_content,
-        resend_doubts_before: job.args.resend_in_doubt.then_some(oldest),
-        limit: job.args.limit,
-        keep_all: job.args.dry_run && job.output.json,
+        allow_same_content: job.settings.allow_same_content,
+        resend_doubts_before: (job.settings.resend_in_doubt)
+            .map(|age| now.saturating_sub_unsigned(age.as_secs())),
+        limit: job.settings.limit,
+        keep_all: job.settings.dry_run && job.settings.output.json,
     };
-    let explained = |error| settings::check_error(error, &job.inputs, job.config.as_ref());
+    let explained = |error| job.settings.read.check_error(error);
     let mut planner = Planner::new(
         check::check(check_options(job, rules, true, false)).map_err(explained)?,
         found.reader(),
-        job.destination.account.as_str(),
-        &job.destination.map_id,
+        job.settings.destination.account.as_str(),
+        &job.settings.destination.map_id,
         options,
     )?;
     for batch in &mut planner {
@@ -100,15 +101,13 @@ pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &LedgerLookup) -> R
     }
     let (plan, checked) = planner.finish()?;
     report.close();
-    if !job.output.quiet && !job.output.json {
-        super::super::warn_guessed_encodings(&checked);
-    }
+    super::super::warn_guessed_encodings(&checked, job.settings.output);
     Ok(Planned {
         leftovers: report.leftovers,
         checked,
         plan,
         has_key: !rules.options().key.is_empty(),
-        files: job.file_names(),
+        files: job.settings.read.file_names(),
     })
 }
 
@@ -120,38 +119,34 @@ pub(super) fn check_options(
     summarize_columns: bool,
 ) -> CheckOptions {
     CheckOptions {
-        inputs: job.inputs.clone(),
+        inputs: job.settings.read.inputs.clone(),
         read: crate::input::ReadOptions {
             digest: collect_cases,
-            ..settings::source(&job.args.read)
+            ..job.settings.read.options.clone()
         },
         rules: Arc::clone(rules),
-        strict: job.args.read.strict,
+        strict: job.settings.read.strict,
         collect_cases,
-        collect_invalid: collect_cases && files::Outputs::wanted(job) && job.args.skip_invalid,
+        collect_invalid: collect_cases && files::Outputs::wanted(job) && job.settings.skip_invalid,
         summarize_columns,
         workers: 0,
     }
 }
 
-/// `HASH-N`: the same plan, and no more cases than it allows.
-pub(super) fn check_plan(expected: &str, planned: &Planned) -> Result<()> {
-    let (hash, most) = expected
-        .rsplit_once('-')
-        .and_then(|(hash, number)| Some((hash, number.parse::<u64>().ok()?)))
-        .context("--plan takes a HASH-N as a dry run prints it")?;
-    if hash != planned.plan.hash {
+/// Refuses another plan than the approved one, and more cases than it allows.
+pub(super) fn check_plan(approved: &ApprovedPlan, planned: &Planned) -> Result<()> {
+    if approved.hash != planned.plan.hash {
         bail!(
-            "the plan has changed since: this is {}; account, map or cases differ from what the \
-             dry run has shown. Nothing was sent",
+            "the plan has changed: it is now {}; the account, the map or the cases differ from \
+             what the dry run showed. Nothing was sent",
             planned.name().unwrap_or_default()
         );
     }
-    if planned.to_send() > most {
+    if planned.to_send() > approved.most {
         bail!(
             "the plan allows {}, and {} would be sent now: the ledger knows less than it did. \
              Nothing was sent",
-            count(most, "case"),
+            count(approved.most, "case"),
             planned.to_send()
         );
     }

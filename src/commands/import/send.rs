@@ -8,18 +8,18 @@ use jiff::Timestamp;
 
 use super::super::exit::Exit;
 use super::super::interrupts::Interrupts;
-use super::account::{self, LedgerLookup};
+use super::super::ledgers::{self, ImportLedger};
 use super::files::Prepared;
 use super::{Job, Planned, ask, files, finish};
-use crate::api::{CaseIdField, Client, ClientOptions, PublicKey};
-use crate::cli::args::Globals;
+use crate::api::{Address, CaseIdField, Client, ClientOptions};
+use crate::cli::settings::Confirmation;
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
 use crate::ledger::{self, Handle, Ledger, RunEnd, RunFile, RunStart};
 use crate::model::{StopReason, Totals};
 use crate::output::terminal::run::RunReport;
 use crate::output::terminal::stops;
-use crate::output::terminal::streams::{print_json, print_status};
+use crate::output::terminal::streams::{confirm, print_json, print_status};
 use crate::output::terminal::summary::Summary;
 use crate::sandbox;
 
@@ -27,10 +27,8 @@ use crate::sandbox;
 pub(super) fn send(
     job: &mut Job<'_>,
     mut planned: Planned,
-    found: LedgerLookup,
-    key: Option<PublicKey>,
+    found: ImportLedger,
     interrupts: &Interrupts,
-    globals: &Globals,
 ) -> Result<Exit> {
     let prepared = files::prepare(job, &planned)?;
     if planned.plan.planned.is_empty() {
@@ -38,7 +36,7 @@ pub(super) fn send(
     }
     let slot = planned.plan.planned[0].slot;
     let first = planned.plan.spooled.read(slot).context("the spool")?;
-    if account::asks(job.args) && !job.destination.is_sandbox() {
+    if job.settings.confirmation == Confirmation::Ask {
         let asked = Instant::now();
         if !ask::ask(job, &planned, &found, &first)? {
             return Ok(declined(job, &planned));
@@ -46,22 +44,12 @@ pub(super) fn send(
         // How long a person thinks is no part of how long it took.
         job.began += asked.elapsed();
     }
-    let ledger = match found {
-        LedgerLookup::There(ledger) => *ledger,
-        LedgerLookup::New {
-            lock: Some(lock), ..
-        } => account::create(&job.destination, &lock)?,
-        LedgerLookup::New { lock: None, .. } | LedgerLookup::Seen(_) => {
-            anyhow::bail!("a dry run sends nothing")
-        }
-    };
+    let ledger = found.into_ledger(job.settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("can't start the runtime")?;
-    runtime.block_on(run(
-        job, planned, prepared, ledger, key, interrupts, globals,
-    ))
+    runtime.block_on(run(job, planned, prepared, ledger, interrupts))
 }
 
 /// Without a run too, what was left out stands in the files asked for.
@@ -74,9 +62,12 @@ fn nothing_to_send(job: &Job<'_>, mut planned: Planned, prepared: Prepared) -> R
         totals: Totals::default(),
     };
     let (summary, exit) = finish::run(job, totals, planned.name(), None, &ended, None);
-    outputs.finish(&summary, job.output);
+    outputs.finish(&summary, job.settings.output);
     close(job, &summary);
-    if !job.output.json && !job.output.quiet && totals.already_imported == totals.total {
+    if !job.settings.output.json
+        && !job.settings.output.quiet
+        && totals.already_imported == totals.total
+    {
         print_status("nothing to send: every record is imported already, as the ledger knows");
     }
     Ok(exit)
@@ -95,7 +86,7 @@ fn declined(job: &Job<'_>, planned: &Planned) -> Exit {
 }
 
 fn close(job: &Job<'_>, summary: &Summary) {
-    if job.output.json {
+    if job.settings.output.json {
         print_json(&summary.to_json());
     } else {
         summary.show();
@@ -107,38 +98,30 @@ async fn run(
     mut planned: Planned,
     prepared: Prepared,
     ledger: Ledger,
-    key: Option<PublicKey>,
     interrupts: &Interrupts,
-    globals: &Globals,
 ) -> Result<Exit> {
-    let sandbox = if job.destination.is_sandbox() {
-        let running = sandbox::start(sandbox::SandboxOptions::default()).await?;
-        job.destination.sandbox_address(&running)?;
-        Some(running)
-    } else {
-        None
+    let (sandbox, address) = match &job.settings.destination.address {
+        Some(address) => (None, address.clone()),
+        None => {
+            let sandbox = sandbox::start(sandbox::SandboxOptions::default()).await?;
+            let map_id = &job.settings.destination.map_id;
+            let address = Address::new(&sandbox.base_url(), None, map_id, None)?;
+            (Some(sandbox), address.for_sandbox())
+        }
     };
-    let address = job
-        .destination
-        .address
-        .clone()
-        .context("the sandbox has no address")?;
     let client = Client::new(
         address,
-        job.destination.contract.clone(),
-        key,
+        job.settings.destination.contract.clone(),
+        job.settings.public_key.clone(),
         ClientOptions {
-            timeout: job.args.timeout,
-            ca_file: job.args.ca_file.clone(),
+            timeout: job.settings.timeout,
+            ca_file: job.settings.ca_file.clone(),
             ..ClientOptions::default()
         },
     )?;
     let imported_ids = ledger.reader().info()?.imported_distinct_ids;
     let handle = ledger.start(ledger::LedgerOptions {
-        keep_payloads: job
-            .config
-            .as_ref()
-            .is_some_and(|config| config.ledger.keep_payloads),
+        keep_payloads: job.settings.keep_payloads,
     })?;
     let run_id = handle.begin_run(run_start(job, &planned)).await?;
     let outputs = prepared.begin(job, Some(run_id.0), &mut planned)?;
@@ -150,12 +133,12 @@ async fn run(
         RunReport::new(
             planned.plan.planned.len() as u64,
             planned.files.clone(),
-            job.output,
-            (job.args.limit == Some(1) || globals.verbose) && !job.output.json,
+            job.settings.output,
+            job.settings.show_answers && !job.settings.output.json,
         ),
     );
     let import = ImportRun {
-        resend_in_doubt: job.args.resend_in_doubt,
+        resend_in_doubt: job.settings.resend_in_doubt.is_some(),
         planned: planned.plan.planned,
         spooled: planned.plan.spooled,
         client: Arc::new(client),
@@ -163,7 +146,7 @@ async fn run(
         run: run_id,
         settings,
         interrupts: interrupts.run(),
-        ask_echo: || ask::yes("Continue with the import?").unwrap_or(false),
+        ask_echo: || confirm("Continue with the import?").unwrap_or(false),
     };
     let ended = engine::run_import(import, &mut |event| {
         report.event(&event);
@@ -186,7 +169,7 @@ async fn run(
             summary.exit_code = exit.code();
         }
     }
-    outputs.finish(&summary, job.output);
+    outputs.finish(&summary, job.settings.output);
     close(job, &summary);
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
@@ -212,24 +195,24 @@ async fn end_run(
 }
 
 fn settings(job: &Job<'_>, planned: &Planned, imported_ids: u8) -> RunSettings {
-    let needed = match job.destination.contract.case_id_field {
+    let needed = match job.settings.destination.contract.case_id_field {
         CaseIdField::None => 1_u32.saturating_sub(u32::from(imported_ids)),
         _ => 2_u32.saturating_sub(u32::from(imported_ids)),
     };
-    let echo = if job.args.read.strict {
+    let echo = if job.settings.read.strict {
         EchoPolicy::Stop
-    } else if account::asks(job.args) && !job.destination.is_sandbox() {
+    } else if job.settings.confirmation == Confirmation::Ask {
         EchoPolicy::Ask
     } else {
         EchoPolicy::Show
     };
     RunSettings {
         cases: planned.plan.planned.len(),
-        in_flight: usize::from(job.args.in_flight),
-        max_retries: job.args.max_retries,
-        max_wait: job.args.max_wait,
-        max_failures: job.args.max_failures,
-        pace: job.args.pace,
+        in_flight: job.settings.in_flight,
+        max_retries: job.settings.max_retries,
+        max_wait: job.settings.max_wait,
+        max_failures: job.settings.max_failures,
+        pace: job.settings.pace,
         canary: Canary { needed, echo },
         seed: fastrand::u64(..),
     }
@@ -240,14 +223,14 @@ fn run_start(job: &Job<'_>, planned: &Planned) -> RunStart {
         .iter()
         .find_map(|name| std::env::var(name).ok());
     RunStart {
-        user: account::user(),
+        user: ledgers::user(),
         host: ledger::host_name(),
         ci_job,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         // No secret is ever in argv: the key comes from a file or the environment.
-        command: super::super::again::own(),
-        account: job.destination.account.to_string(),
-        map_id: job.destination.map_id.clone(),
+        command: super::super::rerun_command::own(),
+        account: job.settings.destination.account.to_string(),
+        map_id: job.settings.destination.map_id.clone(),
         plan: planned.name(),
         files: planned
             .checked

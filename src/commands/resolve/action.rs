@@ -1,31 +1,11 @@
 //! The four things that can be said of cases, in words.
 
-use super::ResolveArgs;
+use crate::cli::settings::ResolveAction;
 use crate::ledger::Refusal;
 use crate::model::State;
 use crate::output::terminal::text::count;
 
-/// What is to be done with the cases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ResolveAction {
-    Imported,
-    NotImported,
-    Removed,
-    Undo,
-}
-
 impl ResolveAction {
-    pub(super) fn of(args: &ResolveArgs) -> Option<Self> {
-        [
-            (args.imported.is_some(), Self::Imported),
-            (args.not_imported, Self::NotImported),
-            (args.removed, Self::Removed),
-            (args.undo, Self::Undo),
-        ]
-        .into_iter()
-        .find_map(|(said, action)| said.then_some(action))
-    }
-
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Imported => "imported",

@@ -5,110 +5,55 @@ mod list;
 mod typed;
 mod walk;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use clap::{ArgGroup, ArgMatches, Args};
 use jiff::Timestamp;
 use serde_json::json;
 
-use self::action::ResolveAction;
 use super::exit::Exit;
-use super::import::account::{holder, user};
-use super::import::ask;
-use super::ledger_choice::{self, LedgerArgs};
+use super::ledgers::{self, user};
 use super::lookup;
-use super::selection::Selection;
-use crate::cli::args::Globals;
-use crate::cli::settings;
-use crate::config::Config;
-use crate::engine::parse_span;
-use crate::ledger::{
-    self, CaseFilter, CaseRow, Ledger, LedgerLock, Refusal, Resolution, ResolutionReport,
-};
+use crate::cli::settings::{ResolveAction, ResolveSettings};
+use crate::ledger::{self, CaseFilter, CaseRow, Ledger, Refusal, Resolution, ResolutionReport};
 use crate::model::{Key, State};
 use crate::output::terminal::color;
-use crate::output::terminal::streams::{OutputOptions, is_interactive, print_json, print_status};
+use crate::output::terminal::streams::{
+    OutputOptions, confirm, is_interactive, print_json, print_status,
+};
 use crate::output::terminal::text::{count, escaped, grouped, span};
 
 /// Cases and refusals that are shown to people one by one.
 const SHOWN: usize = 20;
 
-/// Arguments of `caseload resolve`.
-#[derive(Debug, Clone, Args)]
-#[command(group(ArgGroup::new("word").args(["imported", "not_imported", "removed", "undo"])))]
-pub(crate) struct ResolveArgs {
-    /// Keys of cases; one of several columns is typed as a JSON array of texts
-    #[arg(value_name = "KEY")]
-    keys: Vec<String>,
-    /// They are on the platform, under this id where one is given; again for
-    /// more. The id stands behind the last "="; put "=" behind a key that has
-    /// one itself. Without a key: those selected below
-    #[arg(long, value_name = "KEY[=CASE_ID]", num_args = 0..=1, default_missing_value = "",
-          help_heading = "Your word")]
-    imported: Option<Vec<String>>,
-    /// They are not on the platform: the next import sends them
-    #[arg(long, help_heading = "Your word")]
-    not_imported: bool,
-    /// They were on the platform and are gone: the next import sends them
-    #[arg(long, help_heading = "Your word")]
-    removed: bool,
-    /// Take the last word on them back
-    #[arg(long, help_heading = "Your word")]
-    undo: bool,
-    /// Keys in a file, one a line, or in one that export wrote (also mended in
-    /// a spreadsheet); ids stand under `case_id`; "-" is standard input
-    #[arg(long, value_name = "FILE", help_heading = "Which cases")]
-    list: Option<PathBuf>,
-    #[command(flatten)]
-    cases: Selection,
-    /// Warn when "not imported" is said of doubts younger than this
-    #[arg(long, value_name = "T", default_value = "10m",
-          value_parser = |text: &str| parse_span(text).ok_or("expected a span such as 10m"))]
-    min_doubt_age: Duration,
-    /// Do it without the question
-    #[arg(long)]
-    yes: bool,
-    #[command(flatten)]
-    ledger: LedgerArgs,
-}
-
 /// A ledger that may be changed, with all that the words need.
 struct Job<'a> {
-    args: &'a ResolveArgs,
+    settings: &'a ResolveSettings,
     output: OutputOptions,
-    config: Option<Config>,
     ledger: Ledger,
     account: String,
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &ResolveArgs, globals: &Globals, matches: &ArgMatches) -> Result<Exit> {
-    let action = ResolveAction::of(args);
-    let asks = !args.yes || action.is_none();
+pub(super) fn run(settings: &ResolveSettings) -> Result<Exit> {
+    let ResolveSettings { action, output, .. } = *settings;
+    let asks = !settings.yes || action.is_none();
     if asks && !is_interactive() {
         match action {
-            Some(_) => bail!("there is no terminal to ask on: add --yes"),
+            Some(_) => bail!("not a terminal: use --yes"),
             None => bail!(
                 "there is no terminal to go through the cases on: say --imported, \
                  --not-imported, --removed or --undo, and of which cases"
             ),
         }
     }
-    let output = globals.output_options();
-    let config = settings::config(globals)?;
-    let choice = args.ledger.choose(globals, config.as_ref(), matches)?;
-    // Whoever may not change it is told so before a list is read.
-    let lock = LedgerLock::take(&choice.path, &holder("resolve"))?;
-    let ledger = ledger::open(&choice.path, &lock)?;
+    // The lock comes first: without it no list needs to be read.
+    let ledger = ledgers::open_to_change(&settings.ledger, "resolve")?;
     let info = ledger.reader().info()?;
-    choice.check(&info)?;
-    ledger_choice::report_ledger(&info, output);
+    ledgers::report_ledger(&info, output);
     let mut job = Job {
-        args,
+        settings,
         output,
-        config,
         ledger,
         account: info.account,
     };
@@ -146,7 +91,7 @@ impl Job<'_> {
         if !fitting.is_empty() {
             self.show(action, &fitting, &named)?;
             let question = action.question(fitting.len() as u64);
-            if !self.args.yes && !ask::yes(&question)? {
+            if !self.settings.yes && !confirm(&question)? {
                 print_status("nothing was changed");
                 return Ok(Exit::Stopped);
             }
@@ -182,19 +127,16 @@ impl Job<'_> {
 
     /// The cases that are meant, each once, with the id that it is said to have.
     fn selected(&self, action: ResolveAction) -> Result<Vec<(Key, Option<String>)>> {
-        let args = self.args;
+        let settings = self.settings;
         let reader = self.ledger.reader();
         let mut named = typed::Named::default();
-        for text in args.keys.iter().chain(args.imported.iter().flatten()) {
-            if text.is_empty() {
-                continue;
-            }
+        for text in &settings.keys {
             match action {
                 ResolveAction::Imported => named.add(typed::key_and_id(text))?,
                 _ => named.add((Key::from_typed(text), None))?,
             }
         }
-        if let Some(path) = &args.list {
+        if let Some(path) = &settings.list {
             let mut listed = list::read(path)?;
             let with_id = listed.iter().filter(|(_, id)| id.is_some()).count();
             if action != ResolveAction::Imported {
@@ -215,9 +157,9 @@ impl Job<'_> {
                 named.add(line)?;
             }
         }
-        let filter = args.cases.filter(reader)?;
-        if !named.is_empty() || args.list.is_some() {
-            if args.cases.is_all() {
+        let filter = settings.cases.filter(reader)?;
+        if !named.is_empty() || settings.list.is_some() {
+            if settings.cases.is_all() {
                 return Ok(named.into_all());
             }
             let keys = named.keys();
@@ -227,7 +169,7 @@ impl Job<'_> {
             })?;
             return Ok(named.into_those(left.into_iter().map(|case| case.key)));
         }
-        if args.cases.is_all() {
+        if settings.cases.is_all() {
             bail!("of which cases? Name keys, or --list FILE, --run N, --file FILE or --state S");
         }
         let mut selected = Vec::new();
@@ -267,7 +209,11 @@ impl Job<'_> {
                     ..CaseFilter::default()
                 })?;
                 for case in row {
-                    let view = lookup::view(self.ledger.reader(), case, self.config.as_ref())?;
+                    let view = lookup::view(
+                        self.ledger.reader(),
+                        case,
+                        self.settings.case_url.as_deref(),
+                    )?;
                     let id = (named.iter())
                         .find(|(key, _)| *key == view.case.key)
                         .and_then(|(_, id)| id.as_deref())
@@ -297,7 +243,7 @@ impl Job<'_> {
     fn is_young(&self, case: &CaseRow) -> bool {
         let age = Timestamp::now().duration_since(case.updated_at);
         case.state == State::InDoubt
-            && Duration::try_from(age).unwrap_or_default() < self.args.min_doubt_age
+            && Duration::try_from(age).unwrap_or_default() < self.settings.min_doubt_age
     }
 
     fn young_warning(&self, number: u64) -> String {
@@ -308,7 +254,7 @@ impl Job<'_> {
                 1 => "1 case is".to_owned(),
                 number => format!("{} cases are", grouped(number)),
             },
-            span(self.args.min_doubt_age),
+            span(self.settings.min_doubt_age),
             if number == 1 { "it" } else { "them" },
         )
     }

@@ -64,19 +64,19 @@ pub(super) fn walk(job: &mut Job<'_>) -> Result<Exit> {
 
 /// The keys of the cases to go through.
 fn doubts(job: &Job<'_>) -> Result<Vec<Key>> {
-    let args = job.args;
+    let settings = job.settings;
     let reader = job.ledger.reader();
-    let mut filter = args.cases.filter(reader)?;
+    let mut filter = settings.cases.filter(reader)?;
     let mut named = typed::Named::default();
-    for text in &args.keys {
+    for text in &settings.keys {
         named.add((Key::from_typed(text), None))?;
     }
-    if let Some(path) = &args.list {
+    if let Some(path) = &settings.list {
         for (key, _) in list::read(path)? {
             named.add((key, None))?;
         }
     }
-    if !named.is_empty() || args.list.is_some() {
+    if !named.is_empty() || settings.list.is_some() {
         filter.keys = Some(named.keys());
     }
     Ok(reader
@@ -98,7 +98,7 @@ fn ask(job: &mut Job<'_>, key: &Key, position: usize, total: usize) -> Result<An
         return Ok(Answer::Skip);
     };
     let is_young = job.is_young(&case);
-    let view = lookup::view(job.ledger.reader(), case, job.config.as_ref())?;
+    let view = lookup::view(job.ledger.reader(), case, job.settings.case_url.as_deref())?;
     print_status(&format!(
         "\n{position} of {total}: {}",
         view.text(job.output, true, Timestamp::now())

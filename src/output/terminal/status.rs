@@ -121,7 +121,7 @@ impl LedgerView<'_> {
 /// Where a moved or copied ledger was used last.
 pub fn moved(home: &LastUsed) -> String {
     format!(
-        "it was last used as {} on {}: if both files are still in use, each knows only half of \
+        "this ledger was last used as {} on {}: if both files are still in use, each knows only half of \
          what was imported",
         escaped(&home.path),
         escaped(&home.host)

@@ -1,7 +1,7 @@
 //! Standard output and standard error. A closed pipe or a full disk never
 //! stops a run: write errors are ignored.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead as _, IsTerminal, Write};
 
 use super::color;
 
@@ -46,4 +46,15 @@ pub fn print_json(document: &impl serde::Serialize) {
 /// Whether a question can be seen and answered.
 pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a question that only "y" or "yes" answers with yes.
+pub fn confirm(question: &str) -> io::Result<bool> {
+    // Not locked while a person thinks: an interrupt must be reported meanwhile.
+    let mut error = io::stderr();
+    write!(error, "\n{question} [y/N] ")?;
+    error.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -1,9 +1,9 @@
-//! A run's command as it is given again: what the ledger keeps of it, without
-//! the flags that were for that time only.
+//! The command of a run, as it is repeated: what the ledger keeps of it,
+//! without the flags that were meant for that run only.
 
-use super::quoted;
+use crate::cli::shell_word;
 
-/// What is not repeated right after a run: it was done, or asked for once.
+/// Not repeated right after a run: what was done, or permitted once.
 pub(super) const AFTER_RUN: &[&str] = &[
     "--new-ledger",
     "--adopt-ledger",
@@ -11,10 +11,9 @@ pub(super) const AFTER_RUN: &[&str] = &[
     "--resend-in-doubt",
     "--min-doubt-age",
 ];
-/// What is not repeated after a dry run: what it was, and what its plan stands
-/// for.
+/// Not repeated after a dry run: what its plan takes the place of.
 pub(super) const AFTER_DRY_RUN: &[&str] = &["--dry-run", "--yes", "--plan", "--new-ledger"];
-/// What is not repeated on another day: whatever was meant for that one.
+/// Not repeated on another day: what was meant for that day.
 pub(super) const LATER: &[&str] = &[
     "--new-ledger",
     "--adopt-ledger",
@@ -29,7 +28,7 @@ pub(super) const LATER: &[&str] = &[
     "--ledger-id",
     "--output",
 ];
-/// Those of them that have a value.
+/// Those of them that take a value.
 const WITH_VALUE: [&str; 5] = [
     "--limit",
     "--plan",
@@ -41,75 +40,43 @@ const WITH_VALUE: [&str; 5] = [
 /// This process's own command, as the ledger keeps it.
 pub(super) fn own() -> String {
     // A file's name need not be Unicode.
-    kept(
+    joined(
         std::env::args_os()
             .skip(1)
             .map(|word| word.to_string_lossy().into_owned()),
     )
 }
 
-/// What the ledger keeps of a command: its words as a shell takes them.
-fn kept<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
-    let words: Vec<String> = words
-        .into_iter()
-        .map(|word| quoted(word.as_ref()))
-        .collect();
-    words.join(" ")
+fn joined<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
+    let words = words.into_iter().map(|word| shell_word(word.as_ref()));
+    words.collect::<Vec<_>>().join(" ")
 }
 
-/// The kept command without the flags of `once`, and with `more`, which is
-/// empty or begins with a space. None where it can't be taken apart or typed,
-/// and where it read standard input, which is gone.
-pub(super) fn command(kept: &str, once: &[&str], more: &str) -> Option<String> {
+/// The kept command without the flags of `dropped`, and with `more`, which is
+/// empty or begins with a space. None if it can't be typed as it was, or read
+/// standard input, which is gone.
+pub(super) fn command(kept: &str, dropped: &[&str], more: &str) -> Option<String> {
     let mut repeated = String::from("caseload");
     let mut more = Some(more);
-    let mut words = words(kept)?.into_iter();
+    let mut words = shlex::split(kept)?.into_iter();
     while let Some(word) = words.next() {
         let flag = word.split_once('=').map_or(word.as_str(), |(flag, _)| flag);
         if word == "-" || word.contains(char::REPLACEMENT_CHARACTER) {
             return None;
-        } else if once.contains(&flag) {
+        } else if dropped.contains(&flag) {
             if flag == word && WITH_VALUE.contains(&flag) {
                 words.next();
             }
             continue;
         } else if word == "--" {
-            // Behind it nothing is a flag.
+            // Nothing after it is a flag.
             repeated.push_str(more.take().unwrap_or_default());
         }
         repeated.push(' ');
-        repeated.push_str(&quoted(&word));
+        repeated.push_str(&shell_word(&word));
     }
     repeated.push_str(more.unwrap_or_default());
     Some(repeated)
-}
-
-/// The words of a text that [`kept`] has made; none of any other text.
-fn words(text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find([' ', '\'', '\\']) {
-        word.push_str(&rest[..at]);
-        let (mark, behind) = rest[at..].split_at(1);
-        rest = behind;
-        match mark {
-            " " => words.push(std::mem::take(&mut word)),
-            "'" => {
-                let (inside, behind) = rest.split_once('\'')?;
-                word.push_str(inside);
-                rest = behind;
-            }
-            _ => {
-                let escaped = rest.chars().next()?;
-                word.push(escaped);
-                rest = &rest[escaped.len_utf8()..];
-            }
-        }
-    }
-    word.push_str(rest);
-    words.push(word);
-    Some(words)
 }
 
 #[cfg(test)]
@@ -117,19 +84,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_comes_back_word_for_word() {
+    fn a_kept_command_splits_into_the_same_words() {
         for line in [
             &["import", "cases.csv"][..],
             &["import", "it's here.csv", "--key-column", "Lead ID", ""],
             &["import", "a\\b", "'", "x y'z", "é \"q\""],
         ] {
-            assert_eq!(words(&kept(line)).unwrap(), line);
+            assert_eq!(shlex::split(&joined(line)).unwrap(), line);
         }
     }
 
     #[test]
-    fn flags_of_that_time_are_not_repeated() {
-        let typed = [
+    fn flags_meant_for_one_run_are_not_repeated() {
+        let typed = joined([
             "import",
             "my cases.csv",
             "--new-ledger",
@@ -139,26 +106,25 @@ mod tests {
             "--map-id",
             "m1",
             "--yes",
-        ];
-        let typed = kept(typed);
+        ]);
         assert_eq!(
             command(&typed, LATER, "").unwrap(),
             "caseload import 'my cases.csv' --map-id m1"
         );
         assert_eq!(
             command(&typed, AFTER_RUN, " --ledger-id x").unwrap(),
-            "caseload import 'my cases.csv' --limit 1 --plan=abc-3 --map-id m1 --yes --ledger-id x"
+            "caseload import 'my cases.csv' --limit 1 '--plan=abc-3' --map-id m1 --yes --ledger-id x"
         );
         assert_eq!(
             command("import --dry-run -- -a.csv", AFTER_DRY_RUN, " --plan p").unwrap(),
             "caseload import --plan p -- -a.csv"
         );
-        for gone in [
+        for lost in [
             "import - --sandbox",
             "import 'open",
             "import 'caf\u{fffd}.csv'",
         ] {
-            assert_eq!(command(gone, LATER, ""), None, "{gone}");
+            assert_eq!(command(lost, LATER, ""), None, "{lost}");
         }
     }
 }

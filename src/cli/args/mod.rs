@@ -1,0 +1,219 @@
+//! What can be typed: the arguments that several commands share, and those of
+//! the small commands. They only say what was typed; `settings` adds the
+//! environment and the config.
+
+mod import;
+mod ledger;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+pub(crate) use self::import::{ApprovedPlan, ImportArgs};
+pub(crate) use self::ledger::{ExportArgs, ResolveArgs, SelectionArgs, StatusArgs};
+use crate::engine::parse_span;
+use crate::sandbox::{Faults, RateLimit};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum OutputFormat {
+    /// Text for people
+    #[default]
+    Human,
+    /// One JSON document a line, on standard output
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum ColorArg {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Output format
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    pub output: OutputFormat,
+    /// When to use color
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: ColorArg,
+    /// Hide the values of cases, show their shape and length (default when CI is set)
+    #[arg(long, global = true, overrides_with = "no_redact")]
+    pub redact: bool,
+    /// Show the values of cases
+    #[arg(long, global = true, overrides_with = "redact")]
+    pub no_redact: bool,
+    /// Only errors and the summary
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// More detail, with every server response
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// Config file [env: `CASELOAD_CONFIG`] [default: caseload.toml, if it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Which account and ledger.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Account")]
+pub(crate) struct AccountArgs {
+    /// URL of the API, such as <https://api.example.com> [env: `LEXAMICA_BASE_URL`]
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Organization id; uses the full API path [env: `LEXAMICA_ORG_ID`]
+    #[arg(long, value_name = "ID")]
+    pub org_id: Option<String>,
+    /// Ledger file [env: `CASELOAD_LEDGER`] [default: one file per account in your state folder]
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// Test run against a built-in sandbox; needs no account and no key
+    #[arg(long)]
+    pub sandbox: bool,
+}
+
+/// How to read files, and what to do with their problems.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reading files")]
+pub(crate) struct ReadArgs {
+    /// csv, tsv, json, ndjson or xlsx [default: detected]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<crate::model::Format>,
+    /// Field delimiter: one character, or "tab" [default: detected]
+    #[arg(long, value_name = "C", value_parser = delimiter)]
+    pub delimiter: Option<u8>,
+    /// Text encoding, such as utf-8, windows-1252 or utf-16le [default: detected]
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// Sheet of a workbook [default: the first one with rows]
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
+    /// Member of a JSON object that holds the records; "." if the object is one record
+    #[arg(long, value_name = "NAME")]
+    pub records: Option<String>,
+    /// Column that identifies a case; repeat for a key of several columns
+    #[arg(long, value_name = "NAME")]
+    pub key_column: Vec<String>,
+    /// Column with the handling firm
+    /// [default: partnerFirmId, `partner_firm_id` or "Partner Firm ID"]
+    #[arg(long, value_name = "NAME")]
+    pub partner_firm_column: Option<String>,
+    /// Handling firm for rows that name none
+    #[arg(long, value_name = "ID", visible_alias = "partner-firm")]
+    pub partner_firm_id: Option<String>,
+    /// Accept rows without a partner firm, as drafts
+    #[arg(long)]
+    pub allow_drafts: bool,
+    /// Treat warnings as errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Also print problems as CI annotations, without values
+    #[arg(long, value_name = "SYSTEM", value_enum)]
+    pub annotations: Option<AnnotationFormat>,
+    /// Write all problems to this file, as a spreadsheet
+    #[arg(long, value_name = "FILE.csv")]
+    pub problems: Option<PathBuf>,
+}
+
+/// Systems that show annotations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AnnotationFormat {
+    /// GitHub Actions
+    Github,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CheckArgs {
+    /// Case files; "-" reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InitArgs {
+    /// A case file like the ones to import
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExplainArgs {
+    /// A code such as bad-date, or a state such as `in_doubt`; lists all if omitted
+    pub code: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SandboxArgs {
+    /// Port on 127.0.0.1; 0 picks one and prints it as JSON
+    #[arg(long, value_name = "P", default_value = "8788")]
+    pub port: u16,
+    /// Delay of every response
+    #[arg(long, value_name = "T", default_value = "0ms", value_parser = duration)]
+    pub latency: Duration,
+    /// Answer 429 to more calls than this; a bucket with a burst of 2
+    #[arg(long, value_name = "N/s")]
+    pub rate_limit: Option<RateLimit>,
+    /// Faults to inject and how often, such as 429=0.1,drop=0.05 (--help lists them)
+    #[arg(long, value_name = "KIND=P,…", long_help = faults_help())]
+    pub faults: Option<Faults>,
+    /// Make faults and case ids repeatable; ids then repeat with every start
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Accept only this organization
+    #[arg(long, value_name = "ID")]
+    pub org_id: Option<String>,
+    /// Accept only this mapping
+    #[arg(long, value_name = "ID")]
+    pub map_id: Option<String>,
+    /// File with the only key that is accepted
+    #[arg(long, value_name = "FILE")]
+    pub public_key_file: Option<PathBuf>,
+}
+
+fn faults_help() -> String {
+    let mut help = "Faults to inject and how often, such as 429=0.1,drop=0.05. Kinds:".to_owned();
+    for (kind, meaning) in Faults::KINDS {
+        // Writing to a String can't fail.
+        let _ = write!(help, "\n  {kind:18} {meaning}");
+    }
+    help
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n') => Ok(*byte),
+        _ => Err("expected one character such as , or ; or the word tab".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_span(text).ok_or_else(|| "expected a duration such as 500ms, 90s or 10m".to_owned())
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|duration| {
+        if duration.is_zero() {
+            Err("must be longer than zero".to_owned())
+        } else {
+            Ok(duration)
+        }
+    })
+}

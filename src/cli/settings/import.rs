@@ -1,0 +1,238 @@
+//! The settings of an import.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::{LedgerChoice, ReadSettings, api, environment, in_ci, output_options};
+use crate::api::{Account, Address, Contract, PublicKey};
+use crate::cli::args::{ApprovedPlan, GlobalArgs, ImportArgs};
+use crate::config::Config;
+use crate::engine::PaceRange;
+use crate::ledger::{default_path, state_folder};
+use crate::output::terminal::streams::{OutputOptions, is_interactive};
+
+/// The shortest interval to a server that is not on this machine.
+const SHORTEST_PACE: Duration = Duration::from_millis(100);
+const PUBLIC_KEY: &str = "LEXAMICA_PUBLIC_KEY";
+
+#[derive(Debug)]
+pub(crate) struct ImportSettings {
+    pub output: OutputOptions,
+    pub read: ReadSettings,
+    pub destination: Destination,
+    pub ledger: LedgerChoice,
+    /// Where the ledger is, or will be created.
+    pub ledger_path: PathBuf,
+    /// A ledger may be created.
+    pub new_ledger: bool,
+    /// The ledger belongs to the account's former address.
+    pub adopt_ledger: bool,
+    /// Earlier test runs are forgotten.
+    pub fresh: bool,
+    pub keep_payloads: bool,
+    /// None in a dry run and a test run.
+    pub public_key: Option<PublicKey>,
+    pub ca_file: Option<PathBuf>,
+    pub dry_run: bool,
+    pub confirmation: Confirmation,
+    pub limit: Option<u64>,
+    /// Valid records are sent though others have problems.
+    pub skip_invalid: bool,
+    pub allow_same_content: bool,
+    /// Cases in doubt for at least this long are sent once more.
+    pub resend_in_doubt: Option<Duration>,
+    pub pace: PaceRange,
+    pub in_flight: usize,
+    pub timeout: Duration,
+    pub max_retries: u32,
+    pub max_wait: Duration,
+    pub max_failures: u32,
+    pub outputs: OutputSettings,
+    /// Every answer is shown whole.
+    pub show_answers: bool,
+    /// `[platform] case_url`.
+    pub case_url: Option<String>,
+    /// For people, before anything else is said.
+    pub warning: Option<String>,
+}
+
+/// Where an import goes.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    pub account: Account,
+    /// None in a test run until its sandbox has started.
+    pub address: Option<Address>,
+    pub map_id: String,
+    pub contract: Contract,
+}
+
+/// What lets a run send.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Confirmation {
+    /// The answer to a question on the terminal.
+    Ask,
+    /// `--yes`, a test run, or a run that sends nothing.
+    Given,
+    /// `--plan`.
+    Plan(ApprovedPlan),
+}
+
+/// The files that a run leaves.
+#[derive(Debug)]
+pub(crate) struct OutputSettings {
+    pub folder: Option<PathBuf>,
+    pub results: Option<PathBuf>,
+    pub rejects: Option<PathBuf>,
+    pub in_doubt: Option<PathBuf>,
+}
+
+impl ImportSettings {
+    pub(crate) fn new(args: ImportArgs, globals: &GlobalArgs) -> Result<Self> {
+        if args.fresh && !args.account.sandbox {
+            bail!("--fresh forgets test runs and needs --sandbox");
+        }
+        let config = super::config(globals)?;
+        let (destination, ledger, key) = if args.account.sandbox {
+            let ledger = LedgerChoice::sandbox(&args.account)?;
+            (Destination::sandbox(), ledger, None)
+        } else {
+            real_account(&args, globals, config.as_ref())?
+        };
+        if args.pace.lower < SHORTEST_PACE && !destination.is_loopback() {
+            bail!("a pace under 100ms is only allowed for a server on this machine");
+        }
+        let creates_ledger_only = in_ci() && args.new_ledger;
+        let sends = !(args.dry_run || args.account.sandbox || creates_ledger_only);
+        if sends && !args.yes && args.plan.is_none() && !is_interactive() {
+            bail!("not a terminal: use --yes or --plan HASH-N to send without the question");
+        }
+        let (public_key, warning) = key.unzip();
+        let ledger_path = match &ledger.path {
+            Some(path) => path.clone(),
+            None => default_path(&state_folder()?, destination.account.as_str()),
+        };
+        Ok(Self {
+            output: output_options(globals),
+            destination,
+            ledger,
+            ledger_path,
+            new_ledger: args.new_ledger,
+            adopt_ledger: args.adopt_ledger,
+            fresh: args.fresh,
+            keep_payloads: config
+                .as_ref()
+                .is_some_and(|config| config.ledger.keep_payloads),
+            public_key,
+            ca_file: (args.ca_file).or_else(|| environment("SSL_CERT_FILE").map(PathBuf::from)),
+            dry_run: args.dry_run,
+            confirmation: match args.plan {
+                Some(plan) => Confirmation::Plan(plan),
+                None if args.yes || args.account.sandbox || !is_interactive() => {
+                    Confirmation::Given
+                }
+                None => Confirmation::Ask,
+            },
+            limit: args.limit,
+            skip_invalid: args.skip_invalid,
+            allow_same_content: args.allow_same_content,
+            resend_in_doubt: args.resend_in_doubt.then_some(args.min_doubt_age),
+            pace: args.pace,
+            in_flight: usize::from(args.in_flight),
+            timeout: args.timeout,
+            max_retries: args.max_retries,
+            max_wait: args.max_wait,
+            max_failures: args.max_failures,
+            outputs: OutputSettings {
+                folder: args.out,
+                results: args.results,
+                rejects: args.rejects,
+                in_doubt: args.in_doubt,
+            },
+            show_answers: args.limit == Some(1) || globals.verbose,
+            case_url: config
+                .as_ref()
+                .and_then(|config| config.platform.case_url.clone()),
+            warning: warning.flatten(),
+            read: ReadSettings::new(&args.files, args.read, config)?,
+        })
+    }
+
+    /// Sending needs to know which cases are the same.
+    pub(crate) fn needs_key_columns(&self) -> bool {
+        !self.ledger.is_sandbox() && !self.dry_run && self.read.mapping.key.is_empty()
+    }
+
+    /// In a CI job a ledger is created in a run of its own, which sends nothing.
+    pub(crate) fn creates_ledger_only(&self) -> bool {
+        in_ci() && self.new_ledger && !self.dry_run && !self.ledger.is_sandbox()
+    }
+}
+
+/// A key, and the warning about the file that it came from.
+type Key = (PublicKey, Option<String>);
+
+/// Everything that only an import into a real account needs; what is missing
+/// is named all at once.
+fn real_account(
+    args: &ImportArgs,
+    globals: &GlobalArgs,
+    config: Option<&Config>,
+) -> Result<(Destination, LedgerChoice, Option<Key>)> {
+    let key = if args.dry_run {
+        None
+    } else {
+        public_key(args)?
+    };
+    let map_id = api::map_id(args.map_id.clone(), config);
+    let mut missing = api::missing(&args.account, map_id.as_deref(), config);
+    if key.is_none() && !args.dry_run {
+        missing.push("public key: --public-key-file or LEXAMICA_PUBLIC_KEY");
+    }
+    api::refuse_missing(&missing)?;
+    let map_id = map_id.unwrap_or_default();
+    let address = api::address(&args.account, config, &map_id)?;
+    let account = address.account().clone();
+    let ledger = LedgerChoice::of_account(
+        &args.account,
+        globals,
+        config,
+        args.ledger_id.clone(),
+        account.clone(),
+    );
+    let destination = Destination {
+        account,
+        address: Some(address),
+        map_id,
+        contract: config
+            .map(|config| config.api.contract())
+            .unwrap_or_default(),
+    };
+    Ok((destination, ledger, key))
+}
+
+fn public_key(args: &ImportArgs) -> Result<Option<Key>> {
+    if let Some(path) = &args.public_key_file {
+        return Ok(Some(PublicKey::from_file(path)?));
+    }
+    environment(PUBLIC_KEY)
+        .map(|text| Ok((PublicKey::from_text(&text, PUBLIC_KEY)?, None)))
+        .transpose()
+}
+
+impl Destination {
+    fn sandbox() -> Self {
+        Self {
+            account: Account::sandbox(),
+            address: None,
+            map_id: "sandbox".to_owned(),
+            contract: Contract::default(),
+        }
+    }
+
+    /// Whether the server is on this machine.
+    fn is_loopback(&self) -> bool {
+        self.address.as_ref().is_none_or(Address::is_loopback)
+    }
+}

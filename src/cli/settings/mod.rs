@@ -1,0 +1,287 @@
+//! Arguments turned into validated settings, once: a flag wins over the
+//! environment, that over the config. An environment variable that is empty
+//! counts as not set.
+
+mod api;
+mod import;
+mod ledger;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anstream::ColorChoice;
+use anyhow::{Result, bail};
+
+pub(crate) use self::import::{Confirmation, ImportSettings};
+pub(crate) use self::ledger::{
+    CaseSelection, ExportSettings, LedgerChoice, ResolveAction, ResolveSettings, SANDBOX_LEDGER,
+    StatusSettings,
+};
+use super::args::{
+    AnnotationFormat, CheckArgs, ColorArg, GlobalArgs, InitArgs, OutputFormat, ReadArgs,
+    SandboxArgs,
+};
+use crate::check;
+use crate::config::{self, Config};
+use crate::input::{self, Input};
+use crate::mapping::{MappingOptions, Rules};
+use crate::output::problems::Annotations;
+use crate::output::terminal::color;
+use crate::output::terminal::streams::OutputOptions;
+use crate::sandbox::SandboxOptions;
+
+/// The config file that is used, and written by `init`, unless one is named.
+const CONFIG: &str = "caseload.toml";
+
+/// A variable of the environment, unless it is empty.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.trim().is_empty())
+}
+
+/// Whether this is a CI job.
+pub(crate) fn in_ci() -> bool {
+    environment("CI").is_some_and(|value| !matches!(value.trim(), "0" | "false"))
+}
+
+/// How the process reports.
+pub(crate) fn output_options(globals: &GlobalArgs) -> OutputOptions {
+    OutputOptions {
+        redact: globals.redact || (in_ci() && !globals.no_redact),
+        quiet: globals.quiet,
+        json: globals.output == OutputFormat::Json,
+    }
+}
+
+/// Applies `--color`, once for the process.
+pub(crate) fn set_color(globals: &GlobalArgs) {
+    color::set_choice(match globals.color {
+        ColorArg::Auto => ColorChoice::Auto,
+        ColorArg::Always => ColorChoice::Always,
+        ColorArg::Never => ColorChoice::Never,
+    });
+}
+
+fn config_path(globals: &GlobalArgs) -> Option<PathBuf> {
+    (globals.config.clone()).or_else(|| environment("CASELOAD_CONFIG").map(PathBuf::from))
+}
+
+/// Loads the config that is named, or the one in the working directory.
+fn config(globals: &GlobalArgs) -> Result<Option<Config>> {
+    let path = match config_path(globals) {
+        Some(path) => path,
+        None if Path::new(CONFIG).exists() => PathBuf::from(CONFIG),
+        None => return Ok(None),
+    };
+    Ok(Some(config::load(&path)?))
+}
+
+/// How a command's input is read, checked and reported.
+#[derive(Debug)]
+pub(crate) struct ReadSettings {
+    pub inputs: Vec<Input>,
+    pub options: input::ReadOptions,
+    pub mapping: MappingOptions,
+    /// Warnings are errors.
+    pub strict: bool,
+    pub problems: ProblemSettings,
+    /// Where the rules came from, for errors in them.
+    pub config: Option<Config>,
+}
+
+/// Where problems go beside the screen.
+#[derive(Debug, Clone)]
+pub(crate) struct ProblemSettings {
+    pub annotations: Annotations,
+    pub spreadsheet: Option<PathBuf>,
+}
+
+impl ReadSettings {
+    fn new(files: &[PathBuf], args: ReadArgs, config: Option<Config>) -> Result<Self> {
+        Ok(Self {
+            inputs: inputs(files)?,
+            options: read_options(&args),
+            mapping: mapping(&args, config.as_ref()),
+            strict: args.strict,
+            problems: ProblemSettings {
+                annotations: match args.annotations {
+                    Some(AnnotationFormat::Github) => Annotations::GitHub,
+                    None => Annotations::None,
+                },
+                spreadsheet: args.problems,
+            },
+            config,
+        })
+    }
+
+    pub(crate) fn file_names(&self) -> Vec<String> {
+        self.inputs.iter().map(Input::name).collect()
+    }
+
+    /// The rules, compiled.
+    pub(crate) fn rules(&self) -> Result<Arc<Rules>> {
+        rules(self.mapping.clone())
+    }
+
+    /// The error of a check that failed, with the lines of the config.
+    pub(crate) fn check_error(&self, error: check::CheckError) -> anyhow::Error {
+        match error {
+            check::CheckError::Columns(faults) => {
+                let lines: Vec<String> = faults
+                    .iter()
+                    .map(|(file, fault)| {
+                        let file = file
+                            .and_then(|file| self.inputs.get(usize::from(file.0)))
+                            .map(|input| format!(" in {}", input.name()))
+                            .unwrap_or_default();
+                        let message = format!("{fault}{file}");
+                        match (fault.line, &self.config) {
+                            (Some(line), Some(config)) => {
+                                let fault = config.error_at(line, &fault.column, &message);
+                                fault.to_string()
+                            }
+                            _ => message,
+                        }
+                    })
+                    .collect();
+                anyhow::anyhow!("{}", lines.join("\n"))
+            }
+            error => anyhow::anyhow!("{error}"),
+        }
+    }
+}
+
+/// How to read the files.
+fn read_options(read: &ReadArgs) -> input::ReadOptions {
+    input::ReadOptions {
+        format: read.format,
+        delimiter: read.delimiter,
+        encoding: read.encoding.clone(),
+        sheet: read.sheet.clone(),
+        records: read.records.clone(),
+        ..input::ReadOptions::default()
+    }
+}
+
+/// How a record becomes a case.
+fn mapping(read: &ReadArgs, config: Option<&Config>) -> MappingOptions {
+    let mut options = config.map_or_else(
+        || MappingOptions {
+            passthrough: true,
+            ..MappingOptions::default()
+        },
+        |config| config.mapping.clone(),
+    );
+    if !read.key_column.is_empty() {
+        options.key.clone_from(&read.key_column);
+        options.key_line = None;
+    }
+    if read.partner_firm_column.is_some() {
+        options
+            .partner_firm_column
+            .clone_from(&read.partner_firm_column);
+        options.partner_firm_line = None;
+    }
+    options
+        .default_partner_firm
+        .clone_from(&read.partner_firm_id);
+    options.allow_drafts |= read.allow_drafts;
+    let today = jiff::ZonedDateTime::now().date();
+    options.today = Some((
+        today.year().unsigned_abs(),
+        today.month().unsigned_abs(),
+        today.day().unsigned_abs(),
+    ));
+    options
+}
+
+pub(crate) fn rules(options: MappingOptions) -> Result<Arc<Rules>> {
+    match Rules::compile(options) {
+        Ok(rules) => Ok(Arc::new(rules)),
+        Err(errors) => {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            bail!("{}", errors.join("\n"))
+        }
+    }
+}
+
+/// The inputs of a command; no file may be named twice.
+fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
+    let inputs: Vec<Input> = files
+        .iter()
+        .map(|file| Input::from_arg(file.as_os_str()))
+        .collect();
+    if inputs.len() > usize::from(u16::MAX) {
+        bail!("more than 65,535 files; import them in several runs");
+    }
+    for (position, input) in inputs.iter().enumerate() {
+        if inputs[..position].contains(input) {
+            bail!("{} is given twice", input.name());
+        }
+    }
+    Ok(inputs)
+}
+
+#[derive(Debug)]
+pub(crate) struct CheckSettings {
+    pub output: OutputOptions,
+    pub read: ReadSettings,
+}
+
+impl CheckSettings {
+    pub(crate) fn new(args: CheckArgs, globals: &GlobalArgs) -> Result<Self> {
+        Ok(Self {
+            output: output_options(globals),
+            read: ReadSettings::new(&args.files, args.read, config(globals)?)?,
+        })
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct InitSettings {
+    pub output: OutputOptions,
+    /// Where the config is written.
+    pub config: PathBuf,
+    pub config_is_default: bool,
+    pub file: PathBuf,
+    pub options: input::ReadOptions,
+}
+
+impl InitSettings {
+    pub(crate) fn new(args: InitArgs, globals: &GlobalArgs) -> Self {
+        let config = config_path(globals).unwrap_or_else(|| PathBuf::from(CONFIG));
+        Self {
+            output: output_options(globals),
+            config_is_default: config == Path::new(CONFIG),
+            config,
+            options: read_options(&args.read),
+            file: args.file,
+        }
+    }
+}
+
+pub(crate) struct SandboxSettings {
+    pub output: OutputOptions,
+    pub options: SandboxOptions,
+    pub public_key_file: Option<PathBuf>,
+}
+
+impl SandboxSettings {
+    pub(crate) fn new(args: SandboxArgs, globals: &GlobalArgs) -> Self {
+        Self {
+            output: output_options(globals),
+            options: SandboxOptions {
+                port: args.port,
+                latency: args.latency,
+                rate_limit: args.rate_limit,
+                faults: args.faults.unwrap_or_default(),
+                seed: args.seed,
+                org_id: args.org_id,
+                map_id: args.map_id,
+                public_key: None,
+            },
+            public_key_file: args.public_key_file,
+        }
+    }
+}

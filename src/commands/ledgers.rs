@@ -1,0 +1,380 @@
+//! Finding, opening and creating ledgers, by the rules that keep a wrong or an
+//! empty one from being used unnoticed.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use jiff::Timestamp;
+
+use crate::api::Account;
+use crate::cli::settings::{Confirmation, ImportSettings, LedgerChoice, SANDBOX_LEDGER, in_ci};
+use crate::ledger::{
+    self, DiscoveredLedger, Ledger, LedgerInfo, LedgerLock, LedgerReader, LockHolder,
+};
+use crate::model::{self, State};
+use crate::output::terminal::color;
+use crate::output::terminal::status::moved;
+use crate::output::terminal::streams::{OutputOptions, print_status};
+use crate::output::terminal::text::{count, escaped};
+
+/// Opens an existing ledger to read it.
+pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, LedgerInfo)> {
+    let reader = ledger::open_read_only(&existing(choice)?)?;
+    let info = reader.info()?;
+    refuse_other_account(&info, choice)?;
+    refuse_other_id(&info, choice)?;
+    Ok((reader, info))
+}
+
+/// Opens an existing ledger to change it while nobody else does.
+pub(super) fn open_to_change(choice: &LedgerChoice, command: &str) -> Result<Ledger> {
+    let path = existing(choice)?;
+    let lock = LedgerLock::take(&path, &holder(command))?;
+    let ledger = ledger::open(&path, &lock)?;
+    let info = ledger.reader().info()?;
+    refuse_other_account(&info, choice)?;
+    refuse_other_id(&info, choice)?;
+    Ok(ledger)
+}
+
+/// The file that is chosen, if it exists.
+fn existing(choice: &LedgerChoice) -> Result<PathBuf> {
+    let path = match (&choice.path, &choice.account) {
+        (Some(path), _) => path.clone(),
+        (None, Some(account)) => ledger::default_path(&ledger::state_folder()?, account.as_str()),
+        (None, None) => return only_ledger(),
+    };
+    if exists(&path) {
+        return Ok(path);
+    }
+    if choice.is_sandbox() {
+        bail!(
+            "there is no {SANDBOX_LEDGER} in this folder: `caseload import FILE --sandbox` \
+             creates one"
+        );
+    }
+    let account = (choice.account.as_ref())
+        .map(|account| format!(" for {account}"))
+        .unwrap_or_default();
+    let others = ledger::state_folder()
+        .and_then(|folder| ledger::discover(&folder))
+        .unwrap_or_default();
+    let others = match others.as_slice() {
+        [] => String::new(),
+        others => format!("; these exist, for --ledger:{}", listed(others)),
+    };
+    bail!("there is no ledger{account} at {}{others}", path.display())
+}
+
+/// What can't be looked at counts as there: opening it tells why.
+fn exists(path: &Path) -> bool {
+    path.try_exists().unwrap_or(true)
+}
+
+/// The only ledger in the state folder.
+fn only_ledger() -> Result<PathBuf> {
+    let folder = ledger::state_folder()?;
+    let mut found = ledger::discover(&folder)?;
+    // Test runs have a ledger of their own, which is easily meant.
+    let test_runs = if Path::new(SANDBOX_LEDGER).exists() {
+        "\nFor the test runs in this folder use --sandbox"
+    } else {
+        ""
+    };
+    match found.len() {
+        0 => bail!(
+            "there is no ledger in {}: the first import of an account creates one. Name one that \
+             is elsewhere with --ledger{test_runs}",
+            folder.display(),
+        ),
+        1 => Ok(found.remove(0).path),
+        number => bail!(
+            "there are {}; name one with --ledger, or its account with --base-url and \
+             --org-id{}{test_runs}",
+            count(number as u64, "ledger"),
+            listed(&found),
+        ),
+    }
+}
+
+fn refuse_other_account(info: &LedgerInfo, choice: &LedgerChoice) -> Result<()> {
+    match &choice.account {
+        Some(account) if account.as_str() != info.account => bail!(
+            "{} is the ledger of {}, not of {account}; name this account's ledger with --ledger, \
+             or leave the account out",
+            info.path.display(),
+            escaped(&info.account)
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_other_id(info: &LedgerInfo, choice: &LedgerChoice) -> Result<()> {
+    match &choice.id {
+        Some(id) if *id != info.id => bail!(
+            "{} is the ledger {}, expected ledger {id} (CASELOAD_LEDGER_ID or [ledger] id): \
+             restore a lost ledger from a backup instead of using another",
+            info.path.display(),
+            info.id
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Says which ledger is used, for commands that show nothing of it otherwise.
+pub(super) fn report_ledger(info: &LedgerInfo, output: OutputOptions) {
+    if output.quiet {
+        return;
+    }
+    print_status(&color::dim(&format!(
+        "ledger {}, with {} of {}",
+        escaped(&info.path.display().to_string()),
+        count(info.counts.total(), "case"),
+        escaped(&info.account)
+    )));
+    warn_moved(info);
+}
+
+fn warn_moved(info: &LedgerInfo) {
+    if let Some(home) = &info.moved_from {
+        print_status(&color::yellow(&moved(home)));
+    }
+}
+
+/// Ledgers with their counts, one a line.
+pub(super) fn listed(ledgers: &[DiscoveredLedger]) -> String {
+    let mut listed = String::new();
+    for DiscoveredLedger { path, info } in ledgers {
+        // Writing to a String can't fail.
+        let _ = match info {
+            Ok(info) => write!(
+                listed,
+                "\n  {} has {} of {}, {} in doubt",
+                path.display(),
+                count(info.counts.total(), "case"),
+                escaped(&info.account),
+                info.counts.of(State::InDoubt) + info.counts.of(State::Sending)
+            ),
+            Err(error) => write!(listed, "\n  {} can't be used: {error}", path.display()),
+        };
+    }
+    listed
+}
+
+/// The ledger of an import.
+pub(super) enum ImportLedger {
+    Existing(Box<Ledger>),
+    /// A dry run only reads.
+    ReadOnly(LedgerReader),
+    /// None exists; one may be created once the user has agreed.
+    Missing {
+        /// Held from now on, so that nobody else creates it meanwhile; none in
+        /// a dry run.
+        lock: Option<LedgerLock>,
+        /// Other ledgers of the same host.
+        others: Vec<DiscoveredLedger>,
+    },
+}
+
+impl ImportLedger {
+    pub(super) fn reader(&self) -> Option<&LedgerReader> {
+        match self {
+            Self::Existing(ledger) => Some(ledger.reader()),
+            Self::ReadOnly(reader) => Some(reader),
+            Self::Missing { .. } => None,
+        }
+    }
+
+    /// The ledger that a run writes to, created if it does not exist.
+    pub(super) fn into_ledger(self, settings: &ImportSettings) -> Result<Ledger> {
+        match self {
+            Self::Existing(ledger) => Ok(*ledger),
+            Self::Missing {
+                lock: Some(lock), ..
+            } => Ok(ledger::create(
+                &settings.ledger_path,
+                &lock,
+                settings.destination.account.as_str(),
+            )?),
+            Self::ReadOnly(_) | Self::Missing { lock: None, .. } => {
+                bail!("a dry run sends nothing")
+            }
+        }
+    }
+}
+
+/// Opens the ledger of an import, or makes sure that it may be created.
+pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger> {
+    let path = &settings.ledger_path;
+    if settings.dry_run {
+        // Only a run that sends forgets earlier ones.
+        if exists(path) && !settings.fresh {
+            let reader = ledger::open_read_only(path)?;
+            is_former_address(&reader.info()?, settings)?;
+            return Ok(ImportLedger::ReadOnly(reader));
+        }
+        refuse_missing(settings)?;
+        let others = others_of_host(settings);
+        return Ok(ImportLedger::Missing { lock: None, others });
+    }
+    let lock = LedgerLock::take(path, &holder("import"))?;
+    if !exists(path) {
+        refuse_missing(settings)?;
+        let others = others_of_host(settings);
+        refuse_new(settings, &others)?;
+        let lock = Some(lock);
+        return Ok(ImportLedger::Missing { lock, others });
+    }
+    let mut ledger = ledger::open(path, &lock)?;
+    let info = ledger.reader().info()?;
+    let adopt = is_former_address(&info, settings)?;
+    if !settings.ledger.is_sandbox() {
+        refuse_unexpected(&info, settings)?;
+    }
+    if adopt {
+        ledger.adopt(settings.destination.account.as_str())?;
+    }
+    if ledger.recovered() > 0 && !settings.output.quiet {
+        print_status(&color::yellow(&format!(
+            "the previous run did not finish: {} that it was sending {} in doubt now",
+            count(ledger.recovered(), "case"),
+            if ledger.recovered() == 1 { "is" } else { "are" }
+        )));
+    }
+    Ok(ImportLedger::Existing(Box::new(ledger)))
+}
+
+/// True when the ledger is this account's under its former address.
+fn is_former_address(info: &LedgerInfo, settings: &ImportSettings) -> Result<bool> {
+    refuse_other_id(info, &settings.ledger)?;
+    if !settings.output.quiet {
+        warn_moved(info);
+    }
+    if settings.destination.account.as_str() == info.account {
+        return Ok(false);
+    }
+    if settings.adopt_ledger {
+        return Ok(true);
+    }
+    bail!(
+        "{} is the ledger of {}, not of {}; name this account's ledger with --ledger, or use \
+         --adopt-ledger if the account's address has changed",
+        info.path.display(),
+        escaped(&info.account),
+        settings.destination.account
+    )
+}
+
+/// What an existing ledger of a real account must not be used with.
+fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()> {
+    if settings.new_ledger {
+        bail!(
+            "{} already exists, with {}; leave --new-ledger out",
+            info.path.display(),
+            count(info.counts.total(), "case")
+        );
+    }
+    if in_ci() && settings.ledger.id.is_none() {
+        bail!(
+            "in a CI job the ledger must be named by its id, so that a job that lost it sends \
+             nothing twice: set CASELOAD_LEDGER_ID={} or [ledger] id in caseload.toml",
+            info.id
+        );
+    }
+    Ok(())
+}
+
+fn refuse_missing(settings: &ImportSettings) -> Result<()> {
+    match &settings.ledger.id {
+        Some(id) => bail!(
+            "there is no ledger at {}, expected ledger {id}: nothing is sent without it; restore \
+             it from a backup",
+            settings.ledger_path.display()
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Ledgers of the same host, beside the one that would be created.
+fn others_of_host(settings: &ImportSettings) -> Vec<DiscoveredLedger> {
+    let Some(address) = &settings.destination.address else {
+        return Vec::new();
+    };
+    let Ok(folder) = ledger::state_folder() else {
+        return Vec::new();
+    };
+    let host = ledger::host_of(address.account().as_str());
+    let mut ledgers = ledger::discover(&folder).unwrap_or_default();
+    ledgers.retain(|found| {
+        (found.info.as_ref()).is_ok_and(|info| ledger::host_of(&info.account) == host)
+    });
+    ledgers
+}
+
+/// Without a question, a new ledger must be asked for.
+fn refuse_new(settings: &ImportSettings, others: &[DiscoveredLedger]) -> Result<()> {
+    if settings.ledger.is_sandbox() || settings.confirmation == Confirmation::Ask {
+        return Ok(());
+    }
+    if !settings.new_ledger {
+        bail!(
+            "no ledger for {} at {}: with an empty one every case is sent. If this is this \
+             account's first import, add --new-ledger; if not, find the ledger (another user, \
+             another machine, --ledger){}",
+            settings.destination.account,
+            settings.ledger_path.display(),
+            listed(others)
+        );
+    }
+    if !others.is_empty() && settings.ledger.path.is_none() {
+        bail!(
+            "this host has other ledgers; if a new one is really meant, name its file with \
+             --ledger{}",
+            listed(others)
+        );
+    }
+    Ok(())
+}
+
+/// Deletes the ledger of earlier test runs, and nothing else.
+pub(super) fn forget_test_runs(output: OutputOptions) -> Result<()> {
+    let path = Path::new(SANDBOX_LEDGER);
+    if !path.exists() {
+        return Ok(());
+    }
+    let lock = LedgerLock::take(path, &holder("import --sandbox --fresh"))?;
+    let ledger = ledger::open(path, &lock)?;
+    let account = ledger.reader().info()?.account;
+    if account != Account::sandbox().as_str() {
+        bail!(
+            "{SANDBOX_LEDGER} is the ledger of {}, not of the sandbox; it was not deleted",
+            escaped(&account)
+        );
+    }
+    ledger.delete()?;
+    if !output.quiet && !output.json {
+        print_status("deleted the ledger of earlier test runs");
+    }
+    Ok(())
+}
+
+/// This process, for others that want the ledger.
+fn holder(command: &str) -> LockHolder {
+    LockHolder {
+        user: user(),
+        host: ledger::host_name(),
+        pid: std::process::id(),
+        since: Timestamp::now(),
+        command: command.to_owned(),
+    }
+}
+
+/// The user's name by the environment, or else by the system.
+pub(super) fn user() -> String {
+    ["USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .or_else(model::user_id)
+        .unwrap_or_else(|| "unknown".to_owned())
+}
