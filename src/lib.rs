@@ -29,7 +29,7 @@ pub mod input;
 pub mod ledger;
 pub mod mapping;
 pub mod model;
-pub mod output;
+pub(crate) mod output;
 pub mod sandbox;
 
 pub use commands::run;

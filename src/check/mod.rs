@@ -53,7 +53,7 @@ pub struct CheckBatch {
 }
 
 /// A record with errors, for whoever has to fix it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Invalid {
     pub file: FileId,
     /// The record as JSON, as far as it can be; see [`crate::input::Unread::raw`].

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::exit::Exit;
-use super::problems::ProblemsOut;
+use super::outputs;
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::settings::CheckSettings;
 use crate::output::terminal::color;
@@ -19,7 +19,8 @@ pub(super) fn run(settings: &CheckSettings) -> Result<Exit> {
     let CheckSettings { output, read } = settings;
     let output = *output;
     let began = Instant::now();
-    let mut problems = ProblemsOut::new(output, read, u64::MAX)?.with_json(output.json);
+    let protected = outputs::read_paths(read);
+    let mut problems = outputs::problem_reporter(output, read, u64::MAX, protected)?;
     let options = CheckOptions {
         inputs: read.inputs.clone(),
         read: read.options.clone(),
@@ -38,7 +39,7 @@ pub(super) fn run(settings: &CheckSettings) -> Result<Exit> {
         }
     }
     let checked = check.finish();
-    problems.close();
+    problems.finish()?;
     let exit = if checked.errors > 0 {
         Exit::Problems
     } else {

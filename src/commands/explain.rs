@@ -1,43 +1,27 @@
-//! `caseload explain CODE`: what a problem or an outcome means.
+//! `caseload explain CODE`: what a problem or a state means.
 
 use anyhow::{Result, bail};
 
 use super::exit::Exit;
 use crate::mapping::suggest;
-use crate::model::Code;
-use crate::output::terminal::explain;
+use crate::output::explain::{self, Explanation};
+use crate::output::terminal::streams::print_result;
 
 /// Runs the command.
 pub(super) fn run(code: Option<&str>) -> Result<Exit> {
-    let Some(word) = code else {
-        for code in Code::ALL {
-            print_line(&format!(
-                "{:22} {}",
-                code.as_str(),
-                explain::explain(*code).title
-            ));
-        }
+    let Some(code) = code else {
+        let lines: Vec<String> = explain::entries()
+            .map(|Explanation { name, title, .. }| format!("{name:22} {title}"))
+            .collect();
+        print_result(&lines.join("\n"));
         return Ok(Exit::Done);
     };
-    let explanation = Code::parse(word)
-        .map(explain::explain)
-        .or_else(|| explain::explain_word(word));
-    let Some(explanation) = explanation else {
-        let words = Code::ALL.iter().map(|code| code.as_str());
-        match suggest::closest(word, words) {
-            Some(closest) => bail!("there is no code {word:?}; did you mean {closest:?}?"),
-            None => bail!("there is no code {word:?}; `caseload explain` lists them"),
+    let Some(Explanation { name, title, text }) = explain::find(code) else {
+        match suggest::closest(code, explain::entries().map(|entry| entry.name)) {
+            Some(closest) => bail!("unknown code {code:?}; did you mean {closest:?}?"),
+            None => bail!("unknown code {code:?}; run `caseload explain` for a list"),
         }
     };
-    print_line(&format!(
-        "{word}: {}\n\n{}",
-        explanation.title, explanation.text
-    ));
+    print_result(&format!("{name}: {title}\n\n{text}"));
     Ok(Exit::Done)
-}
-
-/// What was asked for goes to standard output; a reader that left is no error.
-fn print_line(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }

@@ -7,22 +7,22 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::exit::Exit;
-use super::ledgers;
+use super::{ledgers, outputs};
 use crate::cli::settings::ExportSettings;
-use crate::ledger::{CaseFilter, LedgerError, LedgerReader};
-use crate::model::State;
+use crate::input::Input;
+use crate::ledger::{CaseFilter, CaseRow, LedgerError, LedgerReader};
+use crate::model::{Format, State};
 use crate::output::files::{
-    CasesFile, ExportFiles, FileError, Flush, InputFile, Kind, Opened, Opener, Output, ShapeSeen,
-    Wanted, export_json,
+    CaseFiles, CaseOutput, FlushPolicy, JsonCasesFile, OutputFileError, OutputOpener, OutputPaths,
+    ShapeDetector, SourceFile, case_json,
 };
 use crate::output::terminal::color;
-use crate::output::terminal::status::case_line;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::output::terminal::text::{count, escaped, shape};
 
 /// Runs the command.
 pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
-    let wanted = Wanted {
+    let paths = OutputPaths {
         results: settings.results.clone(),
         rejects: settings.rejects.clone(),
         in_doubt: settings.in_doubt.clone(),
@@ -31,20 +31,19 @@ pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     ledgers::report_ledger(&info, output);
     let filter = settings.cases.filter(&reader)?;
-    let registry = super::outputs::registry();
-    // The ledger is what this command reads.
-    let mut opener = Opener::new(&registry, files_of(&info.path), Flush::Chunks);
+    let mut protected = outputs::ledger_paths(&info.path);
+    protected.extend(settings.config_path.clone());
+    let mut opener = OutputOpener::new(settings.force, FlushPolicy::Chunks, protected);
     let streams = settings.json.as_deref() == Some(Path::new("-"));
     let json = match settings.json.as_deref().filter(|_| !streams) {
-        Some(path) => Some(opener.open(path, Kind::Ndjson)?),
+        Some(path) => Some(JsonCasesFile::new(opener.open(path, Format::Ndjson)?)),
         None => None,
     };
-    let stream_only = wanted == Wanted::default() && json.is_none();
-    let inputs = inputs(&reader, &filter, &wanted)?;
-    let outputs = Opened::open(&mut opener, &[wanted], inputs)?;
-    let mut sinks = Sinks {
-        files: outputs.begin_export()?,
-        json: json.map(CasesFile::begin).transpose()?,
+    let stream_only = paths == OutputPaths::default() && json.is_none();
+    let sources = sources(&reader, &filter, &paths)?;
+    let mut exporter = Exporter {
+        files: CaseFiles::open(&mut opener, &paths, sources)?,
+        json,
         stream: streams.then(|| BufWriter::new(io::stdout().lock())),
         stream_only,
         redact: output.redact,
@@ -53,80 +52,79 @@ pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
         with_content: settings.rejects.is_some() || settings.in_doubt.is_some(),
         ..filter
     };
-    let ended = reader.cases(&filter, |case| sinks.case(&case_line(&case)));
-    match ended {
-        Ok(()) | Err(End::ReaderLeft) => {}
-        Err(End::Ledger(error)) => return Err(error.into()),
-        Err(End::Output(error)) => return Err(error).context("standard output"),
+    match reader.cases(&filter, |case| exporter.add(&case)) {
+        Ok(()) | Err(ExportEnd::ReaderClosed) => {}
+        Err(ExportEnd::Ledger(error)) => return Err(error.into()),
+        Err(ExportEnd::Output(error)) => return Err(error).context("standard output"),
     }
-    sinks.finish(settings.json.as_deref(), output)
+    exporter.finish(settings.json.as_deref(), output)
 }
 
-/// Why no further case is written.
-enum End {
+/// Why the export ends before the last case.
+enum ExportEnd {
     Ledger(LedgerError),
-    ReaderLeft,
+    /// The reader of standard output is gone.
+    ReaderClosed,
     Output(io::Error),
 }
 
-impl From<LedgerError> for End {
+impl From<LedgerError> for ExportEnd {
     fn from(error: LedgerError) -> Self {
         Self::Ledger(error)
     }
 }
 
-/// Everything that is written.
-struct Sinks<'a> {
-    files: ExportFiles,
-    json: Option<CasesFile>,
+struct Exporter<'a> {
+    files: CaseFiles,
+    json: Option<JsonCasesFile>,
     stream: Option<BufWriter<io::StdoutLock<'a>>>,
-    /// No file is written beside it.
+    /// No file is written.
     stream_only: bool,
     redact: bool,
 }
 
-impl Sinks<'_> {
-    fn case(&mut self, case: &crate::output::files::CaseLine<'_>) -> Result<(), End> {
-        self.files.case(case);
+impl Exporter<'_> {
+    fn add(&mut self, case: &CaseRow) -> Result<(), ExportEnd> {
+        let mut sources = self.files.sources().iter();
+        // A file that a run added meanwhile counts as the first one.
+        let source = sources.position(|source| source.name == case.file);
+        self.files.add_case(source, case);
         if let Some(json) = &mut self.json {
-            json.case(case);
+            json.add(case);
         }
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
-        let mut document = export_json(case);
+        let mut document = case_json(case);
         if self.redact {
             // A server's message may quote the case.
-            document["message"] = case.message.map(shape).into();
+            document["message"] = case.message.as_deref().map(shape).into();
         }
         match writeln!(stream, "{document}") {
-            // Who read it has seen enough; files are to be whole all the same.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.stream = None;
                 if self.stream_only {
-                    return Err(End::ReaderLeft);
+                    return Err(ExportEnd::ReaderClosed);
                 }
                 Ok(())
             }
-            written => written.map_err(End::Output),
+            written => written.map_err(ExportEnd::Output),
         }
     }
 
     fn finish(mut self, json_path: Option<&Path>, output: OutputOptions) -> Result<Exit> {
         let streamed = json_path == Some(Path::new("-"));
-        if let Some(stream) = &mut self.stream {
-            match stream.flush() {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    return Err(error).context("standard output");
-                }
-                _ => {}
+        match self.stream.as_mut().map(BufWriter::flush) {
+            Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(error).context("standard output");
             }
+            _ => {}
         }
         let written = self.files.finish();
         let mut files: Vec<(&str, PathBuf, u64)> = written
             .files
             .into_iter()
-            .map(|file| (word(file.output), file.path, file.rows))
+            .map(|file| (output_name(file.output), file.path, file.rows))
             .collect();
         let mut errors = written.errors;
         if let Some((json, path)) = self.json.zip(json_path) {
@@ -158,13 +156,13 @@ impl Sinks<'_> {
     }
 }
 
-fn report_files(files: &[(&str, PathBuf, u64)], errors: &[FileError], output: OutputOptions) {
+fn report_files(files: &[(&str, PathBuf, u64)], errors: &[OutputFileError], output: OutputOptions) {
     if !output.quiet {
         for (_, path, rows) in files {
             print_status(&format!(
-                "{}: {}",
-                escaped(&path.display().to_string()),
-                count(*rows, "case")
+                "wrote {} to {}",
+                count(*rows, "case"),
+                escaped(&path.display().to_string())
             ));
         }
     }
@@ -177,21 +175,25 @@ fn report_files(files: &[(&str, PathBuf, u64)], errors: &[FileError], output: Ou
     }
 }
 
-const fn word(output: Output) -> &'static str {
+const fn output_name(output: CaseOutput) -> &'static str {
     match output {
-        Output::Results => "results",
-        Output::Rejects => "rejects",
-        Output::InDoubt => "in_doubt",
+        CaseOutput::Results => "results",
+        CaseOutput::Rejects => "rejects",
+        CaseOutput::InDoubt => "in_doubt",
     }
 }
 
-/// The files that the selected records came from, with what they are made of:
-/// rejects and cases in doubt have the columns that their inputs had.
-fn inputs(reader: &LedgerReader, filter: &CaseFilter, wanted: &Wanted) -> Result<Vec<InputFile>> {
-    let mut seen: Vec<(String, ShapeSeen)> = Vec::new();
+/// The files that the selected records came from: rejects and cases in doubt
+/// have the columns of their inputs.
+fn sources(
+    reader: &LedgerReader,
+    filter: &CaseFilter,
+    paths: &OutputPaths,
+) -> Result<Vec<SourceFile>> {
+    let mut found: Vec<(String, ShapeDetector)> = Vec::new();
     for (state, path) in [
-        (State::Rejected, &wanted.rejects),
-        (State::InDoubt, &wanted.in_doubt),
+        (State::Rejected, &paths.rejects),
+        (State::InDoubt, &paths.in_doubt),
     ] {
         let selected = (filter.states.as_ref()).is_none_or(|states| states.contains(&state));
         if path.is_none() || !selected {
@@ -203,37 +205,25 @@ fn inputs(reader: &LedgerReader, filter: &CaseFilter, wanted: &Wanted) -> Result
             ..filter.clone()
         };
         reader.cases(&of_state, |case| {
-            let position = seen.iter().position(|(name, _)| *name == case.file);
+            let position = found.iter().position(|(name, _)| *name == case.file);
             let position = position.unwrap_or_else(|| {
-                seen.push((case.file, ShapeSeen::new()));
-                seen.len() - 1
+                found.push((case.file, ShapeDetector::default()));
+                found.len() - 1
             });
             if let Some(raw) = &case.raw {
-                seen[position].1.see(raw);
+                found[position].1.add(raw);
             }
             Ok::<_, LedgerError>(())
         })?;
     }
-    Ok(seen
+    Ok(found
         .into_iter()
-        .map(|(name, shape)| InputFile {
-            // The ledger holds cases only.
-            unread: false,
-            path: (name != crate::input::Input::Stdin.name()).then(|| PathBuf::from(&name)),
+        .map(|(name, shape)| SourceFile {
+            // The ledger has only cases.
+            has_unread: false,
+            path: (name != Input::Stdin.name()).then(|| PathBuf::from(&name)),
             shape: shape.finish(&name),
             name,
         })
         .collect())
-}
-
-/// The ledger and what lies beside it.
-fn files_of(ledger: &Path) -> Vec<PathBuf> {
-    ["", "-wal", "-shm", ".lock"]
-        .iter()
-        .map(|ending| {
-            let mut path = ledger.as_os_str().to_owned();
-            path.push(ending);
-            PathBuf::from(path)
-        })
-        .collect()
 }

@@ -11,7 +11,6 @@ mod key;
 mod ledgers;
 mod lookup;
 mod outputs;
-mod problems;
 mod rerun_command;
 mod resolve;
 mod sandbox;

@@ -10,9 +10,16 @@ pub(super) const AFTER_RUN: &[&str] = &[
     "--fresh",
     "--resend-in-doubt",
     "--min-doubt-age",
+    // Their files exist now, and may have been edited.
+    "--results",
+    "--rejects",
+    "--in-doubt",
+    "--problems",
+    "--force",
 ];
 /// Not repeated after a dry run: what its plan takes the place of.
-pub(super) const AFTER_DRY_RUN: &[&str] = &["--dry-run", "--yes", "--plan", "--new-ledger"];
+pub(super) const AFTER_DRY_RUN: &[&str] =
+    &["--dry-run", "--yes", "--plan", "--new-ledger", "--problems"];
 /// Not repeated on another day: what was meant for that day.
 pub(super) const LATER: &[&str] = &[
     "--new-ledger",
@@ -27,14 +34,23 @@ pub(super) const LATER: &[&str] = &[
     "--plan",
     "--ledger-id",
     "--output",
+    "--results",
+    "--rejects",
+    "--in-doubt",
+    "--problems",
+    "--force",
 ];
 /// Those of them that take a value.
-const WITH_VALUE: [&str; 5] = [
+const WITH_VALUE: [&str; 9] = [
     "--limit",
     "--plan",
     "--min-doubt-age",
     "--ledger-id",
     "--output",
+    "--results",
+    "--rejects",
+    "--in-doubt",
+    "--problems",
 ];
 
 /// This process's own command, as the ledger keeps it.

@@ -190,7 +190,10 @@ fn next(
     if counts.of(State::InDoubt) > 0 {
         if counts.of(State::InDoubt) > CASES_SHOWN as u64 {
             add(
-                format!("caseload export --in-doubt in-doubt.csv{flags}"),
+                format!(
+                    "caseload export --in-doubt {}{flags}",
+                    unused_name("in-doubt", ".csv")
+                ),
                 "all cases in doubt as a spreadsheet",
             );
         }
@@ -213,7 +216,7 @@ fn next(
 }
 
 /// A file for the rejects, or a folder where they come from several files.
-fn rejects_name(reader: &LedgerReader) -> Result<&'static str> {
+fn rejects_name(reader: &LedgerReader) -> Result<String> {
     let mut files: Vec<String> = Vec::new();
     let rejected = CaseFilter {
         states: Some(vec![State::Rejected]),
@@ -225,16 +228,24 @@ fn rejects_name(reader: &LedgerReader) -> Result<&'static str> {
         }
         Ok::<_, LedgerError>(())
     })?;
-    Ok(match files.as_slice() {
-        [file] => {
-            if Format::from_name(file).is_some_and(Format::is_json) {
-                "rejects.ndjson"
-            } else {
-                "rejects.csv"
-            }
-        }
-        _ => "rejects",
-    })
+    let is_json = |file: &String| Format::from_name(file).is_some_and(Format::is_json);
+    let ending = match files.as_slice() {
+        [file] if is_json(file) => ".ndjson",
+        [_] => ".csv",
+        _ => "",
+    };
+    Ok(unused_name("rejects", ending))
+}
+
+/// A name for a new file: `rejects.csv`, `rejects-2.csv`, …
+fn unused_name(stem: &str, ending: &str) -> String {
+    let mut name = format!("{stem}{ending}");
+    let mut number = 1_u32;
+    while std::fs::symlink_metadata(&name).is_ok() {
+        number += 1;
+        name = format!("{stem}-{number}{ending}");
+    }
+    name
 }
 
 /// The runs whose cases were not sent or not reached, as commands to give

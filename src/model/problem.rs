@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::Place;
 
 /// How much a problem weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
     /// Nothing is sent while it stands.
     Error,
@@ -26,7 +28,9 @@ impl Severity {
 macro_rules! codes {
     ($( $(#[$doc:meta])* $name:ident $severity:ident $text:literal, )*) => {
         /// What kind of problem it is; the word stands in output and in `explain`.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
         pub enum Code { $( $(#[$doc])* $name, )* }
 
         impl Code {
@@ -158,7 +162,7 @@ impl fmt::Display for Code {
 
 /// One thing wrong with a record or a file. Texts may hold anything that the
 /// file held: whoever shows them escapes, cuts and redacts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// What kind.
     pub code: Code,

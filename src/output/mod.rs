@@ -1,5 +1,5 @@
-//! What people and machines see of a check, a run and a ledger.
+//! What people and programs see of a check, a run and a ledger.
 
-pub mod files;
-pub mod problems;
-pub mod terminal;
+pub(crate) mod explain;
+pub(crate) mod files;
+pub(crate) mod terminal;

@@ -56,7 +56,7 @@ fn suggestions_are_shown_and_never_applied() {
 
             1 error not-a-choice in Case Type
             1 error unknown-partner-firm in Firm
-      `caseload explain CODE` tells what a code means and how to mend it
+      run `caseload explain CODE` for what a code means and how to fix it
     column      filled  distinct  values
     id             all         1  1
     Firm           all         1  Smith & Parners

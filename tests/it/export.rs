@@ -95,7 +95,7 @@ fn a_corrected_rejects_file_is_imported_without_extra_flags() {
     assert!(body.get("caseload_reason").is_none());
     home.run(&["export", "--rejects", "rejects.csv"])
         .exits(2)
-        .says("not as caseload left it");
+        .says("already exists (use --force to replace it)");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn each_input_file_gets_its_own_rejects() {
     import(&home, &server, "more.ndjson", 1);
     home.run(&["export", "--rejects", "rejects.csv"])
         .exits(2)
-        .says("folder");
+        .says("must be a folder");
     home.run(&["export", "--rejects", "rejects"]).exits(0);
     assert!(home.read("rejects/cases.rejects.csv").contains("bad-1"));
     let lines = home.read("rejects/more.rejects.ndjson");
@@ -134,7 +134,7 @@ fn empty_exports_contain_only_a_header() {
 }
 
 #[test]
-fn existing_files_are_never_overwritten() {
+fn existing_files_are_replaced_only_with_force() {
     let (home, _server) = mixed();
     home.write("mine.csv", "my own\n");
     for flag in ["--results", "--rejects", "--in-doubt"] {
@@ -145,10 +145,14 @@ fn existing_files_are_never_overwritten() {
         .exits(2);
     assert!(!home.path("same.csv").exists());
     home.run(&["export"]).exits(2);
-    // A file that is as we left it may be replaced.
-    home.run(&["export", "--json", "all.ndjson"]).exits(0);
-    home.run(&["export", "--json", "all.ndjson"]).exits(0);
-    assert_eq!(home.read("all.ndjson").lines().count(), 3);
+    home.run(&["export", "--results", "mine.csv", "--force"])
+        .exits(0);
+    assert_eq!(home.read("mine.csv").lines().count(), 4);
+    let status = home.run(&["status", "--output", "json"]).exits(0).json();
+    let ledger = status[0]["ledger"].as_str().unwrap();
+    home.run(&["export", "--results", ledger, "--force"])
+        .exits(2)
+        .says("is used by this command and cannot be replaced");
 }
 
 #[test]

@@ -242,7 +242,7 @@ fn problems_in_human_output() {
 
             1 error ragged-row
             1 error bad-partner-firm in partnerFirmId
-      `caseload explain CODE` tells what a code means and how to mend it
+      run `caseload explain CODE` for what a code means and how to fix it
 
     stopped: 2 problems in 2 records; nothing was sent
     mend the rows and run the same command again; --skip-invalid sends the good ones

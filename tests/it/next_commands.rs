@@ -178,6 +178,27 @@ fn an_incomplete_run_is_followed_by_status_resolve_and_import() {
 }
 
 #[test]
+fn output_files_of_a_run_do_not_block_its_next_command() {
+    let home = Home::new();
+    home.write("cases.csv", "id,name,partnerFirmId\n1,Ann,f1\n2,bad,f1\n");
+    let server = server();
+    let done = home
+        .import_without_ledger_flags(&server.url(), &["cases.csv"])
+        .args(&["--new-ledger", "--pace", "1ms", "--output", "json"])
+        .args(&["--results", "results.csv", "--rejects=rejects.csv"])
+        .args(&["--problems", "problems.csv", "--out", "out"])
+        .run()
+        .exits(1);
+    let before = home.read("rejects.csv");
+    home.printed(&next(&done))
+        .run()
+        .exits(1)
+        .counts(&[("already_imported", 1), ("rejected", 1)]);
+    assert_eq!(home.read("rejects.csv"), before);
+    assert!(home.path("out/2/rejects.csv").exists());
+}
+
+#[test]
 fn standard_input_has_no_next_command() {
     let home = Home::new();
     let server = server();

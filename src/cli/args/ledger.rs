@@ -55,6 +55,9 @@ pub(crate) struct ExportArgs {
     /// All cases, one JSON object a line; "-" is standard output
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     pub json: Option<PathBuf>,
+    /// Replace output files that exist
+    #[arg(long, help_heading = "Files")]
+    pub force: bool,
     #[command(flatten)]
     pub cases: SelectionArgs,
     #[command(flatten)]

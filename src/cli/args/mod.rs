@@ -126,6 +126,9 @@ pub(crate) struct ReadArgs {
     /// Write all problems to this file, as a spreadsheet
     #[arg(long, value_name = "FILE.csv")]
     pub problems: Option<PathBuf>,
+    /// Replace output files that exist
+    #[arg(long, help_heading = "Files")]
+    pub force: bool,
 }
 
 /// Systems that show annotations.

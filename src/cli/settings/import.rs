@@ -34,6 +34,7 @@ pub(crate) struct ImportSettings {
     pub keep_payloads: bool,
     /// None in a dry run and a test run.
     pub public_key: Option<PublicKey>,
+    pub public_key_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
     pub dry_run: bool,
     pub confirmation: Confirmation,
@@ -125,6 +126,7 @@ impl ImportSettings {
                 .as_ref()
                 .is_some_and(|config| config.ledger.keep_payloads),
             public_key,
+            public_key_file: args.public_key_file,
             ca_file: (args.ca_file).or_else(|| environment("SSL_CERT_FILE").map(PathBuf::from)),
             dry_run: args.dry_run,
             confirmation: match args.plan {

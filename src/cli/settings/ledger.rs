@@ -182,6 +182,8 @@ pub(crate) struct ExportSettings {
     pub in_doubt: Option<PathBuf>,
     /// `-` is standard output.
     pub json: Option<PathBuf>,
+    pub force: bool,
+    pub config_path: Option<PathBuf>,
 }
 
 impl ExportSettings {
@@ -202,6 +204,8 @@ impl ExportSettings {
             rejects: args.rejects,
             in_doubt: args.in_doubt,
             json: args.json,
+            force: args.force,
+            config_path: config.map(|config| config.path),
         })
     }
 }

@@ -25,7 +25,6 @@ use crate::check;
 use crate::config::{self, Config};
 use crate::input::{self, Input};
 use crate::mapping::{MappingOptions, Rules};
-use crate::output::problems::Annotations;
 use crate::output::terminal::color;
 use crate::output::terminal::streams::OutputOptions;
 use crate::sandbox::SandboxOptions;
@@ -86,6 +85,8 @@ pub(crate) struct ReadSettings {
     /// Warnings are errors.
     pub strict: bool,
     pub problems: ProblemSettings,
+    /// Replace output files that exist.
+    pub force: bool,
     /// Where the rules came from, for errors in them.
     pub config: Option<Config>,
 }
@@ -93,7 +94,7 @@ pub(crate) struct ReadSettings {
 /// Where problems go beside the screen.
 #[derive(Debug, Clone)]
 pub(crate) struct ProblemSettings {
-    pub annotations: Annotations,
+    pub github_annotations: bool,
     pub spreadsheet: Option<PathBuf>,
 }
 
@@ -104,11 +105,9 @@ impl ReadSettings {
             options: read_options(&args),
             mapping: mapping(&args, config.as_ref()),
             strict: args.strict,
+            force: args.force,
             problems: ProblemSettings {
-                annotations: match args.annotations {
-                    Some(AnnotationFormat::Github) => Annotations::GitHub,
-                    None => Annotations::None,
-                },
+                github_annotations: matches!(args.annotations, Some(AnnotationFormat::Github)),
                 spreadsheet: args.problems,
             },
             config,

@@ -176,7 +176,7 @@ pub(super) fn payload(job: &Job<'_>, case: &CaseData) -> String {
 }
 
 fn place(planned: &Planned, case: &CaseData) -> String {
-    let file = crate::output::problems::file_name(case.place, &planned.files);
+    let file = crate::output::terminal::problems::file_name(case.place, &planned.files);
     format!(
         "{}:{}, case {}",
         escaped(file),

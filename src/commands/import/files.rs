@@ -1,126 +1,120 @@
-//! The files that a run leaves: those that are named, and those of `--out`.
+//! The files that a run leaves: those that were named, and those of `--out`.
+
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use super::leftovers::Leftover;
+use super::super::outputs;
+use super::findings::Finding;
 use super::{Job, Planned};
-use crate::model::Event;
+use crate::input::Input;
+use crate::ledger::RunId;
+use crate::model::{Event, Format};
 use crate::output::files::{
-    Flush, InputFile, Kind, Opened, Opener, OutDir, ProblemsFile, Registry, RunFiles, Shape, Wanted,
+    CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ProblemsFile, RecordShape, RunDirectory,
+    RunFiles, SourceFile,
 };
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::{count, escaped};
 
-/// Files that could be opened; nothing is changed until the run begins.
-pub(super) struct Prepared {
-    registry: Registry,
-    inputs: Vec<InputFile>,
-    opened: Option<Opened>,
+/// The files that were named, open before the question is asked. Dropped, they
+/// are removed again.
+pub(super) struct NamedFiles {
+    sources: Vec<SourceFile>,
+    files: Option<CaseFiles>,
 }
 
 /// Files that the run writes.
 pub(super) struct Outputs {
-    given: Option<RunFiles>,
-    out: Option<(OutDir, RunFiles)>,
+    files: RunFiles,
+    directory: Option<RunDirectory>,
 }
 
-/// Opens the files that are named, before the question.
-pub(super) fn prepare(job: &Job<'_>, planned: &Planned) -> Result<Prepared> {
-    let outputs = &job.settings.outputs;
-    let inputs: Vec<InputFile> = job
-        .settings
-        .read
-        .inputs
-        .iter()
-        .zip(&planned.checked.files)
-        .map(|(input, file)| InputFile {
+/// Opens the files that are named.
+pub(super) fn open_named(job: &Job<'_>, planned: &Planned) -> Result<NamedFiles> {
+    let settings = &job.settings.outputs;
+    let inputs = job.settings.read.inputs.iter().zip(&planned.checked.files);
+    let sources: Vec<SourceFile> = inputs
+        .map(|(input, file)| SourceFile {
             name: file.name.clone(),
             path: match input {
-                crate::input::Input::Path(path) => Some(path.clone()),
-                crate::input::Input::Stdin => None,
+                Input::Path(path) => Some(path.clone()),
+                Input::Stdin => None,
             },
             shape: match &file.columns {
-                Some(columns) => Shape::table(columns),
-                None => Shape::Json,
+                Some(columns) => RecordShape::table(columns),
+                None => RecordShape::Json,
             },
-            unread: file.unread > 0,
+            has_unread: file.unread > 0,
         })
         .collect();
-    let wanted = Wanted {
-        results: outputs.results.clone(),
-        rejects: outputs.rejects.clone(),
-        in_doubt: outputs.in_doubt.clone(),
+    let paths = OutputPaths {
+        results: settings.results.clone(),
+        rejects: settings.rejects.clone(),
+        in_doubt: settings.in_doubt.clone(),
     };
-    // A run that leaves no files leaves nothing in the state folder either.
-    let none = wanted == Wanted::default();
-    let registry = if none && outputs.folder.is_none() {
-        Registry::nowhere()
-    } else {
-        super::super::outputs::registry()
-    };
-    let opened = if none {
+    let files = if paths == OutputPaths::default() {
         None
     } else {
-        let mut opener = Opener::new(&registry, read_by(job), Flush::EachRow);
-        Some(Opened::open(&mut opener, &[wanted], inputs.clone())?)
+        Some(CaseFiles::open(&mut opener(job), &paths, sources.clone())?)
     };
-    Ok(Prepared {
-        registry,
-        inputs,
-        opened,
-    })
+    Ok(NamedFiles { sources, files })
 }
 
-/// All that this command reads, and so must not write over.
-fn read_by(job: &Job<'_>) -> Vec<std::path::PathBuf> {
-    let mut read = super::super::outputs::paths(&job.settings.read.inputs);
-    read.extend(
-        job.settings
-            .read
-            .config
-            .as_ref()
-            .map(|config| config.path.clone()),
-    );
-    read.push(job.settings.ledger_path.clone());
-    read
+fn opener(job: &Job<'_>) -> OutputOpener {
+    OutputOpener::new(
+        job.settings.read.force,
+        FlushPolicy::EachRow,
+        protected(job),
+    )
 }
 
-impl Prepared {
-    /// Begins them, with what stayed behind before the run. Where there is no
-    /// run, there is no folder of its own either.
+/// What an output of this command never replaces.
+pub(super) fn protected(job: &Job<'_>) -> Vec<PathBuf> {
+    let mut paths = outputs::read_paths(&job.settings.read);
+    paths.extend(outputs::ledger_paths(&job.settings.ledger_path));
+    paths.extend(job.settings.public_key_file.clone());
+    paths
+}
+
+/// Whether the findings of the check are needed for the files.
+pub(super) fn want_findings(job: &Job<'_>) -> bool {
+    job.settings.outputs.rejects.is_some() || job.settings.outputs.folder.is_some()
+}
+
+impl NamedFiles {
+    /// Opens the files of `--out`, and writes what the check has left out.
+    /// Without a run there is no directory for it.
     pub(super) fn begin(
         self,
         job: &Job<'_>,
-        run: Option<i64>,
+        run: Option<RunId>,
         planned: &mut Planned,
     ) -> Result<Outputs> {
-        let mut outputs = Outputs {
-            given: self.opened.map(Opened::begin_run).transpose()?,
-            out: None,
-        };
+        let mut sets = Vec::from_iter(self.files);
+        let mut directory = None;
         let mut problems = None;
         if let (Some(parent), Some(run)) = (&job.settings.outputs.folder, run) {
-            let dir = OutDir::create(parent, &run.to_string())?;
-            let mut opener = Opener::new(&self.registry, read_by(job), Flush::EachRow);
-            let wanted = dir.wanted(&self.inputs);
-            let files = Opened::open(&mut opener, &[wanted], self.inputs)?.begin_run()?;
-            let target = opener.open(&dir.problems(), Kind::Csv)?;
-            problems = Some(ProblemsFile::begin(
-                target,
-                job.settings.read.file_names(),
-                job.settings.output.redact,
-            )?);
-            outputs.out = Some((dir, files));
+            let created = RunDirectory::create(parent, &run.to_string())?;
+            let mut opener = opener(job);
+            let paths = created.paths(&self.sources);
+            sets.push(CaseFiles::open(&mut opener, &paths, self.sources)?);
+            let file = opener.open(&created.problems(), Format::Csv)?;
+            let names = job.settings.read.file_names();
+            let redact = job.settings.output.redact;
+            problems = Some(ProblemsFile::create(file, names, redact)?);
+            directory = Some(created);
         }
-        if let Some(leftovers) = planned.leftovers.take() {
-            for leftover in leftovers.read().context("the temporary file")? {
-                match leftover.context("the temporary file")? {
-                    Leftover::Invalid(invalid) => outputs.each(|files| {
-                        files.invalid(invalid.file, &invalid.raw, None, &invalid.reason);
-                    }),
-                    Leftover::Problem(problem) => {
+        let mut files = RunFiles::new(sets, run.unwrap_or(RunId(0)));
+        if let Some(findings) = planned.findings.take() {
+            for finding in findings.read().context("the temporary file")? {
+                match finding.context("the temporary file")? {
+                    Finding::Invalid(invalid) => {
+                        files.add_invalid(invalid.file, &invalid.raw, None, &invalid.reason);
+                    }
+                    Finding::Problem(problem) => {
                         if let Some(problems) = &mut problems {
                             problems.add(&problem);
                         }
@@ -133,62 +127,50 @@ impl Prepared {
         }
         for slot in &planned.plan.excluded {
             let case = planned.plan.spooled.read(*slot).context("the spool")?;
-            outputs.each(|files| {
-                files.invalid(
-                    case.place.file,
-                    &case.raw,
-                    Some(&case.key),
-                    "another record of the input is the same case, or may be",
-                );
-            });
+            files.add_invalid(
+                case.place.file,
+                &case.raw,
+                Some(&case.key),
+                "another record of the input is, or may be, the same case",
+            );
         }
-        Ok(outputs)
+        Ok(Outputs { files, directory })
     }
 }
 
 impl Outputs {
-    /// Whether anything has to be kept for them.
-    pub(super) fn wanted(job: &Job<'_>) -> bool {
-        job.settings.outputs.rejects.is_some() || job.settings.outputs.folder.is_some()
+    pub(super) fn add_event(&mut self, event: &Event<'_>) {
+        self.files.add_event(event);
     }
 
-    /// Writes down what happened.
-    pub(super) fn event(&mut self, event: &Event<'_>) {
-        self.each(|files| files.event(event));
-    }
-
-    fn each(&mut self, mut to: impl FnMut(&mut RunFiles)) {
-        let out = self.out.as_mut().map(|(_, files)| files);
-        self.given.iter_mut().chain(out).for_each(&mut to);
-    }
-
-    /// Closes them, and says what was written.
+    /// Completes the files, and reports what was written.
     pub(super) fn finish(self, summary: &Summary, output: OutputOptions) {
-        let (dir, out) = self.out.unzip();
-        for files in self.given.into_iter().chain(out) {
-            let written = files.finish();
-            for file in written
-                .files
-                .iter()
-                .filter(|_| !output.quiet && !output.json)
-            {
+        let written = self.files.finish();
+        for file in &written.files {
+            if !output.quiet && !output.json {
                 print_status(&format!(
                     "wrote {} to {}",
                     count(file.rows, "row"),
                     escaped(&file.path.display().to_string())
                 ));
             }
-            for error in &written.errors {
-                print_status(&color::red(&format!(
-                    "{}; `caseload export` writes it anew",
-                    escaped(&error.to_string())
-                )));
-            }
         }
-        if let Some(dir) = dir
-            && let Err(error) = dir.write_summary(&summary.to_json())
-        {
-            print_status(&color::red(&escaped(&error.to_string())));
+        for error in &written.errors {
+            print_status(&format!(
+                "{} {}; `caseload export` can write it again",
+                color::red("error:"),
+                escaped(&error.to_string())
+            ));
+        }
+        let summary_error = self
+            .directory
+            .and_then(|directory| directory.write_summary(&summary.to_json()).err());
+        if let Some(error) = summary_error {
+            print_status(&format!(
+                "{} {}",
+                color::red("error:"),
+                escaped(&error.to_string())
+            ));
         }
     }
 }

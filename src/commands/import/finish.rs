@@ -176,7 +176,7 @@ fn request<'a>(
     }
     Ok(Request {
         schema: 1,
-        file: crate::output::problems::file_name(case.place, &planned.files),
+        file: crate::output::terminal::problems::file_name(case.place, &planned.files),
         line: case.place.line,
         key: case.key.to_string(),
         partner_firm_id: case.partner_firm.as_deref(),

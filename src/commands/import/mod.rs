@@ -2,8 +2,8 @@
 
 mod ask;
 mod files;
+mod findings;
 mod finish;
-mod leftovers;
 mod plan_reporter;
 mod planning;
 mod send;

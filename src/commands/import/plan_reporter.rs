@@ -2,13 +2,14 @@
 
 use anyhow::{Context, Result};
 
-use super::super::problems::ProblemsOut;
-use super::leftovers::Leftovers;
+use super::super::outputs;
+use super::findings::{Finding, FindingsSpool};
 use super::{Job, files};
 use crate::engine::PlanBatch;
 use crate::ledger::{CaseFilter, LedgerReader};
 use crate::model::CaseData;
-use crate::output::problems::SHOWN;
+use crate::output::files::OutputFileError;
+use crate::output::terminal::problems::{PROBLEMS_SHOWN, ProblemReporter, file_name};
 use crate::output::terminal::status::link;
 use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped};
@@ -18,7 +19,7 @@ const CHANGED_SHOWN: u64 = 5;
 
 /// Tells problems and changed rows as the plan finds them.
 pub(super) struct PlanReport<'a> {
-    problems: ProblemsOut,
+    problems: ProblemReporter,
     output: OutputOptions,
     files: Vec<String>,
     /// Knows under which id a case was imported.
@@ -26,24 +27,29 @@ pub(super) struct PlanReport<'a> {
     case_url: Option<&'a str>,
     changed: u64,
     /// What stays behind, for the files that the run leaves.
-    pub(super) leftovers: Option<Leftovers>,
+    pub(super) findings: Option<FindingsSpool>,
 }
 
 impl<'a> PlanReport<'a> {
     /// For the files of an import into a ledger.
     pub(super) fn new(job: &'a Job<'_>, ledger: Option<&'a LedgerReader>) -> Result<Self> {
-        let problems = ProblemsOut::new(job.settings.output, &job.settings.read, SHOWN)?;
+        let problems = outputs::problem_reporter(
+            job.settings.output,
+            &job.settings.read,
+            PROBLEMS_SHOWN,
+            files::protected(job),
+        )?;
         Ok(Self {
-            problems: problems.with_json(job.settings.output.json),
+            problems,
             output: job.settings.output,
             files: job.settings.read.file_names(),
             ledger,
             case_url: job.settings.case_url.as_deref(),
             changed: 0,
-            leftovers: files::Outputs::wanted(job)
-                .then(Leftovers::create)
+            findings: files::want_findings(job)
+                .then(FindingsSpool::create)
                 .transpose()
-                .context("can't make a temporary file")?,
+                .context("cannot create a temporary file")?,
         })
     }
 
@@ -52,13 +58,12 @@ impl<'a> PlanReport<'a> {
     pub(super) fn add(&mut self, batch: PlanBatch) -> std::io::Result<()> {
         for problem in &batch.problems {
             self.problems.add(problem);
-            if let Some(leftovers) = &mut self.leftovers {
-                leftovers.problem(problem)?;
-            }
         }
-        for invalid in &batch.invalid {
-            if let Some(leftovers) = &mut self.leftovers {
-                leftovers.invalid(invalid)?;
+        if let Some(findings) = &mut self.findings {
+            let problems = batch.problems.into_iter().map(Finding::Problem);
+            let invalid = batch.invalid.into_iter().map(Finding::Invalid);
+            for finding in problems.chain(invalid) {
+                findings.write(&finding)?;
             }
         }
         for case in &batch.changed {
@@ -85,14 +90,14 @@ impl<'a> PlanReport<'a> {
     }
 
     /// Says what was not shown.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self) -> Result<(), OutputFileError> {
         if self.changed > CHANGED_SHOWN && !self.output.quiet && !self.output.json {
             print_status(&format!(
                 "… and {} more",
                 count(self.changed - CHANGED_SHOWN, "changed row")
             ));
         }
-        self.problems.close();
+        self.problems.finish()
     }
 }
 
@@ -102,7 +107,7 @@ impl PlanReport<'_> {
         if self.changed > CHANGED_SHOWN || self.output.quiet || self.output.json {
             return;
         }
-        let file = crate::output::problems::file_name(case.place, &self.files);
+        let file = file_name(case.place, &self.files);
         print_status(&format!(
             "{}:{}: case {} was imported{} and the row has changed since; it is not sent again",
             escaped(file),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
 use super::super::ledgers::ImportLedger;
-use super::leftovers::Leftovers;
+use super::findings::FindingsSpool;
 use super::plan_reporter::PlanReport;
 use super::{Job, files};
 use crate::check::{self, CheckOptions, Checked};
@@ -24,7 +24,7 @@ pub(super) struct Planned {
     pub(super) has_key: bool,
     pub(super) files: Vec<String>,
     /// What stays behind, for the files that the run leaves.
-    pub(super) leftovers: Option<Leftovers>,
+    pub(super) findings: Option<FindingsSpool>,
 }
 
 impl Planned {
@@ -100,10 +100,10 @@ pub(super) fn plan(job: &Job<'_>, rules: &Arc<Rules>, found: &ImportLedger) -> R
         report.add(batch).context("can't write a temporary file")?;
     }
     let (plan, checked) = planner.finish()?;
-    report.close();
+    report.close()?;
     super::super::warn_guessed_encodings(&checked, job.settings.output);
     Ok(Planned {
-        leftovers: report.leftovers,
+        findings: report.findings,
         checked,
         plan,
         has_key: !rules.options().key.is_empty(),
@@ -127,7 +127,7 @@ pub(super) fn check_options(
         rules: Arc::clone(rules),
         strict: job.settings.read.strict,
         collect_cases,
-        collect_invalid: collect_cases && files::Outputs::wanted(job) && job.settings.skip_invalid,
+        collect_invalid: collect_cases && files::want_findings(job) && job.settings.skip_invalid,
         summarize_columns,
         workers: 0,
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::super::exit::Exit;
 use super::super::interrupts::Interrupts;
 use super::super::ledgers::{self, ImportLedger};
-use super::files::Prepared;
+use super::files::NamedFiles;
 use super::{Job, Planned, ask, files, finish};
 use crate::api::{Address, CaseIdField, Client, ClientOptions};
 use crate::cli::settings::Confirmation;
@@ -30,9 +30,9 @@ pub(super) fn send(
     found: ImportLedger,
     interrupts: &Interrupts,
 ) -> Result<Exit> {
-    let prepared = files::prepare(job, &planned)?;
+    let named = files::open_named(job, &planned)?;
     if planned.plan.planned.is_empty() {
-        return nothing_to_send(job, planned, prepared);
+        return nothing_to_send(job, planned, named);
     }
     let slot = planned.plan.planned[0].slot;
     let first = planned.plan.spooled.read(slot).context("the spool")?;
@@ -49,12 +49,12 @@ pub(super) fn send(
         .enable_all()
         .build()
         .context("can't start the runtime")?;
-    runtime.block_on(run(job, planned, prepared, ledger, interrupts))
+    runtime.block_on(run(job, planned, named, ledger, interrupts))
 }
 
 /// Without a run too, what was left out stands in the files asked for.
-fn nothing_to_send(job: &Job<'_>, mut planned: Planned, prepared: Prepared) -> Result<Exit> {
-    let outputs = prepared.begin(job, None, &mut planned)?;
+fn nothing_to_send(job: &Job<'_>, mut planned: Planned, named: NamedFiles) -> Result<Exit> {
+    let outputs = named.begin(job, None, &mut planned)?;
     let totals = planned.totals();
     let ended = RunResult {
         stop: None,
@@ -96,7 +96,7 @@ fn close(job: &Job<'_>, summary: &Summary) {
 async fn run(
     job: &mut Job<'_>,
     mut planned: Planned,
-    prepared: Prepared,
+    named: NamedFiles,
     ledger: Ledger,
     interrupts: &Interrupts,
 ) -> Result<Exit> {
@@ -124,7 +124,7 @@ async fn run(
         keep_payloads: job.settings.keep_payloads,
     })?;
     let run_id = handle.begin_run(run_start(job, &planned)).await?;
-    let outputs = prepared.begin(job, Some(run_id.0), &mut planned)?;
+    let outputs = named.begin(job, Some(run_id), &mut planned)?;
     let totals = planned.totals_without_sends();
     let name = planned.name();
     let settings = settings(job, &planned, imported_ids);
@@ -150,7 +150,7 @@ async fn run(
     };
     let ended = engine::run_import(import, &mut |event| {
         report.event(&event);
-        outputs.event(&event);
+        outputs.add_event(&event);
     })
     .await;
     report.progress().finish();

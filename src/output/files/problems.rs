@@ -1,10 +1,9 @@
-//! The problems of a check as a spreadsheet.
+//! All problems of a check as a spreadsheet.
 
 use std::borrow::Cow;
 
-use super::error::FileError;
-use super::table::Table;
-use super::target::Target;
+use super::output_file::{OutputFile, OutputFileError};
+use super::table::CsvTable;
 use crate::model::{Place, Problem};
 use crate::output::terminal::text::shape;
 
@@ -12,29 +11,29 @@ const COLUMNS: [&str; 9] = [
     "severity", "code", "file", "line", "column", "value", "message", "hint", "also",
 ];
 
-/// Problems, one row each, as they are found.
 #[derive(Debug)]
-pub struct ProblemsFile {
-    table: Table,
+pub(crate) struct ProblemsFile {
+    table: CsvTable,
     files: Vec<String>,
     redact: bool,
 }
 
 impl ProblemsFile {
-    /// Begins the file, with its header only. The files' names are those of
-    /// messages; with `redact` values show their shape only.
-    pub fn begin(target: Target, files: Vec<String>, redact: bool) -> Result<Self, FileError> {
-        let mut table = Table::new(target, COLUMNS);
-        table.begin()?;
+    /// The names of the files are those of messages; with `redact` values show
+    /// their shape only.
+    pub(crate) fn create(
+        file: OutputFile,
+        files: Vec<String>,
+        redact: bool,
+    ) -> Result<Self, OutputFileError> {
         Ok(Self {
-            table,
+            table: CsvTable::create(file, COLUMNS)?,
             files,
             redact,
         })
     }
 
-    /// Adds a problem.
-    pub fn add(&mut self, problem: &Problem) {
+    pub(crate) fn add(&mut self, problem: &Problem) {
         let line = match problem.place.line {
             0 => String::new(),
             line => line.to_string(),
@@ -45,8 +44,8 @@ impl ProblemsFile {
             .iter()
             .map(|place| format!("{}:{}", self.file(*place), place.line))
             .collect();
-        let cells = [
-            Cow::Borrowed(problem.severity.as_str()),
+        let cells: [Cow<'_, str>; COLUMNS.len()] = [
+            problem.severity.as_str().into(),
             problem.code.as_str().into(),
             self.file(problem.place).to_owned().into(),
             line.into(),
@@ -60,17 +59,16 @@ impl ProblemsFile {
             problem.hint.as_deref().unwrap_or_default().into(),
             also.join(", ").into(),
         ];
-        self.table.row(cells);
+        self.table.write_row(cells);
     }
 
     fn file(&self, place: Place) -> &str {
-        self.files
-            .get(usize::from(place.file.0))
-            .map_or("", String::as_str)
+        let file = self.files.get(usize::from(place.file.0));
+        file.map_or("", String::as_str)
     }
 
-    /// Closes the file, and tells what went wrong with it meanwhile.
-    pub fn finish(self) -> Result<u64, FileError> {
-        self.table.into_target().finish()
+    /// Completes the file and returns the number of rows.
+    pub(crate) fn finish(self) -> Result<u64, OutputFileError> {
+        self.table.into_file().finish()
     }
 }

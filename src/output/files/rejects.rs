@@ -1,68 +1,52 @@
-//! The rejects file: records as they were, to be mended and imported again.
+//! The rejects file: records as they were, to fix and import again.
 //!
-//! Behind the record's own columns stand `caseload_key`, which is the record's
-//! key whatever a spreadsheet does to the key columns, and `caseload_reason`.
-//! Where records could not be read there is `caseload_text` beside them: the
-//! whole record, for who puts its cells right. A record that has it is no case
-//! until it is emptied.
-//! Tables become CSV; JSON objects become NDJSON, each with its own text, so
-//! that numbers keep their digits and nothing is nested otherwise.
+//! Tables become CSV. After the record's own columns come `caseload_key` (the
+//! record's key, whatever a spreadsheet does to the key columns) and
+//! `caseload_reason`, and `caseload_text` where records could not be read: the
+//! text of the whole record, for whoever fixes its cells. JSON objects become
+//! NDJSON, each with its own text, so that numbers keep their digits.
 
 use std::borrow::Cow;
 
-use super::error::FileError;
-use super::input::{InputFile, Shape};
-use super::line::key_cell;
-use super::raw::{Members, on_one_line};
-use super::table::Table;
-use super::target::Target;
+use super::case_files::key_cell;
+use super::output_file::{OutputFile, OutputFileError};
+use super::raw_record::{Members, RecordShape, SourceFile, on_one_line};
+use super::table::CsvTable;
 use crate::model::Key;
-use crate::model::reserved::{KEY, REASON, TEXT, is_rejects_column};
+use crate::model::reserved::{self, KEY, REASON, TEXT};
 
-/// Records of one input that were left out, each with the reason.
+/// The rejected records of one input.
 #[derive(Debug)]
-pub struct Rejects(Body);
-
-#[derive(Debug)]
-enum Body {
+pub(super) enum RejectsFile {
     Table {
-        table: Table,
-        /// The record's own, and behind them what it may bring of ours.
+        table: CsvTable,
+        /// The record's own columns, then those of ours that a record may
+        /// already have.
         columns: Vec<Box<str>>,
         own: usize,
     },
-    Lines(Target),
+    Ndjson(OutputFile),
 }
 
-impl Rejects {
-    /// Begins the file: with the input's header and our own columns, or empty
-    /// for JSON.
-    pub fn begin(mut target: Target, input: &InputFile) -> Result<Self, FileError> {
-        Ok(Self(match &input.shape {
-            Shape::Table(columns) => {
-                let names = columns.iter().map(AsRef::as_ref);
-                let text = input.unread.then_some(TEXT);
-                let mut table = Table::new(target, names.chain([KEY, REASON]).chain(text));
-                table.begin()?;
-                let brought = [Some(KEY), text].into_iter().flatten().map(Box::from);
-                Body::Table {
-                    table,
-                    columns: columns.iter().cloned().chain(brought).collect(),
-                    own: columns.len(),
-                }
-            }
-            Shape::Json => {
-                target.begin(b"")?;
-                Body::Lines(target)
-            }
-        }))
+impl RejectsFile {
+    pub(super) fn create(file: OutputFile, source: &SourceFile) -> Result<Self, OutputFileError> {
+        let RecordShape::Table(columns) = &source.shape else {
+            return Ok(Self::Ndjson(file));
+        };
+        let own = columns.iter().map(AsRef::as_ref);
+        let text = source.has_unread.then_some(TEXT);
+        let table = CsvTable::create(file, own.chain([KEY, REASON]).chain(text))?;
+        let ours = [Some(KEY), text].into_iter().flatten().map(Box::from);
+        Ok(Self::Table {
+            table,
+            columns: columns.iter().cloned().chain(ours).collect(),
+            own: columns.len(),
+        })
     }
 
-    /// Adds a record: its raw text, where there is one, its key, where it has
-    /// one, and why it is here.
-    pub fn row(&mut self, raw: Option<&str>, key: Option<&Key>, reason: &str) {
-        match &mut self.0 {
-            Body::Table {
+    pub(super) fn add(&mut self, raw: Option<&str>, key: Option<&Key>, reason: &str) {
+        match self {
+            Self::Table {
                 table,
                 columns,
                 own,
@@ -70,44 +54,36 @@ impl Rejects {
                 let members = raw.and_then(Members::of).unwrap_or_else(Members::none);
                 let mut cells: Vec<Cow<'_, str>> = members.cells(columns).collect();
                 if let Some(key) = key {
-                    cells[*own] = Cow::Owned(key_cell(key));
+                    cells[*own] = key_cell(key).into();
                 }
-                cells.insert(*own + 1, Cow::Borrowed(reason));
-                table.row(cells);
+                cells.insert(*own + 1, reason.into());
+                table.write_row(cells);
             }
-            Body::Lines(target) => target.row(json_line(raw, key, reason).as_bytes()),
+            Self::Ndjson(file) => file.write_row(json_line(raw, key, reason).as_bytes()),
         }
     }
 
-    pub(super) fn into_target(self) -> Target {
-        match self.0 {
-            Body::Table { table, .. } => table.into_target(),
-            Body::Lines(target) => target,
+    pub(super) fn into_file(self) -> OutputFile {
+        match self {
+            Self::Table { table, .. } => table.into_file(),
+            Self::Ndjson(file) => file,
         }
     }
 }
 
 /// The object with its own members as they are written, then ours.
 fn json_line(raw: Option<&str>, key: Option<&Key>, reason: &str) -> String {
-    let members = raw.and_then(Members::of);
-    let mut line = String::from("{");
-    let mut add = |name: &str, value: &str| {
-        if line.len() > 1 {
-            line.push(',');
-        }
-        line.push_str(&quoted(name));
-        line.push(':');
-        line.push_str(value);
-    };
-    match (&members, raw) {
-        (Some(Members(members)), _) => {
-            // A key that it brought along stays the key, and a text that nobody
-            // has mended stays with it.
+    let mut members: Vec<String> = Vec::new();
+    let mut add = |name: &str, value: &str| members.push(format!("{}:{value}", quoted(name)));
+    match (raw.and_then(Members::of), raw) {
+        (Some(Members(own)), _) => {
+            // A key that the record already has stays, unless there is a new
+            // one; so does a text that nobody has fixed yet.
             let keeps = |name: &str| match name {
                 KEY => key.is_none(),
-                name => name == TEXT || !is_rejects_column(name),
+                name => name == TEXT || !reserved::is_rejects_column(name),
             };
-            for (name, value) in members.iter().filter(|(name, _)| keeps(name)) {
+            for (name, value) in own.iter().filter(|(name, _)| keeps(name)) {
                 add(name, &on_one_line(value.get()));
             }
         }
@@ -118,8 +94,7 @@ fn json_line(raw: Option<&str>, key: Option<&Key>, reason: &str) -> String {
         add(KEY, &quoted(&key_cell(key)));
     }
     add(REASON, &quoted(reason));
-    line.push_str("}\n");
-    line
+    format!("{{{}}}\n", members.join(","))
 }
 
 fn quoted(text: &str) -> String {

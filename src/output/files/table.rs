@@ -1,83 +1,139 @@
-//! A CSV file with fixed columns, written row by row.
+//! CSV tables: a byte order mark, a header, rows of as many cells, and a last
+//! column that names the cells that were escaped.
 
 use std::borrow::Cow;
 
-use super::error::FileError;
-use super::formula::is_formula;
-use super::target::Target;
+use super::output_file::{OutputFile, OutputFileError};
 use crate::model::reserved::ESCAPED;
 
-/// The last column of every table: `escaped:["Name"]`, or empty.
-
-const BYTE_ORDER_MARK: &str = "\u{feff}";
-
-/// A table: a header, then rows of as many cells.
 #[derive(Debug)]
-pub(super) struct Table {
-    target: Target,
-    /// Without the last, which the table fills itself.
+pub(super) struct CsvTable {
+    file: OutputFile,
+    /// Without the last one, which the table fills itself.
     columns: Vec<Box<str>>,
 }
 
-impl Table {
-    /// Not begun yet.
-    pub(super) fn new<S: AsRef<str>>(target: Target, columns: impl IntoIterator<Item = S>) -> Self {
-        Self {
-            target,
-            columns: columns
-                .into_iter()
-                .map(|column| column.as_ref().into())
-                .collect(),
-        }
-    }
-
-    /// Empties the file and writes the header.
-    pub(super) fn begin(&mut self) -> Result<(), FileError> {
-        let mut head = BYTE_ORDER_MARK.as_bytes().to_vec();
-        let columns = self.columns.iter().map(AsRef::as_ref);
-        push_row(columns.chain([ESCAPED]), &mut head);
-        self.target.begin(&head)
+impl CsvTable {
+    /// Writes the header.
+    pub(super) fn create<S: AsRef<str>>(
+        mut file: OutputFile,
+        columns: impl IntoIterator<Item = S>,
+    ) -> Result<Self, OutputFileError> {
+        let columns: Vec<Box<str>> = columns
+            .into_iter()
+            .map(|column| column.as_ref().into())
+            .collect();
+        let mut header = "\u{feff}".as_bytes().to_vec();
+        push_row(
+            columns.iter().map(AsRef::as_ref).chain([ESCAPED]),
+            &mut header,
+        );
+        file.write_header(&header)?;
+        Ok(Self { file, columns })
     }
 
     /// Adds a row; cells are in the order of the columns.
-    pub(super) fn row<'c>(&mut self, cells: impl IntoIterator<Item = Cow<'c, str>>) {
+    pub(super) fn write_row<'c>(&mut self, cells: impl IntoIterator<Item = Cow<'c, str>>) {
         let mut escaped: Vec<&str> = Vec::new();
         let mut row: Vec<Cow<'c, str>> = Vec::with_capacity(self.columns.len() + 1);
         for (column, cell) in self.columns.iter().zip(cells) {
             if is_formula(&cell) {
                 escaped.push(column);
-                row.push(Cow::Owned(format!("'{cell}")));
+                row.push(format!("'{cell}").into());
             } else {
                 row.push(cell);
             }
         }
         debug_assert_eq!(row.len(), self.columns.len());
-        row.push(if escaped.is_empty() {
-            Cow::Borrowed("")
-        } else {
+        row.push(match escaped.as_slice() {
+            [] => "".into(),
             // Strings always serialize.
-            format!(
-                "escaped:{}",
-                serde_json::to_string(&escaped).unwrap_or_default()
-            )
-            .into()
+            columns => {
+                let columns = serde_json::to_string(columns).unwrap_or_default();
+                format!("escaped:{columns}").into()
+            }
         });
         let mut line = Vec::new();
         push_row(row.iter().map(AsRef::as_ref), &mut line);
-        self.target.row(&line);
+        self.file.write_row(&line);
     }
 
-    pub(super) fn into_target(self) -> Target {
-        self.target
+    pub(super) fn into_file(self) -> OutputFile {
+        self.file
     }
 }
 
-/// One CSV row with its line end, ready for a single write.
+/// One CSV row with its line end, for a single write.
 fn push_row<'c>(cells: impl Iterator<Item = &'c str>, out: &mut Vec<u8>) {
     let mut writer = csv::WriterBuilder::new()
         .buffer_capacity(1024)
         .from_writer(out);
-    // Writing to memory can't fail, and each row is a record of its own.
+    // Writing to memory cannot fail, and each row is a record of its own.
     let _ = writer.write_record(cells);
     let _ = writer.flush();
+}
+
+/// Whether a spreadsheet may take the cell for a formula: it begins with one of
+/// `= + - @`, also in full width and after white space or invisible characters,
+/// or with a tab or line break. Phone numbers such as `+17025550101` are among
+/// them: a spreadsheet would turn them into numbers.
+pub(super) fn is_formula(cell: &str) -> bool {
+    // Nearly every cell begins with a letter or a digit.
+    if cell.is_empty() || cell.as_bytes()[0].is_ascii_alphanumeric() {
+        return false;
+    }
+    cell.starts_with(['\t', '\r', '\n'])
+        || cell
+            .trim_start_matches(is_invisible)
+            .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+}
+
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{202a}'..='\u{202e}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_that_a_spreadsheet_would_evaluate_are_formulas() {
+        for cell in [
+            "=HYPERLINK(\"http://x\")",
+            "+17025550101",
+            "-5",
+            "-",
+            "@SUM(A1)",
+            "\tx",
+            "\r=1",
+            "\nx",
+            "  =1+1",
+            "\u{feff}=1",
+            "\u{0}=1",
+            "\u{a0}+1",
+            "＝1+1",
+            "＠x",
+        ] {
+            assert!(is_formula(cell), "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn other_cells_are_not_formulas() {
+        for cell in [
+            "",
+            " ",
+            "a=1",
+            "5-3",
+            "'=1",
+            "(702) 555-0101",
+            "key:[\"00123\"]",
+            "#N/A",
+            "José",
+        ] {
+            assert!(!is_formula(cell), "{cell:?}");
+        }
+    }
 }

@@ -7,17 +7,17 @@ use anstyle::{AnsiColor, Style};
 
 /// Sets `--color` for both streams. `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb`
 /// and pipes count where it is automatic.
-pub fn set_choice(choice: ColorChoice) {
+pub(crate) fn set_choice(choice: ColorChoice) {
     choice.write_global();
 }
 
 /// Whether the stream shows colors.
-pub fn is_shown_on(stream: &impl RawStream) -> bool {
+pub(crate) fn is_shown_on(stream: &impl RawStream) -> bool {
     AutoStream::choice(stream) != ColorChoice::Never
 }
 
 /// The text as this stream shows it.
-pub fn for_stream(stream: &impl RawStream, text: String) -> String {
+pub(crate) fn for_stream(stream: &impl RawStream, text: String) -> String {
     if is_shown_on(stream) {
         text
     } else {
@@ -26,27 +26,27 @@ pub fn for_stream(stream: &impl RawStream, text: String) -> String {
 }
 
 /// In this style.
-pub fn green(text: &str) -> String {
+pub(crate) fn green(text: &str) -> String {
     paint(AnsiColor::Green.on_default(), text)
 }
 
 /// In this style.
-pub fn red(text: &str) -> String {
+pub(crate) fn red(text: &str) -> String {
     paint(AnsiColor::Red.on_default(), text)
 }
 
 /// In this style.
-pub fn yellow(text: &str) -> String {
+pub(crate) fn yellow(text: &str) -> String {
     paint(AnsiColor::Yellow.on_default(), text)
 }
 
 /// In this style.
-pub fn bold(text: &str) -> String {
+pub(crate) fn bold(text: &str) -> String {
     paint(Style::new().bold(), text)
 }
 
 /// In this style.
-pub fn dim(text: &str) -> String {
+pub(crate) fn dim(text: &str) -> String {
     paint(Style::new().dimmed(), text)
 }
 

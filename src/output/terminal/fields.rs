@@ -12,7 +12,7 @@ const WIDEST_NAME: usize = 28;
 const WIDEST_SAMPLE: usize = 24;
 
 /// One line a column: filled, distinct, its first values.
-pub fn table(fields: &[ColumnSummary], records: u64, output: OutputOptions) -> String {
+pub(crate) fn table(fields: &[ColumnSummary], records: u64, output: OutputOptions) -> String {
     if fields.is_empty() || records == 0 {
         return String::new();
     }

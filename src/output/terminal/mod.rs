@@ -1,12 +1,12 @@
 //! What a terminal shows.
 
-pub mod color;
-pub mod explain;
-pub mod fields;
-pub mod progress;
-pub mod run;
-pub mod status;
-pub mod stops;
-pub mod streams;
-pub mod summary;
-pub mod text;
+pub(crate) mod color;
+pub(crate) mod fields;
+pub(crate) mod problems;
+pub(crate) mod progress;
+pub(crate) mod run;
+pub(crate) mod status;
+pub(crate) mod stops;
+pub(crate) mod streams;
+pub(crate) mod summary;
+pub(crate) mod text;

@@ -35,7 +35,7 @@ fn counts_text(counts: &Totals) -> String {
 
 /// Shows a run's progress.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     total: u64,
     began: Instant,
     form: Form,
@@ -55,7 +55,7 @@ enum Form {
 
 impl Progress {
     /// For a run over so many cases.
-    pub fn new(total: u64, output: OutputOptions) -> Self {
+    pub(crate) fn new(total: u64, output: OutputOptions) -> Self {
         let pause = Arc::new(Mutex::new(None));
         let form = if output.quiet {
             Form::Nothing
@@ -75,7 +75,7 @@ impl Progress {
     }
 
     /// Shows where the run stands now.
-    pub fn update(&mut self, counts: &Totals) {
+    pub(crate) fn update(&mut self, counts: &Totals) {
         if let Form::Aside = self.form {
             self.form = Form::Bar(bar(self.total, Arc::clone(&self.pause)));
         }
@@ -113,18 +113,18 @@ impl Progress {
     }
 
     /// The whole run pauses.
-    pub fn pause(&self, wait: Duration, why: &'static str) {
+    pub(crate) fn pause(&self, wait: Duration, why: &'static str) {
         *self.pause.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((Instant::now() + wait, why));
     }
 
     /// It goes on.
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Says a line for the eye without tearing the bar.
-    pub fn println(&self, text: &str) {
+    pub(crate) fn println(&self, text: &str) {
         match &self.form {
             Form::Bar(bar) => bar.suspend(|| print_status(text)),
             Form::Lines { .. } | Form::Aside | Form::Nothing => print_status(text),
@@ -132,12 +132,12 @@ impl Progress {
     }
 
     /// Takes the bar away, so that the end can be told.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.clear(Form::Nothing);
     }
 
     /// Takes the bar away until there is news, so that a question can be asked.
-    pub fn step_aside(&mut self) {
+    pub(crate) fn step_aside(&mut self) {
         if self.is_bar() {
             self.clear(Form::Aside);
         }
@@ -150,12 +150,12 @@ impl Progress {
     }
 
     /// Whether a bar shows what goes on.
-    pub fn is_bar(&self) -> bool {
+    pub(crate) fn is_bar(&self) -> bool {
         matches!(self.form, Form::Bar(_))
     }
 
     /// Whether the last thing on the streams may be a question.
-    pub fn is_aside(&self) -> bool {
+    pub(crate) fn is_aside(&self) -> bool {
         matches!(self.form, Form::Aside)
     }
 }

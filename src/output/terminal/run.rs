@@ -16,7 +16,7 @@ const MOST_BODY: usize = 2_000;
 
 /// Shows a run, and counts what its end will tell.
 #[derive(Debug)]
-pub struct RunReport {
+pub(crate) struct RunReport {
     output: OutputOptions,
     files: Vec<String>,
     progress: Progress,
@@ -31,7 +31,12 @@ pub struct RunReport {
 
 impl RunReport {
     /// For a run over so many cases of these files.
-    pub fn new(total: u64, files: Vec<String>, output: OutputOptions, whole_answers: bool) -> Self {
+    pub(crate) fn new(
+        total: u64,
+        files: Vec<String>,
+        output: OutputOptions,
+        whole_answers: bool,
+    ) -> Self {
         Self {
             output,
             files,
@@ -45,22 +50,22 @@ impl RunReport {
     }
 
     /// What the server or the network said last, when something went wrong.
-    pub fn said(&self) -> Option<&str> {
+    pub(crate) fn said(&self) -> Option<&str> {
         self.said.as_deref()
     }
 
     /// Where the run stands.
-    pub fn counts(&self) -> &Totals {
+    pub(crate) fn counts(&self) -> &Totals {
         &self.counts
     }
 
     /// The progress that is shown, for who must ask a question meanwhile.
-    pub fn progress(&mut self) -> &mut Progress {
+    pub(crate) fn progress(&mut self) -> &mut Progress {
         &mut self.progress
     }
 
     /// Takes the next event.
-    pub fn event(&mut self, event: &Event<'_>) {
+    pub(crate) fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Started { .. } => {}
             Event::Settled(settled) => self.settled(settled),
@@ -235,7 +240,7 @@ impl RunReport {
     }
 
     /// Shows the answer that a stop is about.
-    pub fn show_last(&self, case: &CaseData, answer: &Answer) {
+    pub(crate) fn show_last(&self, case: &CaseData, answer: &Answer) {
         self.show_answer(case, answer);
     }
 
@@ -249,7 +254,7 @@ impl RunReport {
     }
 
     fn place(&self, case: &CaseData) -> String {
-        let file = crate::output::problems::file_name(case.place, &self.files);
+        let file = crate::output::terminal::problems::file_name(case.place, &self.files);
         format!(
             "{}:{}: case {}",
             escaped(file),

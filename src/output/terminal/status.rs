@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-pub use case::{CaseView, case_line, link};
+pub use case::{CaseView, link};
 
 use super::color;
 use super::text::{count, escaped, grouped, span};

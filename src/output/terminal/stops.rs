@@ -5,7 +5,7 @@ use crate::model::StopReason;
 
 /// What the words depend on.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Situation<'a> {
+pub(crate) struct Situation<'a> {
     /// The path has no organization id.
     pub short_path: bool,
     /// What the server or the network said last.
@@ -13,7 +13,7 @@ pub struct Situation<'a> {
 }
 
 /// The likely cause and the way out, as one or two sentences.
-pub fn stopped(reason: &StopReason, situation: Situation<'_>) -> String {
+pub(crate) fn stopped(reason: &StopReason, situation: Situation<'_>) -> String {
     let organization = if situation.short_path {
         " No organization id was given, so the short path was used: try --org-id."
     } else {

@@ -7,7 +7,7 @@ use super::color;
 
 /// How output looks.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct OutputOptions {
+pub(crate) struct OutputOptions {
     /// Show values of cases by shape and length only.
     pub redact: bool,
     /// Only errors and the summary.
@@ -17,7 +17,7 @@ pub struct OutputOptions {
 }
 
 /// Writes one line to standard error, for people.
-pub fn print_status(text: &str) {
+pub(crate) fn print_status(text: &str) {
     let stderr = io::stderr();
     let line = color::for_stream(&stderr, format!("{text}\n"));
     // One write a line, so that the lines of several processes do not mix.
@@ -25,14 +25,14 @@ pub fn print_status(text: &str) {
 }
 
 /// Writes text that a command was asked for to standard output, for people.
-pub fn print_result(text: &str) {
+pub(crate) fn print_result(text: &str) {
     let stdout = io::stdout();
     let lines = color::for_stream(&stdout, format!("{text}\n"));
     let _ = stdout.lock().write_all(lines.as_bytes());
 }
 
 /// Writes one JSON document as one line to standard output.
-pub fn print_json(document: &impl serde::Serialize) {
+pub(crate) fn print_json(document: &impl serde::Serialize) {
     let Ok(mut line) = serde_json::to_vec(document) else {
         debug_assert!(false, "every document has text for member names");
         return;
@@ -44,7 +44,7 @@ pub fn print_json(document: &impl serde::Serialize) {
 }
 
 /// Whether a question can be seen and answered.
-pub fn is_interactive() -> bool {
+pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 

@@ -11,7 +11,7 @@ use crate::model::Totals;
 
 /// All that a closing summary says.
 #[derive(Debug, Clone, Default)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The run's number in the ledger, once it began.
     pub run: Option<i64>,
     /// The account.
@@ -34,7 +34,7 @@ pub struct Summary {
 
 impl Summary {
     /// The JSON form, on every exit.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let totals = &self.totals;
         let mut json = json!({
             "schema": 1,
@@ -66,7 +66,7 @@ impl Summary {
     }
 
     /// The lines for people.
-    pub fn show(&self) {
+    pub(crate) fn show(&self) {
         let totals = &self.totals;
         if let Some(stopped) = &self.stopped {
             print_status(&format!("{} {stopped}", color::red("stopped:")));

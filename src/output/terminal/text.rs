@@ -8,7 +8,7 @@ const LONGEST_VALUE: usize = 60;
 
 /// Text from a file or a server, safe for a terminal: control characters,
 /// and those that turn the writing direction, are written as escapes.
-pub fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -26,7 +26,7 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// The same over several lines: line breaks stay.
-pub fn escaped_lines(text: &str) -> String {
+pub(crate) fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
 }
 
@@ -35,7 +35,7 @@ fn turns_direction(c: char) -> bool {
 }
 
 /// A value in quotes, escaped and cut; with `redact` only its shape and length.
-pub fn value(text: &str, redact: bool) -> String {
+pub(crate) fn value(text: &str, redact: bool) -> String {
     let length = text.chars().count();
     let mut shown: String = text.chars().take(LONGEST_VALUE).collect();
     if redact {
@@ -54,7 +54,7 @@ pub fn value(text: &str, redact: bool) -> String {
 
 /// Letters as `a` and `A`, digits as `9`; punctuation and white space stay,
 /// since what is wrong with a value is mostly there.
-pub fn shape(text: &str) -> String {
+pub(crate) fn shape(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             c if c.is_numeric() => '9',
@@ -66,7 +66,7 @@ pub fn shape(text: &str) -> String {
 }
 
 /// A JSON payload with every value's shape instead of the value.
-pub fn redacted_json(value: &serde_json::Value) -> serde_json::Value {
+pub(crate) fn redacted_json(value: &serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
         Value::String(text) => Value::String(shape(text)),
@@ -81,7 +81,7 @@ pub fn redacted_json(value: &serde_json::Value) -> serde_json::Value {
 }
 
 /// JSON over several lines, each string and number as it is spelled.
-pub fn pretty_json(json: &str) -> String {
+pub(crate) fn pretty_json(json: &str) -> String {
     let mut pretty = String::with_capacity(json.len() * 2);
     let mut depth = 0_usize;
     let mut letters = json.chars().peekable();
@@ -130,7 +130,7 @@ pub fn pretty_json(json: &str) -> String {
 }
 
 /// `1 case`, `2,500 cases`.
-pub fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     let ending = match number {
         1 => "",
         _ if noun.ends_with('s') || noun.ends_with('x') => "es",
@@ -140,7 +140,7 @@ pub fn count(number: u64, noun: &str) -> String {
 }
 
 /// `1234567` as `1,234,567`.
-pub fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (position, digit) in digits.chars().enumerate() {
@@ -153,7 +153,7 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// A span as people say it: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
-pub fn span(duration: Duration) -> String {
+pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 9.95 {
         return format!("{seconds:.1} s");

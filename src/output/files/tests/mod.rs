@@ -1,4 +1,4 @@
-//! The files as others find them.
+//! The files as their readers find them.
 
 mod opening;
 mod rows;
@@ -10,73 +10,82 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use super::in_doubt::InDoubtFile;
+use super::output_file::CannotWrite;
+use super::rejects::RejectsFile;
 use super::*;
-use crate::model::{Key, State};
+use crate::ledger::{CaseRow, RunId};
+use crate::model::{Format, Key, State};
 
-/// A folder with a place to remember what was written.
-struct Room {
-    folder: TempDir,
-    registry: Registry,
-}
+/// A temporary directory for outputs.
+struct TestDir(TempDir);
 
-impl Room {
+impl TestDir {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let registry = Registry::open(&folder.path().join("state/files")).unwrap();
-        Self { folder, registry }
+        Self(tempfile::tempdir().unwrap())
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn opener(&self, inputs: &[&Path]) -> Opener<'_> {
-        Opener::new(&self.registry, inputs, Flush::EachRow)
+        self.0.path().join(name)
     }
 
     /// Writes a rejects file of a table with these rows of raw texts.
-    fn rejects(&self, path: &Path, columns: &[&str], raws: &[&str]) -> Result<(), FileError> {
-        let target = self.opener(&[]).open(path, Kind::Csv)?;
-        let mut rejects = Rejects::begin(target, &table("x", columns))?;
+    fn write_rejects(
+        &self,
+        path: &Path,
+        force: bool,
+        columns: &[&str],
+        raws: &[&str],
+    ) -> Result<(), OutputFileError> {
+        let file = opener(force, &[]).open(path, Format::Csv)?;
+        let mut rejects = RejectsFile::create(file, &table("x", columns))?;
         for raw in raws {
-            rejects.row(Some(raw), None, "x");
+            rejects.add(Some(raw), None, "x");
         }
-        rejects.into_target().finish().map(drop)
+        rejects.into_file().finish().map(drop)
     }
 }
 
-fn table(name: &str, columns: &[&str]) -> InputFile {
-    InputFile {
+fn opener(force: bool, inputs: &[&Path]) -> OutputOpener {
+    OutputOpener::new(force, FlushPolicy::EachRow, inputs)
+}
+
+fn table(name: &str, columns: &[&str]) -> SourceFile {
+    SourceFile {
         name: name.to_owned(),
         path: Some(name.into()),
-        shape: Shape::table(columns),
-        unread: false,
+        shape: RecordShape::table(columns),
+        has_unread: false,
     }
 }
 
-fn json(name: &str) -> InputFile {
-    InputFile {
+fn json(name: &str) -> SourceFile {
+    SourceFile {
         name: name.to_owned(),
         path: Some(name.into()),
-        shape: Shape::Json,
-        unread: false,
+        shape: RecordShape::Json,
+        has_unread: false,
     }
 }
 
-fn line<'a>(key: &'a Key, file: &'a str, state: State, raw: &'a str) -> CaseLine<'a> {
-    CaseLine {
-        key,
-        file,
-        line: 7,
-        partner_firm: Some("firm_1"),
+fn case_row(key: &str, file: &str, state: State, raw: &str) -> CaseRow {
+    CaseRow {
+        key: Key::new([key]),
         state,
         case_id: None,
-        status: Some(422),
-        attempts: Some(2),
+        file: file.to_owned(),
+        line: 7,
+        index: 0,
+        partner_firm_id: Some("firm_1".to_owned()),
+        run: RunId(1),
+        attempts: 2,
         possible_twin: false,
-        at: Timestamp::UNIX_EPOCH,
-        message: Some("no such case type"),
-        raw: Some(raw),
+        updated_at: Timestamp::UNIX_EPOCH,
+        status: Some(422),
+        message: Some("no such case type".to_owned()),
+        raw: Some(raw.to_owned()),
+        payload: None,
+        answer: None,
     }
 }
 

@@ -1,209 +1,188 @@
-//! What may be opened, and what becomes of it.
-
-use std::fs::OpenOptions;
-use std::io::Write as _;
+//! Which files may be written, and what becomes of those that exist.
 
 use super::*;
 
-fn fault(result: Result<impl std::fmt::Debug, FileError>) -> FileFault {
-    result.unwrap_err().fault
+fn reason(result: Result<impl std::fmt::Debug, OutputFileError>) -> CannotWrite {
+    result.unwrap_err().reason
 }
 
 #[test]
-fn an_input_is_never_overwritten_whatever_its_name() {
-    let room = Room::new();
-    let input = room.path("cases.csv");
+fn an_input_is_never_replaced_under_any_name() {
+    let dir = TestDir::new();
+    let input = dir.path("cases.csv");
+    fs::create_dir(dir.path("sub")).unwrap();
     fs::write(&input, "a\n1\n").unwrap();
-    fs::hard_link(&input, room.path("hard.csv")).unwrap();
+    fs::hard_link(&input, dir.path("hard.csv")).unwrap();
     let mut names = vec![
         input.clone(),
-        room.path("hard.csv"),
-        room.path("state/../cases.csv"),
+        dir.path("hard.csv"),
+        dir.path("sub/../cases.csv"),
     ];
     #[cfg(unix)]
     {
-        std::os::unix::fs::symlink(&input, room.path("soft.csv")).unwrap();
-        std::os::unix::fs::symlink(room.folder.path(), room.path("folder")).unwrap();
-        names.extend([room.path("soft.csv"), room.path("folder/cases.csv")]);
+        std::os::unix::fs::symlink(&input, dir.path("soft.csv")).unwrap();
+        std::os::unix::fs::symlink(dir.0.path(), dir.path("link")).unwrap();
+        names.extend([dir.path("soft.csv"), dir.path("link/cases.csv")]);
     }
     for name in &names {
-        let found = fault(room.opener(&[&input]).open(name, Kind::Csv));
-        assert!(matches!(found, FileFault::Input), "{name:?}: {found}");
-        let found = fault(room.opener(&[name]).open(&input, Kind::Csv));
-        assert!(matches!(found, FileFault::Input), "{name:?}: {found}");
+        let found = reason(opener(true, &[&input]).open(name, Format::Csv));
+        assert!(matches!(found, CannotWrite::InUse), "{name:?}: {found}");
+        let found = reason(opener(true, &[name]).open(&input, Format::Csv));
+        assert!(matches!(found, CannotWrite::InUse), "{name:?}: {found}");
     }
-    // Also when it has gone meanwhile.
+    // Also after it was removed.
     fs::remove_file(&input).unwrap();
-    let found = fault(room.opener(&[&input]).open(&names[2], Kind::Csv));
-    assert!(matches!(found, FileFault::Input), "{found}");
+    let found = reason(opener(true, &[&input]).open(&names[2], Format::Csv));
+    assert!(matches!(found, CannotWrite::InUse), "{found}");
     assert!(!input.exists());
 }
 
 #[test]
 fn two_outputs_need_two_names() {
-    let room = Room::new();
-    let mut opener = room.opener(&[]);
-    let first = opener.open(&room.path("out.csv"), Kind::Csv).unwrap();
-    let found = fault(opener.open(&room.path("state/../out.csv"), Kind::Csv));
-    assert!(matches!(found, FileFault::NamedTwice), "{found}");
-    let found = fault(room.opener(&[]).open(&room.path("out.csv"), Kind::Csv));
-    assert!(matches!(found, FileFault::Busy), "{found}");
-    drop(first);
-    room.opener(&[])
-        .open(&room.path("out.csv"), Kind::Csv)
-        .unwrap();
+    let dir = TestDir::new();
+    fs::create_dir(dir.path("sub")).unwrap();
+    let mut opener = opener(true, &[]);
+    let _first = opener.open(&dir.path("out.csv"), Format::Csv).unwrap();
+    let found = reason(opener.open(&dir.path("sub/../out.csv"), Format::Csv));
+    assert!(matches!(found, CannotWrite::NamedTwice), "{found}");
 }
 
 #[test]
-fn a_file_of_the_users_is_left_alone_and_ours_is_written_anew() {
-    let room = Room::new();
-    let path = room.path("rejects.csv");
+fn an_existing_file_is_replaced_only_with_force() {
+    let dir = TestDir::new();
+    let path = dir.path("rejects.csv");
+    for content in ["mine\n", ""] {
+        fs::write(&path, content).unwrap();
+        let found = reason(dir.write_rejects(&path, false, &["A"], &[]));
+        assert_eq!(
+            found.to_string(),
+            "already exists (use --force to replace it)"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+    }
+    dir.write_rejects(&path, true, &["A"], &[r#"{"A":"1"}"#])
+        .unwrap();
+    assert_eq!(read_csv(&path).len(), 2);
+}
+
+#[test]
+fn a_file_is_replaced_when_the_new_one_is_complete() {
+    let dir = TestDir::new();
+    let path = dir.path("rejects.csv");
     fs::write(&path, "mine\n").unwrap();
-    let found = room.rejects(&path, &["A"], &[]).unwrap_err().fault;
-    assert!(matches!(found, FileFault::NotAsLeft), "{found}");
+    let file = opener(true, &[]).open(&path, Format::Csv).unwrap();
+    let mut rejects = RejectsFile::create(file, &table("x", &["A"])).unwrap();
+    rejects.add(Some(r#"{"A":"1"}"#), None, "x");
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine\n");
+    rejects.into_file().finish().unwrap();
+    assert_eq!(read_csv(&path)[1][0], "1");
+    assert_eq!(fs::read_dir(dir.0.path()).unwrap().count(), 1);
+}
 
-    fs::remove_file(&path).unwrap();
-    room.rejects(&path, &["A"], &[r#"{"A":"1"}"#]).unwrap();
-    room.rejects(&path, &["B"], &[r#"{"B":"2"}"#, r#"{"B":"3"}"#])
-        .unwrap();
+#[test]
+fn after_a_kill_a_file_is_complete_up_to_its_last_row() {
+    let dir = TestDir::new();
+    let path = dir.path("rejects.csv");
+    let file = opener(false, &[]).open(&path, Format::Csv).unwrap();
+    let mut rejects = RejectsFile::create(file, &table("x", &["A"])).unwrap();
+    for row in [r#"{"A":"1"}"#, r#"{"A":"2"}"#] {
+        rejects.add(Some(row), None, "x");
+    }
+    // It is not finished.
+    drop(rejects);
     assert_eq!(read_csv(&path).len(), 3);
-
-    // Mended by a person, even without a change of length.
-    let mended = fs::read_to_string(&path).unwrap().replace('3', "4");
-    fs::write(&path, &mended).unwrap();
-    let found = room.rejects(&path, &["A"], &[]).unwrap_err().fault;
-    assert!(matches!(found, FileFault::NotAsLeft), "{found}");
-    assert_eq!(fs::read_to_string(&path).unwrap(), mended);
 }
 
 #[test]
-fn without_a_memory_only_new_files_are_written() {
-    let room = Room::new();
-    let path = room.path("rejects.csv");
-    room.rejects(&path, &["A"], &[]).unwrap();
-    let nowhere = Registry::nowhere();
-    let mut opener = Opener::new(&nowhere, [] as [&Path; 0], Flush::EachRow);
-    let found = fault(opener.open(&path, Kind::Csv));
-    assert!(matches!(found, FileFault::NotAsLeft), "{found}");
-    opener.open(&room.path("new.csv"), Kind::Csv).unwrap();
-}
-
-#[test]
-fn what_a_killed_run_left_is_ours_and_nothing_else_is() {
-    let room = Room::new();
-    let path = room.path("rejects.csv");
-    let killed = |rows: &[&str]| {
-        let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
-        let mut rejects = Rejects::begin(target, &table("x", &["A"])).unwrap();
-        for row in rows {
-            rejects.row(Some(row), None, "x");
-        }
-        // Nothing is finished.
+fn nothing_is_left_behind_when_not_all_can_be_opened_or_the_run_does_not_begin() {
+    let dir = TestDir::new();
+    let (first, last) = (dir.path("results.csv"), dir.path("in-doubt.csv"));
+    fs::write(&last, "mine\n").unwrap();
+    let paths = OutputPaths {
+        results: Some(first.clone()),
+        rejects: Some(dir.path("new.csv")),
+        in_doubt: Some(last.clone()),
     };
-    killed(&[r#"{"A":"1"}"#, r#"{"A":"2"}"#]);
-    assert_eq!(read_csv(&path).len(), 3, "whole rows up to the kill");
-
-    // Killed between the record and the row: the row is missing.
-    let whole = fs::read(&path).unwrap();
-    let row = "2,,x,\n".len();
-    fs::write(&path, &whole[..whole.len() - row]).unwrap();
-    room.rejects(&path, &["A"], &[]).unwrap();
-
-    killed(&[r#"{"A":"1"}"#, r#"{"A":"2"}"#, r#"{"A":"3"}"#]);
-    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
-    file.write_all(b"4,,x,\n").unwrap();
-    let found = room.rejects(&path, &["A"], &[]).unwrap_err().fault;
-    assert!(matches!(found, FileFault::NotAsLeft), "{found}");
-}
-
-#[test]
-fn nothing_is_touched_before_all_could_be_opened() {
-    let room = Room::new();
-    let (ours, theirs) = (room.path("results.csv"), room.path("in-doubt.csv"));
-    room.rejects(&ours, &["A"], &[r#"{"A":"1"}"#]).unwrap();
-    let before = fs::read(&ours).unwrap();
-    fs::write(&theirs, "mine\n").unwrap();
-    let wanted = Wanted {
-        results: Some(ours.clone()),
-        rejects: Some(room.path("new.csv")),
-        in_doubt: Some(theirs.clone()),
-    };
-    let inputs = vec![table("cases.csv", &["A"])];
-    let found = fault(Opened::open(
-        &mut room.opener(&[]),
-        std::slice::from_ref(&wanted),
-        inputs.clone(),
+    let sources = vec![table("cases.csv", &["A"])];
+    let found = reason(CaseFiles::open(
+        &mut opener(false, &[]),
+        &paths,
+        sources.clone(),
     ));
-    assert!(matches!(found, FileFault::NotAsLeft), "{found}");
+    assert!(matches!(found, CannotWrite::Exists), "{found}");
+    assert!(!first.exists());
 
-    // Opened, and then the question was declined.
-    fs::remove_file(&theirs).unwrap();
-    let opened = Opened::open(&mut room.opener(&[]), &[wanted], inputs).unwrap();
-    drop(opened);
-    assert_eq!(fs::read(&ours).unwrap(), before);
-    assert!(!room.path("new.csv").exists());
-    assert!(!theirs.exists());
+    // All are open, and then the question is declined.
+    let files = CaseFiles::open(&mut opener(true, &[]), &paths, sources).unwrap();
+    assert!(first.exists());
+    drop(files);
+    assert!(!first.exists());
+    assert_eq!(fs::read_to_string(&last).unwrap(), "mine\n");
+    assert_eq!(fs::read_dir(dir.0.path()).unwrap().count(), 1);
 }
 
 #[test]
-fn a_file_that_was_replaced_meanwhile_is_told() {
-    let room = Room::new();
-    let path = room.path("rejects.csv");
-    let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
-    let mut rejects = Rejects::begin(target, &table("x", &["A"])).unwrap();
-    fs::write(room.path("saved.csv"), "A\n").unwrap();
-    fs::rename(room.path("saved.csv"), &path).unwrap();
-    rejects.row(Some(r#"{"A":"1"}"#), None, "x");
-    let found = fault(rejects.into_target().finish());
-    assert!(matches!(found, FileFault::ChangedMeanwhile), "{found}");
-}
-
-#[test]
-fn names_that_can_not_be_written_are_told_apart() {
-    let room = Room::new();
-    let mut opener = room.opener(&[]);
-    let found = fault(opener.open(room.folder.path(), Kind::Csv));
-    assert!(matches!(found, FileFault::Folder), "{found}");
-    let found = fault(opener.open(&room.path("none/out.csv"), Kind::Csv));
-    assert!(matches!(found, FileFault::NoFolder), "{found}");
-    let found = fault(opener.open(&room.path("out.XLSX"), Kind::Csv));
+fn names_that_cannot_be_written_have_their_own_reasons() {
+    let dir = TestDir::new();
+    let mut opener = opener(true, &[]);
+    let found = reason(opener.open(dir.0.path(), Format::Csv));
+    assert!(matches!(found, CannotWrite::Directory), "{found}");
+    let found = reason(opener.open(&dir.path("none/out.csv"), Format::Csv));
+    assert!(matches!(found, CannotWrite::NoDirectory), "{found}");
+    let found = reason(opener.open(&dir.path("out.XLSX"), Format::Csv));
     assert_eq!(
         found.to_string(),
-        "would hold CSV, so its name must not end in .xlsx; end it in .csv"
+        "the output is CSV, but the name ends in .xlsx; use .csv"
     );
-    let found = fault(opener.open(&room.path("out.csv"), Kind::Ndjson));
-    assert!(matches!(found, FileFault::Ending { .. }), "{found}");
+    let found = reason(opener.open(&dir.path("out.csv"), Format::Ndjson));
+    assert!(matches!(found, CannotWrite::Extension { .. }), "{found}");
     #[cfg(unix)]
     {
-        std::os::unix::fs::symlink(room.path("gone"), room.path("link")).unwrap();
-        let found = fault(opener.open(&room.path("link"), Kind::Csv));
-        assert!(matches!(found, FileFault::DanglingLink), "{found}");
-        let found = fault(opener.open(Path::new("/dev/null"), Kind::Csv));
-        assert!(matches!(found, FileFault::NotAFile), "{found}");
+        fs::write(dir.path("file"), "mine\n").unwrap();
+        for target in ["gone", "file"] {
+            let link = dir.path(&format!("link-to-{target}"));
+            std::os::unix::fs::symlink(dir.path(target), &link).unwrap();
+            let found = reason(opener.open(&link, Format::Csv));
+            assert!(matches!(found, CannotWrite::SymbolicLink), "{found}");
+        }
+        assert!(!dir.path("gone").exists());
+        let found = reason(opener.open(Path::new("/dev/null"), Format::Csv));
+        assert!(matches!(found, CannotWrite::NotAFile), "{found}");
     }
+}
+
+#[test]
+fn chunks_are_complete_once_the_file_is_finished() {
+    let dir = TestDir::new();
+    let path = dir.path("cases.ndjson");
+    let mut opener = OutputOpener::new(false, FlushPolicy::Chunks, [] as [&Path; 0]);
+    let mut file = JsonCasesFile::new(opener.open(&path, Format::Ndjson).unwrap());
+    for _ in 0..2_000 {
+        file.add(&case_row("1", "a.csv", State::Rejected, "{}"));
+    }
+    let so_far = fs::metadata(&path).unwrap().len();
+    assert!(so_far > 0);
+    assert_eq!(file.finish().unwrap(), 2_000);
+    assert!(fs::metadata(&path).unwrap().len() > so_far);
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2_000);
 }
 
 #[cfg(unix)]
 #[test]
-fn only_the_owner_can_read_what_is_written() {
+fn only_the_owner_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let room = Room::new();
-    let path = room.path("rejects.csv");
-    room.rejects(&path, &["A"], &[]).unwrap();
+    let dir = TestDir::new();
+    let path = dir.path("rejects.csv");
+    dir.write_rejects(&path, false, &["A"], &[]).unwrap();
     assert_eq!(mode(&path), 0o600);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    room.rejects(&path, &["A"], &[]).unwrap();
+    dir.write_rejects(&path, true, &["A"], &[]).unwrap();
     assert_eq!(mode(&path), 0o600);
-    assert_eq!(mode(&room.path("state/files")), 0o700);
-    for record in fs::read_dir(room.path("state/files")).unwrap() {
-        assert_eq!(mode(&record.unwrap().path()), 0o600);
-    }
-    let out = OutDir::create(&room.path("out"), "1").unwrap();
-    out.write_summary(&serde_json::json!({"schema": 1}))
+    let run = RunDirectory::create(&dir.path("out"), "1").unwrap();
+    run.write_summary(&serde_json::json!({"schema": 1}))
         .unwrap();
-    assert_eq!(mode(&room.path("out")), 0o700);
-    assert_eq!(mode(out.path()), 0o700);
-    assert_eq!(mode(&out.path().join("summary.json")), 0o600);
+    assert_eq!(mode(&dir.path("out")), 0o700);
+    assert_eq!(mode(&dir.path("out/1")), 0o700);
+    assert_eq!(mode(&dir.path("out/1/summary.json")), 0o600);
 }

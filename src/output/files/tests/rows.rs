@@ -1,4 +1,4 @@
-//! What stands in the rows, and that it comes back as it was.
+//! The content of the rows, and that it can be read back unchanged.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use super::*;
 use crate::model::{Code, FileId, Place, Problem};
 
-/// Reads a table of ours back: its cells by column, without apostrophes.
-fn undone(path: &Path) -> Vec<Vec<(String, String)>> {
+/// Reads a table back: its cells by column, without the apostrophes.
+fn read_back(path: &Path) -> Vec<Vec<(String, String)>> {
     let mut rows = read_csv(path).into_iter();
     let header = rows.next().unwrap();
     assert_eq!(header.last().unwrap(), "caseload_escaped");
@@ -41,14 +41,14 @@ fn cell() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_table_comes_back_as_it_was(
+    fn any_table_can_be_read_back_unchanged(
         columns in prop::collection::hash_set("[-=+@a-zA-Z \",'\n]{1,6}", 1..5),
         rows in prop::collection::vec(prop::collection::vec(cell(), 5), 0..5),
     ) {
         let columns: Vec<String> = columns.into_iter().collect();
         let names: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
-        let room = Room::new();
-        let path = room.path("rejects.csv");
+        let dir = TestDir::new();
+        let path = dir.path("rejects.csv");
         let raws: Vec<String> = rows
             .iter()
             .map(|row| {
@@ -61,24 +61,24 @@ proptest! {
             })
             .collect();
         let texts: Vec<&str> = raws.iter().map(AsRef::as_ref).collect();
-        room.rejects(&path, &names, &texts).unwrap();
-        let back = undone(&path);
+        dir.write_rejects(&path, false, &names, &texts).unwrap();
+        let back = read_back(&path);
         prop_assert_eq!(back.len(), rows.len());
         for (back, row) in back.iter().zip(&rows) {
             for ((name, cell), (column, wanted)) in back.iter().zip(columns.iter().zip(row)) {
                 prop_assert_eq!((name, cell), (column, wanted));
             }
         }
-        // What a spreadsheet sees begins like no formula.
+        // No cell looks like a formula to a spreadsheet.
         for row in read_csv(&path).iter().skip(1) {
             for cell in row {
-                prop_assert!(!super::super::formula::is_formula(cell), "{cell:?}");
+                prop_assert!(!super::super::table::is_formula(cell), "{cell:?}");
             }
         }
     }
 
     #[test]
-    fn any_object_comes_back_with_its_own_members(
+    fn any_object_keeps_its_members(
         members in prop::collection::btree_map("[a-z\" é]{1,6}", cell(), 0..5),
         pretty in any::<bool>(),
     ) {
@@ -104,43 +104,43 @@ fn rejected_line(raw: &str) -> String {
     line_of(raw, Some(&Key::new(["1"])))
 }
 
-/// The same of one whose key nobody knows.
+/// The same without a known key.
 fn unread_line(raw: &str) -> String {
     line_of(raw, None)
 }
 
 fn line_of(raw: &str, key: Option<&Key>) -> String {
-    let room = Room::new();
-    let path = room.path("rejects.ndjson");
-    let target = room.opener(&[]).open(&path, Kind::Ndjson).unwrap();
-    let mut rejects = Rejects::begin(target, &json("x")).unwrap();
-    rejects.row(Some(raw), key, "no");
-    rejects.into_target().finish().unwrap();
+    let dir = TestDir::new();
+    let path = dir.path("rejects.ndjson");
+    let file = opener(false, &[]).open(&path, Format::Ndjson).unwrap();
+    let mut rejects = RejectsFile::create(file, &json("x")).unwrap();
+    rejects.add(Some(raw), key, "no");
+    rejects.into_file().finish().unwrap();
     fs::read_to_string(&path).unwrap()
 }
 
 #[test]
 fn rejects_of_a_table_have_its_columns_and_ours() {
-    let room = Room::new();
-    let path = room.path("rejects.csv");
-    let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
-    // A rejects file that was rejected again: ours stand in it once.
+    let dir = TestDir::new();
+    let path = dir.path("rejects.csv");
+    let file = opener(true, &[]).open(&path, Format::Csv).unwrap();
+    // A rejects file that was rejected again has our columns once.
     let columns = ["Lead ID", "Phone", "caseload_key", "caseload_reason"];
-    let mut rejects = Rejects::begin(target, &table("x", &columns)).unwrap();
-    rejects.row(
+    let mut rejects = RejectsFile::create(file, &table("x", &columns)).unwrap();
+    rejects.add(
         Some(r#"{"caseload_key":"key:[\"old\"]","Phone":"+17025550101","Lead ID":"00123"}"#),
         Some(&Key::new(["00123"])),
         "HTTP 422: no",
     );
-    // Without a key of its own it keeps the one that it brought.
-    rejects.row(
+    // Without a new key it keeps the one that it has.
+    rejects.add(
         Some(r#"{"caseload_key":"key:[\"00124\"]","Lead ID":"124"}"#),
         None,
         "no date",
     );
-    rejects.row(None, None, "line 9: unclosed quote");
-    rejects.row(Some(r#"{"Lead ID":12.50,"Phone":null}"#), None, "x");
-    rejects.into_target().finish().unwrap();
+    rejects.add(None, None, "line 9: unclosed quote");
+    rejects.add(Some(r#"{"Lead ID":12.50,"Phone":null}"#), None, "x");
+    rejects.into_file().finish().unwrap();
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
         "\u{feff}Lead ID,Phone,caseload_key,caseload_reason,caseload_escaped\n\
@@ -152,24 +152,24 @@ fn rejects_of_a_table_have_its_columns_and_ours() {
 }
 
 #[test]
-fn rows_that_could_not_be_read_have_their_text_beside_them() {
-    let room = Room::new();
-    let path = room.path("rejects.csv");
-    let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
+fn records_that_could_not_be_read_have_their_text_in_a_column() {
+    let dir = TestDir::new();
+    let path = dir.path("rejects.csv");
+    let file = opener(true, &[]).open(&path, Format::Csv).unwrap();
     let mut input = table("x", &["Id", "Name"]);
-    input.unread = true;
-    let mut rejects = Rejects::begin(target, &input).unwrap();
-    rejects.row(
+    input.has_unread = true;
+    let mut rejects = RejectsFile::create(file, &input).unwrap();
+    rejects.add(
         Some(r#"{"Id":"1","Name":"Ann","caseload_text":"1,Ann,=x"}"#),
         None,
         "3 cells",
     );
-    rejects.row(
+    rejects.add(
         Some(r#"{"Id":"2","Name":""}"#),
         Some(&Key::new(["2"])),
         "no name",
     );
-    rejects.into_target().finish().unwrap();
+    rejects.into_file().finish().unwrap();
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
         "\u{feff}Id,Name,caseload_key,caseload_reason,caseload_text,caseload_escaped\n\
@@ -195,7 +195,7 @@ fn rejects_of_json_keep_every_digit() {
         unread_line("{\"a\":1,\"a\":2,\"caseload_key\":\"key:[\\\"7\\\"]\"}"),
         "{\"a\":1,\"a\":2,\"caseload_key\":\"key:[\\\"7\\\"]\",\"caseload_reason\":\"no\"}\n"
     );
-    // What is no object is kept all the same.
+    // Text that is not an object is kept too.
     assert_eq!(
         rejected_line("[1,"),
         "{\"caseload_text\":\"[1,\",\"caseload_key\":\"key:[\\\"1\\\"]\",\"caseload_reason\":\"no\"}\n"
@@ -203,25 +203,24 @@ fn rejects_of_json_keep_every_digit() {
 }
 
 #[test]
-fn no_column_of_the_file_in_doubt_has_its_own_name() {
-    let room = Room::new();
-    let path = room.path("in-doubt.csv");
+fn no_column_of_the_in_doubt_file_has_its_name_from_the_input() {
+    let dir = TestDir::new();
+    let path = dir.path("in-doubt.csv");
     let inputs = [table("a.csv", &["Lead ID", "Name"]), json("b.json")];
-    let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
-    let mut in_doubt = InDoubt::begin(target, &inputs).unwrap();
-    let key = Key::new(["00123"]);
+    let file = opener(true, &[]).open(&path, Format::Csv).unwrap();
+    let mut in_doubt = InDoubtFile::create(file, &inputs).unwrap();
     let raw = r#"{"Lead ID":"00123","Name":"=Ann"}"#;
-    let case = line(&key, "a.csv", State::InDoubt, raw);
-    in_doubt.row(&case, &inputs[0].shape);
-    let case = CaseLine {
-        raw: Some("{\"id\":\n123}"),
-        file: "b.json",
+    let case = case_row("00123", "a.csv", State::InDoubt, raw);
+    in_doubt.add(&case, &inputs[0].shape);
+    let case = CaseRow {
+        raw: Some("{\"id\":\n123}".to_owned()),
+        file: "b.json".to_owned(),
         message: None,
         status: None,
         ..case
     };
-    in_doubt.row(&case, &inputs[1].shape);
-    in_doubt.into_target().finish().unwrap();
+    in_doubt.add(&case, &inputs[1].shape);
+    in_doubt.into_file().finish().unwrap();
     let rows = read_csv(&path);
     assert_eq!(
         rows,
@@ -276,8 +275,8 @@ fn no_column_of_the_file_in_doubt_has_its_own_name() {
 }
 
 #[test]
-fn problems_stand_in_rows_and_are_redacted() {
-    let room = Room::new();
+fn problems_are_rows_and_can_be_redacted() {
+    let dir = TestDir::new();
     let problem = Problem {
         also: vec![Place {
             file: FileId(1),
@@ -302,9 +301,9 @@ fn problems_stand_in_rows_and_are_redacted() {
         (false, "'+1 702", "escaped:[\"value\"]"),
         (true, "'+9 999", "escaped:[\"value\"]"),
     ] {
-        let path = room.path("problems.csv");
-        let target = room.opener(&[]).open(&path, Kind::Csv).unwrap();
-        let mut file = ProblemsFile::begin(target, files.clone(), redact).unwrap();
+        let path = dir.path("problems.csv");
+        let file = opener(true, &[]).open(&path, Format::Csv).unwrap();
+        let mut file = ProblemsFile::create(file, files.clone(), redact).unwrap();
         file.add(&problem);
         assert_eq!(file.finish().unwrap(), 1);
         assert_eq!(
@@ -340,31 +339,33 @@ fn problems_stand_in_rows_and_are_redacted() {
 }
 
 #[test]
-fn shapes_are_found_by_name_and_by_content() {
+fn shapes_are_detected_by_name_and_by_content() {
     let seen = |raws: &[&str], file: &str| {
-        let mut seen = ShapeSeen::new();
+        let mut seen = ShapeDetector::default();
         for raw in raws {
-            seen.see(raw);
+            seen.add(raw);
         }
         seen.finish(file)
     };
     let texts = [r#"{"b":"1"}"#, r#"{"b":"2","a":"3","caseload_key":"k"}"#];
-    assert_eq!(seen(&texts, "x.csv"), Shape::table(["b", "a"]));
-    assert_eq!(seen(&texts, "standard input"), Shape::table(["b", "a"]));
-    assert_eq!(seen(&texts, "x.JSON.gz"), Shape::Json);
+    assert_eq!(seen(&texts, "x.csv"), RecordShape::table(["b", "a"]));
+    assert_eq!(
+        seen(&texts, "standard input"),
+        RecordShape::table(["b", "a"])
+    );
+    assert_eq!(seen(&texts, "x.JSON.gz"), RecordShape::Json);
     let typed = [r#"{"b":1}"#];
-    assert_eq!(seen(&typed, "x.xlsx"), Shape::table(["b"]));
-    assert_eq!(seen(&typed, "standard input"), Shape::Json);
-    assert_eq!(seen(&[r#"{"b":{"c":1}}"#], "odd.csv"), Shape::Json);
+    assert_eq!(seen(&typed, "x.xlsx"), RecordShape::table(["b"]));
+    assert_eq!(seen(&typed, "standard input"), RecordShape::Json);
+    assert_eq!(seen(&[r#"{"b":{"c":1}}"#], "odd.csv"), RecordShape::Json);
 }
 
 #[test]
 fn the_json_of_an_export_has_the_names_that_scripts_rely_on() {
-    let key = Key::new(["00123"]);
-    let json = export_json(&CaseLine {
-        case_id: Some("c1"),
+    let json = case_json(&CaseRow {
+        case_id: Some("c1".to_owned()),
         possible_twin: true,
-        ..line(&key, "a.csv", State::Imported, "{}")
+        ..case_row("00123", "a.csv", State::Imported, "{}")
     });
     assert_eq!(
         json,

@@ -47,24 +47,22 @@ fn answer(status: u16, message: &str) -> Answer {
     }
 }
 
-fn out(room: &Room) -> Wanted {
-    Wanted {
-        results: Some(room.path("results.csv")),
-        rejects: Some(room.path("rejects.csv")),
-        in_doubt: Some(room.path("in-doubt.csv")),
+fn out(dir: &TestDir) -> OutputPaths {
+    OutputPaths {
+        results: Some(dir.path("results.csv")),
+        rejects: Some(dir.path("rejects.csv")),
+        in_doubt: Some(dir.path("in-doubt.csv")),
     }
 }
 
-fn begin(room: &Room, wanted: Wanted, inputs: Vec<InputFile>) -> RunFiles {
-    Opened::open(&mut room.opener(&[]), &[wanted], inputs)
-        .unwrap()
-        .begin_run()
-        .unwrap()
+fn begin(paths: &OutputPaths, sources: Vec<SourceFile>) -> RunFiles {
+    let files = CaseFiles::open(&mut opener(true, &[]), paths, sources).unwrap();
+    RunFiles::new(vec![files], RunId(1))
 }
 
 /// The first column and the state of each result.
-fn results(room: &Room) -> Vec<(String, String, String)> {
-    read_csv(&room.path("results.csv"))
+fn results(dir: &TestDir) -> Vec<(String, String, String)> {
+    read_csv(&dir.path("results.csv"))
         .into_iter()
         .skip(1)
         .map(|row| (row[0].clone(), row[4].clone(), row[9].clone()))
@@ -77,38 +75,38 @@ fn row(key: &str, state: &str, message: &str) -> (String, String, String) {
 
 #[test]
 fn a_case_has_one_row_and_stands_where_it_belongs() {
-    let room = Room::new();
-    let mut files = begin(&room, out(&room), vec![table("cases.csv", &["Id"])]);
+    let dir = TestDir::new();
+    let mut files = begin(&out(&dir), vec![table("cases.csv", &["Id"])]);
     let cases: Vec<CaseData> = ["a", "b", "c", "d"]
         .iter()
         .map(|key| case(key, 0, &format!("{{\"Id\":\"{key}\"}}")))
         .collect();
     let busy = answer(429, "slow down");
-    files.event(&settled(&cases[0], State::NotSent, &busy, true));
-    files.event(&settled(&cases[3], State::NotSent, &busy, true));
-    assert!(results(&room).is_empty(), "both will be tried again");
+    files.add_event(&settled(&cases[0], State::NotSent, &busy, true));
+    files.add_event(&settled(&cases[3], State::NotSent, &busy, true));
+    assert!(results(&dir).is_empty(), "both will be tried again");
     let refused = answer(422, "no");
-    files.event(&settled(&cases[1], State::Rejected, &refused, false));
+    files.add_event(&settled(&cases[1], State::Rejected, &refused, false));
     let lost = answer(502, "bad gateway");
-    files.event(&settled(&cases[2], State::InDoubt, &lost, false));
-    files.event(&settled(
+    files.add_event(&settled(&cases[2], State::InDoubt, &lost, false));
+    files.add_event(&settled(
         &cases[0],
         State::Imported,
         &Answer::default(),
         false,
     ));
-    files.invalid(FileId(0), r#"{"Id":"e"}"#, None, "line 9: no partner firm");
+    files.add_invalid(FileId(0), r#"{"Id":"e"}"#, None, "line 9: no partner firm");
     // Rows are there before the run has ended.
     let so_far = [
         row("b", "rejected", "no"),
         row("c", "in_doubt", "bad gateway"),
         row("a", "imported", ""),
     ];
-    assert_eq!(results(&room), so_far);
+    assert_eq!(results(&dir), so_far);
 
     let written = files.finish();
     assert!(written.errors.is_empty(), "{:?}", written.errors);
-    let rows: Vec<(Output, u64)> = written
+    let rows: Vec<(CaseOutput, u64)> = written
         .files
         .iter()
         .map(|file| (file.output, file.rows))
@@ -116,26 +114,26 @@ fn a_case_has_one_row_and_stands_where_it_belongs() {
     assert_eq!(
         rows,
         [
-            (Output::Results, 4),
-            (Output::Rejects, 2),
-            (Output::InDoubt, 1)
+            (CaseOutput::Results, 4),
+            (CaseOutput::Rejects, 2),
+            (CaseOutput::InDoubt, 1)
         ]
     );
-    assert_eq!(results(&room)[3], row("d", "not_sent", "slow down"));
+    assert_eq!(results(&dir)[3], row("d", "not_sent", "slow down"));
     assert_eq!(
-        read_csv(&room.path("rejects.csv"))[1..],
+        read_csv(&dir.path("rejects.csv"))[1..],
         [
             ["b", "key:[\"b\"]", "HTTP 422: no", ""],
             ["e", "", "line 9: no partner firm", ""],
         ]
     );
-    assert_eq!(read_csv(&room.path("in-doubt.csv"))[1][0], "key:[\"c\"]");
+    assert_eq!(read_csv(&dir.path("in-doubt.csv"))[1][0], "key:[\"c\"]");
 }
 
 #[test]
 fn files_without_rows_have_their_headers() {
-    let room = Room::new();
-    let written = begin(&room, out(&room), vec![table("cases.csv", &["Id"])]).finish();
+    let dir = TestDir::new();
+    let written = begin(&out(&dir), vec![table("cases.csv", &["Id"])]).finish();
     assert_eq!(written.files.len(), 3);
     for file in &written.files {
         assert_eq!(read_csv(&file.path).len(), 1);
@@ -144,30 +142,30 @@ fn files_without_rows_have_their_headers() {
 
 #[test]
 fn an_answer_that_the_ledger_could_not_take_is_kept() {
-    let room = Room::new();
-    let mut files = begin(&room, out(&room), vec![table("cases.csv", &["Id"])]);
+    let dir = TestDir::new();
+    let mut files = begin(&out(&dir), vec![table("cases.csv", &["Id"])]);
     let answer = Answer {
         status: Some(201),
         case_id: Some("c9".into()),
         ..Answer::default()
     };
-    files.event(&Event::SettleFailed {
+    files.add_event(&Event::SettleFailed {
         case: &case("a", 0, r#"{"Id":"a"}"#),
         verdict: Verdict::Imported,
         answer: &answer,
         error: "disk full",
     });
     files.finish();
-    let row = &read_csv(&room.path("results.csv"))[1];
+    let row = &read_csv(&dir.path("results.csv"))[1];
     assert_eq!(row[4..7], ["in_doubt", "c9", "201"]);
     assert_eq!(row[9], "the ledger could not be written (disk full)");
-    assert_eq!(read_csv(&room.path("in-doubt.csv")).len(), 2);
+    assert_eq!(read_csv(&dir.path("in-doubt.csv")).len(), 2);
 }
 
 #[test]
 fn an_id_of_another_case_and_differing_fields_are_told() {
-    let room = Room::new();
-    let mut files = begin(&room, out(&room), vec![table("cases.csv", &["Id"])]);
+    let dir = TestDir::new();
+    let mut files = begin(&out(&dir), vec![table("cases.csv", &["Id"])]);
     let (first, second) = (case("a", 0, "{}"), case("b", 0, "{}"));
     let echo = Answer {
         status: Some(201),
@@ -175,27 +173,27 @@ fn an_id_of_another_case_and_differing_fields_are_told() {
         echo_differs: vec!["CaseType".into(), "State".into()],
         ..Answer::default()
     };
-    files.event(&settled(&first, State::Imported, &echo, false));
+    files.add_event(&settled(&first, State::Imported, &echo, false));
     let Event::Settled(same) = settled(&second, State::InDoubt, &echo, false) else {
         unreachable!()
     };
-    files.settled(&SettledAttempt {
+    files.add_event(&Event::Settled(SettledAttempt {
         same_id_as: Some(&first.key),
         ..same
-    });
+    }));
     files.finish();
     assert_eq!(
-        results(&room),
+        results(&dir),
         [
             row(
                 "a",
                 "imported",
-                "came back otherwise than sent: CaseType, State"
+                "the server returned different values for: CaseType, State"
             ),
             row(
                 "b",
                 "in_doubt",
-                "the case id that came back is already that of a"
+                "the case id in the response already belongs to a"
             ),
         ]
     );
@@ -203,25 +201,25 @@ fn an_id_of_another_case_and_differing_fields_are_told() {
 
 #[test]
 fn each_input_has_rejects_of_its_own() {
-    let room = Room::new();
+    let dir = TestDir::new();
     let inputs = vec![
         table("x/cases.csv", &["Id"]),
         table("y/Cases.xlsx", &["Id", "B"]),
         json("cases.json.gz"),
-        InputFile {
+        SourceFile {
             path: None,
             ..json("standard input")
         },
     ];
-    let wanted = Wanted {
-        rejects: Some(room.path("mend")),
-        ..Wanted::default()
+    let wanted = OutputPaths {
+        rejects: Some(dir.path("fix")),
+        ..OutputPaths::default()
     };
-    let mut files = begin(&room, wanted.clone(), inputs.clone());
+    let mut files = begin(&wanted, inputs.clone());
     let refused = answer(422, "no");
     for file in 0..4 {
         let case = case("a", file, r#"{"Id":"a"}"#);
-        files.event(&settled(&case, State::Rejected, &refused, false));
+        files.add_event(&settled(&case, State::Rejected, &refused, false));
     }
     let names: Vec<String> = files
         .finish()
@@ -239,37 +237,40 @@ fn each_input_has_rejects_of_its_own() {
         ]
     );
     assert_eq!(
-        read_csv(&room.path("mend/Cases-2.rejects.csv"))[1][..2],
+        read_csv(&dir.path("fix/Cases-2.rejects.csv"))[1][..2],
         ["a", ""]
     );
 
-    for file in ["rejects.csv", "mend/cases.rejects.csv"] {
-        let wanted = Wanted {
-            rejects: Some(room.path(file)),
-            ..Wanted::default()
+    for file in ["rejects.csv", "fix/cases.rejects.csv"] {
+        let wanted = OutputPaths {
+            rejects: Some(dir.path(file)),
+            ..OutputPaths::default()
         };
-        let error = Opened::open(&mut room.opener(&[]), &[wanted], inputs.clone()).unwrap_err();
-        assert!(matches!(error.fault, FileFault::FolderNeeded(4)), "{error}");
+        let error = CaseFiles::open(&mut opener(false, &[]), &wanted, inputs.clone()).unwrap_err();
+        assert!(
+            matches!(error.reason, CannotWrite::DirectoryNeeded(4)),
+            "{error}"
+        );
     }
-    // In a folder that is there a single input's rejects get its name too.
+    // In an existing directory a single input's rejects get its name too.
     let single = vec![table("one.csv", &["Id"])];
-    let files = begin(&room, wanted, single).finish().files;
-    assert_eq!(files[0].path, room.path("mend/one.rejects.csv"));
+    let files = begin(&wanted, single).finish().files;
+    assert_eq!(files[0].path, dir.path("fix/one.rejects.csv"));
 }
 
 #[test]
 fn a_run_has_a_folder_of_its_own() {
-    let room = Room::new();
+    let dir = TestDir::new();
     let inputs = vec![json("cases.json")];
-    let first = OutDir::create(&room.path("out"), "7").unwrap();
-    let second = OutDir::create(&room.path("out"), "7").unwrap();
-    assert_eq!(first.path(), room.path("out/7"));
-    assert_eq!(second.path(), room.path("out/7-2"));
-    begin(&room, first.wanted(&inputs), inputs).finish();
+    let first = RunDirectory::create(&dir.path("out"), "7").unwrap();
+    let second = RunDirectory::create(&dir.path("out"), "7").unwrap();
+    assert_eq!(first.problems(), dir.path("out/7/problems.csv"));
+    assert_eq!(second.problems(), dir.path("out/7-2/problems.csv"));
+    begin(&first.paths(&inputs), inputs).finish();
     first
         .write_summary(&serde_json::json!({"schema": 1}))
         .unwrap();
-    let mut names: Vec<String> = fs::read_dir(first.path())
+    let mut names: Vec<String> = fs::read_dir(dir.path("out/7"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -286,26 +287,23 @@ fn a_run_has_a_folder_of_its_own() {
 }
 
 #[test]
-fn an_export_finds_the_rejects_file_by_the_cases_file() {
-    let room = Room::new();
-    let inputs = vec![table("a.csv", &["Id"]), json("b.json")];
-    let wanted = Wanted {
-        rejects: Some(room.path("mend")),
-        ..Wanted::default()
+fn an_export_finds_the_rejects_file_by_the_input() {
+    let dir = TestDir::new();
+    let sources = vec![table("a.csv", &["Id"]), json("b.json")];
+    let paths = OutputPaths {
+        rejects: Some(dir.path("fix")),
+        ..OutputPaths::default()
     };
-    let mut opener = Opener::new(&room.registry, [] as [&Path; 0], Flush::Chunks);
-    let mut files = Opened::open(&mut opener, &[wanted], inputs)
-        .unwrap()
-        .begin_export()
-        .unwrap();
-    let key = Key::new(["1"]);
-    files.case(&line(&key, "b.json", State::Rejected, r#"{"n":1.0}"#));
-    files.case(&line(&key, "a.csv", State::Rejected, r#"{"Id":"1"}"#));
-    files.case(&line(&key, "a.csv", State::Imported, r#"{"Id":"1"}"#));
+    let mut files = CaseFiles::open(&mut opener(false, &[]), &paths, sources).unwrap();
+    let rejected = |file, raw| case_row("1", file, State::Rejected, raw);
+    files.add_case(Some(1), &rejected("b.json", r#"{"n":1.0}"#));
+    files.add_case(Some(0), &rejected("a.csv", r#"{"Id":"1"}"#));
+    let imported = case_row("1", "a.csv", State::Imported, r#"{"Id":"1"}"#);
+    files.add_case(Some(0), &imported);
     let rows: Vec<u64> = files.finish().files.iter().map(|file| file.rows).collect();
     assert_eq!(rows, [1, 1]);
     assert_eq!(
-        fs::read_to_string(room.path("mend/b.rejects.ndjson")).unwrap(),
+        fs::read_to_string(dir.path("fix/b.rejects.ndjson")).unwrap(),
         "{\"n\":1.0,\"caseload_key\":\"key:[\\\"1\\\"]\",\
          \"caseload_reason\":\"HTTP 422: no such case type\"}\n"
     );
@@ -313,23 +311,21 @@ fn an_export_finds_the_rejects_file_by_the_cases_file() {
 
 #[test]
 fn an_export_of_nothing_has_headers_only() {
-    let room = Room::new();
-    for (name, wanted) in [
+    let dir = TestDir::new();
+    for (name, expected) in [
         (
             "rejects.csv",
             "\u{feff}caseload_key,caseload_reason,caseload_escaped\n",
         ),
         ("rejects.ndjson", ""),
     ] {
-        let wanted_files = Wanted {
-            rejects: Some(room.path(name)),
-            ..Wanted::default()
+        let paths = OutputPaths {
+            rejects: Some(dir.path(name)),
+            ..OutputPaths::default()
         };
-        Opened::open(&mut room.opener(&[]), &[wanted_files], Vec::new())
-            .unwrap()
-            .begin_export()
+        CaseFiles::open(&mut opener(false, &[]), &paths, Vec::new())
             .unwrap()
             .finish();
-        assert_eq!(fs::read_to_string(room.path(name)).unwrap(), wanted);
+        assert_eq!(fs::read_to_string(dir.path(name)).unwrap(), expected);
     }
 }

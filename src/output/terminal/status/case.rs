@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use super::time;
 use crate::ledger::{AttemptRow, CaseRow, Resolution, ResolutionRow};
 use crate::model::State;
-use crate::output::files::CaseLine;
 use crate::output::terminal::color;
 use crate::output::terminal::streams::OutputOptions;
 use crate::output::terminal::text::{count, escaped, span, value};
@@ -163,24 +162,6 @@ impl CaseView {
             State::Rejected => color::red(state(case.state)),
             other => state(other).to_owned(),
         }
-    }
-}
-
-/// A case as the files tell it.
-pub fn case_line(case: &CaseRow) -> CaseLine<'_> {
-    CaseLine {
-        key: &case.key,
-        file: &case.file,
-        line: case.line,
-        partner_firm: case.partner_firm_id.as_deref(),
-        state: case.state,
-        case_id: case.case_id.as_deref(),
-        status: case.status,
-        attempts: Some(case.attempts),
-        possible_twin: case.possible_twin,
-        at: case.updated_at,
-        message: case.message.as_deref(),
-        raw: case.raw.as_deref(),
     }
 }
 

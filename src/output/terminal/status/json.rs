@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{CaseView, LedgerView, Next, case_line};
+use super::{CaseView, LedgerView, Next};
 use crate::ledger::{Resolution, RunRow};
 use crate::model::{State, StateCounts};
-use crate::output::files::export_json;
+use crate::output::files::case_json;
 use crate::output::terminal::text::shape;
 
 impl LedgerView<'_> {
@@ -76,7 +76,7 @@ impl CaseView {
         let shown = |text: &str| {
             if redact { shape(text) } else { text.to_owned() }
         };
-        let mut json = export_json(&case_line(&self.case));
+        let mut json = case_json(&self.case);
         json["message"] = self.case.message.as_deref().map(shown).into();
         json["person"] = self.person.as_deref().map(shown).into();
         json["run"] = self.case.run.0.into();

@@ -1,0 +1,369 @@
+//! Results, rejects and cases in doubt together: their names, and which case
+//! goes where.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::in_doubt::InDoubtFile;
+use super::output_file::{
+    CannotWrite, OutputFile, OutputFileError, OutputOpener, private_directory,
+};
+use super::raw_record::{RecordShape, SourceFile};
+use super::rejects::RejectsFile;
+use super::table::CsvTable;
+use crate::ledger::CaseRow;
+use crate::model::{Format, Key, State, private_file};
+
+/// The names of the outputs that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct OutputPaths {
+    pub results: Option<PathBuf>,
+    /// With several inputs a directory.
+    pub rejects: Option<PathBuf>,
+    pub in_doubt: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CaseOutput {
+    Results,
+    Rejects,
+    InDoubt,
+}
+
+/// A complete file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WrittenFile {
+    pub output: CaseOutput,
+    pub path: PathBuf,
+    pub rows: u64,
+}
+
+/// What became of the outputs.
+#[derive(Debug, Default)]
+pub(crate) struct WrittenFiles {
+    pub files: Vec<WrittenFile>,
+    pub errors: Vec<OutputFileError>,
+}
+
+/// Open outputs. Dropped before the first row, they leave nothing behind.
+#[derive(Debug)]
+pub(crate) struct CaseFiles {
+    sources: Vec<SourceFile>,
+    results: Option<CsvTable>,
+    /// By input.
+    rejects: Vec<RejectsFile>,
+    in_doubt: Option<InDoubtFile>,
+}
+
+impl CaseFiles {
+    /// Opens the outputs. Without any input they have their headers only.
+    pub(crate) fn open(
+        opener: &mut OutputOpener,
+        paths: &OutputPaths,
+        mut sources: Vec<SourceFile>,
+    ) -> Result<Self, OutputFileError> {
+        if sources.is_empty() {
+            sources.push(SourceFile::empty(paths.rejects.as_deref()));
+        }
+        let mut open_csv = |path: &Option<PathBuf>| {
+            let path = path.as_ref();
+            path.map(|path| opener.open(path, Format::Csv)).transpose()
+        };
+        let results = open_csv(&paths.results)?;
+        let in_doubt = open_csv(&paths.in_doubt)?;
+        let mut rejects = Vec::new();
+        if let Some(given) = &paths.rejects {
+            for (path, source) in rejects_paths(given, &sources)?.iter().zip(&sources) {
+                let file = opener.open(path, source.shape.rejects_format())?;
+                rejects.push(RejectsFile::create(file, source)?);
+            }
+        }
+        Ok(Self {
+            results: results
+                .map(|file| CsvTable::create(file, RESULT_COLUMNS))
+                .transpose()?,
+            rejects,
+            in_doubt: in_doubt
+                .map(|file| InDoubtFile::create(file, &sources))
+                .transpose()?,
+            sources,
+        })
+    }
+
+    pub(crate) fn sources(&self) -> &[SourceFile] {
+        &self.sources
+    }
+
+    /// Adds a case of this input to the outputs where it belongs. An input that
+    /// does not exist counts as the first one.
+    pub(crate) fn add_case(&mut self, source: Option<usize>, case: &CaseRow) {
+        let source = source.unwrap_or_default();
+        if let Some(results) = &mut self.results {
+            results.write_row(result_cells(case));
+        }
+        if case.state == State::InDoubt
+            && let Some(in_doubt) = &mut self.in_doubt
+        {
+            let shape = self.sources.get(source).map(|source| &source.shape);
+            in_doubt.add(case, shape.unwrap_or(&RecordShape::Json));
+        }
+        if case.state == State::Rejected {
+            let reason = match (case.status, case.message.as_deref()) {
+                (Some(status), Some(message)) => format!("HTTP {status}: {message}"),
+                (Some(status), None) => format!("HTTP {status}"),
+                (None, Some(message)) => message.to_owned(),
+                (None, None) => case.state.to_string(),
+            };
+            self.add_reject(source, case.raw.as_deref(), Some(&case.key), &reason);
+        }
+    }
+
+    /// Adds a record to the rejects of its input.
+    pub(crate) fn add_reject(
+        &mut self,
+        source: usize,
+        raw: Option<&str>,
+        key: Option<&Key>,
+        reason: &str,
+    ) {
+        if let Some(rejects) = self.rejects.get_mut(source) {
+            rejects.add(raw, key, reason);
+        }
+    }
+
+    /// Completes the files.
+    pub(crate) fn finish(self) -> WrittenFiles {
+        let results = self.results.map(CsvTable::into_file);
+        let rejects = self.rejects.into_iter().map(RejectsFile::into_file);
+        let in_doubt = self.in_doubt.map(InDoubtFile::into_file);
+        let files = (results.into_iter().map(|file| (CaseOutput::Results, file)))
+            .chain(rejects.map(|file| (CaseOutput::Rejects, file)))
+            .chain(in_doubt.into_iter().map(|file| (CaseOutput::InDoubt, file)));
+        let mut written = WrittenFiles::default();
+        for (output, file) in files {
+            let path = file.path().to_owned();
+            match file.finish() {
+                Ok(rows) => written.files.push(WrittenFile { output, path, rows }),
+                Err(error) => written.errors.push(error),
+            }
+        }
+        written
+    }
+}
+
+impl SourceFile {
+    /// Takes the place of the inputs where there are none; its shape is what
+    /// the name of its rejects file asks for.
+    fn empty(rejects: Option<&Path>) -> Self {
+        let name = rejects.map(Path::to_string_lossy).unwrap_or_default();
+        let shape = match Format::from_name(&name) {
+            Some(format) if format.is_json() => RecordShape::Json,
+            _ => RecordShape::Table(Vec::new()),
+        };
+        Self {
+            name: String::new(),
+            path: Some("cases".into()),
+            shape,
+            has_unread: false,
+        }
+    }
+
+    /// `cases` of `export/cases.csv.gz`.
+    fn stem(&self) -> String {
+        let Some(path) = &self.path else {
+            return "stdin".to_owned();
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        match name.rsplit_once('.') {
+            Some((stem, _)) if !stem.is_empty() => stem.to_owned(),
+            _ => name.to_owned(),
+        }
+    }
+}
+
+/// One rejects file per input: the given name for a single one, else files in
+/// that directory, named after the inputs.
+fn rejects_paths(given: &Path, sources: &[SourceFile]) -> Result<Vec<PathBuf>, OutputFileError> {
+    if let [_] = sources
+        && !given.is_dir()
+    {
+        return Ok(vec![given.to_owned()]);
+    }
+    if !given.is_dir() {
+        if given.exists() || given.extension().is_some() {
+            return Err(CannotWrite::DirectoryNeeded(sources.len()).at(given));
+        }
+        private_directory().create(given).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                CannotWrite::NoDirectory.at(given)
+            } else {
+                CannotWrite::Open(error).at(given)
+            }
+        })?;
+    }
+    let mut taken = HashSet::new();
+    let mut paths = Vec::new();
+    for source in sources {
+        let stem = source.stem();
+        let extension = source.shape.rejects_format().as_str();
+        // With as many candidates as inputs one of them is free.
+        let name = (1..=sources.len())
+            .map(|number| match number {
+                1 => format!("{stem}.rejects.{extension}"),
+                _ => format!("{stem}-{number}.rejects.{extension}"),
+            })
+            // Some file systems ignore letter case.
+            .find(|name| taken.insert(name.to_lowercase()));
+        paths.extend(name.map(|name| given.join(name)));
+    }
+    Ok(paths)
+}
+
+const RESULT_COLUMNS: [&str; 11] = [
+    "key",
+    "file",
+    "line",
+    "partner_firm_id",
+    "state",
+    "case_id",
+    "status",
+    "attempts",
+    "time",
+    "message",
+    "possible_twin",
+];
+
+fn result_cells(case: &CaseRow) -> [Cow<'_, str>; RESULT_COLUMNS.len()] {
+    [
+        case.key.to_string().into(),
+        (&*case.file).into(),
+        case.line.to_string().into(),
+        case.partner_firm_id.as_deref().unwrap_or_default().into(),
+        case.state.as_str().into(),
+        case.case_id.as_deref().unwrap_or_default().into(),
+        number(case.status).into(),
+        number(Some(case.attempts).filter(|number| *number > 0)).into(),
+        time(case.updated_at).into(),
+        case.message.as_deref().unwrap_or_default().into(),
+        if case.possible_twin { "yes" } else { "" }.into(),
+    ]
+}
+
+/// Cases as NDJSON, one object each: `export --json FILE`.
+#[derive(Debug)]
+pub(crate) struct JsonCasesFile(OutputFile);
+
+impl JsonCasesFile {
+    pub(crate) fn new(file: OutputFile) -> Self {
+        Self(file)
+    }
+
+    pub(crate) fn add(&mut self, case: &CaseRow) {
+        self.0
+            .write_row(format!("{}\n", case_json(case)).as_bytes());
+    }
+
+    /// Completes the file and returns the number of cases.
+    pub(crate) fn finish(self) -> Result<u64, OutputFileError> {
+        self.0.finish()
+    }
+}
+
+/// A case as `export --json` and `status` print it.
+pub(crate) fn case_json(case: &CaseRow) -> Value {
+    json!({
+        "schema": 1,
+        "key": case.key.to_string(),
+        "state": case.state.as_str(),
+        "case_id": case.case_id,
+        "file": case.file,
+        "line": case.line,
+        "partner_firm_id": case.partner_firm_id,
+        "status": case.status,
+        "attempts": case.attempts,
+        "possible_twin": case.possible_twin,
+        "updated_at": time(case.updated_at),
+        "message": case.message,
+    })
+}
+
+/// UTC, to the second.
+pub(super) fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// `key:["00123"]`, which no spreadsheet takes for a number.
+pub(super) fn key_cell(key: &Key) -> String {
+    format!("key:{}", key.canonical())
+}
+
+pub(super) fn number<N: ToString>(number: Option<N>) -> String {
+    number.as_ref().map(N::to_string).unwrap_or_default()
+}
+
+/// `DIR/<run>/` of `--out DIR`: a directory for the files of one run.
+#[derive(Debug, Clone)]
+pub(crate) struct RunDirectory(PathBuf);
+
+impl RunDirectory {
+    /// Creates the directory. If one of that name exists (another ledger
+    /// numbers its runs too), a number is added.
+    pub(crate) fn create(parent: &Path, run: &str) -> Result<Self, OutputFileError> {
+        private_directory()
+            .recursive(true)
+            .create(parent)
+            .map_err(|error| CannotWrite::Open(error).at(parent))?;
+        let mut path = parent.join(run);
+        let mut number = 1_u32;
+        while let Err(error) = private_directory().create(&path) {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                return Err(CannotWrite::Open(error).at(&path));
+            }
+            number += 1;
+            path = parent.join(format!("{run}-{number}"));
+        }
+        Ok(Self(path))
+    }
+
+    pub(crate) fn paths(&self, sources: &[SourceFile]) -> OutputPaths {
+        let rejects = match sources {
+            [only] => {
+                let extension = only.shape.rejects_format().as_str();
+                self.0.join(format!("rejects.{extension}"))
+            }
+            _ => self.0.clone(),
+        };
+        OutputPaths {
+            results: Some(self.0.join("results.csv")),
+            rejects: Some(rejects),
+            in_doubt: Some(self.0.join("in-doubt.csv")),
+        }
+    }
+
+    pub(crate) fn problems(&self) -> PathBuf {
+        self.0.join("problems.csv")
+    }
+
+    /// Writes the closing object of the run.
+    pub(crate) fn write_summary(&self, summary: &Value) -> Result<(), OutputFileError> {
+        let path = self.0.join("summary.json");
+        let temporary = self.0.join(".summary.json.part");
+        private_file()
+            .write(true)
+            .create_new(true)
+            .open(&temporary)
+            .and_then(|mut file| {
+                file.write_all(format!("{summary:#}\n").as_bytes())?;
+                file.sync_all()
+            })
+            .and_then(|()| fs::rename(&temporary, &path))
+            .map_err(|error| CannotWrite::Open(error).at(&path))
+    }
+}

@@ -1,0 +1,342 @@
+//! One file that a command writes: created new, or with `--force` put in the
+//! place of an existing file once it is complete.
+
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
+
+use crate::model::{Format, private_file};
+use crate::output::terminal::text::count;
+
+/// A file that cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {reason}", path.display())]
+pub(crate) struct OutputFileError {
+    pub(super) path: PathBuf,
+    pub(super) reason: CannotWrite,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CannotWrite {
+    #[error("already exists (use --force to replace it)")]
+    Exists,
+    #[error("is used by this command and cannot be replaced; choose another name")]
+    InUse,
+    #[error("is named for two outputs; give each its own name")]
+    NamedTwice,
+    #[error("is a symbolic link and is not replaced; name the file itself")]
+    SymbolicLink,
+    #[error("is not a regular file")]
+    NotAFile,
+    #[error("is a folder; name a file in it")]
+    Directory,
+    #[error("its folder does not exist; create it first")]
+    NoDirectory,
+    #[error("must be a directory: each of the {0} input files gets its own rejects file")]
+    DirectoryNeeded(usize),
+    #[error("the output is {content}, but the name ends in .{extension}; use .{expected}")]
+    Extension {
+        content: &'static str,
+        extension: String,
+        expected: &'static str,
+    },
+    #[error("cannot be opened for writing: {0}")]
+    Open(#[source] io::Error),
+    #[error("writing failed after {}: {source}", count(*rows, "row"))]
+    Write { rows: u64, source: io::Error },
+}
+
+impl CannotWrite {
+    pub(super) fn at(self, path: &Path) -> OutputFileError {
+        OutputFileError {
+            path: path.to_owned(),
+            reason: self,
+        }
+    }
+}
+
+/// When rows reach the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FlushPolicy {
+    /// Each row by itself: after a kill the file is complete up to its last row.
+    EachRow,
+    /// In large chunks.
+    Chunks,
+}
+
+const CHUNK: usize = 256 * 1024;
+
+/// Opens the outputs of one command.
+#[derive(Debug)]
+pub(crate) struct OutputOpener {
+    force: bool,
+    flush: FlushPolicy,
+    protected: Vec<FileIdentity>,
+    opened: Vec<FileIdentity>,
+}
+
+impl OutputOpener {
+    /// The protected paths (inputs, ledger, config, key) are never written to.
+    pub(crate) fn new<P: AsRef<Path>>(
+        force: bool,
+        flush: FlushPolicy,
+        protected: impl IntoIterator<Item = P>,
+    ) -> Self {
+        let identity = |path: P| FileIdentity::of(path.as_ref());
+        Self {
+            force,
+            flush,
+            protected: protected.into_iter().map(identity).collect(),
+            opened: Vec::new(),
+        }
+    }
+
+    /// Opens an output. A file that it replaces stays as it is until
+    /// [`OutputFile::finish`].
+    pub(crate) fn open(
+        &mut self,
+        path: &Path,
+        format: Format,
+    ) -> Result<OutputFile, OutputFileError> {
+        check_extension(path, format)
+            .and_then(|()| self.create(path))
+            .map_err(|reason| reason.at(path))
+    }
+
+    fn create(&mut self, path: &Path) -> Result<OutputFile, CannotWrite> {
+        self.check_unused(&FileIdentity::of(path))?;
+        let created = private_file().write(true).create_new(true).open(path);
+        let (file, replacement) = match created {
+            Ok(file) => (file, None),
+            Err(error) => match error.kind() {
+                io::ErrorKind::AlreadyExists => self.create_replacement(path)?,
+                io::ErrorKind::NotFound => return Err(CannotWrite::NoDirectory),
+                _ => return Err(CannotWrite::Open(error)),
+            },
+        };
+        self.opened.push(FileIdentity::of(path));
+        Ok(OutputFile {
+            path: path.to_owned(),
+            file,
+            keep: replacement.is_some(),
+            replacement,
+            flush: self.flush,
+            pending: Vec::new(),
+            pending_rows: 0,
+            length: 0,
+            rows: 0,
+            failed: None,
+        })
+    }
+
+    /// A temporary file beside the one that it will replace.
+    fn create_replacement(&self, path: &Path) -> Result<(File, Option<TempPath>), CannotWrite> {
+        let metadata = fs::symlink_metadata(path).map_err(CannotWrite::Open)?;
+        if metadata.is_dir() {
+            return Err(CannotWrite::Directory);
+        }
+        if metadata.is_symlink() {
+            return Err(CannotWrite::SymbolicLink);
+        }
+        if !metadata.is_file() {
+            return Err(CannotWrite::NotAFile);
+        }
+        if !self.force {
+            return Err(CannotWrite::Exists);
+        }
+        let directory = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = tempfile::Builder::new()
+            .prefix(&format!(".{name}."))
+            .suffix(".part")
+            .tempfile_in(directory)
+            .map_err(CannotWrite::Open)?;
+        let (file, temporary) = temporary.into_parts();
+        Ok((file, Some(temporary)))
+    }
+
+    fn check_unused(&self, identity: &FileIdentity) -> Result<(), CannotWrite> {
+        if self.protected.iter().any(|other| other.is_same(identity)) {
+            return Err(CannotWrite::InUse);
+        }
+        if self.opened.iter().any(|other| other.is_same(identity)) {
+            return Err(CannotWrite::NamedTwice);
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a name that promises another format to a spreadsheet, or to caseload
+/// when the file is read back.
+fn check_extension(path: &Path, format: Format) -> Result<(), CannotWrite> {
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    let extension = extension.to_lowercase();
+    let named = Format::from_extension(&extension);
+    let fits = match named {
+        Some(named) => named == format || (named.is_json() && format.is_json()),
+        None => !matches!(&*extension, "xls" | "ods" | "gz"),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(CannotWrite::Extension {
+        content: if format.is_json() { "NDJSON" } else { "CSV" },
+        extension,
+        expected: format.as_str(),
+    })
+}
+
+/// An open output. A new file is removed again if it is dropped before
+/// [`Self::finish`] and, where each row is flushed, before the first row.
+#[derive(Debug)]
+pub(crate) struct OutputFile {
+    path: PathBuf,
+    file: File,
+    keep: bool,
+    replacement: Option<TempPath>,
+    flush: FlushPolicy,
+    pending: Vec<u8>,
+    pending_rows: u64,
+    /// Bytes that were written.
+    length: u64,
+    rows: u64,
+    failed: Option<io::Error>,
+}
+
+impl OutputFile {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes what stands before the rows.
+    pub(super) fn write_header(&mut self, header: &[u8]) -> Result<(), OutputFileError> {
+        let written = self.file.write_all(header);
+        self.length = header.len() as u64;
+        written.map_err(|error| CannotWrite::Open(error).at(&self.path))
+    }
+
+    /// Adds a row. After a failed write nothing more is written.
+    pub(super) fn write_row(&mut self, row: &[u8]) {
+        self.keep |= self.flush == FlushPolicy::EachRow;
+        if self.failed.is_some() {
+            return;
+        }
+        self.pending.extend_from_slice(row);
+        self.pending_rows += 1;
+        if self.flush == FlushPolicy::EachRow || self.pending.len() >= CHUNK {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        match self.file.write_all(&self.pending) {
+            Ok(()) => {
+                self.length += self.pending.len() as u64;
+                self.rows += self.pending_rows;
+            }
+            Err(error) => {
+                // Part of a row is worse than none.
+                let _ = self.file.set_len(self.length);
+                self.failed = Some(error);
+            }
+        }
+        self.pending.clear();
+        self.pending_rows = 0;
+    }
+
+    /// Writes the rest and returns the number of rows, or the first error since
+    /// the file was opened.
+    pub(super) fn finish(mut self) -> Result<u64, OutputFileError> {
+        self.keep = true;
+        self.flush();
+        let rows = self.rows;
+        let result = match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.file.sync_all(),
+        };
+        result
+            .and_then(|()| match self.replacement.take() {
+                Some(temporary) => temporary.persist(&self.path).map_err(|failed| failed.error),
+                None => Ok(()),
+            })
+            .map_err(|source| CannotWrite::Write { rows, source }.at(&self.path))?;
+        Ok(rows)
+    }
+}
+
+impl Drop for OutputFile {
+    fn drop(&mut self) {
+        let inode = self.file.metadata().ok().as_ref().and_then(inode);
+        // Somebody may have put another file there meanwhile.
+        if !self.keep && FileIdentity::of(&self.path).inode == inode {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Which file a path names, whatever links lead there. Works for a file that
+/// does not exist, and opens none: closing a descriptor of the ledger would
+/// drop the locks that `SQLite` holds on it.
+#[derive(Debug, Clone)]
+struct FileIdentity {
+    path: PathBuf,
+    inode: Option<(u64, u64)>,
+}
+
+impl FileIdentity {
+    fn of(path: &Path) -> Self {
+        Self {
+            path: resolve(path),
+            inode: fs::metadata(path).ok().as_ref().and_then(inode),
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.path == other.path || (self.inode.is_some() && self.inode == other.inode)
+    }
+}
+
+/// The path with all links followed, as far as it exists.
+fn resolve(path: &Path) -> PathBuf {
+    if let Ok(path) = fs::canonicalize(path) {
+        return path;
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match (
+        absolute.parent().map(fs::canonicalize),
+        absolute.file_name(),
+    ) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => absolute,
+    }
+}
+
+/// Device and inode, where the platform has them.
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps)]
+fn inode(metadata: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> Option<(u64, u64)> {
+    None
+}
+
+/// Creates directories that only their owner can enter.
+pub(super) fn private_directory() -> DirBuilder {
+    #[allow(unused_mut)]
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder
+}

@@ -1,0 +1,227 @@
+//! Problems as people, scripts, CI and spreadsheets read them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::color;
+use super::streams::{OutputOptions, print_json, print_result, print_status};
+use super::text::{count, escaped, grouped, shape, value};
+use crate::model::{Code, Place, Problem, Severity};
+use crate::output::explain;
+use crate::output::files::{OutputFileError, ProblemsFile};
+
+/// How many problems an import shows in full.
+pub(crate) const PROBLEMS_SHOWN: u64 = 20;
+
+/// Shows problems as they are found, and counts them.
+#[derive(Debug)]
+pub(crate) struct ProblemReporter {
+    output: OutputOptions,
+    files: Vec<String>,
+    /// How many are shown in full.
+    max_shown: u64,
+    /// Also as GitHub's workflow commands, without values.
+    github: bool,
+    spreadsheet: Option<ProblemsFile>,
+    shown: u64,
+    counts: BTreeMap<(Severity, Code, Option<Box<str>>), u64>,
+}
+
+impl ProblemReporter {
+    /// With the names of the files as messages show them.
+    pub(crate) fn new(
+        output: OutputOptions,
+        files: Vec<String>,
+        max_shown: u64,
+        github: bool,
+        spreadsheet: Option<ProblemsFile>,
+    ) -> Self {
+        Self {
+            output,
+            files,
+            max_shown,
+            github,
+            spreadsheet,
+            shown: 0,
+            counts: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, problem: &Problem) {
+        let kind = (problem.severity, problem.code, problem.column.clone());
+        *self.counts.entry(kind).or_default() += 1;
+        if let Some(spreadsheet) = &mut self.spreadsheet {
+            spreadsheet.add(problem);
+        }
+        if self.github {
+            let text = annotation(problem, &self.files);
+            // GitHub reads both streams; JSON has standard output for itself.
+            if self.output.json {
+                print_status(&text);
+            } else {
+                print_result(&text);
+            }
+        }
+        if self.output.json {
+            print_json(&to_json(problem, &self.files, self.output.redact));
+        } else if self.shown < self.max_shown {
+            self.shown += 1;
+            print_status(&line(problem, &self.files, self.output.redact));
+        }
+    }
+
+    /// Shows how many there are of each kind, and completes the spreadsheet.
+    pub(crate) fn finish(&mut self) -> Result<(), OutputFileError> {
+        let total: u64 = self.counts.values().sum();
+        if self.shown < total && !self.output.json {
+            print_status(&format!(
+                "showing {} of {}",
+                grouped(self.shown),
+                count(total, "problem")
+            ));
+        }
+        if total > 1 && !self.output.json {
+            print_status("");
+            for ((severity, code, column), number) in &self.counts {
+                let column = column
+                    .as_deref()
+                    .map(|column| format!(" in {}", escaped(column)))
+                    .unwrap_or_default();
+                let severity = severity_text(*severity);
+                print_status(&format!(
+                    "  {:>7} {severity} {code}{column}",
+                    grouped(*number)
+                ));
+            }
+            print_status("  run `caseload explain CODE` for what a code means and how to fix it");
+        }
+        match self.spreadsheet.take() {
+            Some(spreadsheet) => spreadsheet.finish().map(|_| ()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn severity_text(severity: Severity) -> String {
+    match severity {
+        Severity::Error => color::red(severity.as_str()),
+        Severity::Warning => color::yellow(severity.as_str()),
+    }
+}
+
+/// The name of a place's file.
+pub(crate) fn file_name(place: Place, files: &[String]) -> &str {
+    files
+        .get(usize::from(place.file.0))
+        .map_or("input", String::as_str)
+}
+
+/// `cases.csv:14:Date of Loss: error: … [bad-date]`, with the hint below.
+fn line(problem: &Problem, files: &[String], redact: bool) -> String {
+    let mut place = escaped(file_name(problem.place, files));
+    if problem.place.line > 0 {
+        // Writing to a String cannot fail.
+        let _ = write!(place, ":{}", problem.place.line);
+    }
+    if let Some(column) = &problem.column {
+        let _ = write!(place, ":{}", escaped(column));
+    }
+    let mut line = format!(
+        "{}: {}: {}",
+        color::bold(&place),
+        severity_text(problem.severity),
+        escaped(&problem.message)
+    );
+    if let Some(text) = &problem.value {
+        let _ = write!(line, ": {}", value(text, redact));
+    }
+    let _ = write!(line, " [{}]", problem.code);
+    if !problem.also.is_empty() {
+        let _ = write!(line, "\n    also {}", places(&problem.also, files));
+    }
+    if let Some(hint) = &problem.hint {
+        let _ = write!(line, "\n    {}", escaped(hint));
+    }
+    line
+}
+
+/// Other places of a problem; a long list is cut.
+fn places(places: &[Place], files: &[String]) -> String {
+    const MAX_PLACES: usize = 8;
+    let mut text = places
+        .iter()
+        .take(MAX_PLACES)
+        .map(|place| format!("{}:{}", escaped(file_name(*place, files)), place.line))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if places.len() > MAX_PLACES {
+        let more = places.len() - MAX_PLACES;
+        let _ = write!(text, " and {more} more");
+    }
+    text
+}
+
+fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
+    let shown = |text: &str| match redact {
+        true => shape(text),
+        false => text.to_owned(),
+    };
+    json!({
+        "schema": 1,
+        "severity": problem.severity.as_str(),
+        "code": problem.code.as_str(),
+        "file": file_name(problem.place, files),
+        "line": problem.place.line,
+        "column": problem.column,
+        "value": problem.value.as_deref().map(shown),
+        "message": problem.message,
+        "hint": problem.hint,
+        "also": problem.also.iter().map(|place| json!({
+            "file": file_name(*place, files),
+            "line": place.line,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// A workflow command. GitHub wants `%` and line breaks escaped, and in
+/// properties `:` and `,` too. Values are left out.
+fn annotation(problem: &Problem, files: &[String]) -> String {
+    let data = |text: &str| {
+        text.replace('%', "%25")
+            .replace('\r', "%0D")
+            .replace('\n', "%0A")
+    };
+    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+    let column = problem
+        .column
+        .as_deref()
+        .map(|column| format!("{}: ", data(&escaped(column))))
+        .unwrap_or_default();
+    format!(
+        "::{} file={},line={},title={}::{column}{}",
+        problem.severity.as_str(),
+        property(&escaped(file_name(problem.place, files))),
+        problem.place.line.max(1),
+        problem.code,
+        data(&escaped(annotation_message(problem))),
+    )
+}
+
+/// The message for a job log that many people can read. Messages that contain
+/// values are replaced by the title of their code.
+fn annotation_message(problem: &Problem) -> &str {
+    match problem.code {
+        Code::DuplicateKey
+        | Code::DuplicateRow
+        | Code::SameContent
+        | Code::SimilarKeys
+        | Code::LikelyDuplicate
+        | Code::RareFirm => {
+            let code = problem.code.as_str();
+            explain::find(code).map_or(code, |explanation| explanation.title)
+        }
+        _ => &problem.message,
+    }
+}
