@@ -1,4 +1,4 @@
-//! Where the API is: base URL, account, and the URL of a call.
+//! Where the API is: the URL of a call, and the account that it belongs to.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,17 +6,16 @@ use std::net::IpAddr;
 use reqwest::Url;
 
 /// What a ledger belongs to: the normalized URL in front of
-/// `/case/{map_id}/`, so that two ways to write one address are one account.
+/// `/case/{map_id}/`, so that two spellings of an address are one account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Account(Box<str>);
 
 impl Account {
-    /// The account of every rehearsal, whatever the sandbox's port.
+    /// The account of every test run, whatever the sandbox's port.
     pub fn sandbox() -> Self {
         Self("sandbox".into())
     }
 
-    /// The text in ledgers and output.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -28,48 +27,33 @@ impl fmt::Display for Account {
     }
 }
 
-/// Why an address can't be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AddressError {
-    /// No URL at all.
-    #[error("{0:?} is no URL; expected something like https://api.example.com")]
+    #[error("{0:?} is not a valid URL; expected one such as https://api.example.com")]
     NotAUrl(String),
-    /// Confidential data over an open line.
-    #[error("{0} is not encrypted: http:// is only for this machine itself; use https://")]
+    #[error("{0} is not encrypted; use https:// (http:// is only allowed for this machine)")]
     NotEncrypted(String),
-    /// Another scheme.
-    #[error("{0:?} is no https:// URL")]
+    #[error("{0:?} is not an https:// URL")]
     Scheme(String),
-    /// A user name or password in the URL would end up in the ledger.
-    #[error("a base URL can't hold a user name or password; keys come from a file")]
+    /// They would end up in the ledger.
+    #[error("the base URL must not have a user name or password; use --public-key-file")]
     Credentials,
-    /// A query or a fragment.
-    #[error("a base URL can't have a part behind ? or #")]
+    #[error("the base URL must not have a query (?) or fragment (#)")]
     Query,
-    /// An id that would change the path.
-    #[error(
-        "{what} {value:?} can't stand in a URL's path; expected letters, digits, '-', '_' or '.'"
-    )]
-    Id {
-        /// Which id.
-        what: &'static str,
-        /// The id as given.
-        value: String,
-    },
-    /// A template without the map id.
-    #[error("the path template {0:?} must begin with / and contain {{map_id}}")]
+    #[error("invalid {what} {value:?}; only letters, digits, '-', '_', '~' and '.' are allowed")]
+    Id { what: &'static str, value: String },
+    #[error("the path template {0:?} must start with / and contain {{map_id}}")]
     Template(String),
-    /// A template with an organization id that nobody gave.
-    #[error("the path template {0:?} needs an organization id (--org-id)")]
+    #[error("the path template {0:?} needs an organization id: --org-id")]
     NeedsOrganization(String),
 }
 
-/// The short path, where no organization id is given (contract: user).
+/// The path without an organization id (contract: user).
 const SHORT_PATH: &str = "/case/{map_id}/create-existing";
 /// The full path (contract: public docs).
 const FULL_PATH: &str = "/organization/{org_id}/inbound-webhooks/case/{map_id}/create-existing";
 
-/// The URL of the call that makes a case, and the account that it belongs to.
+/// The URL of the call that creates a case, and its account.
 #[derive(Debug, Clone)]
 pub struct Address {
     url: Url,
@@ -78,7 +62,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Puts the URL together. `template` is `api.path`.
+    /// `template` is `api.path`.
     pub fn new(
         base_url: &str,
         org_id: Option<&str>,
@@ -86,25 +70,22 @@ impl Address {
         template: Option<&str>,
     ) -> Result<Self, AddressError> {
         let base = normalized_base(base_url)?;
-        let map_id = plain_id("map id", map_id)?;
-        let org_id = org_id
-            .map(|id| plain_id("organization id", id))
-            .transpose()?;
-        let template = template.unwrap_or(if org_id.is_some() {
-            FULL_PATH
-        } else {
-            SHORT_PATH
-        });
+        check_id("map id", map_id)?;
+        let usual = match org_id {
+            Some(id) => {
+                check_id("organization id", id)?;
+                FULL_PATH
+            }
+            None => SHORT_PATH,
+        };
+        let template = template.unwrap_or(usual);
         if !template.starts_with('/') || !template.contains("{map_id}") || template.contains('?') {
             return Err(AddressError::Template(template.to_owned()));
         }
-        let path = match org_id {
-            Some(org_id) => template.replace("{org_id}", org_id),
-            None if template.contains("{org_id}") => {
-                return Err(AddressError::NeedsOrganization(template.to_owned()));
-            }
-            None => template.to_owned(),
-        };
+        if org_id.is_none() && template.contains("{org_id}") {
+            return Err(AddressError::NeedsOrganization(template.to_owned()));
+        }
+        let path = template.replace("{org_id}", org_id.unwrap_or_default());
         let front = path
             .split_once("/case/{map_id}")
             .or_else(|| path.split_once("{map_id}"))
@@ -118,26 +99,20 @@ impl Address {
         })
     }
 
-    /// The same call in the name of the sandbox's account.
+    /// The same call in the sandbox's account.
     #[must_use]
     pub fn for_sandbox(mut self) -> Self {
         self.account = Account::sandbox();
         self
     }
 
-    /// The call's URL, without key and firm.
+    /// The URL of the call, without key and firm.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The account.
     pub fn account(&self) -> &Account {
         &self.account
-    }
-
-    /// The host, as ledgers of one host are told together.
-    pub fn host(&self) -> &str {
-        self.url.host_str().unwrap_or_default()
     }
 
     /// Whether the path has no organization id; a 404 then suggests one.
@@ -145,7 +120,6 @@ impl Address {
         self.short
     }
 
-    /// Whether the server is on this machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.url)
     }
@@ -170,28 +144,21 @@ fn normalized_base(text: &str) -> Result<String, AddressError> {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    let Some(host) = url.host_str() else {
-        return false;
-    };
+    let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// An id stands in the path as it is: nothing in it may lead elsewhere.
-fn plain_id<'a>(what: &'static str, value: &'a str) -> Result<&'a str, AddressError> {
-    let plain = !value.is_empty()
-        && !value.trim_matches('.').is_empty()
-        && value
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
-    if plain {
-        Ok(value)
-    } else {
-        Err(AddressError::Id {
-            what,
-            value: value.to_owned(),
-        })
+/// Ids are put into the path as they are, so nothing in them may change it.
+fn check_id(what: &'static str, value: &str) -> Result<(), AddressError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    if value.bytes().all(allowed) && !value.trim_matches('.').is_empty() {
+        return Ok(());
     }
+    Err(AddressError::Id {
+        what,
+        value: value.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -206,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn two_ways_to_write_an_address_are_one_account() {
+    fn two_spellings_of_an_address_are_one_account() {
         assert_eq!(
             account("https://API.Example.com:443/", None),
             "https://api.example.com"
@@ -247,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_line_is_only_for_this_machine() {
+    fn http_is_only_for_this_machine() {
         for base in ["http://localhost:1", "http://127.0.0.1", "http://[::1]:2"] {
             assert!(Address::new(base, None, "m", None).is_ok(), "{base}");
         }
@@ -267,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_cannot_lead_elsewhere() {
+    fn ids_cannot_change_the_path() {
         for id in ["", "..", "a/b", "a?b", "a b", "a%2fb", "{org_id}"] {
             assert!(
                 matches!(
@@ -280,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_and_queries_are_refused() {
+    fn credentials_and_queries_are_errors() {
         let refused = |base| Address::new(base, None, "m", None).unwrap_err();
         assert_eq!(refused("https://u:p@x.example"), AddressError::Credentials);
         assert_eq!(refused("https://x.example/?key=1"), AddressError::Query);

@@ -7,140 +7,109 @@ use serde_json::Value;
 use super::contract::{CaseIdField, Contract};
 use crate::model::{Answer, NextStep, Outcome, Verdict};
 
-/// What was seen of one attempt.
+/// What was seen of an attempt.
 #[derive(Debug)]
-pub(super) enum Seen<'a> {
-    /// The gate was shut in time: not a byte went out.
+pub(super) enum Exchange {
+    /// The gate was shut in time: not one byte was written.
     NothingWritten {
-        /// Why it came to nothing.
-        cause: Cause,
-        /// For people.
-        message: String,
+        error: String,
+        /// A retry can't help: an untrusted certificate, a proxy that refuses.
+        permanent: bool,
     },
-    /// The gate was open, and no whole head came back.
-    NoAnswer {
-        /// For people.
-        message: String,
-    },
-    /// A whole head came back.
-    Answered {
-        /// The HTTP status.
+    /// The gate was open, and no complete response head came back.
+    NoResponse { error: String },
+    Response {
         status: u16,
-        /// Whether the header was there at all.
         has_retry_after: bool,
-        /// What it asked for, when it could be read.
+        /// The wait, when `Retry-After` could be read.
         retry_after: Option<Duration>,
-        /// The body; none when it broke off.
-        body: Option<&'a str>,
+        /// None when it was cut off.
+        body: Option<String>,
     },
 }
 
-/// Why nothing was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// DNS, connecting, TLS, or a time-out before the first byte: may pass.
-    Unreachable,
-    /// A certificate that is not trusted, or a proxy that refuses: won't pass.
-    Refused,
-}
-
-/// The message that people see is cut here, at a character's border.
+/// Messages are cut here.
 const MAX_MESSAGE: usize = 500;
-/// The body that is kept for who must look at it.
+/// The body that is kept, for a case in doubt, is cut here.
 const MAX_BODY: usize = 64 * 1024;
 
-/// Says what was proved, by the contract.
-pub(super) fn classify(seen: Seen<'_>, sent: &Value, contract: &Contract) -> Outcome {
-    match seen {
-        Seen::NothingWritten { cause, message } => Outcome {
-            verdict: Verdict::NotSent,
-            next_step: match cause {
-                Cause::Unreachable => NextStep::Unreachable,
-                Cause::Refused => NextStep::Stop,
-            },
-            answer: Answer {
-                message: Some(cut(&message, MAX_MESSAGE).into()),
-                ..Answer::default()
-            },
-        },
-        Seen::NoAnswer { message } => Outcome {
-            verdict: Verdict::InDoubt,
-            next_step: NextStep::Next,
-            answer: Answer {
-                message: Some(cut(&message, MAX_MESSAGE).into()),
-                ..Answer::default()
-            },
-        },
-        Seen::Answered {
+pub(super) fn classify(exchange: &Exchange, sent: &Value, contract: &Contract) -> Outcome {
+    let (status, has_retry_after, retry_after, body) = match exchange {
+        Exchange::NothingWritten { error, permanent } => {
+            let next_step = if *permanent {
+                NextStep::Stop
+            } else {
+                NextStep::Unreachable
+            };
+            let error = cut(error, MAX_MESSAGE);
+            return Outcome::without_answer(Verdict::NotSent, next_step, error);
+        }
+        Exchange::NoResponse { error } => {
+            let error = cut(error, MAX_MESSAGE);
+            return Outcome::without_answer(Verdict::InDoubt, NextStep::Next, error);
+        }
+        Exchange::Response {
             status,
             has_retry_after,
             retry_after,
             body,
-        } => {
-            let answer = Answer {
-                status: Some(status),
-                case_id: None,
-                message: body
-                    .and_then(Contract::message)
-                    .map(|message| cut(&message, MAX_MESSAGE).into()),
-                body: body.map(|body| cut(body, MAX_BODY).into()),
-                echo_differs: Vec::new(),
-            };
-            if (200..300).contains(&status) {
-                success(answer, body, sent, contract)
-            } else {
-                Outcome {
-                    verdict: if contract.not_sent.contains(status, has_retry_after) {
-                        Verdict::NotSent
-                    } else if contract.rejected.contains(status, has_retry_after) {
-                        Verdict::Rejected
-                    } else {
-                        Verdict::InDoubt
-                    },
-                    next_step: next_step(status, has_retry_after, retry_after),
-                    answer,
-                }
-            }
-        }
+        } => (*status, *has_retry_after, *retry_after, body.as_deref()),
+    };
+    let message = body.and_then(Contract::message);
+    let answer = Answer {
+        status: Some(status),
+        message: message.map(|message| cut(&message, MAX_MESSAGE).into()),
+        body: body.map(|body| cut(body, MAX_BODY).into()),
+        ..Answer::default()
+    };
+    if (200..300).contains(&status) {
+        return success(answer, body, sent, contract);
     }
-}
-
-fn success(mut answer: Answer, body: Option<&str>, sent: &Value, contract: &Contract) -> Outcome {
-    let json = body.and_then(|body| serde_json::from_str::<Value>(body).ok());
-    answer.message = None;
-    if let Some(json) = &json {
-        answer.case_id = contract.case_id(json, sent);
-        answer.echo_differs = Contract::echo_differs(json, sent, answer.case_id.as_deref());
-    }
-    let needs_no_id = contract.case_id_field == CaseIdField::None && body.is_some();
-    let verdict = if answer.case_id.is_some() || needs_no_id {
-        Verdict::Imported
+    let verdict = if contract.not_sent.contains(status, has_retry_after) {
+        Verdict::NotSent
+    } else if contract.rejected.contains(status, has_retry_after) {
+        Verdict::Rejected
     } else {
-        answer.message = Some(
-            match (body, json) {
-                (None, _) => "the answer says that it was accepted, but broke off",
-                (_, None) => "the answer says that it was accepted, but is no JSON",
-                (_, Some(_)) => "the answer says that it was accepted, but holds no case id",
-            }
-            .into(),
-        );
         Verdict::InDoubt
     };
-    Outcome {
-        verdict,
-        next_step: NextStep::Next,
-        answer,
-    }
-}
-
-/// What the run does is fixed, whatever the lists say of the state.
-fn next_step(status: u16, has_retry_after: bool, retry_after: Option<Duration>) -> NextStep {
-    match status {
+    // What the run does is fixed, whatever the lists say of the case.
+    let next_step = match status {
         300..=399 | 401 | 407 => NextStep::Stop,
         429 => NextStep::Busy { retry_after },
         _ if has_retry_after => NextStep::Busy { retry_after },
         403 | 404 => NextStep::Forbidden,
         _ => NextStep::Next,
+    };
+    Outcome {
+        verdict,
+        next_step,
+        answer,
+    }
+}
+
+fn success(mut answer: Answer, body: Option<&str>, sent: &Value, contract: &Contract) -> Outcome {
+    let json = body.and_then(|body| serde_json::from_str::<Value>(body).ok());
+    if let Some(json) = &json {
+        answer.case_id = contract.case_id(json, sent);
+        answer.echo_differs = Contract::echo_differs(json, sent, answer.case_id.as_deref());
+    }
+    let needs_no_id = contract.case_id_field == CaseIdField::None && body.is_some();
+    let imported = answer.case_id.is_some() || needs_no_id;
+    let problem = match (imported, body, json) {
+        (true, ..) => None,
+        (_, None, _) => Some("the server accepted the case, but its response was cut off"),
+        (_, _, None) => Some("the server accepted the case, but its response is not valid JSON"),
+        _ => Some("the server accepted the case, but its response has no case id"),
+    };
+    answer.message = problem.map(Into::into);
+    Outcome {
+        verdict: if imported {
+            Verdict::Imported
+        } else {
+            Verdict::InDoubt
+        },
+        next_step: NextStep::Next,
+        answer,
     }
 }
 
@@ -156,11 +125,11 @@ mod tests {
 
     fn answered(status: u16, retry_after: Option<u64>, body: Option<&str>) -> Outcome {
         classify(
-            Seen::Answered {
+            &Exchange::Response {
                 status,
                 has_retry_after: retry_after.is_some(),
                 retry_after: retry_after.map(Duration::from_secs),
-                body,
+                body: body.map(str::to_owned),
             },
             &json!({"id": "L-1", "a": "1"}),
             &Contract::default(),
@@ -212,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_after_pauses_whatever_came_with_it() {
+    fn a_retry_after_pauses_at_any_status() {
         let outcome = answered(503, Some(7), None);
         assert_eq!(outcome.verdict, Verdict::NotSent);
         let seven = NextStep::Busy {
@@ -228,13 +197,13 @@ mod tests {
             not_sent: StatusList::parse(Vec::<&str>::new()).unwrap(),
             ..Contract::default()
         };
-        let seen = Seen::Answered {
+        let seen = Exchange::Response {
             status: 429,
             has_retry_after: false,
             retry_after: None,
             body: None,
         };
-        let outcome = classify(seen, &json!({}), &emptied);
+        let outcome = classify(&seen, &json!({}), &emptied);
         assert_eq!(
             (outcome.verdict, outcome.next_step),
             (Verdict::InDoubt, NextStep::Busy { retry_after: None })
@@ -262,27 +231,27 @@ mod tests {
     }
 
     #[test]
-    fn without_ids_a_whole_answer_is_enough() {
+    fn without_ids_a_complete_response_is_enough() {
         let contract = Contract {
             case_id_field: CaseIdField::None,
             ..Contract::default()
         };
         for (body, verdict) in [(Some(""), Verdict::Imported), (None, Verdict::InDoubt)] {
-            let seen = Seen::Answered {
+            let seen = Exchange::Response {
                 status: 204,
                 has_retry_after: false,
                 retry_after: None,
-                body,
+                body: body.map(str::to_owned),
             };
-            assert_eq!(classify(seen, &json!({}), &contract).verdict, verdict);
+            assert_eq!(classify(&seen, &json!({}), &contract).verdict, verdict);
         }
     }
 
     #[test]
-    fn only_the_gate_proves_what_was_not_sent() {
+    fn only_the_gate_proves_that_nothing_was_sent() {
         let written = classify(
-            Seen::NoAnswer {
-                message: "reset".into(),
+            &Exchange::NoResponse {
+                error: "reset".into(),
             },
             &json!({}),
             &Contract::default(),
@@ -291,15 +260,12 @@ mod tests {
             (written.verdict, written.next_step),
             (Verdict::InDoubt, NextStep::Next)
         );
-        for (cause, next_step) in [
-            (Cause::Unreachable, NextStep::Unreachable),
-            (Cause::Refused, NextStep::Stop),
-        ] {
-            let seen = Seen::NothingWritten {
-                cause,
-                message: "é".repeat(400),
+        for (permanent, next_step) in [(false, NextStep::Unreachable), (true, NextStep::Stop)] {
+            let seen = Exchange::NothingWritten {
+                error: "é".repeat(400),
+                permanent,
             };
-            let outcome = classify(seen, &json!({}), &Contract::default());
+            let outcome = classify(&seen, &json!({}), &Contract::default());
             assert_eq!(
                 (outcome.verdict, outcome.next_step),
                 (Verdict::NotSent, next_step)

@@ -1,34 +1,32 @@
-//! One call: the request as the contract has it, through settings that resend
-//! nothing by themselves.
+//! One call: the request as the contract has it, through a client that resends
+//! nothing by itself.
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use jiff::Timestamp;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::Url;
 use serde_json::Value;
 
 use super::address::Address;
-use super::classify::{Cause, Seen, classify};
+use super::classify::{Exchange, classify};
 use super::contract::{AuthPlace, Contract, FirmPlace, PARTNER_FIRM_ID};
 use super::gate::{Gate, GatedBody};
 use super::key::PublicKey;
 use super::retry_after::retry_after;
-use super::trust::{self, CertificateRefused, TrustError};
+use super::trust::{self, CertificateRejected, TrustError};
 use crate::model::{CaseData, Outcome};
 
-/// How calls are made.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
     /// For one call as a whole.
     pub timeout: Duration,
     /// For connecting, TLS included.
     pub connect_timeout: Duration,
-    /// A certificate authority beside the platform's.
+    /// A certificate authority besides the platform's.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -42,29 +40,26 @@ impl Default for ClientOptions {
     }
 }
 
-/// Why no client could be made.
+/// Why no client could be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Trust store or certificate authority.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// A header name that the config gives for the key.
-    #[error("{0:?} is no header name (api.auth)")]
+    #[error("invalid header name {0:?} in api.auth")]
     HeaderName(String),
-    /// A prefix that no header can carry.
-    #[error("the key can't stand in a header behind the prefix of api.auth")]
+    #[error("the prefix in api.auth is not valid in a header")]
     HeaderValue,
-    /// Anything else, such as a proxy URL in the environment that is none.
+    /// Such as an invalid proxy URL in the environment.
     #[error("can't set up the HTTP client")]
     Build(#[source] reqwest::Error),
 }
 
 const USER_AGENT: &str = concat!("caseload/", env!("CARGO_PKG_VERSION"));
-/// A reused connection that the server is just closing is where doubt comes
-/// from, so idle ones go long before a server would close them.
+/// Cases get in doubt when a server closes a connection just as it is reused,
+/// so idle ones are dropped long before a server would close them.
 const IDLE: Duration = Duration::from_secs(1);
-/// An answer past this is cut off: no case's answer is so long.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// A longer response counts as cut off.
+const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 
 /// Makes the calls of a run.
 #[derive(Debug)]
@@ -76,17 +71,16 @@ pub struct Client {
     options: ClientOptions,
 }
 
-/// One call under way.
+/// A call that can be made once.
 #[derive(Debug)]
 pub struct Attempt<F> {
-    /// Says whether its first byte was written.
     pub gate: Arc<Gate>,
-    /// Resolves to what was proved.
+    /// Sends the request when it is awaited.
     pub outcome: F,
 }
 
 impl Client {
-    /// Sets up the client; connects to nothing yet.
+    /// Connects to nothing yet.
     pub fn new(
         address: Address,
         contract: Contract,
@@ -103,53 +97,32 @@ impl Client {
         })
     }
 
-    /// Where the calls go.
-    pub fn address(&self) -> &Address {
-        &self.address
-    }
-
-    /// The assumptions that the calls are made by.
-    pub fn contract(&self) -> &Contract {
-        &self.contract
-    }
-
-    /// Forgets every open connection, as after the machine slept: none of them
-    /// can be trusted any more.
+    /// Drops every open connection; after the machine slept none can be trusted.
     pub fn drop_connections(&self) -> Result<(), ClientError> {
-        let fresh = build(
-            &self.address,
-            &self.contract,
-            self.key.as_ref(),
-            &self.options,
-        )?;
+        let key = self.key.as_ref();
+        let fresh = build(&self.address, &self.contract, key, &self.options)?;
         *self.http.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
-    /// Prepares the call that makes a case. Nothing happens until the outcome
-    /// is awaited, and then at most one whole request leaves.
+    /// Prepares the call that creates the case. At most one complete request is
+    /// sent.
     pub fn attempt(&self, case: &CaseData) -> Attempt<impl Future<Output = Outcome> + use<>> {
         let gate = Arc::new(Gate::default());
         let firm = case.partner_firm.as_deref();
         let body = self.contract.body(&case.payload, firm);
-        let request = self
-            .http
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .post(self.url(firm))
-            .body(reqwest::Body::wrap(GatedBody::new(
-                Bytes::from(body.clone()),
-                Arc::clone(&gate),
-            )));
+        let gated = GatedBody::new(Bytes::from(body.clone()), Arc::clone(&gate));
+        let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = http.post(self.url(firm)).body(reqwest::Body::wrap(gated));
         let contract = self.contract.clone();
         let key = self.key.clone();
         let gate_of_call = Arc::clone(&gate);
         let outcome = async move {
             let exchange = exchange(request, &gate_of_call).await;
             let sent: Value = serde_json::from_str(&body).unwrap_or_default();
-            let mut outcome = classify(exchange.seen(), &sent, &contract);
+            let mut outcome = classify(&exchange, &sent, &contract);
             if let Some(key) = &key {
-                hide_key(&mut outcome, key);
+                redact_key(&mut outcome, key);
             }
             outcome
         };
@@ -186,10 +159,10 @@ fn build(
         headers.insert(name, value);
     }
     let encrypted = address.url().scheme() == "https";
-    let builder = reqwest::Client::builder()
+    let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .default_headers(headers)
-        // With HTTP/2 the head may leave before the body is polled.
+        // With HTTP/2 the head may be sent before the body is polled.
         .http1_only()
         // The default resends POSTs.
         .retry(reqwest::retry::never())
@@ -200,122 +173,69 @@ fn build(
         .pool_idle_timeout(IDLE)
         .referer(false)
         .tls_backend_preconfigured(trust::tls(encrypted, options.ca_file.as_deref())?);
-    // This machine is never reached through a proxy; any other host goes by
-    // the system's settings, which HTTPS_PROXY and NO_PROXY are part of.
-    let builder = if address.is_loopback() {
-        builder.no_proxy()
-    } else {
-        builder
-    };
-    builder
-        .build()
-        .map_err(|error| ClientError::Build(error.without_url()))
-}
-
-/// What was seen, owned.
-enum Exchange {
-    NothingWritten(Cause, String),
-    NoAnswer(String),
-    Answered {
-        status: u16,
-        has_retry_after: bool,
-        retry_after: Option<Duration>,
-        body: Option<String>,
-    },
-}
-
-impl Exchange {
-    fn seen(&self) -> Seen<'_> {
-        match self {
-            Self::NothingWritten(cause, message) => Seen::NothingWritten {
-                cause: *cause,
-                message: message.clone(),
-            },
-            Self::NoAnswer(message) => Seen::NoAnswer {
-                message: message.clone(),
-            },
-            Self::Answered {
-                status,
-                has_retry_after,
-                retry_after,
-                body,
-            } => Seen::Answered {
-                status: *status,
-                has_retry_after: *has_retry_after,
-                retry_after: *retry_after,
-                body: body.as_deref(),
-            },
-        }
+    // Any other host goes by the system's proxy settings, HTTPS_PROXY and
+    // NO_PROXY included.
+    if address.is_loopback() {
+        builder = builder.no_proxy();
     }
+    let build_error = |error: reqwest::Error| ClientError::Build(error.without_url());
+    builder.build().map_err(build_error)
 }
 
 async fn exchange(request: reqwest::RequestBuilder, gate: &Gate) -> Exchange {
     let response = match request.send().await {
         Ok(response) => response,
         Err(error) => {
-            let unwritten = gate.shut();
-            // The URL may hold a key, and its query holds the firm.
-            let message = describe(&error.without_url());
-            return if unwritten {
-                Exchange::NothingWritten(cause(&message), message.text)
+            let nothing_written = gate.shut();
+            // The URL may contain the key and has the firm in its query.
+            let (error, permanent) = describe(&error.without_url());
+            return if nothing_written {
+                Exchange::NothingWritten { error, permanent }
             } else {
-                Exchange::NoAnswer(message.text)
+                Exchange::NoResponse { error }
             };
         }
     };
-    let status = response.status().as_u16();
-    let headers = response.headers();
-    let has_retry_after = headers.contains_key(http::header::RETRY_AFTER);
-    let retry_after = retry_after(headers, Timestamp::now());
-    Exchange::Answered {
-        status,
-        has_retry_after,
-        retry_after,
+    Exchange::Response {
+        status: response.status().as_u16(),
+        has_retry_after: response.headers().contains_key(RETRY_AFTER),
+        retry_after: retry_after(response.headers(), SystemTime::now()),
         body: read_body(response).await,
     }
 }
 
-/// The whole body as text, or none when it broke off. A broken letter in some
-/// name makes the id beside it no less true.
+/// The complete body as text. Invalid UTF-8 somewhere in it makes the id beside
+/// it no less true.
 async fn read_body(mut response: reqwest::Response) -> Option<String> {
     let mut bytes = Vec::new();
-    while let Some(piece) = response.chunk().await.ok()? {
-        if bytes.len() + piece.len() > MAX_ANSWER {
+    while let Some(chunk) = response.chunk().await.ok()? {
+        if bytes.len() + chunk.len() > MAX_RESPONSE {
             return None;
         }
-        bytes.extend_from_slice(&piece);
+        bytes.extend_from_slice(&chunk);
     }
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// An error chain as one line, and whether trying again can help.
-struct Description {
-    text: String,
-    refused: bool,
-}
-
-fn describe(error: &reqwest::Error) -> Description {
-    let mut refused = false;
+/// An error chain as one line, and whether a retry can't help.
+fn describe(error: &reqwest::Error) -> (String, bool) {
+    let mut permanent = false;
     let mut parts: Vec<String> = Vec::new();
     if error.is_timeout() {
         parts.push("timed out".to_owned());
     }
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = next {
-        let text = cause.to_string();
-        // hyper-util's tunnel errors are private; their text is stable.
-        refused |= text.starts_with("tunnel error: unsuccessful")
-            || text.starts_with("tunnel error: proxy authorization required");
-        let certificate = certificate_refused(cause);
-        if let Some(certificate) = certificate {
-            refused = true;
-            parts = vec![certificate.to_string()];
-            break;
+        if let Some(rejected) = certificate_rejected(cause) {
+            return (rejected.to_string(), true);
         }
-        // "client error (SendRequest)" tells people nothing that its cause
-        // doesn't tell.
-        let is_shell = text.starts_with("client error (") && cause.source().is_some();
-        if !is_shell && !parts.iter().any(|part| part.contains(&text)) {
+        let text = cause.to_string();
+        // The type of hyper-util's tunnel errors is private; their text is stable.
+        permanent |= text.starts_with("tunnel error: unsuccessful")
+            || text.starts_with("tunnel error: proxy authorization required");
+        // "client error (SendRequest)" says nothing that its cause does not say.
+        let is_wrapper = text.starts_with("client error (") && cause.source().is_some();
+        if !is_wrapper && !parts.iter().any(|part| part.contains(&text)) {
             parts.push(text);
         }
         next = cause.source();
@@ -323,38 +243,24 @@ fn describe(error: &reqwest::Error) -> Description {
     if parts.is_empty() {
         parts.push(error.to_string());
     }
-    Description {
-        text: parts.join(": "),
-        refused,
-    }
+    (parts.join(": "), permanent)
 }
 
-fn cause(description: &Description) -> Cause {
-    if description.refused {
-        Cause::Refused
-    } else {
-        Cause::Unreachable
-    }
-}
-
-/// The refusal inside an error, past each `io::Error` that it is wrapped in:
-/// their sources skip what they wrap.
-fn certificate_refused<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateRefused> {
+/// Looks into `io::Error`s, whose `source` skips the error that they wrap.
+fn certificate_rejected<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateRejected> {
     if let Some(io) = error.downcast_ref::<std::io::Error>() {
-        return certificate_refused(io.get_ref()?);
+        return certificate_rejected(io.get_ref()?);
     }
     match error.downcast_ref::<rustls::Error>()? {
-        rustls::Error::Other(other) => other.0.downcast_ref::<CertificateRefused>(),
+        rustls::Error::Other(other) => other.0.downcast_ref(),
         _ => None,
     }
 }
 
-fn hide_key(outcome: &mut Outcome, key: &PublicKey) {
+fn redact_key(outcome: &mut Outcome, key: &PublicKey) {
     let answer = &mut outcome.answer;
-    for text in [&mut answer.message, &mut answer.body, &mut answer.case_id]
-        .into_iter()
-        .flatten()
-    {
+    let texts = [&mut answer.message, &mut answer.body, &mut answer.case_id];
+    for text in texts.into_iter().flatten() {
         if text.contains(key.reveal()) {
             *text = key.redact(text).into();
         }

@@ -1,18 +1,17 @@
 //! Every assumption about the server, each a setting with a default.
 //!
-//! What is known and what is assumed of the API is told in the README; code
-//! elsewhere asks this file and assumes nothing by itself.
+//! The README says what is known of the API and what is assumed; code elsewhere
+//! asks this file and assumes nothing itself.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::Deserialize;
 use serde_json::Value;
 
-/// Names under which the answer may hold the new case's id, in this order; at
-/// the top level, then under `data` or `case`. Assumed.
+/// Names under which the response may have the new case's id, in this order; at
+/// the top level, then in `data` or `case`. Assumed.
 const CASE_ID_NAMES: [&str; 7] = [
     "_id",
     "id",
@@ -23,17 +22,17 @@ const CASE_ID_NAMES: [&str; 7] = [
     "LexamicaId",
 ];
 const CASE_ID_PARENTS: [&str; 2] = ["data", "case"];
-/// Where the message of a refusal may stand. Assumed.
+/// Names under which a response may have its message. Assumed.
 const MESSAGE_NAMES: [&str; 3] = ["message", "error", "errors"];
 /// The parameter that names the handling firm (guide).
 pub(super) const PARTNER_FIRM_ID: &str = "partnerFirmId";
-/// Answers after which `4xx` in `api.rejected` still means nothing certain:
-/// they are the proxy's, the gateway's, or said before the server knew.
+/// Statuses that `4xx` leaves out: they come from a proxy or gateway, or before
+/// the server knew what became of the case.
 const NOT_IN_4XX: [u16; 6] = [401, 407, 408, 409, 425, 429];
 
 /// Where `partnerFirmId` goes: `api.partner_firm_id_in`. Both by default, since
 /// a server that does not see it creates a draft without saying so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FirmPlace {
     #[default]
@@ -44,60 +43,39 @@ pub enum FirmPlace {
 
 /// How the key is sent: `api.auth`. By default as `Authorization: Key …`
 /// (field client).
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "AuthTable")]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "in", rename_all = "lowercase", deny_unknown_fields)]
 pub enum AuthPlace {
-    Header { name: String, prefix: String },
-    Query { name: String },
+    Header {
+        #[serde(default = "auth_header")]
+        name: String,
+        #[serde(default = "auth_prefix")]
+        prefix: String,
+    },
+    Query {
+        name: String,
+    },
 }
 
-/// `[api.auth]` as it is written.
-#[derive(Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AuthTable {
-    #[serde(rename = "in", default)]
-    place: AuthTarget,
-    name: Option<String>,
-    prefix: Option<String>,
+fn auth_header() -> String {
+    "Authorization".to_owned()
 }
 
-#[derive(Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum AuthTarget {
-    #[default]
-    Header,
-    Query,
-}
-
-impl TryFrom<AuthTable> for AuthPlace {
-    type Error = &'static str;
-
-    fn try_from(table: AuthTable) -> Result<Self, Self::Error> {
-        match (table.place, table.name, table.prefix) {
-            (AuthTarget::Header, name, prefix) => Ok(Self::Header {
-                name: name.unwrap_or_else(|| "Authorization".to_owned()),
-                prefix: prefix.unwrap_or_else(|| "Key ".to_owned()),
-            }),
-            (AuthTarget::Query, Some(name), None) => Ok(Self::Query { name }),
-            (AuthTarget::Query, None, _) => Err("`in = \"query\"` needs the parameter's `name`"),
-            (AuthTarget::Query, _, Some(_)) => {
-                Err("`prefix` is for a header; it has no effect in a query")
-            }
-        }
-    }
+fn auth_prefix() -> String {
+    "Key ".to_owned()
 }
 
 impl Default for AuthPlace {
     fn default() -> Self {
         Self::Header {
-            name: "Authorization".to_owned(),
-            prefix: "Key ".to_owned(),
+            name: auth_header(),
+            prefix: auth_prefix(),
         }
     }
 }
 
-/// Where the answer holds the new case's id: `api.case_id_field`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize)]
+/// Where the response has the new case's id: `api.case_id_field`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(from = "String")]
 pub enum CaseIdField {
     /// Under one of the usual names.
@@ -105,15 +83,16 @@ pub enum CaseIdField {
     Usual,
     /// At this dotted path.
     Path(String),
-    /// Answers carry no id, and a 2xx is enough: `none`.
+    /// `none`: responses have no id, and a 2xx is enough.
     None,
 }
 
 impl From<String> for CaseIdField {
     fn from(text: String) -> Self {
-        match text.as_str() {
-            "none" => Self::None,
-            _ => Self::Path(text),
+        if text == "none" {
+            Self::None
+        } else {
+            Self::Path(text)
         }
     }
 }
@@ -132,30 +111,44 @@ pub enum ContractError {
 
 /// `api.not_sent` or `api.rejected`: entries such as `"429"`, `503`, `"4xx"` or
 /// `"503+retry-after"`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct StatusList(Vec<StatusEntry>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "StatusText")]
 struct StatusEntry {
     statuses: RangeInclusive<u16>,
-    /// A class leaves out `NOT_IN_4XX`.
+    /// A class leaves out [`NOT_IN_4XX`].
     class: bool,
     needs_retry_after: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a status such as \"429\", \"4xx\" or \"503+retry-after\""
+)]
+enum StatusText {
+    Number(u16),
+    Text(String),
+}
+
 impl StatusList {
-    /// Answers that mean "never processed", unless the config says otherwise.
+    /// Responses that mean "never processed", unless the config says otherwise.
     pub fn not_sent() -> Self {
-        let entry = |statuses, needs_retry_after| StatusEntry {
-            statuses,
+        let entry = |status, needs_retry_after| StatusEntry {
+            statuses: status..=status,
             class: false,
             needs_retry_after,
         };
-        let statuses = [301, 307, 308, 401, 407, 429].map(|status| entry(status..=status, false));
-        Self([&statuses[..], &[entry(503..=503, true)]].concat())
+        let mut entries = [301, 307, 308, 401, 407, 429]
+            .map(|status| entry(status, false))
+            .to_vec();
+        entries.push(entry(503, true));
+        Self(entries)
     }
 
-    /// Answers that mean "rejected, nothing was created", unless the config
+    /// Responses that mean "rejected, nothing was created", unless the config
     /// says otherwise.
     pub fn rejected() -> Self {
         Self(vec![StatusEntry {
@@ -168,11 +161,8 @@ impl StatusList {
     pub fn parse<S: AsRef<str>>(
         entries: impl IntoIterator<Item = S>,
     ) -> Result<Self, ContractError> {
-        entries
-            .into_iter()
-            .map(|entry| entry.as_ref().parse())
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let entries = entries.into_iter().map(|entry| entry.as_ref().parse());
+        entries.collect::<Result<_, _>>().map(Self)
     }
 
     pub fn contains(&self, status: u16, has_retry_after: bool) -> bool {
@@ -181,6 +171,17 @@ impl StatusList {
                 && !(entry.class && NOT_IN_4XX.contains(&status))
                 && (has_retry_after || !entry.needs_retry_after)
         })
+    }
+}
+
+impl TryFrom<StatusText> for StatusEntry {
+    type Error = ContractError;
+
+    fn try_from(text: StatusText) -> Result<Self, ContractError> {
+        match text {
+            StatusText::Number(status) => status.to_string().parse(),
+            StatusText::Text(text) => text.parse(),
+        }
     }
 }
 
@@ -193,20 +194,14 @@ impl FromStr for StatusEntry {
             None => (entry.trim(), false),
         };
         let invalid = || ContractError::Status(entry.to_owned());
-        let (statuses, class) = match status.strip_suffix("xx") {
-            Some(digit) => {
-                let digit: u16 = digit.parse().map_err(|_| invalid())?;
-                let first = digit.checked_mul(100).ok_or_else(invalid)?;
-                (first..=first.saturating_add(99), true)
-            }
-            None => {
-                let status = status.parse().map_err(|_| invalid())?;
-                (status..=status, false)
-            }
+        let (first, class) = match status.strip_suffix("xx") {
+            Some(digit) => (format!("{digit}00"), true),
+            None => (status.to_owned(), false),
         };
-        match *statuses.start() {
+        let first: u16 = first.parse().map_err(|_| invalid())?;
+        match first {
             300..=599 => Ok(Self {
-                statuses,
+                statuses: first..=first + if class { 99 } else { 0 },
                 class,
                 needs_retry_after,
             }),
@@ -216,42 +211,13 @@ impl FromStr for StatusEntry {
     }
 }
 
-impl<'de> Deserialize<'de> for StatusEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entry;
-
-        impl Visitor<'_> for Entry {
-            type Value = StatusEntry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a status such as \"429\", \"4xx\" or \"503+retry-after\"")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<StatusEntry, E> {
-                text.parse().map_err(E::custom)
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, status: i64) -> Result<StatusEntry, E> {
-                self.visit_str(&status.to_string())
-            }
-        }
-
-        deserializer.deserialize_any(Entry)
-    }
-}
-
 /// All assumptions together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contract {
-    /// Where the firm's id goes.
     pub partner_firm_id_in: FirmPlace,
-    /// How the key travels.
     pub auth: AuthPlace,
-    /// Where the new case's id is.
     pub case_id_field: CaseIdField,
-    /// Answers that mean "never processed".
     pub not_sent: StatusList,
-    /// Answers that mean "refused, nothing made".
     pub rejected: StatusList,
 }
 
@@ -268,88 +234,80 @@ impl Default for Contract {
 }
 
 impl Contract {
-    /// The body of the call: the payload, with the firm's id as its last
-    /// member where it goes into the body.
+    /// The request body: the payload, and the firm's id as its last member
+    /// where it goes into the body.
     pub fn body(&self, payload: &str, partner_firm: Option<&str>) -> String {
         let Some(firm) = partner_firm.filter(|_| self.partner_firm_id_in != FirmPlace::Query)
         else {
             return payload.to_owned();
         };
-        let open = payload
-            .trim_end()
-            .strip_suffix('}')
-            .unwrap_or(payload)
-            .trim_end();
+        let open = payload.trim_end().strip_suffix('}').unwrap_or(payload);
+        let open = open.trim_end();
         let separator = if open.ends_with('{') { "" } else { "," };
         let firm = Value::from(firm);
         format!("{open}{separator}\"{PARTNER_FIRM_ID}\":{firm}}}")
     }
 
     /// The new case's id, unless it is an echo of what was sent under its name.
-    pub(super) fn case_id(&self, answer: &Value, sent: &Value) -> Option<Box<str>> {
+    pub(super) fn case_id(&self, response: &Value, sent: &Value) -> Option<Box<str>> {
+        let id_at = |object: &Value, path: &[&str]| {
+            let found = id_text(at(object, path)?)?;
+            let echoes = [at(sent, path), sent.get(path.last()?)];
+            let is_echo = (echoes.into_iter().flatten())
+                .any(|sent| id_text(sent).is_some_and(|sent| sent == found));
+            (!is_echo).then(|| found.into())
+        };
         match &self.case_id_field {
             CaseIdField::None => None,
-            CaseIdField::Path(path) => {
-                let names: Vec<&str> = path.split('.').collect();
-                let found = id_text(at(answer, &names)?)?;
-                let leaf = names.last().copied().unwrap_or_default();
-                let echo = is_echo(&found, at(sent, &names)) || is_echo(&found, sent.get(leaf));
-                (!echo).then(|| found.into())
-            }
-            CaseIdField::Usual => std::iter::once(answer)
-                .chain(CASE_ID_PARENTS.iter().filter_map(|name| answer.get(name)))
-                .find_map(|object| {
-                    CASE_ID_NAMES.iter().find_map(|name| {
-                        let found = id_text(object.get(name)?)?;
-                        (!is_echo(&found, sent.get(name))).then(|| found.into())
-                    })
-                }),
+            CaseIdField::Path(path) => id_at(response, &path.split('.').collect::<Vec<_>>()),
+            CaseIdField::Usual => objects(response).find_map(|object| {
+                let mut names = CASE_ID_NAMES.iter();
+                names.find_map(|name| id_at(object, &[name]))
+            }),
         }
     }
 
-    /// Names of fields that came back otherwise than they were sent. The new
-    /// case's id is no echo, whatever was sent under its name.
+    /// Names of fields that came back with other values than were sent. The new
+    /// case's id is none of them, whatever was sent under its name.
     pub(super) fn echo_differs(
-        answer: &Value,
+        response: &Value,
         sent: &Value,
         case_id: Option<&str>,
     ) -> Vec<Box<str>> {
-        let Some(sent) = sent.as_object() else {
-            return Vec::new();
-        };
-        let objects: Vec<&Value> = std::iter::once(answer)
-            .chain(CASE_ID_PARENTS.iter().filter_map(|name| answer.get(name)))
-            .collect();
-        sent.iter()
-            .filter(|(name, value)| {
-                objects
-                    .iter()
-                    .find_map(|object| object.get(name.as_str()))
-                    .is_some_and(|back| {
-                        let is_case_id = case_id.is_some() && id_text(back).as_deref() == case_id;
-                        !is_case_id && !same_value(back, value)
-                    })
+        let differs = |name: &str, value: &Value| {
+            let returned = objects(response).find_map(|object| object.get(name));
+            returned.is_some_and(|returned| {
+                // A number that comes back as text is the same to a person.
+                let text = id_text(returned);
+                let is_case_id = case_id.is_some() && text.as_deref() == case_id;
+                let same = returned == value || text.is_some() && text == id_text(value);
+                !is_case_id && !same
             })
+        };
+        let fields = sent.as_object().into_iter().flatten();
+        fields
+            .filter(|(name, value)| differs(name, value))
             .map(|(name, _)| name.as_str().into())
             .collect()
     }
 
-    /// What the server said, from a body of any form; not yet escaped or cut.
+    /// The server's message from a body in any form; not yet escaped or cut.
     pub(super) fn message(body: &str) -> Option<String> {
-        let text = match serde_json::from_str::<Value>(body) {
-            Ok(json) => MESSAGE_NAMES
-                .iter()
-                .filter_map(|name| json.get(name))
-                .find_map(message_text)
-                .unwrap_or_else(|| body.trim().to_owned()),
-            Err(_) => body.trim().to_owned(),
-        };
+        let json: Option<Value> = serde_json::from_str(body).ok();
+        let message = json.as_ref().and_then(named_message);
+        let text = message.unwrap_or_else(|| body.trim().to_owned());
         (!text.is_empty()).then_some(text)
     }
 }
 
-fn at<'a>(value: &'a Value, names: &[&str]) -> Option<&'a Value> {
-    names.iter().try_fold(value, |value, name| value.get(name))
+/// The objects that may have the fields of a case.
+fn objects(response: &Value) -> impl Iterator<Item = &Value> {
+    let nested = CASE_ID_PARENTS.iter().filter_map(|name| response.get(name));
+    std::iter::once(response).chain(nested)
+}
+
+fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, name| value.get(name))
 }
 
 fn id_text(value: &Value) -> Option<Cow<'_, str>> {
@@ -360,17 +318,9 @@ fn id_text(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-fn is_echo(found: &str, sent: Option<&Value>) -> bool {
-    sent.and_then(id_text).is_some_and(|sent| sent == found)
-}
-
-fn same_value(back: &Value, sent: &Value) -> bool {
-    back == sent
-        || match (id_text(back), id_text(sent)) {
-            // A number that comes back as text is no difference to a person.
-            (Some(back), Some(sent)) => back == sent,
-            _ => false,
-        }
+fn named_message(value: &Value) -> Option<String> {
+    let mut named = MESSAGE_NAMES.iter().filter_map(|name| value.get(name));
+    named.find_map(message_text)
 }
 
 fn message_text(value: &Value) -> Option<String> {
@@ -378,18 +328,12 @@ fn message_text(value: &Value) -> Option<String> {
         Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Value::Null | Value::Bool(_) | Value::String(_) => None,
         Value::Array(items) if items.is_empty() => None,
-        Value::Array(items) => Some(
-            items
-                .iter()
-                .map(|item| message_text(item).unwrap_or_else(|| item.to_string()))
-                .collect::<Vec<_>>()
-                .join("; "),
-        ),
-        Value::Object(object) => MESSAGE_NAMES
-            .iter()
-            .filter_map(|name| object.get(*name))
-            .find_map(message_text)
-            .or_else(|| Some(value.to_string())),
+        Value::Array(items) => {
+            let items = items.iter();
+            let texts = items.map(|item| message_text(item).unwrap_or_else(|| item.to_string()));
+            Some(texts.collect::<Vec<_>>().join("; "))
+        }
+        Value::Object(_) => named_message(value).or_else(|| Some(value.to_string())),
         Value::Number(number) => Some(number.to_string()),
     }
 }

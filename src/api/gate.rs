@@ -1,18 +1,15 @@
 //! The gate: proof that nothing of a request was written.
 //!
-//! Error kinds prove nothing: a total time-out before the first byte looks the
-//! same as a slow server. So the body of every request is wrapped, and its
-//! first poll moves the gate from armed to open. Over HTTP/1 hyper polls the
-//! body before it flushes the head, so whoever shuts an armed gate knows that
-//! not one byte went out and none will.
+//! Error kinds prove nothing: a total timeout before the first byte looks like
+//! a slow server. So the body of every request is wrapped, and its first poll
+//! moves the gate from armed to open. Over HTTP/1 hyper polls the body before
+//! it flushes the head, so whoever shuts an armed gate knows that not one byte
+//! was written and none will be.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -23,55 +20,48 @@ const ARMED: u8 = 0;
 const OPEN: u8 = 1;
 const SHUT: u8 = 2;
 
-/// Says whether the first byte of one request may have left.
+/// Whether the first byte of a request may have been written.
 #[derive(Debug, Default)]
-pub struct Gate {
-    state: AtomicU8,
-    opened: OnceLock<Instant>,
-}
+pub struct Gate(AtomicU8);
 
 impl Gate {
-    /// Shuts the gate. True when it was not open: nothing was written, and
-    /// nothing will be.
+    /// True when the gate was not open: nothing was written, and nothing will
+    /// be.
     pub fn shut(&self) -> bool {
-        match self
-            .state
-            .compare_exchange(ARMED, SHUT, Ordering::AcqRel, Ordering::Acquire)
-        {
-            Ok(_) => true,
-            Err(state) => state == SHUT,
-        }
-    }
-
-    /// When the request began to be written, if it did.
-    pub fn opened_at(&self) -> Option<Instant> {
-        self.opened.get().copied()
+        let state = self.move_to(SHUT);
+        state == ARMED || state == SHUT
     }
 
     fn open(&self) -> bool {
-        let won = self
-            .state
-            .compare_exchange(ARMED, OPEN, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok();
-        if won {
-            let _ = self.opened.set(Instant::now());
+        let opened = self.move_to(OPEN) == ARMED;
+        if opened {
             abort_point("gate-open");
         }
-        won
+        opened
+    }
+
+    /// Leaves the armed state, and returns the state before.
+    fn move_to(&self, state: u8) -> u8 {
+        match self
+            .0
+            .compare_exchange(ARMED, state, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(before) | Err(before) => before,
+        }
     }
 }
 
-/// A request's body behind its gate: one frame of known, non-zero length. It
-/// can't be cloned, so no layer below can send it a second time.
+/// A request body behind its gate: one frame of known length. It can't be
+/// cloned, so no layer below can send it a second time.
 pub(super) struct GatedBody {
     bytes: Option<Bytes>,
     gate: Arc<Gate>,
 }
 
 impl GatedBody {
-    /// Wraps a body, which must not be empty: an empty one is never polled.
+    /// The body must not be empty: an empty one is never polled.
     pub(super) fn new(bytes: Bytes, gate: Arc<Gate>) -> Self {
-        debug_assert!(!bytes.is_empty(), "an empty body would never open its gate");
+        debug_assert!(!bytes.is_empty(), "an empty body never opens its gate");
         Self {
             bytes: Some(bytes),
             gate,
@@ -79,16 +69,10 @@ impl GatedBody {
     }
 }
 
-/// The gate was shut before the body was read.
+/// The gate was shut before the body was polled.
 #[derive(Debug, thiserror::Error)]
-#[error("the call was given up before anything was written")]
+#[error("the request was canceled before anything was written")]
 pub(super) struct Shut;
-
-impl From<Infallible> for Shut {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
 
 impl Body for GatedBody {
     type Data = Bytes;
@@ -127,23 +111,21 @@ mod tests {
     }
 
     #[test]
-    fn a_shut_gate_lets_nothing_out() {
+    fn a_shut_gate_lets_nothing_through() {
         let gate = Arc::new(Gate::default());
         let mut body = GatedBody::new(Bytes::from_static(b"{}"), Arc::clone(&gate));
         assert!(gate.shut());
-        assert!(gate.shut(), "shutting twice says the same");
+        assert!(gate.shut(), "shutting twice gives the same result");
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(Shut)))));
-        assert_eq!(gate.opened_at(), None);
     }
 
     #[test]
-    fn an_open_gate_can_no_longer_be_shut() {
+    fn an_open_gate_cannot_be_shut() {
         let gate = Arc::new(Gate::default());
         let mut body = GatedBody::new(Bytes::from_static(b"{}"), Arc::clone(&gate));
         assert_eq!(body.size_hint().exact(), Some(2));
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Ok(_)))));
         assert!(!gate.shut());
-        assert!(gate.opened_at().is_some());
         assert!(matches!(poll(&mut body), Poll::Ready(None)));
     }
 }

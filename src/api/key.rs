@@ -1,91 +1,72 @@
 //! The public key: a secret that can't be shown.
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use http::HeaderValue;
 
-/// The key for inbound calls. It has no way to be printed: `Debug` hides it,
-/// there is no `Display`, and the header made of it is marked sensitive.
+use crate::model::readable_by_others;
+
+/// The key for inbound calls. It can't be printed: `Debug` hides it, there is
+/// no `Display`, and the header with it is marked sensitive.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey(Box<str>);
 
-/// Why there is no usable key.
+/// Why there is no usable key; `origin` is the file or variable.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// Nothing but white space.
     #[error("the public key in {origin} is empty")]
-    Empty {
-        /// Where it was looked for.
-        origin: String,
-    },
-    /// Characters that no header can carry.
+    Empty { origin: String },
     #[error(
-        "the public key in {origin} holds a character that no key can have (a line break or a \
-         control character in the middle); copy it again"
+        "the public key in {origin} has an invalid character (such as a line break in the \
+         middle); copy it again"
     )]
-    Malformed {
-        /// Where it was looked for.
-        origin: String,
-    },
-    /// The file can't be read.
+    Malformed { origin: String },
     #[error("can't read the public key from {}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: std::io::Error,
     },
-    /// Others can read the file.
     #[error(
-        "the key file {} can be read by others on this machine; mend it with: chmod 600 {}",
-        path.display(), path.display()
+        "other users can read the key file {0}; to fix this, run: chmod 600 {0}",
+        path.display()
     )]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-    },
+    Exposed { path: PathBuf },
 }
 
-/// Larger than any key; a case file given by mistake is not read whole.
+/// Longer than any key, so that a case file given by mistake is not read whole.
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
 impl PublicKey {
-    /// The key as text from the environment.
     pub fn from_text(text: &str, origin: &str) -> Result<Self, KeyError> {
+        let origin = || origin.to_owned();
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
-            return Err(KeyError::Empty {
-                origin: origin.to_owned(),
-            });
+            return Err(KeyError::Empty { origin: origin() });
         }
         if text.bytes().any(|byte| !(0x20..0x7f).contains(&byte)) {
-            return Err(KeyError::Malformed {
-                origin: origin.to_owned(),
-            });
+            return Err(KeyError::Malformed { origin: origin() });
         }
         Ok(Self(text.into()))
     }
 
-    /// Reads a key file. One that others can read is refused; where its mode
-    /// can't be changed by this user the warning to show comes back instead.
+    /// Reads a key file. One that others can read is an error, or a warning to
+    /// show where this user can't change its mode.
     pub fn from_file(path: &Path) -> Result<(Self, Option<String>), KeyError> {
-        use std::io::Read as _;
+        let path_buf = || path.to_owned();
         let unreadable = |source| KeyError::Unreadable {
-            path: path.to_owned(),
+            path: path_buf(),
             source,
         };
         let file = std::fs::File::open(path).map_err(unreadable)?;
-        let warning = match crate::model::readable_by_others(&file).map_err(unreadable)? {
+        let warning = match readable_by_others(&file).map_err(unreadable)? {
             None => None,
             Some(exposed) if exposed.fixable => {
-                return Err(KeyError::Exposed {
-                    path: path.to_owned(),
-                });
+                return Err(KeyError::Exposed { path: path_buf() });
             }
             Some(_) => Some(format!(
-                "the key file {} can be read by others on this machine, and its mode can't be \
-                 changed by you",
+                "other users can read the key file {}, and you can't change its mode",
                 path.display()
             )),
         };
@@ -94,25 +75,22 @@ impl PublicKey {
             .read_to_end(&mut bytes)
             .map_err(unreadable)?;
         let origin = path.display().to_string();
-        let text = String::from_utf8(bytes).map_err(|_| KeyError::Malformed {
-            origin: origin.clone(),
-        })?;
+        // Invalid UTF-8 becomes a character that no key has.
+        let text = String::from_utf8_lossy(&bytes);
         Ok((Self::from_text(&text, &origin)?, warning))
     }
 
-    /// The header's value, marked so that nothing below logs it.
+    /// The value of the header, marked so that nothing below logs it.
     pub(super) fn header(&self, prefix: &str) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("{prefix}{}", self.0)).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
-    /// The bare key, for a query parameter.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Takes the key out of a text that came from elsewhere.
     pub(super) fn redact(&self, text: &str) -> String {
         text.replace(&*self.0, "[key]")
     }
@@ -138,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_broken_key_is_refused_without_showing_it() {
+    fn an_empty_or_malformed_key_is_an_error_that_does_not_show_it() {
         assert!(matches!(
             PublicKey::from_text(" \n", "LEXAMICA_PUBLIC_KEY"),
             Err(KeyError::Empty { .. })

@@ -1,7 +1,7 @@
 //! The wire: where a case is posted, in which form, and what comes back.
 //!
-//! Every assumption about the server stands in [`contract`]; [`gate`] proves
-//! that nothing was written; [`classify`] says what an attempt proved.
+//! Every assumption about the server is in `contract`; `gate` proves that
+//! nothing was written; `classify` decides what an attempt proved.
 
 mod address;
 mod classify;

@@ -1,76 +1,90 @@
-//! `Retry-After`: seconds, or a date measured against the answer's own date,
-//! so that a wrong clock on either side does no harm (RFC 9110, 10.2.3).
+//! `Retry-After`: seconds, or an HTTP date measured against the response's own
+//! `Date`, so that a wrong clock on either side does no harm (RFC 9110, 10.2.3).
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
-use jiff::Timestamp;
+use http::{HeaderMap, HeaderValue};
 
-/// How long the server asks to wait; none when it doesn't, or in no form that
-/// can be read.
-pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Digits past u64 are as good as forever: the longest wait stops it.
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let until = http_date(value)?;
-    let from = headers
-        .get(DATE)
-        .and_then(|date| date.to_str().ok())
-        .and_then(http_date)
-        .unwrap_or(now);
-    let seconds = until.as_second().saturating_sub(from.as_second());
-    Some(Duration::from_secs(seconds.try_into().unwrap_or(0)))
+/// The longest wait that the headers ask for; none when there is no such
+/// header, or it can't be read.
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let sent_at = headers.get(DATE).and_then(http_date).unwrap_or(now);
+    let waits = headers.get_all(RETRY_AFTER).into_iter();
+    waits.filter_map(|value| wait(value, sent_at)).max()
 }
 
-fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(text)
-        .ok()
+fn wait(value: &HeaderValue, sent_at: SystemTime) -> Option<Duration> {
+    if let Some(until) = http_date(value) {
+        return Some(until.duration_since(sent_at).unwrap_or_default());
+    }
+    let text = value.to_str().ok()?.trim();
+    if text
+        .bytes()
+        .any(|byte| !byte.is_ascii_digit() && byte != b'.')
+    {
+        return None;
+    }
+    let seconds: f64 = text.parse().ok()?;
+    // A number that does not fit is longer than any `--max-wait`.
+    Some(Duration::try_from_secs_f64(seconds.ceil()).unwrap_or(Duration::MAX))
+}
+
+fn http_date(value: &HeaderValue) -> Option<SystemTime> {
+    httpdate::parse_http_date(value.to_str().ok()?.trim()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn seconds(pairs: &[(&'static str, &'static str)]) -> Option<u64> {
+    fn read(pairs: &[(&'static str, &'static str)]) -> Option<Duration> {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
-            headers.insert(*name, value.parse().unwrap());
+            headers.append(*name, value.parse().unwrap());
         }
-        retry_after(&headers, "2026-11-23T00:00:10Z".parse().unwrap())
-            .map(|duration| duration.as_secs())
+        let now = httpdate::parse_http_date("Mon, 23 Nov 2026 00:00:10 GMT").unwrap();
+        retry_after(&headers, now)
     }
 
     #[test]
-    fn seconds_and_dates_are_understood() {
-        assert_eq!(seconds(&[("retry-after", " 7 ")]), Some(7));
-        assert_eq!(seconds(&[("retry-after", "0")]), Some(0));
-        assert_eq!(
-            seconds(&[("retry-after", "99999999999999999999999")]),
-            Some(u64::MAX)
-        );
-        assert_eq!(
-            seconds(&[
-                ("retry-after", "Wed, 21 Oct 2015 07:28:05 GMT"),
-                ("date", "Wed, 21 Oct 2015 07:28:00 GMT"),
-            ]),
-            Some(5),
-            "measured against the answer's own date"
-        );
-        assert_eq!(
-            seconds(&[("retry-after", "Mon, 23 Nov 2026 00:00:30 GMT")]),
-            Some(20),
-            "or against our clock"
-        );
-        assert_eq!(
-            seconds(&[("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT")]),
-            Some(0),
-            "a date gone by is no wait"
-        );
-        assert_eq!(seconds(&[("retry-after", "soon")]), None);
-        assert_eq!(seconds(&[]), None);
+    fn seconds_are_rounded_up() {
+        for (value, seconds) in [(" 7 ", 7), ("0", 0), ("1.2", 2), ("0.001", 1)] {
+            let expected = Some(Duration::from_secs(seconds));
+            assert_eq!(read(&[("retry-after", value)]), expected, "{value:?}");
+        }
+        let forever = read(&[("retry-after", "99999999999999999999999")]);
+        assert_eq!(forever, Some(Duration::MAX));
+        for value in ["", "soon", "-1", "inf", "1e3", "7 s"] {
+            assert_eq!(read(&[("retry-after", value)]), None, "{value:?}");
+        }
+        assert_eq!(read(&[]), None);
+    }
+
+    #[test]
+    fn all_three_forms_of_dates_are_measured_against_the_response() {
+        let five = Some(Duration::from_secs(5));
+        for value in [
+            "Wed, 21 Oct 2015 07:28:05 GMT",
+            "Wednesday, 21-Oct-15 07:28:05 GMT",
+            "Wed Oct 21 07:28:05 2015",
+        ] {
+            let date = ("date", "Wed, 21 Oct 2015 07:28:00 GMT");
+            assert_eq!(read(&[("retry-after", value), date]), five, "{value}");
+        }
+        let without_date = read(&[("retry-after", "Mon, 23 Nov 2026 00:00:30 GMT")]);
+        assert_eq!(without_date, Some(Duration::from_secs(20)), "by our clock");
+        let past = read(&[("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT")]);
+        assert_eq!(past, Some(Duration::ZERO), "a date in the past is no wait");
+    }
+
+    #[test]
+    fn of_two_headers_the_longer_counts() {
+        let two = read(&[
+            ("retry-after", "3"),
+            ("retry-after", "9"),
+            ("retry-after", "?"),
+        ]);
+        assert_eq!(two, Some(Duration::from_secs(9)));
     }
 }

@@ -1,8 +1,6 @@
 //! TLS: the platform's trust store, one more authority if the user names one,
-//! and a refusal that says who issued the certificate.
+//! and an error that says who issued a rejected certificate.
 
-use std::error::Error;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,20 +15,14 @@ use rustls_platform_verifier::Verifier;
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// The file of `--ca-file`.
-    #[error("can't use {} as a certificate authority: {why}; expected a PEM file", path.display())]
-    AuthorityFile {
-        /// The file.
-        path: PathBuf,
-        /// What was wrong with it.
-        why: String,
-    },
-    /// The platform's own store.
+    #[error("can't use {} as a certificate authority: {reason}; expected a PEM file", path.display())]
+    AuthorityFile { path: PathBuf, reason: String },
     #[error("can't load the system's certificate authorities: {0}")]
     System(#[source] rustls::Error),
 }
 
-/// The TLS settings of the client. Without encryption (this machine only) no
-/// store is read at all.
+/// The client's TLS settings. Without encryption, which only this machine may
+/// use, no trust store is read.
 pub(super) fn tls(encrypted: bool, ca_file: Option<&Path>) -> Result<ClientConfig, TrustError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -41,9 +33,7 @@ pub(super) fn tls(encrypted: bool, ca_file: Option<&Path>) -> Result<ClientConfi
             .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth());
     }
-    let verifier = NamingVerifier {
-        inner: platform_verifier(ca_file, provider)?,
-    };
+    let verifier = IssuerNamingVerifier(platform_verifier(ca_file, provider)?);
     Ok(builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
@@ -57,50 +47,33 @@ fn platform_verifier(
     let Some(path) = ca_file else {
         return Verifier::new(provider).map_err(TrustError::System);
     };
-    let unusable = |why: String| TrustError::AuthorityFile {
+    let unusable = |reason: String| TrustError::AuthorityFile {
         path: path.to_owned(),
-        why,
+        reason,
     };
     let authorities = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unusable(error.to_string()))?;
     if authorities.is_empty() {
-        return Err(unusable("it holds no certificate".to_owned()));
+        return Err(unusable("it has no certificate".to_owned()));
     }
     Verifier::new_with_extra_roots(authorities, provider)
         .map_err(|error| unusable(error.to_string()))
 }
 
-/// The platform's verifier, whose refusals name the certificate's issuer.
+/// The platform's verifier, whose errors name the issuer of the certificate.
 #[derive(Debug)]
-struct NamingVerifier {
-    inner: Verifier,
-}
+struct IssuerNamingVerifier(Verifier);
 
-/// A refused certificate, as its error chain shows it.
-#[derive(Debug)]
-pub(super) struct CertificateRefused {
+#[derive(Debug, thiserror::Error)]
+#[error("the server's certificate was rejected ({cause}){}", issuer.as_ref().map_or_else(String::new, |issuer| format!("; it was issued by {issuer}")))]
+pub(super) struct CertificateRejected {
+    #[source]
     cause: rustls::Error,
     issuer: Option<String>,
 }
 
-impl fmt::Display for CertificateRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server's certificate was refused ({})", self.cause)?;
-        match &self.issuer {
-            Some(issuer) => write!(f, "; it was issued by {issuer}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Error for CertificateRefused {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.cause)
-    }
-}
-
-impl ServerCertVerifier for NamingVerifier {
+impl ServerCertVerifier for IssuerNamingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -109,11 +82,11 @@ impl ServerCertVerifier for NamingVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.inner
+        self.0
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             .map_err(|cause| {
                 let issuer = issuer(end_entity);
-                rustls::Error::Other(OtherError(Arc::new(CertificateRefused { cause, issuer })))
+                rustls::Error::Other(OtherError(Arc::new(CertificateRejected { cause, issuer })))
             })
     }
 
@@ -123,7 +96,7 @@ impl ServerCertVerifier for NamingVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner
+        self.0
             .verify_tls12_signature(message, certificate, signature)
     }
 
@@ -133,12 +106,12 @@ impl ServerCertVerifier for NamingVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner
+        self.0
             .verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.0.supported_verify_schemes()
     }
 }
 

@@ -69,7 +69,7 @@ fn a_key_is_trimmed_and_an_empty_one_is_an_error() {
     for (text, said) in [
         ("", "is empty"),
         ("\u{feff} \n", "is empty"),
-        ("pk_a\npk_b", "a character that no key can have"),
+        ("pk_a\npk_b", "has an invalid character"),
     ] {
         home.write("key.txt", text);
         with_key_file(&home, &server.url(), "key.txt")

@@ -79,7 +79,7 @@ fn an_untrusted_certificate_stops_the_run_and_names_its_issuer() {
         .env("SSL_CERT_FILE", &tls_file("other.pem"))
         .run()
         .exits(5)
-        .stopped("certificate was refused")
+        .stopped("certificate was rejected")
         .stopped("issued by CN=Acme Inspection CA")
         .counts(&[("not_sent", 1), ("untried", 2)]);
     assert!(requests.try_recv().is_err(), "nothing of a case was sent");

@@ -1,10 +1,10 @@
-//! What is read out of an answer.
+//! What is read from a response, and what the config may say of it.
 
 use super::*;
 use serde_json::json;
 
 #[test]
-fn the_firm_is_the_bodys_last_member() {
+fn the_firm_is_the_last_member_of_the_body() {
     let contract = Contract::default();
     assert_eq!(
         contract.body(r#"{"a":"1"}"#, Some("f\"1")),
@@ -20,7 +20,7 @@ fn the_firm_is_the_bodys_last_member() {
 }
 
 #[test]
-fn the_id_is_found_and_an_echo_is_none() {
+fn the_id_is_found_and_an_echo_is_no_id() {
     let contract = Contract::default();
     let sent = json!({"id": "L-1", "CaseId": 7});
     let id = |answer: Value| contract.case_id(&answer, &sent).map(String::from);
@@ -44,7 +44,7 @@ fn the_id_is_found_and_an_echo_is_none() {
 }
 
 #[test]
-fn lists_say_which_answers_they_hold() {
+fn lists_contain_the_statuses_they_name() {
     let contract = Contract::default();
     assert!(contract.not_sent.contains(503, true));
     assert!(!contract.not_sent.contains(503, false));
@@ -53,7 +53,7 @@ fn lists_say_which_answers_they_hold() {
         assert!(!contract.rejected.contains(status, false), "{status}");
     }
     let named = StatusList::parse(["409"]).unwrap();
-    assert!(named.contains(409, false), "what is named is meant");
+    assert!(named.contains(409, false), "a status of its own counts");
     for (entry, success) in [
         ("200", true),
         ("2xx", true),
@@ -81,7 +81,7 @@ fn a_message_is_found_in_any_form() {
 }
 
 #[test]
-fn a_changed_echo_is_named() {
+fn fields_that_come_back_different_are_named() {
     let sent = json!({"a": "1", "b": 2, "c": {"d": 1}});
     assert!(Contract::echo_differs(&json!({"a": "1", "b": "2"}), &sent, None).is_empty());
     let differs = Contract::echo_differs(&json!({"data": {"a": "2", "c": {}}}), &sent, Some("7"));
@@ -103,7 +103,7 @@ fn the_config_reads_the_contracts_own_types() {
     let read = |text: &str| toml::from_str::<Api>(text);
     let rest = "partner_firm_id_in = \"query\"\ncase_id_field = \"none\"\n\
                 rejected = [\"4xx\", 409, \"503+retry-after\"]\n";
-    let api = read(&format!("{rest}[auth]\nname = \"X-Key\"")).unwrap();
+    let api = read(&format!("{rest}[auth]\nin = \"header\"\nname = \"X-Key\"")).unwrap();
     let header = AuthPlace::Header {
         name: "X-Key".to_owned(),
         prefix: "Key ".to_owned(),
@@ -115,11 +115,11 @@ fn the_config_reads_the_contracts_own_types() {
     for (text, message) in [
         (
             format!("{rest}[auth]\nin = \"query\""),
-            "needs the parameter's `name`",
+            "missing field `name`",
         ),
         (
             format!("{rest}[auth]\nin = \"query\"\nname = \"key\"\nprefix = \"\""),
-            "`prefix` is for a header",
+            "unknown field `prefix`",
         ),
         (rest.replace("409", "200"), "only 300 to 599 can be listed"),
         (rest.replace("409", "4.5"), "a status such as"),
