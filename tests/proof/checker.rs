@@ -1,41 +1,41 @@
-//! What must hold between the server's book and the ledger, whatever happened.
+//! The rules between the server's log and the ledger, whatever happened.
 //!
-//! It looks from outside: it knows whole requests in the order in which they
-//! were read, what each was answered, which cases were made, and the ledger's
-//! rows. It shares no code with caseload.
+//! The checker looks from outside: it knows the complete requests in the order
+//! of reading, the answer to each, the cases created, and the ledger's rows. It
+//! shares no code with caseload.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-/// What the server's answer to a whole request proves, by the contract.
+/// What the server's answer to a complete request proves, by the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// Not processed, or refused: nothing was made of it.
-    NothingMade,
-    /// Nothing: the case may exist.
+    /// Not sent, or rejected: no case was created.
+    NotCreated,
+    /// The case may exist.
     None,
 }
 
-/// A whole request that the server has read.
+/// A complete request that the server read.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) key: String,
     /// The start of the binary that it belongs to.
     pub(crate) run: usize,
     pub(crate) proof: Proof,
-    /// The id that the answer told.
-    pub(crate) told: Option<String>,
-    /// The fault that it met, for people.
-    pub(crate) met: String,
+    /// The id in the answer.
+    pub(crate) case_id: Option<String>,
+    /// The reply, for the report.
+    pub(crate) reply: String,
 }
 
 /// What the server knows.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Book {
-    /// Whole requests, in the order of reading.
+pub(crate) struct ServerLog {
+    /// Complete requests, in the order of reading.
     pub(crate) sent: Vec<Sent>,
-    /// Keys of the cases that exist, once for each case.
-    pub(crate) made: Vec<String>,
+    /// The keys of the cases that exist, one for each case.
+    pub(crate) created: Vec<String>,
 }
 
 /// A case in the ledger.
@@ -53,7 +53,7 @@ pub(crate) struct Attempt {
     /// The state that the case was in before.
     pub(crate) before: Option<String>,
     pub(crate) outcome: Option<String>,
-    /// Whether the user let its run send cases in doubt once more.
+    /// Whether its run was allowed to resend cases in doubt.
     pub(crate) resend: bool,
     pub(crate) started_at: i64,
     pub(crate) ended_at: Option<i64>,
@@ -62,169 +62,178 @@ pub(crate) struct Attempt {
 /// The ledger, by key.
 pub(crate) type Rows = BTreeMap<String, Row>;
 
-/// All that there is to compare.
-pub(crate) struct Truth<'a> {
+/// Everything that is compared.
+pub(crate) struct Evidence<'a> {
     /// Every key of the input.
     pub(crate) keys: &'a [String],
-    pub(crate) book: &'a Book,
+    pub(crate) log: &'a ServerLog,
     pub(crate) rows: &'a Rows,
-    /// For each start of the binary: whether the user let it send cases in
-    /// doubt once more.
+    /// For each start of the binary: whether it was allowed to resend cases in
+    /// doubt.
     pub(crate) resend: &'a [bool],
     pub(crate) stage: Stage,
 }
 
-/// How far the binary came.
+/// How far the binary got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
-    /// It died.
+    /// It was killed or crashed.
     Crashed,
-    /// It ended by itself, perhaps early: nothing may be under way.
+    /// It ended by itself, perhaps early: nothing may be in flight.
     Ended,
-    /// It came to its end: nothing may be untried either.
+    /// It finished: nothing may be untried either.
     Done,
 }
 
-/// Something that must not be.
+/// A case that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Breach {
+pub(crate) struct Violation {
     pub(crate) key: String,
-    pub(crate) what: What,
+    pub(crate) rule: Rule,
 }
 
-/// What can break.
+/// The rule that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum What {
-    /// A whole request after one that proved nothing and that nobody settled.
-    SentAgain,
-    /// More cases than the user's words allow.
-    Doubled,
+pub(crate) enum Rule {
+    /// A request after one that proved nothing, without the user's permission.
+    Resent,
+    /// More cases than the user permitted.
+    Duplicated,
     /// A record in none of imported, rejected, not sent, in doubt.
     Lost,
     /// Imported in the ledger, and the server has no such case.
-    NotThere,
-    /// Imported under an id that the server never told for it.
+    Missing,
+    /// Imported with an id that the server never returned for it.
     WrongId,
-    /// Two keys imported under one id.
+    /// Two keys imported with the same id.
     SharedId,
-    /// The server has it; the ledger calls it rejected or not sent, or doesn't
-    /// know it.
+    /// The case exists; the ledger has it as rejected or not sent, or not at all.
     Denied,
-    /// Rejected or not sent in the ledger after a request that proved nothing.
+    /// Rejected or not sent in the ledger, after a request that proved nothing.
     Unproved,
-    /// The ledger knows of fewer attempts than whole requests came.
+    /// Fewer attempts in the ledger than complete requests.
     Unrecorded,
-    /// An attempt in the ledger that should not have been made.
+    /// An attempt in the ledger that was not allowed.
     BadAttempt,
-    /// The server has two, the ledger says imported and doesn't warn.
-    HiddenTwin,
+    /// Two cases exist, and the ledger has no possible twin.
+    UnmarkedTwin,
 }
 
-impl Truth<'_> {
-    /// Everything that is broken.
-    pub(crate) fn breaches(&self) -> Vec<Breach> {
-        let mut breaches = Vec::new();
+impl Evidence<'_> {
+    /// Every broken rule.
+    pub(crate) fn violations(&self) -> Vec<Violation> {
+        let mut violations = Vec::new();
         for key in self.all_keys() {
-            for what in self.case(key) {
+            for rule in self.case(key) {
                 let key = key.clone();
-                breaches.push(Breach { key, what });
+                violations.push(Violation { key, rule });
             }
         }
-        breaches.extend(self.shared_ids());
-        breaches
+        violations.extend(self.shared_ids());
+        violations
     }
 
     fn all_keys(&self) -> impl Iterator<Item = &String> {
         let mut keys: Vec<&String> = self.keys.iter().collect();
-        keys.extend(self.book.sent.iter().map(|sent| &sent.key));
+        keys.extend(self.log.sent.iter().map(|sent| &sent.key));
         keys.extend(self.rows.keys());
         keys.sort_unstable();
         keys.dedup();
         keys.into_iter()
     }
 
-    fn case(&self, key: &str) -> Vec<What> {
+    fn case(&self, key: &str) -> Vec<Rule> {
         let sent: Vec<&Sent> = self.sent(key).collect();
-        let made = self.book.made.iter().filter(|made| *made == key).count();
+        let created = self
+            .log
+            .created
+            .iter()
+            .filter(|created| *created == key)
+            .count();
         let row = self.rows.get(key);
         let mut broken = Vec::new();
-        let mut expect = |holds: bool, what| {
+        let mut expect = |holds: bool, rule| {
             if !holds {
-                broken.push(what);
+                broken.push(rule);
             }
         };
-        expect(!self.sent_again(&sent), What::SentAgain);
-        // Each word of the user's may add one.
-        let words = self.resend.iter().filter(|resend| **resend).count();
-        expect(made <= 1 + words, What::Doubled);
+        expect(!self.resent(&sent), Rule::Resent);
+        // Each permission to resend may add one.
+        let permissions = self.resend.iter().filter(|resend| **resend).count();
+        expect(created <= 1 + permissions, Rule::Duplicated);
         let Some(row) = row else {
-            expect(self.stage < Stage::Done, What::Lost);
-            expect(sent.is_empty(), What::Unrecorded);
-            expect(made == 0, What::Denied);
+            expect(self.stage < Stage::Done, Rule::Lost);
+            expect(sent.is_empty(), Rule::Unrecorded);
+            expect(created == 0, Rule::Denied);
             return broken;
         };
-        expect(row.attempts.len() >= sent.len(), What::Unrecorded);
-        expect(row.attempts_in_order(), What::BadAttempt);
+        expect(row.attempts.len() >= sent.len(), Rule::Unrecorded);
+        expect(row.attempts_in_order(), Rule::BadAttempt);
         match row.state.as_str() {
             "imported" => {
-                expect(made > 0, What::NotThere);
-                let told = |id: &String| sent.iter().any(|sent| sent.told.as_ref() == Some(id));
-                expect(row.case_id.as_ref().is_some_and(told), What::WrongId);
-                expect(made < 2 || row.possible_twin, What::HiddenTwin);
+                expect(created > 0, Rule::Missing);
+                let returned =
+                    |id: &String| sent.iter().any(|sent| sent.case_id.as_ref() == Some(id));
+                expect(row.case_id.as_ref().is_some_and(returned), Rule::WrongId);
+                expect(created < 2 || row.possible_twin, Rule::UnmarkedTwin);
             }
             "rejected" | "not_sent" => {
-                expect(made == 0, What::Denied);
-                let proved = sent.iter().all(|sent| sent.proof == Proof::NothingMade);
-                expect(proved, What::Unproved);
+                expect(created == 0, Rule::Denied);
+                let proved = sent.iter().all(|sent| sent.proof == Proof::NotCreated);
+                expect(proved, Rule::Unproved);
             }
             "in_doubt" => {}
-            // Left by a crash; the next run puts it in doubt.
-            "sending" => expect(self.stage == Stage::Crashed, What::Lost),
-            _ => expect(false, What::Lost),
+            // Left by a crash; in doubt from the next run on.
+            "sending" => expect(self.stage == Stage::Crashed, Rule::Lost),
+            _ => expect(false, Rule::Lost),
         }
         broken
     }
 
     fn sent(&self, key: &str) -> impl Iterator<Item = &Sent> {
-        self.book.sent.iter().filter(move |sent| sent.key == key)
+        self.log.sent.iter().filter(move |sent| sent.key == key)
     }
 
-    /// Whether a request came after one that proved nothing, without a word of
-    /// the user's between them. A word stands for one request a run.
-    fn sent_again(&self, sent: &[&Sent]) -> bool {
+    /// Whether a request came after one that proved nothing, without permission.
+    /// A permission allows one request in a later run.
+    fn resent(&self, sent: &[&Sent]) -> bool {
         sent.iter().enumerate().any(|(nth, later)| {
             sent[..nth].iter().any(|earlier| {
-                let settled = self.resend[later.run] && earlier.run < later.run;
-                earlier.proof == Proof::None && !settled
+                let permitted = self.resend[later.run] && earlier.run < later.run;
+                earlier.proof == Proof::None && !permitted
             })
         })
     }
 
-    fn shared_ids(&self) -> Vec<Breach> {
+    fn shared_ids(&self) -> Vec<Violation> {
         let mut holders: BTreeMap<&str, &str> = BTreeMap::new();
-        let mut breaches = Vec::new();
+        let mut violations = Vec::new();
         for (key, row) in self.rows {
             if let Some(id) = &row.case_id
                 && holders.insert(id, key).is_some()
             {
-                breaches.push(Breach {
+                violations.push(Violation {
                     key: key.clone(),
-                    what: What::SharedId,
+                    rule: Rule::SharedId,
                 });
             }
         }
-        breaches
+        violations
     }
 
-    /// A breach with all that is known of its case.
-    pub(crate) fn explain(&self, breach: &Breach) -> String {
-        let mut text = format!("{:?}: case {}\n", breach.what, breach.key);
-        for sent in self.sent(&breach.key) {
-            let _ = writeln!(text, "  start {}: {}", sent.run, sent.met);
+    /// A violation with everything known about its case.
+    pub(crate) fn explain(&self, violation: &Violation) -> String {
+        let mut text = format!("{:?}: case {}\n", violation.rule, violation.key);
+        for sent in self.sent(&violation.key) {
+            let _ = writeln!(text, "  start {}: {}", sent.run, sent.reply);
         }
-        let made = self.book.made.iter().filter(|made| **made == breach.key);
-        let _ = writeln!(text, "  made: {}", made.count());
-        let _ = match self.rows.get(&breach.key) {
+        let created = self
+            .log
+            .created
+            .iter()
+            .filter(|created| **created == violation.key);
+        let _ = writeln!(text, "  created: {}", created.count());
+        let _ = match self.rows.get(&violation.key) {
             Some(row) => writeln!(text, "  ledger: {row}"),
             None => writeln!(text, "  ledger: no row"),
         };
@@ -233,7 +242,7 @@ impl Truth<'_> {
 }
 
 impl Row {
-    /// No attempt overlaps the next, and each was allowed by what came before.
+    /// No attempt overlaps the next, and each was allowed after the one before.
     fn attempts_in_order(&self) -> bool {
         let first = self
             .attempts
@@ -244,7 +253,7 @@ impl Row {
                 let [earlier, later] = pair else { return false };
                 let over = match (&earlier.outcome, earlier.ended_at) {
                     (Some(_), Some(ended)) => ended <= later.started_at,
-                    // Put in doubt after a crash.
+                    // In doubt because of a crash.
                     (Some(outcome), None) => outcome == "in_doubt",
                     (None, _) => false,
                 };
@@ -267,7 +276,7 @@ impl fmt::Display for Row {
         }
         for attempt in &self.attempts {
             let before = attempt.before.as_deref().unwrap_or("new");
-            let outcome = attempt.outcome.as_deref().unwrap_or("under way");
+            let outcome = attempt.outcome.as_deref().unwrap_or("in flight");
             write!(f, "; {before} -> {outcome}")?;
         }
         Ok(())

@@ -1,21 +1,21 @@
-//! The checker can fail: each breach, made by hand, is found, and found alone.
+//! The checker finds each violation, and nothing else.
 
 use super::*;
 
-struct Story {
-    book: Book,
+struct History {
+    log: ServerLog,
     rows: Rows,
     resend: Vec<bool>,
     stage: Stage,
 }
 
-fn sent(run: usize, proof: Proof, told: Option<&str>) -> Sent {
+fn sent(run: usize, proof: Proof, case_id: Option<&str>) -> Sent {
     Sent {
         key: "a".to_owned(),
         run,
         proof,
-        told: told.map(str::to_owned),
-        met: "by hand".to_owned(),
+        case_id: case_id.map(str::to_owned),
+        reply: "by hand".to_owned(),
     }
 }
 
@@ -29,8 +29,8 @@ fn attempt(before: Option<&str>, outcome: &str) -> Attempt {
     }
 }
 
-/// A case that was refused as "too many requests", sent again, and imported.
-fn good() -> Story {
+/// A case that was answered 429, sent again, and imported.
+fn good() -> History {
     let row = Row {
         state: "imported".to_owned(),
         case_id: Some("c1".to_owned()),
@@ -40,13 +40,13 @@ fn good() -> Story {
             attempt(Some("not_sent"), "imported"),
         ],
     };
-    Story {
-        book: Book {
+    History {
+        log: ServerLog {
             sent: vec![
-                sent(0, Proof::NothingMade, None),
+                sent(0, Proof::NotCreated, None),
                 sent(0, Proof::None, Some("c1")),
             ],
-            made: vec!["a".to_owned()],
+            created: vec!["a".to_owned()],
         },
         rows: Rows::from([("a".to_owned(), row)]),
         resend: vec![false, false],
@@ -54,134 +54,140 @@ fn good() -> Story {
     }
 }
 
-impl Story {
+impl History {
     fn row(&mut self) -> &mut Row {
         self.rows.get_mut("a").unwrap()
     }
 
-    fn breaches(&self) -> Vec<What> {
-        let truth = Truth {
+    fn violations(&self) -> Vec<Rule> {
+        let evidence = Evidence {
             keys: &["a".to_owned()],
-            book: &self.book,
+            log: &self.log,
             rows: &self.rows,
             resend: &self.resend,
             stage: self.stage,
         };
-        let breaches = truth.breaches();
-        for breach in &breaches {
-            assert!(truth.explain(breach).contains(&breach.key));
+        let violations = evidence.violations();
+        for violation in &violations {
+            assert!(evidence.explain(violation).contains(&violation.key));
         }
-        breaches.into_iter().map(|breach| breach.what).collect()
+        violations
+            .into_iter()
+            .map(|violation| violation.rule)
+            .collect()
     }
 }
 
-/// The breaches of the good story after a change for the worse.
-fn after(change: impl FnOnce(&mut Story)) -> Vec<What> {
-    let mut story = good();
-    change(&mut story);
-    story.breaches()
+/// The violations of the good history after a change.
+fn after(change: impl FnOnce(&mut History)) -> Vec<Rule> {
+    let mut history = good();
+    change(&mut history);
+    history.violations()
 }
 
 #[test]
-fn a_good_story_has_no_breach() {
-    assert_eq!(good().breaches(), []);
+fn a_good_history_has_no_violation() {
+    assert_eq!(good().violations(), []);
 }
 
 #[test]
-fn a_doubled_request_is_found() {
-    let doubled = after(|story| {
-        story.book.sent[0].proof = Proof::None;
-        story.row().attempts[0].outcome = Some("not_sent".to_owned());
+fn a_request_sent_twice_is_found() {
+    let twice = after(|history| {
+        history.log.sent[0].proof = Proof::None;
+        history.row().attempts[0].outcome = Some("not_sent".to_owned());
     });
-    assert_eq!(doubled, [What::SentAgain]);
-    let below_the_ledger = after(|story| {
-        story.book.sent.push(sent(0, Proof::None, Some("c2")));
-        story.book.made.push("a".to_owned());
+    assert_eq!(twice, [Rule::Resent]);
+    let unrecorded = after(|history| {
+        history.log.sent.push(sent(0, Proof::None, Some("c2")));
+        history.log.created.push("a".to_owned());
     });
     let expected = [
-        What::SentAgain,
-        What::Doubled,
-        What::Unrecorded,
-        What::HiddenTwin,
+        Rule::Resent,
+        Rule::Duplicated,
+        Rule::Unrecorded,
+        Rule::UnmarkedTwin,
     ];
-    assert_eq!(below_the_ledger, expected);
+    assert_eq!(unrecorded, expected);
 }
 
 #[test]
 fn a_lost_record_is_found() {
-    let lost = after(|story| {
-        story.rows.clear();
-        story.book = Book::default();
+    let lost = after(|history| {
+        history.rows.clear();
+        history.log = ServerLog::default();
     });
-    assert_eq!(lost, [What::Lost]);
-    let untried = after(|story| {
-        story.rows.clear();
-        story.book = Book::default();
-        story.stage = Stage::Ended;
+    assert_eq!(lost, [Rule::Lost]);
+    let untried = after(|history| {
+        history.rows.clear();
+        history.log = ServerLog::default();
+        history.stage = Stage::Ended;
     });
     assert_eq!(untried, []);
-    let under_way = |stage| {
-        after(|story| {
-            story.row().state = "sending".to_owned();
-            story.stage = stage;
+    let in_flight = |stage| {
+        after(|history| {
+            history.row().state = "sending".to_owned();
+            history.stage = stage;
         })
     };
-    assert_eq!(under_way(Stage::Ended), [What::Lost]);
-    assert_eq!(under_way(Stage::Crashed), []);
-    let unknown = after(|story| story.rows.clear());
-    assert_eq!(unknown, [What::Lost, What::Unrecorded, What::Denied]);
+    assert_eq!(in_flight(Stage::Ended), [Rule::Lost]);
+    assert_eq!(in_flight(Stage::Crashed), []);
+    let unknown = after(|history| history.rows.clear());
+    assert_eq!(unknown, [Rule::Lost, Rule::Unrecorded, Rule::Denied]);
 }
 
 #[test]
-fn a_false_word_of_the_ledger_is_found() {
-    assert_eq!(after(|story| story.book.made.clear()), [What::NotThere]);
-    let other_id = after(|story| story.row().case_id = Some("c9".to_owned()));
-    assert_eq!(other_id, [What::WrongId]);
-    let denied = after(|story| story.row().state = "rejected".to_owned());
-    assert_eq!(denied, [What::Denied, What::Unproved]);
-    let unproved = after(|story| {
-        story.row().state = "not_sent".to_owned();
-        story.book.made.clear();
+fn a_wrong_state_in_the_ledger_is_found() {
+    assert_eq!(
+        after(|history| history.log.created.clear()),
+        [Rule::Missing]
+    );
+    let other_id = after(|history| history.row().case_id = Some("c9".to_owned()));
+    assert_eq!(other_id, [Rule::WrongId]);
+    let denied = after(|history| history.row().state = "rejected".to_owned());
+    assert_eq!(denied, [Rule::Denied, Rule::Unproved]);
+    let unproved = after(|history| {
+        history.row().state = "not_sent".to_owned();
+        history.log.created.clear();
     });
-    assert_eq!(unproved, [What::Unproved]);
-    let shared = after(|story| {
-        let row = story.rows["a"].clone();
-        story.rows.insert("b".to_owned(), row);
-        story.book.made.push("b".to_owned());
+    assert_eq!(unproved, [Rule::Unproved]);
+    let shared = after(|history| {
+        let row = history.rows["a"].clone();
+        history.rows.insert("b".to_owned(), row);
+        history.log.created.push("b".to_owned());
         let mut sent = sent(0, Proof::None, Some("c1"));
         sent.key = "b".to_owned();
-        story.book.sent.push(sent);
+        history.log.sent.push(sent);
     });
-    assert_eq!(shared, [What::SharedId]);
+    assert_eq!(shared, [Rule::SharedId]);
 }
 
 #[test]
-fn a_forbidden_attempt_is_found() {
+fn an_attempt_that_was_not_allowed_is_found() {
     for (before, outcome) in [
         (Some("imported"), "imported"),
         (Some("in_doubt"), "not_sent"),
         (None, "not_sent"),
     ] {
-        let bad = after(|story| {
-            story.row().attempts[1].before = before.map(str::to_owned);
-            story.row().attempts[0].outcome = Some(outcome.to_owned());
+        let bad = after(|history| {
+            history.row().attempts[1].before = before.map(str::to_owned);
+            history.row().attempts[0].outcome = Some(outcome.to_owned());
         });
-        assert_eq!(bad, [What::BadAttempt], "{before:?} after {outcome}");
+        assert_eq!(bad, [Rule::BadAttempt], "{before:?} after {outcome}");
     }
-    let overlapping = after(|story| story.row().attempts[0].ended_at = Some(2));
-    assert_eq!(overlapping, [What::BadAttempt]);
+    let overlapping = after(|history| history.row().attempts[0].ended_at = Some(2));
+    assert_eq!(overlapping, [Rule::BadAttempt]);
 }
 
-/// The user's word lets one more request out, in a later run, and no second.
+/// A permission allows one more request, in a later run.
 #[test]
-fn the_users_word_is_taken_for_one_request_a_run() {
+fn a_permission_to_resend_is_for_one_request_per_run() {
     let resent = |run, twin| {
-        after(|story| {
-            story.resend = vec![false, true];
-            story.book.sent[0].proof = Proof::None;
-            story.book.sent[1].run = run;
-            story.book.made.push("a".to_owned());
-            let row = story.row();
+        after(|history| {
+            history.resend = vec![false, true];
+            history.log.sent[0].proof = Proof::None;
+            history.log.sent[1].run = run;
+            history.log.created.push("a".to_owned());
+            let row = history.row();
             row.possible_twin = twin;
             row.attempts = vec![
                 attempt(None, "in_doubt"),
@@ -190,6 +196,6 @@ fn the_users_word_is_taken_for_one_request_a_run() {
         })
     };
     assert_eq!(resent(1, true), []);
-    assert_eq!(resent(0, true), [What::SentAgain]);
-    assert_eq!(resent(1, false), [What::HiddenTwin]);
+    assert_eq!(resent(0, true), [Rule::Resent]);
+    assert_eq!(resent(1, false), [Rule::UnmarkedTwin]);
 }

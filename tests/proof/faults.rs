@@ -1,6 +1,5 @@
-//! What a request can meet at the server, and what that proves by the contract.
+//! How the server can react to a request, and what that proves by the contract.
 
-use std::fmt;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -8,60 +7,59 @@ use fastrand::Rng;
 use super::checker::Proof;
 use super::server::{Reaction, Response, created, react, status};
 
-/// The id that a server tells for every case when it tells nonsense.
+/// The id that a broken server returns for every case.
 pub(crate) const SHARED_ID: &str = "shared-id";
 
-/// Whether the server makes the case, before it answers or does not.
+/// Whether the server creates the case, whatever it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Case {
-    Made,
-    NotMade,
+    Created,
+    NotCreated,
 }
 
-/// A random server's answer to "try later".
+/// How long the answer asks to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryAfter {
     None,
     Seconds(u32),
-    /// A date, this many seconds behind the answer's own.
+    /// A date, this many seconds after the answer's own.
     Date(u32),
 }
 
-/// What one request meets.
+/// The reaction to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// None: it is made and answered, after this many milliseconds.
+    /// No fault: created and answered, after this many milliseconds.
     Created(u64),
-    /// The same behind an interim answer.
+    /// The same after an interim answer.
     Interim(u16),
-    /// Made and answered; then the connection is closed.
+    /// Created and answered; then the connection is closed.
     CreatedThenClose,
-    /// Made and answered; then the connection is closed when it rests.
+    /// Created and answered; then the connection is closed when it is idle.
     CreatedThenIdle(u64),
-    /// Made and answered; the next thing on this connection is a 408 that
-    /// nobody asked for.
+    /// Created and answered; the next request on this connection meets a 408.
     CreatedThenStale408,
     /// A status, with a body of JSON.
     Status(u16, RetryAfter, Case),
-    /// A 2xx with this body, which holds no case id.
+    /// A 2xx with this body, which has no case id.
     NoId(&'static str, Case),
-    /// A 2xx with an id that others have too.
+    /// A 2xx with an id that other cases have too.
     SharedId,
-    /// Half an answer that would have told the id; then the end.
+    /// Half an answer, cut off in its body.
     HalfBody,
-    /// Half a status line; then the end.
+    /// Half a status line.
     HalfStatusLine(Case),
-    /// All is read; then the connection is closed.
+    /// The request is read, and the connection is closed.
     Close(Case),
-    /// All is read; then the connection is reset.
+    /// The request is read, and the connection is reset.
     Reset(Case),
-    /// All is read, and nothing ever comes.
+    /// The request is read, and never answered.
     Silence(Case),
 }
 
-use Case::{Made, NotMade};
+use Case::{Created, NotCreated};
 
-/// Bodies of a success that tell no id.
+/// Bodies of a 2xx without a case id.
 const NO_IDS: [&str; 4] = [
     "{}",
     r#"{"success":false}"#,
@@ -70,7 +68,7 @@ const NO_IDS: [&str; 4] = [
 ];
 
 impl Fault {
-    /// Every kind that enough rounds must have met, those of connections too.
+    /// Every kind that the long form must have seen, those of connections too.
     pub(crate) const KINDS: [&str; 43] = [
         "no such host",
         "refused",
@@ -78,7 +76,7 @@ impl Fault {
         "TLS that hangs",
         "closed at accept",
         "reset at accept",
-        "closes when idle",
+        "closed when idle",
         "201",
         "100 then 201",
         "102 then 201",
@@ -117,16 +115,16 @@ impl Fault {
         "silence",
     ];
 
-    /// Any fault; some are rare, since they end the whole run.
+    /// Any fault; those that stop the whole run are rare.
     pub(crate) fn random(rng: &mut Rng) -> Self {
-        let case = if rng.bool() { Made } else { NotMade };
+        let case = if rng.bool() { Created } else { NotCreated };
         match rng.u32(0..100) {
             0..=4 => Self::Interim(*rng.choice(&[100, 102, 103]).unwrap()),
             5..=10 => Self::CreatedThenClose,
             11..=16 => Self::CreatedThenIdle(rng.u64(1..20)),
             17..=21 => Self::CreatedThenStale408,
-            22..=31 => Self::Status(429, retry_after(rng), NotMade),
-            32..=35 => Self::Status(503, some_retry_after(rng), NotMade),
+            22..=31 => Self::Status(429, retry_after(rng), NotCreated),
+            32..=35 => Self::Status(503, some_retry_after(rng), NotCreated),
             36..=39 => Self::Status(503, RetryAfter::None, case),
             40..=51 => Self::Status(
                 *rng.choice(&[500, 502, 504]).unwrap(),
@@ -135,13 +133,17 @@ impl Fault {
             ),
             52..=54 => Self::Status(408, RetryAfter::None, case),
             55..=57 => Self::Status(409, RetryAfter::None, case),
-            58..=64 => Self::Status(422, RetryAfter::None, NotMade),
-            65..=67 => Self::Status(*rng.choice(&[403, 404]).unwrap(), RetryAfter::None, NotMade),
-            68 => Self::Status(401, RetryAfter::None, NotMade),
+            58..=64 => Self::Status(422, RetryAfter::None, NotCreated),
+            65..=67 => Self::Status(
+                *rng.choice(&[403, 404]).unwrap(),
+                RetryAfter::None,
+                NotCreated,
+            ),
+            68 => Self::Status(401, RetryAfter::None, NotCreated),
             69 => Self::Status(
                 *rng.choice(&[301, 307, 308]).unwrap(),
                 RetryAfter::None,
-                NotMade,
+                NotCreated,
             ),
             70 => Self::Status(
                 *rng.choice(&[300, 302, 303, 304]).unwrap(),
@@ -169,14 +171,14 @@ impl Fault {
             _ => false,
         };
         if nothing_made {
-            Proof::NothingMade
+            Proof::NotCreated
         } else {
             Proof::None
         }
     }
 
-    /// The id that the answer tells for a case that is made under `id`.
-    pub(crate) fn told<'a>(&self, id: &'a str) -> Option<&'a str> {
+    /// The id in the answer, for a case that is created under `id`.
+    pub(crate) fn case_id<'a>(&self, id: &'a str) -> Option<&'a str> {
         match self {
             Self::Created(_)
             | Self::Interim(_)
@@ -190,34 +192,34 @@ impl Fault {
 
     /// What the server does.
     pub(crate) fn reaction(&self, id: &str) -> Reaction {
-        let made = |case: Case| match case {
-            Made => react().creates(id),
-            NotMade => react(),
+        let with = |case: Case| match case {
+            Created => react().creates(id),
+            NotCreated => react(),
         };
         match *self {
             Self::Created(wait) => react()
                 .creates(id)
                 .wait(Duration::from_millis(wait))
-                .answer(&told(id)),
-            Self::Interim(status) => react().creates(id).interim(status).answer(&told(id)),
+                .answer(&success(id)),
+            Self::Interim(status) => react().creates(id).interim(status).answer(&success(id)),
             Self::CreatedThenClose => created(id).close(),
             Self::CreatedThenIdle(rest) => created(id).idle_timeout(Duration::from_millis(rest)),
             Self::CreatedThenStale408 => created(id)
                 .await_byte()
                 .answer(&status(408).header("Connection", "close"))
                 .close(),
-            Self::Status(code, retry_after, case) => made(case).answer(&answer(code, retry_after)),
-            Self::NoId(body, case) => made(case).answer(&status(200).json(body)),
-            Self::SharedId => react().creates(id).answer(&told(SHARED_ID)),
-            Self::HalfBody => react().creates(id).half(&told(id)).finish(),
-            Self::HalfStatusLine(case) => made(case).half_status_line().finish(),
-            Self::Close(case) => made(case).close(),
-            Self::Reset(case) => made(case).reset(),
-            Self::Silence(case) => made(case).silence(),
+            Self::Status(code, retry_after, case) => with(case).answer(&answer(code, retry_after)),
+            Self::NoId(body, case) => with(case).answer(&status(200).json(body)),
+            Self::SharedId => react().creates(id).answer(&success(SHARED_ID)),
+            Self::HalfBody => react().creates(id).half(&success(id)).finish(),
+            Self::HalfStatusLine(case) => with(case).half_status_line().finish(),
+            Self::Close(case) => with(case).close(),
+            Self::Reset(case) => with(case).reset(),
+            Self::Silence(case) => with(case).silence(),
         }
     }
 
-    /// Its kind, to count by.
+    /// Its name, to count by.
     pub(crate) fn kind(&self) -> String {
         match self {
             Self::Created(_) => "201".to_owned(),
@@ -238,13 +240,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-fn told(id: &str) -> Response {
+fn success(id: &str) -> Response {
     status(201).json(format!("{{\"_id\":\"{id}\"}}"))
 }
 
@@ -252,7 +248,7 @@ fn answer(code: u16, retry_after: RetryAfter) -> Response {
     let answer = match code {
         300..=308 => status(code).header("Location", "/elsewhere"),
         502 => status(code).html("<h1>Bad Gateway</h1>"),
-        _ => status(code).json(r#"{"message":"as told"}"#),
+        _ => status(code).json(r#"{"message":"scripted"}"#),
     };
     match retry_after {
         RetryAfter::None => answer,
@@ -267,7 +263,7 @@ fn answer(code: u16, retry_after: RetryAfter) -> Response {
 }
 
 fn retry_after(rng: &mut Rng) -> RetryAfter {
-    // Without one the run waits for a second or more: seldom, for time's sake.
+    // Without one the run waits for a second or more, so that is rare.
     if rng.u32(0..8) == 0 {
         RetryAfter::None
     } else {
@@ -280,7 +276,7 @@ fn some_retry_after(rng: &mut Rng) -> RetryAfter {
         0 => RetryAfter::Seconds(1),
         1 => RetryAfter::Date(1),
         2 => RetryAfter::Date(0),
-        // Longer than a run may wait: it stops.
+        // Longer than `--max-wait`: the run stops.
         3 => RetryAfter::Seconds(3600),
         _ => RetryAfter::Seconds(0),
     }

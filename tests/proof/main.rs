@@ -1,44 +1,49 @@
-//! The proof of the one promise: a case is never lost and never made twice
-//! without the user saying so.
+//! The proof of the promise: a case is never lost and never created twice
+//! unless the user says so.
 //!
-//! The real binary runs against a server on raw sockets that keeps its own
-//! book of whole requests and of cases made. Both are made to fail, and after
-//! every end of the binary, of whatever kind, an outside checker compares the
-//! server's book with the ledger.
+//! The real binary runs against a server on raw sockets that keeps its own log
+//! of complete requests and of the cases that it created. Both are made to
+//! fail. However the binary ends, a checker that shares no code with it
+//! compares the server's log with the ledger.
 //!
-//! - [`rounds`]: random faults, SIGKILL and signals at random moments, started
-//!   again until done
-//! - [`syscalls`]: SIGKILL, EIO and ENOSPC at the Nth system call
-//! - [`durable`]: the fsync between the claim and the request's first byte, seen
-//! - [`assumption`]: what happens when the server breaks the contract, and what
-//!   a user can do about it
+//! - [`random_faults`]: random faults, SIGKILLs and signals at random moments;
+//!   the same import is started again until it is done
+//! - [`failing_syscalls`]: SIGKILL, EIO and ENOSPC at the Nth system call
+//! - [`durability`]: the fsync between a claim and the request's first byte
+//! - [`broken_contract`]: a server that breaks the contract, and the setting
+//!   that helps
 //! - `abort_points`: a crash between any two steps of an attempt, with
 //!   `cargo test --features abort-points --test proof`
-//! - [`checker`]: what must hold; it is shown to fail where it must
+//! - [`checker`]: the rules, with tests that each violation is found
 //!
-//! `cargo test --test proof` takes some seconds. The long form:
-//! `CASELOAD_PROOF=long cargo test --test proof -- --nocapture`; with
-//! `CASELOAD_PROOF_SEED=n` the rounds begin at seed n, to repeat a failure.
+//! `cargo test --test proof` takes seconds. The long form runs for some minutes,
+//! until at least 200 kills and 20,000 attempts:
+//!
+//! ```sh
+//! CASELOAD_PROOF=long cargo test --test proof -- --nocapture
+//! ```
+//!
+//! It prints its seed; `CASELOAD_PROOF_SEED=N` starts from that one again.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
 #[cfg(feature = "abort-points")]
 mod abort_points;
-mod assumption;
-mod binary;
+mod broken_contract;
 mod checker;
-mod durable;
+mod durability;
+mod failing_syscalls;
 mod faults;
-mod ledger;
-mod rounds;
+mod faulty_server;
+mod ledger_file;
+mod random_faults;
 #[path = "../it/server/mod.rs"]
 mod server;
 mod strace;
-mod syscalls;
-mod world;
+mod workspace;
 
-/// Whether the long form was asked for.
+/// Whether the long form was requested.
 fn long() -> bool {
     std::env::var("CASELOAD_PROOF").is_ok_and(|form| form == "long")
 }

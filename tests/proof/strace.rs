@@ -1,37 +1,37 @@
-//! `strace`, where it is installed and may be used.
+//! `strace`, where it is installed and allowed.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use super::binary::Scene;
+use super::workspace::Workspace;
 
-/// Whether a process can be traced here; says so where not.
-pub(crate) fn is_there() -> bool {
-    static THERE: OnceLock<bool> = OnceLock::new();
-    *THERE.get_or_init(|| {
+/// Whether a process can be traced here; prints a note if not.
+pub(crate) fn is_available() -> bool {
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| {
         let traced = Command::new("strace")
             .args(["-f", "-e", "trace=none", "true"])
             .stderr(Stdio::null())
             .status();
-        let there = traced.is_ok_and(|status| status.success());
-        if !there {
-            println!("skipped: strace is not installed here, or may not trace");
+        let available = traced.is_ok_and(|status| status.success());
+        if !available {
+            println!("skipped: strace is not installed, or tracing is not allowed");
         }
-        there
+        available
     })
 }
 
 /// The binary under `strace` with these options, its trace in a file.
 pub(crate) fn traced(
-    scene: &Scene,
+    workspace: &Workspace,
     options: &[&str],
     trace: &Path,
     arguments: &[String],
 ) -> Command {
-    let mut command = scene.command("strace");
-    // Not with --seccomp-bpf, which is faster: strace 6.1 then loses count of
-    // the calls that it is to strike.
+    let mut command = workspace.command("strace");
+    // Not with --seccomp-bpf, which is faster: strace 6.1 then miscounts the
+    // calls to inject into.
     command
         .args(["-f", "-o"])
         .arg(trace)

@@ -1,4 +1,4 @@
-//! The real binary: its input, its command, and its end.
+//! The real binary: its input, its command line, and how it ends.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -13,16 +13,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::checker::{Book, Rows, Stage, Truth};
-use super::ledger;
+use super::checker::{Evidence, Rows, ServerLog, Stage};
+use super::ledger_file;
 
-/// A folder with an input, and the ledger that comes to lie beside it.
-pub(crate) struct Scene {
+/// A folder with an input and, after the first start, its ledger.
+pub(crate) struct Workspace {
     pub(crate) folder: TempDir,
     pub(crate) keys: Vec<String>,
 }
 
-/// How a start of the binary ended.
+/// How one start of the binary ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
@@ -31,41 +31,40 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// What may be expected of the ledger now.
     pub(crate) fn stage(&self) -> Stage {
         let began = |summary: &Value| !summary["run"].is_null();
         match self.status.code() {
-            // Interrupted before it looked at what a crash has left.
+            // Interrupted before it looked at what a crash had left.
             Some(130) if !self.summary.as_ref().is_some_and(began) => Stage::Crashed,
             Some(_) => Stage::Ended,
             None => Stage::Crashed,
         }
     }
 
-    /// Whether it went through its whole plan.
+    /// Whether it finished its whole plan.
     pub(crate) fn finished(&self) -> bool {
         matches!(self.status.code(), Some(0 | 1 | 4))
     }
 }
 
-/// How it is to end, if not by itself.
-pub(crate) enum Until {
+/// What ends a start of the binary.
+pub(crate) enum EndBy {
     Itself,
-    /// SIGKILL after this, if it runs for so long.
-    Killed(When),
-    /// SIGTERM, and perhaps another.
-    Told(When, u32),
+    /// SIGKILL at this moment, if it still runs.
+    Kill(Moment),
+    /// SIGTERM, this many times.
+    Terminate(Moment, u32),
 }
 
-/// A moment of a run: after so many requests, if any are named, and then this
-/// long.
-pub(crate) struct When {
+/// A moment of a run: after some number of requests, if given, and then after
+/// this time.
+pub(crate) struct Moment {
     pub(crate) requests: Option<Receiver<()>>,
     pub(crate) then: Duration,
 }
 
-impl Scene {
-    /// An input of so many records, no two of the same content.
+impl Workspace {
+    /// An input of this many records, all of different content.
     pub(crate) fn new(records: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys: Vec<String> = (0..records).map(|number| format!("c{number:04}")).collect();
@@ -81,16 +80,12 @@ impl Scene {
         self.folder.path().join("ledger.db")
     }
 
-    pub(crate) fn rows(&self) -> Rows {
-        ledger::read(&self.ledger())
-    }
-
-    /// Standard error of every start so far.
-    pub(crate) fn said(&self) -> String {
+    /// Standard error of all starts so far.
+    pub(crate) fn stderr(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
     }
 
-    /// The import's arguments, made to be started again with.
+    /// The arguments of the import, the same for every start.
     pub(crate) fn arguments(&self, base_url: &str) -> Vec<String> {
         let mut arguments: Vec<String> = [
             "import",
@@ -111,14 +106,14 @@ impl Scene {
         arguments
     }
 
-    /// The same as fast as it goes, which is only for a server on this machine.
+    /// The same at full speed, which is only allowed on loopback.
     pub(crate) fn fast_arguments(&self, base_url: &str) -> Vec<String> {
         let mut arguments = self.arguments(base_url);
         arguments.push("--pace=1ms".to_owned());
         arguments
     }
 
-    /// A command in this folder and nobody's environment.
+    /// A command in this folder, with an environment of its own.
     pub(crate) fn command(&self, program: &str) -> Command {
         let errors = File::options()
             .append(true)
@@ -138,60 +133,59 @@ impl Scene {
         command
     }
 
-    /// The binary with these arguments.
     pub(crate) fn binary(&self, arguments: &[String]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_caseload"));
         command.args(arguments);
         command
     }
 
-    /// What must hold, or a panic that says what does not.
-    pub(crate) fn check(&self, book: &Book, resend: &[bool], stage: Stage, seed: u64) -> Rows {
-        let rows = self.rows();
-        let truth = Truth {
+    /// Asserts that all rules hold; `resend` as in [`Evidence`].
+    pub(crate) fn check(&self, log: &ServerLog, resend: &[bool], stage: Stage, seed: u64) -> Rows {
+        let rows = ledger_file::read(&self.ledger());
+        let evidence = Evidence {
             keys: &self.keys,
-            book,
+            log,
             rows: &rows,
             resend,
             stage,
         };
-        let breaches = truth.breaches();
-        let told: String = breaches
+        let violations = evidence.violations();
+        let report: String = violations
             .iter()
-            .map(|breach| truth.explain(breach))
+            .map(|violation| evidence.explain(violation))
             .collect();
         assert!(
-            breaches.is_empty(),
-            "seed {seed}, start {}: the promise is broken\n{told}\nit said:\n{}",
+            violations.is_empty(),
+            "seed {seed}, start {}: the promise is broken\n{report}\nstandard error:\n{}",
             resend.len() - 1,
-            self.said()
+            self.stderr()
         );
         rows
     }
 }
 
 /// Starts a command and waits for its end.
-pub(crate) fn run(command: &mut Command, until: Until) -> Ended {
+pub(crate) fn run(command: &mut Command, end: EndBy) -> Ended {
     let mut child = command.spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let (sender, ended) = channel::<()>();
     let reader = thread::spawn(move || {
         let mut text = String::new();
-        // A process that is killed closes its end like any other.
+        // A killed process closes its end like any other.
         let _ = stdout.read_to_string(&mut text);
         drop(sender);
         text
     });
-    match until {
-        Until::Itself => {}
-        Until::Killed(when) => {
-            if comes(&when, &ended) {
+    match end {
+        EndBy::Itself => {}
+        EndBy::Kill(moment) => {
+            if wait_for(&moment, &ended) {
                 child.kill().unwrap();
             }
         }
-        Until::Told(when, times) => {
+        EndBy::Terminate(moment, times) => {
             for _ in 0..times {
-                if comes(&when, &ended) {
+                if wait_for(&moment, &ended) {
                     terminate(&child);
                 }
             }
@@ -207,20 +201,20 @@ pub(crate) fn run(command: &mut Command, until: Until) -> Ended {
 }
 
 /// Waits for a moment; false when the process ended before.
-fn comes(when: &When, ended: &Receiver<()>) -> bool {
-    let pause = |time| matches!(ended.recv_timeout(time), Err(RecvTimeoutError::Timeout));
-    if let Some(requests) = &when.requests {
-        // Both are channels; looking at them in turns is close enough.
+fn wait_for(moment: &Moment, ended: &Receiver<()>) -> bool {
+    let runs_after = |time| matches!(ended.recv_timeout(time), Err(RecvTimeoutError::Timeout));
+    if let Some(requests) = &moment.requests {
+        // Polling two channels in turns is precise enough for a random moment.
         while requests.try_recv().is_err() {
-            if !pause(Duration::from_micros(50)) {
+            if !runs_after(Duration::from_micros(50)) {
                 return false;
             }
         }
     }
-    pause(when.then)
+    runs_after(moment.then)
 }
 
 fn terminate(child: &Child) {
-    // Not waited for yet, so the number is still its own.
+    // It was not waited for yet, so the process id is still its own.
     let _ = kill_process(Pid::from_child(child), Signal::TERM);
 }

@@ -1,4 +1,4 @@
-//! The ledger as it lies on the disk, read without touching it.
+//! The ledger's file, read without changing it.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use rusqlite::{Connection, params};
 
 use super::checker::{Attempt, Row, Rows};
 
-/// Reads all rows from a copy: opening the file itself would bring its log in
-/// and hide how the next run does that. No ledger yet is an empty one.
+/// Reads all rows from a copy: opening the file itself would recover its log,
+/// which is for the next run to do. A missing file has no rows.
 pub(crate) fn read(path: &Path) -> Rows {
     if !path.exists() {
         return Rows::new();
@@ -20,10 +20,10 @@ pub(crate) fn read(path: &Path) -> Rows {
         std::fs::copy(log, copy.with_extension("db-wal")).unwrap();
     }
     let conn = Connection::open(copy).unwrap();
-    let verdict: String = conn
+    let integrity: String = conn
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(verdict, "ok", "the ledger is damaged");
+    assert_eq!(integrity, "ok", "the ledger is damaged");
     rows(&conn).unwrap()
 }
 
@@ -48,7 +48,7 @@ fn rows(conn: &Connection) -> rusqlite::Result<Rows> {
             possible_twin: row.get(4)?,
             attempts,
         };
-        assert!(rows.insert(key, row).is_none(), "a key stands there twice");
+        assert!(rows.insert(key, row).is_none(), "a key is stored twice");
     }
     Ok(rows)
 }

@@ -1,5 +1,4 @@
-//! The server of the proof: it faults as it is told, and keeps the book that
-//! the checker reads.
+//! A server that answers with faults and keeps the log that the checker reads.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read as _, Write as _};
@@ -10,72 +9,70 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::checker::{Book, Proof, Sent};
+use super::checker::{Proof, Sent, ServerLog};
 use super::faults::Fault;
 use super::server::{Reaction, Request, Server, react, status, tls_garbage};
 
-/// How connections are met.
+/// What happens to new connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Door {
-    /// They are served.
-    Open,
-    /// Some of them are, as the seed has it.
+pub(crate) enum OnAccept {
+    Serve,
+    /// The seed decides which are served.
     Random(u64),
-    /// For a client that speaks TLS: what comes back is none.
+    /// For a client that speaks TLS: the answer is something else.
     TlsGarbage,
-    /// For a client that speaks TLS: nothing comes back.
+    /// For a client that speaks TLS: there is no answer.
     TlsHang,
 }
 
-/// A server and its book.
-pub(crate) struct World {
+pub(crate) struct FaultyServer {
     server: Server,
-    notes: Arc<Mutex<Notes>>,
+    state: Arc<Mutex<State>>,
 }
 
-struct Notes {
-    door: Door,
+struct State {
+    on_accept: OnAccept,
     run: usize,
     /// The run that each connection belongs to.
     runs: HashMap<usize, usize>,
-    /// Whole requests so far, by key.
-    so_far: HashMap<String, usize>,
-    /// What each request met, by its place in the server's list.
-    met: HashMap<usize, Met>,
-    /// Whom to tell after how many requests more.
+    /// Complete requests so far, by key.
+    requests: HashMap<String, usize>,
+    /// The reply to each request, by its index.
+    replies: HashMap<usize, Reply>,
+    /// Whom to notify after how many more requests.
     watch: Option<(usize, Sender<()>)>,
-    /// How often each kind of fault was met.
+    /// How often each kind of fault happened.
     kinds: BTreeMap<String, usize>,
 }
 
 #[derive(Clone)]
-struct Met {
+struct Reply {
     proof: Proof,
-    told: Option<String>,
+    case_id: Option<String>,
     text: String,
 }
 
-/// The request by which the end of all others is known.
+/// A request to this path shows that all earlier ones were read.
 const BARRIER: &str = "/barrier";
 
-impl World {
-    /// `fault` says what the nth whole request (from 0) of a key meets.
+impl FaultyServer {
+    /// `fault` chooses the fault of the nth complete request (from 0) of a key.
     pub(crate) fn start(mut fault: impl FnMut(&str, usize) -> Fault + Send + 'static) -> Self {
-        let notes = Arc::new(Mutex::new(Notes {
-            door: Door::Open,
+        let state = Arc::new(Mutex::new(State {
+            on_accept: OnAccept::Serve,
             run: 0,
             runs: HashMap::new(),
-            so_far: HashMap::new(),
-            met: HashMap::new(),
+            requests: HashMap::new(),
+            replies: HashMap::new(),
             watch: None,
             kinds: BTreeMap::new(),
         }));
-        let (at_accept, at_request) = (Arc::clone(&notes), Arc::clone(&notes));
+        let (at_accept, at_request) = (Arc::clone(&state), Arc::clone(&state));
         let server = Server::with_accept(
             move |number| at_accept.lock().unwrap().accept(number),
             move |request| at_request.lock().unwrap().react(request, &mut fault),
         );
-        Self { server, notes }
+        Self { server, state }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -91,77 +88,78 @@ impl World {
     }
 
     /// From now on requests belong to this start of the binary.
-    pub(crate) fn begin(&self, run: usize, door: Door) {
-        let mut notes = self.notes.lock().unwrap();
-        notes.run = run;
-        notes.door = door;
+    pub(crate) fn begin(&self, run: usize, on_accept: OnAccept) {
+        let mut state = self.state.lock().unwrap();
+        state.run = run;
+        state.on_accept = on_accept;
     }
 
-    /// Tells when so many requests more were read.
+    /// A message after this many more requests.
     pub(crate) fn after_requests(&self, number: usize) -> Receiver<()> {
         let (sender, receiver) = channel();
-        self.notes.lock().unwrap().watch = Some((number, sender));
+        self.state.lock().unwrap().watch = Some((number, sender));
         receiver
     }
 
-    /// The book, once all that the client has left in the sockets was read.
-    /// To be asked for when the client is gone.
-    pub(crate) fn book(&self) -> Book {
-        self.settle_down();
-        let notes = self.notes.lock().unwrap();
+    /// The log, after everything that the client left in the sockets was read.
+    /// Only for a client that has ended.
+    pub(crate) fn log(&self) -> ServerLog {
+        self.wait_until_all_is_read();
+        let state = self.state.lock().unwrap();
         let requests = self.server.requests();
         let mut sent: Vec<_> = requests
             .iter()
             .filter(|request| request.path != BARRIER)
-            .map(|request| (request.first_byte, notes.sent(request)))
+            .map(|request| (request.first_byte, state.sent(request)))
             .collect();
         for partial in self.server.partials() {
-            if let Some(key) = whole(&partial.bytes) {
-                let run = notes.runs[&partial.connection];
+            if let Some(key) = complete(&partial.bytes) {
+                let run = state.runs[&partial.connection];
                 sent.push((partial.first_byte, unanswered(key, run)));
             }
         }
         sent.sort_by_key(|(first_byte, _)| *first_byte);
-        let made = self.server.created().into_iter();
-        Book {
+        let created = self.server.created().into_iter();
+        ServerLog {
             sent: sent.into_iter().map(|(_, sent)| sent).collect(),
-            made: made.map(|made| key(&requests[made.request])).collect(),
+            created: created.map(|case| key(&requests[case.request])).collect(),
         }
     }
 
-    /// How often each kind of fault was met.
+    /// How often each kind of fault happened.
     pub(crate) fn kinds(&self) -> BTreeMap<String, usize> {
-        self.notes.lock().unwrap().kinds.clone()
+        self.state.lock().unwrap().kinds.clone()
     }
 
-    /// Waits until every connection of a client that is gone was read to its
-    /// end: those that are still to be accepted come before our own.
-    fn settle_down(&self) {
-        let door = std::mem::replace(&mut self.notes.lock().unwrap().door, Door::Open);
+    /// Waits until every connection of an ended client was read to its end:
+    /// connections are accepted in order, and ours is the last.
+    fn wait_until_all_is_read(&self) {
+        let on_accept =
+            std::mem::replace(&mut self.state.lock().unwrap().on_accept, OnAccept::Serve);
         let mut barrier = TcpStream::connect(self.server.addr()).unwrap();
         let request = format!("GET {BARRIER} HTTP/1.1\r\nConnection: close\r\n\r\n");
         barrier.write_all(request.as_bytes()).unwrap();
         barrier.read_to_end(&mut Vec::new()).unwrap();
         self.server.wait_until_all_are_closed();
-        self.notes.lock().unwrap().door = door;
+        self.state.lock().unwrap().on_accept = on_accept;
     }
 }
 
-impl Notes {
+impl State {
     fn accept(&mut self, number: usize) -> Reaction {
         self.runs.insert(number, self.run);
-        match self.door {
-            Door::Open => react(),
-            Door::TlsGarbage => tls_garbage(),
-            Door::TlsHang => react().silence(),
-            Door::Random(seed) => {
+        match self.on_accept {
+            OnAccept::Serve => react(),
+            OnAccept::TlsGarbage => tls_garbage(),
+            OnAccept::TlsHang => react().silence(),
+            OnAccept::Random(seed) => {
                 let mut rng = seeded(seed, &format!("connection {number}"));
                 match rng.u32(0..100) {
                     0 => self.count("closed at accept", react().close()),
                     1 => self.count("reset at accept", react().reset()),
                     2..=7 => {
-                        let rest = Duration::from_millis(rng.u64(1..8));
-                        self.count("closes when idle", react().idle_timeout(rest))
+                        let idle = Duration::from_millis(rng.u64(1..8));
+                        self.count("closed when idle", react().idle_timeout(idle))
                     }
                     _ => react(),
                 }
@@ -183,29 +181,26 @@ impl Notes {
             return status(204).into();
         }
         let key = key(request);
-        let nth = self.so_far.entry(key.clone()).or_default();
+        let nth = self.requests.entry(key.clone()).or_default();
         let fault = fault(&key, *nth);
         let id = format!("{key}-{nth}");
         *nth += 1;
-        *self.kinds.entry(fault.kind()).or_default() += 1;
-        self.met.insert(
-            request.index,
-            Met {
-                proof: fault.proof(),
-                told: fault.told(&id).map(str::to_owned),
-                text: fault.to_string(),
-            },
-        );
-        self.tick();
-        fault.reaction(&id)
+        let reply = Reply {
+            proof: fault.proof(),
+            case_id: fault.case_id(&id).map(str::to_owned),
+            text: format!("{fault:?}"),
+        };
+        self.replies.insert(request.index, reply);
+        self.notify();
+        self.count(&fault.kind(), fault.reaction(&id))
     }
 
-    fn tick(&mut self) {
-        if let Some((left, teller)) = &mut self.watch {
+    fn notify(&mut self) {
+        if let Some((left, sender)) = &mut self.watch {
             *left = left.saturating_sub(1);
             if *left == 0 {
-                // Who asked may have gone.
-                let _ = teller.send(());
+                // The receiver may be gone.
+                let _ = sender.send(());
                 self.watch = None;
             }
         }
@@ -213,15 +208,15 @@ impl Notes {
 
     fn sent(&self, request: &Request) -> Sent {
         let run = self.runs[&request.connection];
-        match self.met.get(&request.index).cloned() {
-            Some(met) => Sent {
+        match self.replies.get(&request.index).cloned() {
+            Some(reply) => Sent {
                 key: key(request),
                 run,
-                proof: met.proof,
-                told: met.told,
-                met: met.text,
+                proof: reply.proof,
+                case_id: reply.case_id,
+                reply: reply.text,
             },
-            // Read on a connection on which nothing is answered any more.
+            // Read on a connection that answers nothing any more.
             None => unanswered(key(request), run),
         }
     }
@@ -232,30 +227,28 @@ fn unanswered(key: String, run: usize) -> Sent {
         key,
         run,
         proof: Proof::None,
-        told: None,
-        met: "read, and not answered".to_owned(),
+        case_id: None,
+        reply: "read and not answered".to_owned(),
     }
 }
 
-/// A case is known by its key's column in the body.
 fn key(request: &Request) -> String {
     request.json()["id"].as_str().unwrap().to_owned()
 }
 
-/// The key in bytes that were read and never taken for a request, if a whole
-/// one is among them.
-fn whole(bytes: &[u8]) -> Option<String> {
+/// The key in bytes that were never parsed, if they hold a complete request.
+fn complete(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (_, body) = text.split_once("\r\n\r\n")?;
     let body: Value = serde_json::from_str(body).ok()?;
     Some(body["id"].as_str()?.to_owned())
 }
 
-/// Random numbers that depend on nothing but the seed and what they are for,
-/// whatever order things happen in.
-pub(crate) fn seeded(seed: u64, what: &str) -> fastrand::Rng {
+/// Random numbers that depend only on the seed and their purpose, not on the
+/// order of events.
+pub(crate) fn seeded(seed: u64, purpose: &str) -> fastrand::Rng {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();
-    (seed, what).hash(&mut hasher);
+    (seed, purpose).hash(&mut hasher);
     fastrand::Rng::with_seed(hasher.finish())
 }

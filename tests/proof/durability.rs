@@ -1,13 +1,13 @@
-//! Durability. A kill does not lose what the kernel holds, so it is looked for
-//! by itself: between the claim's write to the log and the first byte of the
-//! request there is an fsync of the log.
+//! Durability. A killed process loses nothing that the kernel has, so the disk
+//! is tested apart: between a claim's write to the log and the first byte of its
+//! request the log is synced.
 
 use std::collections::HashMap;
 
-use super::binary::{Scene, Until, run};
 use super::faults::Fault;
+use super::faulty_server::{FaultyServer, OnAccept};
 use super::strace;
-use super::world::{Door, World};
+use super::workspace::{EndBy, Workspace, run};
 
 /// A system call of the trace that matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,44 +22,47 @@ enum Call {
 
 #[test]
 fn the_claim_is_on_the_disk_before_the_requests_first_byte() {
-    if !strace::is_there() {
+    if !strace::is_available() {
         return;
     }
-    let (world, scene) = (World::start(|_, _| Fault::Created(0)), Scene::new(8));
-    world.begin(0, Door::Open);
-    let mut arguments = scene.fast_arguments(&world.url());
-    // One at a time: everything in the trace is then in one order.
+    let (server, workspace) = (
+        FaultyServer::start(|_, _| Fault::Created(0)),
+        Workspace::new(8),
+    );
+    server.begin(0, OnAccept::Serve);
+    let mut arguments = workspace.fast_arguments(&server.url());
+    // One at a time, so that the trace has one order.
     arguments.push("--in-flight=1".to_owned());
-    let trace = scene.folder.path().join("trace");
+    let trace = workspace.folder.path().join("trace");
     let calls = "trace=pwrite64,pwritev,write,writev,sendto,sendmsg,fsync,fdatasync";
     let options = ["-yy", "-s", "65536", "-e", calls];
     let ended = run(
-        &mut strace::traced(&scene, &options, &trace, &arguments),
-        Until::Itself,
+        &mut strace::traced(&workspace, &options, &trace, &arguments),
+        EndBy::Itself,
     );
-    assert_eq!(ended.status.code(), Some(0), "{}", scene.said());
+    assert_eq!(ended.status.code(), Some(0), "{}", workspace.stderr());
     let trace = std::fs::read_to_string(trace).unwrap();
-    let calls = calls_of(&trace, world.port());
-    for key in &scene.keys {
+    let calls = calls_of(&trace, server.port());
+    for key in &workspace.keys {
         assert!(
             claimed_before_sent(&calls, key),
-            "{key} went out before its claim was on the disk: {calls:#?}"
+            "{key} was sent before its claim was synced: {calls:#?}"
         );
     }
-    is_a_log(&scene);
+    assert_journal_mode(&workspace);
 }
 
-/// The log mode is a property of the file, so it can be read back.
-fn is_a_log(scene: &Scene) {
-    let conn = rusqlite::Connection::open(scene.ledger()).unwrap();
+/// The journal mode is stored in the file.
+fn assert_journal_mode(workspace: &Workspace) {
+    let conn = rusqlite::Connection::open(workspace.ledger()).unwrap();
     let mode: String = conn
         .pragma_query_value(None, "journal_mode", |row| row.get(0))
         .unwrap();
     assert_eq!(mode, "wal");
 }
 
-/// Whether the key stands in the log, the log was synced, and nothing was
-/// written to it from there to the request's first byte.
+/// Whether the key was written to the log and synced, with no write after that
+/// sync and before the request.
 fn claimed_before_sent(calls: &[Call], key: &str) -> bool {
     let Some(sent) = calls
         .iter()
@@ -77,11 +80,10 @@ fn claimed_before_sent(calls: &[Call], key: &str) -> bool {
     before[claimed..].contains(&Call::Synced) && before.last() == Some(&Call::Synced)
 }
 
-/// The calls that matter, each where it took effect: bytes when they were
-/// handed over, a sync when it was over.
+/// The relevant calls in order: writes when they begin, syncs when they end.
 fn calls_of(trace: &str, port: u16) -> Vec<Call> {
     let server = format!("->127.0.0.1:{port}]");
-    // Syncs that another thread's call interrupted in the trace, by thread.
+    // Syncs that the trace shows in two parts, by thread.
     let mut syncing: HashMap<&str, bool> = HashMap::new();
     let mut calls = Vec::new();
     for line in trace.lines() {
@@ -111,7 +113,7 @@ fn calls_of(trace: &str, port: u16) -> Vec<Call> {
 }
 
 #[test]
-fn the_reader_of_the_trace_tells_a_missing_sync() {
+fn a_missing_sync_is_found_in_a_trace() {
     let log = r#"7  pwrite64(9</x/ledger.db-wal>, "c0001", 5, 0) = 5"#;
     let sync = "7  fsync(9</x/ledger.db-wal>) = 0";
     let cut = "7  fsync(9</x/ledger.db-wal> <unfinished ...>";
