@@ -197,7 +197,7 @@ class Bench:
         planned.wait()
         told = subprocess.run([*map(str, plan), str(ledger)], cwd=self.folder, text=True,
                               capture_output=True, env=environment(self.folder), check=True)
-        if f"{self.args.rows:,} are imported already" not in told.stderr + told.stdout:
+        if f"{self.args.rows:,} already imported" not in told.stderr + told.stdout:
             sys.exit("the filled ledger is not what an import leaves:\n" + told.stderr[-800:])
 
     def imports(self):

@@ -48,10 +48,10 @@ fn human_output() {
     account  https://api.example.com
     map      m1
     ledger   ledger.db, new: every case will be sent
-    firms    3 cases, 1 of the input without a firm of their own took --partner-firm-id
+    firms    3 cases; --partner-firm-id applies to 1 record of the input
             2 to f2
             1 to f1
-    config  none: every column is sent under its own name
+    config   none: every column is sent under its own name
     time     at least 0.2 s
     first    cases.csv:2, case c1
     {
@@ -61,7 +61,7 @@ fn human_output() {
     }
 
     3 of 3 records would be sent, in at least 0.2 s
-    not known before the server answers: whether map id and firm ids exist, and whether the case types are on the platform's list
+    not checked, since only the server knows: whether the map id and the firm ids exist, and whether the case types are on the platform's list
     plan: e768ce721c57dac9-3
     next: caseload import cases.csv --base-url https://api.example.com --map-id m1 --key-column id --ledger ledger.db --partner-firm-id f2 --plan e768ce721c57dac9-3 --new-ledger
     "#);
@@ -152,9 +152,9 @@ fn each_case_is_shown_with_its_planned_action() {
         .run()
         .exits(0)
         .says("1 of 4 records would be sent")
-        .says("1 are imported already")
-        .says("1 are in doubt and wait for `caseload resolve`")
-        .says("1 are imported, and the rows have changed since");
+        .says("1 already imported")
+        .says("1 in doubt: check in Lexamica, then run `caseload resolve`")
+        .says("1 already imported, and changed since");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn there_is_no_plan_without_a_key_column() {
     home.caseload(&["import", "cases.csv", "--sandbox", "--dry-run"])
         .run()
         .exits(0)
-        .says("without a key column it can't be known which cases are imported already")
+        .says("no key column: which cases are already imported can't be checked")
         .never_says("plan:");
 }
 

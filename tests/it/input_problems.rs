@@ -192,7 +192,7 @@ fn skip_invalid_cannot_skip_a_bad_header() {
     home.caseload(&["import", "a.csv", "--sandbox", "--skip-invalid"])
         .run()
         .exits(3)
-        .says("a header or a file that can't be read to its end concerns every record");
+        .says("a broken header or an incomplete file affects every record");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn problems_in_human_output() {
       run `caseload explain CODE` for what a code means and how to fix it
 
     stopped: 2 problems in 2 records; nothing was sent
-    mend the rows and run the same command again; --skip-invalid sends the good ones
+    fix the rows and run the same command again, or send the valid ones with --skip-invalid
     "#);
 }
 

@@ -56,7 +56,9 @@ fn the_first_import_creates_a_ledger_only_on_request() {
     import(&["--yes", "--new-ledger"])
         .exits(2)
         .says("already exists, with 25 cases; leave --new-ledger out");
-    import(&["--yes"]).exits(0).says("nothing to send");
+    import(&["--yes"])
+        .exits(0)
+        .says("nothing to do: all 25 already imported");
     assert_eq!(sandbox.calls().len(), 25);
     assert_eq!(LedgerFile::read(ledger).number("imported"), 25);
 }

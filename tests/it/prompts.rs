@@ -92,7 +92,7 @@ fn the_question_names_other_ledgers_and_cases_in_doubt() {
     import(&["--resend-in-doubt", "--min-doubt-age", "0s"])
         .on_a_terminal()
         .wait_for("with 2 cases")
-        .wait_for("1 in doubt, sent once more: the platform may then hold them twice")
+        .wait_for("1 in doubt, sent once more: this can create second cases")
         .wait_for("Send 1 case to")
         .wait_for("[y/N] ")
         .types("y")

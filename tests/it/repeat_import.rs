@@ -130,7 +130,7 @@ fn a_changed_row_is_reported_and_not_sent() {
     home.import_for_people(&server.url(), &["cases.csv"])
         .run()
         .exits(0)
-        .says("cases.csv:3: case c2 was imported as x1 and the row has changed since")
+        .says("cases.csv:3: skipped, changed since import: case c2 was imported as x1")
         .says("1 imported before and changed since");
     home.write(
         "caseload.toml",
@@ -139,7 +139,9 @@ fn a_changed_row_is_reported_and_not_sent() {
     home.import_for_people(&server.url(), &["cases.csv"])
         .run()
         .exits(0)
-        .says("case c2 was imported as x1 (https://app.example.com/cases/x1) and the row");
+        .says(
+            "case c2 was imported as x1 (https://app.example.com/cases/x1) and is not sent again",
+        );
     assert_eq!(server.requests().len(), 2);
 }
 

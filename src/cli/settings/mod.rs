@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anstream::ColorChoice;
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 pub(crate) use self::import::{Confirmation, ImportSettings};
 pub(crate) use self::ledger::{
@@ -120,7 +120,19 @@ impl ReadSettings {
 
     /// The rules, compiled.
     pub(crate) fn rules(&self) -> Result<Arc<Rules>> {
-        rules(self.mapping.clone())
+        self.rules_with_key(&self.mapping.key)
+    }
+
+    /// The rules with other key columns.
+    pub(crate) fn rules_with_key(&self, key: &[String]) -> Result<Arc<Rules>> {
+        let options = MappingOptions {
+            key: key.to_vec(),
+            ..self.mapping.clone()
+        };
+        Rules::compile(options).map(Arc::new).map_err(|errors| {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            anyhow!("{}", errors.join("\n"))
+        })
     }
 
     /// The error of a check that failed, with the lines of the config.
@@ -144,9 +156,9 @@ impl ReadSettings {
                         }
                     })
                     .collect();
-                anyhow::anyhow!("{}", lines.join("\n"))
+                anyhow!("{}", lines.join("\n"))
             }
-            error => anyhow::anyhow!("{error}"),
+            error => anyhow!("{error}"),
         }
     }
 }
@@ -193,16 +205,6 @@ fn mapping(read: &ReadArgs, config: Option<&Config>) -> MappingOptions {
         today.day().unsigned_abs(),
     ));
     options
-}
-
-pub(crate) fn rules(options: MappingOptions) -> Result<Arc<Rules>> {
-    match Rules::compile(options) {
-        Ok(rules) => Ok(Arc::new(rules)),
-        Err(errors) => {
-            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            bail!("{}", errors.join("\n"))
-        }
-    }
 }
 
 /// The inputs of a command; no file may be named twice.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::super::outputs;
+use super::CheckedPlan;
 use super::findings::Finding;
-use super::{Job, Planned};
+use crate::cli::settings::ImportSettings;
 use crate::input::Input;
 use crate::ledger::RunId;
 use crate::model::{Event, Format};
@@ -33,9 +34,9 @@ pub(super) struct Outputs {
 }
 
 /// Opens the files that are named.
-pub(super) fn open_named(job: &Job<'_>, planned: &Planned) -> Result<NamedFiles> {
-    let settings = &job.settings.outputs;
-    let inputs = job.settings.read.inputs.iter().zip(&planned.checked.files);
+pub(super) fn open_named(settings: &ImportSettings, planned: &CheckedPlan) -> Result<NamedFiles> {
+    let outputs = &settings.outputs;
+    let inputs = settings.read.inputs.iter().zip(&planned.checked.files);
     let sources: Vec<SourceFile> = inputs
         .map(|(input, file)| SourceFile {
             name: file.name.clone(),
@@ -51,37 +52,41 @@ pub(super) fn open_named(job: &Job<'_>, planned: &Planned) -> Result<NamedFiles>
         })
         .collect();
     let paths = OutputPaths {
-        results: settings.results.clone(),
-        rejects: settings.rejects.clone(),
-        in_doubt: settings.in_doubt.clone(),
+        results: outputs.results.clone(),
+        rejects: outputs.rejects.clone(),
+        in_doubt: outputs.in_doubt.clone(),
     };
     let files = if paths == OutputPaths::default() {
         None
     } else {
-        Some(CaseFiles::open(&mut opener(job), &paths, sources.clone())?)
+        Some(CaseFiles::open(
+            &mut opener(settings),
+            &paths,
+            sources.clone(),
+        )?)
     };
     Ok(NamedFiles { sources, files })
 }
 
-fn opener(job: &Job<'_>) -> OutputOpener {
+fn opener(settings: &ImportSettings) -> OutputOpener {
     OutputOpener::new(
-        job.settings.read.force,
+        settings.read.force,
         FlushPolicy::EachRow,
-        protected(job),
+        protected(settings),
     )
 }
 
 /// What an output of this command never replaces.
-pub(super) fn protected(job: &Job<'_>) -> Vec<PathBuf> {
-    let mut paths = outputs::read_paths(&job.settings.read);
-    paths.extend(outputs::ledger_paths(&job.settings.ledger_path));
-    paths.extend(job.settings.public_key_file.clone());
+pub(super) fn protected(settings: &ImportSettings) -> Vec<PathBuf> {
+    let mut paths = outputs::read_paths(&settings.read);
+    paths.extend(outputs::ledger_paths(&settings.ledger_path));
+    paths.extend(settings.public_key_file.clone());
     paths
 }
 
 /// Whether the findings of the check are needed for the files.
-pub(super) fn want_findings(job: &Job<'_>) -> bool {
-    job.settings.outputs.rejects.is_some() || job.settings.outputs.folder.is_some()
+pub(super) fn want_findings(settings: &ImportSettings) -> bool {
+    settings.outputs.rejects.is_some() || settings.outputs.folder.is_some()
 }
 
 impl NamedFiles {
@@ -89,21 +94,21 @@ impl NamedFiles {
     /// Without a run there is no directory for it.
     pub(super) fn begin(
         self,
-        job: &Job<'_>,
+        settings: &ImportSettings,
         run: Option<RunId>,
-        planned: &mut Planned,
+        planned: &mut CheckedPlan,
     ) -> Result<Outputs> {
         let mut sets = Vec::from_iter(self.files);
         let mut directory = None;
         let mut problems = None;
-        if let (Some(parent), Some(run)) = (&job.settings.outputs.folder, run) {
+        if let (Some(parent), Some(run)) = (&settings.outputs.folder, run) {
             let created = RunDirectory::create(parent, &run.to_string())?;
-            let mut opener = opener(job);
+            let mut opener = opener(settings);
             let paths = created.paths(&self.sources);
             sets.push(CaseFiles::open(&mut opener, &paths, self.sources)?);
             let file = opener.open(&created.problems(), Format::Csv)?;
-            let names = job.settings.read.file_names();
-            let redact = job.settings.output.redact;
+            let names = settings.read.file_names();
+            let redact = settings.output.redact;
             problems = Some(ProblemsFile::create(file, names, redact)?);
             directory = Some(created);
         }

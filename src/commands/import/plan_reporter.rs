@@ -1,10 +1,11 @@
-//! What the plan finds, told while it is made: problems and changed rows.
+//! Reports problems and changed rows while the plan is made.
 
 use anyhow::{Context, Result};
 
 use super::super::outputs;
+use super::files;
 use super::findings::{Finding, FindingsSpool};
-use super::{Job, files};
+use crate::cli::settings::ImportSettings;
 use crate::engine::PlanBatch;
 use crate::ledger::{CaseFilter, LedgerReader};
 use crate::model::CaseData;
@@ -17,36 +18,37 @@ use crate::output::terminal::text::{count, escaped};
 /// Changed rows that are named one by one.
 const CHANGED_SHOWN: u64 = 5;
 
-/// Tells problems and changed rows as the plan finds them.
 pub(super) struct PlanReport<'a> {
     problems: ProblemReporter,
     output: OutputOptions,
     files: Vec<String>,
-    /// Knows under which id a case was imported.
+    /// Has the id that a case was imported as.
     ledger: Option<&'a LedgerReader>,
     case_url: Option<&'a str>,
     changed: u64,
-    /// What stays behind, for the files that the run leaves.
+    /// For the files that the run leaves.
     pub(super) findings: Option<FindingsSpool>,
 }
 
 impl<'a> PlanReport<'a> {
-    /// For the files of an import into a ledger.
-    pub(super) fn new(job: &'a Job<'_>, ledger: Option<&'a LedgerReader>) -> Result<Self> {
+    pub(super) fn new(
+        settings: &'a ImportSettings,
+        ledger: Option<&'a LedgerReader>,
+    ) -> Result<Self> {
         let problems = outputs::problem_reporter(
-            job.settings.output,
-            &job.settings.read,
+            settings.output,
+            &settings.read,
             PROBLEMS_SHOWN,
-            files::protected(job),
+            files::protected(settings),
         )?;
         Ok(Self {
             problems,
-            output: job.settings.output,
-            files: job.settings.read.file_names(),
+            output: settings.output,
+            files: settings.read.file_names(),
             ledger,
-            case_url: job.settings.case_url.as_deref(),
+            case_url: settings.case_url.as_deref(),
             changed: 0,
-            findings: files::want_findings(job)
+            findings: files::want_findings(settings)
                 .then(FindingsSpool::create)
                 .transpose()
                 .context("cannot create a temporary file")?,
@@ -78,7 +80,7 @@ impl<'a> PlanReport<'a> {
             keys: Some(vec![case.key.clone()]),
             ..CaseFilter::default()
         };
-        // Without its id the row is still told.
+        // Without its id the row is still reported.
         let id = (self.ledger)
             .and_then(|ledger| ledger.select(&filter).ok()?.pop()?.case_id)
             .unwrap_or_default();
@@ -109,7 +111,7 @@ impl PlanReport<'_> {
         }
         let file = file_name(case.place, &self.files);
         print_status(&format!(
-            "{}:{}: case {} was imported{} and the row has changed since; it is not sent again",
+            "{}:{}: skipped, changed since import: case {} was imported{} and is not sent again",
             escaped(file),
             case.place.line,
             escaped(&case.key.to_string()),

@@ -1,165 +1,107 @@
-//! The sending itself: the question, the ledger, the run, the summary.
+//! The run itself: server, ledger and files are opened, the engine sends, and
+//! the end is written down.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::super::exit::Exit;
 use super::super::interrupts::Interrupts;
-use super::super::ledgers::{self, ImportLedger};
+use super::super::{ledgers, rerun_command};
 use super::files::NamedFiles;
-use super::{Job, Planned, ask, files, finish};
+use super::{CheckedPlan, Import};
 use crate::api::{Address, CaseIdField, Client, ClientOptions};
-use crate::cli::settings::Confirmation;
+use crate::cli::settings::{Confirmation, ImportSettings};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
-use crate::ledger::{self, Handle, Ledger, RunEnd, RunFile, RunStart};
+use crate::ledger::{
+    self, Handle, Ledger, LedgerError, LedgerOptions, RunEnd, RunFile, RunId, RunStart,
+};
 use crate::model::{StopReason, Totals};
 use crate::output::terminal::run::RunReport;
 use crate::output::terminal::stops;
-use crate::output::terminal::streams::{confirm, print_json, print_status};
+use crate::output::terminal::streams::confirm;
 use crate::output::terminal::summary::Summary;
-use crate::sandbox;
+use crate::sandbox::{self, RunningSandbox, SandboxOptions};
 
-/// Sends what the plan holds.
-pub(super) fn send(
-    job: &mut Job<'_>,
-    mut planned: Planned,
-    found: ImportLedger,
-    interrupts: &Interrupts,
+/// Nothing to send: no run begins, but the files asked for are written.
+pub(super) fn nothing(
+    import: &Import<'_>,
+    mut plan: CheckedPlan,
+    named: NamedFiles,
 ) -> Result<Exit> {
-    let named = files::open_named(job, &planned)?;
-    if planned.plan.planned.is_empty() {
-        return nothing_to_send(job, planned, named);
-    }
-    let slot = planned.plan.planned[0].slot;
-    let first = planned.plan.spooled.read(slot).context("the spool")?;
-    if job.settings.confirmation == Confirmation::Ask {
-        let asked = Instant::now();
-        if !ask::ask(job, &planned, &found, &first)? {
-            return Ok(declined(job, &planned));
-        }
-        // How long a person thinks is no part of how long it took.
-        job.began += asked.elapsed();
-    }
-    let ledger = found.into_ledger(job.settings)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("can't start the runtime")?;
-    runtime.block_on(run(job, planned, named, ledger, interrupts))
-}
-
-/// Without a run too, what was left out stands in the files asked for.
-fn nothing_to_send(job: &Job<'_>, mut planned: Planned, named: NamedFiles) -> Result<Exit> {
-    let outputs = named.begin(job, None, &mut planned)?;
-    let totals = planned.totals();
-    let ended = RunResult {
+    let files = named.begin(import.settings, None, &mut plan)?;
+    let result = RunResult {
         stop: None,
         failure: None,
         totals: Totals::default(),
     };
-    let (summary, exit) = finish::run(job, totals, planned.name(), None, &ended, None);
-    outputs.finish(&summary, job.settings.output);
-    close(job, &summary);
-    if !job.settings.output.json
-        && !job.settings.output.quiet
-        && totals.already_imported == totals.total
-    {
-        print_status("nothing to send: every record is imported already, as the ledger knows");
-    }
-    Ok(exit)
+    let (mut summary, exit) = import.summary_of_run(plan.totals(), &result, None);
+    summary.plan = plan.name();
+    files.finish(&summary, import.settings.output);
+    Ok(import.close(&summary, exit))
 }
 
-fn declined(job: &Job<'_>, planned: &Planned) -> Exit {
-    let summary = Summary {
-        totals: planned.totals(),
-        plan: planned.name(),
-        stopped: Some("declined; nothing was sent".to_owned()),
-        exit_code: Exit::Stopped.code(),
-        ..job.summary()
-    };
-    close(job, &summary);
-    Exit::Stopped
-}
-
-fn close(job: &Job<'_>, summary: &Summary) {
-    if job.settings.output.json {
-        print_json(&summary.to_json());
-    } else {
-        summary.show();
-    }
-}
-
-async fn run(
-    job: &mut Job<'_>,
-    mut planned: Planned,
+/// Sends what the plan holds.
+pub(super) fn send(
+    import: &Import<'_>,
+    plan: CheckedPlan,
     named: NamedFiles,
     ledger: Ledger,
     interrupts: &Interrupts,
 ) -> Result<Exit> {
-    let (sandbox, address) = match &job.settings.destination.address {
-        Some(address) => (None, address.clone()),
-        None => {
-            let sandbox = sandbox::start(sandbox::SandboxOptions::default()).await?;
-            let map_id = &job.settings.destination.map_id;
-            let address = Address::new(&sandbox.base_url(), None, map_id, None)?;
-            (Some(sandbox), address.for_sandbox())
-        }
-    };
-    let client = Client::new(
-        address,
-        job.settings.destination.contract.clone(),
-        job.settings.public_key.clone(),
-        ClientOptions {
-            timeout: job.settings.timeout,
-            ca_file: job.settings.ca_file.clone(),
-            ..ClientOptions::default()
-        },
-    )?;
-    let imported_ids = ledger.reader().info()?.imported_distinct_ids;
-    let handle = ledger.start(ledger::LedgerOptions {
-        keep_payloads: job.settings.keep_payloads,
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("can't start the runtime")?
+        .block_on(run(import, plan, named, ledger, interrupts))
+}
+
+async fn run(
+    import: &Import<'_>,
+    mut plan: CheckedPlan,
+    named: NamedFiles,
+    ledger: Ledger,
+    interrupts: &Interrupts,
+) -> Result<Exit> {
+    let settings = import.settings;
+    let (sandbox, client) = connect(settings).await?;
+    let run_settings = run_settings(settings, &plan, &ledger)?;
+    let ledger = ledger.start(LedgerOptions {
+        keep_payloads: settings.keep_payloads,
     })?;
-    let run_id = handle.begin_run(run_start(job, &planned)).await?;
-    let outputs = named.begin(job, Some(run_id), &mut planned)?;
-    let totals = planned.totals_without_sends();
-    let name = planned.name();
-    let settings = settings(job, &planned, imported_ids);
-    let (mut outputs, mut report) = (
-        outputs,
-        RunReport::new(
-            planned.plan.planned.len() as u64,
-            planned.files.clone(),
-            job.settings.output,
-            job.settings.show_answers && !job.settings.output.json,
-        ),
+    let run = ledger.begin_run(run_start(settings, &plan)).await?;
+    let mut files = named.begin(settings, Some(run), &mut plan)?;
+    let mut report = RunReport::new(
+        plan.to_send(),
+        plan.files.clone(),
+        settings.output,
+        settings.show_answers && !settings.output.json,
     );
-    let import = ImportRun {
-        resend_in_doubt: job.settings.resend_in_doubt.is_some(),
-        planned: planned.plan.planned,
-        spooled: planned.plan.spooled,
+    let (totals, name) = (plan.totals_without_sends(), plan.name());
+    let import_run = ImportRun {
+        resend_in_doubt: settings.resend_in_doubt.is_some(),
+        planned: plan.plan.planned,
+        spooled: plan.plan.spooled,
         client: Arc::new(client),
-        ledger: handle.clone(),
-        run: run_id,
-        settings,
+        ledger: ledger.clone(),
+        run,
+        settings: run_settings,
         interrupts: interrupts.run(),
         ask_echo: || confirm("Continue with the import?").unwrap_or(false),
     };
-    let ended = engine::run_import(import, &mut |event| {
+    let result = engine::run_import(import_run, &mut |event| {
         report.event(&event);
-        outputs.add_event(&event);
+        files.add_event(&event);
     })
     .await;
     report.progress().finish();
-    let said = report.said().map(str::to_owned);
-    let (mut summary, mut exit) =
-        finish::run(job, totals, name, Some(run_id.0), &ended, said.as_deref());
-    let closed = end_run(&handle, run_id, &summary, &ended).await;
-    if let Err(error) = closed
-        && ended.failure.is_none()
+    let (mut summary, mut exit) = import.summary_of_run(totals, &result, report.said());
+    summary.run = Some(run.0);
+    summary.plan = name;
+    if let Err(error) = end_run(&ledger, run, &summary, &result).await
+        && result.failure.is_none()
     {
         summary.stopped.get_or_insert(format!(
             "the end of the run could not be written to the ledger: {error}"
@@ -169,79 +111,107 @@ async fn run(
             summary.exit_code = exit.code();
         }
     }
-    outputs.finish(&summary, job.settings.output);
-    close(job, &summary);
+    files.finish(&summary, settings.output);
+    import.close(&summary, exit);
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
     }
     Ok(exit)
 }
 
-async fn end_run(
-    handle: &Handle,
-    run: ledger::RunId,
-    summary: &Summary,
-    ended: &RunResult,
-) -> Result<(), ledger::LedgerError> {
-    let how = match &ended.stop {
-        None => RunEnd::Finished,
-        Some(StopReason::Interrupted) => RunEnd::Interrupted,
-        Some(reason) => RunEnd::Stopped(stops::stopped(reason, stops::Situation::default())),
+/// The client, and for a test run the sandbox that it calls.
+async fn connect(settings: &ImportSettings) -> Result<(Option<RunningSandbox>, Client)> {
+    let destination = &settings.destination;
+    let (sandbox, address) = match &destination.address {
+        Some(address) => (None, address.clone()),
+        None => {
+            let sandbox = sandbox::start(SandboxOptions::default()).await?;
+            let address = Address::new(&sandbox.base_url(), None, &destination.map_id, None)?;
+            (Some(sandbox), address.for_sandbox())
+        }
     };
-    handle
-        .end_run(run, summary.totals, how, Timestamp::now())
-        .await?;
-    handle.clone().close().await
+    let client = Client::new(
+        address,
+        destination.contract.clone(),
+        settings.public_key.clone(),
+        ClientOptions {
+            timeout: settings.timeout,
+            ca_file: settings.ca_file.clone(),
+            ..ClientOptions::default()
+        },
+    )?;
+    Ok((sandbox, client))
 }
 
-fn settings(job: &Job<'_>, planned: &Planned, imported_ids: u8) -> RunSettings {
-    let needed = match job.settings.destination.contract.case_id_field {
-        CaseIdField::None => 1_u32.saturating_sub(u32::from(imported_ids)),
-        _ => 2_u32.saturating_sub(u32::from(imported_ids)),
+fn run_settings(
+    settings: &ImportSettings,
+    plan: &CheckedPlan,
+    ledger: &Ledger,
+) -> Result<RunSettings> {
+    let imported_ids = u32::from(ledger.reader().info()?.imported_distinct_ids);
+    let wanted_ids: u32 = match settings.destination.contract.case_id_field {
+        CaseIdField::None => 1,
+        _ => 2,
     };
-    let echo = if job.settings.read.strict {
+    let echo = if settings.read.strict {
         EchoPolicy::Stop
-    } else if job.settings.confirmation == Confirmation::Ask {
+    } else if settings.confirmation == Confirmation::Ask {
         EchoPolicy::Ask
     } else {
         EchoPolicy::Show
     };
-    RunSettings {
-        cases: planned.plan.planned.len(),
-        in_flight: job.settings.in_flight,
-        max_retries: job.settings.max_retries,
-        max_wait: job.settings.max_wait,
-        max_failures: job.settings.max_failures,
-        pace: job.settings.pace,
-        canary: Canary { needed, echo },
+    Ok(RunSettings {
+        cases: plan.plan.planned.len(),
+        in_flight: settings.in_flight,
+        max_retries: settings.max_retries,
+        max_wait: settings.max_wait,
+        max_failures: settings.max_failures,
+        pace: settings.pace,
+        canary: Canary {
+            needed: wanted_ids.saturating_sub(imported_ids),
+            echo,
+        },
         seed: fastrand::u64(..),
-    }
+    })
 }
 
-fn run_start(job: &Job<'_>, planned: &Planned) -> RunStart {
+fn run_start(settings: &ImportSettings, plan: &CheckedPlan) -> RunStart {
     let ci_job = ["GITHUB_RUN_ID", "CI_JOB_ID", "BUILD_ID"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
+    let files = plan.checked.files.iter().map(|file| RunFile {
+        name: file.name.clone(),
+        sha256: file.sha256.clone(),
+        records: file.records,
+    });
     RunStart {
         user: ledgers::user(),
         host: ledger::host_name(),
         ci_job,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         // No secret is ever in argv: the key comes from a file or the environment.
-        command: super::super::rerun_command::own(),
-        account: job.settings.destination.account.to_string(),
-        map_id: job.settings.destination.map_id.clone(),
-        plan: planned.name(),
-        files: planned
-            .checked
-            .files
-            .iter()
-            .map(|file| RunFile {
-                name: file.name.clone(),
-                sha256: file.sha256.clone(),
-                records: file.records,
-            })
-            .collect(),
+        command: rerun_command::own(),
+        account: settings.destination.account.to_string(),
+        map_id: settings.destination.map_id.clone(),
+        plan: plan.name(),
+        files: files.collect(),
         at: Timestamp::now(),
     }
+}
+
+async fn end_run(
+    ledger: &Handle,
+    run: RunId,
+    summary: &Summary,
+    result: &RunResult,
+) -> Result<(), LedgerError> {
+    let how = match &result.stop {
+        None => RunEnd::Finished,
+        Some(StopReason::Interrupted) => RunEnd::Interrupted,
+        Some(reason) => RunEnd::Stopped(stops::stopped(reason, stops::Situation::default())),
+    };
+    ledger
+        .end_run(run, summary.totals, how, Timestamp::now())
+        .await?;
+    ledger.clone().close().await
 }

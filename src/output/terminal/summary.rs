@@ -71,6 +71,13 @@ impl Summary {
         if let Some(stopped) = &self.stopped {
             print_status(&format!("{} {stopped}", color::red("stopped:")));
         }
+        if totals.already_imported == totals.total && totals.total > 0 {
+            let all = grouped(totals.total);
+            print_status(&color::green(&format!(
+                "nothing to do: all {all} already imported"
+            )));
+            return;
+        }
         let drafts = match totals.drafts {
             0 => String::new(),
             drafts => format!(" ({} as drafts)", grouped(drafts)),

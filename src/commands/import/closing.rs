@@ -1,0 +1,144 @@
+//! How an import ends: what became of every record, the exit code, and the
+//! commands that come next.
+
+use super::super::exit::Exit;
+use super::super::rerun_command;
+use super::{CheckedPlan, Import};
+use crate::api::Address;
+use crate::cli::settings::Confirmation;
+use crate::engine::RunResult;
+use crate::model::{StopReason, Totals};
+use crate::output::terminal::color;
+use crate::output::terminal::stops::{self, Situation};
+use crate::output::terminal::streams::{is_interactive, print_json, print_status};
+use crate::output::terminal::summary::Summary;
+use crate::output::terminal::text::{count, escaped, value};
+
+impl Import<'_> {
+    /// Prints the summary of an import that ends with this exit code.
+    pub(super) fn close(&self, summary: &Summary, exit: Exit) -> Exit {
+        if self.settings.output.json {
+            print_json(&summary.to_json());
+        } else {
+            summary.show();
+        }
+        exit
+    }
+
+    /// Problems: nothing is sent.
+    pub(super) fn close_for_problems(&self, plan: &CheckedPlan) -> Exit {
+        let summary = Summary {
+            totals: plan.totals(),
+            exit_code: Exit::Problems.code(),
+            to_send: self.settings.dry_run.then_some(0),
+            ..self.summary()
+        };
+        if self.settings.output.json {
+            return self.close(&summary, Exit::Problems);
+        }
+        print_status(&format!(
+            "\n{} {} in {}; nothing was sent",
+            color::red("stopped:"),
+            count(plan.errors(), "problem"),
+            count(plan.checked.total, "record")
+        ));
+        print_status(if plan.checked.unskippable > 0 {
+            "a broken header or an incomplete file affects every record: fix it first"
+        } else {
+            "fix the rows and run the same command again, or send the valid ones with \
+             --skip-invalid"
+        });
+        Exit::Problems
+    }
+
+    /// The question was answered with no.
+    pub(super) fn close_declined(&self, plan: &CheckedPlan) -> Exit {
+        let summary = Summary {
+            totals: plan.totals(),
+            plan: plan.name(),
+            stopped: Some("declined; nothing was sent".to_owned()),
+            exit_code: Exit::Stopped.code(),
+            ..self.summary()
+        };
+        self.close(&summary, Exit::Stopped)
+    }
+
+    /// The summary of a run: `totals` are those of the records that it was not
+    /// to send, `response` is what the server or the network reported last.
+    pub(super) fn summary_of_run(
+        &self,
+        totals: Totals,
+        result: &RunResult,
+        response: Option<&str>,
+    ) -> (Summary, Exit) {
+        let mut totals = totals;
+        totals += result.totals;
+        let exit = self.exit(&totals, result.stop.as_ref());
+        let summary = Summary {
+            totals,
+            stopped: self.why_stopped(result, response),
+            next: self.next_commands(&totals, exit),
+            exit_code: exit.code(),
+            ..self.summary()
+        };
+        (summary, exit)
+    }
+
+    fn why_stopped(&self, result: &RunResult, response: Option<&str>) -> Option<String> {
+        let reason = result.stop.as_ref()?;
+        let address = self.settings.destination.address.as_ref();
+        let situation = Situation {
+            // The sandbox of a test run is called without an organization.
+            short_path: address.is_none_or(Address::is_short),
+            said: response,
+        };
+        let stopped = stops::stopped(reason, situation);
+        Some(match (&result.failure, response) {
+            (Some(failure), _) => format!("{failure}; {stopped}"),
+            (None, Some(response)) if *reason != StopReason::Interrupted => {
+                let response = if self.settings.output.redact {
+                    value(response, true)
+                } else {
+                    escaped(response)
+                };
+                format!("{stopped} Server response: {response}")
+            }
+            _ => stopped,
+        })
+    }
+
+    fn exit(&self, totals: &Totals, stop: Option<&StopReason>) -> Exit {
+        let limited = self.settings.limit.is_some();
+        let unfinished = totals.rejected + totals.not_sent + totals.problems > 0
+            || (totals.untried > 0 && !limited)
+            || (totals.changed > 0 && self.settings.read.strict);
+        match stop {
+            Some(StopReason::Interrupted) => Exit::Interrupted,
+            Some(_) => Exit::Stopped,
+            None if totals.in_doubt > 0 => Exit::InDoubt,
+            None if unfinished => Exit::Unfinished,
+            None => Exit::Done,
+        }
+    }
+
+    /// The exact commands that continue.
+    fn next_commands(&self, totals: &Totals, exit: Exit) -> Vec<String> {
+        let mut next = Vec::new();
+        if totals.in_doubt > 0 {
+            let flags = &self.settings.ledger.flags;
+            next.push(format!("caseload status{flags}"));
+            next.push(format!("caseload resolve{flags}"));
+        }
+        let left = totals.untried + totals.not_sent + totals.rejected > 0;
+        let approved = matches!(self.settings.confirmation, Confirmation::Plan(_));
+        if left && (exit != Exit::Done || !approved || is_interactive()) {
+            let mut dropped = rerun_command::AFTER_RUN.to_vec();
+            if exit == Exit::Done {
+                // The few that --limit let through went well.
+                dropped.extend(["--limit", "--plan"]);
+            }
+            next.extend(rerun_command::command(&rerun_command::own(), &dropped, ""));
+        }
+        next
+    }
+}
