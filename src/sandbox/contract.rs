@@ -1,5 +1,5 @@
-//! What the API asks of a call, and how it answers. Pure: a call in, a case
-//! to be made or a refusal out.
+//! What the API requires of a call, and how it answers. Pure: a call in, a case
+//! to create or a rejection out.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,51 +7,62 @@ use std::fmt;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, StatusCode};
 use serde::de::{Error as _, MapAccess, Visitor};
-use serde::ser::SerializeMap as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 /// Names the handling firm, in the query or in the body.
 const FIRM: &str = "partnerFirmId";
-/// The case's id in an answer.
+/// The case's id in a response.
 const ID: &str = "_id";
 /// Says whether a case is a draft.
 const STATUS: &str = "status";
 
-/// What there is at the address that was called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
-    /// The operation that makes a case.
-    Create {
-        /// Named by the full path only.
-        org: Option<String>,
-        /// The mapping.
-        map: String,
-    },
-    /// Nothing.
-    Nothing,
+/// The operation that creates a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CreateCase<'a> {
+    /// Only in the full path.
+    pub(super) org: Option<&'a str>,
+    pub(super) map: &'a str,
 }
 
-/// A call as it came in.
+impl<'a> CreateCase<'a> {
+    pub(super) fn from_path(path: &'a str) -> Option<Self> {
+        let segments: Vec<&str> = path.split('/').collect();
+        let (org, map) = match segments[..] {
+            ["", "case", map, "create-existing"] => (None, map),
+            [
+                "",
+                "organization",
+                org,
+                "inbound-webhooks",
+                "case",
+                map,
+                "create-existing",
+            ] => (Some(org), map),
+            _ => return None,
+        };
+        Some(Self { org, map })
+    }
+}
+
 #[derive(Debug)]
-pub(super) struct Call<'a> {
+pub(super) struct IncomingCall<'a> {
     pub(super) method: &'a Method,
-    pub(super) target: &'a Target,
+    pub(super) target: Option<CreateCase<'a>>,
     pub(super) query: &'a str,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
 }
 
-/// A case that may be made.
+/// A case that may be created.
 #[derive(Debug)]
-pub(super) struct Draft<'a> {
-    pub(super) fields: Fields<'a>,
+pub(super) struct Draft {
+    fields: Map<String, Value>,
     /// Without one the case stays a draft.
     pub(super) firm: Option<String>,
 }
 
-impl Draft<'_> {
-    /// The word under `status`.
+impl Draft {
     pub(super) fn status(&self) -> &'static str {
         if self.firm.is_some() {
             "active"
@@ -59,70 +70,86 @@ impl Draft<'_> {
             "draft"
         }
     }
+
+    /// The response: the caller's own fields, and what the platform adds. The
+    /// caller's own `status` is kept.
+    pub(super) fn response(&self, id: Option<String>) -> Value {
+        let mut response = Map::new();
+        if let Some(id) = id {
+            response.insert(ID.to_owned(), id.into());
+        }
+        for (name, value) in &self.fields {
+            if name != ID && name != FIRM {
+                response.insert(name.clone(), value.clone());
+            }
+        }
+        if let Some(firm) = &self.firm {
+            response.insert(FIRM.to_owned(), firm.as_str().into());
+        }
+        response
+            .entry(STATUS)
+            .or_insert_with(|| self.status().into());
+        Value::Object(response)
+    }
 }
 
-/// Why no case is made.
+/// Why no case is created.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct Rejection {
     pub(super) status: StatusCode,
     pub(super) message: String,
 }
 
-fn refuse<T>(status: StatusCode, message: impl Into<String>) -> Result<T, Refusal> {
+fn reject<T>(status: StatusCode, message: impl Into<String>) -> Result<T, Rejection> {
     let message = message.into();
-    Err(Refusal { status, message })
+    Err(Rejection { status, message })
 }
 
-/// The one account that there is; what is not named is not checked.
-pub(super) struct Account {
+/// The only account; what has no value here is not checked.
+pub(super) struct KnownAccount {
     pub(super) org_id: Option<String>,
     pub(super) map_id: Option<String>,
     pub(super) public_key: Option<String>,
 }
 
-impl Account {
+impl KnownAccount {
     /// Checks a call in the order that servers do: address, key, content.
-    pub(super) fn check<'a>(&self, call: &Call<'a>) -> Result<Draft<'a>, Refusal> {
-        let Target::Create { org, map } = call.target else {
-            return refuse(StatusCode::NOT_FOUND, "there is nothing at this address");
+    pub(super) fn check(&self, call: &IncomingCall) -> Result<Draft, Rejection> {
+        let Some(target) = call.target else {
+            return reject(StatusCode::NOT_FOUND, "there is nothing at this address");
         };
         if call.method != Method::POST {
-            return refuse(StatusCode::METHOD_NOT_ALLOWED, "cases are made with POST");
+            return reject(StatusCode::METHOD_NOT_ALLOWED, "use POST to create a case");
         }
         let query: Vec<_> = form_urlencoded::parse(call.query.as_bytes()).collect();
         if let Some(key) = &self.public_key
-            && !carries(key, call.headers, &query)
+            && !has_key(key, call.headers, &query)
         {
-            return refuse(StatusCode::UNAUTHORIZED, "the key is missing or wrong");
+            return reject(StatusCode::UNAUTHORIZED, "the key is missing or wrong");
         }
-        if differs(self.org_id.as_ref(), org.as_ref()) {
-            return refuse(StatusCode::NOT_FOUND, "there is no such organization");
+        let differs = |known: &Option<String>, named: Option<&str>| matches!((known, named), (Some(known), Some(named)) if known != named);
+        if differs(&self.org_id, target.org) {
+            return reject(StatusCode::NOT_FOUND, "unknown organization");
         }
-        if differs(self.map_id.as_ref(), Some(map)) {
-            return refuse(StatusCode::NOT_FOUND, "there is no such mapping");
+        if differs(&self.map_id, Some(target.map)) {
+            return reject(StatusCode::NOT_FOUND, "unknown mapping");
         }
-        let fields: Fields = match serde_json::from_slice(call.body) {
-            Ok(fields) => fields,
+        let fields = match serde_json::from_slice(call.body) {
+            Ok(UniqueMembers(fields)) => fields,
             Err(error) => {
                 let message = format!("the body must be a JSON object: {error}");
-                return refuse(StatusCode::BAD_REQUEST, message);
+                return reject(StatusCode::BAD_REQUEST, message);
             }
         };
-        let firm = partner_firm(&query, &fields)?;
-        if fields.0.iter().all(|(name, _)| name == FIRM) {
-            let message = "the case has no fields";
-            return refuse(StatusCode::UNPROCESSABLE_ENTITY, message);
+        let firm = partner_firm(query, &fields)?;
+        if fields.keys().all(|name| name == FIRM) {
+            return reject(StatusCode::UNPROCESSABLE_ENTITY, "the case has no fields");
         }
         Ok(Draft { fields, firm })
     }
 }
 
-/// Whether the call names another than the one that there is.
-fn differs(known: Option<&String>, named: Option<&String>) -> bool {
-    matches!((known, named), (Some(known), Some(named)) if known != named)
-}
-
-fn carries(key: &str, headers: &HeaderMap, query: &[(Cow<str>, Cow<str>)]) -> bool {
+fn has_key(key: &str, headers: &HeaderMap, query: &[(Cow<str>, Cow<str>)]) -> bool {
     match headers.get(AUTHORIZATION) {
         Some(value) => value.as_bytes().strip_prefix(b"Key ") == Some(key.as_bytes()),
         None => query
@@ -131,93 +158,54 @@ fn carries(key: &str, headers: &HeaderMap, query: &[(Cow<str>, Cow<str>)]) -> bo
     }
 }
 
-/// The firm by all who name it.
+/// The firm, if all places that name one agree.
 fn partner_firm(
-    query: &[(Cow<str>, Cow<str>)],
-    fields: &Fields,
-) -> Result<Option<String>, Refusal> {
-    let mut firm: Option<String> = None;
-    let in_query = query.iter().filter(|(name, _)| name == FIRM);
-    let mut named: Vec<Cow<str>> = in_query.map(|(_, value)| value.clone()).collect();
-    if let Some((_, raw)) = fields.0.iter().find(|(name, _)| name == FIRM) {
-        match serde_json::from_str::<String>(raw.get()) {
-            Ok(text) => named.push(Cow::Owned(text)),
-            Err(_) => return refuse(StatusCode::BAD_REQUEST, "partnerFirmId must be a text"),
-        }
+    query: Vec<(Cow<str>, Cow<str>)>,
+    fields: &Map<String, Value>,
+) -> Result<Option<String>, Rejection> {
+    let in_query = query.into_iter().filter(|(name, _)| name == FIRM);
+    let mut names: Vec<String> = in_query.map(|(_, value)| value.into_owned()).collect();
+    match fields.get(FIRM) {
+        Some(Value::String(name)) => names.push(name.clone()),
+        Some(_) => return reject(StatusCode::BAD_REQUEST, "partnerFirmId must be a string"),
+        None => {}
     }
-    for name in named {
-        if name.trim().is_empty() {
-            return refuse(StatusCode::BAD_REQUEST, "partnerFirmId is empty");
-        }
-        if firm.as_ref().is_some_and(|firm| *firm != name) {
-            let message = "partnerFirmId names two different firms";
-            return refuse(StatusCode::BAD_REQUEST, message);
-        }
-        firm = Some(name.into_owned());
+    if names.iter().any(|name| name.trim().is_empty()) {
+        return reject(StatusCode::BAD_REQUEST, "partnerFirmId is empty");
     }
-    Ok(firm)
+    names.dedup();
+    if names.len() > 1 {
+        let message = "partnerFirmId names two different firms";
+        return reject(StatusCode::BAD_REQUEST, message);
+    }
+    Ok(names.pop())
 }
 
-/// The members of a body in their order, the values as they were written.
-#[derive(Debug)]
-pub(super) struct Fields<'a>(Vec<(String, &'a RawValue)>);
+/// An object in which no member is repeated.
+struct UniqueMembers(Map<String, Value>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+impl<'de> Deserialize<'de> for UniqueMembers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
 
         impl<'de> Visitor<'de> for Members {
-            type Value = Fields<'de>;
+            type Value = UniqueMembers;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut members = Vec::<(String, &RawValue)>::new();
-                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-                    if members.iter().any(|(earlier, _)| *earlier == name) {
-                        let message = format!("the member {name:?} stands twice");
-                        return Err(A::Error::custom(message));
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueMembers, A::Error> {
+                let mut members = Map::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if members.insert(name.clone(), value).is_some() {
+                        return Err(A::Error::custom(format!("duplicate member {name:?}")));
                     }
-                    members.push((name, value));
                 }
-                Ok(Fields(members))
+                Ok(UniqueMembers(members))
             }
         }
 
         deserializer.deserialize_map(Members)
-    }
-}
-
-/// The answer to a case that was made: the caller's own fields, and beside
-/// them what the platform adds. The caller's own `status` stays the caller's.
-#[derive(Debug)]
-pub(super) struct Made<'a> {
-    pub(super) draft: &'a Draft<'a>,
-    /// Left out to act a server that does not tell it.
-    pub(super) id: Option<&'a str>,
-}
-
-impl Serialize for Made<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(id) = self.id {
-            map.serialize_entry(ID, id)?;
-        }
-        let mut own_status = false;
-        for (name, value) in &self.draft.fields.0 {
-            own_status |= name == STATUS;
-            if name != ID && name != FIRM {
-                map.serialize_entry(name, value)?;
-            }
-        }
-        if let Some(firm) = &self.draft.firm {
-            map.serialize_entry(FIRM, firm)?;
-        }
-        if !own_status {
-            map.serialize_entry(STATUS, self.draft.status())?;
-        }
-        map.end()
     }
 }

@@ -1,73 +1,70 @@
-//! What can be made to go wrong, how often, and which of it a call meets.
+//! What can be made to go wrong, how often, and the rate limit.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use http::StatusCode;
+use jiff::SignedDuration;
+use tokio::time::Instant;
 
 use super::SandboxError;
 
-/// How long `slow` waits when it is not said.
+/// How long `slow` takes by itself.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// Statuses that can be answered instead of the true one.
+/// Statuses that can be answered instead of the real one.
 const STATUSES: [u16; 12] = [400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503, 504];
 
 /// Something that goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// No case is made, and this is answered.
+pub(super) enum Fault {
+    /// No case is created.
     Status {
-        /// The status.
         code: StatusCode,
-        /// Whether `Retry-After: 1` goes with it.
+        /// With `Retry-After: 1`.
         retry_after: bool,
     },
-    /// A case is made, and this is answered.
+    /// The case is created.
     StatusAfter(StatusCode),
-    /// No case is made, and the connection is closed without an answer.
+    /// No case is created, and the connection is closed without a response.
     Drop,
-    /// A case is made, and the connection is closed without an answer.
+    /// The case is created, and the connection is closed without a response.
     DropAfter,
-    /// No case is made, and the connection is reset.
-    Reset,
-    /// The true answer comes late.
+    /// The real response is late.
     Slow(Duration),
-    /// A case is made, and the answer does not say its id.
+    /// The case is created, and the response has no id.
     NoId,
-    /// No case is made, and a web page is answered with status 200.
+    /// No case is created, and the response is a web page with status 200.
     Html,
-    /// A case is made, and its answer breaks off in the middle.
+    /// The case is created, and the response is cut off in the middle.
     Half,
-    /// A case is made, and the answer holds the id of the case before.
+    /// The case is created, and the response has the id of the one before.
     SameId,
 }
 
 impl Fault {
-    fn parse(word: &str) -> Option<Self> {
-        Some(match word {
+    fn parse(kind: &str) -> Option<Self> {
+        Some(match kind {
             "drop" => Self::Drop,
             "drop-after" => Self::DropAfter,
-            "reset" => Self::Reset,
             "slow" => Self::Slow(SLOW),
             "no-id" => Self::NoId,
             "html" => Self::Html,
             "half" => Self::Half,
             "same-id" => Self::SameId,
             _ => {
-                if let Some(time) = word.strip_prefix("slow:") {
-                    Self::Slow(duration(time)?)
-                } else if let Some(code) = word.strip_suffix("+retry-after") {
+                if let Some(time) = kind.strip_prefix("slow:") {
+                    Self::Slow(time.parse::<SignedDuration>().ok()?.try_into().ok()?)
+                } else if let Some(code) = kind.strip_suffix("+retry-after") {
                     Self::Status {
                         code: status(code)?,
                         retry_after: true,
                     }
-                } else if let Some(code) = word.strip_suffix("-after") {
+                } else if let Some(code) = kind.strip_suffix("-after") {
                     Self::StatusAfter(status(code)?)
                 } else {
                     Self::Status {
-                        code: status(word)?,
+                        code: status(kind)?,
                         retry_after: false,
                     }
                 }
@@ -76,85 +73,48 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status { code, retry_after } => {
-                let suffix = if *retry_after { "+retry-after" } else { "" };
-                write!(f, "{}{suffix}", code.as_u16())
-            }
-            Self::StatusAfter(code) => write!(f, "{}-after", code.as_u16()),
-            Self::Drop => f.write_str("drop"),
-            Self::DropAfter => f.write_str("drop-after"),
-            Self::Reset => f.write_str("reset"),
-            Self::Slow(time) => write!(f, "slow:{}ms", time.as_millis()),
-            Self::NoId => f.write_str("no-id"),
-            Self::Html => f.write_str("html"),
-            Self::Half => f.write_str("half"),
-            Self::SameId => f.write_str("same-id"),
-        }
-    }
-}
-
 fn status(text: &str) -> Option<StatusCode> {
     let code = text.parse().ok().filter(|code| STATUSES.contains(code))?;
     StatusCode::from_u16(code).ok()
 }
 
-/// `500ms`, `2s` or `1.5s`.
-fn duration(text: &str) -> Option<Duration> {
-    let (number, unit) = match text.strip_suffix("ms") {
-        Some(number) => (number, 0.001),
-        None => (text.strip_suffix('s')?, 1.0),
-    };
-    let seconds = number.parse::<f64>().ok()? * unit;
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|time| *time <= Duration::from_hours(1))
-}
-
-/// Which faults there are, each with its probability.
+/// Which faults there are, each as it was written and with its probability.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Faults(Vec<(Fault, f64)>);
+pub struct Faults(Vec<(String, Fault, f64)>);
 
 impl Faults {
     /// Every kind as it is written, and what it does: for a help text.
-    pub const KINDS: [(&str, &str); 11] = [
+    pub const KINDS: [(&str, &str); 10] = [
         (
             "CODE",
-            "answer this status and make nothing: 400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503 or 504",
+            "answer this status, create nothing: 400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503 or 504",
         ),
         ("CODE+retry-after", "the same with Retry-After: 1"),
-        ("CODE-after", "make the case, then answer this status"),
+        ("CODE-after", "create the case, then answer this status"),
         (
             "drop",
-            "close the connection without an answer, make nothing",
+            "close the connection without a response, create nothing",
         ),
-        ("drop-after", "make the case, close without an answer"),
-        ("reset", "reset the connection, make nothing"),
-        ("slow", "answer after 5 s, or as long as slow:30s says"),
-        ("no-id", "make the case, answer 201 without its id"),
-        ("html", "answer 200 with a web page, make nothing"),
+        ("drop-after", "create the case, close without a response"),
+        ("slow", "answer after 5 s, or after another time: slow:30s"),
+        ("no-id", "create the case, answer 201 without its id"),
+        ("html", "answer 200 with a web page, create nothing"),
         (
             "half",
-            "make the case, break off in the middle of the answer",
+            "create the case, cut off the response in the middle",
         ),
         (
             "same-id",
-            "make the case, answer with the id of the one before",
+            "create the case, answer with the id of the one before",
         ),
     ];
 
-    pub(super) fn kind_names() -> String {
-        Self::KINDS.map(|(name, _)| name).join(", ")
-    }
-
-    /// What happens to one call; `sample` is evenly spread over 0 to 1.
-    pub(super) fn pick(&self, sample: f64) -> Option<Fault> {
+    /// What happens to one call; `sample` is uniform over 0 to 1.
+    pub(super) fn pick(&self, sample: f64) -> Option<(&str, Fault)> {
         let mut below = 0.0;
-        self.0.iter().find_map(|(fault, probability)| {
+        self.0.iter().find_map(|(kind, fault, probability)| {
             below += probability;
-            (sample < below).then_some(*fault)
+            (sample < below).then_some((kind.as_str(), *fault))
         })
     }
 }
@@ -164,29 +124,26 @@ impl FromStr for Faults {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut faults = Vec::new();
-        for part in text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
+        let parts = text.split(',').map(str::trim);
+        for part in parts.filter(|part| !part.is_empty()) {
             let (kind, value) = part
                 .split_once('=')
                 .ok_or_else(|| SandboxError::Fault(part.to_owned()))?;
-            let (kind, value) = (kind.trim(), value.trim());
-            let fault = Fault::parse(kind).ok_or_else(|| SandboxError::FaultKind {
-                kind: kind.to_owned(),
-            })?;
-            let probability = value
-                .parse::<f64>()
-                .ok()
-                .filter(|probability| (0.0..=1.0).contains(probability))
-                .ok_or_else(|| SandboxError::Probability {
-                    kind: kind.to_owned(),
-                    value: value.to_owned(),
-                })?;
-            faults.push((fault, probability));
+            let (kind, value) = (kind.trim().to_owned(), value.trim());
+            let Some(fault) = Fault::parse(&kind) else {
+                let kinds = Self::KINDS.map(|(name, _)| name).join(", ");
+                return Err(SandboxError::FaultKind { kind, kinds });
+            };
+            let probability = value.parse::<f64>().ok();
+            match probability.filter(|probability| (0.0..=1.0).contains(probability)) {
+                Some(probability) => faults.push((kind, fault, probability)),
+                None => {
+                    let value = value.to_owned();
+                    return Err(SandboxError::Probability { kind, value });
+                }
+            }
         }
-        let sum: f64 = faults.iter().map(|(_, probability)| probability).sum();
+        let sum: f64 = faults.iter().map(|(.., probability)| probability).sum();
         // Ten times 0.1 is a hair off 1.
         if sum > 1.0 + 1e-9 {
             return Err(SandboxError::TooManyFaults(sum));
@@ -195,8 +152,58 @@ impl FromStr for Faults {
     }
 }
 
+/// Calls that may come at once after a while without any.
+const BURST: f64 = 2.0;
+
+/// Calls per second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit(f64);
+
+impl FromStr for RateLimit {
+    type Err = SandboxError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.trim()
+            .strip_suffix("/s")
+            .and_then(|number| number.trim().parse::<f64>().ok())
+            .filter(|per_second| per_second.is_finite() && *per_second >= 0.001)
+            .map(Self)
+            .ok_or_else(|| SandboxError::RateLimit(text.to_owned()))
+    }
+}
+
+/// The rate limit's token bucket.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    limit: RateLimit,
+    tokens: f64,
+    filled: Instant,
+}
+
+impl Bucket {
+    pub(super) fn new(limit: RateLimit, now: Instant) -> Self {
+        Self {
+            limit,
+            tokens: BURST,
+            filled: now,
+        }
+    }
+
+    /// Lets one call through, or returns how long it would have to wait.
+    pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.tokens = (self.tokens + passed * self.limit.0).min(BURST);
+        self.filled = now;
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            Ok(())
+        } else {
+            Err(Duration::from_secs_f64((1.0 - self.tokens) / self.limit.0))
+        }
+    }
+}
+
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -208,11 +215,12 @@ mod tests {
 
     #[test]
     fn reads_every_kind() {
-        let faults: Faults = "429=0.1, 503+retry-after=0.1,500-after=0.1,drop=0.05,drop-after=0.05,\
-                              reset=0.1,slow=0.1,slow:250ms=0.1,no-id=0.1,html=0.1,half=0.05,same-id=0.05"
-            .parse()
-            .unwrap();
-        let kinds: Vec<Fault> = faults.0.iter().map(|(fault, _)| *fault).collect();
+        let faults: Faults =
+            "429=0.1, 503+retry-after=0.1,500-after=0.1,drop=0.05,drop-after=0.05,\
+                              slow=0.1,slow:250ms=0.1,no-id=0.1,html=0.1,half=0.05,same-id=0.05"
+                .parse()
+                .unwrap();
+        let kinds: Vec<Fault> = faults.0.iter().map(|(_, fault, _)| *fault).collect();
         assert_eq!(
             kinds,
             [
@@ -221,7 +229,6 @@ mod tests {
                 Fault::StatusAfter(StatusCode::INTERNAL_SERVER_ERROR),
                 Fault::Drop,
                 Fault::DropAfter,
-                Fault::Reset,
                 Fault::Slow(Duration::from_secs(5)),
                 Fault::Slow(Duration::from_millis(250)),
                 Fault::NoId,
@@ -234,16 +241,16 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn errors_name_what_is_invalid() {
         for (text, part) in [
             ("drop", "kind=probability"),
-            ("explode=0.1", "there is no fault `explode`"),
-            ("418=0.1", "no fault `418`"),
-            ("slow:fast=0.1", "no fault `slow:fast`"),
-            ("slow:-1s=0.1", "no fault `slow:-1s`"),
+            ("explode=0.1", "unknown fault `explode`"),
+            ("418=0.1", "unknown fault `418`"),
+            ("slow:fast=0.1", "unknown fault `slow:fast`"),
+            ("slow:-1s=0.1", "unknown fault `slow:-1s`"),
             ("drop=2", "`2` is not between 0 and 1"),
             ("drop=NaN", "`NaN` is not between"),
-            ("drop=0.7,reset=0.7", "add up to 1.400"),
+            ("drop=0.7,html=0.7", "add up to 1.400"),
         ] {
             let error = text.parse::<Faults>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
@@ -251,10 +258,10 @@ mod tests {
     }
 
     #[test]
-    fn a_roll_meets_one_fault_or_none() {
+    fn a_call_meets_one_fault_or_none() {
         let faults: Faults = "drop=0.25,html=0.25".parse().unwrap();
-        assert_eq!(faults.pick(0.0), Some(Fault::Drop));
-        assert_eq!(faults.pick(0.25), Some(Fault::Html));
+        assert_eq!(faults.pick(0.0), Some(("drop", Fault::Drop)));
+        assert_eq!(faults.pick(0.25), Some(("html", Fault::Html)));
         assert_eq!(faults.pick(0.5), None);
         assert_eq!(Faults::default().pick(0.0), None);
     }
@@ -264,13 +271,31 @@ mod tests {
         fn never_panics(text in "\\PC{0,40}") {
             let _ = text.parse::<Faults>();
         }
+    }
 
-        #[test]
-        fn a_fault_reads_as_it_is_shown(kind in prop::sample::select(vec![
-            "400", "503+retry-after", "504-after", "drop", "drop-after", "reset", "slow:70ms",
-            "no-id", "html", "half", "same-id",
-        ])) {
-            prop_assert_eq!(Fault::parse(kind).unwrap().to_string(), kind);
+    #[test]
+    fn a_rate_is_calls_per_second() {
+        assert_eq!("10/s".parse::<RateLimit>().unwrap(), RateLimit(10.0));
+        assert_eq!(" 0.5 /s".parse::<RateLimit>().unwrap(), RateLimit(0.5));
+        for invalid in ["", "10", "/s", "0/s", "-1/s", "inf/s", "NaN/s", "10/m"] {
+            let error = invalid.parse::<RateLimit>().unwrap_err().to_string();
+            assert!(error.contains("10/s"), "{invalid}: {error}");
         }
+    }
+
+    #[test]
+    fn two_calls_at_once_then_the_rate() {
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut bucket = Bucket::new(RateLimit(10.0), start);
+        assert_eq!(bucket.take(start), Ok(()));
+        assert_eq!(bucket.take(start), Ok(()));
+        assert_eq!(bucket.take(start), Err(Duration::from_millis(100)));
+        assert_eq!(bucket.take(after(60)), Err(Duration::from_millis(40)));
+        assert_eq!(bucket.take(after(101)), Ok(()));
+        // However long the wait, no more than the burst.
+        assert_eq!(bucket.take(after(60_000)), Ok(()));
+        assert_eq!(bucket.take(after(60_000)), Ok(()));
+        assert!(bucket.take(after(60_000)).is_err());
     }
 }
