@@ -1,6 +1,7 @@
-//! What each column looks like, so that a person sees a wrong one at a glance.
+//! What the columns of an input hold: for the table that `check` prints, and
+//! for the guesses of `init`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault};
 
 use foldhash::fast::FixedState;
@@ -8,25 +9,34 @@ use foldhash::fast::FixedState;
 use crate::mapping::looks_confidential;
 use crate::model::{ColumnSummary, Columns, Record};
 
-/// Distinct values are counted up to here.
-const MOST_DISTINCT: usize = 1_000;
+/// Distinct values are kept up to here.
+const MAX_DISTINCT: usize = 1_000;
 /// Values that are shown of a column.
 const SAMPLES: usize = 4;
-/// A sample is cut here when it is kept; a summary may be much longer.
-const LONGEST_SAMPLE: usize = 200;
+/// A value is kept up to this many bytes; a case summary may be much longer.
+const MAX_TEXT: usize = 200;
 
-/// One column, as one worker saw it.
+/// A record's place among all: its file and its index there.
+type Ordinal = (u16, u64);
+
+/// The values of one column.
 #[derive(Debug, Clone, Default)]
-struct ColumnProfile {
-    filled: u64,
-    distinct: HashSet<u64, BuildHasherDefault<Unhashed>>,
-    more: bool,
-    last: u64,
-    /// With the record's place among all, so that workers can be joined.
-    samples: Vec<((u16, u64), Box<str>)>,
+pub(crate) struct ColumnProfile {
+    /// Values that are not blank.
+    pub(crate) filled: u64,
+    /// By hash; only the first few once there are too many.
+    values: HashMap<u64, Value, BuildHasherDefault<Unhashed>>,
+    has_more: bool,
 }
 
-/// The values are hashes already.
+#[derive(Debug, Clone)]
+struct Value {
+    count: u64,
+    first: Ordinal,
+    text: Box<str>,
+}
+
+/// The keys are hashes already.
 #[derive(Debug, Clone, Default)]
 struct Unhashed(u64);
 
@@ -44,59 +54,103 @@ impl std::hash::Hasher for Unhashed {
     }
 }
 
-/// All columns, as one worker saw them.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ColumnProfiles {
-    columns: Met,
-    bound: Option<(u64, usize)>,
-    /// Where the columns of the file at hand stand in `seen`.
-    slots: Vec<usize>,
-    hasher: FixedState,
-}
-
-/// Names in the order in which they were met, with what was seen of each.
-#[derive(Debug, Clone, Default)]
-struct Met {
-    names: Vec<Box<str>>,
-    seen: Vec<ColumnProfile>,
-}
-
-impl Met {
-    fn slot(&mut self, name: &str) -> usize {
-        if let Some(slot) = self.names.iter().position(|known| **known == *name) {
-            return slot;
+impl ColumnProfile {
+    /// Counts a value that is not blank, and returns its hash.
+    pub(crate) fn add(&mut self, first: Ordinal, text: &str) -> u64 {
+        let text = text.trim();
+        let hash = FixedState::default().hash_one(text.as_bytes());
+        self.filled += 1;
+        if self.has_more {
+            return hash;
         }
-        self.names.push(name.into());
-        self.seen.push(ColumnProfile::default());
-        self.names.len() - 1
+        if let Some(value) = self.values.get_mut(&hash) {
+            value.count += 1;
+            return hash;
+        }
+        let value = Value {
+            count: 1,
+            first,
+            text: text[..text.floor_char_boundary(MAX_TEXT)].into(),
+        };
+        self.values.insert(hash, value);
+        self.limit();
+        hash
+    }
+
+    /// Adds what another worker counted.
+    fn merge(&mut self, other: Self) {
+        self.filled += other.filled;
+        self.has_more |= other.has_more;
+        for (hash, theirs) in other.values {
+            let ours = self.values.entry(hash).or_insert_with(|| Value {
+                count: 0,
+                ..theirs.clone()
+            });
+            ours.count += theirs.count;
+            ours.first = ours.first.min(theirs.first);
+        }
+        self.limit();
+    }
+
+    fn limit(&mut self) {
+        self.has_more |= self.values.len() > MAX_DISTINCT;
+        if self.has_more && self.values.len() > SAMPLES {
+            let mut firsts: Vec<Ordinal> = self.values.values().map(|value| value.first).collect();
+            firsts.sort_unstable();
+            let last = firsts[SAMPLES - 1];
+            self.values.retain(|_, value| value.first <= last);
+        }
+    }
+
+    /// The distinct values, the most frequent first; none where there are more
+    /// than this many, or where one is longer than this many bytes.
+    pub(crate) fn values(&self, most: usize, longest: usize) -> Option<Vec<&str>> {
+        let is_long = |value: &Value| value.text.len() > longest;
+        if self.has_more || self.values.len() > most || self.values.values().any(is_long) {
+            return None;
+        }
+        let mut values: Vec<&Value> = self.values.values().collect();
+        values.sort_by(|a, b| b.count.cmp(&a.count).then(a.text.cmp(&b.text)));
+        Some(values.into_iter().map(|value| &*value.text).collect())
+    }
+
+    fn summary(self, column: Box<str>) -> ColumnSummary {
+        let distinct = if self.has_more {
+            MAX_DISTINCT
+        } else {
+            self.values.len()
+        };
+        let mut values: Vec<Value> = self.values.into_values().collect();
+        values.sort_by_key(|value| value.first);
+        values.truncate(SAMPLES);
+        ColumnSummary {
+            confidential: looks_confidential(&column),
+            column,
+            filled: self.filled,
+            distinct,
+            more_distinct: self.has_more,
+            samples: values.into_iter().map(|value| value.text).collect(),
+        }
     }
 }
 
+/// All columns in the order in which they appeared, as one worker saw them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ColumnProfiles {
+    columns: Vec<(Box<str>, ColumnProfile)>,
+    /// The state of the file's columns that `slots` belongs to.
+    bound: Option<(u64, usize)>,
+    /// Where each column of the file is in `columns`.
+    slots: Vec<usize>,
+}
+
 impl ColumnProfiles {
-    pub(super) fn observe(&mut self, record: &Record<'_>) {
+    pub(super) fn add(&mut self, record: &Record<'_>) {
         self.bind(record.columns);
         let ordinal = (record.place.file.0, record.place.index);
         for (&slot, cell) in self.slots.iter().zip(record.cells) {
-            if cell.is_blank() {
-                continue;
-            }
-            let seen = &mut self.columns.seen[slot];
-            seen.filled += 1;
-            if seen.more {
-                continue;
-            }
-            let hash = self.hasher.hash_one(cell.text.as_bytes());
-            if hash == seen.last || !seen.distinct.insert(hash) {
-                seen.last = hash;
-                continue;
-            }
-            seen.last = hash;
-            if seen.samples.len() < SAMPLES {
-                seen.samples.push((ordinal, cut(cell.text).into()));
-            }
-            if seen.distinct.len() > MOST_DISTINCT {
-                seen.more = true;
-                seen.distinct = HashSet::default();
+            if !cell.is_blank() {
+                self.columns[slot].1.add(ordinal, cell.text);
             }
         }
     }
@@ -105,60 +159,30 @@ impl ColumnProfiles {
         let state = Some((columns.id(), columns.len()));
         if self.bound != state {
             self.bound = state;
-            self.slots = columns
-                .names()
-                .map(|name| self.columns.slot(name))
-                .collect();
+            self.slots = columns.names().map(|name| self.slot(name)).collect();
         }
     }
 
-    /// Joins what another worker saw.
+    fn slot(&mut self, name: &str) -> usize {
+        let known = self.columns.iter().position(|(known, _)| **known == *name);
+        known.unwrap_or_else(|| {
+            self.columns.push((name.into(), ColumnProfile::default()));
+            self.columns.len() - 1
+        })
+    }
+
+    /// Adds what another worker counted.
     pub(super) fn merge(&mut self, other: Self) {
-        self.bound = None;
-        for (name, theirs) in other.columns.names.iter().zip(other.columns.seen) {
-            let slot = self.columns.slot(name);
-            let ours = &mut self.columns.seen[slot];
-            ours.filled += theirs.filled;
-            ours.more |= theirs.more;
-            ours.distinct.extend(theirs.distinct);
-            ours.samples.extend(theirs.samples);
+        for (name, theirs) in other.columns {
+            let slot = self.slot(&name);
+            self.columns[slot].1.merge(theirs);
         }
     }
 
     pub(super) fn summaries(self) -> Vec<ColumnSummary> {
-        self.columns
-            .names
-            .into_iter()
-            .zip(self.columns.seen)
-            .map(|(column, mut seen)| {
-                seen.samples.sort();
-                let mut samples: Vec<Box<str>> = Vec::new();
-                for (_, sample) in seen.samples {
-                    if samples.len() < SAMPLES && !samples.contains(&sample) {
-                        samples.push(sample);
-                    }
-                }
-                let more = seen.more || seen.distinct.len() > MOST_DISTINCT;
-                ColumnSummary {
-                    confidential: looks_confidential(&column),
-                    column,
-                    filled: seen.filled,
-                    distinct: if more {
-                        MOST_DISTINCT
-                    } else {
-                        seen.distinct.len()
-                    },
-                    more_distinct: more,
-                    samples,
-                }
-            })
-            .collect()
+        let columns = self.columns.into_iter();
+        columns.map(|(name, column)| column.summary(name)).collect()
     }
-}
-
-fn cut(text: &str) -> &str {
-    let text = text.trim();
-    &text[..text.floor_char_boundary(LONGEST_SAMPLE)]
 }
 
 #[cfg(test)]
@@ -166,9 +190,9 @@ mod tests {
     use super::*;
     use crate::model::{Cell, FileId, Place};
 
-    fn see(fields: &mut ColumnProfiles, columns: &Columns, index: u64, cells: &[&str]) {
+    fn add(profiles: &mut ColumnProfiles, columns: &Columns, index: u64, cells: &[&str]) {
         let cells: Vec<Cell<'_>> = cells.iter().copied().map(Cell::text).collect();
-        fields.observe(&Record {
+        profiles.add(&Record {
             place: Place {
                 file: FileId(0),
                 line: index + 2,
@@ -181,19 +205,22 @@ mod tests {
     }
 
     #[test]
-    fn two_workers_see_what_one_would() {
+    fn two_workers_find_what_one_would() {
         let columns = Columns::from_names(["State", "Id"]);
         let mut alone = ColumnProfiles::default();
         let mut pair = [ColumnProfiles::default(), ColumnProfiles::default()];
         for index in 0..3_000_u64 {
             let id = index.to_string();
-            let state = ["NV", "", "CA", "NV"][(index % 4) as usize];
-            see(&mut alone, &columns, index, &[state, &id]);
+            let state = ["NV", "", "CA", " NV"][(index % 4) as usize];
+            add(&mut alone, &columns, index, &[state, &id]);
             let worker = (index / 7 % 2) as usize;
-            see(&mut pair[worker], &columns, index, &[state, &id]);
+            add(&mut pair[worker], &columns, index, &[state, &id]);
         }
         let [mut one, other] = pair;
         one.merge(other);
+        assert_eq!(one.columns[0].1.values(2, 2).unwrap(), ["NV", "CA"]);
+        assert_eq!(one.columns[0].1.values(1, 2), None);
+        assert_eq!(one.columns[0].1.values(2, 1), None);
         let joined = one.summaries();
         assert_eq!(joined, alone.summaries());
         assert_eq!((joined[0].filled, joined[0].distinct), (2_250, 2));

@@ -186,7 +186,7 @@ impl Worker {
             self.meet_members(record);
         }
         if self.summarize_columns {
-            self.tally.columns.observe(record);
+            self.tally.columns.add(record);
         }
         let before = batch.problems.len();
         let Some(mapped) = self.mapper.map(record, &mut batch.problems) else {
