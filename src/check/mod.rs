@@ -16,6 +16,7 @@ mod worker;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub(crate) use column_profile::ColumnProfile;
 pub use duplicates::Excluded;
 pub use pipeline::{Check, check};
 

@@ -7,7 +7,6 @@ mod export;
 mod import;
 mod init;
 mod interrupts;
-mod key;
 mod ledgers;
 mod lookup;
 mod outputs;

@@ -91,7 +91,7 @@ fn explain(message: &str, line: &str) -> String {
     let found = found.replace("type: map", "type: table");
     let found = found.replace("type: sequence", "type: list");
     let expected = match expected {
-        "" => return found,
+        "" => return found.replace("missing field", "missing key"),
         "a boolean" => "true or false",
         "a sequence" => "a list such as [\"A\", \"B\"]",
         "usize" => "a whole number, 0 or more",

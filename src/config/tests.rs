@@ -236,13 +236,10 @@ fn wrong_values_are_shown_with_what_is_expected() {
             "[platform]\ncase_url = \"https://x\"",
             "2: a link to a case needs {case_id} in it",
         ),
-        (
-            "[api]\nauth = { in = \"query\" }",
-            "2: `in = \"query\"` needs the parameter's `name`",
-        ),
+        ("[api]\nauth = { in = \"query\" }", "2: missing key `name`"),
         (
             "[api]\nauth = { in = \"query\", name = \"k\", prefix = \"\" }",
-            "2: `prefix` is for a header; it has no effect in a query",
+            "2: unknown key `prefix`; expected `name`",
         ),
         (
             "[partner_firms]\n\"Smith\" = \"\"",

@@ -1,102 +1,88 @@
-//! A guessed config, and its text.
+//! A drafted config and its text.
 
-use super::guess_key::counted;
+use toml::Value;
 
-/// A config as it was guessed, to be edited by a person.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Draft {
-    /// The key columns; none where no guess was good enough.
-    pub key: Vec<String>,
-    /// The partner firm's column.
-    pub partner_firm: Option<String>,
+use super::counted;
+
+/// A config for a person to finish.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    /// None where no proposal is good enough.
+    pub(super) key: Vec<String>,
+    pub(super) key_notes: Vec<String>,
+    pub(super) partner_firm: Option<String>,
+    pub(super) firm_notes: Vec<String>,
     /// Names of firms that need an id.
-    pub firms: Vec<String>,
-    /// Columns left out since they look confidential.
-    pub confidential: Vec<String>,
-    /// Columns that nothing uses.
-    pub unused: Vec<String>,
-    pub(super) key_comments: Vec<String>,
-    pub(super) firm_comments: Vec<String>,
-    pub(super) comments: Vec<String>,
+    pub(super) firms: Vec<String>,
     pub(super) fields: Vec<DraftField>,
+    pub(super) notes: Vec<String>,
+    /// Columns not sent because they look confidential.
+    pub(crate) confidential: Vec<String>,
+    /// Columns that no field uses.
+    pub(super) unused: Vec<String>,
     pub(super) rows: usize,
     pub(super) columns: usize,
 }
 
-/// A field's rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A field with its settings in TOML.
+#[derive(Debug)]
 pub(super) struct DraftField {
     pub(super) target: String,
     pub(super) from: Vec<String>,
-    /// Names with their values in TOML.
-    settings: Vec<(&'static str, String)>,
-    pub(super) comments: Vec<String>,
+    settings: Vec<(&'static str, Value)>,
+    pub(super) notes: Vec<String>,
 }
 
 impl DraftField {
-    pub(super) fn new(target: &str, from: &[String]) -> Self {
+    pub(super) fn new(target: &str, from: Vec<String>) -> Self {
         Self {
             target: target.to_owned(),
-            from: from.to_vec(),
+            from,
             settings: Vec::new(),
-            comments: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
-    pub(super) fn set(&mut self, name: &'static str, value: String) {
-        self.settings.push((name, value));
+    pub(super) fn set(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.settings.push((name, value.into()));
     }
 
-    pub(super) fn set_text(&mut self, name: &'static str, value: &str) {
-        self.set(name, quoted(value));
-    }
-
-    pub(super) fn set_texts(&mut self, name: &'static str, values: &[&str]) {
-        let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
-        self.set(name, format!("[{}]", values.join(", ")));
-    }
-
-    /// A list with a line a value.
-    pub(super) fn set_list(&mut self, name: &'static str, values: &[String]) {
-        let values: Vec<String> = values
-            .iter()
-            .map(|value| format!("    {},\n", quoted(value)))
-            .collect();
-        self.set(name, format!("[\n{}]", values.concat()));
-    }
-
-    /// Notes values that the rule will refuse.
-    pub(super) fn misfits(&mut self, count: usize, what: &str) {
+    /// Asks about values that the rule will refuse.
+    pub(super) fn note_mismatches(&mut self, count: usize, expected: &str) {
         if count > 0 {
-            let values = counted(count, "value");
-            self.comments.push(format!(
-                "decide: {values} seen here {what}; `caseload check` shows them",
-                what = verb(count, what)
+            let verb = if count == 1 { "was" } else { "were" };
+            self.notes.push(format!(
+                "decide: {} {verb} not recognized as {expected}; `caseload check` shows each",
+                counted(count, "value")
             ));
         }
     }
 
     fn write(&self, lines: &mut Vec<String>) {
         lines.push(format!("\n[fields.{}]", key(&self.target)));
-        comment(&self.comments, lines);
+        comment(&self.notes, lines);
         // Braces make a template, except in a list.
         let from = match self.from.as_slice() {
-            [column] if column.contains(['{', '}']) => listed(&self.from),
-            columns => one_or_list(columns),
+            [column] if !column.contains(['{', '}']) => Value::from(column.as_str()),
+            columns => Value::from(columns.to_vec()),
         };
         lines.push(format!("from = {from}"));
-        let settings = self.settings.iter();
-        lines.extend(settings.map(|(name, value)| format!("{name} = {value}")));
+        for (name, value) in &self.settings {
+            match value {
+                Value::Array(choices) if *name == "choices" => {
+                    lines.push("choices = [".to_owned());
+                    lines.extend(choices.iter().map(|choice| format!("    {choice},")));
+                    lines.push("]".to_owned());
+                }
+                value => lines.push(format!("{name} = {value}")),
+            }
+        }
     }
 }
 
-fn verb(count: usize, what: &str) -> String {
-    format!("{} {what}", if count == 1 { "is" } else { "are" })
-}
-
 impl Draft {
-    /// How many things a person has to decide.
-    pub fn decisions(&self) -> usize {
+    /// How many decisions are left to a person.
+    pub(crate) fn decisions(&self) -> usize {
         let text = self.to_toml();
         text.lines()
             .filter(|line| line.starts_with("# decide:"))
@@ -104,34 +90,32 @@ impl Draft {
     }
 
     /// The text of `caseload.toml`.
-    pub fn to_toml(&self) -> String {
-        let mut lines = vec![
-            format!(
-                "# Guessed by `caseload init` from {} and {}.",
-                counted(self.rows, "row"),
-                counted(self.columns, "column"),
-            ),
-            "# Only what is named under [fields] is sent, under the names in the brackets:"
-                .to_owned(),
-            "# they must be the names that your Mapping knows.".to_owned(),
-            "# What only you can know is marked \"decide\"; then run `caseload check`.".to_owned(),
-        ];
-        comment(&self.comments, &mut lines);
+    pub(crate) fn to_toml(&self) -> String {
+        let mut lines = vec![format!(
+            "# Drafted by `caseload init` from {} and {}.\n\
+             # Only the [fields] below are sent. The names in brackets must be those of your\n\
+             # Lexamica mapping. What only you can know is marked \"decide\". When you are\n\
+             # done, run `caseload check`.",
+            counted(self.rows, "row"),
+            counted(self.columns, "column"),
+        )];
+        comment(&self.notes, &mut lines);
         lines.push(API.to_owned());
         lines.push("\n[case]".to_owned());
-        comment(&self.key_comments, &mut lines);
+        comment(&self.key_notes, &mut lines);
         lines.push(match self.key.as_slice() {
             [] => "# key = \"…\"".to_owned(),
-            columns => format!("key = {}", one_or_list(columns)),
+            [column] => format!("key = {}", Value::from(column.as_str())),
+            columns => format!("key = {}", Value::from(columns.to_vec())),
         });
-        comment(&self.firm_comments, &mut lines);
+        comment(&self.firm_notes, &mut lines);
         lines.push(match &self.partner_firm {
-            Some(column) => format!("partner_firm = {}", quoted(column)),
+            Some(column) => format!("partner_firm = {}", Value::from(column.as_str())),
             None => "# partner_firm = \"…\"".to_owned(),
         });
         if !self.firms.is_empty() {
             lines.push("\n[partner_firms]".to_owned());
-            lines.push("# decide: put each firm's Lexamica id between the empty quotes".to_owned());
+            lines.push("# decide: put each firm's Lexamica id between the quotes".to_owned());
             lines.extend(
                 self.firms
                     .iter()
@@ -141,13 +125,13 @@ impl Draft {
         for field in &self.fields {
             field.write(&mut lines);
         }
-        name(
-            "Left out, since they look confidential",
+        list(
+            "Not sent because they look confidential:",
             &self.confidential,
             &mut lines,
         );
-        name(
-            "Not sent, since no rule names them",
+        list(
+            "Not sent because no field uses them:",
             &self.unused,
             &mut lines,
         );
@@ -156,16 +140,16 @@ impl Draft {
     }
 }
 
-/// What the API needs stands in the environment or here.
+/// What the API needs is in the environment or here.
 const API: &str = "
 [api]
 # base_url = \"https://…\"   # or LEXAMICA_BASE_URL
 # org_id = \"…\"             # or LEXAMICA_ORG_ID
 # map_id = \"…\"             # or LEXAMICA_MAP_ID";
 
-fn name(what: &str, columns: &[String], lines: &mut Vec<String>) {
+fn list(heading: &str, columns: &[String], lines: &mut Vec<String>) {
     if !columns.is_empty() {
-        lines.push(format!("\n# {what}:"));
+        lines.push(format!("\n# {heading}"));
         lines.extend(
             columns
                 .iter()
@@ -174,41 +158,18 @@ fn name(what: &str, columns: &[String], lines: &mut Vec<String>) {
     }
 }
 
-fn comment(comments: &[String], lines: &mut Vec<String>) {
-    lines.extend(
-        comments
-            .iter()
-            .map(|comment| format!("# {}", one_line(comment))),
-    );
+fn comment(notes: &[String], lines: &mut Vec<String>) {
+    lines.extend(notes.iter().map(|note| format!("# {}", one_line(note))));
 }
 
 /// A comment ends with its line, whatever a header holds.
 fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
-}
-
-fn one_or_list(texts: &[String]) -> String {
-    match texts {
-        [text] => quoted(text),
-        texts => listed(texts),
-    }
-}
-
-fn listed(texts: &[String]) -> String {
-    let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
-    format!("[{}]", texts.join(", "))
-}
-
-/// A TOML string.
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
+    text.replace(char::is_control, " ")
 }
 
 /// A TOML key, in quotes where it needs them.
 fn key(name: &str) -> String {
-    let entry = toml::Table::from_iter([(name.to_owned(), toml::Value::from(0))]);
+    let entry = toml::Table::from_iter([(name.to_owned(), Value::from(0))]);
     let entry = entry.to_string();
     entry.trim_end().trim_end_matches(" = 0").to_owned()
 }

@@ -1,367 +1,282 @@
-//! Guesses a config from a file's header and values. What is guessed is said,
+//! Guesses which field each column is for. Each guess is shown in the config,
 //! and what only a person can know is marked `decide`.
 
-use std::collections::HashMap;
+use crate::mapping::{can_be_firm_id, headers};
 
-use crate::mapping::{can_be_firm_id, looks_confidential, object_members};
-use crate::model::{Cell, CellKind, Columns, Record};
-
-use super::dates_seen::DatesSeen;
+use super::counted;
 use super::draft::{Draft, DraftField};
-use super::guess_key::{self, counted};
-use super::seen::Column;
-use crate::mapping::headers;
+use super::key::propose_key;
+use super::profile::{Column, InputProfile, named};
 
-/// How deep nested objects are looked into.
-const DEPTH: usize = 3;
+/// Case types that are listed as choices.
+const MAX_CHOICES: usize = 50;
+/// Firms that are listed to be given an id.
+const MAX_FIRMS: usize = 200;
 
-/// Case types that are written down as choices.
-const CHOICES: usize = 50;
-
-/// Firms that are written down to be given an id.
-const FIRMS: usize = 200;
-
-/// Looks at a file's records, and guesses a config.
-#[derive(Debug)]
-pub struct Guesser {
-    columns: Vec<Column>,
-    positions: HashMap<String, usize>,
-    rows: usize,
-    dates: DatesSeen,
+/// Drafts the config that fits the input.
+pub(crate) fn draft_config(profile: &InputProfile) -> Draft {
+    let (confidential, columns) = profile.partition();
+    let key = propose_key(profile);
+    let names = |columns: &[&Column]| columns.iter().map(|column| column.name.clone()).collect();
+    let mut guess = Guess {
+        rows: profile.rows,
+        draft: Draft {
+            rows: profile.rows,
+            columns: profile.columns.len(),
+            confidential: names(&confidential),
+            key_notes: key.notes,
+            ..Draft::default()
+        },
+        columns,
+    };
+    guess.partner_firm();
+    for name in &key.columns {
+        let column = guess.columns.iter().find(|column| column.name == *name);
+        if let Some(column) = column.copied() {
+            guess.add(&headers::field_name(name), &[column]);
+        }
+    }
+    guess.draft.key = key.columns;
+    guess.client_name();
+    guess.phone();
+    guess.email();
+    guess.incident_date();
+    guess.incident_state();
+    guess.case_type();
+    if let Some(column) = guess.first(headers::SUMMARY) {
+        guess.add("Summary", &[column]);
+    }
+    let unused: Vec<&Column> = guess
+        .columns
+        .iter()
+        .filter(|column| !guess.uses(column))
+        .copied()
+        .collect();
+    guess.draft.unused = names(&unused);
+    guess.draft
 }
 
-impl Guesser {
-    /// With the columns that are known before the first record.
-    pub fn new(columns: &Columns) -> Self {
-        let mut guesser = Self {
-            columns: Vec::new(),
-            positions: HashMap::new(),
-            rows: 0,
-            dates: DatesSeen::new(),
-        };
-        for name in columns.names() {
-            guesser.position(name);
-        }
-        guesser
-    }
-
-    fn position(&mut self, name: &str) -> usize {
-        if let Some(position) = self.positions.get(name) {
-            return *position;
-        }
-        let position = self.columns.len();
-        self.columns.push(Column::new(name));
-        self.positions.insert(name.to_owned(), position);
-        position
-    }
-
-    /// Looks at a record. Any number will do, though the key is looked for in
-    /// the first 10,000 only.
-    pub fn see(&mut self, record: &Record<'_>) {
-        for (name, cell) in record.iter() {
-            self.see_cell(name, cell, DEPTH);
-        }
-        self.rows += 1;
-    }
-
-    fn see_cell(&mut self, name: &str, cell: Cell<'_>, depth: usize) {
-        if cell.kind == CellKind::Json && depth > 0 {
-            for (member, kind, text) in object_members(cell.text) {
-                let nested = Cell { kind, text: &text };
-                self.see_cell(&format!("{name}.{member}"), nested, depth - 1);
-            }
-        }
-        let position = self.position(name);
-        self.columns[position].see(self.rows, cell, &self.dates);
-    }
-
-    /// The config that fits what was seen.
-    pub fn finish(self) -> Draft {
-        let is_ours = |column: &&Column| !crate::model::reserved::is_reserved(&column.name);
-        let (confidential, open): (Vec<&Column>, Vec<&Column>) =
-            self.columns.iter().filter(is_ours).partition(|column| {
-                looks_confidential(&column.name) || column.is_mostly(column.ssns)
-            });
-        let mut guess = Guess {
-            open,
-            rows: self.rows,
-            draft: Draft::default(),
-        };
-        guess.draft.rows = self.rows;
-        guess.draft.columns = self.columns.len();
-        guess.draft.confidential = confidential
-            .iter()
-            .map(|column| column.name.clone())
-            .collect();
-        guess.firm();
-        guess.fields();
-        guess.draft
-    }
-}
-
-/// A draft on its way.
-struct Guess<'c> {
-    /// Columns that do not look confidential.
-    open: Vec<&'c Column>,
+/// A draft in the making.
+struct Guess<'p> {
     rows: usize,
+    /// Those that do not look confidential.
+    columns: Vec<&'p Column>,
     draft: Draft,
 }
 
-impl<'c> Guess<'c> {
-    /// The filled columns of these names, in the names' order.
-    fn named(&self, names: &[&str]) -> Vec<&'c Column> {
-        names
-            .iter()
-            .flat_map(|name| {
-                self.open
-                    .iter()
-                    .filter(move |column| headers::folded(&column.name) == *name)
-            })
-            .filter(|column| column.filled > 0)
-            .copied()
-            .collect()
+impl<'p> Guess<'p> {
+    fn first(&self, headers: &[&str]) -> Option<&'p Column> {
+        named(&self.columns, headers).first().copied()
     }
 
-    fn firm(&mut self) {
-        let names = ["partnerFirmId", "partner_firm_id", "Partner Firm ID"];
-        let is_id = |column: &&&Column| {
-            names
-                .iter()
-                .any(|name| column.name.eq_ignore_ascii_case(name))
-        };
-        let by_id = self.open.iter().find(is_id).copied();
-        let Some(column) = by_id.or_else(|| self.named(headers::PARTNER_FIRM).first().copied())
-        else {
-            self.draft.firm_comments.push("decide: no column names the handling firm; name one here, or give --partner-firm-id for all rows".to_owned());
-            return;
-        };
-        self.draft.partner_firm = Some(column.name.clone());
-        if column.filled < self.rows {
-            let blank = counted(self.rows - column.filled, "row");
-            self.draft.firm_comments.push(format!(
-                "decide: {blank} without a firm; they need --partner-firm-id or --allow-drafts"
-            ));
-        }
-        match column.values(FIRMS) {
-            Some(values) if values.iter().all(|value| can_be_firm_id(value)) => {}
-            Some(values) => self.draft.firms = values,
-            None => self.draft.firm_comments.push(format!("decide: more than {FIRMS} different firms; list names and ids in a file, partner_firms_file = \"firms.csv\"")),
-        }
+    /// The unused columns nearly all of whose values are of a kind.
+    fn by_value(&self, of_kind: impl Fn(&Column) -> usize) -> Vec<&'p Column> {
+        let fits = |column: &&&Column| column.is_mostly(of_kind(column)) && !self.is_field(column);
+        self.columns.iter().filter(fits).copied().collect()
     }
 
-    fn fields(&mut self) {
-        let key = guess_key::guess(&self.open, self.rows);
-        for column in &key.columns {
-            self.push(&headers::field_name(column), std::slice::from_ref(column));
-        }
-        self.draft.key = key.columns;
-        self.draft.key_comments = key.comments;
-        self.names();
-        self.phone();
-        self.email();
-        self.incident_date();
-        self.incident_state();
-        self.case_type();
-        if let Some(column) = self.named(headers::SUMMARY).first() {
-            self.push("Summary", std::slice::from_ref(&column.name));
-        }
-        let used: Vec<&String> = self
-            .draft
-            .fields
-            .iter()
-            .flat_map(|field| &field.from)
-            .collect();
-        let is_unused = |column: &&&Column| {
-            let nests = self.open.iter().any(|other| {
-                other
-                    .name
-                    .strip_prefix(&column.name)
-                    .is_some_and(|rest| rest.starts_with('.'))
-            });
-            !nests
-                && !used.contains(&&column.name)
-                && self.draft.partner_firm.as_ref() != Some(&column.name)
-        };
-        self.draft.unused = self
-            .open
-            .iter()
-            .filter(is_unused)
-            .map(|column| column.name.clone())
-            .collect();
+    fn is_field(&self, column: &Column) -> bool {
+        let mut fields = self.draft.fields.iter();
+        fields.any(|field| field.from.contains(&column.name))
     }
 
-    /// Adds a field, unless one of its name is there or its columns are used.
-    fn push(&mut self, target: &str, from: &[String]) -> Option<&mut DraftField> {
+    /// Whether a column is used, or only the object around others.
+    fn uses(&self, column: &Column) -> bool {
+        let nests = |other: &&Column| {
+            let rest = other.name.strip_prefix(&column.name);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.is_field(column)
+            || self.draft.partner_firm.as_ref() == Some(&column.name)
+            || self.columns.iter().any(nests)
+    }
+
+    /// Adds a field, unless there is one of this name.
+    fn add(&mut self, target: &str, columns: &[&Column]) -> Option<&mut DraftField> {
         if self.draft.fields.iter().any(|field| field.target == target) {
             return None;
         }
-        let is_required = from.len() == 1
-            && self.rows > 0
-            && self
-                .open
-                .iter()
-                .any(|column| column.name == from[0] && column.filled == self.rows);
-        self.draft.fields.push(DraftField::new(target, from));
-        let field = self.draft.fields.last_mut()?;
-        if is_required {
-            field.set("required", "true".to_owned());
+        let from = columns.iter().map(|column| column.name.clone()).collect();
+        let mut field = DraftField::new(target, from);
+        if self.rows > 0 && matches!(columns, [column] if column.filled() == self.rows) {
+            field.set("required", true);
         }
-        Some(field)
+        self.draft.fields.push(field);
+        self.draft.fields.last_mut()
     }
 
-    fn names(&mut self) {
-        let first = self.named(headers::FIRST_NAME).first().copied();
-        let last = self.named(headers::LAST_NAME).first().copied();
-        if let (Some(first), Some(last)) = (first, last) {
-            self.push("FirstName", std::slice::from_ref(&first.name));
-            self.push("LastName", std::slice::from_ref(&last.name));
-            return;
-        }
-        let Some(full) = self.named(headers::FULL_NAME).first().copied() else {
-            self.draft
-                .comments
-                .push("decide: no column with the client's name was found".to_owned());
+    fn ask(&mut self, question: &str) {
+        self.draft.notes.push(format!("decide: {question}"));
+    }
+
+    fn partner_firm(&mut self) {
+        let ids = ["partnerFirmId", "partner_firm_id", "Partner Firm ID"];
+        let is_id = |column: &&&Column| ids.iter().any(|id| column.name.eq_ignore_ascii_case(id));
+        let by_id = self.columns.iter().find(is_id).copied();
+        let notes = &mut self.draft.firm_notes;
+        let Some(column) =
+            by_id.or_else(|| named(&self.columns, headers::PARTNER_FIRM).first().copied())
+        else {
+            notes.push("decide: no column names the handling firm; name one here, or use --partner-firm-id for all rows".to_owned());
             return;
         };
-        let from = std::slice::from_ref(&full.name);
-        if full.is_mostly(full.turned_names) {
+        self.draft.partner_firm = Some(column.name.clone());
+        if column.filled() < self.rows {
+            let rows = counted(self.rows - column.filled(), "row");
+            notes.push(format!("decide: {rows} without a firm; use --partner-firm-id to give them one, or --allow-drafts"));
+        }
+        match column.distinct(MAX_FIRMS) {
+            Some(values) if values.iter().all(|value| can_be_firm_id(value)) => {}
+            Some(values) => self.draft.firms = values.into_iter().map(str::to_owned).collect(),
+            None => notes.push(format!("decide: more than {MAX_FIRMS} firms; list their names and ids in a file: partner_firms_file = \"firms.csv\"")),
+        }
+    }
+
+    fn client_name(&mut self) {
+        let first = self.first(headers::FIRST_NAME);
+        let last = self.first(headers::LAST_NAME);
+        if let (Some(first), Some(last)) = (first, last) {
+            self.add("FirstName", &[first]);
+            self.add("LastName", &[last]);
+            return;
+        }
+        let Some(full) = self.first(headers::FULL_NAME) else {
+            self.ask("no column with the client's name was found");
+            return;
+        };
+        if full.is_mostly(full.last_first) {
             for (target, part) in [("FirstName", "first"), ("LastName", "last")] {
-                if let Some(field) = self.push(target, from) {
-                    field.set_text("part", part);
-                    field.misfits(
-                        full.filled - full.turned_names,
-                        "not of the form \"Last, First\"",
-                    );
+                if let Some(field) = self.add(target, &[full]) {
+                    field.set("part", part);
+                    field.note_mismatches(full.filled() - full.last_first, "\"Last, First\"");
                 }
             }
-        } else if let Some(field) = self.push("ClientName", from) {
-            field.comments.push("decide: it holds whole names; does your Mapping take one, or do you have first and last names apart?".to_owned());
+        } else if let Some(field) = self.add("ClientName", &[full]) {
+            field.notes.push("decide: these are full names; does your mapping take a full name, or first and last names?".to_owned());
         }
     }
 
     fn phone(&mut self) {
-        let mut columns = self.named(headers::PHONE);
-        let is_guess = columns.is_empty();
-        if is_guess {
-            columns = self.by_value(|column| column.phones);
-            columns.truncate(1);
-        }
-        let Some(first) = columns.first() else { return };
-        let from: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-        let misfits = columns
-            .iter()
-            .map(|column| column.filled - column.phones)
-            .sum();
-        if let Some(field) = self.push("Phone", &from) {
-            field.set_text("type", "phone");
-            field.comments.extend(by_values(is_guess, &first.name));
-            field.misfits(misfits, "no phone number");
-        }
+        let named = named(&self.columns, headers::PHONE);
+        self.typed(
+            "Phone",
+            "phone",
+            named,
+            |column| column.phones,
+            "a phone number",
+        );
     }
 
     fn email(&mut self) {
-        let mut columns = self.named(headers::EMAIL);
-        let is_guess = columns.is_empty();
-        if is_guess {
-            columns = self.by_value(|column| column.emails);
+        let named = Vec::from_iter(self.first(headers::EMAIL));
+        self.typed(
+            "Email",
+            "email",
+            named,
+            |column| column.emails,
+            "an email address",
+        );
+    }
+
+    /// Adds a field with a type, from the columns with a known header, or else
+    /// from the first whose values are of that type.
+    fn typed(
+        &mut self,
+        target: &str,
+        value_type: &str,
+        mut columns: Vec<&'p Column>,
+        of_type: fn(&Column) -> usize,
+        expected: &str,
+    ) {
+        let by_value = columns.is_empty();
+        if by_value {
+            columns.extend(self.by_value(of_type).first());
         }
-        let Some(column) = columns.first() else {
+        if columns.is_empty() {
             return;
-        };
-        if let Some(field) = self.push("Email", std::slice::from_ref(&column.name)) {
-            field.set_text("type", "email");
-            field.comments.extend(by_values(is_guess, &column.name));
-            field.misfits(column.filled - column.emails, "no e-mail address");
+        }
+        if let Some(field) = self.add(target, &columns) {
+            field.set("type", value_type);
+            if by_value {
+                let column = &columns[0].name;
+                field.notes.push(format!(
+                    "decide: \"{column}\" was chosen for its values, not for its header"
+                ));
+            }
+            let mismatches = columns
+                .iter()
+                .map(|column| column.filled() - of_type(column));
+            field.note_mismatches(mismatches.sum(), expected);
         }
     }
 
     fn incident_date(&mut self) {
-        let Some(column) = self.named(headers::INCIDENT_DATE).first().copied() else {
-            let dates: Vec<String> = self
-                .by_value(|column| column.dates.count())
+        let Some(column) = self.first(headers::INCIDENT_DATE) else {
+            let dates = self.by_value(|column| column.dates.total());
+            let dates: Vec<String> = dates
                 .iter()
                 .map(|column| format!("\"{}\"", column.name))
                 .collect();
             if !dates.is_empty() {
-                self.draft.comments.push(format!(
-                    "decide: which date is the incident's? Dates stand in {}",
+                self.ask(&format!(
+                    "which is the incident date? Dates are in {}",
                     dates.join(", ")
                 ));
             }
             return;
         };
-        let found = column.dates.formats();
-        let is_timed = column.dates.with_time > 0;
-        let misfits = column.filled - column.dates.count();
-        let Some(field) = self.push("IncidentDate", std::slice::from_ref(&column.name)) else {
+        let Some(field) = self.add("IncidentDate", &[column]) else {
             return;
         };
-        field.set_text("type", "date");
-        if !found.texts.is_empty() {
-            field.set_texts("formats", &found.texts);
+        let formats = column.dates.formats();
+        field.set("type", "date");
+        if !formats.texts.is_empty() {
+            field.set("formats", formats.texts);
         }
-        if found.is_mixed {
-            field.comments.push("decide: some dates have the month first and some the day; keep one format, and mend the others".to_owned());
-        } else if let Some(twin) = found.twin {
-            field.comments.push(format!(
-                "decide: is the month first? All dates seen could be {twin} too"
+        if formats.is_mixed {
+            field.notes.push("decide: some dates have the month first, others the day; keep one format and correct the others".to_owned());
+        } else if let Some(swapped) = formats.swapped {
+            field.notes.push(format!(
+                "decide: is the month first? All dates also match {swapped}"
             ));
         }
-        if is_timed {
-            field.comments.push("decide: some have a time of day; type = \"datetime\" keeps it, a date may have none".to_owned());
+        if column.dates.with_time > 0 {
+            field.notes.push("decide: some dates have a time of day, which type = \"date\" refuses and type = \"datetime\" keeps".to_owned());
         }
-        field.misfits(misfits, "no date of a format known here");
+        field.note_mismatches(column.filled() - column.dates.total(), "a date");
     }
 
     fn incident_state(&mut self) {
-        let named = self.named(headers::INCIDENT_STATE);
-        let mut doubt = None;
-        let column = named.first().copied().or_else(|| {
-            let other = self.named(headers::ANY_STATE).first().copied()?;
-            doubt = Some(format!(
-                "decide: is \"{}\" where it happened, or where the client lives?",
-                other.name
-            ));
-            Some(other)
-        });
-        let Some(column) = column else { return };
-        if let Some(field) = self.push("IncidentState", std::slice::from_ref(&column.name)) {
-            field.set_text("type", "state");
-            field.comments.extend(doubt);
-            field.misfits(column.filled - column.states, "no state of the US");
+        let incident = self.first(headers::INCIDENT_STATE);
+        let Some(column) = incident.or_else(|| self.first(headers::ANY_STATE)) else {
+            return;
+        };
+        if let Some(field) = self.add("IncidentState", &[column]) {
+            field.set("type", "state");
+            if incident.is_none() {
+                field.notes.push(format!(
+                    "decide: is \"{}\" where the incident happened, or where the client lives?",
+                    column.name
+                ));
+            }
+            field.note_mismatches(column.filled() - column.states, "a US state");
         }
     }
 
     fn case_type(&mut self) {
-        let Some(column) = self.named(headers::CASE_TYPE).first().copied() else {
-            self.draft
-                .comments
-                .push("decide: no column with the case type was found".to_owned());
+        let Some(column) = self.first(headers::CASE_TYPE) else {
+            self.ask("no column with the case type was found");
             return;
         };
-        let values = column.values(CHOICES);
-        let Some(field) = self.push("CaseType", std::slice::from_ref(&column.name)) else {
+        let Some(field) = self.add("CaseType", &[column]) else {
             return;
         };
-        match values {
+        match column.distinct(MAX_CHOICES) {
             Some(values) => {
-                field.comments.push("decide: these are the values seen. One that is not exactly on Lexamica's list is filed as \"Other\" without an error: put the list's words here, and rename = { \"old\" = \"new\" } what differs".to_owned());
-                field.set_list("choices", &values);
+                field.notes.push("decide: these are the values of the file. Lexamica files a case type that is not exactly on its list as \"Other\", without an error: list its names here, and translate yours with rename = { \"yours\" = \"theirs\" }".to_owned());
+                field.set("choices", values);
             }
-            None => field.comments.push(format!("decide: more than {CHOICES} different values; put Lexamica's list here as choices = [\"…\"], and a table of yours as rename_file = \"types.csv\"")),
+            None => field.notes.push(format!("decide: more than {MAX_CHOICES} case types; list Lexamica's as choices = [\"…\"], and translate yours in a file: rename_file = \"types.csv\"")),
         }
     }
-
-    /// Columns nearly all of whose values are of a kind.
-    fn by_value(&self, count: impl Fn(&Column) -> usize) -> Vec<&'c Column> {
-        let is_free = |column: &&&Column| {
-            let used = |field: &DraftField| field.from.contains(&column.name);
-            column.is_mostly(count(column)) && !self.draft.fields.iter().any(used)
-        };
-        self.open.iter().filter(is_free).copied().collect()
-    }
-}
-
-fn by_values(is_guess: bool, column: &str) -> Option<String> {
-    is_guess.then(|| format!("decide: \"{column}\" was guessed by its values"))
 }

@@ -1,13 +1,21 @@
-//! Looks at a file and writes a config; proposes the key.
+//! Profiles the columns of an input, proposes the key columns, and drafts a
+//! config.
 
-mod dates_seen;
+mod dates;
 mod draft;
 mod guess;
-mod guess_key;
-mod seen;
+mod key;
+mod profile;
 
 #[cfg(test)]
-mod exports_tests;
+mod tests;
 
-pub use draft::Draft;
-pub use guess::Guesser;
+pub(crate) use guess::draft_config;
+pub(crate) use key::propose_key;
+pub(crate) use profile::InputProfile;
+
+/// `1 row`, `2 rows`.
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}

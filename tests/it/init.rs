@@ -96,9 +96,7 @@ fn a_guessed_config_passes_check_once_the_firms_have_ids() {
     check().exits(0).says("20 of 20 records valid");
     // An existing config is never overwritten.
     let edited = std::fs::read(&path).unwrap();
-    init()
-        .exits(2)
-        .says("caseload.toml is there already and is never overwritten");
+    init().exits(2).says("caseload.toml already exists");
     assert_eq!(std::fs::read(&path).unwrap(), edited);
     home.caseload(&["init", &export, "--config", "other.toml"])
         .run()

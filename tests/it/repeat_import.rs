@@ -203,6 +203,6 @@ fn a_key_column_is_proposed_when_none_is_given() {
         .env("LEXAMICA_PUBLIC_KEY", crate::support::KEY)
         .run()
         .exits(2)
-        .says("this looks like one: --key-column 'Lead ID'");
+        .says("try --key-column 'Lead ID'");
     assert_eq!(server.connections(), 0);
 }

@@ -120,19 +120,12 @@ impl ReadSettings {
 
     /// The rules, compiled.
     pub(crate) fn rules(&self) -> Result<Arc<Rules>> {
-        self.rules_with_key(&self.mapping.key)
-    }
-
-    /// The rules with other key columns.
-    pub(crate) fn rules_with_key(&self, key: &[String]) -> Result<Arc<Rules>> {
-        let options = MappingOptions {
-            key: key.to_vec(),
-            ..self.mapping.clone()
-        };
-        Rules::compile(options).map(Arc::new).map_err(|errors| {
-            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            anyhow!("{}", errors.join("\n"))
-        })
+        Rules::compile(self.mapping.clone())
+            .map(Arc::new)
+            .map_err(|errors| {
+                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                anyhow!("{}", errors.join("\n"))
+            })
     }
 
     /// The error of a check that failed, with the lines of the config.

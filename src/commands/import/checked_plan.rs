@@ -119,7 +119,7 @@ pub(super) fn check_and_plan(
     };
     let explained = |error| settings.read.check_error(error);
     let mut planner = Planner::new(
-        check::check(check_options(settings, rules, true)).map_err(explained)?,
+        check::check(check_options(settings, rules)).map_err(explained)?,
         ledger,
         settings.destination.account.as_str(),
         &settings.destination.map_id,
@@ -144,23 +144,18 @@ pub(super) fn check_and_plan(
     })
 }
 
-/// Checks the input for its cases, or for a summary of its columns only.
-pub(super) fn check_options(
-    settings: &ImportSettings,
-    rules: &Arc<Rules>,
-    collect_cases: bool,
-) -> CheckOptions {
+fn check_options(settings: &ImportSettings, rules: &Arc<Rules>) -> CheckOptions {
     CheckOptions {
         inputs: settings.read.inputs.clone(),
         read: ReadOptions {
-            digest: collect_cases,
+            digest: true,
             ..settings.read.options.clone()
         },
         rules: Arc::clone(rules),
         strict: settings.read.strict,
-        collect_cases,
-        collect_invalid: collect_cases && files::want_findings(settings) && settings.skip_invalid,
-        summarize_columns: !collect_cases,
+        collect_cases: true,
+        collect_invalid: files::want_findings(settings) && settings.skip_invalid,
+        summarize_columns: false,
         workers: 0,
     }
 }

@@ -5,14 +5,13 @@ mod closing;
 mod dry_run;
 mod files;
 mod findings;
-mod missing_key;
 mod plan_reporter;
 mod review;
 mod send;
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use self::checked_plan::{CheckedPlan, check_and_plan};
 use super::exit::Exit;
@@ -20,6 +19,8 @@ use super::interrupts::Interrupts;
 use super::ledgers::{self, ImportLedger};
 use super::rerun_command;
 use crate::cli::settings::{Confirmation, ImportSettings};
+use crate::cli::shell_word;
+use crate::init::{self, InputProfile};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{is_interactive, print_json, print_status};
 use crate::output::terminal::summary::Summary;
@@ -43,7 +44,7 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
     }
     let interrupts = import.catch_interrupts()?;
     if settings.needs_key_columns() {
-        return missing_key::refuse(settings);
+        return propose_key(settings);
     }
     let ledger = ledgers::open_for_import(settings)?;
     if settings.creates_ledger_only() {
@@ -103,6 +104,22 @@ impl Import<'_> {
             }
         })
     }
+}
+
+/// Sending needs key columns: the error proposes them.
+fn propose_key(settings: &ImportSettings) -> Result<Exit> {
+    let read = &settings.read;
+    let key = init::propose_key(&InputProfile::read(&read.inputs, &read.options)?).columns;
+    let proposal = if key.is_empty() {
+        "no column and no pair of columns looks like one; add a column with an id of your own"
+            .to_owned()
+    } else {
+        let flags = key
+            .iter()
+            .map(|column| format!("--key-column {}", shell_word(column)));
+        format!("try {}", Vec::from_iter(flags).join(" "))
+    };
+    bail!("no key columns: they identify a case, so that none is imported twice; {proposal}")
 }
 
 /// In a CI job a ledger is created in a run of its own, which sends nothing.

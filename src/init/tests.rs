@@ -4,29 +4,35 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Draft, Guesser};
+use super::draft::Draft;
+use super::{InputProfile, draft_config, propose_key};
 use crate::config::parse;
 use crate::mapping::{Mapper, NameSource, Rules};
 use crate::model::{Cell, CellKind, Columns, Place, Record};
 
-fn guess(header: &[&str], rows: &[&[&str]]) -> Draft {
+fn profile(header: &[&str], rows: &[&[&str]]) -> InputProfile {
     let columns = Columns::from_names(header);
-    let mut guesser = Guesser::new(&columns);
+    let mut profile = InputProfile::default();
+    profile.add_columns(&columns);
     for row in rows {
         let cells: Vec<_> = row.iter().map(|text| Cell::text(text)).collect();
-        guesser.see(&Record {
+        profile.add(&Record {
             place: Place::default(),
             columns: &columns,
             cells: &cells,
             json: None,
         });
     }
-    guesser.finish()
+    profile
+}
+
+fn draft(header: &[&str], rows: &[&[&str]]) -> Draft {
+    draft_config(&profile(header, rows))
 }
 
 /// Guesses, fills in what has to be decided of firms, and maps every row.
 fn payloads(header: &[&str], rows: &[&[&str]]) -> Vec<String> {
-    let text = guess(header, rows)
+    let text = draft(header, rows)
         .to_toml()
         .replace(" = \"\"\n", " = \"firm_1\"\n");
     let mut options = parse(&text, Path::new("caseload.toml"))
@@ -105,11 +111,11 @@ fn lead_docket() {
         ],
     ];
     assert_eq!(
-        guess(&header, rows).to_toml(),
-        r#"# Guessed by `caseload init` from 2 rows and 13 columns.
-# Only what is named under [fields] is sent, under the names in the brackets:
-# they must be the names that your Mapping knows.
-# What only you can know is marked "decide"; then run `caseload check`.
+        draft(&header, rows).to_toml(),
+        r#"# Drafted by `caseload init` from 2 rows and 13 columns.
+# Only the [fields] below are sent. The names in brackets must be those of your
+# Lexamica mapping. What only you can know is marked "decide". When you are
+# done, run `caseload check`.
 
 [api]
 # base_url = "https://…"   # or LEXAMICA_BASE_URL
@@ -117,12 +123,12 @@ fn lead_docket() {
 # map_id = "…"             # or LEXAMICA_MAP_ID
 
 [case]
-# filled and distinct in the 2 rows looked at
+# filled in and different in 2 rows
 key = "Id"
 partner_firm = "ReferredTo"
 
 [partner_firms]
-# decide: put each firm's Lexamica id between the empty quotes
+# decide: put each firm's Lexamica id between the quotes
 "Doe LLP" = ""
 "Smith & Partners" = ""
 
@@ -153,7 +159,7 @@ type = "date"
 formats = ["%m/%d/%y"]
 
 [fields.CaseType]
-# decide: these are the values seen. One that is not exactly on Lexamica's list is filed as "Other" without an error: put the list's words here, and rename = { "old" = "new" } what differs
+# decide: these are the values of the file. Lexamica files a case type that is not exactly on its list as "Other", without an error: list its names here, and translate yours with rename = { "yours" = "theirs" }
 from = "CaseType"
 required = true
 choices = [
@@ -165,11 +171,11 @@ choices = [
 from = "Summary"
 required = true
 
-# Left out, since they look confidential:
+# Not sent because they look confidential:
 #   SSN
 #   Date of Birth
 
-# Not sent, since no rule names them:
+# Not sent because no field uses them:
 #   ReferredByName
 "#
     );
@@ -181,7 +187,7 @@ required = true
 
 #[test]
 fn a_firm_without_an_id_is_told_on_its_line() {
-    let text = guess(&["Id", "Referred To"], &[&["1", "Doe LLP"]]).to_toml();
+    let text = draft(&["Id", "Referred To"], &[&["1", "Doe LLP"]]).to_toml();
     let errors = parse(&text, Path::new("caseload.toml"))
         .unwrap_err()
         .to_string();
@@ -232,15 +238,18 @@ fn needles_with_several_rows_a_case() {
             "y",
         ],
     ];
-    let draft = guess(&header, rows);
-    assert_eq!(draft.key, ["casenum", "party_name"]);
-    assert_eq!(draft.firms, Vec::<String>::new());
-    let text = draft.to_toml();
+    let drafted = draft(&header, rows);
+    assert_eq!(drafted.key, ["casenum", "party_name"]);
+    assert_eq!(drafted.firms, Vec::<String>::new());
+    let text = drafted.to_toml();
     assert!(
-        text.contains("# decide: is the month first? All dates seen could be %d/%m/%Y too"),
+        text.contains("# decide: is the month first? All dates also match %d/%m/%Y"),
         "{text}"
     );
-    assert!(text.contains("# \"casenum\" is not distinct"), "{text}");
+    assert!(
+        text.contains("# \"casenum\" has the same value in several rows"),
+        "{text}"
+    );
     assert_eq!(
         payloads(&header, rows)[1],
         r#"{"Casenum":"1042","PartyName":"Ray, Bo","FirstName":"Bo","LastName":"Ray","Phone":"+17025550102","IncidentDate":"2026-01-02","CaseType":"MVA","Summary":"x"}"#
@@ -267,7 +276,7 @@ fn litify_with_names_of_salesforce() {
         r#"{"Id":"a01","FirstName":"Ann","LastName":"Lee","IncidentDate":"2026-06-14","IncidentState":"NV","CaseType":"Auto"}"#
     );
     assert!(
-        guess(&header, rows)
+        draft(&header, rows)
             .to_toml()
             .contains("# decide: 1 row without a firm")
     );
@@ -310,19 +319,22 @@ fn smart_advocate_with_odd_headers() {
             "",
         ],
     ];
-    let text = guess(&header, rows).to_toml();
+    let text = draft(&header, rows).to_toml();
     assert!(
         text.contains(
-            "# decide: \"Reach {at}\" was guessed by its values\nfrom = [\"Reach {at}\"]"
+            "# decide: \"Reach {at}\" was chosen for its values, not for its header\nfrom = [\"Reach {at}\"]"
         ),
         "{text}"
     );
-    assert!(text.contains("is \"State\" where it happened"), "{text}");
     assert!(
-        text.contains("# decide: 1 value seen here is no state of the US"),
+        text.contains("is \"State\" where the incident happened"),
         "{text}"
     );
-    assert!(text.contains("Dates stand in \"Intake Date\""), "{text}");
+    assert!(
+        text.contains("# decide: 1 value was not recognized as a US state"),
+        "{text}"
+    );
+    assert!(text.contains("Dates are in \"Intake Date\""), "{text}");
     parse(&text, Path::new("caseload.toml")).unwrap();
 }
 
@@ -330,18 +342,22 @@ fn smart_advocate_with_odd_headers() {
 fn a_rounded_key_and_a_phone_with_an_extension_are_told() {
     let panther = ["Display Name", "Number", "Email", "Home", "Mobile"];
     let rows: &[&[&str]] = &[&["Ann Lee", "4.41E+11", "", "", "702 555 0101 x3"]];
-    let text = guess(&panther, rows).to_toml();
+    let text = draft(&panther, rows).to_toml();
     assert!(
-        text.contains("[fields.ClientName]") && text.contains("rounded by a spreadsheet"),
+        text.contains("[fields.ClientName]") && text.contains("a spreadsheet has rounded 1 value"),
         "{text}"
     );
-    assert!(text.contains("is no phone number"), "{text}");
+    assert!(
+        text.contains("1 value was not recognized as a phone number"),
+        "{text}"
+    );
 }
 
 #[test]
 fn nested_json_and_workbook_dates() {
     let columns = Columns::from_names(["leadId", "client", "incidentDate"]);
-    let mut guesser = Guesser::new(&columns);
+    let mut profile = InputProfile::default();
+    profile.add_columns(&columns);
     let cells = [
         Cell {
             kind: CellKind::Number,
@@ -356,13 +372,13 @@ fn nested_json_and_workbook_dates() {
             text: "2026-06-14",
         },
     ];
-    guesser.see(&Record {
+    profile.add(&Record {
         place: Place::default(),
         columns: &columns,
         cells: &cells,
         json: None,
     });
-    let text = guesser.finish().to_toml();
+    let text = draft_config(&profile).to_toml();
     assert!(text.contains("from = \"client.firstName\""), "{text}");
     assert!(text.contains("from = \"client.x.email\""), "{text}");
     assert!(!text.contains("formats"), "{text}");
@@ -372,10 +388,50 @@ fn nested_json_and_workbook_dates() {
 
 #[test]
 fn a_header_without_rows_still_gives_a_config() {
-    let draft = guess(&["Id", "Referred To"], &[]);
-    assert!(draft.key.is_empty());
-    assert!(draft.decisions() > 0);
-    assert!(parse(&draft.to_toml(), Path::new("caseload.toml")).is_ok());
+    let drafted = draft(&["Id", "Referred To"], &[]);
+    assert!(drafted.key.is_empty());
+    assert!(drafted.decisions() > 0);
+    assert!(parse(&drafted.to_toml(), Path::new("caseload.toml")).is_ok());
+}
+
+#[test]
+fn the_key_is_a_column_or_two_that_are_filled_and_different() {
+    let propose = |header: &[&str], rows: &[&[&str]]| propose_key(&profile(header, rows)).columns;
+    // A known header comes before one that says "number", and both before others.
+    let header = ["Summary", "File number", "Lead ID"];
+    assert_eq!(
+        propose(&header, &[&["a", "1", "7"], &["b", "2", "8"]]),
+        ["Lead ID"]
+    );
+    assert_eq!(
+        propose(&header, &[&["a", "1", "7"], &["b", "2", "7"]]),
+        ["File number"]
+    );
+    assert_eq!(
+        propose(&header, &[&["a", "1", ""], &["b", "1", "7"]]),
+        [""; 0]
+    );
+    assert_eq!(
+        propose(&header, &[&["a", "1", "7"], &["b", "1", "7"]]),
+        ["Lead ID", "Summary"]
+    );
+    let confidential = ["SSN", "Case Number"];
+    assert_eq!(propose(&confidential, &[&["1", "3"], &["2", "3"]]), [""; 0]);
+    assert_eq!(propose(&header, &[]), [""; 0]);
+}
+
+#[test]
+fn only_the_first_rows_are_compared_for_a_key() {
+    let texts: Vec<String> = (0..10_002_u32)
+        .map(|row| row.min(10_000).to_string())
+        .collect();
+    let rows: Vec<[&str; 1]> = texts.iter().map(|text| [text.as_str()]).collect();
+    let rows: Vec<&[&str]> = rows.iter().map(<[&str; 1]>::as_slice).collect();
+    let text = draft(&["Id"], &rows).to_toml();
+    assert!(
+        text.contains("# filled in 10002 rows, different in the first 10000\nkey = \"Id\""),
+        "{text}"
+    );
 }
 
 proptest::proptest! {
@@ -387,7 +443,7 @@ proptest::proptest! {
         let header: Vec<&str> = names.iter().map(String::as_str).collect();
         let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
         let rows: Vec<&[&str]> = cells.chunks_exact(header.len()).collect();
-        let text = guess(&header, &rows).to_toml().replace(" = \"\"\n", " = \"firm_1\"\n");
+        let text = draft(&header, &rows).to_toml().replace(" = \"\"\n", " = \"firm_1\"\n");
         let read = parse(&text, Path::new("caseload.toml"));
         proptest::prop_assert!(read.is_ok(), "{}\n{}", read.unwrap_err(), text);
     }

@@ -1,0 +1,184 @@
+//! Which formats the dates of a column are in.
+
+use std::collections::HashMap;
+
+use crate::mapping::DateFormat;
+use crate::model::CellKind;
+
+/// Formats of exports, the likelier first: of two that read the same values
+/// the first is taken.
+const FORMATS: [&str; 14] = [
+    "%Y-%m-%d",
+    "%m/%d/%Y",
+    "%m/%d/%y",
+    "%m-%d-%Y",
+    "%d/%m/%Y",
+    "%d/%m/%y",
+    "%d-%m-%Y",
+    "%d.%m.%Y",
+    "%Y/%m/%d",
+    "%Y%m%d",
+    "%b %d, %Y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+];
+
+/// Positions of formats that differ in the order of month and day.
+const SWAPPED: [(usize, usize); 3] = [(1, 4), (2, 5), (3, 6)];
+
+/// The formats, compiled.
+#[derive(Debug)]
+pub(super) struct KnownFormats(Vec<DateFormat>);
+
+impl Default for KnownFormats {
+    fn default() -> Self {
+        let compiled = FORMATS.iter().map(|text| DateFormat::compile(text));
+        Self(compiled.filter_map(Result::ok).collect())
+    }
+}
+
+/// How often the values of a column are dates, and in which formats.
+#[derive(Debug, Default)]
+pub(super) struct DateCounts {
+    /// By the set of formats that read a value, a bit each.
+    sets: HashMap<u32, usize>,
+    /// Values with a time of day other than midnight.
+    pub(super) with_time: usize,
+    /// Date cells of a workbook.
+    cells: usize,
+}
+
+/// What to write into a config for a column of dates.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Formats {
+    pub(super) texts: Vec<&'static str>,
+    /// A format with month and day swapped that reads all the values too.
+    pub(super) swapped: Option<&'static str>,
+    /// The column has dates with the month first and others with the day first.
+    pub(super) is_mixed: bool,
+}
+
+impl DateCounts {
+    pub(super) fn add(&mut self, kind: CellKind, text: &str, formats: &KnownFormats) {
+        if matches!(kind, CellKind::Date | CellKind::DateTime) {
+            self.cells += 1;
+            let has_time = kind == CellKind::DateTime && !text.ends_with("T00:00:00");
+            self.with_time += usize::from(has_time);
+            return;
+        }
+        if text.len() > 40 || !text.bytes().any(|byte| byte.is_ascii_digit()) {
+            return;
+        }
+        let mut set = 0;
+        let mut has_time = false;
+        for (position, format) in formats.0.iter().enumerate() {
+            if let Some((_, is_timed)) = format.day_of(text) {
+                set |= 1 << position;
+                has_time |= is_timed;
+            }
+        }
+        if set != 0 {
+            *self.sets.entry(set).or_default() += 1;
+            self.with_time += usize::from(has_time);
+        }
+    }
+
+    /// How many values are dates.
+    pub(super) fn total(&self) -> usize {
+        self.cells + self.sets.values().sum::<usize>()
+    }
+
+    /// The fewest formats that read every value that any format reads.
+    pub(super) fn formats(&self) -> Formats {
+        let mut unread = self.sets.clone();
+        let mut chosen = Vec::new();
+        while !unread.is_empty() {
+            let reads = |position: &usize| -> usize {
+                let read = unread.iter().filter(|(set, _)| has(**set, *position));
+                read.map(|(_, count)| count).sum()
+            };
+            // The first of equals: `max_by_key` would take the last.
+            let Some(best) = (0..FORMATS.len()).rev().max_by_key(reads) else {
+                break;
+            };
+            chosen.push(best);
+            unread.retain(|set, _| !has(*set, best));
+        }
+        let is_ambiguous = |(month_first, day_first): &(usize, usize)| {
+            let mut sets = self.sets.keys();
+            chosen.contains(month_first)
+                && sets.all(|set| !has(*set, *month_first) || has(*set, *day_first))
+        };
+        let swapped = SWAPPED.iter().rfind(|pair| is_ambiguous(pair));
+        Formats {
+            swapped: swapped.map(|(_, day_first)| FORMATS[*day_first]),
+            is_mixed: SWAPPED
+                .iter()
+                .any(|(one, other)| chosen.contains(one) && chosen.contains(other)),
+            texts: chosen
+                .into_iter()
+                .map(|position| FORMATS[position])
+                .collect(),
+        }
+    }
+}
+
+fn has(set: u32, position: usize) -> bool {
+    set & (1 << position) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(values: &[&str]) -> DateCounts {
+        let mut counts = DateCounts::default();
+        for value in values {
+            counts.add(CellKind::Text, value, &KnownFormats::default());
+        }
+        counts
+    }
+
+    #[test]
+    fn every_known_format_compiles() {
+        assert_eq!(KnownFormats::default().0.len(), FORMATS.len());
+    }
+
+    #[test]
+    fn swapped_formats_differ_in_month_and_day() {
+        for (month_first, day_first) in SWAPPED {
+            let swapped = FORMATS[month_first]
+                .replace("%m", "%?")
+                .replace("%d", "%m")
+                .replace("%?", "%d");
+            assert_eq!(swapped, FORMATS[day_first]);
+        }
+    }
+
+    #[test]
+    fn the_fewest_formats_that_read_all_dates() {
+        let counted = counts(&["6/14/2026", "1/2/2026 0:00", "2026-01-02", "n/a"]);
+        let formats = counted.formats();
+        assert_eq!(counted.total(), 3);
+        assert_eq!(formats.texts, ["%m/%d/%Y", "%Y-%m-%d"]);
+        assert_eq!((formats.swapped, formats.is_mixed), (None, false));
+        assert_eq!(counts(&["14/6/26", "1/6/26"]).formats().texts, ["%d/%m/%y"]);
+        assert_eq!(counts(&["6/14/26 9:30"]).with_time, 1);
+        assert_eq!(counts(&["45000", "12"]).total(), 0);
+    }
+
+    #[test]
+    fn an_ambiguous_order_of_month_and_day_is_reported() {
+        let formats = counts(&["1/2/2026", "3/4/2026"]).formats();
+        assert_eq!(
+            (formats.texts, formats.swapped),
+            (vec!["%m/%d/%Y"], Some("%d/%m/%Y"))
+        );
+        assert!(
+            counts(&["1/2/2026", "13/4/2026", "4/13/2026", "4/14/2026"])
+                .formats()
+                .is_mixed
+        );
+    }
+}
