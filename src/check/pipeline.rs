@@ -83,7 +83,7 @@ pub fn check(options: CheckOptions) -> Result<Check, CheckError> {
             let columns = reader.columns()?;
             Some((
                 file,
-                options.rules.check_columns(columns, NameSource::Header),
+                options.rules.missing_columns(columns, NameSource::Header),
             ))
         })
         .collect();
@@ -289,7 +289,7 @@ impl Check {
                 *file,
                 options
                     .rules
-                    .check_columns(&columns, NameSource::JsonMembers),
+                    .missing_columns(&columns, NameSource::JsonMembers),
             ));
             self.checked.files[usize::from(file.0)].unused = options.rules.unused_columns(&columns);
         }

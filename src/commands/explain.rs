@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use super::exit::Exit;
-use crate::mapping::suggest;
+use crate::mapping::names;
 use crate::output::explain::{self, Explanation};
 use crate::output::terminal::streams::print_result;
 
@@ -17,7 +17,7 @@ pub(super) fn run(code: Option<&str>) -> Result<Exit> {
         return Ok(Exit::Done);
     };
     let Some(Explanation { name, title, text }) = explain::find(code) else {
-        match suggest::closest(code, explain::entries().map(|entry| entry.name)) {
+        match names::closest(code, explain::entries().map(|entry| entry.name)) {
             Some(closest) => bail!("unknown code {code:?}; did you mean {closest:?}?"),
             None => bail!("unknown code {code:?}; run `caseload explain` for a list"),
         }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::error::line_at;
-use crate::mapping::fold;
+use crate::mapping::names::fold;
 
 /// Reads a table; the error names the file and its line.
 pub(super) fn read(path: &Path) -> Result<Vec<(String, String)>, String> {

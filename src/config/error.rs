@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::mapping::{fold, suggest};
+use crate::mapping::names::{self, fold};
 
 /// Why a config cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +76,7 @@ fn explain(message: &str, line: &str) -> String {
         }
         let known = expected.split('`').skip(1).step_by(2);
         let table = line.trim().strip_prefix("[fields.");
-        let hint = match (suggest::closest(name, known), table) {
+        let hint = match (names::closest(name, known), table) {
             (Some(known), _) => format!("did you mean `{known}`?"),
             (None, Some(field)) => {
                 let field = field.trim_end_matches(']').replace('"', "");

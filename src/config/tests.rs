@@ -269,7 +269,7 @@ fn rules_that_contradict_show_the_line_of_each_setting() {
     assert_eq!(lines[5], "    |         ^^^^^");
     let text = error("[partner_firms]\n\"Smith\" = \"put id here\"\n");
     assert!(
-        text.starts_with("caseload.toml:1: \"put id here\""),
+        text.starts_with("caseload.toml:1: partner firm \"Smith\": \"put id here\""),
         "{text}"
     );
 }

@@ -73,9 +73,9 @@ impl DateCounts {
         let mut set = 0;
         let mut has_time = false;
         for (position, format) in formats.0.iter().enumerate() {
-            if let Some((_, is_timed)) = format.day_of(text) {
+            if let Ok(date) = format.read(text.trim()) {
                 set |= 1 << position;
-                has_time |= is_timed;
+                has_time |= date.has_time_of_day();
             }
         }
         if set != 0 {

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::mapping::{headers, words};
+use crate::mapping::headers;
+use crate::mapping::names::words;
 
 use super::counted;
 use super::profile::{Column, InputProfile, KEY_ROWS, named};

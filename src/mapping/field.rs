@@ -1,286 +1,304 @@
 //! One rule applied to one record: a payload field's value, or its problems.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
+use jiff::civil::Date;
 
 use crate::model::{Cell, CellKind, Code, Place, Problem, Record};
 
-use super::bind::{ColumnPath, FoundValue};
-use super::blank::{is_blank, trimmed};
-use super::json::{begin_member, is_plain, push_string};
-use super::options::NamePart;
-use super::rules::{Choices, CompiledField, CompiledSource, WhenBlank};
-use super::suggest;
+use super::binding::{ColumnPath, FoundValue};
+use super::json::is_plain;
+use super::names;
+use super::options::{FieldRule, NamePart};
+use super::payload::PayloadWriter;
+use super::rules::{CompiledField, CompiledSource};
 use super::template;
-use super::values::{Civil, Converted, ValueError, convert};
+use super::values::{Converted, ValueError, convert};
 
-/// What a mapper keeps between records: buffers, and suggestions found before.
+/// What a mapper keeps between records: memory, and suggestions by field and
+/// value, since finding one costs as much as mapping several records.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    composed: String,
     written: String,
-    /// By field and value; looking one up in 20 choices costs as much as
-    /// mapping some records.
-    hints: Hints,
+    hints: HashMap<(usize, Box<str>), Option<String>>,
 }
 
-type Hints = HashMap<(usize, Box<str>), Option<String>>;
+const MAX_HINTS: usize = 4096;
 
-/// Suggestions kept; a column with more wrong values has other troubles.
-const HINTS: usize = 4096;
-
-/// One rule at work on one record.
-pub(super) struct FieldWriter<'w, 'r> {
-    pub(super) field: &'w CompiledField,
-    /// The field's position, for what is kept by field.
+/// A field with all that is known of it before a record is.
+#[derive(Clone, Copy)]
+pub(super) struct BoundField<'w> {
+    /// Its position among the rules.
     pub(super) position: usize,
-    /// The field's name with its colon, as JSON.
+    /// Its name as JSON with the colon.
     pub(super) name: &'w str,
+    pub(super) rule: &'w FieldRule,
+    pub(super) compiled: &'w CompiledField,
     pub(super) paths: &'w [ColumnPath],
-    pub(super) record: &'w Record<'r>,
-    pub(super) today: Option<Civil>,
-    pub(super) payload: &'w mut String,
-    /// Where the value stands in the payload.
-    pub(super) span: &'w mut (usize, usize),
-    pub(super) problems: &'w mut Vec<Problem>,
 }
 
-impl FieldWriter<'_, '_> {
+impl<'w> PayloadWriter<'w, '_> {
     /// Writes the field, unless it is left out or has a problem.
-    #[inline]
-    pub(super) fn run(&mut self, texts: &mut Buffers) {
-        if let ([path], CompiledSource::Columns) = (self.paths, &self.field.from)
-            && let Some(cell) = path.direct(self.record)
-        {
-            return self.take(cell, 0, &mut texts.written, &mut texts.hints);
-        }
-        self.compose(texts);
-    }
-
-    /// From several columns, from below one, or from none.
-    fn compose(&mut self, texts: &mut Buffers) {
-        let Buffers {
-            composed,
-            written,
-            hints,
-        } = texts;
-        match &self.field.from {
-            CompiledSource::Constant(json) => {
-                self.write(Converted::Raw(json));
-            }
+    pub(super) fn write_field(&mut self, field: BoundField<'w>) {
+        let columns = &field.compiled.columns;
+        let column = |position: usize| columns.get(position).map_or("", String::as_str);
+        match &field.compiled.source {
+            CompiledSource::Constant(json) => self.push(field, Converted::Raw(json)),
             CompiledSource::Columns => {
-                let (value, column) = first_filled(self.paths, self.record);
-                self.take(value.cell(), column, written, hints);
+                let (value, position) = first_filled(field.paths, self.record);
+                self.write_cell(field, column(position), value.cell());
             }
             CompiledSource::Template(pieces) => {
-                let mut values = Vec::with_capacity(self.paths.len());
-                for (path, column) in self.paths.iter().zip(&self.field.columns) {
+                let mut values = Vec::with_capacity(columns.len());
+                for (path, column) in field.paths.iter().zip(columns) {
                     let value = path.find(self.record);
                     if value.kind == CellKind::Json {
-                        return self.fault(column, value.cell(), nested());
+                        return self.error(column, value.cell(), ValueError::nested());
                     }
                     self.warn(column, value.cell());
                     values.push(value.text);
                 }
-                template::fill(pieces, &values, composed);
-                self.take(Cell::text(composed), 0, written, hints);
+                let mut text = String::new();
+                template::fill(pieces, &values, &mut text);
+                self.write_cell(field, column(0), Cell::text(&text));
             }
         }
     }
 
-    fn take(&mut self, cell: Cell<'_>, column: usize, written: &mut String, hints: &mut Hints) {
-        let field = self.field;
-        let column = field.columns.get(column).map_or("", String::as_str);
-        if is_blank(cell) {
-            return self.blank(column, cell);
+    fn write_cell(&mut self, field: BoundField<'w>, column: &str, cell: Cell<'_>) {
+        if cell.is_blank() {
+            return self.write_blank(field, column, cell, "empty");
         }
-        let mut taken = cell;
-        if field.looks_at_text() {
-            if cell.kind == CellKind::Json {
-                return self.refuse(column, cell, nested());
+        // The columns of a template were looked at one by one.
+        let warns = matches!(field.compiled.source, CompiledSource::Columns);
+        match field.value(cell, self.buffers) {
+            Ok(None) => self.write_blank(field, column, cell, "renamed to an empty value"),
+            Ok(Some((value, day))) => {
+                self.text.push_member(field.name, field.position, value);
+                // A value of another type can't contain what is warned of.
+                if warns && field.rule.is_text() {
+                    self.warn(column, cell);
+                }
+                let today = self.rules.options.today;
+                if let (Some(day), Some(today)) = (day, today)
+                    && let Some(message) = field.implausible(day, today)
+                {
+                    let error = ValueError::new(Code::ImplausibleDate, message);
+                    self.error(column, cell, error);
+                }
             }
-            match rewritten(field, cell) {
-                Ok(cell) => taken = cell,
-                Err(fault) => return self.refuse(column, cell, fault),
-            }
-            if is_blank(taken) {
-                return self.blank(column, cell);
-            }
-        }
-        let mut day = None;
-        let converted = match field.value_type {
-            Some(kind) => convert(kind, &field.dates, taken, written, &mut day),
-            None => Ok(as_it_stands(taken)),
-        };
-        let mut value = match converted {
-            Ok(value) => value,
-            Err(fault) => return self.refuse(column, cell, fault),
-        };
-        if let Some(choices) = &field.choices {
-            let text = trimmed(value.text());
-            let Some(choice) = choices.find(text) else {
-                let message = format!("none of the choices of {}", field.target);
-                let mut fault = ValueError::new(Code::NotAChoice, message);
-                fault.hint = hint_of(hints, self.position, text, choices).map(Into::into);
-                return self.refuse(column, cell, fault);
-            };
-            if let Converted::Text(_) = value {
-                value = Converted::Text(choice);
-            }
-        }
-        if field.checks_result()
-            && let Some(fault) = misfit(field, value.text())
-        {
-            return self.refuse(column, cell, fault);
-        }
-        if let Some(day) = day {
-            self.plausible(column, cell, day);
-        }
-        let is_plain = self.write(value);
-        // What a type takes is never odd; a template's columns were looked at.
-        if field.takes_any_text()
-            && (!is_plain || cell.text.starts_with('#'))
-            && matches!(field.from, CompiledSource::Columns)
-        {
-            self.warn(column, cell);
-        }
-    }
-
-    /// Writes name and value; whether the value went in without an escape.
-    #[inline]
-    fn write(&mut self, value: Converted<'_>) -> bool {
-        begin_member(self.name, self.payload);
-        let start = self.payload.len();
-        let is_plain = match value {
-            Converted::Text(text) => push_string(text, self.payload),
-            Converted::Raw(json) => {
-                self.payload.push_str(json);
-                true
-            }
-        };
-        *self.span = (start, self.payload.len());
-        is_plain
-    }
-
-    fn blank(&mut self, column: &str, cell: Cell<'_>) {
-        let field = self.field;
-        if let Some(json) = &field.default {
-            self.write(Converted::Raw(json));
-            return;
-        }
-        match field.blank {
-            WhenBlank::LeftOut => {}
-            WhenBlank::SentEmpty => {
-                self.write(Converted::Text(""));
-            }
-            WhenBlank::Refused => {
-                let state = if cell.is_blank() {
-                    "empty"
-                } else {
-                    "renamed to nothing"
-                };
-                let message = format!("{state}, and {} is required", field.target);
-                self.fault(
-                    column,
-                    cell,
-                    ValueError::new(Code::MissingRequired, message),
-                );
+            Err(error) => {
+                if warns {
+                    self.warn(column, cell);
+                }
+                self.error(column, cell, error);
             }
         }
     }
 
-    /// The value is not sent; what is odd about its cell is told too.
-    #[cold]
-    fn refuse(&mut self, column: &str, cell: Cell<'_>, fault: ValueError) {
-        if matches!(self.field.from, CompiledSource::Columns) {
-            self.warn(column, cell);
+    fn write_blank(&mut self, field: BoundField<'w>, column: &str, cell: Cell<'_>, state: &str) {
+        if let Some(json) = &field.compiled.default {
+            self.push(field, Converted::Raw(json));
+        } else if field.rule.required {
+            let message = format!("{state}, but {} is required", field.rule.target);
+            self.error(
+                column,
+                cell,
+                ValueError::new(Code::MissingRequired, message),
+            );
+        } else if !field.rule.omit_empty {
+            self.push(field, Converted::Text(""));
         }
-        self.fault(column, cell, fault);
     }
 
-    fn warn(&mut self, column: &str, cell: Cell<'_>) {
+    fn push(&mut self, field: BoundField<'_>, value: Converted<'_>) {
+        self.text.push_member(field.name, field.position, value);
+    }
+
+    pub(super) fn warn(&mut self, column: &str, cell: Cell<'_>) {
         warn(column, cell, self.record.place, self.problems);
     }
 
-    fn plausible(&mut self, column: &str, cell: Cell<'_>, day: Civil) {
-        let Some(today) = self.today else { return };
-        let message = if day > today && !self.field.allows_future_dates {
-            "a date in the future"
-        } else if age(day, today) > 120 {
-            "a date more than 120 years ago"
-        } else {
-            return;
+    #[cold]
+    pub(super) fn error(&mut self, column: &str, cell: Cell<'_>, error: ValueError) {
+        self.problems
+            .push(problem(self.record.place, column, cell, error));
+    }
+}
+
+impl BoundField<'_> {
+    /// The value of a filled cell with its day, if it is a date; none where it
+    /// is renamed to nothing.
+    fn value<'c>(
+        &'c self,
+        cell: Cell<'c>,
+        buffers: &'c mut Buffers,
+    ) -> Result<Option<(Converted<'c>, Option<Date>)>, ValueError> {
+        let rule = self.rule;
+        if cell.kind == CellKind::Json && rule.looks_at_text() {
+            return Err(ValueError::nested());
+        }
+        let mut taken = cell;
+        if let Some(part) = rule.part {
+            taken = Cell::text(name_part(part, cell.text)?);
+        }
+        if !self.compiled.rename.is_empty()
+            && let Some(renamed) = self.compiled.rename.get(taken.text.trim())
+        {
+            taken = Cell::text(renamed);
+            if taken.is_blank() {
+                return Ok(None);
+            }
+        }
+        let (mut value, day) = match (rule.value_type, taken.kind) {
+            (Some(kind), _) => convert(kind, &self.compiled.dates, taken, &mut buffers.written)?,
+            (None, CellKind::Number | CellKind::Bool | CellKind::Json) => {
+                (Converted::Raw(taken.text), None)
+            }
+            (None, _) => (Converted::Text(taken.text), None),
         };
-        self.fault(
-            column,
-            cell,
-            ValueError::new(Code::ImplausibleDate, message),
-        );
+        if let Some(choices) = &self.compiled.choices {
+            let text = value.text().trim();
+            if !choices.contains(text) {
+                let message = format!("not one of the choices for {}", rule.target);
+                let mut error = ValueError::new(Code::NotAChoice, message);
+                error.hint = self
+                    .closest_choice(text, &mut buffers.hints)
+                    .map(Into::into);
+                return Err(error);
+            }
+            if let Converted::Text(_) = value {
+                value = Converted::Text(text);
+            }
+        }
+        self.check_limits(value.text())?;
+        Ok(Some((value, day)))
+    }
+
+    fn check_limits(&self, text: &str) -> Result<(), ValueError> {
+        let (rule, target) = (self.rule, &self.rule.target);
+        // Characters are counted only where the number of bytes leaves it open.
+        if let Some(min) = rule.min_length
+            && text.len() < min.saturating_mul(4)
+            && text.chars().count() < min
+        {
+            let message = format!("shorter than {min} characters, the minimum for {target}");
+            return Err(ValueError::new(Code::TooShort, message));
+        }
+        if let Some(max) = rule.max_length
+            && text.len() > max
+            && text.chars().count() > max
+        {
+            let message = format!("longer than {max} characters, the maximum for {target}");
+            return Err(ValueError::new(Code::TooLong, message));
+        }
+        if let (Some(regex), Some(pattern)) = (&self.compiled.pattern, &rule.pattern)
+            && !regex.is_match(text)
+        {
+            let message = format!("does not match the pattern for {target}: {pattern}");
+            return Err(ValueError::new(Code::PatternMismatch, message));
+        }
+        Ok(())
+    }
+
+    fn implausible(&self, day: Date, today: Date) -> Option<&'static str> {
+        if day > today && !self.compiled.allows_future_dates {
+            Some("date is in the future")
+        } else if age(day, today) > 120 {
+            Some("date is more than 120 years ago")
+        } else {
+            None
+        }
     }
 
     #[cold]
-    fn fault(&mut self, column: &str, cell: Cell<'_>, fault: ValueError) {
-        self.problems
-            .push(problem(self.record.place, column, cell, fault));
+    fn closest_choice(
+        &self,
+        text: &str,
+        hints: &mut HashMap<(usize, Box<str>), Option<String>>,
+    ) -> Option<String> {
+        let value = (self.position, Box::from(text));
+        if let Some(hint) = hints.get(&value) {
+            return hint.clone();
+        }
+        let renamed = self.rule.rename.iter().map(|(from, _)| from);
+        let choices = self.rule.choices.iter().chain(renamed);
+        let hint = names::did_you_mean(text, choices.map(|choice| choice.trim()));
+        if hints.len() < MAX_HINTS {
+            hints.insert(value, hint.clone());
+        }
+        hint
     }
 }
 
-/// The first filled column, or none of them.
+/// The first filled value with the position of its column, or nothing.
+#[inline]
 fn first_filled<'r>(paths: &[ColumnPath], record: &Record<'r>) -> (FoundValue<'r>, usize) {
-    paths
-        .iter()
-        .enumerate()
-        .map(|(at, path)| (path.find(record), at))
-        .find(|(value, _)| !is_blank(value.cell()))
-        .unwrap_or_else(|| (FoundValue::of_cell(Cell::default()), 0))
+    for (position, path) in paths.iter().enumerate() {
+        let value = path.find(record);
+        if !value.cell().is_blank() {
+            return (value, position);
+        }
+    }
+    (FoundValue::default(), 0)
 }
 
 /// Whole years from a day to today.
-fn age(day: Civil, today: Civil) -> u16 {
-    let years = today.year.saturating_sub(day.year);
-    let had_birthday = (today.month, today.day) >= (day.month, day.day);
-    years.saturating_sub(u16::from(!had_birthday))
+fn age(day: Date, today: Date) -> i16 {
+    let had_birthday = (today.month(), today.day()) >= (day.month(), day.day());
+    today.year() - day.year() - i16::from(!had_birthday)
 }
 
-/// A fault as the problem that people read.
+fn name_part(part: NamePart, name: &str) -> Result<&str, ValueError> {
+    let sides = name
+        .split_once(',')
+        .map(|(last, first)| (last.trim(), first.trim()));
+    match sides {
+        Some((last, first)) if !last.is_empty() && !first.is_empty() && !first.contains(',') => {
+            Ok(match part {
+                NamePart::Last => last,
+                NamePart::First => first,
+            })
+        }
+        _ => Err(
+            ValueError::new(Code::BadName, "not in the form \"Last, First\"")
+                .hint("write the last name, one comma, and the first name"),
+        ),
+    }
+}
+
 #[cold]
-pub(super) fn problem(place: Place, column: &str, cell: Cell<'_>, fault: ValueError) -> Problem {
-    let mut problem = Problem::new(fault.code, place, fault.message);
+pub(super) fn problem(place: Place, column: &str, cell: Cell<'_>, error: ValueError) -> Problem {
+    let mut problem = Problem::new(error.code, place, error.message);
     if !column.is_empty() {
         problem = problem.in_column(column);
     }
     if !cell.is_blank() {
         problem = problem.with_value(cell.text);
     }
-    problem.hint = fault.hint.map(Into::into);
+    problem.hint = error.hint.map(Into::into);
     problem
 }
 
-/// Control characters and a spreadsheet's own errors in a cell that is used.
+/// Warns of control characters and of a spreadsheet's errors in a cell.
 #[inline]
 pub(super) fn warn(column: &str, cell: Cell<'_>, place: Place, problems: &mut Vec<Problem>) {
     if cell.kind != CellKind::Text {
         return;
     }
+    let is_control = |byte| byte < 0x20 && !matches!(byte, b'\t' | b'\r' | b'\n');
     if !is_plain(cell.text) && cell.text.bytes().any(is_control) {
-        let fault = ValueError::new(Code::ControlCharacter, "control characters in the value")
+        let error = ValueError::new(Code::ControlCharacter, "control characters in the value")
             .hint("clear the cell and type the value again");
-        problems.push(problem(place, column, cell, fault));
+        problems.push(problem(place, column, cell, error));
     }
     if cell.text.starts_with('#') && is_spreadsheet_error(cell.text.trim_end()) {
-        let fault = ValueError::new(
-            Code::SpreadsheetError,
-            "a spreadsheet's error instead of a value",
-        )
-        .hint("mend the formula, or widen the column and export again");
-        problems.push(problem(place, column, cell, fault));
+        let error = ValueError::new(Code::SpreadsheetError, "spreadsheet error value")
+            .hint("fix the formula, or widen the column, and export again");
+        problems.push(problem(place, column, cell, error));
     }
 }
 
-fn is_control(byte: u8) -> bool {
-    byte < 0x20 && !matches!(byte, b'\t' | b'\r' | b'\n')
-}
-
-/// `#N/A` and its kin, and the marks of a column that is too narrow.
+/// `#N/A` and the like, and the `###` of a column that is too narrow.
 fn is_spreadsheet_error(text: &str) -> bool {
     const ERRORS: [&str; 14] = [
         "#N/A",
@@ -300,94 +318,4 @@ fn is_spreadsheet_error(text: &str) -> bool {
     ];
     ERRORS.iter().any(|error| text.eq_ignore_ascii_case(error))
         || (text.len() >= 3 && text.bytes().all(|byte| byte == b'#'))
-}
-
-fn nested() -> ValueError {
-    ValueError::new(
-        Code::NestedValue,
-        "a nested value where a single one is needed",
-    )
-    .hint("name the value inside it with dots, such as `from = \"client.email\"`")
-}
-
-fn as_it_stands(cell: Cell<'_>) -> Converted<'_> {
-    match cell.kind {
-        CellKind::Number | CellKind::Bool | CellKind::Json => Converted::Raw(cell.text),
-        _ => Converted::Text(cell.text),
-    }
-}
-
-/// A side of the name, and what the value is renamed to.
-fn rewritten<'c>(field: &'c CompiledField, cell: Cell<'c>) -> Result<Cell<'c>, ValueError> {
-    let mut cell = cell;
-    if let Some(part) = field.part {
-        let sides = cell.text.split_once(',').filter(|(last, first)| {
-            !first.contains(',') && !last.trim().is_empty() && !first.trim().is_empty()
-        });
-        let Some((last, first)) = sides else {
-            return Err(
-                ValueError::new(Code::BadName, "not of the form \"Last, First\"")
-                    .hint("write the last name, one comma, and the first name"),
-            );
-        };
-        cell = Cell::text(match part {
-            NamePart::Last => last.trim(),
-            NamePart::First => first.trim(),
-        });
-    }
-    if !field.rename.is_empty()
-        && let Some(renamed) = field.rename.get(trimmed(cell.text))
-    {
-        cell = Cell::text(renamed);
-    }
-    Ok(cell)
-}
-
-fn misfit(field: &CompiledField, text: &str) -> Option<ValueError> {
-    if let Some(least) = field.min_length
-        && text.len() < least.saturating_mul(4)
-        && text.chars().count() < least
-    {
-        return Some(ValueError::new(
-            Code::TooShort,
-            format!(
-                "shorter than the {least} characters that {} needs",
-                field.target
-            ),
-        ));
-    }
-    if let Some(most) = field.max_length
-        && text.len() > most
-        && text.chars().count() > most
-    {
-        return Some(ValueError::new(
-            Code::TooLong,
-            format!(
-                "longer than the {most} characters that {} may have",
-                field.target
-            ),
-        ));
-    }
-    if let Some((regex, pattern)) = &field.pattern
-        && !regex.is_match(text)
-    {
-        return Some(ValueError::new(
-            Code::PatternMismatch,
-            format!("does not match the pattern of {}: {pattern}", field.target),
-        ));
-    }
-    None
-}
-
-#[cold]
-fn hint_of(hints: &mut Hints, field: usize, text: &str, choices: &Choices) -> Option<String> {
-    let known = (field, Box::from(text));
-    if let Some(hint) = hints.get(&known) {
-        return hint.clone();
-    }
-    let hint = suggest::did_you_mean(text, choices.meant.iter().map(AsRef::as_ref));
-    if hints.len() < HINTS {
-        hints.insert(known, hint.clone());
-    }
-    hint
 }

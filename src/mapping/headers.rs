@@ -1,10 +1,11 @@
-//! What columns are called in the exports of case-management systems. Names are
-//! folded: letter case and punctuation count for nothing.
+//! What columns are called in the exports of case-management systems, and what
+//! a name says about its values. Names are folded: letter case and punctuation
+//! are ignored.
 
-use super::{fold, words};
+use super::names::{fold, words};
 
-/// What names a case.
-pub const KEY: &[&str] = &[
+/// Case ids.
+pub(crate) const KEY: &[&str] = &[
     "leadid",
     "leadno",
     "leadnumber",
@@ -24,24 +25,21 @@ pub const KEY: &[&str] = &[
     "reference",
     "clientreference",
 ];
-/// First names.
-pub const FIRST_NAME: &[&str] = &[
+pub(crate) const FIRST_NAME: &[&str] = &[
     "firstname",
     "clientfirstname",
     "contactfirstname",
     "plaintifffirstname",
     "fromfirst",
 ];
-/// Last names.
-pub const LAST_NAME: &[&str] = &[
+pub(crate) const LAST_NAME: &[&str] = &[
     "lastname",
     "clientlastname",
     "contactlastname",
     "plaintifflastname",
     "fromlast",
 ];
-/// Whole names.
-pub const FULL_NAME: &[&str] = &[
+pub(crate) const FULL_NAME: &[&str] = &[
     "client",
     "clientname",
     "partyname",
@@ -52,8 +50,8 @@ pub const FULL_NAME: &[&str] = &[
     "casename",
     "displayname",
 ];
-/// Phone numbers, those first that reach a person best.
-pub const PHONE: &[&str] = &[
+/// Phone numbers, the most direct first.
+pub(crate) const PHONE: &[&str] = &[
     "mobile",
     "cell",
     "phonemobile",
@@ -74,16 +72,14 @@ pub const PHONE: &[&str] = &[
     "workphone",
     "officephone",
 ];
-/// E-mail addresses.
-pub const EMAIL: &[&str] = &[
+pub(crate) const EMAIL: &[&str] = &[
     "email",
     "emailaddress",
     "clientemailaddress",
     "clientemail",
     "contactemail",
 ];
-/// When it happened.
-pub const INCIDENT_DATE: &[&str] = &[
+pub(crate) const INCIDENT_DATE: &[&str] = &[
     "incidentdate",
     "dateofincident",
     "dateofloss",
@@ -95,18 +91,16 @@ pub const INCIDENT_DATE: &[&str] = &[
     "accidentdate",
     "dateofaccident",
 ];
-/// Where it happened.
-pub const INCIDENT_STATE: &[&str] = &[
+pub(crate) const INCIDENT_STATE: &[&str] = &[
     "casestate",
     "incidentstate",
     "stateofincident",
     "matterstate",
     "accidentstate",
 ];
-/// Where the client lives, more likely than not.
-pub const ANY_STATE: &[&str] = &["state", "contactstate", "clientstate", "businessstate"];
-/// What kind of case it is.
-pub const CASE_TYPE: &[&str] = &[
+/// Probably the client's state, not the incident's.
+pub(crate) const ANY_STATE: &[&str] = &["state", "contactstate", "clientstate", "businessstate"];
+pub(crate) const CASE_TYPE: &[&str] = &[
     "casetype",
     "leadcasetype",
     "matcode",
@@ -114,8 +108,7 @@ pub const CASE_TYPE: &[&str] = &[
     "projecttype",
     "casesubtype",
 ];
-/// What happened.
-pub const SUMMARY: &[&str] = &[
+pub(crate) const SUMMARY: &[&str] = &[
     "summary",
     "leadsummary",
     "casesummary",
@@ -124,8 +117,8 @@ pub const SUMMARY: &[&str] = &[
     "injuryinformation",
     "casedetails",
 ];
-/// Who handles it. Never who sent it: "referred by", "source".
-pub const PARTNER_FIRM: &[&str] = &[
+/// The firm that handles the case, never the one that sent it ("referred by").
+pub(crate) const PARTNER_FIRM: &[&str] = &[
     "handlingfirm",
     "partnerfirm",
     "partnerfirmname",
@@ -146,12 +139,12 @@ fn plain(header: &str) -> &str {
 }
 
 /// A header as the lists here hold it.
-pub fn folded(header: &str) -> String {
+pub(crate) fn folded(header: &str) -> String {
     fold(plain(header))
 }
 
 /// A header as the name of a field: `Lead ID` is `LeadId`.
-pub fn field_name(header: &str) -> String {
+pub(crate) fn field_name(header: &str) -> String {
     let mut name = String::new();
     for word in words(plain(header)) {
         let mut letters = word.chars();
@@ -165,17 +158,120 @@ pub fn field_name(header: &str) -> String {
     }
 }
 
+/// Whether a name is that of a birth date.
+fn is_birth_date(name: &str) -> bool {
+    fold(name).contains("birth") || words(name).iter().any(|word| word == "dob")
+}
+
+/// Whether dates of this name may be in the future, as deadlines are.
+pub(super) fn allows_future_dates(name: &str) -> bool {
+    const FUTURE: [&str; 9] = [
+        "deadline",
+        "expir",
+        "followup",
+        "hearing",
+        "limdate",
+        "limitation",
+        "next",
+        "statute",
+        "trial",
+    ];
+    let folded = fold(name);
+    FUTURE.iter().any(|word| folded.contains(word)) || words(name).iter().any(|word| word == "due")
+}
+
+/// Whether a column's name is that of a social security number, a birth date, a
+/// bank account, a card, an identity document or a password.
+pub(crate) fn looks_confidential(column: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "ssn", "ssno", "itin", "iban", "cvv", "cvc", "passport", "password", "passwd",
+    ];
+    const WITHIN: [&str; 12] = [
+        "socialsecurity",
+        "socialsec",
+        "taxpayerid",
+        "taxid",
+        "bankaccount",
+        "bankname",
+        "bankrouting",
+        "routingn",
+        "accountnumber",
+        "creditcard",
+        "cardnumber",
+        "driverslicen",
+    ];
+    let folded = fold(column);
+    is_birth_date(column)
+        || folded == "ss"
+        || folded == "ssnumber"
+        || WITHIN.iter().any(|part| folded.contains(part))
+        || words(column)
+            .iter()
+            .any(|word| WORDS.contains(&word.as_str()))
+}
+
+/// Whether a value has the form `123-45-6789`.
+pub(crate) fn looks_like_ssn(value: &str) -> bool {
+    let bytes = value.trim().as_bytes();
+    matches!(bytes, [_, _, _, b'-', _, _, b'-', _, _, _, _])
+        && bytes.iter().filter(|byte| byte.is_ascii_digit()).count() == 9
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn headers_are_told_whatever_their_spelling() {
+    fn headers_match_in_any_spelling() {
         assert!(CASE_TYPE.contains(&folded("litify_pm__Case_Type__c").as_str()));
         assert!(INCIDENT_DATE.contains(&folded("litify_pm__Incident_date__c").as_str()));
         assert!(PHONE.contains(&folded("Phone Mobile").as_str()));
         assert_eq!(field_name("Lead ID"), "LeadId");
         assert_eq!(field_name("casenum"), "Casenum");
         assert_eq!(field_name("#"), "Key");
+    }
+
+    #[test]
+    fn birth_dates_and_deadlines_are_known_by_name() {
+        assert!(
+            is_birth_date("DOB") && is_birth_date("Client DOB") && is_birth_date("date_of_birth")
+        );
+        assert!(!is_birth_date("Adobe file"));
+        assert!(allows_future_dates("Statute of Limitations") && allows_future_dates("lim_date"));
+        assert!(!allows_future_dates("Incident Date"));
+    }
+
+    #[test]
+    fn names_that_look_confidential() {
+        for name in [
+            "SSN",
+            "Client SSN",
+            "ClientSSN",
+            "Social Security Number",
+            "SS#",
+            "DOB",
+            "Date of Birth",
+            "Bank Account",
+            "Routing Number",
+            "Driver's License",
+        ] {
+            assert!(looks_confidential(name), "{name}");
+        }
+        for name in [
+            "Classname",
+            "Lead ID",
+            "Account Manager",
+            "Summary",
+            "Address",
+        ] {
+            assert!(!looks_confidential(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn values_that_look_like_social_security_numbers() {
+        assert!(looks_like_ssn(" 078-05-1120 "));
+        assert!(!looks_like_ssn("702-555-0101"));
+        assert!(!looks_like_ssn("078051120"));
     }
 }

@@ -1,56 +1,71 @@
-//! Column and field names as people mean them, whatever their spelling.
+//! Column and field names compared as people mean them, whatever the spelling.
 
 /// The letters and digits of a name in lower case: `Lead ID`, `lead_id` and
-/// `LeadId` are one.
-pub fn fold(name: &str) -> String {
+/// `LeadId` fold to the same text.
+pub(crate) fn fold(name: &str) -> String {
     name.chars()
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
         .collect()
 }
 
-/// The words of a name in lower case, parted by punctuation, white space and
+/// The words of a name in lower case, split at punctuation, white space and
 /// the humps of camel case.
-pub fn words(name: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut after_lower = false;
+pub(crate) fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut is_after_lower = false;
     for c in name.chars() {
-        let starts_hump = after_lower && c.is_uppercase();
-        if (!c.is_alphanumeric() || starts_hump) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
+        if !c.is_alphanumeric() || (is_after_lower && c.is_uppercase()) {
+            words.push(String::new());
         }
-        if c.is_alphanumeric() {
+        if let Some(word) = words.last_mut()
+            && c.is_alphanumeric()
+        {
             word.extend(c.to_lowercase());
         }
-        after_lower = c.is_lowercase() || c.is_numeric();
+        is_after_lower = c.is_lowercase() || c.is_numeric();
     }
-    if !word.is_empty() {
-        words.push(word);
-    }
+    words.retain(|word| !word.is_empty());
     words
 }
 
-/// Whether a name speaks of a person's birth.
-pub(super) fn is_birth_date(name: &str) -> bool {
-    fold(name).contains("birth") || words(name).iter().any(|word| word == "dob")
+/// The candidate that is most like a name, if any is close enough.
+///
+/// Letter case and punctuation are ignored; of the rest a third may differ, and
+/// two letters swapped count once.
+pub(crate) fn closest<'c>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
+    let name = fold(name);
+    let length = name.chars().count();
+    // A cell with a page of text is not a misspelled name.
+    if length == 0 || length > 200 {
+        return None;
+    }
+    let distance = |candidate: &'c str| {
+        let folded = fold(candidate);
+        let other = folded.chars().count();
+        let allowed = (length.max(other) / 3).max(1);
+        if other == 0 || length.abs_diff(other) > allowed {
+            return None;
+        }
+        let distance = strsim::damerau_levenshtein(&name, &folded);
+        // Names of one letter are alike only when they are equal.
+        (distance <= allowed && distance < length).then_some((distance, candidate))
+    };
+    let close = candidates.into_iter().filter_map(distance);
+    close
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
 }
 
-/// Whether a date of this name is rightly in the future, as deadlines are.
-pub(super) fn allows_future_dates(name: &str) -> bool {
-    const AHEAD: [&str; 9] = [
-        "deadline",
-        "expir",
-        "followup",
-        "hearing",
-        "limdate",
-        "limitation",
-        "next",
-        "statute",
-        "trial",
-    ];
-    let folded = fold(name);
-    AHEAD.iter().any(|word| folded.contains(word)) || words(name).iter().any(|word| word == "due")
+/// A hint with the candidate that a misspelled name may stand for.
+pub(crate) fn did_you_mean<'c>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<String> {
+    closest(name, candidates).map(|found| format!("did you mean \"{found}\"?"))
 }
 
 #[cfg(test)]
@@ -70,12 +85,21 @@ mod tests {
     }
 
     #[test]
-    fn births_and_deadlines_are_told_by_name() {
-        assert!(
-            is_birth_date("DOB") && is_birth_date("Client DOB") && is_birth_date("date_of_birth")
+    fn the_closest_name_is_found_and_a_distant_one_is_not() {
+        let types = ["Motor Vehicle Accident", "Auto Accident", "Dog Bite"];
+        assert_eq!(closest("Auto Acident", types), Some("Auto Accident"));
+        assert_eq!(closest("dog-bite", types), Some("Dog Bite"));
+        assert_eq!(closest("MVA", types), None);
+        assert_eq!(closest("", types), None);
+        assert_eq!(closest("lead_id", ["Lead ID", "Lead"]), Some("Lead ID"));
+        assert_eq!(
+            closest("requierd", ["required", "rename"]),
+            Some("required")
         );
-        assert!(!is_birth_date("Adobe file"));
-        assert!(allows_future_dates("Statute of Limitations") && allows_future_dates("lim_date"));
-        assert!(!allows_future_dates("Incident Date"));
+    }
+
+    #[test]
+    fn the_first_of_equally_close_names_is_taken() {
+        assert_eq!(closest("Smyth", ["Smith", "Smoth"]), Some("Smith"));
     }
 }

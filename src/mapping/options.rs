@@ -1,8 +1,7 @@
-//! The rules as a config or the command line gives them: plain data.
+//! The rules as the config or the command line gives them: plain data.
 
-use super::template;
+use jiff::civil::Date;
 
-/// All that mapping needs to know.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MappingOptions {
     /// A rule a payload field, in the config's order.
@@ -10,11 +9,11 @@ pub struct MappingOptions {
     /// Columns that no rule uses go out under their own names: `[case]
     /// passthrough`, and always where there are no rules at all.
     pub passthrough: bool,
-    /// The key columns; none is legal for checks and rehearsals.
+    /// The key columns; none is allowed for checks and test runs.
     pub key: Vec<String>,
     /// The line of the config where the key was set.
     pub key_line: Option<u32>,
-    /// The partner firm's column. Without: `partnerFirmId`, `partner_firm_id`
+    /// The partner firm's column. Without one: `partnerFirmId`, `partner_firm_id`
     /// or `Partner Firm ID` in any letter case, where a file has it.
     pub partner_firm_column: Option<String>,
     /// The line of the config where the partner firm's column was set.
@@ -25,8 +24,8 @@ pub struct MappingOptions {
     pub default_partner_firm: Option<String>,
     /// Let records without a firm through.
     pub allow_drafts: bool,
-    /// The day of the run: year, month, day. Without it no date is implausible.
-    pub today: Option<(u16, u8, u8)>,
+    /// The day of the run. Without it no date is implausible.
+    pub today: Option<Date>,
 }
 
 /// How one payload field is made.
@@ -87,6 +86,28 @@ impl Default for FieldRule {
     }
 }
 
+impl FieldRule {
+    /// Whether the value is sent as text, whatever it is.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.value_type, None | Some(ValueType::Text))
+    }
+
+    /// Whether the text of a value is compared with something.
+    pub(super) fn looks_at_text(&self) -> bool {
+        self.part.is_some()
+            || !self.rename.is_empty()
+            || !self.choices.is_empty()
+            || self.pattern.is_some()
+            || self.min_length.is_some()
+            || self.max_length.is_some()
+    }
+
+    /// Whether a value may be sent: one of the choices, if there are any.
+    pub(super) fn is_choice(&self, value: &str) -> bool {
+        self.choices.is_empty() || self.choices.iter().any(|choice| choice.trim() == value)
+    }
+}
+
 /// What a field is made of.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum FieldSource {
@@ -110,16 +131,6 @@ impl FieldSource {
             Self::Template(text.to_owned())
         } else {
             Self::Columns(vec![text.to_owned()])
-        }
-    }
-
-    /// The columns that it names, for a field of this name.
-    pub(super) fn columns(&self, target: &str) -> Vec<String> {
-        match self {
-            Self::None => vec![target.to_owned()],
-            Self::Columns(columns) => columns.clone(),
-            Self::Template(text) => template::columns_of(text),
-            Self::Constant(_) => Vec::new(),
         }
     }
 }

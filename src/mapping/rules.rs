@@ -1,27 +1,31 @@
-//! Rules compiled once, to be shared by all threads.
+//! The options compiled to rules, which all threads share. Every setting is
+//! checked, and all errors are reported at once.
 
-use std::collections::{HashMap, HashSet};
-
-use foldhash::fast::FixedState;
+use foldhash::{HashMap, HashSet};
 use regex::Regex;
 
-use super::firm::PartnerFirms;
-use super::options::{MappingOptions, NamePart, ValueType};
-use super::template::TemplatePiece;
-use super::values::{Civil, DateRules};
+use crate::model::{Cell, CellKind};
 
-/// The compiled rules: what every [`Mapper`](super::Mapper) works by.
+use super::headers::allows_future_dates;
+use super::json::{member_name, push_cell, push_string};
+use super::names;
+use super::options::{Constant, FieldRule, FieldSource, MappingOptions, ValueType};
+use super::partner_firm::PartnerFirms;
+use super::template::{self, TemplatePiece};
+use super::values::{Converted, DateFormats, convert};
+
+/// The compiled rules.
 #[derive(Debug)]
 pub struct Rules {
     pub(super) options: MappingOptions,
+    /// In the order of the options' fields.
     pub(super) fields: Vec<CompiledField>,
     /// The payload's shape, objects at the place of their first field.
     pub(super) tree: Vec<PayloadNode>,
     pub(super) firms: PartnerFirms,
-    pub(super) today: Option<Civil>,
 }
 
-/// A member of the payload, its name ready to be written.
+/// A member of the payload, its name as JSON with the colon.
 #[derive(Debug)]
 pub(super) enum PayloadNode {
     Leaf {
@@ -34,135 +38,324 @@ pub(super) enum PayloadNode {
     },
 }
 
-/// One compiled rule.
+/// What of a field's rule is prepared once.
 #[derive(Debug)]
 pub(super) struct CompiledField {
-    pub(super) target: Box<str>,
-    /// The target's path as JSON strings, for digests.
+    /// The field's path as JSON strings, for digests.
     pub(super) path: Box<str>,
-    pub(super) from: CompiledSource,
+    pub(super) source: CompiledSource,
     /// The columns as the rule names them.
     pub(super) columns: Vec<String>,
-    pub(super) value_type: Option<ValueType>,
-    pub(super) dates: DateRules,
-    pub(super) choices: Option<Choices>,
+    pub(super) dates: DateFormats,
+    pub(super) choices: Option<HashSet<Box<str>>>,
     pub(super) rename: HashMap<Box<str>, Box<str>>,
-    /// JSON of what stands in for a blank value.
+    /// The JSON that replaces a blank value.
     pub(super) default: Option<Box<str>>,
-    pub(super) blank: WhenBlank,
-    pub(super) min_length: Option<usize>,
-    pub(super) max_length: Option<usize>,
-    pub(super) pattern: Option<(Regex, Box<str>)>,
-    pub(super) part: Option<NamePart>,
+    pub(super) pattern: Option<Regex>,
     pub(super) allows_future_dates: bool,
-    /// Made of key columns alone.
+    /// Whether it is made of key columns alone.
     pub(super) is_key: bool,
 }
 
-/// What becomes of a field without a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WhenBlank {
-    Refused,
-    LeftOut,
-    SentEmpty,
-}
-
-/// What a field is made of.
 #[derive(Debug)]
 pub(super) enum CompiledSource {
+    /// The first column that is filled.
     Columns,
     Template(Vec<TemplatePiece>),
-    /// JSON as it is written.
+    /// JSON as it is sent.
     Constant(Box<str>),
 }
 
-/// The values that may be sent.
-#[derive(Debug)]
-pub(super) struct Choices {
-    known: HashSet<Box<str>, FixedState>,
-    /// What a wrong value may have been meant to be: the choices, and the words
-    /// that are renamed to one.
-    pub(super) meant: Vec<Box<str>>,
+/// An invalid rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RuleError {
+    /// Position among the options' fields; none for a partner firm.
+    pub(crate) field: Option<usize>,
+    /// The setting as the config names it; empty for the rule as a whole.
+    pub(crate) setting: &'static str,
+    /// What is wrong, and what to do.
+    pub(crate) message: String,
 }
 
-impl Choices {
-    pub(super) fn new<'r>(choices: &[String], renamed: impl Iterator<Item = &'r String>) -> Self {
-        let trimmed = |text: &String| Box::from(text.trim());
-        let mut meant: Vec<Box<str>> = choices.iter().map(trimmed).collect();
-        let known = meant.iter().cloned().collect();
-        meant.extend(renamed.map(trimmed));
-        Self { known, meant }
-    }
-
-    /// The choice that a text is.
-    pub(super) fn find(&self, text: &str) -> Option<&str> {
-        self.known.get(text).map(AsRef::as_ref)
-    }
+/// Collects the errors of one field after another.
+#[derive(Debug, Default)]
+pub(super) struct RuleErrors {
+    pub(super) field: Option<usize>,
+    pub(super) list: Vec<RuleError>,
 }
 
-impl CompiledField {
-    /// Whether the value's text is looked at beyond its type.
-    pub(super) fn looks_at_text(&self) -> bool {
-        self.part.is_some() || !self.rename.is_empty() || self.checks_result()
-    }
-
-    /// Whether no type has a say in what the text may be.
-    pub(super) fn takes_any_text(&self) -> bool {
-        matches!(self.value_type, None | Some(ValueType::Text))
-    }
-
-    pub(super) fn checks_result(&self) -> bool {
-        self.choices.is_some()
-            || self.pattern.is_some()
-            || self.min_length.is_some()
-            || self.max_length.is_some()
+impl RuleErrors {
+    pub(super) fn push(&mut self, setting: &'static str, message: impl Into<String>) {
+        self.list.push(RuleError {
+            field: self.field,
+            setting,
+            message: message.into(),
+        });
     }
 }
 
 impl Rules {
-    /// What they were compiled from.
-    pub fn options(&self) -> &MappingOptions {
+    pub fn compile(options: MappingOptions) -> Result<Self, Vec<RuleError>> {
+        let mut errors = RuleErrors::default();
+        let mut fields = Vec::with_capacity(options.fields.len());
+        let mut tree = Vec::new();
+        for (position, rule) in options.fields.iter().enumerate() {
+            errors.field = Some(position);
+            add_to_tree(&mut tree, &options.fields[..position], rule, &mut errors);
+            fields.push(compile_field(rule, &options.key, &mut errors));
+        }
+        errors.field = None;
+        let firms = PartnerFirms::compile(&options, &mut errors);
+        if !errors.list.is_empty() {
+            return Err(errors.list);
+        }
+        Ok(Self {
+            options,
+            fields,
+            tree,
+            firms,
+        })
+    }
+
+    pub(crate) fn options(&self) -> &MappingOptions {
         &self.options
     }
+}
 
-    /// Whether a column's value goes into the payload, by a rule or as it is.
-    pub fn sends(&self, column: &str) -> bool {
-        self.named_by_rule(column)
-            || (self.options.passthrough && !self.is_firm_column(column) && !is_caseload(column))
+fn path_of(rule: &FieldRule) -> Vec<&str> {
+    if rule.flat {
+        vec![&rule.target]
+    } else {
+        rule.target.split('.').collect()
     }
+}
 
-    /// Whether a rule reads the column.
-    pub(super) fn named_by_rule(&self, column: &str) -> bool {
-        self.fields
-            .iter()
-            .flat_map(|field| &field.columns)
-            .any(|named| reads(named, column))
+/// Puts a field into the payload after those of the rules before it.
+fn add_to_tree(
+    tree: &mut Vec<PayloadNode>,
+    before: &[FieldRule],
+    rule: &FieldRule,
+    errors: &mut RuleErrors,
+) {
+    if rule.target.eq_ignore_ascii_case("partnerFirmId") {
+        let message = "the partner firm is set by [case] partner_firm, not by a field";
+        errors.push("", message);
     }
+    if let Some(first) = before.iter().find(|other| other.target == rule.target) {
+        let line = first.line.map(|line| format!(" (line {line})"));
+        let line = line.unwrap_or_default();
+        errors.push("", format!("duplicate rule for \"{}\"{line}", rule.target));
+        return;
+    }
+    let path = path_of(rule);
+    if path.contains(&"") {
+        errors.push("", "empty name before, between or after dots");
+    } else if let Err(message) = insert(tree, &path, before.len()) {
+        errors.push("", message);
+    }
+}
 
-    /// Whether the partner firm is read from the column.
-    pub(super) fn is_firm_column(&self, column: &str) -> bool {
-        match &self.options.partner_firm_column {
-            Some(named) => reads(named, column),
-            None => is_firm_name(column),
+fn insert(nodes: &mut Vec<PayloadNode>, path: &[&str], field: usize) -> Result<(), String> {
+    let Some((segment, below)) = path.split_first() else {
+        return Ok(());
+    };
+    let wanted = member_name(segment);
+    let existing = nodes.iter_mut().find(|node| match node {
+        PayloadNode::Leaf { name, .. } | PayloadNode::Object { name, .. } => *name == wanted,
+    });
+    match existing {
+        Some(PayloadNode::Object { children, .. }) if !below.is_empty() => {
+            return insert(children, below, field);
+        }
+        Some(_) => {
+            return Err(format!(
+                "\"{segment}\" is a value in one rule and an object in another"
+            ));
+        }
+        None if below.is_empty() => nodes.push(PayloadNode::Leaf {
+            name: wanted,
+            field,
+        }),
+        None => {
+            let mut children = Vec::new();
+            insert(&mut children, below, field)?;
+            nodes.push(PayloadNode::Object {
+                name: wanted,
+                children,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn compile_field(rule: &FieldRule, key: &[String], errors: &mut RuleErrors) -> CompiledField {
+    check_settings(rule, errors);
+    let (dates, invalid) = DateFormats::compile(&rule.formats);
+    for message in invalid {
+        errors.push("formats", message);
+    }
+    let (source, columns) = compile_source(rule, &dates, errors);
+    let default = rule.default.as_ref();
+    let mut path = String::new();
+    for (position, segment) in path_of(rule).into_iter().enumerate() {
+        if position > 0 {
+            path.push('.');
+        }
+        push_string(segment, &mut path);
+    }
+    path.push(':');
+    let choices = rule.choices.iter().map(|choice| choice.trim().into());
+    CompiledField {
+        path: path.into(),
+        source,
+        default: default.map(|constant| literal(constant, rule, &dates, "default", errors)),
+        dates,
+        choices: (!rule.choices.is_empty()).then(|| choices.collect()),
+        rename: compile_renames(rule, errors),
+        pattern: compile_pattern(rule, errors),
+        allows_future_dates: allows_future_dates(&rule.target)
+            || columns.iter().any(|column| allows_future_dates(column)),
+        is_key: !columns.is_empty() && columns.iter().all(|column| key.contains(column)),
+        columns,
+    }
+}
+
+/// Settings that contradict each other.
+fn check_settings(rule: &FieldRule, errors: &mut RuleErrors) {
+    if matches!(rule.source, FieldSource::Constant(_)) {
+        for (setting, is_set) in [
+            ("default", rule.default.is_some()),
+            ("rename", !rule.rename.is_empty()),
+            ("part", rule.part.is_some()),
+        ] {
+            if is_set {
+                errors.push(setting, format!("`{setting}` has no effect with `value`"));
+            }
+        }
+    }
+    if rule.required && !rule.omit_empty {
+        let message = "`omit_empty = false` cannot be combined with `required`";
+        errors.push("omit_empty", message);
+    }
+    let lengths = rule.min_length.zip(rule.max_length);
+    if lengths.is_some_and(|(min, max)| min > max) {
+        errors.push("min_length", "`min_length` is greater than `max_length`");
+    }
+    if rule.part.is_some() && !rule.is_text() {
+        errors.push("part", "`part` works only on text; remove `type`");
+    }
+    let is_date = matches!(rule.value_type, Some(ValueType::Date | ValueType::DateTime));
+    if !rule.formats.is_empty() && !is_date {
+        let message = "`formats` needs type = \"date\" or \"datetime\"";
+        errors.push("formats", message);
+    }
+}
+
+/// The source, and the columns that it names.
+fn compile_source(
+    rule: &FieldRule,
+    dates: &DateFormats,
+    errors: &mut RuleErrors,
+) -> (CompiledSource, Vec<String>) {
+    match &rule.source {
+        FieldSource::None => (CompiledSource::Columns, vec![rule.target.clone()]),
+        FieldSource::Columns(columns) => {
+            if columns.is_empty() || columns.iter().any(|column| column.trim().is_empty()) {
+                errors.push("from", "a column without a name");
+            }
+            (CompiledSource::Columns, columns.clone())
+        }
+        FieldSource::Template(text) => match template::parse(text) {
+            Ok((pieces, columns)) => (CompiledSource::Template(pieces), columns),
+            Err(error) => {
+                errors.push("from", error.to_string());
+                (CompiledSource::Columns, Vec::new())
+            }
+        },
+        FieldSource::Constant(constant) => {
+            let json = literal(constant, rule, dates, "value", errors);
+            (CompiledSource::Constant(json), Vec::new())
         }
     }
 }
 
-/// Whether a name in a config reads a column: its own, or below it.
-pub(super) fn reads(named: &str, column: &str) -> bool {
-    named
-        .strip_prefix(column)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+fn compile_pattern(rule: &FieldRule, errors: &mut RuleErrors) -> Option<Regex> {
+    let pattern = rule.pattern.as_deref()?;
+    // Alone first: inside the group an unbalanced bracket could pass.
+    let whole = Regex::new(pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")));
+    whole
+        .map_err(|error| {
+            let message = format!("not a valid regular expression: {error}");
+            errors.push("pattern", message);
+        })
+        .ok()
 }
 
-/// Whether a column bears the partner firm's usual name.
-pub(super) fn is_firm_name(column: &str) -> bool {
-    ["partnerFirmId", "partner_firm_id", "Partner Firm ID"]
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(column))
+fn compile_renames(rule: &FieldRule, errors: &mut RuleErrors) -> HashMap<Box<str>, Box<str>> {
+    let mut rename = HashMap::default();
+    for (from, to) in &rule.rename {
+        let from = from.trim();
+        if from.is_empty() {
+            errors.push("rename", "cannot rename a blank value; use `default`");
+        } else if rename.insert(from.into(), to.as_str().into()).is_some() {
+            errors.push("rename", format!("\"{from}\" is renamed twice"));
+        }
+        // Such a rename could never be sent.
+        let to = to.trim();
+        if rule.is_text() && !to.is_empty() && !rule.is_choice(to) {
+            let hint = names::did_you_mean(to, rule.choices.iter().map(String::as_str));
+            let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+            let message =
+                format!("\"{from}\" is renamed to \"{to}\", which is not one of the choices{hint}");
+            errors.push("rename", message);
+        }
+    }
+    rename
 }
 
-/// Whether a column is one that we wrote ourselves.
-pub(super) fn is_caseload(column: &str) -> bool {
-    crate::model::reserved::is_reserved(column)
+/// The JSON of a value in the config, converted like any other.
+fn literal(
+    constant: &Constant,
+    rule: &FieldRule,
+    dates: &DateFormats,
+    setting: &'static str,
+    errors: &mut RuleErrors,
+) -> Box<str> {
+    let cell = match constant {
+        Constant::Text(text) => Cell::text(text),
+        Constant::Number(text) => Cell {
+            kind: CellKind::Number,
+            text,
+        },
+        Constant::Bool(value) => Cell {
+            kind: CellKind::Bool,
+            text: if *value { "true" } else { "false" },
+        },
+    };
+    let mut json = String::new();
+    let mut written = String::new();
+    let text = match rule.value_type {
+        None => {
+            push_cell(cell, &mut json);
+            cell.text
+        }
+        Some(value_type) => match convert(value_type, dates, cell, &mut written) {
+            Ok((value, _)) => {
+                match value {
+                    Converted::Text(text) => push_string(text, &mut json),
+                    Converted::Raw(text) => json.push_str(text),
+                }
+                value.text()
+            }
+            Err(error) => {
+                errors.push(setting, format!("`{setting}`: {}", error.message));
+                return json.into();
+            }
+        },
+    };
+    if !rule.is_choice(text) {
+        errors.push(setting, format!("\"{text}\" is not one of the choices"));
+    }
+    json.into()
 }

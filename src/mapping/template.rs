@@ -1,32 +1,25 @@
 //! Templates such as `{First} {Last}`: text with columns in braces.
 
-/// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TemplatePiece {
-    /// Text as it stands.
     Text(Box<str>),
     /// A column, by its position among the template's columns.
     Column(usize),
 }
 
-/// What is wrong with a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TemplateError {
-    /// A brace is opened and never closed.
-    #[error("a brace is opened and not closed; write {{{{ for a brace that is meant as text")]
+pub(super) enum TemplateError {
+    #[error("unclosed `{{`; write `{{{{` for a literal brace")]
     Unclosed,
-    /// A brace is closed that was never opened.
-    #[error("a brace is closed and not opened; write }}}} for a brace that is meant as text")]
+    #[error("`}}` without `{{`; write `}}}}` for a literal brace")]
     Unopened,
-    /// Braces with nothing between them.
-    #[error("braces with no column between them")]
+    #[error("`{{}}` without a column name")]
     NoName,
-    /// No column stands in it.
-    #[error("no column stands in it; use `value` for a constant")]
+    #[error("a template without a column; use `value` for a constant")]
     NoColumn,
 }
 
-/// The pieces of a template, and the columns that stand in it.
+/// The pieces of a template, and its columns.
 pub(super) fn parse(text: &str) -> Result<(Vec<TemplatePiece>, Vec<String>), TemplateError> {
     let mut pieces = Vec::new();
     let mut columns: Vec<String> = Vec::new();
@@ -69,13 +62,8 @@ pub(super) fn parse(text: &str) -> Result<(Vec<TemplatePiece>, Vec<String>), Tem
     Ok((pieces, columns))
 }
 
-/// The columns of a template, none where it is wrong.
-pub(super) fn columns_of(text: &str) -> Vec<String> {
-    parse(text).map_or_else(|_| Vec::new(), |(_, columns)| columns)
-}
-
-/// Puts the columns' values into a template. A blank value takes the space
-/// behind it along; where all are blank, so is the whole.
+/// Writes a template with the values of its columns. A blank value takes the
+/// space after it along; where all values are blank, nothing is written.
 pub(super) fn fill(pieces: &[TemplatePiece], values: &[impl AsRef<str>], out: &mut String) {
     out.clear();
     let value = |column: &usize| {
@@ -131,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_template_is_told() {
+    fn an_invalid_template_is_refused() {
         assert_eq!(parse("{First"), Err(TemplateError::Unclosed));
         assert_eq!(parse("First}"), Err(TemplateError::Unopened));
         assert_eq!(parse("{ }"), Err(TemplateError::NoName));

@@ -101,8 +101,7 @@ fn map_json(
     json: &str,
 ) -> (Option<Case>, Vec<Problem>) {
     let mut found: Vec<(usize, CellKind, String)> = Vec::new();
-    for (name, value) in json::Members::of(json) {
-        let (kind, text) = json::value_of(value);
+    for (name, kind, text) in object_members(json) {
         found.push((columns.position(&name).unwrap(), kind, text.into_owned()));
     }
     let mut cells = vec![Cell::default(); columns.len()];

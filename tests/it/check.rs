@@ -49,9 +49,9 @@ fn suggestions_are_shown_and_never_applied() {
     let home = misspelled();
     let done = check(&home, &[]).exits(3);
     insta::assert_snapshot!(done.err, @r#"
-    a.csv:2:Firm: error: neither a name nor an id of the [partner_firms] table: "Smith & Parners" [unknown-partner-firm]
+    a.csv:2:Firm: error: unknown partner firm: "Smith & Parners" [unknown-partner-firm]
         did you mean "Smith & Partners"?
-    a.csv:2:Case Type: error: none of the choices of CaseType: "Auto Acident" [not-a-choice]
+    a.csv:2:Case Type: error: not one of the choices for CaseType: "Auto Acident" [not-a-choice]
         did you mean "Auto Accident"?
 
             1 error not-a-choice in Case Type
@@ -84,7 +84,7 @@ fn problems_as_json_end_with_one_object() {
         ("file", "a.csv"),
         ("column", "Case Type"),
         ("value", "Auto Acident"),
-        ("message", "none of the choices of CaseType"),
+        ("message", "not one of the choices for CaseType"),
         ("hint", "did you mean \"Auto Accident\"?"),
     ] {
         assert_eq!(problem[name], expected, "{name}");
@@ -103,8 +103,8 @@ fn annotations_carry_no_values() {
     let done = check(&home, &["--annotations", "github"]).exits(3);
     assert_eq!(
         done.out,
-        "::error file=a.csv,line=2,title=unknown-partner-firm::Firm: neither a name nor an id of the [partner_firms] table\n\
-         ::error file=a.csv,line=2,title=not-a-choice::Case Type: none of the choices of CaseType\n"
+        "::error file=a.csv,line=2,title=unknown-partner-firm::Firm: unknown partner firm\n\
+         ::error file=a.csv,line=2,title=not-a-choice::Case Type: not one of the choices for CaseType\n"
     );
 }
 

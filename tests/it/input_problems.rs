@@ -235,8 +235,8 @@ fn problems_in_human_output() {
     );
     let done = home.caseload(&["import", "a.csv", "--sandbox"]).run();
     insta::assert_snapshot!(done.exits(3).err, @r#"
-    a.csv:2:partnerFirmId: error: can't be a partner firm's id: "Smith & Partners" [bad-partner-firm]
-        put the firm's id there, or list names with their ids under [partner_firms]
+    a.csv:2:partnerFirmId: error: not a valid partner firm id: "Smith & Partners" [bad-partner-firm]
+        use the firm's id, or list names with their ids under [partner_firms]
     a.csv:3: error: found 2 cells, the header has 3 columns [ragged-row]
         put a cell in quotes that has a line break or a `,` in it, and keep the delimiters of empty cells
 

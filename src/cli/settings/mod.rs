@@ -191,12 +191,7 @@ fn mapping(read: &ReadArgs, config: Option<&Config>) -> MappingOptions {
         .default_partner_firm
         .clone_from(&read.partner_firm_id);
     options.allow_drafts |= read.allow_drafts;
-    let today = jiff::ZonedDateTime::now().date();
-    options.today = Some((
-        today.year().unsigned_abs(),
-        today.month().unsigned_abs(),
-        today.day().unsigned_abs(),
-    ));
+    options.today = Some(jiff::ZonedDateTime::now().date());
     options
 }
 

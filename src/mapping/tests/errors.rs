@@ -49,7 +49,7 @@ fn a_record_tells_all_its_problems_at_once() {
             (Code::BadDate, Some("Date of Loss"), Some("45000")),
         ]
     );
-    assert_eq!(problems[0].message, "empty, and Name is required");
+    assert_eq!(problems[0].message, "empty, but Name is required");
     assert_eq!(
         problems[1].hint.as_deref(),
         Some("did you mean \"Auto Accident\"?")
@@ -96,7 +96,7 @@ fn what_a_spreadsheet_broke_is_a_warning_where_it_is_used() {
 fn dates_far_off_are_warnings() {
     let dated = |target: &str, text| {
         let options = MappingOptions {
-            today: Some((2026, 11, 23)),
+            today: Some(jiff::civil::date(2026, 11, 23)),
             ..with(vec![typed(target, "Day", ValueType::Date)])
         };
         codes(options, &[("Day", text)])
@@ -191,10 +191,10 @@ fn columns_that_a_file_lacks_are_told_with_the_closest() {
         "client.email",
         "Zip",
     ]);
-    assert_eq!(rules.check_columns(&good, NameSource::Header), []);
+    assert_eq!(rules.missing_columns(&good, NameSource::Header), []);
     assert_eq!(rules.unused_columns(&good), ["Zip"]);
     let bad = Columns::from_names(["lead_id", "Frm", "FirstName", "client"]);
-    let faults = rules.check_columns(&bad, NameSource::Header);
+    let faults = rules.missing_columns(&bad, NameSource::Header);
     let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
@@ -206,7 +206,10 @@ fn columns_that_a_file_lacks_are_told_with_the_closest() {
             "no column \"client.email\" for Email",
         ]
     );
-    assert_eq!(rules.check_columns(&bad, NameSource::JsonMembers).len(), 4);
+    assert_eq!(
+        rules.missing_columns(&bad, NameSource::JsonMembers).len(),
+        4
+    );
     let files = [
         (crate::model::FileId(0), Vec::new()),
         (crate::model::FileId(1), faults),

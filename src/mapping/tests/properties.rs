@@ -16,7 +16,7 @@ fn options() -> MappingOptions {
         key: vec!["Id".to_owned()],
         fields: vec![field("Name", "{A} {Id}"), choice, date],
         passthrough: true,
-        today: Some((2026, 11, 23)),
+        today: Some(jiff::civil::date(2026, 11, 23)),
         ..loose()
     }
 }

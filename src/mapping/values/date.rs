@@ -1,176 +1,449 @@
-//! Dates and dates with a time: every format is tried, and what two formats
-//! read differently is a problem, never a guess.
+//! Dates and datetimes in the formats of a rule, read by jiff's `strtime`.
+//!
+//! Every format is tried; a text that two formats read as different dates is a
+//! problem and never a guess. A midnight time after a date is accepted, and no
+//! time zone ever moves a date.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::fmt::strtime::{self, BrokenDownTime};
+use jiff::tz::Offset;
 
 use crate::model::{CellKind, Code};
 
 use super::ValueError;
-use super::civil::Civil;
-use super::date_format::{DateFormat, Stamp};
-use super::time::{Time, behind_date};
+
+/// Formats as people write them and their directives, longer ones first.
+const LETTERS: [(&str, &str); 17] = [
+    ("YYYY", "%Y"),
+    ("YY", "%y"),
+    ("MMMM", "%B"),
+    ("MMM", "%b"),
+    ("MM", "%m"),
+    ("DDDD", "%A"),
+    ("DDD", "%a"),
+    ("DD", "%d"),
+    ("DD", "%e"),
+    ("HH", "%H"),
+    ("HH", "%I"),
+    ("MM", "%M"),
+    ("SS", "%S"),
+    ("AM/PM", "%p"),
+    ("+HHMM", "%z"),
+    ("M", "%m"),
+    ("D", "%d"),
+];
+
+/// A date format in `strftime` directives.
+#[derive(Debug, Clone)]
+pub(crate) struct DateFormat {
+    text: Box<str>,
+    /// The format, and again with short month names for long or long for short.
+    spellings: Vec<Spelling>,
+    has_time: bool,
+    /// The format ends with `%z`, which is read here: jiff takes no `Z` for it.
+    has_offset: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Spelling {
+    format: String,
+    /// The part of the format before the year.
+    before_year: String,
+    /// How many digits stand in a row from the year's first on: jiff would
+    /// take `26` for the year 26.
+    year_digits: usize,
+}
+
+/// A date as a format reads it, with the time after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ParsedDate {
+    date: Date,
+    time: Option<Time>,
+    offset: Option<Offset>,
+}
+
+impl ParsedDate {
+    pub(crate) fn has_time_of_day(&self) -> bool {
+        self.time.is_some_and(|time| time != Time::midnight())
+    }
+}
+
+/// Why a format reads no date from a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DateError {
+    Mismatch,
+    /// The format fits, and the calendar has no such date.
+    Invalid,
+}
+
+impl DateFormat {
+    /// Validates a format; the error says what is wrong with it.
+    pub(crate) fn compile(text: &str) -> Result<Self, String> {
+        if !text.contains('%') {
+            let example = from_letters(text).unwrap_or_else(|| "%m/%d/%Y".to_owned());
+            return Err(format!(
+                "\"{text}\" is not a date format; did you mean \"{example}\"?"
+            ));
+        }
+        let mut format = text.to_owned();
+        for (alias, meaning) in [
+            ("%D", "%m/%d/%y"),
+            ("%F", "%Y-%m-%d"),
+            ("%T", "%H:%M:%S"),
+            ("%R", "%H:%M"),
+        ] {
+            format = format.replace(alias, meaning);
+        }
+        let without_offset = format.strip_suffix("%z").or(format.strip_suffix("%:z"));
+        let has_offset = without_offset.is_some();
+        if let Some(without) = without_offset {
+            format = without.trim_end().to_owned();
+        }
+        let has_time = check_directives(text, &format, has_offset)?;
+        let respelled = if format.contains("%B") {
+            format.replace("%B", "%b")
+        } else {
+            format.replace("%b", "%B").replace("%h", "%B")
+        };
+        let mut spellings = vec![Spelling::new(format)];
+        if respelled != spellings[0].format {
+            spellings.push(Spelling::new(respelled));
+        }
+        Ok(Self {
+            text: text.into(),
+            spellings,
+            has_time,
+            has_offset,
+        })
+    }
+
+    /// Reads all of a text.
+    pub(crate) fn read(&self, text: &str) -> Result<ParsedDate, DateError> {
+        // Exports put these in front of AM and PM.
+        let text = if text.is_ascii() {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(text.replace(['\u{a0}', '\u{202f}'], " "))
+        };
+        let mut readings = self.spellings.iter().map(|spelling| spelling.read(&text));
+        let (parts, rest) = readings.find_map(|read| read).ok_or(DateError::Mismatch)?;
+        let (time, offset) = if self.has_time {
+            let offset = match (self.has_offset, rest) {
+                (false, "") => None,
+                (true, rest) => Some(parse_offset(rest.trim_start()).ok_or(DateError::Mismatch)?),
+                _ => return Err(DateError::Mismatch),
+            };
+            let time = parts.to_time().map_err(|_| DateError::Mismatch)?;
+            (Some(time), offset)
+        } else if rest.is_empty() {
+            (None, None)
+        } else {
+            let (time, offset) = time_after_date(rest).ok_or(DateError::Mismatch)?;
+            (Some(time), offset)
+        };
+        match parts.to_date() {
+            Ok(date) if date.year() > 0 => Ok(ParsedDate { date, time, offset }),
+            _ => Err(DateError::Invalid),
+        }
+    }
+
+    /// `MM/DD/YYYY` for `%m/%d/%Y`.
+    fn in_letters(&self) -> String {
+        let mut text = self.text.replace("%-", "%");
+        for (letters, directive) in LETTERS {
+            text = text.replace(directive, letters);
+        }
+        text
+    }
+}
+
+impl Spelling {
+    fn new(format: String) -> Self {
+        let mut before_year = String::new();
+        let mut year_digits = 0;
+        let mut end_of_digits = None;
+        for (start, end, letter) in directives(&format) {
+            match letter {
+                'Y' | 'y' => {
+                    format[..start].clone_into(&mut before_year);
+                    year_digits = if letter == 'Y' { 4 } else { 2 };
+                    end_of_digits = Some(end);
+                }
+                'm' | 'd' | 'e' | 'H' | 'k' | 'I' | 'l' | 'M' | 'S'
+                    if end_of_digits == Some(start) =>
+                {
+                    year_digits += 2;
+                    end_of_digits = Some(end);
+                }
+                _ => {}
+            }
+        }
+        Self {
+            format,
+            before_year,
+            year_digits,
+        }
+    }
+
+    /// Reads the start of a text; the rest is returned with it.
+    fn read<'t>(&self, text: &'t str) -> Option<(BrokenDownTime, &'t str)> {
+        let (parts, end) = BrokenDownTime::parse_prefix(&self.format, text).ok()?;
+        let year_at = if self.before_year.is_empty() {
+            0
+        } else {
+            BrokenDownTime::parse_prefix(&self.before_year, text)
+                .ok()?
+                .1
+        };
+        let digits = text.bytes().skip(year_at).take_while(u8::is_ascii_digit);
+        (digits.count() == self.year_digits).then_some((parts, text.get(end..)?))
+    }
+}
+
+/// The directives of a format: where each starts and ends, and its letter.
+fn directives(format: &str) -> impl Iterator<Item = (usize, usize, char)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + format[at..].find('%')?;
+        let flags = format[start + 1..].bytes();
+        let flags = flags.take_while(|byte| b"-_0.:".contains(byte)).count();
+        let letter = format[start + 1 + flags..].chars().next().unwrap_or(' ');
+        at = (start + 1 + flags + letter.len_utf8()).min(format.len());
+        Some((start, at, letter))
+    })
+}
+
+/// Checks that a format says a whole date, and a whole time or none: whether it
+/// has one. `text` is the format as the user wrote it.
+fn check_directives(text: &str, format: &str, has_offset: bool) -> Result<bool, String> {
+    for (start, end, letter) in directives(format) {
+        if !"YymdebBhaAHkIlMSfpP%".contains(letter) {
+            let directive = &format[start..end];
+            return Err(format!(
+                "unknown directive \"{directive}\" in \"{text}\"; use %Y %y %m %d %b %B %a %A %H %I %M %S %f %p, and %z at the end"
+            ));
+        }
+    }
+    let count = |letters: &str| {
+        directives(format)
+            .filter(|(_, _, letter)| letters.contains(*letter))
+            .count()
+    };
+    for (letters, what) in [
+        ("Yy", "a year (%Y or %y)"),
+        ("mbBh", "a month (%m or %b)"),
+        ("de", "a day (%d)"),
+    ] {
+        if count(letters) != 1 {
+            return Err(format!("\"{text}\" must contain {what} exactly once"));
+        }
+    }
+    if count("Il") != count("pP") {
+        return Err(format!("\"{text}\" must contain %I and %p together"));
+    }
+    let hours = count("HkIl");
+    let has_parts = has_offset || count("Sf") > 0;
+    if hours > 1 || hours != count("M") || (hours == 0 && has_parts) {
+        return Err(format!(
+            "\"{text}\" must contain the hour (%H, or %I with %p) and the minute (%M) together"
+        ));
+    }
+    let sample = DateTime::constant(2027, 11, 23, 16, 45, 0, 0);
+    strtime::format(format, sample)
+        .and_then(|written| BrokenDownTime::parse(format, written))
+        .map_err(|error| format!("\"{text}\" is not a date format: {error}"))?;
+    Ok(hours > 0)
+}
+
+/// `%m/%d/%Y` for `MM/DD/YYYY`.
+fn from_letters(text: &str) -> Option<String> {
+    let format = LETTERS
+        .iter()
+        .fold(text.to_uppercase(), |format, (letters, directive)| {
+            format.replacen(letters, directive, 1)
+        });
+    (format.contains('%') && DateFormat::compile(&format).is_ok()).then_some(format)
+}
+
+/// The time after a date: `T00:00:00Z`, ` 3:05 PM`, ` 0:00`.
+fn time_after_date(text: &str) -> Option<(Time, Option<Offset>)> {
+    let clock = text.strip_prefix(['T', 't', ' ', '\t'])?.trim();
+    let offset_at = clock.find(['Z', 'z', 'U', '+', '-']);
+    let (clock, offset) = match offset_at {
+        Some(at) => (clock[..at].trim_end(), Some(parse_offset(&clock[at..])?)),
+        None => (clock, None),
+    };
+    let is_12_hours = clock.ends_with(['M', 'm']);
+    let format = match (clock.matches(':').count(), is_12_hours) {
+        (1, false) => "%H:%M",
+        (1, true) => "%I:%M %p",
+        (2, false) => "%H:%M:%S%.f",
+        (2, true) => "%I:%M:%S%.f %p",
+        _ => return None,
+    };
+    let two_digits = |part: &str| part.bytes().take(2).filter(u8::is_ascii_digit).count() == 2;
+    let is_padded = clock.split(':').skip(1).all(two_digits);
+    let time = Time::strptime(format, clock).ok()?;
+    is_padded.then_some((time, offset))
+}
+
+/// `Z`, `UTC`, `+05:00`, `-0500` or `+05`.
+fn parse_offset(text: &str) -> Option<Offset> {
+    if text == "UTC" || text.eq_ignore_ascii_case("z") {
+        return Some(Offset::UTC);
+    }
+    ["%:::z", "%z"]
+        .iter()
+        .find_map(|format| BrokenDownTime::parse(format, text).ok()?.offset())
+}
 
 /// The formats of one rule.
-#[derive(Debug, Clone, Default)]
-pub(in crate::mapping) struct DateRules {
-    formats: Vec<DateFormat>,
-}
+#[derive(Debug, Clone)]
+pub(in crate::mapping) struct DateFormats(Vec<DateFormat>);
 
-/// How the formats read a text.
-enum Read<'t> {
-    One(Civil, Option<Time<'t>>),
-    Many,
-    /// The form fits, and the calendar has no such day.
-    Unreal,
-    /// A date, and behind it something that is no time.
-    None,
-}
-
-impl DateRules {
-    /// Of these formats, or of `%Y-%m-%d` where there are none.
-    pub(in crate::mapping) fn new(mut formats: Vec<DateFormat>) -> Result<Self, String> {
-        if formats.is_empty() {
-            formats.push(DateFormat::compile("%Y-%m-%d")?);
-        }
-        Ok(Self { formats })
+impl DateFormats {
+    /// `%Y-%m-%d` where none is given. One error for each format.
+    pub(in crate::mapping) fn compile(formats: &[String]) -> (Self, Vec<String>) {
+        let mut errors = Vec::new();
+        let iso = "%Y-%m-%d".to_owned();
+        let formats = if formats.is_empty() { &[iso] } else { formats };
+        let compiled = formats.iter().filter_map(|format| {
+            let compiled = DateFormat::compile(format);
+            compiled.map_err(|error| errors.push(error)).ok()
+        });
+        (Self(compiled.collect()), errors)
     }
 
-    /// Writes the day; a time must be midnight.
-    pub(super) fn date(
+    /// Writes the date; a time must be midnight.
+    pub(super) fn write_date(
         &self,
         kind: CellKind,
         text: &str,
         out: &mut String,
-    ) -> Result<Civil, ValueError> {
-        let (day, time) = self.read(kind, text)?;
-        if time.is_some_and(|time| !time.is_midnight()) {
-            return Err(ValueError::new(Code::BadDate, "a date with a time of day")
-                .hint("use type = \"datetime\" where the time is meant"));
+    ) -> Result<Date, ValueError> {
+        let parsed = self.read(kind, text)?;
+        if parsed.has_time_of_day() {
+            return Err(ValueError::new(Code::BadDate, "the date has a time of day")
+                .hint("use type = \"datetime\" to send the time too"));
         }
-        day.push_iso(out);
-        Ok(day)
+        push(parsed.date, out);
+        Ok(parsed.date)
     }
 
-    /// Writes day and time; both must be there.
-    pub(super) fn datetime(
+    /// Writes `YYYY-MM-DDTHH:MM:SS` with the offset, if there is one.
+    pub(super) fn write_datetime(
         &self,
         kind: CellKind,
         text: &str,
         out: &mut String,
-    ) -> Result<Civil, ValueError> {
-        let (day, time) = self.read(kind, text)?;
-        let time = match time {
-            Some(time) => time,
-            // The workbook says that the cell is a date: its time is midnight.
-            None if kind == CellKind::Date => Time::default(),
-            None => {
-                return Err(
-                    ValueError::new(Code::BadDate, "a date without a time of day")
-                        .hint("use type = \"date\" where only the day is meant"),
+    ) -> Result<Date, ValueError> {
+        let parsed = self.read(kind, text)?;
+        let Some(time) = parsed.time else {
+            return Err(ValueError::new(Code::BadDate, "the time of day is missing")
+                .hint("use type = \"date\" to send only the date"));
+        };
+        let precision = match time.subsec_nanosecond() {
+            0 => 0,
+            nanoseconds if nanoseconds % 1_000_000 == 0 => 3,
+            _ => 9,
+        };
+        push(parsed.date, out);
+        push(format_args!("T{time:.precision$}"), out);
+        match parsed.offset.map(Offset::seconds) {
+            None => {}
+            Some(0) => out.push('Z'),
+            Some(seconds) => {
+                let sign = if seconds < 0 { '-' } else { '+' };
+                let minutes = seconds.unsigned_abs() / 60;
+                push(
+                    format_args!("{sign}{:02}:{:02}", minutes / 60, minutes % 60),
+                    out,
                 );
             }
-        };
-        day.push_iso(out);
-        time.push_iso(out);
-        Ok(day)
+        }
+        Ok(parsed.date)
     }
 
-    fn read<'t>(
-        &self,
-        kind: CellKind,
-        text: &'t str,
-    ) -> Result<(Civil, Option<Time<'t>>), ValueError> {
+    fn read(&self, kind: CellKind, text: &str) -> Result<ParsedDate, ValueError> {
+        // A workbook's own dates need no format; a date's time is midnight.
         if matches!(kind, CellKind::Date | CellKind::DateTime)
-            && let Some(stamp) = iso(text)
+            && let Ok(read) = text.parse::<DateTime>()
         {
-            return Ok(stamp);
+            return Ok(ParsedDate {
+                date: read.date(),
+                time: Some(read.time()),
+                offset: None,
+            });
         }
-        match self.read_text(text) {
-            Read::One(day, time) => Ok((day, time)),
-            Read::Many => Err(ValueError::new(
-                Code::AmbiguousDate,
-                format!("fits {} with different meaning", self.listed()),
-            )
-            .hint("keep the one format in the config that the file is written in")),
-            Read::Unreal => Err(ValueError::new(
-                Code::BadDate,
-                "a day that the calendar does not have",
-            )),
-            Read::None => Err(self.misfit(text)),
-        }
-    }
-
-    fn read_text<'t>(&self, text: &'t str) -> Read<'t> {
-        let mut found: Option<(Civil, Option<Time<'t>>)> = None;
-        let mut unreal = false;
-        for format in &self.formats {
-            let Some(Stamp {
-                date,
-                mut time,
-                rest,
-            }) = format.read(text)
-            else {
-                continue;
-            };
-            if !rest.is_empty() {
-                match behind_date(rest) {
-                    Some(behind) if time.is_none() => time = Some(behind),
-                    _ => continue,
+        let mut found: Option<ParsedDate> = None;
+        let mut error = DateError::Mismatch;
+        for format in &self.0 {
+            match format.read(text) {
+                Err(DateError::Mismatch) => {}
+                Err(DateError::Invalid) => error = DateError::Invalid,
+                Ok(read) if found.is_some_and(|found| found != read) => {
+                    return Err(ValueError::new(
+                        Code::AmbiguousDate,
+                        format!("matches {} as different dates", self.in_letters(" and ")),
+                    )
+                    .hint("keep only the format that the file uses"));
                 }
-            }
-            match (date, found) {
-                (None, _) => unreal = true,
-                (Some(day), Some(before)) if before != (day, time) => return Read::Many,
-                (Some(day), _) => found = Some((day, time)),
+                Ok(read) => found = Some(read),
             }
         }
-        match found {
-            Some((day, time)) => Read::One(day, time),
-            None if unreal => Read::Unreal,
-            None => Read::None,
-        }
+        found.ok_or_else(|| self.error(error, text))
     }
 
-    fn listed(&self) -> String {
-        let formats: Vec<&str> = self.formats.iter().map(DateFormat::as_str).collect();
-        formats.join(" and ")
+    fn in_letters(&self, separator: &str) -> String {
+        let formats: Vec<String> = self.0.iter().map(DateFormat::in_letters).collect();
+        formats.join(separator)
     }
 
     #[cold]
-    fn misfit(&self, text: &str) -> ValueError {
-        let fault = ValueError::new(
-            Code::BadDate,
-            match self.formats.as_slice() {
-                [format] => format!("no date of the form {format}"),
-                _ => format!("no date of the forms {}", self.listed()),
-            },
-        );
-        if is_serial(text) {
-            fault.hint("it looks like a spreadsheet's serial number; format the column as a date and export again")
+    fn error(&self, error: DateError, text: &str) -> ValueError {
+        let formats = self.in_letters(" or ");
+        let is_invalid = |format: &DateFormat| format.read(&with_ones(text)).is_ok();
+        if error == DateError::Invalid || self.0.iter().any(is_invalid) {
+            return ValueError::new(Code::BadDate, "invalid date")
+                .hint(format!("the expected format is {formats}"));
+        }
+        let error = ValueError::new(Code::BadDate, format!("does not match {formats}"));
+        if is_serial_number(text) {
+            error.hint("looks like a spreadsheet serial number: format the column as a date and export again")
         } else if text.starts_with('#') {
-            fault.hint("the spreadsheet shows an error or a column too narrow in its place")
+            error
+                .hint("the spreadsheet cell has an error or is too narrow: fix it and export again")
         } else {
-            fault
+            error
         }
     }
 }
 
-/// As the reader of workbooks writes it.
-fn iso(text: &str) -> Option<(Civil, Option<Time<'_>>)> {
-    let day = Civil::new(
-        text.get(0..4)?.parse().ok()?,
-        text.get(5..7)?.parse().ok()?,
-        text.get(8..10)?.parse().ok()?,
-    )?;
-    match text.get(10..)? {
-        "" => Some((day, None)),
-        behind => Some((day, Some(behind_date(behind)?))),
+/// The text with every number of one or two digits replaced by 1: it has the
+/// form of a date even where jiff refuses a month of 13.
+fn with_ones(text: &str) -> String {
+    let is_other = |c: char| !c.is_ascii_digit();
+    let mut ones = String::with_capacity(text.len());
+    for run in text.split_inclusive(is_other) {
+        let digits = run.trim_end_matches(is_other);
+        let is_short = (1..=2).contains(&digits.len());
+        ones.push_str(if is_short { "01" } else { digits });
+        ones.push_str(&run[digits.len()..]);
     }
+    ones
 }
 
-/// Days since 1900 for some date from 1954 to 2064.
-fn is_serial(text: &str) -> bool {
-    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
-    whole.len() == 5
-        && whole.bytes().all(|byte| byte.is_ascii_digit())
+fn push(value: impl std::fmt::Display, out: &mut String) {
+    // Writing to a String can't fail.
+    let _ = write!(out, "{value}");
+}
+
+/// Days since 1900 for a date from 1954 to 2064.
+fn is_serial_number(text: &str) -> bool {
+    text.split('.').next().is_some_and(|days| days.len() == 5)
         && text
             .parse::<f64>()
             .is_ok_and(|days| (20_000.0..60_000.0).contains(&days))
@@ -182,27 +455,24 @@ mod tests {
 
     use super::*;
 
-    fn rules(formats: &[&str]) -> DateRules {
-        DateRules::new(
-            formats
-                .iter()
-                .map(|format| DateFormat::compile(format).unwrap())
-                .collect(),
-        )
-        .unwrap()
+    fn formats(texts: &[&str]) -> DateFormats {
+        let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+        let (formats, errors) = DateFormats::compile(&texts);
+        assert_eq!(errors, [""; 0]);
+        formats
     }
 
-    fn date(formats: &[&str], text: &str) -> Result<String, Code> {
+    fn date(texts: &[&str], text: &str) -> Result<String, Code> {
         let mut out = String::new();
-        match rules(formats).date(CellKind::Text, text, &mut out) {
+        match formats(texts).write_date(CellKind::Text, text, &mut out) {
             Ok(_) => Ok(out),
             Err(fault) => Err(fault.code),
         }
     }
 
-    fn datetime(formats: &[&str], text: &str) -> Result<String, Code> {
+    fn datetime(texts: &[&str], text: &str) -> Result<String, Code> {
         let mut out = String::new();
-        match rules(formats).datetime(CellKind::Text, text, &mut out) {
+        match formats(texts).write_datetime(CellKind::Text, text, &mut out) {
             Ok(_) => Ok(out),
             Err(fault) => Err(fault.code),
         }
@@ -233,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn without_formats_only_iso_will_do() {
+    fn only_iso_dates_are_read_without_formats() {
         assert_eq!(date(&[], "2026-06-14").as_deref(), Ok("2026-06-14"));
         assert_eq!(
             date(&[], "2026-06-14T00:00:00Z").as_deref(),
@@ -243,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_no_format_is_a_problem() {
+    fn text_in_another_format_is_a_problem() {
         for text in [
             "2/30/2026",
             "13/1/2026",
@@ -261,12 +531,12 @@ mod tests {
         ] {
             assert_eq!(date(&["%m/%d/%Y"], text), Err(Code::BadDate), "{text}");
         }
-        let fault = rules(&[]).date(CellKind::Number, "45000", &mut String::new());
+        let fault = formats(&[]).write_date(CellKind::Number, "45000", &mut String::new());
         assert!(fault.unwrap_err().hint.unwrap().contains("serial"));
     }
 
     #[test]
-    fn two_readings_are_ambiguous_and_one_is_not() {
+    fn two_different_readings_are_ambiguous() {
         let both = ["%m/%d/%Y", "%d/%m/%Y"];
         assert_eq!(date(&both, "01/02/2026"), Err(Code::AmbiguousDate));
         assert_eq!(date(&both, "02/02/2026").as_deref(), Ok("2026-02-02"));
@@ -302,29 +572,31 @@ mod tests {
 
     #[test]
     fn a_workbooks_dates_need_no_format() {
-        let rules = rules(&["%m/%d/%Y"]);
+        let formats = formats(&["%m/%d/%Y"]);
         let mut out = String::new();
-        rules.date(CellKind::Date, "2026-06-14", &mut out).unwrap();
-        assert_eq!(out, "2026-06-14");
-        out.clear();
-        rules
-            .date(CellKind::DateTime, "2026-06-14T00:00:00", &mut out)
+        formats
+            .write_date(CellKind::Date, "2026-06-14", &mut out)
             .unwrap();
         assert_eq!(out, "2026-06-14");
         out.clear();
-        rules
-            .datetime(CellKind::Date, "2026-06-14", &mut out)
+        formats
+            .write_date(CellKind::DateTime, "2026-06-14T00:00:00", &mut out)
+            .unwrap();
+        assert_eq!(out, "2026-06-14");
+        out.clear();
+        formats
+            .write_datetime(CellKind::Date, "2026-06-14", &mut out)
             .unwrap();
         assert_eq!(out, "2026-06-14T00:00:00");
         assert!(
-            rules
-                .date(CellKind::DateTime, "2026-06-14T08:00:00", &mut out)
+            formats
+                .write_date(CellKind::DateTime, "2026-06-14T08:00:00", &mut out)
                 .is_err()
         );
     }
 
     #[test]
-    fn wrong_formats_are_told() {
+    fn wrong_formats_are_refused() {
         let wrong = |text: &str| DateFormat::compile(text).unwrap_err();
         assert!(wrong("MM/DD/YYYY").contains("\"%m/%d/%Y\""));
         assert!(wrong("M/D/YY").contains("\"%m/%d/%y\""));
@@ -333,14 +605,14 @@ mod tests {
         assert!(wrong("%m/%d/%Y %I:%M").contains("%p"));
         assert!(wrong("%m/%d/%Y %M").contains("%H"));
         assert!(wrong("%d/%d/%m/%Y").contains("once"));
-        assert!(wrong("%m/%d/%").contains("not known"));
+        assert!(wrong("%m/%d/%").contains("unknown directive"));
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in any::<String>(), format in "[-%YymdbHMSp/ .]{0,12}") {
             let _ = date(&["%m/%d/%y", "%B %d, %Y %I:%M %p"], &text);
-            let _ = DateFormat::compile(&format).map(|format| format.day_of(&text));
+            let _ = DateFormat::compile(&format).map(|format| format.read(&text));
         }
 
         #[test]

@@ -1,30 +1,24 @@
-//! Values by type: text in, the exact text that is sent out, or what is wrong.
+//! Values by type: text in, the text that is sent out, or what is wrong.
 
-mod bool;
-mod civil;
+mod contact;
 mod date;
-mod date_format;
-mod email;
 mod number;
-mod phone;
 mod state;
-mod time;
 
 use std::borrow::Cow;
 
+use jiff::civil::Date;
+
 use crate::model::{Cell, CellKind, Code};
 
-use super::blank::trimmed;
 use super::options::ValueType;
 
-pub use civil::Civil;
-pub(super) use date::DateRules;
-pub use date_format::DateFormat;
-pub use email::email_of;
-pub use phone::phone_of;
-pub use state::state_of;
+pub(crate) use contact::{email_of, phone_of};
+pub(crate) use date::DateFormat;
+pub(super) use date::DateFormats;
+pub(crate) use state::state_of;
 
-/// Why a value is not what its type wants.
+/// Why a value cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ValueError {
     pub(super) code: Code,
@@ -45,19 +39,23 @@ impl ValueError {
         self.hint = Some(hint.into());
         self
     }
+
+    pub(super) fn nested() -> Self {
+        Self::new(Code::NestedValue, "nested JSON where one value is expected")
+            .hint("use a dotted name for the value inside it, such as `from = \"client.email\"`")
+    }
 }
 
-/// What a value became. `written` is where converted text was put.
+/// A value as it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Converted<'t> {
-    /// A JSON string of this text.
+    /// The text of a JSON string.
     Text(&'t str),
-    /// A JSON value as it stands.
+    /// JSON as it is.
     Raw(&'t str),
 }
 
 impl<'t> Converted<'t> {
-    /// The text that a person would compare.
     pub(super) fn text(self) -> &'t str {
         match self {
             Self::Text(text) | Self::Raw(text) => text,
@@ -65,40 +63,77 @@ impl<'t> Converted<'t> {
     }
 }
 
-/// Converts a value that is not blank to a type. The day is that of a date, so
-/// that who calls can see whether it is plausible.
+/// Converts a value that is not blank, with the day that a date is. Converted
+/// text is written to `written`.
 pub(super) fn convert<'t>(
     value_type: ValueType,
-    dates: &DateRules,
+    dates: &DateFormats,
     cell: Cell<'t>,
     written: &'t mut String,
-    day: &mut Option<Civil>,
-) -> Result<Converted<'t>, ValueError> {
+) -> Result<(Converted<'t>, Option<Date>), ValueError> {
     if cell.kind == CellKind::Json {
-        return Err(ValueError::new(
-            Code::NestedValue,
-            "a nested value where a single one is needed",
-        )
-        .hint("name the value inside it with dots, such as `from = \"client.email\"`"));
+        return Err(ValueError::nested());
     }
     written.clear();
-    let text = trimmed(cell.text);
-    match value_type {
-        ValueType::Text => return Ok(Converted::Text(cell.text)),
-        ValueType::Date => *day = Some(dates.date(cell.kind, text, written)?),
-        ValueType::DateTime => *day = Some(dates.datetime(cell.kind, text, written)?),
+    let text = cell.text.trim();
+    let mut day = None;
+    let value = match value_type {
+        ValueType::Text => Converted::Text(cell.text),
+        ValueType::Date => {
+            day = Some(dates.write_date(cell.kind, text, written)?);
+            Converted::Text(written)
+        }
+        ValueType::DateTime => {
+            day = Some(dates.write_datetime(cell.kind, text, written)?);
+            Converted::Text(written)
+        }
         ValueType::Integer => {
             number::integer(text, written)?;
-            return Ok(Converted::Raw(written));
+            Converted::Raw(written)
         }
         ValueType::Number => {
             number::number(text, written)?;
-            return Ok(Converted::Raw(written));
+            Converted::Raw(written)
         }
-        ValueType::Bool => return bool::bool_of(text).map(Converted::Raw),
-        ValueType::State => return state::state(text).map(Converted::Text),
-        ValueType::Phone => phone::phone(text, written)?,
-        ValueType::Email => return email::email(text).map(Converted::Text),
+        ValueType::Bool => Converted::Raw(boolean(text)?),
+        ValueType::State => Converted::Text(state::state(text)?),
+        ValueType::Phone => {
+            contact::phone(text, written)?;
+            Converted::Text(written)
+        }
+        ValueType::Email => Converted::Text(contact::email(text)?),
+    };
+    Ok((value, day))
+}
+
+fn boolean(text: &str) -> Result<&'static str, ValueError> {
+    let is = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    if is(["true", "yes", "y", "1"]) {
+        Ok("true")
+    } else if is(["false", "no", "n", "0"]) {
+        Ok("false")
+    } else {
+        Err(ValueError::new(Code::BadBool, "not a yes/no value")
+            .hint("use yes or no, true or false, y or n, 1 or 0"))
     }
-    Ok(Converted::Text(written))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yes_and_no_in_any_letter_case() {
+        for (text, wanted) in [
+            ("Yes", "true"),
+            ("TRUE", "true"),
+            ("n", "false"),
+            ("0", "false"),
+        ] {
+            assert_eq!(boolean(text), Ok(wanted), "{text}");
+        }
+        for text in ["t", "on", "2", "maybe", "1.0"] {
+            assert_eq!(boolean(text).unwrap_err().code, Code::BadBool, "{text}");
+        }
+    }
 }

@@ -1,93 +1,70 @@
-//! Whole numbers and numbers, kept to the digit.
+//! Numbers, kept to the digit.
 
 use crate::model::Code;
 
 use super::ValueError;
 
-/// A whole number, however long.
+/// Writes a whole number, however long.
 pub(super) fn integer(text: &str, out: &mut String) -> Result<(), ValueError> {
-    let (sign, digits) = signed(text);
+    let (sign, digits) = split_sign(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(advised(
-            ValueError::new(Code::BadInteger, "not a whole number"),
-            text,
-        ));
+        let error = ValueError::new(Code::BadInteger, "not a whole number");
+        return Err(with_advice(error, text));
     }
-    if has_leading_zero(digits) {
-        return Err(leading_zero(Code::BadInteger));
-    }
+    refuse_leading_zero(digits, Code::BadInteger)?;
     out.push_str(sign);
     out.push_str(digits);
     Ok(())
 }
 
-/// A number as JSON writes it; `.5` gains its zero.
+/// Writes a number as JSON has it; `.5` becomes `0.5`.
 pub(super) fn number(text: &str, out: &mut String) -> Result<(), ValueError> {
-    let (sign, rest) = signed(text);
-    let fault = || advised(ValueError::new(Code::BadNumber, "not a number"), text);
-    let digits_end = |text: &str| {
-        text.bytes()
-            .position(|byte| !byte.is_ascii_digit())
-            .unwrap_or(text.len())
-    };
-    let (whole, mut rest) = rest.split_at(digits_end(rest));
-    let mut fraction = "";
-    if let Some(behind) = rest.strip_prefix('.') {
-        (fraction, rest) = behind.split_at(digits_end(behind));
-        if fraction.is_empty() {
-            return Err(fault());
-        }
-    }
-    if whole.is_empty() && fraction.is_empty() {
-        return Err(fault());
-    }
-    if !rest.is_empty() {
-        let exponent = rest.strip_prefix(['e', 'E']).ok_or_else(fault)?;
-        let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        if digits.is_empty() || digits_end(digits) != digits.len() {
-            return Err(fault());
-        }
-    }
-    if has_leading_zero(whole) {
-        return Err(leading_zero(Code::BadNumber));
+    let (sign, digits) = split_sign(text);
+    let starts_with_digit = digits.starts_with(|c: char| c.is_ascii_digit());
+    if starts_with_digit {
+        refuse_leading_zero(digits, Code::BadNumber)?;
     }
     out.push_str(sign);
-    out.push_str(if whole.is_empty() { "0" } else { whole });
-    if !fraction.is_empty() {
-        out.push('.');
-        out.push_str(fraction);
+    if digits.starts_with('.') {
+        out.push('0');
     }
-    out.push_str(rest);
-    Ok(())
+    out.push_str(digits);
+    let is_number = (starts_with_digit || digits.starts_with('.'))
+        && serde_json::from_str::<serde_json::Number>(out).is_ok();
+    if is_number {
+        Ok(())
+    } else {
+        let error = ValueError::new(Code::BadNumber, "not a number");
+        Err(with_advice(error, text))
+    }
 }
 
-fn signed(text: &str) -> (&'static str, &str) {
+fn split_sign(text: &str) -> (&'static str, &str) {
     match text.strip_prefix('-') {
         Some(rest) => ("-", rest),
         None => ("", text.strip_prefix('+').unwrap_or(text)),
     }
 }
 
-fn has_leading_zero(digits: &str) -> bool {
-    digits.len() > 1 && digits.starts_with('0')
+fn refuse_leading_zero(digits: &str, code: Code) -> Result<(), ValueError> {
+    match digits.as_bytes() {
+        [b'0', b'0'..=b'9', ..] => Err(ValueError::new(code, "number with leading zeros")
+            .hint("a number loses them: remove the type, or use type = \"text\", to keep them")),
+        _ => Ok(()),
+    }
 }
 
-fn leading_zero(code: Code) -> ValueError {
-    ValueError::new(code, "a number with leading zeros")
-        .hint("a number would lose them; without a type, or as text, they stay")
-}
-
-fn advised(fault: ValueError, text: &str) -> ValueError {
+fn with_advice(error: ValueError, text: &str) -> ValueError {
     if text.contains(['$', '€', '£']) {
-        fault.hint("take the currency sign out")
+        error.hint("remove the currency sign")
     } else if text.contains('%') {
-        fault.hint("take the per cent sign out")
+        error.hint("remove the percent sign")
     } else if text.contains(',') {
-        fault.hint("write it without commas, with a point before decimals")
-    } else if fault.code == Code::BadInteger && text.parse::<f64>().is_ok() {
-        fault.hint("use type = \"number\" where decimals are meant")
+        error.hint("remove the commas, and use a point before decimals")
+    } else if error.code == Code::BadInteger && text.parse::<f64>().is_ok() {
+        error.hint("use type = \"number\" to allow decimals")
     } else {
-        fault
+        error
     }
 }
 

@@ -1,187 +1,139 @@
-//! States of the US, the District of Columbia and the territories.
+//! US states, the District of Columbia and the territories.
 
-use crate::mapping::suggest;
+use crate::mapping::names;
 use crate::model::Code;
 
 use super::ValueError;
 
-/// By letters, with the name in lower case. Sorted by letters.
+/// Two-letter codes and names, sorted by code.
 const STATES: [(&str, &str); 56] = [
-    ("AK", "alaska"),
-    ("AL", "alabama"),
-    ("AR", "arkansas"),
-    ("AS", "american samoa"),
-    ("AZ", "arizona"),
-    ("CA", "california"),
-    ("CO", "colorado"),
-    ("CT", "connecticut"),
-    ("DC", "district of columbia"),
-    ("DE", "delaware"),
-    ("FL", "florida"),
-    ("GA", "georgia"),
-    ("GU", "guam"),
-    ("HI", "hawaii"),
-    ("IA", "iowa"),
-    ("ID", "idaho"),
-    ("IL", "illinois"),
-    ("IN", "indiana"),
-    ("KS", "kansas"),
-    ("KY", "kentucky"),
-    ("LA", "louisiana"),
-    ("MA", "massachusetts"),
-    ("MD", "maryland"),
-    ("ME", "maine"),
-    ("MI", "michigan"),
-    ("MN", "minnesota"),
-    ("MO", "missouri"),
-    ("MP", "northern mariana islands"),
-    ("MS", "mississippi"),
-    ("MT", "montana"),
-    ("NC", "north carolina"),
-    ("ND", "north dakota"),
-    ("NE", "nebraska"),
-    ("NH", "new hampshire"),
-    ("NJ", "new jersey"),
-    ("NM", "new mexico"),
-    ("NV", "nevada"),
-    ("NY", "new york"),
-    ("OH", "ohio"),
-    ("OK", "oklahoma"),
-    ("OR", "oregon"),
-    ("PA", "pennsylvania"),
-    ("PR", "puerto rico"),
-    ("RI", "rhode island"),
-    ("SC", "south carolina"),
-    ("SD", "south dakota"),
-    ("TN", "tennessee"),
-    ("TX", "texas"),
-    ("UT", "utah"),
-    ("VA", "virginia"),
-    ("VI", "virgin islands"),
-    ("VT", "vermont"),
-    ("WA", "washington"),
-    ("WI", "wisconsin"),
-    ("WV", "west virginia"),
-    ("WY", "wyoming"),
+    ("AK", "Alaska"),
+    ("AL", "Alabama"),
+    ("AR", "Arkansas"),
+    ("AS", "American Samoa"),
+    ("AZ", "Arizona"),
+    ("CA", "California"),
+    ("CO", "Colorado"),
+    ("CT", "Connecticut"),
+    ("DC", "District of Columbia"),
+    ("DE", "Delaware"),
+    ("FL", "Florida"),
+    ("GA", "Georgia"),
+    ("GU", "Guam"),
+    ("HI", "Hawaii"),
+    ("IA", "Iowa"),
+    ("ID", "Idaho"),
+    ("IL", "Illinois"),
+    ("IN", "Indiana"),
+    ("KS", "Kansas"),
+    ("KY", "Kentucky"),
+    ("LA", "Louisiana"),
+    ("MA", "Massachusetts"),
+    ("MD", "Maryland"),
+    ("ME", "Maine"),
+    ("MI", "Michigan"),
+    ("MN", "Minnesota"),
+    ("MO", "Missouri"),
+    ("MP", "Northern Mariana Islands"),
+    ("MS", "Mississippi"),
+    ("MT", "Montana"),
+    ("NC", "North Carolina"),
+    ("ND", "North Dakota"),
+    ("NE", "Nebraska"),
+    ("NH", "New Hampshire"),
+    ("NJ", "New Jersey"),
+    ("NM", "New Mexico"),
+    ("NV", "Nevada"),
+    ("NY", "New York"),
+    ("OH", "Ohio"),
+    ("OK", "Oklahoma"),
+    ("OR", "Oregon"),
+    ("PA", "Pennsylvania"),
+    ("PR", "Puerto Rico"),
+    ("RI", "Rhode Island"),
+    ("SC", "South Carolina"),
+    ("SD", "South Dakota"),
+    ("TN", "Tennessee"),
+    ("TX", "Texas"),
+    ("UT", "Utah"),
+    ("VA", "Virginia"),
+    ("VI", "Virgin Islands"),
+    ("VT", "Vermont"),
+    ("WA", "Washington"),
+    ("WI", "Wisconsin"),
+    ("WV", "West Virginia"),
+    ("WY", "Wyoming"),
 ];
 
 /// Other names of the same places.
 const ALIASES: [(&str, &str); 4] = [
-    ("washington dc", "DC"),
-    ("us virgin islands", "VI"),
-    ("united states virgin islands", "VI"),
-    ("commonwealth of the northern mariana islands", "MP"),
+    ("DC", "Washington DC"),
+    ("VI", "US Virgin Islands"),
+    ("VI", "United States Virgin Islands"),
+    ("MP", "Commonwealth of the Northern Mariana Islands"),
 ];
 
-/// The two letters of the state that a text names, if it names one.
-pub fn state_of(text: &str) -> Option<&'static str> {
-    let text = text.trim();
-    if let &[a, b] = text.as_bytes() {
-        return by_letters(a, b);
+/// The code of the state that a text names, if it names one.
+pub(crate) fn state_of(text: &str) -> Option<&'static str> {
+    let words = words_of(text)?;
+    if let Some(code) = find(&words) {
+        return Some(code);
     }
-    // Longer than any way to write one.
-    if text.len() > 64 {
-        return None;
-    }
-    let mut folded = [0; 64];
-    let words = fold(text, &mut folded)?;
-    if let Some(letters) = by_name(words) {
-        return Some(letters);
-    }
-    // "NV Nevada" and "Nevada (NV)": both must say the same.
-    let (first, behind) = words.split_once(' ')?;
-    let (before, last) = words.rsplit_once(' ')?;
-    [(first, behind), (last, before)]
+    // "NV Nevada" and "Nevada (NV)": both parts must name the same state.
+    let (first, rest) = words.split_once(' ')?;
+    let (start, last) = words.rsplit_once(' ')?;
+    [(first, rest), (last, start)]
         .into_iter()
-        .find_map(|(letters, name)| match *letters.as_bytes() {
-            [a, b] => by_letters(a, b).filter(|letters| by_name(name) == Some(letters)),
-            _ => None,
-        })
+        .find_map(|(code, name)| by_code(code).filter(|code| find(name) == Some(code)))
 }
 
-/// Letters in lower case, dots left out, all else one space between words.
-fn fold<'b>(text: &str, buffer: &'b mut [u8; 64]) -> Option<&'b str> {
-    let mut length = 0;
-    let mut gap = false;
-    for byte in text.bytes() {
-        match byte {
-            b'.' => {}
-            b'a'..=b'z' | b'A'..=b'Z' => {
-                if gap && length > 0 {
-                    buffer[length] = b' ';
-                    length += 1;
+/// The words of a text with one space between, without dots; none where there
+/// is more than letters and punctuation.
+fn words_of(text: &str) -> Option<String> {
+    let mut words = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '.' => {}
+            'a'..='z' | 'A'..='Z' => words.push(c),
+            ' ' | '\t' | '-' | ',' | '(' | ')' | '/' | ':' => {
+                if !words.is_empty() && !words.ends_with(' ') {
+                    words.push(' ');
                 }
-                gap = false;
-                buffer[length] = byte.to_ascii_lowercase();
-                length += 1;
             }
-            b' ' | b'\t' | b'-' | b',' | b'(' | b')' | b'/' | b':' => gap = true,
             _ => return None,
         }
     }
-    std::str::from_utf8(&buffer[..length]).ok()
+    words.truncate(words.trim_end().len());
+    Some(words)
 }
 
-fn by_letters(a: u8, b: u8) -> Option<&'static str> {
-    let wanted = number_of(a.to_ascii_uppercase(), b.to_ascii_uppercase());
-    LETTERS.binary_search(&wanted).ok().map(|at| STATES[at].0)
+fn by_code(text: &str) -> Option<&'static str> {
+    let &[a, b] = text.as_bytes() else {
+        return None;
+    };
+    let code = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
+    let found = STATES.binary_search_by(|(state, _)| state.as_bytes().cmp(&code));
+    found.ok().map(|position| STATES[position].0)
 }
 
-/// Both letters as one number, which sorts as they do.
-const fn number_of(a: u8, b: u8) -> u16 {
-    u16::from_be_bytes([a, b])
-}
-
-/// The letters of [`STATES`] as numbers.
-const LETTERS: [u16; STATES.len()] = {
-    let mut letters = [0; STATES.len()];
-    let mut at = 0;
-    while at < STATES.len() {
-        let bytes = STATES[at].0.as_bytes();
-        letters[at] = number_of(bytes[0], bytes[1]);
-        at += 1;
-    }
-    letters
-};
-
-fn by_name(name: &str) -> Option<&'static str> {
-    if let &[a, b] = name.as_bytes() {
-        return by_letters(a, b);
-    }
-    let first = name.as_bytes().first()?;
-    STATES
-        .iter()
-        // The first letter rules most of them out without a call.
-        .filter(|(_, state)| state.as_bytes()[0] == *first)
-        .find_map(|(letters, state)| (*state == name).then_some(*letters))
-        .or_else(|| {
-            ALIASES
-                .iter()
-                .find_map(|(alias, letters)| (*alias == name).then_some(*letters))
-        })
+fn find(text: &str) -> Option<&'static str> {
+    by_code(text).or_else(|| {
+        STATES
+            .iter()
+            .chain(&ALIASES)
+            .find_map(|(code, name)| name.eq_ignore_ascii_case(text).then_some(*code))
+    })
 }
 
 pub(super) fn state(text: &str) -> Result<&'static str, ValueError> {
     state_of(text).ok_or_else(|| {
-        let fault = ValueError::new(Code::BadState, "not a state of the US");
-        match suggest::closest(text, STATES.iter().map(|(_, name)| *name)) {
-            Some(name) => fault.hint(format!("did you mean \"{}\"?", in_title_case(name))),
-            None => fault.hint("write its two letters or its name"),
+        let error = ValueError::new(Code::BadState, "not a US state");
+        let names = STATES.iter().map(|(_, name)| *name);
+        match names::did_you_mean(text, names) {
+            Some(hint) => error.hint(hint),
+            None => error.hint("use the two-letter code or the name of the state"),
         }
     })
-}
-
-fn in_title_case(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for word in name.split(' ') {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        let (first, rest) = word.split_at(usize::from(word != "of"));
-        out.push_str(&first.to_ascii_uppercase());
-        out.push_str(rest);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -191,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_sorted_for_its_search() {
+    fn the_states_are_sorted_by_code() {
         assert!(STATES.is_sorted());
         for (letters, name) in STATES {
             assert_eq!(state_of(letters), Some(letters));

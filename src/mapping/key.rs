@@ -1,0 +1,95 @@
+//! A record's key, read from its key columns or from `caseload_key`.
+
+use crate::model::{Cell, CellKind, Code, Key, Problem, Record, reserved};
+
+use super::binding::{Binding, FoundValue};
+use super::field::{problem, warn};
+use super::values::ValueError;
+
+/// Writes the canonical key of the key columns, of which there is one at least.
+pub(super) fn read_key(
+    columns: &[String],
+    binding: &Binding,
+    record: &Record<'_>,
+    problems: &mut Vec<Problem>,
+    out: &mut String,
+) {
+    let place = record.place;
+    let values: Vec<FoundValue<'_>> = binding.key.iter().map(|path| path.find(record)).collect();
+    for (value, column) in values.iter().zip(columns) {
+        let cell = value.cell();
+        warn(column, cell, place, problems);
+        if cell.kind == CellKind::Json {
+            let message = "nested JSON where the key is expected";
+            let error = ValueError::new(Code::NestedValue, message);
+            problems.push(problem(place, column, cell, error));
+        }
+    }
+    if values.iter().all(|value| value.cell().is_blank()) {
+        let error = ValueError::new(Code::EmptyKey, "the key is empty")
+            .hint("fill it in, or choose a key column that every row has a value in");
+        problems.push(problem(place, &columns[0], Cell::default(), error));
+        return;
+    }
+    Key::write_canonical(values.iter().map(|value| &value.text), out);
+}
+
+/// The key as a rejects file brings it back. It restores key columns that a
+/// spreadsheet has changed.
+#[derive(Debug)]
+pub(super) struct RestoredKey {
+    pub(super) key: Key,
+    parts: Vec<String>,
+}
+
+impl RestoredKey {
+    /// Reads `caseload_key`; none where it is missing or blank.
+    pub(super) fn read(
+        columns: &[String],
+        binding: &Binding,
+        record: &Record<'_>,
+    ) -> Result<Option<Self>, ValueError> {
+        let cell = binding.caseload_key.map(|position| record.cell(position));
+        let Some(cell) = cell.filter(|cell| !cell.is_blank()) else {
+            return Ok(None);
+        };
+        let text = cell.text.trim().strip_prefix("key:");
+        let Some(key) = text.and_then(|text| Key::parse(text).ok()) else {
+            let hint = format!(
+                "restore the value from the rejects file, such as key:[\"00123\"], or clear {}",
+                reserved::KEY
+            );
+            return Err(
+                ValueError::new(Code::BadCaseloadKey, "not a key written by caseload").hint(hint),
+            );
+        };
+        let parts = key.parts();
+        if !columns.is_empty() && parts.len() != columns.len() {
+            let message = format!(
+                "a key of {} columns, where the key now has {}",
+                parts.len(),
+                columns.len()
+            );
+            return Err(ValueError::new(Code::BadCaseloadKey, message)
+                .hint("use the key columns of the run that wrote the rejects file"));
+        }
+        Ok(Some(Self { key, parts }))
+    }
+
+    /// The record's cells with the key columns restored. A cell with the same
+    /// key in another spelling stays as it is.
+    pub(super) fn cells<'c>(&'c self, binding: &Binding, record: &Record<'c>) -> Vec<Cell<'c>> {
+        let mut cells = record.cells.to_vec();
+        for (path, part) in binding.key.iter().zip(&self.parts) {
+            let found = path.find(record);
+            let is_same =
+                found.kind != CellKind::Json && Key::new([&found.text]) == Key::new([part]);
+            if let Some(position) = path.exact.filter(|_| !is_same) {
+                let length = cells.len().max(position + 1);
+                cells.resize(length, Cell::default());
+                cells[position] = Cell::text(part);
+            }
+        }
+        cells
+    }
+}

@@ -1,0 +1,257 @@
+//! The partner firm of a record: a name of the table, an id, or the default.
+
+use foldhash::HashMap;
+
+use crate::model::{Cell, CellKind, Code, Problem, Record};
+
+use super::binding::Binding;
+use super::field::problem;
+use super::names;
+use super::options::MappingOptions;
+use super::rules::{RuleErrors, Rules};
+use super::values::ValueError;
+
+/// The partner firms of the config.
+#[derive(Debug, Default)]
+pub(super) struct PartnerFirms {
+    /// The id of each name and each id; empty without a table.
+    ids: HashMap<Box<str>, Box<str>>,
+    /// Names in the config's order, for suggestions.
+    names: Vec<Box<str>>,
+    pub(super) default: Option<Box<str>>,
+}
+
+impl PartnerFirms {
+    pub(super) fn compile(options: &MappingOptions, errors: &mut RuleErrors) -> Self {
+        let mut firms = Self::default();
+        let mut error = |message: String| errors.push("partner_firms", message);
+        for (name, id) in &options.partner_firms {
+            let (name, id) = (name.trim(), id.trim());
+            if name.is_empty() {
+                error("a partner firm without a name".to_owned());
+            } else if !can_be_firm_id(id) {
+                error(format!(
+                    "partner firm \"{name}\": \"{id}\" is not a valid id"
+                ));
+            } else if firms.ids.get(name).is_some_and(|known| **known != *id) {
+                error(format!("partner firm \"{name}\" has two ids"));
+            } else {
+                firms.ids.insert(name.into(), id.into());
+                firms.names.push(name.into());
+            }
+        }
+        for (_, id) in &options.partner_firms {
+            let id = id.trim();
+            // Such a value could mean either firm.
+            if firms.ids.get(id).is_some_and(|known| **known != *id) {
+                error(format!(
+                    "\"{id}\" is the name of one partner firm and the id of another"
+                ));
+            } else {
+                firms.ids.insert(id.into(), id.into());
+            }
+        }
+        if let Some(text) = options.default_partner_firm.as_deref().map(str::trim) {
+            firms.default = match firms.ids.get(text) {
+                Some(id) => Some(id.clone()),
+                None if can_be_firm_id(text) => Some(text.into()),
+                None => {
+                    error(format!("default partner firm \"{text}\" is not a valid id"));
+                    None
+                }
+            };
+        }
+        firms
+    }
+
+    /// The id that a filled cell names.
+    pub(super) fn id_of<'a>(&'a self, cell: Cell<'a>) -> Result<&'a str, ValueError> {
+        if cell.kind == CellKind::Json {
+            let message = "nested JSON where a partner firm is expected";
+            return Err(ValueError::new(Code::NestedValue, message));
+        }
+        let text = cell.text.trim();
+        if self.ids.is_empty() {
+            return if can_be_firm_id(text) {
+                Ok(text)
+            } else {
+                Err(
+                    ValueError::new(Code::BadPartnerFirm, "not a valid partner firm id").hint(
+                        "use the firm's id, or list names with their ids under [partner_firms]",
+                    ),
+                )
+            };
+        }
+        self.ids.get(text).map(AsRef::as_ref).ok_or_else(|| {
+            let error = ValueError::new(Code::UnknownPartnerFirm, "unknown partner firm");
+            match names::did_you_mean(text, self.names.iter().map(AsRef::as_ref)) {
+                Some(hint) => error.hint(hint),
+                None => error.hint("add it to [partner_firms] with the firm's id"),
+            }
+        })
+    }
+}
+
+/// How a record came to its partner firm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirmSource {
+    None,
+    Record,
+    Default,
+}
+
+/// Writes the id of a record's partner firm.
+pub(super) fn read_firm(
+    rules: &Rules,
+    binding: &Binding,
+    record: &Record<'_>,
+    problems: &mut Vec<Problem>,
+    out: &mut String,
+) -> FirmSource {
+    let mut named: Option<&str> = None;
+    let mut report = |column: &str, cell: Cell<'_>, error: ValueError| {
+        problems.push(problem(record.place, column, cell, error));
+    };
+    out.clear();
+    for (path, column) in &binding.firms {
+        let value = path.find(record);
+        let cell = value.cell();
+        if cell.is_blank() {
+            continue;
+        }
+        match (rules.firms.id_of(cell), named) {
+            (Err(error), _) => {
+                report(column, cell, error);
+                named.get_or_insert(column);
+            }
+            (Ok(id), Some(other)) if *id != **out => {
+                let message = format!("not the partner firm in {other}");
+                report(column, cell, ValueError::new(Code::TargetConflict, message));
+            }
+            (Ok(id), _) => {
+                id.clone_into(out);
+                named = Some(column);
+            }
+        }
+    }
+    if named.is_some() {
+        return FirmSource::Record;
+    }
+    if let Some(id) = &rules.firms.default {
+        out.push_str(id);
+        return FirmSource::Default;
+    }
+    if !rules.options.allow_drafts {
+        let (column, message) = match binding.firms.first() {
+            Some((path, column)) if path.is_anywhere() => (&**column, "no partner firm"),
+            _ => ("", "no partner firm, and no column for it"),
+        };
+        let error = ValueError::new(Code::MissingPartnerFirm, message)
+            .hint("add it to the row, set one for all such rows with --partner-firm-id, or send drafts with --allow-drafts");
+        report(column, Cell::default(), error);
+    }
+    FirmSource::None
+}
+
+/// Whether a text may be a firm's id: one word, and neither a placeholder nor a
+/// spreadsheet's error or formula.
+pub(crate) fn can_be_firm_id(text: &str) -> bool {
+    const PLACEHOLDERS: [&str; 12] = [
+        "n/a",
+        "na",
+        "none",
+        "null",
+        "nil",
+        "tbd",
+        "tba",
+        "unknown",
+        "undefined",
+        "false",
+        "true",
+        "n.a.",
+    ];
+    !text.starts_with(['#', '='])
+        && text.contains(char::is_alphanumeric)
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+        && !PLACEHOLDERS
+            .iter()
+            .any(|word| text.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::rules::RuleError;
+
+    fn firms(table: &[(&str, &str)], default: Option<&str>) -> (PartnerFirms, Vec<RuleError>) {
+        let options = MappingOptions {
+            partner_firms: table
+                .iter()
+                .map(|(name, id)| ((*name).to_owned(), (*id).to_owned()))
+                .collect(),
+            default_partner_firm: default.map(str::to_owned),
+            ..MappingOptions::default()
+        };
+        let mut errors = RuleErrors::default();
+        (PartnerFirms::compile(&options, &mut errors), errors.list)
+    }
+
+    #[test]
+    fn a_table_takes_its_names_and_ids_and_nothing_else() {
+        let (firms, errors) = firms(
+            &[("Smith & Partners", "firm_1"), ("Doe LLP", "firm_2")],
+            None,
+        );
+        assert_eq!(errors, []);
+        let id = |text| {
+            firms
+                .id_of(Cell::text(text))
+                .map_err(|fault| (fault.code, fault.hint))
+        };
+        assert_eq!(id(" Smith & Partners "), Ok("firm_1"));
+        assert_eq!(id("firm_2"), Ok("firm_2"));
+        let (code, hint) = id("smith & partners").unwrap_err();
+        assert_eq!(code, Code::UnknownPartnerFirm);
+        assert_eq!(hint.unwrap(), "did you mean \"Smith & Partners\"?");
+        assert_eq!(id("firm_3").unwrap_err().0, Code::UnknownPartnerFirm);
+    }
+
+    #[test]
+    fn without_a_table_an_id_is_one_word() {
+        let (firms, _) = firms(&[], None);
+        for text in ["firm_1", "64f0c2", "a-b", "12"] {
+            assert_eq!(firms.id_of(Cell::text(text)), Ok(text));
+        }
+        for text in [
+            "Smith & Partners",
+            "N/A",
+            "-",
+            "none",
+            "null",
+            "TBD",
+            "#N/A",
+            "#REF!",
+            "=VLOOKUP(A2,PartnerFirms,2)",
+            "?",
+        ] {
+            assert_eq!(
+                firms.id_of(Cell::text(text)).unwrap_err().code,
+                Code::BadPartnerFirm,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_table_with_two_meanings_is_refused() {
+        assert_eq!(firms(&[("A", "x"), ("x", "y")], None).1.len(), 1);
+        assert_eq!(firms(&[("A", "x"), ("A", "y")], None).1.len(), 1);
+        assert_eq!(firms(&[("A", "")], None).1.len(), 1);
+        assert_eq!(firms(&[("A", "x"), ("B", "x")], Some("B")).1, []);
+        assert_eq!(
+            firms(&[("A", "x")], Some("A")).0.default.as_deref(),
+            Some("x")
+        );
+        assert_eq!(firms(&[], Some("Smith & Partners")).1.len(), 1);
+    }
+}

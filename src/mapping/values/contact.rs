@@ -1,0 +1,234 @@
+//! Phone numbers, to E.164, and e-mail addresses.
+//!
+//! A North American number is checked by its numbering plan: the area code
+//! starts with 2 to 9, its second digit is not 9 (reserved for expansion), the
+//! exchange starts with 2 to 9, and neither is an N11 code. Any other number
+//! needs `+` and its country code.
+
+use crate::model::Code;
+
+use super::ValueError;
+
+/// The E.164 form of a phone number, if the text is one.
+pub(crate) fn phone_of(text: &str) -> Option<String> {
+    let mut out = String::new();
+    phone(text.trim(), &mut out).ok().map(|()| out)
+}
+
+/// Writes a phone number to `out`, which is empty.
+pub(super) fn phone(text: &str, out: &mut String) -> Result<(), ValueError> {
+    let is_international = text.starts_with('+');
+    for c in text.strip_prefix('+').unwrap_or(text).chars() {
+        match c {
+            '0'..='9' if out.len() < 15 => out.push(c),
+            ' ' | '-' | '.' | '(' | ')' | '/' | '\t' => {}
+            // No-break spaces, and the dashes of word processors.
+            '\u{a0}' | '\u{202f}' | '\u{2010}'..='\u{2015}' => {}
+            _ => return Err(not_a_phone(text)),
+        }
+    }
+    let prefix = match out.as_bytes() {
+        [b'1', national @ ..] if national.len() == 10 => is_north_american(national).then_some("+"),
+        national if national.len() == 10 && !is_international => {
+            is_north_american(national).then_some("+1")
+        }
+        [b'2'..=b'9', rest @ ..] if is_international && rest.len() >= 7 => Some("+"),
+        _ => None,
+    };
+    out.insert_str(0, prefix.ok_or_else(|| not_a_phone(text))?);
+    Ok(())
+}
+
+fn is_north_american(digits: &[u8]) -> bool {
+    matches!(digits, [b'2'..=b'9', b'0'..=b'8', _, b'2'..=b'9', ..])
+        && digits[1..3] != *b"11"
+        && digits[4..6] != *b"11"
+}
+
+#[cold]
+fn not_a_phone(text: &str) -> ValueError {
+    let error = ValueError::new(Code::BadPhone, "not a valid phone number");
+    let count = text.bytes().filter(u8::is_ascii_digit).count();
+    let lower = text.to_ascii_lowercase();
+    error.hint(
+        if count > 10 && ["x", "ext", "#"].iter().any(|mark| lower.contains(mark)) {
+            "remove the extension, or move it to a column of its own"
+        } else if lower.contains("e+") {
+            "a spreadsheet rounded this number: export the column again as text"
+        } else if text.contains([';', ',', '|']) || lower.contains(" or ") {
+            "keep one number, and move the others to columns of their own"
+        } else if text.starts_with("00") || text.starts_with("011") {
+            "write an international number with + and its country code"
+        } else if count == 7 {
+            "add the area code"
+        } else if count == 10 || (count == 11 && !text.starts_with('+')) {
+            "not a North American number: other numbers need + and their country code"
+        } else {
+            "use 10 digits, or + and the country code with 8 to 15 digits in total"
+        },
+    )
+}
+
+/// The trimmed e-mail address, if the text is one.
+pub(crate) fn email_of(text: &str) -> Option<&str> {
+    email(text.trim()).ok()
+}
+
+pub(super) fn email(text: &str) -> Result<&str, ValueError> {
+    let is_address = text.len() <= 254
+        && text
+            .split_once('@')
+            .is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
+    if is_address {
+        return Ok(text);
+    }
+    let error = ValueError::new(Code::BadEmail, "not a valid e-mail address");
+    Err(if text.matches('@').count() > 1 {
+        error.hint("keep one address, and move the others to columns of their own")
+    } else if text.contains('<') || text.to_ascii_lowercase().starts_with("mailto:") {
+        error.hint("keep only the address, such as ann@example.com")
+    } else {
+        error
+    })
+}
+
+fn is_local_part(local: &str) -> bool {
+    let is_allowed = |c: char| match c {
+        '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']' => false,
+        c => c.is_ascii_graphic() || !(c.is_ascii() || c.is_whitespace()),
+    };
+    (1..=64).contains(&local.len())
+        && local.split('.').all(|atom| !atom.is_empty())
+        && local.chars().all(is_allowed)
+}
+
+fn is_domain(domain: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c == '-' || c.is_alphanumeric())
+    };
+    domain.split('.').all(is_label)
+        && domain.rsplit_once('.').is_some_and(|(_, last)| {
+            last.len() >= 2 && !last.bytes().all(|byte| byte.is_ascii_digit())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn email_addresses_are_accepted_or_refused() {
+        for text in [
+            "ann@example.com",
+            " Ann.Lee+intake@mail.example.co.uk ",
+            "o'brien@example.com",
+            "rené@exämple.fr",
+        ] {
+            assert_eq!(email_of(text), Some(text.trim()), "{text}");
+        }
+        for text in [
+            "ann",
+            "ann@",
+            "@example.com",
+            "ann@example",
+            "a b@example.com",
+            "a..b@example.com",
+            ".a@example.com",
+            "a.@example.com",
+            "ann@@example.com",
+            "ann@example..com",
+            "ann@-example.com",
+            "ann@example.c",
+            "ann@1.2",
+            "a@b.com; c@d.com",
+            "Ann <ann@example.com>",
+            "mailto:ann@example.com",
+            "ann@example.com.",
+        ] {
+            assert_eq!(email(text).unwrap_err().code, Code::BadEmail, "{text}");
+        }
+        assert!(
+            email("a@b.com, c@d.com")
+                .unwrap_err()
+                .hint
+                .unwrap()
+                .contains("one address")
+        );
+    }
+
+    #[test]
+    fn phone_numbers_become_e164() {
+        for text in [
+            "(702) 555-0101",
+            "(702)555-0101",
+            "702-555-0101",
+            "702.555.0101",
+            "702 555 0101",
+            "7025550101",
+            "17025550101",
+            "1-702-555-0101",
+            "1 (702) 555-0101",
+            "+1 702 555 0101",
+            "+17025550101",
+            "702/555-0101",
+            "702\u{2011}555\u{2011}0101",
+        ] {
+            assert_eq!(phone_of(text).as_deref(), Some("+17025550101"), "{text}");
+        }
+        assert_eq!(
+            phone_of("+44 20 7946 0958").as_deref(),
+            Some("+442079460958")
+        );
+    }
+
+    #[test]
+    fn invalid_phone_numbers_are_refused() {
+        for text in [
+            "555-0101",
+            "702-555-010",
+            "102-555-0101",
+            "702-155-0101",
+            "911-555-0101",
+            "702-411-0101",
+            "999-999-9999",
+            "000-000-0000",
+            "702-555-0101 x12",
+            "n/a",
+            "+1 102 555 0101",
+            "+123",
+            "+0123456789",
+            "+1 702 555",
+            "44 20 7946 0958",
+            "7.02E+09",
+            "702-555-0101; 702-555-0102",
+            "+1234567890123456",
+        ] {
+            let mut out = String::new();
+            assert_eq!(
+                phone(text, &mut out).unwrap_err().code,
+                Code::BadPhone,
+                "{text}"
+            );
+        }
+        let hint = |text| phone(text, &mut String::new()).unwrap_err().hint.unwrap();
+        assert!(hint("702-555-0101 ext. 12").contains("extension"));
+        assert!(hint("555-0101").contains("area code"));
+        assert!(hint("011 44 20 7946 0958").contains('+'));
+    }
+
+    proptest! {
+        #[test]
+        fn every_accepted_phone_number_is_e164(text in "[-+0-9 ().x]{0,20}") {
+            if let Some(number) = phone_of(&text) {
+                prop_assert!(number.starts_with('+'));
+                prop_assert!((8..=15).contains(&(number.len() - 1)));
+                prop_assert_eq!(phone_of(&number), Some(number));
+            }
+        }
+    }
+}
