@@ -1,8 +1,8 @@
-"""Runs one command and tells its exit code, wall time, CPU and peak memory.
+"""Runs one command and reports its exit code, wall time, CPU and peak memory.
 
-A process of its own, started with `-I -S`: what a command takes includes the
-memory of the process that it is started from, and this one is as small as
-Python gets. Less than its own 10 MB can't be told.
+The peak memory of a command includes that of the process which starts it, so
+this is a process of its own, started with `-I -S`, as small as Python gets. Less
+than its own 10 MB can't be measured.
 """
 
 import os

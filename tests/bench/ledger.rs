@@ -1,5 +1,5 @@
-//! The ledger: a claim and a settle, each on the disk before it returns, and
-//! the look-ups of a plan. On the disk of the folder for temporary files.
+//! The ledger: a claim and a settle, each synced to disk before it returns, and
+//! the lookups of a plan. On the disk of the temporary folder.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 
-/// Cases in the ledger that is asked.
+/// Cases in the ledger.
 const KNOWN: u64 = 20_000;
-/// Keys in a question.
+/// Keys in one lookup.
 const ASKED: u64 = 1_000;
 
 fn key(number: u64) -> Key {

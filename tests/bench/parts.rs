@@ -2,12 +2,9 @@
 //!
 //!     cargo bench --bench parts
 //!
-//! What a whole process takes is told by `run.py` beside it.
+//! `run.py` measures whole processes.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a measurement that can't go on should stop"
-)]
+#![allow(clippy::unwrap_used, reason = "a benchmark that fails should stop")]
 
 mod ledger;
 mod readers;

@@ -1,5 +1,5 @@
-"""What people use instead: the guide's own loop, one call and then a pause, in
-two languages, and the fastest way to read a CSV that Python brings along."""
+"""What people use instead: the guide's own loop (one call, then a pause) in two
+languages, and Python's own CSV reader."""
 
 import sys
 
@@ -35,7 +35,7 @@ const rows = require('fs').readFileSync(file, 'utf8').trim().split('\\n').map(ro
 
 
 def loops(folder, node):
-    """Name and command of each loop; it takes the URL, a file and the pause."""
+    """Name and command of each loop; its arguments are URL, file and pause."""
     (folder / "loop.py").write_text(PYTHON)
     yield "Python", [sys.executable, folder / "loop.py"]
     if node:

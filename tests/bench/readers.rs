@@ -1,4 +1,4 @@
-//! Files to records, one format beside the other, on one thread.
+//! Reading files of each format, on one thread.
 
 use std::path::Path;
 

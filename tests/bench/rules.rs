@@ -1,4 +1,4 @@
-//! A record to a case by the ten rules of `caseload.toml`.
+//! Mapping records to cases with the ten rules of `caseload.toml`.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Whole-process figures of caseload, and of what people use instead.
+"""Measures whole processes: caseload, and the tools that people use instead.
 
     cargo build --release && python3 tests/bench/run.py
 
 Makes its own data from a seed in a temporary folder, runs each command, and
-prints one Markdown table: wall time, CPU and peak memory as the operating
-system accounts them, and the ratio to the peer of the same run. Where a line
-names several runs, the figures are medians. `--quick` takes fewer rows and
-calls and stays under two minutes; the whole takes up to a quarter of an hour.
+prints a Markdown table with wall time, CPU and peak memory as the operating
+system reports them, and the ratio to another tool in the same run. Where a row
+names several runs, the figures are medians. `--quick` uses fewer rows and calls
+and takes about two minutes; everything takes up to 15 minutes.
 
-Peers are looked for on the PATH and named when they are not there: `qsv`,
-`node`, and `frictionless` and `csv2http` from PyPI.
+Other tools are used when they are on the PATH: `qsv`, `node`, and `frictionless`
+and `csv2http` from PyPI. Missing ones are named.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-# Nothing is left in the source tree.
+# Leaves no files in the source tree.
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 import data  # noqa: E402
@@ -54,7 +54,7 @@ def environment(folder):
 
 
 def once(command, folder, expect=(0,)):
-    """Runs a command: its wall time, CPU seconds and peak memory in MB."""
+    """Runs a command; returns wall time, CPU seconds and peak memory in MB."""
     report = folder / "report"
     launched = subprocess.run(
         [sys.executable, "-I", "-S", LAUNCH, report, *map(str, command)], cwd=folder,
@@ -104,14 +104,14 @@ class Bench:
         self.table, self.missing = [], []
         shutil.copy(CONFIG, folder / "caseload.toml")
 
-    def line(self, what, figures=None, told=""):
+    def row(self, what, figures=None, note=""):
         cells = ["", "", ""]
         if figures:
             cells = [seconds(figures.wall), seconds(figures.cpu), memory(figures.memory)]
-        self.table.append("| " + " | ".join([what, *cells, told]) + " |")
+        self.table.append("| " + " | ".join([what, *cells, note]) + " |")
         print(self.table[-1], file=sys.stderr)
 
-    def there(self, name):
+    def available(self, name):
         found = shutil.which(name)
         if not found and name not in self.missing:
             self.missing.append(name)
@@ -121,37 +121,37 @@ class Bench:
         return [self.binary, "import", "--base-url", url, "--map-id", "m", "-q", *flags]
 
     def start_up(self):
-        self.line("`--version`, 30 runs",
-                  measure([self.binary, "--version"], self.folder, 30), "at most 5 ms")
+        self.row("`--version`, 30 runs",
+                  measure([self.binary, "--version"], self.folder, 30), "goal: at most 5 ms")
         small = data.write(self.folder, 25)["csv"]
-        self.line("`check` of 25 rows, 30 runs",
-                  measure([self.binary, "check", small, "-q"], self.folder, 30), "at most 15 ms")
+        self.row("`check` of 25 rows, 30 runs",
+                  measure([self.binary, "check", small, "-q"], self.folder, 30), "goal: at most 15 ms")
 
     def checks(self):
         rows, runs = self.args.rows, self.args.runs
         big = data.write(self.folder, rows)
         size = big["csv"].stat().st_size / 1e6
         cat = measure(["cat", big["csv"]], self.folder, runs)
-        self.line(f"`cat` of {rows:,} rows, CSV, {size:.0f} MB", cat)
+        self.row(f"`cat` of {rows:,} rows, CSV, {size:.0f} MB", cat)
         python = measure([sys.executable, "-c", peers.CSV_MODULE, big["csv"]], self.folder, runs)
-        self.line(f"Python's `csv` reads {rows:,} rows, and no more", python)
+        self.row(f"Python's `csv` reading {rows:,} rows", python)
         for form in ("csv", "ndjson", "json"):
             figures = measure([self.binary, "check", big[form], "-q"], self.folder, runs)
             if form == "csv":
                 self.check = figures
-            self.line(f"**`check` of {rows:,} rows, {form}**, {runs} runs", figures,
-                      f"{ratio(figures, python)} of Python's `csv`")
-        if self.there("qsv"):
+            self.row(f"**`check` of {rows:,} rows, {form}**, {runs} runs", figures,
+                      f"{ratio(figures, python)} × Python's `csv`")
+        if self.available("qsv"):
             figures = measure(["qsv", "validate", big["csv"]], self.folder, 1, (0, 1))
-            self.line(f"`qsv validate` of {rows:,} rows, without a schema", figures,
-                      f"`check`: {ratio(self.check, figures)} of it")
-        if self.there("frictionless"):
+            self.row(f"`qsv validate` of {rows:,} rows, without a schema", figures,
+                      f"`check`: {ratio(self.check, figures)} × that")
+        if self.available("frictionless"):
             fewer = min(rows, 20_000 if self.args.quick else 100_000)
             cases = data.write(self.folder, fewer)["csv"]
             ours = measure([self.binary, "check", cases, "-q"], self.folder, runs)
             figures = measure(["frictionless", "validate", cases], self.folder, 1, (0, 1))
-            self.line(f"`frictionless validate` of {fewer:,} rows, without a schema", figures,
-                      f"`check` of the same: {ratio(ours, figures)} of it")
+            self.row(f"`frictionless validate` of {fewer:,} rows, without a schema", figures,
+                      f"`check` of the same rows: {ratio(ours, figures)} × that")
         return big["csv"]
 
     def plans(self, cases):
@@ -160,17 +160,17 @@ class Bench:
             ledger = self.folder / "known.db"
             plan = [*self.importing(sandbox.url, "--dry-run"), cases, "--ledger"]
             figures = measure([*plan, self.folder / "none.db"], self.folder, runs)
-            self.line(f"**plan of a first import**, {rows:,} rows, {runs} runs", figures,
-                      f"{figures.wall / self.check.wall:.2f} times the check")
+            self.row(f"**plan of a first import**, {rows:,} rows, {runs} runs", figures,
+                      f"{figures.wall / self.check.wall:.2f} × the check")
             self.fill(plan, sandbox.url, cases, ledger)
             figures = measure([*plan, ledger], self.folder, runs)
-            self.line(f"**plan of a re-run**, {rows:,} rows, all imported, {runs} runs", figures,
-                      f"{seconds(figures.wall - self.check.wall)} beyond the check")
+            self.row(f"**plan of a re-run**, {rows:,} rows, all imported, {runs} runs", figures,
+                      f"{seconds(figures.wall - self.check.wall)} more than the check")
 
     def fill(self, plan, url, cases, ledger):
-        """Has the whole input imported, without a call for each case: two are
-        imported, and the others are written as those two were. The next plan
-        shows whether they are what an import would have left."""
+        """Fills the ledger as an import of the whole input would: two cases are
+        imported, and rows like theirs are added for the others. The next plan
+        shows whether that worked."""
         once([*self.importing(url, "--yes", "--new-ledger", "--limit", "2"), cases,
               "--ledger", ledger], self.folder)
         planned = subprocess.Popen([*map(str, plan), str(ledger), "--output", "json",
@@ -195,10 +195,10 @@ class Bench:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.close()
         planned.wait()
-        told = subprocess.run([*map(str, plan), str(ledger)], cwd=self.folder, text=True,
+        shown = subprocess.run([*map(str, plan), str(ledger)], cwd=self.folder, text=True,
                               capture_output=True, env=environment(self.folder), check=True)
-        if f"{self.args.rows:,} already imported" not in told.stderr + told.stdout:
-            sys.exit("the filled ledger is not what an import leaves:\n" + told.stderr[-800:])
+        if f"{self.args.rows:,} already imported" not in shown.stderr + shown.stdout:
+            sys.exit("the filled ledger is not what an import would leave:\n" + shown.stderr[-800:])
 
     def imports(self):
         peaks = {}
@@ -209,18 +209,18 @@ class Bench:
                     [*self.importing(sandbox.url, "--yes", "--pace", "1ms", "--new-ledger"),
                      cases, "--ledger", self.folder / f"import-{count}.db"], self.folder)
             peaks[count] = figures.memory
-            self.line(f"**import of {count:,} at 1 ms** into the sandbox", figures,
-                      f"{count / figures.wall:,.0f} calls/s, {figures.cpu / count * 1e3:.2f} ms of "
-                      "CPU a call")
+            self.row(f"**import of {count:,} cases at 1 ms** into the sandbox", figures,
+                      f"{count / figures.wall:,.0f} calls/s, {figures.cpu / count * 1e3:.2f} ms "
+                     "CPU per call")
         few, many = peaks
-        self.line(f"peak memory, {many:,} against {few:,}", None,
+        self.row(f"peak memory, {many:,} compared with {few:,} cases", None,
                   f"{peaks[many] - peaks[few]:+.0f} MB")
-        if self.there("csv2http"):
+        if self.available("csv2http"):
             cases = data.write(self.folder, 1_000)["csv"]
             with Sandbox(self.binary, self.folder) as sandbox:
                 figures = measure(["csv2http", "-n", "-c", "1", cases,
                                    f"{sandbox.url}/case/m/create-existing"], self.folder)
-            self.line("`csv2http -c 1` of 1,000: no pace, no ledger", figures,
+            self.row("`csv2http -c 1`, 1,000 rows, no pace and no ledger", figures,
                       f"{1_000 / figures.wall:,.0f} calls/s")
 
     def pace(self):
@@ -229,20 +229,20 @@ class Bench:
             if quick:
                 count //= 10 if latency else 5
             cases = data.write(self.folder, count)
-            # The first two calls wait for their answers, and the last for its.
+            # The first two calls wait for their answers, and the run for the last.
             bound = 2 * max(0.1, latency / 1000) + (count - 3) * 0.1 + latency / 1000
             with Sandbox(self.binary, self.folder, latency) as sandbox:
                 ours = measure(
                     [*self.importing(sandbox.url, "--yes", "--pace", "100ms", "--new-ledger"),
                      cases["csv"], "--ledger", self.folder / f"pace-{latency}.db"], self.folder)
-            self.line(f"**import of {count} at 100 ms**, answers in {latency} ms", ours,
-                      f"{ours.wall / bound:.3f} of the bound ({bound:.1f} s)")
-            for name, command in peers.loops(self.folder, self.there("node")):
+            self.row(f"**import of {count} cases at 100 ms**, answers after {latency} ms", ours,
+                      f"{ours.wall / bound:.3f} × the lower bound ({bound:.1f} s)")
+            for name, command in peers.loops(self.folder, self.available("node")):
                 with Sandbox(self.binary, self.folder, latency) as sandbox:
                     figures = measure([*command, f"{sandbox.url}/case/m/create-existing",
                                        cases["ndjson"], "100"], self.folder)
-                self.line(f"the guide's loop in {name}, the same", figures,
-                          f"caseload: {ratio(ours, figures)} of it")
+                self.row(f"the guide's loop in {name}, same cases", figures,
+                          f"caseload: {ratio(ours, figures)} × that")
 
     def gaps(self):
         count, interval = (200 if self.args.quick else 1_000), 50
@@ -255,41 +255,41 @@ class Bench:
         gaps = sorted(later - sooner for sooner, later in zip(starts, starts[1:]))
         low = gaps[len(gaps) // 1000]
         bound = (count - 1) * interval / 1000
-        self.line(f"gaps between {count:,} calls at {interval} ms, as they arrive", figures,
-                  f"shortest {gaps[0]:.1f} ms, 99.9 % over {low:.1f} ms, {figures.wall / bound:.3f}"
-                  " of the bound")
+        self.row(f"gaps between {count:,} calls at {interval} ms, on arrival", figures,
+                  f"shortest {gaps[0]:.1f} ms, 99.9% at least {low:.1f} ms, "
+                 f"{figures.wall / bound:.3f} × the lower bound")
 
     def parts(self):
-        """The Criterion figures, built and run here."""
+        """Builds and runs the Criterion benchmarks."""
         target = Path(tempfile.mkdtemp(dir=self.folder))
         subprocess.run(["cargo", "bench", "--bench", "parts", "--", "--quiet"], cwd=ROOT,
                        check=True, stdout=subprocess.DEVNULL,
                        env=os.environ | {"CRITERION_HOME": str(target)})
         for found in sorted(target.glob("**/new/benchmark.json")):
-            told = json.loads(found.read_text())
+            benchmark = json.loads(found.read_text())
             median = json.loads(found.with_name("estimates.json").read_text())["median"]
             each = median["point_estimate"]
-            elements = (told.get("throughput") or {}).get("Elements")
+            elements = (benchmark.get("throughput") or {}).get("Elements")
             rate = f", {each / elements:,.0f} ns each" if elements else ""
-            self.line(f"{told['full_id']}, one thread", None, f"{each / 1e6:.3f} ms{rate}")
+            self.row(f"{benchmark['full_id']}, one thread", None, f"{each / 1e6:.3f} ms{rate}")
 
 
 def imported(lines, columns, first):
-    """Rows of the ledger for cases that a dry run would send."""
+    """Ledger rows for the cases that a dry run would send."""
     number = first["no"] + 1
     for line in lines:
-        told = json.loads(line)
-        if told.get("action") != "send":
+        case = json.loads(line)
+        if case.get("action") != "send":
             continue
         number += 1
-        firm, payload = told["partner_firm_id"], told["payload"]
+        firm, payload = case["partner_firm_id"], case["payload"]
         payload.pop("partnerFirmId", None)
-        key = json.dumps([told["key"]], ensure_ascii=False)
+        key = json.dumps([case["key"]], ensure_ascii=False)
         content = "".join(f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)},"
                           for name, value in sorted(payload.items()))
         other = hashlib.sha256(str(number).encode()).digest()
         row = first | {
-            "no": number, "position": number - 1, "line": told["line"], "key": key,
+            "no": number, "position": number - 1, "line": case["line"], "key": key,
             "key_digest": digest(key), "payload_digest": digest(f"{content}@{firm}"),
             "content": int.from_bytes(other[:8], "big", signed=True),
             "record": int.from_bytes(other[8:16], "big", signed=True),
@@ -330,9 +330,9 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true",
                         help="100,000 rows, 3 runs, fewer calls, no Criterion")
-    parser.add_argument("--no-parts", action="store_true", help="leave Criterion out")
+    parser.add_argument("--no-parts", action="store_true", help="skip Criterion")
     parser.add_argument("--binary", default=str(ROOT / "target/release/caseload"))
-    parser.add_argument("--tmp", help="where to put the data; about 2 GB for 1,000,000 rows")
+    parser.add_argument("--tmp", help="folder for the data; about 2 GB for 1,000,000 rows")
     args = parser.parse_args()
     if args.quick:
         args.rows, args.runs = 100_000, 3
@@ -354,8 +354,8 @@ def main():
     took = (time.monotonic() - began) / 60
     print(f"\n{os.cpu_count()} processors, {processor()}, {platform.system()} "
           f"{platform.release()}; {took:.0f} min with "
-          f"`python3 tests/bench/run.py{' --quick' if args.quick else ''}`; peers that are not "
-          f"installed: {', '.join(bench.missing) or 'none'}")
+          f"`python3 tests/bench/run.py{' --quick' if args.quick else ''}`; not installed: "
+          f"{', '.join(bench.missing) or 'none'}")
 
 
 if __name__ == "__main__":

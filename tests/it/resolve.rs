@@ -173,7 +173,7 @@ fn an_unclear_request_changes_nothing() {
     for (args, message) in [
         (&[][..], "no terminal"),
         (&["doubt-1", "--yes"], "no terminal"),
-        (&["--not-imported", "doubt-1"], "add --yes"),
+        (&["--not-imported", "doubt-1"], "use --yes"),
         (&["--not-imported", "--yes"], "of which cases?"),
         (
             &["--imported", "--state", "rejected", "--yes"],

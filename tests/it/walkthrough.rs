@@ -1,5 +1,5 @@
-//! The walkthrough in `examples/README.md`: each command prints what the page
-//! shows.
+//! The README and the walkthrough in `examples/README.md`: each command prints
+//! what the page shows.
 
 use crate::support::{Home, example};
 
@@ -9,16 +9,16 @@ struct Shown {
     lines: Vec<String>,
 }
 
-fn shown(text: &str) -> Vec<Shown> {
-    let blocks = text.split("```console\n").skip(1);
-    let blocks = blocks.map(|block| block.split("```").next().unwrap());
-    blocks
-        .map(|block| {
-            let mut lines = block.lines();
-            let command = lines.next().unwrap().strip_prefix("$ caseload ").unwrap();
+/// The commands of caseload that a page shows with their output.
+fn shown(page: &str) -> Vec<Shown> {
+    page.split("```console\n$ caseload ")
+        .skip(1)
+        .map(|rest| {
+            let (block, _) = rest.split_once("```").unwrap();
+            let mut lines = block.lines().map(str::to_owned);
             Shown {
-                command: command.to_owned(),
-                lines: lines.map(str::to_owned).collect(),
+                command: lines.next().unwrap(),
+                lines: lines.collect(),
             }
         })
         .collect()
@@ -45,33 +45,49 @@ fn matches(shown: &[String], printed: &[&str]) -> bool {
     }
 }
 
+fn assert_prints(home: &Home, Shown { command, lines }: &Shown) {
+    let words: Vec<&str> = command.split(' ').collect();
+    let done = home.run(&words);
+    let printed: Vec<&str> = (done.err.lines())
+        .chain(done.out.lines())
+        .filter(|line| !line.is_empty())
+        .collect();
+    assert!(
+        matches(lines, &printed),
+        "caseload {command} prints\n{}\nand the page shows\n{}",
+        printed.join("\n"),
+        lines.join("\n")
+    );
+}
+
 #[test]
-fn every_command_prints_what_the_page_shows() {
-    let page = std::fs::read_to_string(example("README.md")).unwrap();
+fn the_readme_shows_what_the_commands_print() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let shown = shown(&std::fs::read_to_string(readme).unwrap());
+    assert_eq!(shown.len(), 2, "the page has other commands now");
+    let home = Home::new();
+    std::fs::create_dir(home.path("examples")).unwrap();
+    let cases = std::fs::read(example("cases.csv")).unwrap();
+    home.write("examples/cases.csv", cases);
+    for command in &shown {
+        assert_prints(&home, command);
+    }
+}
+
+#[test]
+fn the_walkthrough_shows_what_the_commands_print() {
+    let shown = shown(&std::fs::read_to_string(example("README.md")).unwrap());
+    assert_eq!(shown.len(), 6, "the page has other commands now");
     let home = Home::new();
     for name in ["export.csv", "broken.csv"] {
         home.write(name, std::fs::read(example(name)).unwrap());
     }
-    let shown = shown(&page);
-    assert_eq!(shown.len(), 6, "the page has other commands now");
-    for (step, Shown { command, lines }) in shown.iter().enumerate() {
+    for (step, command) in shown.iter().enumerate() {
         if step == 2 {
             // The decisions are made: from here on it is the finished config.
             let config = std::fs::read(example("caseload.toml")).unwrap();
             home.write("caseload.toml", config);
         }
-        let words: Vec<&str> = command.split(' ').collect();
-        let done = home.caseload(&words).run();
-        let printed: Vec<&str> = done.err.lines().chain(done.out.lines()).collect();
-        let printed: Vec<&str> = printed
-            .into_iter()
-            .filter(|line| !line.is_empty())
-            .collect();
-        assert!(
-            matches(lines, &printed),
-            "caseload {command} prints\n{}\nand the page shows\n{}",
-            printed.join("\n"),
-            lines.join("\n")
-        );
+        assert_prints(&home, command);
     }
 }
