@@ -18,18 +18,18 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod api;
+pub(crate) mod api;
 pub mod check;
 mod cli;
 mod commands;
 pub mod config;
-pub mod engine;
+pub(crate) mod engine;
 pub mod init;
 pub mod input;
 pub mod ledger;
 pub mod mapping;
 pub mod model;
 pub(crate) mod output;
-pub mod sandbox;
+pub(crate) mod sandbox;
 
 pub use commands::run;

@@ -8,15 +8,15 @@ use reqwest::Url;
 /// What a ledger belongs to: the normalized URL in front of
 /// `/case/{map_id}/`, so that two spellings of an address are one account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Account(Box<str>);
+pub(crate) struct Account(Box<str>);
 
 impl Account {
     /// The account of every test run, whatever the sandbox's port.
-    pub fn sandbox() -> Self {
+    pub(crate) fn sandbox() -> Self {
         Self("sandbox".into())
     }
 
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -28,7 +28,7 @@ impl fmt::Display for Account {
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum AddressError {
+pub(crate) enum AddressError {
     #[error("{0:?} is not a valid URL; expected one such as https://api.example.com")]
     NotAUrl(String),
     #[error("{0} is not encrypted; use https:// (http:// is only allowed for this machine)")]
@@ -55,7 +55,7 @@ const FULL_PATH: &str = "/organization/{org_id}/inbound-webhooks/case/{map_id}/c
 
 /// The URL of the call that creates a case, and its account.
 #[derive(Debug, Clone)]
-pub struct Address {
+pub(crate) struct Address {
     url: Url,
     account: Account,
     short: bool,
@@ -63,7 +63,7 @@ pub struct Address {
 
 impl Address {
     /// `template` is `api.path`.
-    pub fn new(
+    pub(crate) fn new(
         base_url: &str,
         org_id: Option<&str>,
         map_id: &str,
@@ -101,26 +101,26 @@ impl Address {
 
     /// The same call in the sandbox's account.
     #[must_use]
-    pub fn for_sandbox(mut self) -> Self {
+    pub(crate) fn for_sandbox(mut self) -> Self {
         self.account = Account::sandbox();
         self
     }
 
     /// The URL of the call, without key and firm.
-    pub fn url(&self) -> &Url {
+    pub(crate) fn url(&self) -> &Url {
         &self.url
     }
 
-    pub fn account(&self) -> &Account {
+    pub(crate) fn account(&self) -> &Account {
         &self.account
     }
 
     /// Whether the path has no organization id; a 404 then suggests one.
-    pub fn is_short(&self) -> bool {
+    pub(crate) fn is_short(&self) -> bool {
         self.short
     }
 
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.url)
     }
 }

@@ -21,7 +21,7 @@ use super::trust::{self, CertificateRejected, TrustError};
 use crate::model::{CaseData, Outcome};
 
 #[derive(Debug, Clone)]
-pub struct ClientOptions {
+pub(crate) struct ClientOptions {
     /// For one call as a whole.
     pub timeout: Duration,
     /// For connecting, TLS included.
@@ -42,7 +42,7 @@ impl Default for ClientOptions {
 
 /// Why no client could be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     #[error(transparent)]
     Trust(#[from] TrustError),
     #[error("invalid header name {0:?} in api.auth")]
@@ -63,7 +63,7 @@ const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 
 /// Makes the calls of a run.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     http: Mutex<reqwest::Client>,
     address: Address,
     contract: Contract,
@@ -73,7 +73,7 @@ pub struct Client {
 
 /// A call that can be made once.
 #[derive(Debug)]
-pub struct Attempt<F> {
+pub(crate) struct Attempt<F> {
     pub gate: Arc<Gate>,
     /// Sends the request when it is awaited.
     pub outcome: F,
@@ -81,7 +81,7 @@ pub struct Attempt<F> {
 
 impl Client {
     /// Connects to nothing yet.
-    pub fn new(
+    pub(crate) fn new(
         address: Address,
         contract: Contract,
         key: Option<PublicKey>,
@@ -98,7 +98,7 @@ impl Client {
     }
 
     /// Drops every open connection; after the machine slept none can be trusted.
-    pub fn drop_connections(&self) -> Result<(), ClientError> {
+    pub(crate) fn drop_connections(&self) -> Result<(), ClientError> {
         let key = self.key.as_ref();
         let fresh = build(&self.address, &self.contract, key, &self.options)?;
         *self.http.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
@@ -107,7 +107,10 @@ impl Client {
 
     /// Prepares the call that creates the case. At most one complete request is
     /// sent.
-    pub fn attempt(&self, case: &CaseData) -> Attempt<impl Future<Output = Outcome> + use<>> {
+    pub(crate) fn attempt(
+        &self,
+        case: &CaseData,
+    ) -> Attempt<impl Future<Output = Outcome> + use<>> {
         let gate = Arc::new(Gate::default());
         let firm = case.partner_firm.as_deref();
         let body = self.contract.body(&case.payload, firm);

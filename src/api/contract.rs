@@ -34,7 +34,7 @@ const NOT_IN_4XX: [u16; 6] = [401, 407, 408, 409, 425, 429];
 /// a server that does not see it creates a draft without saying so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum FirmPlace {
+pub(crate) enum FirmPlace {
     #[default]
     Both,
     Query,
@@ -45,7 +45,7 @@ pub enum FirmPlace {
 /// (field client).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "in", rename_all = "lowercase", deny_unknown_fields)]
-pub enum AuthPlace {
+pub(crate) enum AuthPlace {
     Header {
         #[serde(default = "auth_header")]
         name: String,
@@ -77,7 +77,7 @@ impl Default for AuthPlace {
 /// Where the response has the new case's id: `api.case_id_field`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(from = "String")]
-pub enum CaseIdField {
+pub(crate) enum CaseIdField {
     /// Under one of the usual names.
     #[default]
     Usual,
@@ -99,7 +99,7 @@ impl From<String> for CaseIdField {
 
 /// An invalid entry of `api.not_sent` or `api.rejected`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ContractError {
+pub(crate) enum ContractError {
     #[error(
         "invalid status {0:?}: expected a status such as \"429\", a class such as \"4xx\", or \
          either followed by \"+retry-after\""
@@ -112,7 +112,7 @@ pub enum ContractError {
 /// `api.not_sent` or `api.rejected`: entries such as `"429"`, `503`, `"4xx"` or
 /// `"503+retry-after"`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct StatusList(Vec<StatusEntry>);
+pub(crate) struct StatusList(Vec<StatusEntry>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "StatusText")]
@@ -135,7 +135,7 @@ enum StatusText {
 
 impl StatusList {
     /// Responses that mean "never processed", unless the config says otherwise.
-    pub fn not_sent() -> Self {
+    pub(crate) fn not_sent() -> Self {
         let entry = |status, needs_retry_after| StatusEntry {
             statuses: status..=status,
             class: false,
@@ -150,7 +150,7 @@ impl StatusList {
 
     /// Responses that mean "rejected, nothing was created", unless the config
     /// says otherwise.
-    pub fn rejected() -> Self {
+    pub(crate) fn rejected() -> Self {
         Self(vec![StatusEntry {
             statuses: 400..=499,
             class: true,
@@ -158,14 +158,15 @@ impl StatusList {
         }])
     }
 
-    pub fn parse<S: AsRef<str>>(
+    #[cfg(test)]
+    pub(crate) fn parse<S: AsRef<str>>(
         entries: impl IntoIterator<Item = S>,
     ) -> Result<Self, ContractError> {
         let entries = entries.into_iter().map(|entry| entry.as_ref().parse());
         entries.collect::<Result<_, _>>().map(Self)
     }
 
-    pub fn contains(&self, status: u16, has_retry_after: bool) -> bool {
+    pub(crate) fn contains(&self, status: u16, has_retry_after: bool) -> bool {
         self.0.iter().any(|entry| {
             entry.statuses.contains(&status)
                 && !(entry.class && NOT_IN_4XX.contains(&status))
@@ -213,7 +214,7 @@ impl FromStr for StatusEntry {
 
 /// All assumptions together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contract {
+pub(crate) struct Contract {
     pub partner_firm_id_in: FirmPlace,
     pub auth: AuthPlace,
     pub case_id_field: CaseIdField,
@@ -236,7 +237,7 @@ impl Default for Contract {
 impl Contract {
     /// The request body: the payload, and the firm's id as its last member
     /// where it goes into the body.
-    pub fn body(&self, payload: &str, partner_firm: Option<&str>) -> String {
+    pub(crate) fn body(&self, payload: &str, partner_firm: Option<&str>) -> String {
         let Some(firm) = partner_firm.filter(|_| self.partner_firm_id_in != FirmPlace::Query)
         else {
             return payload.to_owned();

@@ -22,12 +22,12 @@ const SHUT: u8 = 2;
 
 /// Whether the first byte of a request may have been written.
 #[derive(Debug, Default)]
-pub struct Gate(AtomicU8);
+pub(crate) struct Gate(AtomicU8);
 
 impl Gate {
     /// True when the gate was not open: nothing was written, and nothing will
     /// be.
-    pub fn shut(&self) -> bool {
+    pub(crate) fn shut(&self) -> bool {
         let state = self.move_to(SHUT);
         state == ARMED || state == SHUT
     }

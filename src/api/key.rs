@@ -11,11 +11,11 @@ use crate::model::readable_by_others;
 /// The key for inbound calls. It can't be printed: `Debug` hides it, there is
 /// no `Display`, and the header with it is marked sensitive.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PublicKey(Box<str>);
+pub(crate) struct PublicKey(Box<str>);
 
 /// Why there is no usable key; `origin` is the file or variable.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
+pub(crate) enum KeyError {
     #[error("the public key in {origin} is empty")]
     Empty { origin: String },
     #[error(
@@ -39,7 +39,7 @@ pub enum KeyError {
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
 impl PublicKey {
-    pub fn from_text(text: &str, origin: &str) -> Result<Self, KeyError> {
+    pub(crate) fn from_text(text: &str, origin: &str) -> Result<Self, KeyError> {
         let origin = || origin.to_owned();
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
@@ -53,7 +53,7 @@ impl PublicKey {
 
     /// Reads a key file. One that others can read is an error, or a warning to
     /// show where this user can't change its mode.
-    pub fn from_file(path: &Path) -> Result<(Self, Option<String>), KeyError> {
+    pub(crate) fn from_file(path: &Path) -> Result<(Self, Option<String>), KeyError> {
         let path_buf = || path.to_owned();
         let unreadable = |source| KeyError::Unreadable {
             path: path_buf(),

@@ -12,8 +12,8 @@ mod key;
 mod retry_after;
 mod trust;
 
-pub use address::{Account, Address, AddressError};
-pub use client::{Attempt, Client, ClientError, ClientOptions};
-pub use contract::{AuthPlace, CaseIdField, Contract, ContractError, FirmPlace, StatusList};
-pub use gate::Gate;
-pub use key::{KeyError, PublicKey};
+pub(crate) use address::{Account, Address};
+pub(crate) use client::{Client, ClientOptions};
+pub(crate) use contract::{AuthPlace, CaseIdField, Contract, FirmPlace, StatusList};
+pub(crate) use gate::Gate;
+pub(crate) use key::PublicKey;

@@ -13,7 +13,7 @@ use rustls_platform_verifier::Verifier;
 
 /// Why TLS can't be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum TrustError {
+pub(crate) enum TrustError {
     /// The file of `--ca-file`.
     #[error("can't use {} as a certificate authority: {reason}; expected a PEM file", path.display())]
     AuthorityFile { path: PathBuf, reason: String },

@@ -3,10 +3,9 @@
 
 mod plan;
 mod runner;
-pub mod scheduler;
+pub(crate) mod scheduler;
 mod spool;
 
-pub use plan::{Plan, PlanAction, PlanBatch, PlanError, PlanOptions, PlannedCase, Planner};
-pub use runner::{ImportRun, Interrupt, LocalFailure, RunResult, run_import};
-pub use scheduler::{PaceError, PaceRange, parse_span};
-pub use spool::{Slot, Spooled};
+pub(crate) use plan::{Plan, PlanAction, PlanBatch, PlanError, PlanOptions, Planner};
+pub(crate) use runner::{ImportRun, Interrupt, RunResult, run_import};
+pub(crate) use scheduler::{PaceRange, parse_duration};

@@ -16,7 +16,7 @@ use crate::model::{CaseData, Code, Hasher, Problem, State, Totals};
 
 /// What is done with a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PlanAction {
+pub(crate) enum PlanAction {
     Send,
     /// It is already imported.
     Skip,
@@ -28,7 +28,7 @@ pub enum PlanAction {
 
 impl PlanAction {
     /// Its name in JSON output.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Send => "send",
             Self::Skip => "skip",
@@ -40,7 +40,7 @@ impl PlanAction {
 
 /// One case to send.
 #[derive(Debug, Clone, Copy)]
-pub struct PlannedCase {
+pub(crate) struct PlannedCase {
     /// Where it stands in the spool.
     pub slot: Slot,
     /// Its state in the ledger, as the plan saw it.
@@ -79,7 +79,7 @@ enum SendOrder {
 
 /// Everything that a run needs to know of what it will do.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// What is to be sent, in the order of sending.
     pub planned: Vec<PlannedCase>,
     /// The same, as cases.
@@ -104,14 +104,14 @@ pub struct Plan {
 
 impl Plan {
     /// How many cases go this way.
-    pub fn count(&self, action: PlanAction) -> u64 {
+    pub(crate) fn count(&self, action: PlanAction) -> u64 {
         self.actions.get(&action).copied().unwrap_or_default()
     }
 }
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
-pub enum PlanError {
+pub(crate) enum PlanError {
     #[error(transparent)]
     Check(#[from] CheckError),
     #[error("can't write the temporary file in {} that holds the cases to send", std::env::temp_dir().display())]
@@ -122,7 +122,7 @@ pub enum PlanError {
 
 /// What there is to report of a batch of records.
 #[derive(Debug, Default)]
-pub struct PlanBatch {
+pub(crate) struct PlanBatch {
     /// Of the check and of the comparison with the ledger.
     pub problems: Vec<Problem>,
     /// Records with errors, if the check collects them.
@@ -133,7 +133,7 @@ pub struct PlanBatch {
 
 /// How to plan.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct PlanOptions {
+pub(crate) struct PlanOptions {
     /// Send a new key with the content of a known case.
     pub allow_same_content: bool,
     /// Send cases in doubt that were last tried before this, in Unix seconds.
@@ -145,7 +145,7 @@ pub struct PlanOptions {
 }
 
 /// Makes a plan of a check's cases: an iterator of what there is to report.
-pub struct Planner<'a> {
+pub(crate) struct Planner<'a> {
     check: Check,
     ledger: Option<KeyLookup<'a>>,
     /// Whether there is content that a new key could repeat.
@@ -177,7 +177,7 @@ impl Iterator for Planner<'_> {
 
 impl<'a> Planner<'a> {
     /// A plan for an account and a map. Without a ledger every case is new.
-    pub fn new(
+    pub(crate) fn new(
         check: Check,
         ledger: Option<&'a LedgerReader>,
         account: &str,
@@ -208,7 +208,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The plan and the check's summary, once every batch was pulled.
-    pub fn finish(self) -> Result<(Plan, Checked), PlanError> {
+    pub(crate) fn finish(self) -> Result<(Plan, Checked), PlanError> {
         let checked = self.check.finish();
         let is_duplicate = |number: u32| checked.excluded.contains(number);
         let mut actions = BTreeMap::new();

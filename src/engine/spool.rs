@@ -13,7 +13,7 @@ use crate::model::{CaseData, Digest, FileId, Key, Place};
 
 /// The position of a case in the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Slot(u64);
+pub(crate) struct Slot(u64);
 
 #[derive(Debug)]
 pub(super) struct Spool {
@@ -24,7 +24,7 @@ pub(super) struct Spool {
 
 /// A spool that is read back.
 #[derive(Debug)]
-pub struct Spooled {
+pub(crate) struct Spooled {
     file: File,
     buffer: Vec<u8>,
 }
@@ -83,7 +83,7 @@ impl Spool {
 }
 
 impl Spooled {
-    pub fn read(&mut self, slot: Slot) -> io::Result<CaseData> {
+    pub(crate) fn read(&mut self, slot: Slot) -> io::Result<CaseData> {
         self.file.seek(SeekFrom::Start(slot.0))?;
         let mut length = [0; 4];
         self.file.read_exact(&mut length)?;

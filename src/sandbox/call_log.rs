@@ -95,24 +95,18 @@ impl CallLog {
     }
 
     /// Creates a case and returns its id.
-    pub(super) fn create(
-        &mut self,
-        id: CallId,
-        map_id: &str,
-        draft: &Draft,
-        payload: Box<RawValue>,
-    ) -> String {
+    pub(super) fn create(&mut self, id: CallId, draft: &Draft) -> String {
         let case_id = format!("{:024x}", self.id_rng.u128(..) >> 32);
         self.calls[id.0].case_id = Some(case_id.clone());
         self.cases.push(Case {
             order: self.cases.len() + 1,
             id: case_id.clone(),
-            map_id: map_id.to_owned(),
+            map_id: draft.map_id.clone(),
             partner_firm_id: draft.firm.clone(),
             draft: draft.firm.is_none(),
             status: draft.status(),
             received_ms: self.now(),
-            payload,
+            payload: draft.payload.clone(),
         });
         case_id
     }

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// Names the handling firm, in the query or in the body.
@@ -17,46 +19,25 @@ const ID: &str = "_id";
 /// Says whether a case is a draft.
 const STATUS: &str = "status";
 
-/// The operation that creates a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CreateCase<'a> {
-    /// Only in the full path.
-    pub(super) org: Option<&'a str>,
-    pub(super) map: &'a str,
-}
-
-impl<'a> CreateCase<'a> {
-    pub(super) fn from_path(path: &'a str) -> Option<Self> {
-        let segments: Vec<&str> = path.split('/').collect();
-        let (org, map) = match segments[..] {
-            ["", "case", map, "create-existing"] => (None, map),
-            [
-                "",
-                "organization",
-                org,
-                "inbound-webhooks",
-                "case",
-                map,
-                "create-existing",
-            ] => (Some(org), map),
-            _ => return None,
-        };
-        Some(Self { org, map })
+/// The organization, in the full path only, and the mapping that a call creates
+/// a case with.
+fn create_case(path: &str) -> Option<(Option<&str>, &str)> {
+    if let Some(rest) = path.strip_prefix("/organization/") {
+        let (org, rest) = rest.split_once('/')?;
+        let (_, map) = create_case(rest.strip_prefix("inbound-webhooks")?)?;
+        return Some((Some(org), map));
     }
-}
-
-#[derive(Debug)]
-pub(super) struct IncomingCall<'a> {
-    pub(super) method: &'a Method,
-    pub(super) target: Option<CreateCase<'a>>,
-    pub(super) query: &'a str,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) body: &'a [u8],
+    let map = path.strip_prefix("/case/")?;
+    let map = map.strip_suffix("/create-existing")?;
+    (!map.contains('/')).then_some((None, map))
 }
 
 /// A case that may be created.
 #[derive(Debug)]
 pub(super) struct Draft {
+    pub(super) map_id: String,
+    /// The body as it came in.
+    pub(super) payload: Box<RawValue>,
     fields: Map<String, Value>,
     /// Without one the case stays a draft.
     pub(super) firm: Option<String>,
@@ -114,28 +95,31 @@ pub(super) struct KnownAccount {
 
 impl KnownAccount {
     /// Checks a call in the order that servers do: address, key, content.
-    pub(super) fn check(&self, call: &IncomingCall) -> Result<Draft, Rejection> {
-        let Some(target) = call.target else {
+    pub(super) fn check(&self, head: &Parts, body: &[u8]) -> Result<Draft, Rejection> {
+        let Some((org_id, map_id)) = create_case(head.uri.path()) else {
             return reject(StatusCode::NOT_FOUND, "there is nothing at this address");
         };
-        if call.method != Method::POST {
+        if head.method != Method::POST {
             return reject(StatusCode::METHOD_NOT_ALLOWED, "use POST to create a case");
         }
-        let query: Vec<_> = form_urlencoded::parse(call.query.as_bytes()).collect();
+        let query = head.uri.query().unwrap_or_default();
+        let query: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         if let Some(key) = &self.public_key
-            && !has_key(key, call.headers, &query)
+            && !has_key(key, &head.headers, &query)
         {
             return reject(StatusCode::UNAUTHORIZED, "the key is missing or wrong");
         }
         let differs = |known: &Option<String>, named: Option<&str>| matches!((known, named), (Some(known), Some(named)) if known != named);
-        if differs(&self.org_id, target.org) {
+        if differs(&self.org_id, org_id) {
             return reject(StatusCode::NOT_FOUND, "unknown organization");
         }
-        if differs(&self.map_id, Some(target.map)) {
+        if differs(&self.map_id, Some(map_id)) {
             return reject(StatusCode::NOT_FOUND, "unknown mapping");
         }
-        let fields = match serde_json::from_slice(call.body) {
-            Ok(UniqueMembers(fields)) => fields,
+        let read = serde_json::from_slice(body)
+            .and_then(|UniqueMembers(fields)| Ok((fields, serde_json::from_slice(body)?)));
+        let (fields, payload) = match read {
+            Ok(read) => read,
             Err(error) => {
                 let message = format!("the body must be a JSON object: {error}");
                 return reject(StatusCode::BAD_REQUEST, message);
@@ -145,7 +129,12 @@ impl KnownAccount {
         if fields.keys().all(|name| name == FIRM) {
             return reject(StatusCode::UNPROCESSABLE_ENTITY, "the case has no fields");
         }
-        Ok(Draft { fields, firm })
+        Ok(Draft {
+            map_id: map_id.to_owned(),
+            payload,
+            fields,
+            firm,
+        })
     }
 }
 

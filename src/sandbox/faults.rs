@@ -1,11 +1,12 @@
 //! What can be made to go wrong, how often, and the rate limit.
 
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::StatusCode;
 use jiff::SignedDuration;
-use tokio::time::Instant;
 
 use super::SandboxError;
 
@@ -80,11 +81,11 @@ fn status(text: &str) -> Option<StatusCode> {
 
 /// Which faults there are, each as it was written and with its probability.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Faults(Vec<(String, Fault, f64)>);
+pub(crate) struct Faults(Vec<(String, Fault, f64)>);
 
 impl Faults {
     /// Every kind as it is written, and what it does: for a help text.
-    pub const KINDS: [(&str, &str); 10] = [
+    pub(crate) const KINDS: [(&str, &str); 10] = [
         (
             "CODE",
             "answer this status, create nothing: 400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503 or 504",
@@ -152,12 +153,9 @@ impl FromStr for Faults {
     }
 }
 
-/// Calls that may come at once after a while without any.
-const BURST: f64 = 2.0;
-
 /// Calls per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RateLimit(f64);
+pub(crate) struct RateLimit(f64);
 
 impl FromStr for RateLimit {
     type Err = SandboxError;
@@ -172,34 +170,14 @@ impl FromStr for RateLimit {
     }
 }
 
-/// The rate limit's token bucket.
-#[derive(Debug)]
-pub(super) struct Bucket {
-    limit: RateLimit,
-    tokens: f64,
-    filled: Instant,
-}
-
-impl Bucket {
-    pub(super) fn new(limit: RateLimit, now: Instant) -> Self {
-        Self {
-            limit,
-            tokens: BURST,
-            filled: now,
-        }
-    }
-
-    /// Lets one call through, or returns how long it would have to wait.
-    pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.tokens = (self.tokens + passed * self.limit.0).min(BURST);
-        self.filled = now;
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
-            Ok(())
-        } else {
-            Err(Duration::from_secs_f64((1.0 - self.tokens) / self.limit.0))
-        }
+impl RateLimit {
+    /// A bucket that two calls may empty at once.
+    pub(super) fn bucket(self) -> DefaultDirectRateLimiter {
+        let quota = Quota::with_period(Duration::from_secs_f64(1.0 / self.0));
+        let burst = NonZeroU32::MIN.saturating_add(1);
+        // A rate above a billion a second has no period.
+        let quota = quota.unwrap_or(Quota::per_second(NonZeroU32::MAX));
+        RateLimiter::direct(quota.allow_burst(burst))
     }
 }
 
@@ -284,18 +262,10 @@ mod tests {
     }
 
     #[test]
-    fn two_calls_at_once_then_the_rate() {
-        let start = Instant::now();
-        let after = |ms| start + Duration::from_millis(ms);
-        let mut bucket = Bucket::new(RateLimit(10.0), start);
-        assert_eq!(bucket.take(start), Ok(()));
-        assert_eq!(bucket.take(start), Ok(()));
-        assert_eq!(bucket.take(start), Err(Duration::from_millis(100)));
-        assert_eq!(bucket.take(after(60)), Err(Duration::from_millis(40)));
-        assert_eq!(bucket.take(after(101)), Ok(()));
-        // However long the wait, no more than the burst.
-        assert_eq!(bucket.take(after(60_000)), Ok(()));
-        assert_eq!(bucket.take(after(60_000)), Ok(()));
-        assert!(bucket.take(after(60_000)).is_err());
+    fn two_calls_may_come_at_once() {
+        let bucket = RateLimit(0.001).bucket();
+        assert!(bucket.check().is_ok());
+        assert!(bucket.check().is_ok());
+        assert!(bucket.check().is_err());
     }
 }

@@ -19,14 +19,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use faults::{Faults, RateLimit};
+pub(crate) use faults::{Faults, RateLimit};
 
 /// How long a shutdown waits for responses.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// It has no `Debug`, since it contains a key.
 #[derive(Clone, Default)]
-pub struct SandboxOptions {
+pub(crate) struct SandboxOptions {
     /// The port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
     /// How long every response takes; calls overlap meanwhile.
@@ -45,7 +45,7 @@ pub struct SandboxOptions {
 }
 
 #[derive(Debug, Error)]
-pub enum SandboxError {
+pub(crate) enum SandboxError {
     #[error("can't listen on 127.0.0.1:{port}: {source}; port 0 picks a free one")]
     Bind { port: u16, source: io::Error },
     #[error("`{0}` is not a valid rate; expected calls per second, such as 10/s")]
@@ -62,24 +62,24 @@ pub enum SandboxError {
 
 /// A sandbox that is listening, until this is dropped.
 #[derive(Debug)]
-pub struct RunningSandbox {
+pub(crate) struct RunningSandbox {
     addr: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
 
 impl RunningSandbox {
-    pub fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    pub fn base_url(&self) -> String {
+    pub(crate) fn base_url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
     /// Sends pending responses at once, closes idle connections, and gives up
     /// on the rest after a second.
-    pub async fn shutdown(mut self) {
+    pub(crate) async fn shutdown(mut self) {
         self.stop.send_replace(true);
         let ended = tokio::time::timeout(GRACE, &mut self.server).await;
         if ended.is_err() {
@@ -89,7 +89,7 @@ impl RunningSandbox {
 }
 
 /// Starts a sandbox on the current runtime.
-pub async fn start(options: SandboxOptions) -> Result<RunningSandbox, SandboxError> {
+pub(crate) async fn start(options: SandboxOptions) -> Result<RunningSandbox, SandboxError> {
     let port = options.port;
     let bind = |source| SandboxError::Bind { port, source };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))

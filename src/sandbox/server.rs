@@ -13,7 +13,10 @@ use axum::serve::ListenerExt as _;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use governor::DefaultDirectRateLimiter;
+use governor::clock::Clock as _;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -23,8 +26,8 @@ use tokio::time::{Instant, sleep};
 
 use super::SandboxOptions;
 use super::call_log::{CallId, CallLog};
-use super::contract::{CreateCase, IncomingCall, KnownAccount};
-use super::faults::{Bucket, Fault, Faults};
+use super::contract::KnownAccount;
+use super::faults::{Fault, Faults, RateLimit};
 
 /// Longer bodies are answered 413.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -61,6 +64,7 @@ struct Sandbox {
     account: KnownAccount,
     latency: Duration,
     faults: Faults,
+    rate_limit: Option<DefaultDirectRateLimiter>,
     stopped: Stopped,
     state: Mutex<SandboxState>,
 }
@@ -68,7 +72,6 @@ struct Sandbox {
 /// What changes with every call.
 struct SandboxState {
     log: CallLog,
-    bucket: Option<Bucket>,
     rng: fastrand::Rng,
 }
 
@@ -171,10 +174,10 @@ impl Sandbox {
             },
             latency: options.latency,
             faults: options.faults,
+            rate_limit: options.rate_limit.map(RateLimit::bucket),
             stopped,
             state: Mutex::new(SandboxState {
                 log: CallLog::new(now, id_rng),
-                bucket: options.rate_limit.map(|limit| Bucket::new(limit, now)),
                 rng,
             }),
         }
@@ -186,23 +189,22 @@ impl Sandbox {
 
     /// Handles a call as soon as it is complete. A case is created now: a
     /// caller who leaves before the response changes nothing.
-    fn handle(&self, id: CallId, call: &IncomingCall) -> Reply {
+    fn handle(&self, id: CallId, head: &Parts, body: &[u8]) -> Reply {
         let mut state = self.state();
         let state = &mut *state;
-        if let Some(bucket) = &mut state.bucket
-            && let Err(wait) = bucket.take(Instant::now())
+        if let Some(limit) = &self.rate_limit
+            && let Err(too_soon) = limit.check()
         {
-            state.log.received(id, call.body, None);
+            state.log.received(id, body, None);
+            let wait = too_soon.wait_time_from(limit.clock().now());
             return Reply {
                 retry_after: Some(wait.as_secs_f64().ceil().max(1.0) as u64),
                 ..Reply::error(StatusCode::TOO_MANY_REQUESTS, "too many calls")
             };
         }
-        let fault = self.faults.pick(state.rng.f64());
-        state
-            .log
-            .received(id, call.body, fault.map(|(kind, _)| kind));
-        let fault = fault.map(|(_, fault)| fault);
+        let picked = self.faults.pick(state.rng.f64());
+        state.log.received(id, body, picked.map(|(kind, _)| kind));
+        let fault = picked.map(|(_, fault)| fault);
         match fault {
             Some(Fault::Status { code, retry_after }) => Reply {
                 retry_after: retry_after.then_some(1),
@@ -216,29 +218,25 @@ impl Sandbox {
             },
             Some(Fault::Slow(delay)) => Reply {
                 delay,
-                ..self.create(&mut state.log, id, call, fault)
+                ..self.create(&mut state.log, id, head, body, None)
             },
-            _ => self.create(&mut state.log, id, call, fault),
+            _ => self.create(&mut state.log, id, head, body, fault),
         }
     }
-
     /// Creates the case if the call is valid.
     fn create(
         &self,
         log: &mut CallLog,
         id: CallId,
-        call: &IncomingCall,
+        head: &Parts,
+        body: &[u8],
         fault: Option<Fault>,
     ) -> Reply {
-        let draft = match self.account.check(call) {
+        let draft = match self.account.check(head, body) {
             Ok(draft) => draft,
             Err(rejection) => return Reply::error(rejection.status, &rejection.message),
         };
-        let (Some(target), Ok(payload)) = (call.target, serde_json::from_slice(call.body)) else {
-            // The check has just read both.
-            return Reply::fault(StatusCode::INTERNAL_SERVER_ERROR);
-        };
-        let case_id = log.create(id, target.map, &draft, payload);
+        let case_id = log.create(id, &draft);
         let shown_id = match fault {
             Some(Fault::NoId) => None,
             Some(Fault::SameId) => Some(log.id_before_last().unwrap_or(case_id)),
@@ -256,19 +254,10 @@ impl Sandbox {
 
 async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    let id = sandbox.state().log.begin(head.method.as_str(), path);
+    let (method, path) = (head.method.as_str(), head.uri.path());
+    let id = sandbox.state().log.begin(method, path);
     let reply = match to_bytes(body, MAX_BODY).await {
-        Ok(body) => {
-            let call = IncomingCall {
-                method: &head.method,
-                target: CreateCase::from_path(path),
-                query: head.uri.query().unwrap_or_default(),
-                headers: &head.headers,
-                body: &body,
-            };
-            sandbox.handle(id, &call)
-        }
+        Ok(body) => sandbox.handle(id, &head, &body),
         Err(_) => Reply::error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "the body is longer than 16 MiB, or was cut off",

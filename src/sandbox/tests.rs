@@ -237,7 +237,7 @@ async fn shows_its_calls() {
     assert!(time("duration_ms") >= 0.0);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn calls_above_the_rate_limit_get_a_retry_after() {
     let options = SandboxOptions {
         rate_limit: Some("0.01/s".parse().unwrap()),

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 
 pub(crate) use self::import::{ApprovedPlan, ImportArgs};
 pub(crate) use self::ledger::{ExportArgs, ResolveArgs, SelectionArgs, StatusArgs};
-use crate::engine::parse_span;
+use crate::engine::parse_duration;
 use crate::sandbox::{Faults, RateLimit};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -208,7 +208,7 @@ fn delimiter(text: &str) -> Result<u8, String> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    parse_span(text).ok_or_else(|| "expected a duration such as 500ms, 90s or 10m".to_owned())
+    parse_duration(text).ok_or_else(|| "expected a duration such as 500ms, 90s or 10m".to_owned())
 }
 
 fn positive_duration(text: &str) -> Result<Duration, String> {

@@ -32,7 +32,7 @@ use crate::model::{
 
 /// What the user asks of a run by Ctrl-C or another signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interrupt {
+pub(crate) enum Interrupt {
     /// The first: start nothing more, wait for what is in flight.
     Finish,
     /// The second: stop at once; what is in flight is in doubt.
@@ -40,7 +40,7 @@ pub enum Interrupt {
 }
 
 /// Everything that a run needs.
-pub struct ImportRun {
+pub(crate) struct ImportRun {
     /// What to send, in the order of sending.
     pub planned: Vec<PlannedCase>,
     pub spooled: Spooled,
@@ -58,7 +58,7 @@ pub struct ImportRun {
 
 /// A failure on this machine that ends a run.
 #[derive(Debug, thiserror::Error)]
-pub enum LocalFailure {
+pub(crate) enum LocalFailure {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error("can't read the temporary file of cases to send: {0}")]
@@ -67,7 +67,7 @@ pub enum LocalFailure {
 
 /// How a run ended.
 #[derive(Debug)]
-pub struct RunResult {
+pub(crate) struct RunResult {
     /// Why it stopped early, if it did.
     pub stop: Option<StopReason>,
     /// What failed on this machine, if that is why.
@@ -117,7 +117,7 @@ struct Runner<'a> {
 }
 
 /// Works through a plan. Returns when nothing is in flight any more.
-pub async fn run_import(run: ImportRun, report: &mut dyn FnMut(Event<'_>)) -> RunResult {
+pub(crate) async fn run_import(run: ImportRun, report: &mut dyn FnMut(Event<'_>)) -> RunResult {
     run_with_clock(run, report, SleepDetector::new(SystemTime::now)).await
 }
 

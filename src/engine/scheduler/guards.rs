@@ -5,7 +5,7 @@ use crate::model::{NextStep, StopReason, Verdict};
 
 /// How careful the first calls into an account are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Canary {
+pub(crate) struct Canary {
     /// How many more cases with different ids must be imported before calls may
     /// overlap.
     pub needed: u32,
@@ -14,7 +14,7 @@ pub struct Canary {
 
 /// What to do when a canary's answer has other values than were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EchoPolicy {
+pub(crate) enum EchoPolicy {
     /// Show them and continue.
     Show,
     /// Ask the user.

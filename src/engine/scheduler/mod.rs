@@ -23,19 +23,19 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-pub use self::guards::{Canary, EchoPolicy};
+pub(crate) use self::guards::{Canary, EchoPolicy};
 use self::guards::{GuardDecision, Guards};
 use self::pacing::Pacing;
-pub use self::pacing::{PaceError, PaceRange, parse_span};
+pub(crate) use self::pacing::{PaceRange, parse_duration};
 use crate::model::{NextStep, Outcome, StopReason, Verdict};
 
 /// A case by its position in the plan's order of sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CaseIndex(pub usize);
+pub(crate) struct CaseIndex(pub usize);
 
 /// What a run is to do, and its limits.
 #[derive(Debug, Clone)]
-pub struct RunSettings {
+pub(crate) struct RunSettings {
     /// How many cases the plan sends.
     pub cases: usize,
     pub in_flight: usize,
@@ -51,7 +51,7 @@ pub struct RunSettings {
 
 /// What the runner is to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Claim the case in the ledger, then report [`SchedulerEvent::Claimed`] or
     /// [`SchedulerEvent::ClaimRefused`].
     Claim(CaseIndex),
@@ -72,7 +72,7 @@ pub enum Action {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SchedulerEvent {
+pub(crate) enum SchedulerEvent {
     Claimed(CaseIndex),
     /// The ledger has the case in another state than the plan; it is left alone.
     ClaimRefused(CaseIndex),
@@ -86,7 +86,7 @@ pub enum SchedulerEvent {
 
 /// What the scheduler needs to know of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AttemptResult {
+pub(crate) struct AttemptResult {
     pub verdict: Verdict,
     /// [`NextStep::DuplicateId`] where the ledger has the id under another key.
     pub next_step: NextStep,
@@ -128,7 +128,7 @@ const CLAIM_AHEAD: Duration = Duration::from_millis(250);
 
 /// Decides what a run does next.
 #[derive(Debug)]
-pub struct Scheduler {
+pub(crate) struct Scheduler {
     settings: RunSettings,
     /// The first case of the plan that was never taken.
     untaken: usize,
@@ -148,7 +148,7 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    pub fn new(settings: RunSettings) -> Self {
+    pub(crate) fn new(settings: RunSettings) -> Self {
         Self {
             untaken: 0,
             requeued: VecDeque::new(),
@@ -165,7 +165,7 @@ impl Scheduler {
     }
 
     /// Cases not in flight and not done, the one claimed ahead included.
-    pub fn remaining(&self) -> impl Iterator<Item = CaseIndex> + '_ {
+    pub(crate) fn remaining(&self) -> impl Iterator<Item = CaseIndex> + '_ {
         let prefetched = match self.prefetched {
             Prefetched::None => None,
             Prefetched::Claiming(case)
@@ -180,21 +180,21 @@ impl Scheduler {
     }
 
     /// Why the run starts nothing more, if so.
-    pub fn stopping(&self) -> Option<&StopReason> {
+    pub(crate) fn stopping(&self) -> Option<&StopReason> {
         self.stop.as_ref()
     }
 
-    pub fn paused_until(&self, now: Duration) -> Option<Duration> {
+    pub(crate) fn paused_until(&self, now: Duration) -> Option<Duration> {
         self.pacing.paused_until(now)
     }
 
     /// Attempts of a case in flight, this one included.
-    pub fn attempts(&self, case: CaseIndex) -> u32 {
+    pub(crate) fn attempts(&self, case: CaseIndex) -> u32 {
         1 + self.failed_attempts.get(&case).copied().unwrap_or_default()
     }
 
     /// Whether a case in flight that ends like this is tried again.
-    pub fn will_retry(&self, case: CaseIndex, result: &AttemptResult) -> bool {
+    pub(crate) fn will_retry(&self, case: CaseIndex, result: &AttemptResult) -> bool {
         result.verdict == Verdict::NotSent
             && result.next_step != NextStep::Stop
             && self.attempts(case) <= self.settings.max_retries
@@ -202,7 +202,7 @@ impl Scheduler {
 
     /// What to do now. Each action is handed out once. To be called after every
     /// event, and at the time that [`Action::WaitUntil`] names.
-    pub fn next(&mut self, now: Duration) -> Action {
+    pub(crate) fn next(&mut self, now: Duration) -> Action {
         if self.echo_question == EchoQuestion::Due {
             self.echo_question = EchoQuestion::Asked;
             return Action::AskEcho;
@@ -267,7 +267,7 @@ impl Scheduler {
             && self.in_flight.len() < limit
     }
 
-    pub fn on(&mut self, now: Duration, event: SchedulerEvent) {
+    pub(crate) fn on(&mut self, now: Duration, event: SchedulerEvent) {
         match event {
             SchedulerEvent::Claimed(case) => {
                 debug_assert_eq!(self.prefetched, Prefetched::Claiming(case));

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 
 /// The bounds of the interval between the starts of two calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PaceRange {
+pub(crate) struct PaceRange {
     /// The interval at the start of a run, to which successes lead back.
     pub lower: Duration,
     /// The interval after the first 429.
@@ -30,7 +30,7 @@ impl Default for PaceRange {
 
 /// An invalid `--pace`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PaceError {
+pub(crate) enum PaceError {
     #[error("expected a duration such as 100ms, or a range such as 100ms..200ms")]
     Invalid,
     #[error("the end of the range is shorter than its start")]
@@ -44,7 +44,7 @@ impl FromStr for PaceRange {
 
     /// Reads `100ms..200ms`; of a single value the range ends at twice it.
     fn from_str(text: &str) -> Result<Self, PaceError> {
-        let read = |text| parse_span(text).ok_or(PaceError::Invalid);
+        let read = |text| parse_duration(text).ok_or(PaceError::Invalid);
         let (lower, upper) = match text.split_once("..") {
             Some((lower, upper)) => (read(lower)?, read(upper)?),
             None => (read(text)?, read(text)?.saturating_mul(2)),
@@ -60,7 +60,7 @@ impl FromStr for PaceRange {
 }
 
 /// Reads a duration such as `100ms`, `1.5s`, `90s` or `10m`.
-pub fn parse_span(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let duration: SignedDuration = text.trim().parse().ok()?;
     duration.try_into().ok()
 }
@@ -242,10 +242,10 @@ mod tests {
             (" 1h ", ms(3_600_000)),
             ("0ms", ms(0)),
         ] {
-            assert_eq!(parse_span(text), Some(duration), "{text:?}");
+            assert_eq!(parse_duration(text), Some(duration), "{text:?}");
         }
         for text in ["", "5", "-1s", "s", "1x", "1s ago"] {
-            assert_eq!(parse_span(text), None, "{text:?}");
+            assert_eq!(parse_duration(text), None, "{text:?}");
         }
     }
 
