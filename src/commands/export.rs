@@ -1,6 +1,7 @@
 //! `caseload export`: the ledger's cases as files.
 
 use std::io::{self, BufWriter, Write as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -10,7 +11,7 @@ use super::exit::Exit;
 use super::{ledgers, outputs};
 use crate::cli::settings::ExportSettings;
 use crate::input::Input;
-use crate::ledger::{CaseFilter, CaseRow, LedgerError, LedgerReader};
+use crate::ledger::{CaseFilter, CaseRow, LedgerReader};
 use crate::model::{Format, State};
 use crate::output::files::{
     CaseFiles, CaseOutput, FlushPolicy, JsonCasesFile, OutputFileError, OutputOpener, OutputPaths,
@@ -52,26 +53,12 @@ pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
         with_content: settings.rejects.is_some() || settings.in_doubt.is_some(),
         ..filter
     };
-    match reader.cases(&filter, |case| exporter.add(&case)) {
-        Ok(()) | Err(ExportEnd::ReaderClosed) => {}
-        Err(ExportEnd::Ledger(error)) => return Err(error.into()),
-        Err(ExportEnd::Output(error)) => return Err(error).context("standard output"),
+    for case in reader.cases(&filter) {
+        if exporter.add(&case?).context("standard output")?.is_break() {
+            break;
+        }
     }
     exporter.finish(settings.json.as_deref(), output)
-}
-
-/// Why the export ends before the last case.
-enum ExportEnd {
-    Ledger(LedgerError),
-    /// The reader of standard output is gone.
-    ReaderClosed,
-    Output(io::Error),
-}
-
-impl From<LedgerError> for ExportEnd {
-    fn from(error: LedgerError) -> Self {
-        Self::Ledger(error)
-    }
 }
 
 struct Exporter<'a> {
@@ -84,7 +71,8 @@ struct Exporter<'a> {
 }
 
 impl Exporter<'_> {
-    fn add(&mut self, case: &CaseRow) -> Result<(), ExportEnd> {
+    /// Breaks when nobody reads what is written any more.
+    fn add(&mut self, case: &CaseRow) -> io::Result<ControlFlow<()>> {
         let mut sources = self.files.sources().iter();
         // A file that a run added meanwhile counts as the first one.
         let source = sources.position(|source| source.name == case.file);
@@ -93,7 +81,7 @@ impl Exporter<'_> {
             json.add(case);
         }
         let Some(stream) = &mut self.stream else {
-            return Ok(());
+            return Ok(ControlFlow::Continue(()));
         };
         let mut document = case_json(case);
         if self.redact {
@@ -104,12 +92,12 @@ impl Exporter<'_> {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.stream = None;
                 if self.stream_only {
-                    return Err(ExportEnd::ReaderClosed);
+                    return Ok(ControlFlow::Break(()));
                 }
-                Ok(())
             }
-            written => written.map_err(ExportEnd::Output),
+            written => written?,
         }
+        Ok(ControlFlow::Continue(()))
     }
 
     fn finish(mut self, json_path: Option<&Path>, output: OutputOptions) -> Result<Exit> {
@@ -204,7 +192,8 @@ fn sources(
             with_content: true,
             ..filter.clone()
         };
-        reader.cases(&of_state, |case| {
+        for case in reader.cases(&of_state) {
+            let case = case?;
             let position = found.iter().position(|(name, _)| *name == case.file);
             let position = position.unwrap_or_else(|| {
                 found.push((case.file, ShapeDetector::default()));
@@ -213,8 +202,7 @@ fn sources(
             if let Some(raw) = &case.raw {
                 found[position].1.add(raw);
             }
-            Ok::<_, LedgerError>(())
-        })?;
+        }
     }
     Ok(found
         .into_iter()

@@ -14,7 +14,7 @@ use crate::ledger::{
 };
 use crate::model::{self, State};
 use crate::output::terminal::color;
-use crate::output::terminal::status::moved;
+use crate::output::terminal::status::moved_warning;
 use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped};
 
@@ -58,7 +58,8 @@ fn existing(choice: &LedgerChoice) -> Result<PathBuf> {
         .map(|account| format!(" for {account}"))
         .unwrap_or_default();
     let others = ledger::state_folder()
-        .and_then(|folder| ledger::discover(&folder))
+        .ok()
+        .and_then(|folder| ledger::discover(&folder).ok())
         .unwrap_or_default();
     let others = match others.as_slice() {
         [] => String::new(),
@@ -138,7 +139,7 @@ pub(super) fn report_ledger(info: &LedgerInfo, output: OutputOptions) {
 
 fn warn_moved(info: &LedgerInfo) {
     if let Some(home) = &info.moved_from {
-        print_status(&color::yellow(&moved(home)));
+        print_status(&color::yellow(&moved_warning(home)));
     }
 }
 

@@ -1,37 +1,32 @@
-//! What a person needs to look a case up on the platform, put together from
-//! the ledger and the record's headers.
+//! A case with what a person needs to find it on the platform, put together
+//! from the ledger and the record's headers.
 
-use anyhow::Result;
 use serde_json::{Map, Value};
 
-use crate::ledger::{CaseRow, LedgerReader};
+use crate::ledger::{CaseRow, LedgerError, LedgerReader};
 use crate::mapping::headers::{self, FIRST_NAME, FULL_NAME, LAST_NAME};
 use crate::output::terminal::status::CaseView;
 
-/// A case that was selected with its content, with all there is to tell.
+/// The view of a case that was read with its content.
 pub(super) fn view(
     reader: &LedgerReader,
     case: CaseRow,
     case_url: Option<&str>,
-) -> Result<CaseView> {
-    let attempts = reader.attempts(&case.key)?;
-    let resolution = (reader.resolutions(&case.key)?.into_iter())
-        .rev()
-        .find(|resolution| resolution.undone.is_none());
+) -> Result<CaseView, LedgerError> {
     let person = [&case.payload, &case.raw]
         .into_iter()
         .flatten()
-        .find_map(|content| person(content));
+        .find_map(|json| person(json));
     Ok(CaseView {
-        attempts,
-        resolution,
+        attempts: reader.attempts(&case.key)?,
+        resolution: reader.last_resolution(&case.key)?,
         person,
         case_url: case_url.map(str::to_owned),
         case,
     })
 }
 
-/// Whom a record is about, guessed by its headers.
+/// The name of the person that a record is about, guessed by its headers.
 fn person(content: &str) -> Option<String> {
     let object: Map<String, Value> = serde_json::from_str(content).ok()?;
     let mut texts = Vec::new();
@@ -44,21 +39,20 @@ fn person(content: &str) -> Option<String> {
                 .map(|(_, text)| text.trim())
         })
     };
-    let parts = [FIRST_NAME, LAST_NAME];
-    let parts: Vec<&str> = parts.iter().filter_map(|names| find(names)).collect();
+    let parts = [FIRST_NAME, LAST_NAME].into_iter();
+    let parts: Vec<&str> = parts.filter_map(find).collect();
     if parts.is_empty() {
-        find(FULL_NAME)
-            .or_else(|| find(&["name"]))
-            .map(str::to_owned)
-    } else {
-        Some(parts.join(" "))
+        let full = find(FULL_NAME).or_else(|| find(&["name"]));
+        return full.map(str::to_owned);
     }
+    Some(parts.join(" "))
 }
 
-/// Every filled text with its folded header; nested ones by their dotted names.
-fn flatten<'o>(before: &str, object: &'o Map<String, Value>, texts: &mut Vec<(String, &'o str)>) {
+/// Every non-empty text with its folded header; nested ones with their parents'
+/// headers in front.
+fn flatten<'o>(prefix: &str, object: &'o Map<String, Value>, texts: &mut Vec<(String, &'o str)>) {
     for (name, value) in object {
-        let header = format!("{before}{}", headers::folded(name));
+        let header = format!("{prefix}{}", headers::folded(name));
         match value {
             Value::String(text) if !text.trim().is_empty() => texts.push((header, text)),
             Value::Object(object) => flatten(&header, object, texts),

@@ -1,5 +1,6 @@
-//! `caseload status`: what the ledger knows, and what waits for the user.
+//! `caseload status`: what the ledger knows, and what needs attention.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use anyhow::Result;
@@ -8,12 +9,10 @@ use jiff::Timestamp;
 use super::exit::Exit;
 use super::{ledgers, lookup, rerun_command};
 use crate::cli::settings::StatusSettings;
-use crate::ledger::{
-    CaseFilter, CaseRow, LedgerError, LedgerInfo, LedgerLock, LedgerReader, RunRow,
-};
+use crate::ledger::{CaseFilter, LedgerError, LedgerInfo, LedgerLock, LedgerReader, RunRow};
 use crate::model::{Format, State};
-use crate::output::terminal::status::{LedgerView, Next, RUNS_SHOWN};
-use crate::output::terminal::streams::{OutputOptions, print_json, print_result};
+use crate::output::terminal::status::{CaseView, LedgerView, NextCommand, RUNS_SHOWN};
+use crate::output::terminal::streams::{print_json, print_result};
 use crate::output::terminal::text::count;
 
 /// Cases that are shown to people one by one.
@@ -26,7 +25,7 @@ pub(super) fn run(settings: &StatusSettings) -> Result<Exit> {
     let runs = reader.runs(usize::MAX)?;
     let holder = LedgerLock::holder(&info.path)?;
     let next = if holder.is_none() {
-        next(&reader, &info, &runs, &settings.ledger.flags)?
+        next_commands(&reader, &info, &runs, &settings.ledger.flags)?
     } else {
         Vec::new()
     };
@@ -34,204 +33,116 @@ pub(super) fn run(settings: &StatusSettings) -> Result<Exit> {
     let selected = (!settings.cases.is_all())
         .then(|| reader.counts(&filter))
         .transpose()?;
+    let (filters, total) = match &selected {
+        Some(counts) => (vec![filter], counts.total()),
+        None => needing_attention(&reader, &info)?,
+    };
+    let mut cases = filters
+        .into_iter()
+        .flat_map(|filter| reader.cases(&filter.with_content()))
+        .map(|case| lookup::view(&reader, case?, settings.case_url.as_deref()));
     let view = LedgerView {
         info: &info,
         runs: &runs[..runs.len().min(RUNS_SHOWN)],
         holder,
-        selected: selected.as_ref(),
+        selected,
         next: &next,
-    };
-    let cases = Cases {
-        reader: &reader,
-        case_url: settings.case_url.as_deref(),
-        filter: selected.is_some().then_some(filter),
-        info: &info,
     };
     if output.json {
         print_json(&view.to_json());
-        cases.each(|case| {
-            print_json(
-                &lookup::view(&reader, case, settings.case_url.as_deref())?.to_json(output.redact),
-            );
-            Ok(Go::On)
-        })?;
-    } else {
-        let mut text = view.head();
-        if !output.quiet || selected.is_some() {
-            cases.show(&mut text, output, settings.verbose)?;
+        for case in cases {
+            print_json(&case?.to_json(output.redact));
         }
-        text.push_str(&view.tail());
-        print_result(text.trim_end_matches('\n'));
+        return Ok(Exit::Done);
     }
+    let mut text = view.head();
+    if !output.quiet || view.selected.is_some() {
+        let shown: Vec<CaseView> = cases.by_ref().take(CASES_SHOWN).collect::<Result<_, _>>()?;
+        let now = Timestamp::now();
+        // Writing to a String can't fail.
+        for case in &shown {
+            let _ = writeln!(text, "\n{}", case.text(output, settings.verbose, now));
+        }
+        if !shown.is_empty() {
+            text.push('\n');
+        }
+        if shown.len() as u64 != total {
+            let _ = writeln!(text, "showing {} of {}", shown.len(), count(total, "case"));
+        }
+    }
+    text.push_str(&view.tail());
+    print_result(text.trim_end_matches('\n'));
     Ok(Exit::Done)
 }
 
-/// Whether another case is wanted.
-enum Go {
-    On,
-    Enough,
-}
-
-/// Why no further case is handed out.
-enum End {
-    Enough,
-    Failed(anyhow::Error),
-}
-
-impl From<LedgerError> for End {
-    fn from(error: LedgerError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-/// The cases that are told one by one: those asked for, else those that wait
-/// for a person to look them up.
-struct Cases<'a> {
-    reader: &'a LedgerReader,
-    case_url: Option<&'a str>,
-    filter: Option<CaseFilter>,
-    info: &'a LedgerInfo,
-}
-
-impl Cases<'_> {
-    fn each(&self, mut take: impl FnMut(CaseRow) -> Result<Go>) -> Result<()> {
-        let with_content = |filter: &CaseFilter| CaseFilter {
-            with_content: true,
-            ..filter.clone()
+/// The cases in doubt, the possible twins among the others, and how many there
+/// are.
+fn needing_attention(
+    reader: &LedgerReader,
+    info: &LedgerInfo,
+) -> Result<(Vec<CaseFilter>, u64), LedgerError> {
+    let mut filters = vec![CaseFilter::in_states([State::InDoubt])];
+    let mut total = info.counts.of(State::InDoubt);
+    if info.counts.possible_twins > 0 {
+        let others = State::ALL.into_iter();
+        let others: Vec<_> = others.filter(|state| *state != State::InDoubt).collect();
+        let twins = CaseFilter {
+            possible_twin: true,
+            ..CaseFilter::in_states(others)
         };
-        if let Some(filter) = &self.filter {
-            return self.hand_out(&with_content(filter), &mut take);
-        }
-        let doubts = CaseFilter {
-            states: Some(vec![State::InDoubt]),
-            ..CaseFilter::default()
-        };
-        self.hand_out(&with_content(&doubts), &mut take)?;
-        if self.info.counts.possible_twins > 0 {
-            self.hand_out(&with_content(&twins()), &mut take)?;
-        }
-        Ok(())
+        total += reader.counts(&twins)?.total();
+        filters.push(twins);
     }
-
-    fn hand_out(
-        &self,
-        filter: &CaseFilter,
-        take: &mut impl FnMut(CaseRow) -> Result<Go>,
-    ) -> Result<()> {
-        let ended = self.reader.cases(filter, |case| match take(case) {
-            Ok(Go::On) => Ok(()),
-            Ok(Go::Enough) => Err(End::Enough),
-            Err(error) => Err(End::Failed(error)),
-        });
-        match ended {
-            Ok(()) | Err(End::Enough) => Ok(()),
-            Err(End::Failed(error)) => Err(error),
-        }
-    }
-
-    /// How many there are to tell.
-    fn total(&self) -> Result<u64> {
-        if let Some(filter) = &self.filter {
-            return Ok(self.reader.counts(filter)?.total());
-        }
-        let counts = &self.info.counts;
-        let twins = match counts.possible_twins {
-            0 => 0,
-            _ => self.reader.counts(&twins())?.total(),
-        };
-        Ok(counts.of(State::InDoubt) + twins)
-    }
-
-    fn show(&self, text: &mut String, output: OutputOptions, verbose: bool) -> Result<()> {
-        let now = Timestamp::now();
-        let mut shown = 0;
-        self.each(|case| {
-            let view = lookup::view(self.reader, case, self.case_url)?;
-            // Writing to a String can't fail.
-            let _ = writeln!(text, "\n{}", view.text(output, verbose, now));
-            shown += 1;
-            Ok(if shown == CASES_SHOWN {
-                Go::Enough
-            } else {
-                Go::On
-            })
-        })?;
-        if shown > 0 {
-            text.push('\n');
-        }
-        let total = self.total()?;
-        if shown as u64 != total {
-            let _ = writeln!(text, "showing {shown} of {}", count(total, "case"));
-        }
-        Ok(())
-    }
+    Ok((filters, total))
 }
 
-/// Possible twins; those in doubt again are told among the doubts.
-fn twins() -> CaseFilter {
-    let states = State::ALL.into_iter();
-    CaseFilter {
-        states: Some(states.filter(|state| *state != State::InDoubt).collect()),
-        possible_twin: true,
-        ..CaseFilter::default()
-    }
-}
-
-/// The commands that go on.
-fn next(
+fn next_commands(
     reader: &LedgerReader,
     info: &LedgerInfo,
     runs: &[RunRow],
     flags: &str,
-) -> Result<Vec<Next>> {
-    let counts = info.counts;
+) -> Result<Vec<NextCommand>, LedgerError> {
     let mut next = Vec::new();
-    let mut add = |command: String, what| next.push(Next { command, what });
-    if counts.of(State::InDoubt) > 0 {
-        if counts.of(State::InDoubt) > CASES_SHOWN as u64 {
-            add(
-                format!(
-                    "caseload export --in-doubt {}{flags}",
-                    unused_name("in-doubt", ".csv")
-                ),
-                "all cases in doubt as a spreadsheet",
-            );
-        }
+    let mut add = |command: String, purpose| next.push(NextCommand { command, purpose });
+    let in_doubt = info.counts.of(State::InDoubt);
+    if in_doubt > CASES_SHOWN as u64 {
         add(
-            format!("caseload resolve{flags}"),
-            "go through the cases in doubt once you have looked them up",
+            format!(
+                "caseload export --in-doubt {}{flags}",
+                unused_name("in-doubt", ".csv")
+            ),
+            "all cases in doubt as a spreadsheet",
         );
     }
-    if counts.of(State::Rejected) > 0 {
+    if in_doubt > 0 {
+        add(
+            format!("caseload resolve{flags}"),
+            "record what became of the cases in doubt, after checking in Lexamica",
+        );
+    }
+    if info.counts.of(State::Rejected) > 0 {
         let rejects = rejects_name(reader)?;
         add(
             format!("caseload export --rejects {rejects}{flags}"),
-            "mend the rows there, then import them as before",
+            "fix the rows in it, then import it",
         );
     }
     for command in commands_to_repeat(reader, runs)? {
-        add(command, "sends what is not imported yet");
+        add(command, "send what is not imported yet");
     }
     Ok(next)
 }
 
 /// A file for the rejects, or a folder where they come from several files.
-fn rejects_name(reader: &LedgerReader) -> Result<String> {
-    let mut files: Vec<String> = Vec::new();
-    let rejected = CaseFilter {
-        states: Some(vec![State::Rejected]),
-        ..CaseFilter::default()
-    };
-    reader.cases(&rejected, |case| {
-        if !files.contains(&case.file) {
-            files.push(case.file);
-        }
-        Ok::<_, LedgerError>(())
-    })?;
+fn rejects_name(reader: &LedgerReader) -> Result<String, LedgerError> {
+    let rejected = reader.cases(&CaseFilter::in_states([State::Rejected]));
+    let files: HashSet<String> = rejected
+        .map(|case| Ok(case?.file))
+        .collect::<Result<_, LedgerError>>()?;
     let is_json = |file: &String| Format::from_name(file).is_some_and(Format::is_json);
-    let ending = match files.as_slice() {
-        [file] if is_json(file) => ".ndjson",
-        [_] => ".csv",
+    let ending = match files.len() {
+        1 if files.iter().all(is_json) => ".ndjson",
+        1 => ".csv",
         _ => "",
     };
     Ok(unused_name("rejects", ending))
@@ -248,25 +159,19 @@ fn unused_name(stem: &str, ending: &str) -> String {
     name
 }
 
-/// The runs whose cases were not sent or not reached, as commands to give
-/// again, the latest first.
-fn commands_to_repeat(reader: &LedgerReader, runs: &[RunRow]) -> Result<Vec<String>> {
-    let mut unsent = Vec::new();
-    let not_sent = CaseFilter {
-        states: Some(vec![State::NotSent, State::Removed]),
-        ..CaseFilter::default()
-    };
-    reader.cases(&not_sent, |case| {
-        if !unsent.contains(&case.run) {
-            unsent.push(case.run);
-        }
-        Ok::<_, LedgerError>(())
-    })?;
+/// The commands of runs whose cases were not sent or not attempted, the latest
+/// first.
+fn commands_to_repeat(reader: &LedgerReader, runs: &[RunRow]) -> Result<Vec<String>, LedgerError> {
+    let not_sent = CaseFilter::in_states([State::NotSent, State::Removed]);
+    let unsent: HashSet<_> = reader
+        .cases(&not_sent)
+        .map(|case| Ok(case?.run))
+        .collect::<Result<_, LedgerError>>()?;
     let mut commands = Vec::new();
     for (position, run) in runs.iter().enumerate() {
-        // A run that broke off has no counts.
-        let left_off = position == 0 && run.counts.is_none_or(|counts| counts.untried > 0);
-        if (left_off || unsent.contains(&run.id))
+        // A run that ended unexpectedly has no counts.
+        let unfinished = position == 0 && run.counts.is_none_or(|counts| counts.untried > 0);
+        if (unfinished || unsent.contains(&run.id))
             && let Some(command) =
                 rerun_command::command(&run.start.command, rerun_command::LATER, "")
             && !commands.contains(&command)

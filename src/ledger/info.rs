@@ -1,52 +1,43 @@
-//! The ledger as a whole: whose it is, where it was used, how many cases.
+//! The ledger as a whole: its account, where it was used, how many cases.
 
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
+use super::error::AtPath as _;
 use super::file::LedgerReader;
-use super::values::{At, Number};
+use super::schema::{Millis, Number};
 use super::{LedgerError, RunRow, system};
 use crate::model::{State, StateCounts};
 
-/// A ledger as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LedgerInfo {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// Its id.
-    pub id: String,
-    /// The account whose cases it holds.
-    pub account: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Its schema.
-    pub schema: i64,
-    /// Its cases, by state.
-    pub counts: StateCounts,
-    /// How many different case ids are imported, as far as 2.
-    pub imported_distinct_ids: u8,
-    /// The latest run.
-    pub last_run: Option<RunRow>,
-    /// Where the last run found it, when it lies elsewhere now, or is another
-    /// file: it was moved, copied or restored.
-    pub moved_from: Option<LastUsed>,
+pub(crate) struct LedgerInfo {
+    pub(crate) path: PathBuf,
+    pub(crate) id: String,
+    pub(crate) account: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) schema: i64,
+    pub(crate) counts: StateCounts,
+    /// How many different case ids are imported; 2 stands for more, too.
+    pub(crate) imported_distinct_ids: u8,
+    pub(crate) last_run: Option<RunRow>,
+    /// Where the last run used it, when it is elsewhere now or another file:
+    /// it was moved, copied or restored.
+    pub(crate) moved_from: Option<LastUsed>,
 }
 
 /// Where a ledger was used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastUsed {
-    /// The machine.
-    pub host: String,
-    /// The file.
-    pub path: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct LastUsed {
+    pub(crate) host: String,
+    pub(crate) path: String,
 }
 
 impl LedgerReader {
-    /// The ledger as a whole.
-    pub fn info(&self) -> Result<LedgerInfo, LedgerError> {
+    pub(crate) fn info(&self) -> Result<LedgerInfo, LedgerError> {
         let last_run = self.runs(1)?.pop();
-        self.read_info(last_run).map_err(|error| self.fail(&error))
+        self.read_info(last_run).at(&self.path)
     }
 
     fn read_info(&self, last_run: Option<RunRow>) -> rusqlite::Result<LedgerInfo> {
@@ -68,29 +59,27 @@ impl LedgerReader {
                     host: row.get(3)?,
                     path: row.get(4)?,
                 };
-                let file = row.get::<_, Number>(5)?.0;
+                let file_id = row.get::<_, Number>(5)?.0;
                 Ok(LedgerInfo {
                     path: self.path.to_path_buf(),
                     id: row.get(0)?,
                     account: row.get(1)?,
-                    created_at: row.get::<_, At>(2)?.0,
+                    created_at: row.get::<_, Millis>(2)?.0,
                     schema,
                     counts,
                     imported_distinct_ids,
                     last_run,
-                    moved_from: (!home.is(&self.path, file)).then_some(home),
+                    moved_from: (!home.is(&self.path, file_id)).then_some(home),
                 })
             },
         )
     }
 
-    /// Every case by state. The imported ones are what the others leave: so no
-    /// row has to be read.
-    pub(super) fn count_all(&self) -> rusqlite::Result<StateCounts> {
+    /// Imported cases are what the others leave, so that no row has to be read.
+    fn count_all(&self) -> rusqlite::Result<StateCounts> {
+        let count = |sql| (self.conn).query_row(sql, [], |row| Ok(row.get::<_, Number>(0)?.0));
         let mut counts = StateCounts::default();
-        let total: Number = self
-            .conn
-            .query_row("SELECT count(*) FROM cases", [], |row| row.get(0))?;
+        counts.possible_twins = count("SELECT count(*) FROM cases WHERE possible_twin")?;
         let mut statement = self.conn.prepare_cached(
             "SELECT state, count(*) FROM cases WHERE state <> 'imported' GROUP BY state",
         )?;
@@ -98,24 +87,18 @@ impl LedgerReader {
         while let Some(row) = rows.next()? {
             counts.add(self.shown(row.get(0)?), row.get::<_, Number>(1)?.0);
         }
-        let others = counts.total();
-        counts.add(State::Imported, total.0 - others);
-        let twins: Number = self.conn.query_row(
-            "SELECT count(*) FROM cases WHERE possible_twin",
-            [],
-            |row| row.get(0),
-        )?;
-        counts.possible_twins = twins.0;
+        let imported = count("SELECT count(*) FROM cases")? - counts.total();
+        counts.add(State::Imported, imported);
         Ok(counts)
     }
 }
 
 impl LastUsed {
     /// Whether a file on this machine is the one that was used. A rename keeps
-    /// the file and changes the path, a copy or a restored file is another.
-    fn is(&self, path: &Path, file: u64) -> bool {
+    /// the file and changes the path; a copy or a restored file is another.
+    fn is(&self, path: &Path, file_id: u64) -> bool {
         self.host == system::host_name()
             && self.path == path.to_string_lossy()
-            && system::identity(path).is_ok_and(|identity| identity == file)
+            && system::file_id(path).is_ok_and(|id| id == file_id)
     }
 }

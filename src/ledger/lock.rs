@@ -1,5 +1,5 @@
-//! One run at a time: an OS lock on a file beside the ledger. The system lets
-//! it go when the process ends, however it ends.
+//! One run at a time: an OS lock on a file beside the ledger, which the system
+//! releases when the process ends, however it ends.
 
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -10,23 +10,19 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::{LedgerError, place, system};
+use super::error::AtPath as _;
+use super::{LedgerError, LedgerErrorKind, location, system};
 
-/// Who holds a ledger; stands in the lock file, for the second run's message.
+/// Who holds a ledger; written into the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockHolder {
-    /// The user's name.
     pub user: String,
-    /// The machine.
     pub host: String,
-    /// The process.
     pub pid: u32,
-    /// Since when.
-    #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
     pub since: Timestamp,
-    /// What it runs, such as `import cases.csv`.
+    /// Such as `import cases.csv`.
     pub command: String,
 }
 
@@ -46,7 +42,7 @@ impl fmt::Display for LockHolder {
     }
 }
 
-/// The right to write to one ledger. Held until the last clone is dropped.
+/// The right to write to one ledger, until the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct LedgerLock(Arc<Held>);
 
@@ -56,74 +52,80 @@ struct Held {
     ledger: PathBuf,
 }
 
-/// How often, and how long apart, a lock is tried: `status` takes it for a
-/// moment when it looks whether anybody holds it.
+/// `status` takes the lock for a moment to see whether it is free, so a run
+/// tries more than once.
 const TRIES: u32 = 10;
-const BETWEEN: Duration = Duration::from_millis(20);
+const RETRY_AFTER: Duration = Duration::from_millis(20);
 
 impl LedgerLock {
-    /// Takes the lock of the ledger at this path, which need not be there.
+    /// Takes the lock of the ledger at this path, which need not exist.
     pub fn take(ledger_path: &Path, holder: &LockHolder) -> Result<Self, LedgerError> {
-        let ledger = place::checked(ledger_path)?;
+        let ledger = location::checked(ledger_path)?;
         let path = lock_path(&ledger);
-        let fail = |error: &io::Error| match error.kind() {
-            io::ErrorKind::PermissionDenied => LedgerError::ReadOnly {
-                path: path.clone(),
-                detail: error.to_string(),
-            },
-            _ => LedgerError::system(&path, error),
-        };
-        place::make_folders(&ledger)?;
-        let mut file = system::open_private(&path).map_err(|error| fail(&error))?;
-        for left in (0..TRIES).rev() {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::Error(error)) => return Err(fail(&error)),
-                Err(TryLockError::WouldBlock) if left == 0 => {
-                    return Err(LedgerError::Held {
-                        holder: read_holder(&mut file).map(Box::new),
-                        path: ledger,
-                    });
-                }
-                Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN),
+        location::create_folders(&ledger)?;
+        let file = lock(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                let detail = error.to_string();
+                LedgerErrorKind::ReadOnly { detail }.at(&path)
+            }
+            _ => LedgerErrorKind::from(error).at(&path),
+        })?;
+        match file {
+            Ok(mut file) => {
+                write_holder(&mut file, holder).at(&path)?;
+                Ok(Self(Arc::new(Held { file, ledger })))
+            }
+            Err(mut file) => {
+                let holder = read_holder(&mut file).map(Box::new);
+                Err(LedgerErrorKind::Locked { holder }.at(&ledger))
             }
         }
-        write_holder(&mut file, holder).map_err(|error| fail(&error))?;
-        Ok(Self(Arc::new(Held { file, ledger })))
     }
 
-    /// Who holds the ledger at this path now: `None` when nobody does, and
-    /// `Some(None)` when somebody does who left no name.
-    pub fn holder(ledger_path: &Path) -> Result<Option<Option<LockHolder>>, LedgerError> {
-        let path = lock_path(&place::canonical(ledger_path)?);
+    /// Who holds the ledger at this path now: `None` when it is free, and
+    /// `Some(None)` when the holder left no name.
+    pub(crate) fn holder(ledger_path: &Path) -> Result<Option<Option<LockHolder>>, LedgerError> {
+        let path = lock_path(&location::canonical(ledger_path)?);
         let mut file = match File::open(&path) {
-            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(LedgerError::system(&path, &error)),
+            file => file.at(&path)?,
         };
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
             Err(TryLockError::WouldBlock) => Ok(Some(read_holder(&mut file))),
-            Err(TryLockError::Error(error)) => Err(LedgerError::system(&path, &error)),
+            Err(TryLockError::Error(error)) => Err(error).at(&path),
         }
     }
 
-    /// The ledger that it locks, as an absolute path without links.
-    pub fn ledger_path(&self) -> &Path {
+    /// The path of the ledger, absolute and without links.
+    pub(super) fn ledger_path(&self) -> &Path {
         &self.0.ledger
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Only a courtesy: the lock itself says whether it is held.
+        // Only for tidiness: whether it is held is told by the lock alone.
         let _ = self.file.set_len(0);
     }
 }
 
-/// The lock file of a ledger.
 fn lock_path(ledger: &Path) -> PathBuf {
-    place::beside(ledger, ".lock")
+    location::beside(ledger, ".lock")
+}
+
+/// The locked file, or as an error the file that another process has locked.
+fn lock(path: &Path) -> io::Result<Result<File, File>> {
+    let file = system::open_private(path)?;
+    for left in (0..TRIES).rev() {
+        match file.try_lock() {
+            Ok(()) => return Ok(Ok(file)),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if left > 0 => thread::sleep(RETRY_AFTER),
+            Err(TryLockError::WouldBlock) => break,
+        }
+    }
+    Ok(Err(file))
 }
 
 fn write_holder(file: &mut File, holder: &LockHolder) -> io::Result<()> {
@@ -137,14 +139,4 @@ fn read_holder(file: &mut File) -> Option<LockHolder> {
     let mut text = String::new();
     file.take(4096).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
-}
-
-fn write_time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
-}
-
-fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    String::deserialize(deserializer)?
-        .parse()
-        .map_err(serde::de::Error::custom)
 }

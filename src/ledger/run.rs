@@ -5,14 +5,16 @@ use std::fmt;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
+use serde::{Serialize, Serializer};
 
+use super::error::AtPath as _;
 use super::file::LedgerReader;
-use super::values::{At, Number};
+use super::schema::{Millis, Number};
 use super::{LedgerError, LedgerOptions, claim, system};
 use crate::model::Totals;
 
 /// The number of a run, counted from 1 in its ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RunId(pub i64);
 
 impl fmt::Display for RunId {
@@ -22,51 +24,46 @@ impl fmt::Display for RunId {
 }
 
 /// One input file of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunFile {
-    /// Its name as given; `-` for standard input.
+    /// As given; `-` for standard input.
     pub name: String,
-    /// SHA-256 of its bytes, in hex.
+    /// Of its bytes, in hex.
     pub sha256: Option<String>,
-    /// How many records it has.
     pub records: u64,
 }
 
-/// What is known when a run begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is known when a run begins. Its serialized form is part of the output
+/// of `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunStart {
-    /// The user's name.
+    #[serde(rename = "started_at")]
+    pub at: Timestamp,
     pub user: String,
-    /// The machine.
     pub host: String,
-    /// The CI job, where there is one.
     pub ci_job: Option<String>,
     /// The version of caseload.
     pub version: String,
     /// Command and flags, without secrets.
     pub command: String,
-    /// The account.
     pub account: String,
-    /// The mapping that every attempt of the run goes to.
+    /// The mapping that every attempt of the run is sent to.
     pub map_id: String,
-    /// The plan's hash and number, where there is one.
+    /// Hash and number, where there is a plan.
     pub plan: Option<String>,
-    /// The input, by the position of each file in the command.
+    /// In the order of the command.
     pub files: Vec<RunFile>,
-    /// Now.
-    pub at: Timestamp,
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunEnd {
-    /// It came to the end of its plan.
     Finished,
-    /// It stopped early, for this reason.
+    /// Early, for this reason.
     Stopped(String),
-    /// A person or the system interrupted it.
+    /// By the user or the system.
     Interrupted,
-    /// It died without a word.
+    /// The process died.
     Unexpected,
 }
 
@@ -76,7 +73,7 @@ impl fmt::Display for RunEnd {
             Self::Finished => f.write_str("finished"),
             Self::Stopped(reason) => write!(f, "stopped: {reason}"),
             Self::Interrupted => f.write_str("interrupted"),
-            Self::Unexpected => f.write_str("broke off"),
+            Self::Unexpected => f.write_str("ended unexpectedly"),
         }
     }
 }
@@ -86,41 +83,46 @@ impl RunEnd {
         match text {
             "finished" => Self::Finished,
             "interrupted" => Self::Interrupted,
-            "broke off" => Self::Unexpected,
+            "ended unexpectedly" => Self::Unexpected,
             other => Self::Stopped(other.strip_prefix("stopped: ").unwrap_or(other).to_owned()),
         }
     }
 }
 
-/// One run, as `status` shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunRow {
-    /// Its number.
-    pub id: RunId,
-    /// What was known at its beginning.
-    pub start: RunStart,
-    /// When it ended; unknown when it broke off.
-    pub ended_at: Option<Timestamp>,
-    /// How it ended; `None` while it goes on.
-    pub end: Option<RunEnd>,
-    /// What became of its records.
-    pub counts: Option<Totals>,
+impl Serialize for RunEnd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
-/// Begins a run. The ledger is at home now where the run finds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RunRow {
+    #[serde(rename = "run")]
+    pub(crate) id: RunId,
+    #[serde(flatten)]
+    pub(crate) start: RunStart,
+    /// Unknown when the process died.
+    pub(crate) ended_at: Option<Timestamp>,
+    /// `None` while the run goes on.
+    #[serde(rename = "ended")]
+    pub(crate) end: Option<RunEnd>,
+    pub(crate) counts: Option<Totals>,
+}
+
+/// Begins a run, and notes where the ledger is used now.
 pub(super) fn begin(
     conn: &Connection,
     path: &str,
-    file: u64,
+    file_id: u64,
     start: &RunStart,
     options: LedgerOptions,
 ) -> rusqlite::Result<RunId> {
     conn.execute(
         "UPDATE ledger SET home_host = ?1, home_path = ?2, home_file = ?3",
-        params![system::host_name(), path, file.cast_signed()],
+        params![system::host_name(), path, Number(file_id)],
     )?;
     if !options.keep_payloads {
-        // Cases imported by a person's word, which could be taken back till now.
+        // Of cases that a user marked as imported, which could be undone until now.
         conn.execute(
             "DELETE FROM contents
              WHERE (SELECT state FROM cases WHERE no = case_no) = 'imported'",
@@ -131,7 +133,7 @@ pub(super) fn begin(
         "INSERT INTO runs (started_at, user, host, ci_job, version, command, account, map_id, plan)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
-            At(start.at),
+            Millis(start.at),
             start.user,
             start.host,
             start.ci_job,
@@ -158,25 +160,25 @@ pub(super) fn begin(
     Ok(RunId(run))
 }
 
-/// Ends a run, and says how many of its cases are in doubt because nobody
-/// settled them.
+/// Ends a run, and returns how many of its cases are in doubt because their
+/// claims were not settled.
 pub(super) fn end(
     conn: &Connection,
     run: RunId,
-    counts: &Totals,
-    how: &RunEnd,
+    totals: &Totals,
+    end: &RunEnd,
     at: Timestamp,
 ) -> rusqlite::Result<u64> {
-    let counts = serde_json::to_string(counts)
+    let totals = serde_json::to_string(totals)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     conn.execute(
         "UPDATE runs SET ended_at = ?2, ended = ?3, counts = ?4 WHERE no = ?1",
-        params![run.0, At(at), how.to_string(), counts],
+        params![run.0, Millis(at), end.to_string(), totals],
     )?;
     claim::recover(conn)
 }
 
-/// Marks the runs that died.
+/// Marks the runs whose processes died.
 pub(super) fn recover(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute(
         "UPDATE runs SET ended = ?1 WHERE ended IS NULL",
@@ -186,9 +188,9 @@ pub(super) fn recover(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 impl LedgerReader {
-    /// The latest runs, the latest first.
-    pub fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
-        self.read_runs(limit).map_err(|error| self.fail(&error))
+    /// The latest runs, newest first.
+    pub(crate) fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
+        self.read_runs(limit).at(&self.path)
     }
 
     fn read_runs(&self, limit: usize) -> rusqlite::Result<Vec<RunRow>> {
@@ -218,7 +220,7 @@ impl LedgerReader {
             Ok(RunRow {
                 id: RunId(no),
                 start: RunStart {
-                    at: row.get::<_, At>(1)?.0,
+                    at: row.get::<_, Millis>(1)?.0,
                     user: row.get(4)?,
                     host: row.get(5)?,
                     ci_job: row.get(6)?,
@@ -229,7 +231,7 @@ impl LedgerReader {
                     plan: row.get(11)?,
                     files: files.remove(&no).unwrap_or_default(),
                 },
-                ended_at: row.get::<_, Option<At>>(2)?.map(|at| at.0),
+                ended_at: row.get::<_, Option<Millis>>(2)?.map(|at| at.0),
                 end: match ended {
                     Some(text) => Some(RunEnd::parse(&text)),
                     None => self.orphaned.then_some(RunEnd::Unexpected),

@@ -1,78 +1,57 @@
-//! The schema, its version, and the settings that durability rests on.
+//! The schema and its version, the settings that durability rests on, and how
+//! values are stored.
 
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::LedgerError;
-use super::values::At;
+use super::error::AtPath as _;
+use super::{LedgerError, LedgerErrorKind};
+use crate::model::{Digest, Key, State, Verdict};
 
-/// "case" in ASCII: tells a ledger from any other `SQLite` file.
+/// "case" in ASCII: tells a ledger from any other SQLite file.
 pub(super) const APPLICATION_ID: i64 = 0x6361_7365;
 
 /// The schema that this version writes. From the first release on it only
 /// grows, and a test opens a ledger of each released one.
 pub(super) const VERSION: i64 = 1;
 
-/// The tables of [`VERSION`].
-pub(super) const TABLES: &str = include_str!("schema.sql");
+const TABLES: &str = include_str!("schema.sql");
 
-/// Earlier ones can corrupt a write-ahead log when they reset it.
-const OLDEST_SQLITE: i32 = 3_051_003;
+/// How long another program's read lock is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Long enough for another program's glance, short enough for a run.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Page cache while planning, in KiB: a re-run looks every key up.
+/// Page cache while planning, in KiB: a re-run looks up every key.
 const PLANNING_CACHE: i64 = 32 * 1024;
 
-/// Page cache while running, in KiB: claims touch few pages, and the memory
-/// of a run should not grow with its ledger.
+/// Page cache while running, in KiB: claims touch few pages, and a run's
+/// memory must not grow with its ledger.
 const RUNNING_CACHE: i64 = 4 * 1024;
 
-/// Refuses to work with an `SQLite` that slipped in from the system.
-pub(super) fn check_sqlite() -> Result<(), LedgerError> {
-    if rusqlite::version_number() < OLDEST_SQLITE {
-        return Err(LedgerError::OldSqlite {
-            version: rusqlite::version(),
-        });
-    }
-    Ok(())
-}
-
-/// Reads from whom the file is, before anything is changed in it.
+/// Makes sure that the file is a ledger, before anything is changed in it.
 pub(super) fn check_identity(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
-    let fail = |error| LedgerError::sqlite(path, &error);
-    let application: i64 = conn
-        .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(fail)?;
-    if application != APPLICATION_ID {
-        return Err(LedgerError::NotALedger {
-            path: path.to_owned(),
-        });
+    let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    if pragma("application_id").at(path)? != APPLICATION_ID {
+        return Err(LedgerErrorKind::NotALedger.at(path));
     }
-    let found: i64 = conn
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(fail)?;
+    let found = pragma("user_version").at(path)?;
     if found > VERSION {
-        return Err(LedgerError::Newer {
-            path: path.to_owned(),
-            found,
-            known: VERSION,
-        });
+        let known = VERSION;
+        return Err(LedgerErrorKind::NewerSchema { found, known }.at(path));
     }
     Ok(())
 }
 
-/// What every connection has.
+/// Settings of every connection.
 pub(super) fn configure(conn: &Connection) -> rusqlite::Result<()> {
-    conn.busy_timeout(PATIENCE)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(64);
-    // Or a statement near a partial index is prepared anew for every value.
+    // Or a statement that uses a partial index is prepared anew for every value.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
@@ -80,58 +59,49 @@ pub(super) fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "cache_size", -PLANNING_CACHE)
 }
 
-/// What a connection that writes has beside: each commit is on the disk
-/// before it returns, and what is deleted is gone from the file.
+/// Further settings of a connection that writes: each commit is on the disk
+/// before it returns, and what is deleted is erased from the file.
 pub(super) fn configure_writer(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
-    let fail = |error| LedgerError::sqlite(path, &error);
     let mode: String = conn
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .map_err(fail)?;
-    conn.pragma_update(None, "synchronous", "FULL")
-        .and_then(|()| conn.pragma_update(None, "fullfsync", true))
-        .and_then(|()| conn.pragma_update(None, "checkpoint_fullfsync", true))
-        .and_then(|()| conn.pragma_update(None, "secure_delete", true))
-        .map_err(fail)?;
+        .at(path)?;
+    conn.pragma_update(None, "synchronous", "FULL").at(path)?;
+    for name in ["fullfsync", "checkpoint_fullfsync", "secure_delete"] {
+        conn.pragma_update(None, name, true).at(path)?;
+    }
     let synchronous: i64 = conn
         .pragma_query_value(None, "synchronous", |row| row.get(0))
-        .map_err(fail)?;
+        .at(path)?;
     if !mode.eq_ignore_ascii_case("wal") || synchronous != 2 {
-        return Err(LedgerError::Unsafe {
-            path: path.to_owned(),
-            detail: format!("journal mode {mode}, synchronous {synchronous}"),
-        });
+        let detail = format!("journal mode {mode}, synchronous {synchronous}");
+        return Err(LedgerErrorKind::Unsafe { detail }.at(path));
     }
     Ok(())
 }
 
-/// Fails when the file's structure is broken.
 pub(super) fn quick_check(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
-    let verdict: String = conn
+    let result: String = conn
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| LedgerError::sqlite(path, &error))?;
-    if verdict == "ok" {
+        .at(path)?;
+    if result == "ok" {
         return Ok(());
     }
-    Err(LedgerError::Damaged {
-        path: path.to_owned(),
-        // Its first line is only a heading.
-        detail: verdict.lines().last().unwrap_or_default().to_owned(),
-    })
+    // The first line is only a heading.
+    let detail = result.lines().last().unwrap_or_default().to_owned();
+    Err(LedgerErrorKind::Damaged { detail }.at(path))
 }
 
-/// From here on memory stays flat.
-pub(super) fn enter_run(conn: &Connection) -> rusqlite::Result<()> {
+pub(super) fn limit_memory(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "cache_size", -RUNNING_CACHE)?;
     conn.execute_batch("PRAGMA shrink_memory")
 }
 
-/// Makes the tables in an empty file.
-pub(super) fn make(
+/// Creates the tables in an empty file. `home` is host, path and file identity.
+pub(super) fn create_tables(
     conn: &Connection,
     account: &str,
-    home: (&str, &str, u64),
+    (host, path, file): (&str, &str, u64),
 ) -> rusqlite::Result<()> {
-    let (host, path, file) = home;
     let tx = conn.unchecked_transaction()?;
     tx.execute_batch(TABLES)?;
     tx.execute(
@@ -140,13 +110,99 @@ pub(super) fn make(
         params![
             Uuid::now_v7().to_string(),
             account,
-            At(Timestamp::now()),
+            Millis(Timestamp::now()),
             host,
             path,
-            file.cast_signed()
+            Number(file)
         ],
     )?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", VERSION)?;
     tx.commit()
+}
+
+impl ToSql for State {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_str().into())
+    }
+}
+
+impl FromSql for State {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(FromSqlError::other)
+    }
+}
+
+/// Stored as the state that it leads to by itself.
+impl ToSql for Verdict {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.state().as_str().into())
+    }
+}
+
+impl FromSql for Verdict {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::from_state(State::column_result(value)?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for Digest {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_slice().into())
+    }
+}
+
+impl FromSql for Digest {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        <[u8; 16]>::column_result(value).map(Self)
+    }
+}
+
+impl ToSql for Key {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.canonical().into())
+    }
+}
+
+impl FromSql for Key {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).map_err(FromSqlError::other)
+    }
+}
+
+/// A time, stored as milliseconds since 1970.
+pub(super) struct Millis(pub(super) Timestamp);
+
+impl ToSql for Millis {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_millisecond().into())
+    }
+}
+
+impl FromSql for Millis {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Timestamp::from_millisecond(value.as_i64()?)
+            .map(Self)
+            .map_err(FromSqlError::other)
+    }
+}
+
+/// An unsigned number, stored with the same bits.
+pub(super) struct Number(pub(super) u64);
+
+impl ToSql for Number {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.cast_signed().into())
+    }
+}
+
+impl FromSql for Number {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Ok(Self(value.as_i64()?.cast_unsigned()))
+    }
+}
+
+/// The half of a digest that the indexes of content hold.
+pub(super) fn half(digest: &Digest) -> i64 {
+    digest.short().cast_signed()
 }

@@ -201,7 +201,12 @@ impl Desk {
         if state == State::Removed {
             let report = self
                 .ledger
-                .resolve(&[(key(n), Resolution::Removed)], "paula", moment(30))
+                .resolve(
+                    ResolveAction::Removed,
+                    &[(key(n), None)],
+                    "paula",
+                    moment(30),
+                )
                 .unwrap();
             assert_eq!(report.done, 1);
         }
@@ -224,7 +229,7 @@ pub(super) fn begin(ledger: &Ledger) -> RunId {
             run::begin(
                 conn,
                 &ledger.reader.path.to_string_lossy(),
-                system::identity(&ledger.reader.path).unwrap(),
+                system::file_id(&ledger.reader.path).unwrap(),
                 &run_start(),
                 LedgerOptions::default(),
             )

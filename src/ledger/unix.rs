@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::model::private_file;
 
 /// The machine's name.
-pub fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     rustix::system::uname()
         .nodename()
         .to_string_lossy()
@@ -37,7 +37,7 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
 }
 
 /// Makes a folder that only its owner may enter.
-pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
+pub(super) fn create_private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
@@ -47,12 +47,12 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// What stays of a file when it is renamed, and is another for a copy.
-pub(super) fn identity(path: &Path) -> io::Result<u64> {
+pub(super) fn file_id(path: &Path) -> io::Result<u64> {
     Ok(path.symlink_metadata()?.ino())
 }
 
 /// How many names a file has.
-pub(super) fn names(path: &Path) -> io::Result<u64> {
+pub(super) fn link_count(path: &Path) -> io::Result<u64> {
     Ok(path.metadata()?.nlink())
 }
 

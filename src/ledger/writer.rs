@@ -1,106 +1,75 @@
 //! The one writer of a run: a thread that owns the connection, commits what is
-//! due together, and answers only when it is on the disk.
+//! waiting together, and answers only when it is on the disk.
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::file::{Ledger, end_reading, in_transaction};
+use super::error::AtPath as _;
+use super::file::{self, Ledger, end_reading, in_transaction};
 use super::{
-    Claim, ClaimError, ClaimRequest, LedgerError, LedgerLock, LedgerOptions, RunEnd, RunId,
-    RunStart, Settlement, claim, run, schema, system,
+    Claim, ClaimError, ClaimRequest, LedgerError, LedgerErrorKind, LedgerLock, LedgerOptions,
+    RunEnd, RunId, RunStart, Settlement, claim, run, schema, system,
 };
 use crate::model::{Answer, Totals, Verdict, abort_point};
 
-/// How many jobs one commit takes at most, so that none waits too long.
-const TOGETHER: usize = 256;
+/// The most groups of statements in one commit, so that none waits too long.
+const MAX_BATCH: usize = 256;
 
 /// A run's way to the ledger. What it returns is on the disk. After an error
 /// other than a refusal it takes nothing more: what a failed commit wrote may
 /// still be there after a crash.
 #[derive(Clone)]
 pub struct Handle {
-    jobs: mpsc::Sender<Message>,
+    messages: mpsc::Sender<Message>,
     path: Arc<Path>,
+    /// Why the writer takes nothing more.
+    failure: Arc<OnceLock<LedgerError>>,
     options: LedgerOptions,
 }
 
 enum Message {
-    Job(Box<dyn Job>),
+    Work(Work),
     Close(oneshot::Sender<Result<(), LedgerError>>),
 }
 
-/// A piece of work, answered after its commit.
-pub(super) trait Job: Send {
-    fn apply(&mut self, conn: &Connection) -> rusqlite::Result<()>;
+/// A group of statements, and the reply to whoever asked for it.
+pub(super) struct Work(Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>);
 
-    /// Tells who asked. Returns what is to be done when nobody listens any more.
-    fn answer(self: Box<Self>, committed: Result<(), LedgerError>) -> Option<Box<dyn Job>>;
-}
-
-struct Ask<T, W> {
-    work: Option<W>,
-    done: Option<T>,
-    reply: oneshot::Sender<Result<T, LedgerError>>,
-    unheard: fn(T) -> Option<Box<dyn Job>>,
-}
-
-impl<T, W> Job for Ask<T, W>
-where
-    T: Send,
-    W: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
-{
-    fn apply(&mut self, conn: &Connection) -> rusqlite::Result<()> {
-        if let Some(work) = self.work.take() {
-            self.done = Some(work(conn)?);
-        }
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, committed: Result<(), LedgerError>) -> Option<Box<dyn Job>> {
-        let answer = match (committed, self.done) {
-            (Ok(()), Some(done)) => Ok(done),
-            (Err(error), _) => Err(error),
-            // Only what was applied is committed.
-            (Ok(()), None) => return None,
-        };
-        self.reply
-            .send(answer)
-            .err()
-            .and_then(Result::ok)
-            .and_then(self.unheard)
-    }
-}
+/// To be called after the commit. Returns work that undoes the group when
+/// nobody waits for it any more.
+type Reply = Box<dyn FnOnce() -> Option<Work> + Send>;
 
 impl Ledger {
-    /// Starts the writer. The lock stays held until it has ended.
+    /// Starts the writer. The lock is held until it has ended.
     pub fn start(self, options: LedgerOptions) -> Result<Handle, LedgerError> {
         let Self { reader, lock, .. } = self;
-        let path = Arc::clone(&reader.path);
-        let fail = |error: &std::io::Error| LedgerError::system(&path, error);
+        let path = reader.path;
         end_reading(&reader.conn)
-            .and_then(|()| schema::enter_run(&reader.conn))
-            .map_err(|error| reader.fail(&error))?;
-        let (jobs, inbox) = mpsc::channel();
+            .and_then(|()| schema::limit_memory(&reader.conn))
+            .at(&path)?;
+        let (messages, inbox) = mpsc::channel();
+        let failure = Arc::new(OnceLock::new());
         let writer = Writer {
             conn: reader.conn,
-            path: reader.path,
-            file: system::identity(&path).map_err(|error| fail(&error))?,
-            failed: None,
+            path: Arc::clone(&path),
+            file_id: system::file_id(&path).at(&path)?,
+            failure: Arc::clone(&failure),
             _lock: lock,
         };
         thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || writer.work_off(&inbox))
-            .map_err(|error| fail(&error))?;
+            .spawn(move || writer.run(&inbox))
+            .at(&path)?;
         Ok(Handle {
-            jobs,
+            messages,
             path,
+            failure,
             options,
         })
     }
@@ -110,45 +79,42 @@ impl Handle {
     /// Begins a run. Each case's place names one of its files.
     pub async fn begin_run(&self, start: RunStart) -> Result<RunId, LedgerError> {
         let (path, options) = (Arc::clone(&self.path), self.options);
-        let file = system::identity(&path).map_err(|error| LedgerError::system(&path, &error))?;
+        let file_id = system::file_id(&path).at(&path)?;
         abort_point("before-begin-run");
         let begun = self
-            .ask(
-                move |conn| run::begin(conn, &path.to_string_lossy(), file, &start, options),
-                |_| None,
-            )
+            .write(move |conn| run::begin(conn, &path.to_string_lossy(), file_id, &start, options))
             .await;
         abort_point("after-begin-run");
         begun
     }
 
-    /// Ends a run. Every claim that is still out is in doubt now; returns how
-    /// many were.
+    /// Ends a run. Every claim that is still open is in doubt now; returns how
+    /// many there were.
     pub async fn end_run(
         &self,
         run: RunId,
-        counts: Totals,
-        how: RunEnd,
+        totals: Totals,
+        end: RunEnd,
         at: Timestamp,
     ) -> Result<u64, LedgerError> {
         abort_point("before-end-run");
         let ended = self
-            .ask(move |conn| run::end(conn, run, &counts, &how, at), |_| None)
+            .write(move |conn| run::end(conn, run, &totals, &end, at))
             .await;
         abort_point("after-end-run");
         ended
     }
 
-    /// Claims a case: when it returns, the disk knows that the case may be
-    /// under way. When the waiting is given up, so is the claim.
+    /// Claims a case: when it returns, the disk knows that the case may be in
+    /// flight. When the caller stops waiting, the claim is released.
     pub async fn claim(&self, request: ClaimRequest) -> Result<Claim, ClaimError> {
         abort_point("before-claim");
         let claimed = self
-            .ask(
+            .write_or_undo(
                 move |conn| claim::claim(conn, &request),
-                |unheard| {
-                    let claim = unheard.ok()?;
-                    Some(ask(|conn| claim::release(conn, claim), |_| None).0)
+                |claimed| {
+                    let claim = claimed.ok()?;
+                    Some(work(|conn| claim::release(conn, claim), |_| None).0)
                 },
             )
             .await;
@@ -156,7 +122,7 @@ impl Handle {
         claimed?.map_err(|now| ClaimError::Refused { now })
     }
 
-    /// Writes down what an attempt proved and what came back.
+    /// Records what an attempt proved and what came back.
     pub async fn settle(
         &self,
         claim: Claim,
@@ -167,60 +133,60 @@ impl Handle {
         let options = self.options;
         abort_point("before-settle");
         let settled = self
-            .ask(
-                move |conn| claim::settle(conn, &claim, verdict, &answer, at, options),
-                |_| None,
-            )
+            .write(move |conn| claim::settle(conn, &claim, verdict, &answer, at, options))
             .await;
         abort_point("after-settle");
-        settled?.ok_or_else(|| self.not_claimed())
+        settled?.ok_or_else(|| LedgerErrorKind::NotClaimed.at(&self.path))
     }
 
-    /// Takes back a claim whose request was not begun.
+    /// Undoes a claim whose request was not begun.
     pub async fn release(&self, claim: Claim) -> Result<(), LedgerError> {
         abort_point("before-release");
-        let released = self.ask(|conn| claim::release(conn, claim), |_| None).await;
+        let released = self.write(|conn| claim::release(conn, claim)).await;
         abort_point("after-release");
         if released? {
             Ok(())
         } else {
-            Err(self.not_claimed())
+            Err(LedgerErrorKind::NotClaimed.at(&self.path))
         }
     }
 
-    /// Brings the log into the file and ends the writer: a clean end. Other
-    /// handles of it take nothing more.
+    /// Writes the log into the file and ends the writer. Other clones of this
+    /// handle fail from then on.
     pub async fn close(self) -> Result<(), LedgerError> {
         let (reply, answer) = oneshot::channel();
-        self.jobs
+        self.messages
             .send(Message::Close(reply))
-            .map_err(|_| self.closed())?;
-        answer.await.map_err(|_| self.closed())?
+            .map_err(|_| self.ended())?;
+        answer.await.map_err(|_| self.ended())?
     }
 
     /// Has the writer do this, and waits for its commit.
-    pub(super) async fn ask<T: Send + 'static>(
+    async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        unheard: fn(T) -> Option<Box<dyn Job>>,
+        statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        let (job, answer) = ask(work, unheard);
-        self.jobs
-            .send(Message::Job(job))
-            .map_err(|_| self.closed())?;
-        answer.await.map_err(|_| self.closed())?
+        self.write_or_undo(statements, |_| None).await
     }
 
-    fn not_claimed(&self) -> LedgerError {
-        LedgerError::NotClaimed {
-            path: self.path.to_path_buf(),
-        }
+    /// Like [`Self::write`]; when the caller stops waiting, the writer then does
+    /// what `undo` returns.
+    pub(super) async fn write_or_undo<T: Send + 'static>(
+        &self,
+        statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        undo: fn(T) -> Option<Work>,
+    ) -> Result<T, LedgerError> {
+        let (work, answer) = work(statements, undo);
+        self.messages
+            .send(Message::Work(work))
+            .map_err(|_| self.ended())?;
+        answer.await.map_err(|_| self.ended())
     }
 
-    fn closed(&self) -> LedgerError {
-        LedgerError::Closed {
-            path: self.path.to_path_buf(),
-        }
+    /// Why there was no answer.
+    fn ended(&self) -> LedgerError {
+        let failure = self.failure.get().cloned();
+        failure.unwrap_or_else(|| LedgerErrorKind::Closed.at(&self.path))
     }
 }
 
@@ -232,104 +198,112 @@ impl fmt::Debug for Handle {
     }
 }
 
-fn ask<T: Send + 'static>(
-    work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    unheard: fn(T) -> Option<Box<dyn Job>>,
-) -> (Box<dyn Job>, oneshot::Receiver<Result<T, LedgerError>>) {
-    let (reply, answer) = oneshot::channel();
-    let job = Box::new(Ask {
-        work: Some(work),
-        done: None,
-        reply,
-        unheard,
-    });
-    (job, answer)
+fn work<T: Send + 'static>(
+    statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    undo: fn(T) -> Option<Work>,
+) -> (Work, oneshot::Receiver<T>) {
+    let (sender, answer) = oneshot::channel();
+    let work = move |conn: &Connection| -> (rusqlite::Result<()>, Reply) {
+        match statements(conn) {
+            Ok(done) => (
+                Ok(()),
+                Box::new(move || sender.send(done).err().and_then(undo)),
+            ),
+            // The sender is dropped when the reason is known to the handles.
+            Err(error) => (
+                Err(error),
+                Box::new(move || {
+                    drop(sender);
+                    None
+                }),
+            ),
+        }
+    };
+    (Work(Box::new(work)), answer)
 }
 
 struct Writer {
     conn: Connection,
     path: Arc<Path>,
-    /// The file that was opened, wherever its path leads now.
-    file: u64,
-    /// Why nothing more is taken.
-    failed: Option<LedgerError>,
+    /// Of the file that was opened, wherever its path leads now.
+    file_id: u64,
+    failure: Arc<OnceLock<LedgerError>>,
     _lock: LedgerLock,
 }
 
 impl Writer {
-    fn work_off(mut self, inbox: &mpsc::Receiver<Message>) {
+    fn run(self, inbox: &mpsc::Receiver<Message>) {
         while let Ok(first) = inbox.recv() {
-            let mut jobs = Vec::new();
+            let mut batch = Vec::new();
             let mut next = Some(first);
             let mut closing = None;
             while let Some(message) = next {
                 match message {
-                    Message::Job(job) => jobs.push(job),
+                    Message::Work(work) => batch.push(work),
                     Message::Close(reply) => {
                         closing = Some(reply);
                         break;
                     }
                 }
-                next = (jobs.len() < TOGETHER)
+                next = (batch.len() < MAX_BATCH)
                     .then(|| inbox.try_recv().ok())
                     .flatten();
             }
-            while !jobs.is_empty() {
-                jobs = self.commit(jobs);
+            while !batch.is_empty() {
+                batch = self.commit(batch);
             }
             if let Some(reply) = closing {
-                let closed = self.close();
-                // Who asked may have gone.
-                let _ = reply.send(closed);
+                // The caller may have gone.
+                let _ = reply.send(self.close());
                 return;
             }
         }
     }
 
-    /// All of the jobs in one commit. Returns what nobody waits for any more,
-    /// to be undone.
-    fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
-        let committed = self.try_commit(&mut jobs);
-        if let Err(error) = &committed {
-            self.failed = Some(error.clone());
+    /// All of the batch in one commit. Returns what undoes the work that nobody
+    /// waits for any more.
+    fn commit(&self, batch: Vec<Work>) -> Vec<Work> {
+        if self.failure.get().is_some() {
+            return Vec::new();
         }
-        jobs.into_iter()
-            .filter_map(|job| job.answer(committed.clone()))
-            .collect()
+        let mut batch = batch.into_iter();
+        let mut replies = Vec::with_capacity(batch.len());
+        if let Err(error) = self.try_commit(&mut batch, &mut replies) {
+            // Before batch and replies are dropped: the callers ask for it then.
+            let _ = self.failure.set(error);
+            return Vec::new();
+        }
+        replies.into_iter().filter_map(|reply| reply()).collect()
     }
 
-    fn try_commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
-        if let Some(failed) = &self.failed {
-            return Err(failed.clone());
-        }
+    fn try_commit(
+        &self,
+        batch: &mut std::vec::IntoIter<Work>,
+        replies: &mut Vec<Reply>,
+    ) -> Result<(), LedgerError> {
         // A file that lost its name would take the truth with it.
-        if system::identity(&self.path).ok() != Some(self.file) {
-            return Err(LedgerError::Gone {
-                path: self.path.to_path_buf(),
-            });
+        if system::file_id(&self.path).ok() != Some(self.file_id) {
+            return Err(LedgerErrorKind::Replaced.at(&self.path));
         }
         in_transaction(&self.conn, |conn| {
-            jobs.iter_mut().try_for_each(|job| job.apply(conn))?;
+            for Work(statements) in batch {
+                let (done, reply) = statements(conn);
+                replies.push(reply);
+                done?;
+            }
             abort_point("before-commit");
             Ok(())
         })
-        .map_err(|error| LedgerError::sqlite(&self.path, &error))?;
+        .at(&self.path)?;
         abort_point("after-commit");
         Ok(())
     }
 
     fn close(self) -> Result<(), LedgerError> {
-        let Self {
-            conn, path, failed, ..
-        } = self;
-        if let Some(failed) = failed {
-            return Err(failed);
+        if let Some(failure) = self.failure.get() {
+            return Err(failure.clone());
         }
-        let fail = |error| LedgerError::sqlite(&path, &error);
         abort_point("before-close");
-        // A reader may keep part of the log in use; that is no failure.
-        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(fail)?;
-        conn.close().map_err(|(_, error)| fail(error))
+        file::close(self.conn, &self.path)
     }
 }

@@ -48,6 +48,16 @@ impl State {
             Self::Removed => "removed",
         }
     }
+
+    /// For people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Sending => "in flight",
+            Self::NotSent => "not sent",
+            Self::InDoubt => "in doubt",
+            Self::Imported | Self::Rejected | Self::Removed => self.as_str(),
+        }
+    }
 }
 
 impl fmt::Display for State {
@@ -78,6 +88,28 @@ pub enum Verdict {
     NotSent,
     /// It can't be known.
     InDoubt,
+}
+
+impl Verdict {
+    /// The state of a new case after this.
+    pub const fn state(self) -> State {
+        match self {
+            Self::Imported => State::Imported,
+            Self::Rejected => State::Rejected,
+            Self::NotSent => State::NotSent,
+            Self::InDoubt => State::InDoubt,
+        }
+    }
+
+    pub const fn from_state(state: State) -> Option<Self> {
+        match state {
+            State::Imported => Some(Self::Imported),
+            State::Rejected => Some(Self::Rejected),
+            State::NotSent => Some(Self::NotSent),
+            State::InDoubt => Some(Self::InDoubt),
+            State::Sending | State::Removed => None,
+        }
+    }
 }
 
 /// What the run does after an outcome, beside settling it.

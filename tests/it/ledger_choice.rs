@@ -252,7 +252,7 @@ fn a_copied_ledger_is_reported() {
         .run()
         .exits(0)
         .says("this ledger was last used as ")
-        .says("each knows only half of what was imported");
+        .says("each knows only some of the imported cases");
 }
 
 #[test]

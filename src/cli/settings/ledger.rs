@@ -14,6 +14,7 @@ use crate::cli::args::{
 };
 use crate::cli::shell_word;
 use crate::config::Config;
+use crate::ledger::ResolveAction;
 use crate::model::State;
 use crate::output::terminal::streams::OutputOptions;
 
@@ -208,15 +209,6 @@ impl ExportSettings {
             config_path: config.map(|config| config.path),
         })
     }
-}
-
-/// What is recorded of cases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ResolveAction {
-    Imported,
-    NotImported,
-    Removed,
-    Undo,
 }
 
 #[derive(Debug)]

@@ -14,8 +14,7 @@ use anyhow::{Result, anyhow, bail};
 
 pub(crate) use self::import::{Confirmation, ImportSettings};
 pub(crate) use self::ledger::{
-    CaseSelection, ExportSettings, LedgerChoice, ResolveAction, ResolveSettings, SANDBOX_LEDGER,
-    StatusSettings,
+    CaseSelection, ExportSettings, LedgerChoice, ResolveSettings, SANDBOX_LEDGER, StatusSettings,
 };
 use super::args::{
     AnnotationFormat, CheckArgs, ColorArg, GlobalArgs, InitArgs, OutputFormat, ReadArgs,

@@ -7,11 +7,11 @@ use super::files;
 use super::findings::{Finding, FindingsSpool};
 use crate::cli::settings::ImportSettings;
 use crate::engine::PlanBatch;
-use crate::ledger::{CaseFilter, LedgerReader};
+use crate::ledger::LedgerReader;
 use crate::model::CaseData;
 use crate::output::files::OutputFileError;
 use crate::output::terminal::problems::{PROBLEMS_SHOWN, ProblemReporter, file_name};
-use crate::output::terminal::status::link;
+use crate::output::terminal::status::case_link;
 use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped};
 
@@ -76,18 +76,14 @@ impl<'a> PlanReport<'a> {
 
     /// Where a case is on the platform: ` as c-17 (https://…)`.
     fn imported_as(&self, case: &CaseData) -> String {
-        let filter = CaseFilter {
-            keys: Some(vec![case.key.clone()]),
-            ..CaseFilter::default()
-        };
-        // Without its id the row is still reported.
-        let id = (self.ledger)
-            .and_then(|ledger| ledger.select(&filter).ok()?.pop()?.case_id)
-            .unwrap_or_default();
-        match (id.as_str(), self.case_url) {
-            ("", _) => String::new(),
-            (id, None) => format!(" as {}", escaped(id)),
-            (id, Some(url)) => format!(" as {} ({})", escaped(id), escaped(&link(url, id))),
+        // Without its id the row is reported all the same.
+        let known = self.ledger.and_then(|ledger| ledger.case(&case.key).ok()?);
+        match (known.and_then(|known| known.case_id), self.case_url) {
+            (None, _) => String::new(),
+            (Some(id), None) => format!(" as {}", escaped(&id)),
+            (Some(id), Some(url)) => {
+                format!(" as {} ({})", escaped(&id), escaped(&case_link(url, &id)))
+            }
         }
     }
 

@@ -1,9 +1,8 @@
-//! `caseload resolve`: the user's word on cases.
+//! `caseload resolve`: records what became of cases.
 
-mod action;
-mod list;
-mod typed;
-mod walk;
+mod interactive;
+mod messages;
+mod named_cases;
 
 use std::time::Duration;
 
@@ -11,235 +10,206 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 
+use self::named_cases::{NamedCase, NamedCases};
 use super::exit::Exit;
 use super::ledgers::{self, user};
 use super::lookup;
-use crate::cli::settings::{ResolveAction, ResolveSettings};
-use crate::ledger::{self, CaseFilter, CaseRow, Ledger, Refusal, Resolution, ResolutionReport};
+use crate::cli::settings::ResolveSettings;
+use crate::ledger::{
+    self, CaseFilter, CaseRow, Ledger, LedgerError, Refusal, ResolutionReport, ResolveAction,
+};
 use crate::model::{Key, State};
 use crate::output::terminal::color;
-use crate::output::terminal::streams::{
-    OutputOptions, confirm, is_interactive, print_json, print_status,
-};
-use crate::output::terminal::text::{count, escaped, grouped, span};
+use crate::output::terminal::streams::{confirm, is_interactive, print_json, print_status};
+use crate::output::terminal::text::{count, escaped, span};
 
-/// Cases and refusals that are shown to people one by one.
-const SHOWN: usize = 20;
+/// Cases that are shown to people one by one.
+const CASES_SHOWN: u64 = 20;
 
-/// A ledger that may be changed, with all that the words need.
-struct Job<'a> {
+/// An open ledger, and what to do with it.
+struct ResolveJob<'a> {
     settings: &'a ResolveSettings,
-    output: OutputOptions,
     ledger: Ledger,
     account: String,
 }
 
 /// Runs the command.
 pub(super) fn run(settings: &ResolveSettings) -> Result<Exit> {
-    let ResolveSettings { action, output, .. } = *settings;
-    let asks = !settings.yes || action.is_none();
-    if asks && !is_interactive() {
-        match action {
-            Some(_) => bail!("not a terminal: use --yes"),
+    if !is_interactive() {
+        match settings.action {
             None => bail!(
-                "there is no terminal to go through the cases on: say --imported, \
-                 --not-imported, --removed or --undo, and of which cases"
+                "not a terminal: use --imported, --not-imported, --removed or --undo, and name \
+                 the cases"
             ),
+            Some(_) if !settings.yes => bail!("not a terminal: use --yes"),
+            Some(_) => {}
         }
     }
     // The lock comes first: without it no list needs to be read.
     let ledger = ledgers::open_to_change(&settings.ledger, "resolve")?;
     let info = ledger.reader().info()?;
-    ledgers::report_ledger(&info, output);
-    let mut job = Job {
+    ledgers::report_ledger(&info, settings.output);
+    let mut job = ResolveJob {
         settings,
-        output,
         ledger,
         account: info.account,
     };
-    match action {
+    match settings.action {
         Some(action) => job.apply(action),
-        None => walk::walk(&mut job),
+        None => interactive::run(&mut job),
     }
 }
 
-impl Job<'_> {
-    /// One word on all that are selected.
+impl ResolveJob<'_> {
+    /// One action on all selected cases.
     fn apply(&mut self, action: ResolveAction) -> Result<Exit> {
-        let named = self.selected(action)?;
-        if named.is_empty() {
-            bail!(
-                "nothing is selected: {}",
-                match action {
-                    ResolveAction::Imported | ResolveAction::NotImported =>
-                        "none of these cases is in doubt",
-                    ResolveAction::Removed => "none of these cases is imported",
-                    ResolveAction::Undo => "there is no word on these cases to take back",
-                }
-            );
+        let cases = self.selected(action)?;
+        if cases.is_empty() {
+            bail!("no cases selected: {}", messages::none_selected(action));
         }
-        let rows = self.ledger.reader().select(&CaseFilter {
-            keys: Some(named.iter().map(|(key, _)| key.clone()).collect()),
-            ..CaseFilter::default()
-        })?;
-        let mut fitting = Vec::new();
-        for case in &rows {
-            if self.fits(action, case)? {
-                fitting.push(case);
-            }
+        if !self.confirm(action, &cases)? {
+            print_status("nothing was changed");
+            return Ok(Exit::Stopped);
         }
-        if !fitting.is_empty() {
-            self.show(action, &fitting, &named)?;
-            let question = action.question(fitting.len() as u64);
-            if !self.settings.yes && !confirm(&question)? {
-                print_status("nothing was changed");
-                return Ok(Exit::Stopped);
-            }
-        }
-        let report = self.record(action, &named)?;
-        Ok(self.finish(action, &named, &report))
+        let report = self.record(action, &cases)?;
+        Ok(self.finish(action, &cases, &report))
     }
 
     fn record(
         &mut self,
         action: ResolveAction,
-        named: &[(Key, Option<String>)],
-    ) -> Result<ResolutionReport> {
-        let (who, now) = (who(), Timestamp::now());
-        let word = |case_id: &Option<String>| match action {
-            ResolveAction::Imported => Some(Resolution::Imported {
-                case_id: case_id.clone(),
-            }),
-            ResolveAction::NotImported => Some(Resolution::NotImported),
-            ResolveAction::Removed => Some(Resolution::Removed),
-            ResolveAction::Undo => None,
-        };
-        let words: Option<Vec<(Key, Resolution)>> = named
-            .iter()
-            .map(|(key, case_id)| Some((key.clone(), word(case_id)?)))
-            .collect();
-        if let Some(words) = words {
-            return Ok(self.ledger.resolve(&words, &who, now)?);
-        }
-        let keys: Vec<Key> = named.iter().map(|(key, _)| key.clone()).collect();
-        Ok(self.ledger.undo(&keys, &who, now)?)
+        cases: &[NamedCase],
+    ) -> Result<ResolutionReport, LedgerError> {
+        let who = format!("{} on {}", user(), ledger::host_name());
+        self.ledger.resolve(action, cases, &who, Timestamp::now())
     }
 
-    /// The cases that are meant, each once, with the id that it is said to have.
-    fn selected(&self, action: ResolveAction) -> Result<Vec<(Key, Option<String>)>> {
-        let settings = self.settings;
-        let reader = self.ledger.reader();
-        let mut named = typed::Named::default();
-        for text in &settings.keys {
-            match action {
-                ResolveAction::Imported => named.add(typed::key_and_id(text))?,
-                _ => named.add((Key::from_typed(text), None))?,
-            }
-        }
-        if let Some(path) = &settings.list {
-            let mut listed = list::read(path)?;
-            let with_id = listed.iter().filter(|(_, id)| id.is_some()).count();
-            if action != ResolveAction::Imported {
-                // A file has ids of all kinds of cases; only here they are news.
-                for (_, id) in &mut listed {
-                    *id = None;
-                }
-            } else if with_id > 0 && with_id < listed.len() {
-                bail!(
-                    "{} names case ids for {with_id} of {}: keep the rows of those cases only \
-                     that are on the platform. Where they are and their ids are not known, list \
-                     them apart",
-                    path.display(),
-                    count(listed.len() as u64, "case")
-                );
-            }
-            for line in listed {
-                named.add(line)?;
-            }
-        }
-        let filter = settings.cases.filter(reader)?;
-        if !named.is_empty() || settings.list.is_some() {
-            if settings.cases.is_all() {
-                return Ok(named.into_all());
-            }
-            let keys = named.keys();
-            let left = reader.select(&CaseFilter {
-                keys: Some(keys),
-                ..filter
+    /// The cases named by keys and lists. Case ids count only for
+    /// [`ResolveAction::Imported`].
+    fn named(&self, action: Option<ResolveAction>) -> Result<NamedCases> {
+        let imported = action == Some(ResolveAction::Imported);
+        let mut named = NamedCases::default();
+        for text in &self.settings.keys {
+            named.add(if imported {
+                named_cases::parse_key_and_id(text)
+            } else {
+                (Key::from_typed(text), None)
             })?;
-            return Ok(named.into_those(left.into_iter().map(|case| case.key)));
         }
-        if settings.cases.is_all() {
-            bail!("of which cases? Name keys, or --list FILE, --run N, --file FILE or --state S");
+        let Some(path) = &self.settings.list else {
+            return Ok(named);
+        };
+        let listed = named_cases::read_list(path)?;
+        let with_id = listed.iter().filter(|(_, id)| id.is_some()).count();
+        if imported && with_id > 0 && with_id < listed.len() {
+            bail!(
+                "{} has case ids for {with_id} of {}: keep only the rows of cases that are on the \
+                 platform, and put cases whose ids are unknown into a list of their own",
+                path.display(),
+                count(listed.len() as u64, "case")
+            );
+        }
+        for (key, id) in listed {
+            named.add((key, id.filter(|_| imported)))?;
+        }
+        Ok(named)
+    }
+
+    /// The ledger's filter for the flags and these names.
+    fn filter(&self, named: &NamedCases) -> Result<CaseFilter> {
+        let mut filter = self.settings.cases.filter(self.ledger.reader())?;
+        if !named.is_empty() || self.settings.list.is_some() {
+            filter.keys = Some(named.keys());
+        }
+        Ok(filter)
+    }
+
+    /// The selected cases, each once. Named ones that the action is not for are
+    /// among them, so that they are reported.
+    fn selected(&self, action: ResolveAction) -> Result<Vec<NamedCase>> {
+        let named = self.named(Some(action))?;
+        let filter = self.filter(&named)?;
+        let reader = self.ledger.reader();
+        let all = self.settings.cases.is_all();
+        if filter.keys.is_some() {
+            let mut named = named.into_vec();
+            if !all {
+                let mut selected = reader.select(&filter)?.into_iter().peekable();
+                // Both are in the order in which they were named.
+                named.retain(|(key, _)| selected.next_if(|case| case.key == *key).is_some());
+            }
+            return Ok(named);
+        }
+        if all {
+            bail!("which cases? Use keys, --list FILE, --run N, --file FILE or --state STATE");
         }
         let mut selected = Vec::new();
-        for case in reader.select(&filter)? {
-            if self.fits(action, &case)? {
+        for case in reader.cases(&filter) {
+            let case = case?;
+            if self.is_for(action, &case)? {
                 selected.push((case.key, None));
             }
         }
         Ok(selected)
     }
 
-    /// Whether it can be said of a case; what can be taken back must be there.
-    fn fits(&self, action: ResolveAction, case: &CaseRow) -> Result<bool> {
+    fn is_for(&self, action: ResolveAction, case: &CaseRow) -> Result<bool, LedgerError> {
         Ok(match action {
             ResolveAction::Imported | ResolveAction::NotImported => case.state == State::InDoubt,
             ResolveAction::Removed => case.state == State::Imported,
             ResolveAction::Undo => {
-                let words = self.ledger.reader().resolutions(&case.key)?;
-                words.iter().any(|word| word.undone.is_none())
+                let last = self.ledger.reader().last_resolution(&case.key)?;
+                last.is_some()
             }
         })
     }
 
-    /// The cases that a word is about to change.
-    fn show(
-        &self,
-        action: ResolveAction,
-        cases: &[&CaseRow],
-        named: &[(Key, Option<String>)],
-    ) -> Result<()> {
-        let output = self.output;
-        if !output.quiet {
-            for case in &cases[..cases.len().min(SHOWN)] {
-                let row = self.ledger.reader().select(&CaseFilter {
-                    keys: Some(vec![case.key.clone()]),
-                    with_content: true,
-                    ..CaseFilter::default()
-                })?;
-                for case in row {
-                    let view = lookup::view(
-                        self.ledger.reader(),
-                        case,
-                        self.settings.case_url.as_deref(),
-                    )?;
-                    let id = (named.iter())
-                        .find(|(key, _)| *key == view.case.key)
-                        .and_then(|(_, id)| id.as_deref())
-                        .map(|id| format!("; on the platform as {}", escaped(id)));
-                    print_status(&format!(
-                        "  {}{}",
-                        view.line(output),
-                        id.unwrap_or_default()
-                    ));
-                }
+    /// Shows the cases that would change, and asks.
+    fn confirm(&self, action: ResolveAction, cases: &[NamedCase]) -> Result<bool> {
+        let reader = self.ledger.reader();
+        let filter = CaseFilter {
+            keys: Some(cases.iter().map(|(key, _)| key.clone()).collect()),
+            ..CaseFilter::default()
+        };
+        let (mut number, mut young) = (0, 0);
+        for case in reader.cases(&filter) {
+            let case = case?;
+            if !self.is_for(action, &case)? {
+                continue;
             }
-            if cases.len() > SHOWN {
-                print_status(&format!(
-                    "showing {SHOWN} of {}",
-                    count(cases.len() as u64, "case")
-                ));
+            number += 1;
+            young += u64::from(self.is_young(&case));
+            if number <= CASES_SHOWN && !self.settings.output.quiet {
+                self.show(&case.key, cases)?;
             }
         }
-        let young = (cases.iter()).filter(|case| self.is_young(case)).count() as u64;
+        if number > CASES_SHOWN && !self.settings.output.quiet {
+            let all = count(number, "case");
+            print_status(&format!("showing {CASES_SHOWN} of {all}"));
+        }
         if action == ResolveAction::NotImported && young > 0 {
             print_status(&color::yellow(&self.young_warning(young)));
         }
+        // Without any there is nothing to confirm: all will be refused.
+        Ok(number == 0 || self.settings.yes || confirm(&messages::question(action, number))?)
+    }
+
+    fn show(&self, key: &Key, cases: &[NamedCase]) -> Result<()> {
+        let reader = self.ledger.reader();
+        let Some(case) = reader.case(key)? else {
+            return Ok(());
+        };
+        let view = lookup::view(reader, case, self.settings.case_url.as_deref())?;
+        let named = cases.iter().find(|(named, _)| named == key);
+        let id = named
+            .and_then(|(_, id)| id.as_deref())
+            .map(|id| format!("; imported as {}", escaped(id)))
+            .unwrap_or_default();
+        print_status(&format!("  {}{id}", view.line(self.settings.output)));
         Ok(())
     }
 
-    /// Whether a late answer may still make the case.
+    /// Whether the server may still create the case.
     fn is_young(&self, case: &CaseRow) -> bool {
         let age = Timestamp::now().duration_since(case.updated_at);
         case.state == State::InDoubt
@@ -247,55 +217,43 @@ impl Job<'_> {
     }
 
     fn young_warning(&self, number: u64) -> String {
-        format!(
-            "{} in doubt for less than {}: the server may be at it still; look {} up again \
-             after that time",
-            match number {
-                1 => "1 case is".to_owned(),
-                number => format!("{} cases are", grouped(number)),
-            },
-            span(self.settings.min_doubt_age),
-            if number == 1 { "it" } else { "them" },
-        )
+        messages::young_warning(number, &span(self.settings.min_doubt_age))
     }
 
-    /// What became of it, to people and scripts.
     fn finish(
         &self,
         action: ResolveAction,
-        named: &[(Key, Option<String>)],
+        cases: &[NamedCase],
         report: &ResolutionReport,
     ) -> Exit {
-        let exit = if report.refused.is_empty() {
+        let refused = report.refused.len() as u64;
+        let exit = if refused == 0 {
             Exit::Done
         } else {
             Exit::Unfinished
         };
-        if self.output.json {
-            let mut refused = report.refused.iter().peekable();
-            for (key, case_id) in named {
+        if self.settings.output.json {
+            let mut refusals = report.refused.iter().peekable();
+            for (key, case_id) in cases {
                 // They are refused in the order in which they were named.
-                let refusal = refused.next_if(|(other, _)| other == key);
-                self.print_case(action, key, case_id.as_deref(), refusal.map(|(_, why)| why));
+                let refusal = refusals.next_if(|(other, _)| other == key);
+                let reason = refusal.map(|(_, reason)| reason);
+                self.print_case(action, key, case_id.as_deref(), reason);
             }
-            self.print_closing(Some(action), report.done, report.refused.len() as u64, exit);
+            self.print_closing(Some(action), report.done, refused, exit);
         } else {
             for (key, refusal) in &report.refused {
-                print_status(&format!(
-                    "{}: {}",
-                    escaped(&key.to_string()),
-                    escaped(&action.refused(refusal))
-                ));
+                let reason = messages::refused(action, refusal);
+                let key = escaped(&key.to_string());
+                print_status(&format!("{key}: {}", escaped(&reason)));
             }
         }
-        if !report.refused.is_empty() {
-            print_status(&color::red(&format!(
-                "{} refused",
-                count(report.refused.len() as u64, "case")
-            )));
+        if refused > 0 {
+            let cases = count(refused, "case");
+            print_status(&color::red(&format!("{cases} not changed")));
         }
-        if !self.output.quiet && report.done > 0 {
-            print_status(&action.done(report.done));
+        if !self.settings.output.quiet && report.done > 0 {
+            print_status(&messages::done(action, report.done));
         }
         exit
     }
@@ -304,25 +262,18 @@ impl Job<'_> {
         &self,
         action: ResolveAction,
         key: &Key,
-        id: Option<&str>,
+        case_id: Option<&str>,
         refusal: Option<&Refusal>,
     ) {
-        let state = (self.ledger.reader())
-            .select(&CaseFilter {
-                keys: Some(vec![key.clone()]),
-                ..CaseFilter::default()
-            })
-            .ok()
-            .and_then(|mut cases| cases.pop())
-            .map(|case| case.state.as_str());
+        let case = self.ledger.reader().case(key).ok().flatten();
         print_json(&json!({
             "schema": 1,
             "key": key.to_string(),
-            "word": action.as_str(),
-            "case_id": id,
+            "action": action.as_str(),
+            "case_id": case_id,
             "done": refusal.is_none(),
-            "refused": refusal.map(|refusal| action.refused(refusal)),
-            "state": state,
+            "refused": refusal.map(|refusal| messages::refused(action, refusal)),
+            "state": case.map(|case| case.state.as_str()),
         }));
     }
 
@@ -332,15 +283,10 @@ impl Job<'_> {
             "command": "resolve",
             "account": self.account,
             "ledger": self.ledger.reader().path(),
-            "word": action.map(ResolveAction::as_str),
+            "action": action.map(ResolveAction::as_str),
             "done": done,
             "refused": refused,
             "exit_code": exit.code(),
         }));
     }
-}
-
-/// Whose word it is.
-fn who() -> String {
-    format!("{} on {}", user(), ledger::host_name())
 }

@@ -123,15 +123,45 @@ fn filters_narrow_and_keys_keep_their_order() {
 }
 
 #[test]
-fn a_reader_that_has_enough_ends_the_reading() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::Rejected);
-    desk.bring(2, State::Rejected);
-    let mut seen = 0;
-    let ended = desk.ledger.reader().cases(&CaseFilter::default(), |_| {
-        seen += 1;
-        Err(LedgerError::NoStateFolder)
-    });
-    assert!(matches!(ended, Err(LedgerError::NoStateFolder)));
-    assert_eq!(seen, 1);
+fn cases_are_read_page_by_page() {
+    let desk = Desk::new();
+    const NUMBER: u64 = 1_250;
+    desk.ledger
+        .write(|conn| {
+            for n in 0..NUMBER {
+                let request = request(desk.run, version(n, 0), None);
+                let claim = claim::claim(conn, &request)?.unwrap();
+                let answer = answer(422, None);
+                let options = LedgerOptions::default();
+                claim::settle(
+                    conn,
+                    &claim,
+                    Verdict::Rejected,
+                    &answer,
+                    moment(20),
+                    options,
+                )?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let all: Vec<Key> = (0..NUMBER).map(key).collect();
+    let rejected = CaseFilter::in_states([State::Rejected]);
+    let backwards: Vec<Key> = all.iter().rev().cloned().collect();
+    let by_key = CaseFilter {
+        keys: Some(backwards.clone()),
+        ..CaseFilter::default()
+    };
+    let reader = desk.ledger.reader();
+    for (filter, expected) in [
+        (CaseFilter::default(), &all),
+        (rejected, &all),
+        (by_key, &backwards),
+    ] {
+        let read: Vec<Key> = reader
+            .cases(&filter)
+            .map(|case| case.unwrap().key)
+            .collect();
+        assert!(read == *expected, "{} cases", read.len());
+    }
 }

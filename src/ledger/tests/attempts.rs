@@ -189,8 +189,12 @@ fn a_removed_case_holds_its_id_no_longer() {
         .settle(&claim, Verdict::Imported, Some("id-1"))
         .unwrap();
     assert_eq!((settled.state, settled.same_id_as), (State::Imported, None));
-    // And the word can't be taken back: the id would stand twice.
-    let report = desk.ledger.undo(&[key(1)], "paula", moment(40)).unwrap();
+    // And it can't be undone: two cases would have the same id.
+    let case = (key(1), None);
+    let report = desk
+        .ledger
+        .resolve(ResolveAction::Undo, &[case], "paula", moment(40))
+        .unwrap();
     assert_eq!(report.refused, [(key(1), Refusal::IdHeldBy(key(2)))]);
 }
 

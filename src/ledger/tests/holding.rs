@@ -6,10 +6,7 @@ use super::*;
 fn a_second_run_is_told_who_holds_the_ledger() {
     let desk = Desk::new();
     let error = LedgerLock::take(&desk.path, &holder()).unwrap_err();
-    let LedgerError::Held {
-        holder: Some(who), ..
-    } = &error
-    else {
+    let LedgerErrorKind::Locked { holder: Some(who) } = &error.kind else {
         panic!("{error}");
     };
     assert_eq!(**who, holder());
@@ -28,7 +25,10 @@ fn another_name_of_the_ledger_is_the_same_lock() {
     let link = desk.folder.path().join("link.db");
     std::os::unix::fs::symlink(&desk.path, &link).unwrap();
     let error = LedgerLock::take(&link, &holder()).unwrap_err();
-    assert!(matches!(error, LedgerError::Held { .. }), "{error}");
+    assert!(
+        matches!(error.kind, LedgerErrorKind::Locked { .. }),
+        "{error}"
+    );
 }
 
 #[test]
@@ -55,7 +55,10 @@ fn a_lock_opens_its_own_ledger_only() {
     let desk = Desk::new();
     let other = Desk::new();
     let error = open(&desk.path, &other.lock).unwrap_err();
-    assert!(matches!(error, LedgerError::WrongLock { .. }), "{error}");
+    assert!(
+        matches!(error.kind, LedgerErrorKind::WrongLock { .. }),
+        "{error}"
+    );
 }
 
 #[test]
@@ -134,5 +137,6 @@ fn ledgers_of_a_folder_are_found_the_broken_ones_too() {
         (account, "api.example.com")
     );
     assert_eq!(info.last_run.as_ref().unwrap().start, run_start());
-    assert!(matches!(found[1].info, Err(LedgerError::NotALedger { .. })));
+    let error = found[1].info.as_ref().unwrap_err();
+    assert!(matches!(error.kind, LedgerErrorKind::NotALedger), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Random lives of a few cases, against a model of the promise.
+//! Random histories of a few cases, against a model of the promise.
 
 use proptest::prelude::*;
 
@@ -21,10 +21,10 @@ enum Step {
     Release {
         which: usize,
     },
-    Die,
-    Say {
+    Crash,
+    Resolve {
         case: u64,
-        word: u8,
+        action: u8,
         id: u8,
     },
     Undo {
@@ -45,25 +45,25 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0..3_usize, verdict, 0..4_u8)
             .prop_map(|(which, verdict, id)| Step::Settle { which, verdict, id }),
         1 => (0..3_usize).prop_map(|which| Step::Release { which }),
-        1 => Just(Step::Die),
+        1 => Just(Step::Crash),
         3 => (0..CASES, 0..3_u8, 0..4_u8)
-            .prop_map(|(case, word, id)| Step::Say { case, word, id }),
+            .prop_map(|(case, action, id)| Step::Resolve { case, action, id }),
         1 => (0..CASES).prop_map(|case| Step::Undo { case }),
     ]
 }
 
-/// What the promise says of one case.
+/// What the promise says about one case.
 #[derive(Debug, Clone, PartialEq)]
-struct Life {
+struct History {
     state: State,
     case_id: Option<String>,
     possible_twin: bool,
     attempts: u32,
     line: u64,
-    words: Vec<(State, Option<String>, u32)>,
+    resolutions: Vec<(State, Option<String>, u32)>,
 }
 
-type Model = Vec<Option<Life>>;
+type Model = Vec<Option<History>>;
 
 /// The id number 0 is none.
 fn id(number: u8) -> Option<String> {
@@ -72,15 +72,15 @@ fn id(number: u8) -> Option<String> {
 
 fn held(model: &Model, but: u64, id: Option<&String>) -> bool {
     id.is_some()
-        && model.iter().enumerate().any(|(n, life)| {
+        && model.iter().enumerate().any(|(n, history)| {
             n as u64 != but
-                && life.as_ref().is_some_and(|life| {
-                    life.state == State::Imported && life.case_id.as_ref() == id
+                && history.as_ref().is_some_and(|history| {
+                    history.state == State::Imported && history.case_id.as_ref() == id
                 })
         })
 }
 
-fn may_go(state: Option<State>, resend: bool) -> bool {
+fn may_send(state: Option<State>, resend: bool) -> bool {
     match state {
         Some(State::Imported | State::Sending) => false,
         Some(State::InDoubt) => resend,
@@ -92,7 +92,7 @@ fn play(steps: Vec<Step>) {
     let mut desk = Desk::new();
     let mut model: Model = vec![None; CASES as usize];
     // Claims under way, with the case as it was before.
-    let mut open: Vec<(u64, Claim, Option<Life>)> = Vec::new();
+    let mut open: Vec<(u64, Claim, Option<History>)> = Vec::new();
     for step in steps {
         match step {
             Step::Claim {
@@ -101,25 +101,25 @@ fn play(steps: Vec<Step>) {
                 version: v,
             } => {
                 let before = model[case as usize].clone();
-                let state = before.as_ref().map(|life| life.state);
+                let state = before.as_ref().map(|history| history.state);
                 let mut request = request(desk.run, version(case, v), state);
                 request.resend_in_doubt = resend;
                 let claimed = desk.claim_as(&request);
-                assert_eq!(claimed.is_ok(), may_go(state, resend));
+                assert_eq!(claimed.is_ok(), may_send(state, resend));
                 if let Ok(claim) = claimed {
-                    let mut life = before.clone().unwrap_or(Life {
+                    let mut history = before.clone().unwrap_or(History {
                         state: State::Sending,
                         case_id: None,
                         possible_twin: false,
                         attempts: 0,
                         line: 0,
-                        words: Vec::new(),
+                        resolutions: Vec::new(),
                     });
-                    life.state = State::Sending;
-                    life.case_id = None;
-                    life.attempts += 1;
-                    life.line = version(case, v).place.line;
-                    model[case as usize] = Some(life);
+                    history.state = State::Sending;
+                    history.case_id = None;
+                    history.attempts += 1;
+                    history.line = version(case, v).place.line;
+                    model[case as usize] = Some(history);
                     open.push((case, claim, before));
                 }
             }
@@ -131,17 +131,17 @@ fn play(steps: Vec<Step>) {
                 let (case, claim, before) = open.remove(which);
                 let returned = id(number).filter(|_| verdict == Verdict::Imported);
                 let exists = verdict == Verdict::Imported && !held(&model, case, returned.as_ref());
-                let doubted = before.is_some_and(|life| life.state == State::InDoubt);
-                let life = model[case as usize].as_mut().unwrap();
-                (life.state, life.case_id) = match verdict {
+                let doubted = before.is_some_and(|history| history.state == State::InDoubt);
+                let history = model[case as usize].as_mut().unwrap();
+                (history.state, history.case_id) = match verdict {
                     _ if exists => (State::Imported, returned.clone()),
                     Verdict::Rejected if !doubted => (State::Rejected, None),
                     Verdict::NotSent if !doubted => (State::NotSent, None),
                     _ => (State::InDoubt, None),
                 };
-                life.possible_twin |= exists && doubted;
+                history.possible_twin |= exists && doubted;
                 let settled = desk.settle(&claim, verdict, returned.as_deref()).unwrap();
-                assert_eq!(settled.state, life.state);
+                assert_eq!(settled.state, history.state);
                 assert_eq!(
                     settled.same_id_as.is_some(),
                     verdict == Verdict::Imported && !exists
@@ -153,69 +153,77 @@ fn play(steps: Vec<Step>) {
                 model[case as usize] = before;
             }
             Step::Settle { .. } | Step::Release { .. } => {}
-            Step::Die => {
+            Step::Crash => {
                 open.clear();
                 desk = desk.reopen();
                 let mut lost = 0;
-                for life in model.iter_mut().flatten() {
-                    if life.state == State::Sending {
-                        life.state = State::InDoubt;
+                for history in model.iter_mut().flatten() {
+                    if history.state == State::Sending {
+                        history.state = State::InDoubt;
                         lost += 1;
                     }
                 }
                 assert_eq!(desk.ledger.recovered(), lost);
             }
-            Step::Say {
+            Step::Resolve {
                 case,
-                word,
+                action,
                 id: number,
             } => {
-                let (word, from, to, new_id) = match word {
+                let (action, from, to, new_id) = match action {
                     0 => {
-                        let word = Resolution::Imported {
-                            case_id: id(number),
-                        };
-                        (word, State::InDoubt, State::Imported, id(number))
+                        let (from, to) = (State::InDoubt, State::Imported);
+                        (ResolveAction::Imported, from, to, id(number))
                     }
-                    1 => (
-                        Resolution::NotImported,
-                        State::InDoubt,
-                        State::NotSent,
-                        None,
-                    ),
-                    _ => (Resolution::Removed, State::Imported, State::Removed, None),
+                    1 => {
+                        let (from, to) = (State::InDoubt, State::NotSent);
+                        (ResolveAction::NotImported, from, to, None)
+                    }
+                    _ => {
+                        let (from, to) = (State::Imported, State::Removed);
+                        (ResolveAction::Removed, from, to, None)
+                    }
                 };
+                let cases = [(key(case), new_id.clone())];
                 let report = desk
                     .ledger
-                    .resolve(&[(key(case), word)], "paula", moment(30))
+                    .resolve(action, &cases, "paula", moment(30))
                     .unwrap();
                 let free = !held(&model, case, new_id.as_ref());
-                if let Some(life) = model[case as usize].as_mut()
-                    && life.state == from
+                if let Some(history) = model[case as usize].as_mut()
+                    && history.state == from
                     && free
                 {
                     assert_eq!(report.done, 1);
-                    life.words
-                        .push((life.state, life.case_id.clone(), life.attempts));
-                    (life.state, life.case_id) = (to, new_id);
+                    history.resolutions.push((
+                        history.state,
+                        history.case_id.clone(),
+                        history.attempts,
+                    ));
+                    (history.state, history.case_id) = (to, new_id);
                 } else {
                     assert_eq!((report.done, report.refused.len()), (0, 1));
                 }
             }
             Step::Undo { case } => {
-                let report = desk.ledger.undo(&[key(case)], "paula", moment(40)).unwrap();
-                let last = model[case as usize].as_ref().and_then(|life| {
-                    life.words
+                let cases = [(key(case), None)];
+                let report = desk
+                    .ledger
+                    .resolve(ResolveAction::Undo, &cases, "paula", moment(40))
+                    .unwrap();
+                let last = model[case as usize].as_ref().and_then(|history| {
+                    history
+                        .resolutions
                         .last()
-                        .filter(|word| word.2 == life.attempts)
+                        .filter(|resolution| resolution.2 == history.attempts)
                         .cloned()
                 });
                 match last {
                     Some((state, former, _)) if !held(&model, case, former.as_ref()) => {
                         assert_eq!(report.done, 1);
-                        let life = model[case as usize].as_mut().unwrap();
-                        (life.state, life.case_id) = (state, former);
-                        life.words.pop();
+                        let history = model[case as usize].as_mut().unwrap();
+                        (history.state, history.case_id) = (state, former);
+                        history.resolutions.pop();
                     }
                     _ => assert_eq!((report.done, report.refused.len()), (0, 1)),
                 }
@@ -228,28 +236,28 @@ fn play(steps: Vec<Step>) {
 fn compare(desk: &Desk, model: &Model) {
     let keys: Vec<Digest> = (0..CASES).map(|n| key(n).digest()).collect();
     let known = desk.ledger.reader().lookups().find(&keys).unwrap();
-    for (n, life) in (0..CASES).zip(model) {
+    for (n, history) in (0..CASES).zip(model) {
         let row = desk.row(n);
         assert_eq!(
             known[n as usize].as_ref().map(|known| known.state),
             row.as_ref().map(|row| row.state)
         );
-        let seen = row.as_ref().map(|row| Life {
+        let seen = row.as_ref().map(|row| History {
             state: row.state,
             case_id: row.case_id.clone(),
             possible_twin: row.possible_twin,
             attempts: row.attempts,
             line: row.line,
-            words: life
+            resolutions: history
                 .as_ref()
-                .map(|life| life.words.clone())
+                .map(|history| history.resolutions.clone())
                 .unwrap_or_default(),
         });
-        assert_eq!(&seen, life, "case {n}");
-        let history = desk.ledger.reader().attempts(&key(n)).unwrap();
+        assert_eq!(&seen, history, "case {n}");
+        let attempts = desk.ledger.reader().attempts(&key(n)).unwrap();
         assert_eq!(
-            history.len() as u32,
-            life.as_ref().map_or(0, |life| life.attempts)
+            attempts.len() as u32,
+            history.as_ref().map_or(0, |history| history.attempts)
         );
     }
 }
@@ -258,7 +266,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_ledger_says_what_the_promise_says(
+    fn the_ledger_keeps_the_promise_whatever_happens(
         steps in prop::collection::vec(step(), 1..40)
     ) {
         play(steps);

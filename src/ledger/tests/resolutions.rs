@@ -1,32 +1,40 @@
-//! The user's resolution, and taking it back.
+//! Resolving cases, and undoing it.
 
 use super::*;
 
-fn resolve(desk: &mut Desk, n: u64, resolution: Resolution) -> ResolutionReport {
+use ResolveAction::{Imported, NotImported, Removed, Undo};
+
+fn resolve(
+    desk: &mut Desk,
+    n: u64,
+    action: ResolveAction,
+    case_id: Option<&str>,
+) -> ResolutionReport {
+    let case = (key(n), case_id.map(str::to_owned));
     desk.ledger
-        .resolve(&[(key(n), resolution)], "paula", moment(30))
+        .resolve(action, &[case], "paula", moment(30))
         .unwrap()
 }
 
-fn imported(case_id: Option<&str>) -> Resolution {
-    Resolution::Imported {
-        case_id: case_id.map(str::to_owned),
-    }
+fn undo(desk: &mut Desk, n: u64, at: Timestamp) -> ResolutionReport {
+    desk.ledger
+        .resolve(Undo, &[(key(n), None)], "rui", at)
+        .unwrap()
 }
 
 #[test]
-fn each_word_is_for_one_state_and_leads_to_one() {
-    let words = [
-        (imported(Some("typed")), State::InDoubt, State::Imported),
-        (Resolution::NotImported, State::InDoubt, State::NotSent),
-        (Resolution::Removed, State::Imported, State::Removed),
+fn each_action_is_for_one_state_and_leads_to_one() {
+    let actions = [
+        (Imported, Some("typed"), State::InDoubt, State::Imported),
+        (NotImported, None, State::InDoubt, State::NotSent),
+        (Removed, None, State::Imported, State::Removed),
     ];
-    for (resolution, from, to) in words {
+    for (action, id, from, to) in actions {
         for state in State::ALL {
             let mut desk = Desk::new();
             desk.bring(1, state);
             let before = desk.row(1).unwrap();
-            let report = resolve(&mut desk, 1, resolution.clone());
+            let report = resolve(&mut desk, 1, action, id);
             if state == from {
                 assert_eq!((report.done, report.refused.len()), (1, 0));
                 assert_eq!(desk.row(1).unwrap().state, to);
@@ -40,44 +48,44 @@ fn each_word_is_for_one_state_and_leads_to_one() {
 }
 
 #[test]
-fn a_word_is_kept_and_taken_back_whole() {
-    let words = [
-        (imported(Some("typed")), State::InDoubt),
-        (imported(None), State::InDoubt),
-        (Resolution::NotImported, State::InDoubt),
-        (Resolution::Removed, State::Imported),
+fn a_resolution_is_kept_and_can_be_undone() {
+    let actions = [
+        (Imported, Some("typed"), State::InDoubt),
+        (Imported, None, State::InDoubt),
+        (NotImported, None, State::InDoubt),
+        (Removed, None, State::Imported),
     ];
-    for (resolution, from) in words {
+    for (action, id, from) in actions {
         let mut desk = Desk::new();
         desk.bring(1, from);
         let before = desk.row(1).unwrap();
-        resolve(&mut desk, 1, resolution.clone());
-        let report = desk.ledger.undo(&[key(1)], "rui", moment(50)).unwrap();
+        resolve(&mut desk, 1, action, id);
+        let report = undo(&mut desk, 1, moment(50));
         assert_eq!(report.done, 1);
         assert_eq!(desk.row(1).unwrap(), before);
         let kept = desk.ledger.reader().resolutions(&key(1)).unwrap();
         assert_eq!(kept.len(), 1);
-        assert_eq!(kept[0].resolution, resolution);
+        assert_eq!((kept[0].action, kept[0].case_id.as_deref()), (action, id));
         assert_eq!(
             (kept[0].marked_by.as_str(), kept[0].marked_at),
             ("paula", moment(30))
         );
-        assert_eq!(kept[0].state_before, from);
-        assert_eq!(kept[0].undone, Some(("rui".to_owned(), moment(50))));
-        let again = desk.ledger.undo(&[key(1)], "rui", moment(60)).unwrap();
+        assert_eq!(kept[0].case_id_before, before.case_id);
+        assert!(kept[0].undone);
+        let again = undo(&mut desk, 1, moment(60));
         assert_eq!(again.refused, [(key(1), Refusal::NothingToUndo)]);
     }
 }
 
 #[test]
-fn words_are_taken_back_last_first() {
+fn resolutions_are_undone_last_first() {
     let mut desk = Desk::new();
     desk.bring(1, State::InDoubt);
-    resolve(&mut desk, 1, imported(Some("typed")));
-    resolve(&mut desk, 1, Resolution::Removed);
+    resolve(&mut desk, 1, Imported, Some("typed"));
+    resolve(&mut desk, 1, Removed, None);
     let mut states = Vec::new();
     for _ in 0..2 {
-        desk.ledger.undo(&[key(1)], "paula", moment(50)).unwrap();
+        undo(&mut desk, 1, moment(50));
         let row = desk.row(1).unwrap();
         states.push((row.state, row.case_id));
     }
@@ -86,32 +94,26 @@ fn words_are_taken_back_last_first() {
 }
 
 #[test]
-fn a_word_is_not_taken_back_once_the_case_was_tried() {
+fn a_resolution_cannot_be_undone_after_another_attempt() {
     let mut desk = Desk::new();
     desk.bring(1, State::InDoubt);
-    resolve(&mut desk, 1, Resolution::NotImported);
+    resolve(&mut desk, 1, NotImported, None);
     let claim = desk.claim(version(1, 0), Some(State::NotSent)).unwrap();
     let settled = desk.settle(&claim, Verdict::Imported, Some("a")).unwrap();
-    // The user said that there is no other.
+    // The user has said that there is no other.
     assert!(!settled.possible_twin);
-    let report = desk.ledger.undo(&[key(1)], "paula", moment(50)).unwrap();
+    let report = undo(&mut desk, 1, moment(50));
     assert_eq!(report.refused, [(key(1), Refusal::AttemptedSince)]);
     assert_eq!(desk.row(1).unwrap().state, State::Imported);
 }
 
 #[test]
-fn a_claim_released_leaves_the_word_as_it_was() {
+fn a_released_claim_leaves_the_resolution_as_it_was() {
     let mut desk = Desk::new();
     desk.bring(1, State::Removed);
     let claim = desk.claim(version(1, 0), Some(State::Removed)).unwrap();
     desk.release(claim);
-    assert_eq!(
-        desk.ledger
-            .undo(&[key(1)], "paula", moment(50))
-            .unwrap()
-            .done,
-        1
-    );
+    assert_eq!(undo(&mut desk, 1, moment(50)).done, 1);
     let row = desk.row(1).unwrap();
     assert_eq!(
         (row.state, row.case_id.as_deref()),
@@ -124,29 +126,29 @@ fn a_typed_id_that_another_case_has_is_refused() {
     let mut desk = Desk::new();
     desk.bring(1, State::Imported);
     desk.bring(2, State::InDoubt);
-    let report = resolve(&mut desk, 2, imported(Some("id-1")));
+    let report = resolve(&mut desk, 2, Imported, Some("id-1"));
     assert_eq!(report.refused, [(key(2), Refusal::IdHeldBy(key(1)))]);
     assert_eq!(desk.row(2).unwrap().state, State::InDoubt);
 }
 
 #[test]
-fn unknown_keys_are_told_and_the_others_changed() {
+fn unknown_keys_are_reported_and_the_others_changed() {
     let mut desk = Desk::new();
     desk.bring(1, State::InDoubt);
-    let words = [
-        (key(9), Resolution::NotImported),
-        (key(1), Resolution::NotImported),
-    ];
-    let report = desk.ledger.resolve(&words, "paula", moment(30)).unwrap();
+    let cases = [(key(9), None), (key(1), None)];
+    let report = desk
+        .ledger
+        .resolve(NotImported, &cases, "paula", moment(30))
+        .unwrap();
     assert_eq!(report.done, 1);
-    assert_eq!(report.refused, [(key(9), Refusal::Unknown)]);
+    assert_eq!(report.refused, [(key(9), Refusal::UnknownKey)]);
 }
 
 #[test]
-fn what_a_word_called_imported_is_dropped_when_the_next_run_begins() {
+fn payloads_of_cases_marked_as_imported_are_dropped_when_the_next_run_begins() {
     let mut desk = Desk::new();
     desk.bring(1, State::InDoubt);
-    resolve(&mut desk, 1, imported(None));
+    resolve(&mut desk, 1, Imported, None);
     assert!(desk.row(1).unwrap().raw.is_some());
     let desk = desk.reopen();
     assert_eq!(desk.row(1).unwrap().raw, None);

@@ -1,15 +1,16 @@
-//! What a ledger knows: whose it is, how many cases, the last runs, what waits
-//! for the user.
+//! What a ledger knows: its account, how many cases, the last runs, what needs
+//! attention.
 
 mod case;
-mod json;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::{Value, json};
 
-pub use case::{CaseView, link};
+pub(crate) use case::{CaseView, case_link};
 
 use super::color;
 use super::text::{count, escaped, grouped, span};
@@ -17,176 +18,191 @@ use crate::ledger::{LastUsed, LedgerInfo, LockHolder, RunEnd, RunRow};
 use crate::model::{State, StateCounts, Totals};
 
 /// Runs that are shown to people.
-pub const RUNS_SHOWN: usize = 5;
+pub(crate) const RUNS_SHOWN: usize = 5;
 
-/// A command that goes on, and what it does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Next {
+/// A command to run next, and what it does.
+#[derive(Debug)]
+pub(crate) struct NextCommand {
     /// As a shell takes it.
-    pub command: String,
-    /// What it does, as a fragment.
-    pub what: &'static str,
+    pub(crate) command: String,
+    pub(crate) purpose: &'static str,
 }
 
 /// A ledger at one moment.
 #[derive(Debug)]
-pub struct LedgerView<'a> {
-    /// The ledger as a whole.
-    pub info: &'a LedgerInfo,
-    /// The latest runs, the latest first.
-    pub runs: &'a [RunRow],
-    /// Who holds it now: `Some(None)` is somebody without a name.
-    pub holder: Option<Option<LockHolder>>,
+pub(crate) struct LedgerView<'a> {
+    pub(crate) info: &'a LedgerInfo,
+    /// Newest first.
+    pub(crate) runs: &'a [RunRow],
+    /// Who holds the lock now; `Some(None)` left no name.
+    pub(crate) holder: Option<Option<LockHolder>>,
     /// The cases of a selection, when one was asked for.
-    pub selected: Option<&'a StateCounts>,
-    /// How to go on.
-    pub next: &'a [Next],
+    pub(crate) selected: Option<StateCounts>,
+    pub(crate) next: &'a [NextCommand],
 }
 
 impl LedgerView<'_> {
     /// Account, ledger, counts and runs, for people.
-    pub fn head(&self) -> String {
+    pub(crate) fn head(&self) -> String {
         let info = self.info;
         let mut text = String::new();
-        let mut line = |title: &str, words: &str| {
+        let mut line = |title: &str, value: &str| {
             // Writing to a String can't fail.
-            let _ = writeln!(text, "{} {words}", color::bold(&format!("{title:8}")));
+            let _ = writeln!(text, "{} {value}", color::bold(&format!("{title:8}")));
         };
         line("account", &escaped(&info.account));
         line("ledger", &escaped(&info.path.display().to_string()));
-        line(
-            "",
-            &color::dim(&format!(
-                "id {}, made {}",
-                escaped(&info.id),
-                time(info.created_at)
-            )),
+        let id = format!(
+            "id {}, created {}",
+            escaped(&info.id),
+            time(info.created_at)
         );
-        if let Some(home) = &info.moved_from {
-            line("", &color::yellow(&moved(home)));
+        line("", &color::dim(&id));
+        if let Some(last_used) = &info.moved_from {
+            line("", &color::yellow(&moved_warning(last_used)));
         }
         line(
             "now",
             &match &self.holder {
-                None => "nobody works with it".to_owned(),
-                Some(holder) => color::yellow(&self::holder(holder.as_ref())),
+                None => "not in use".to_owned(),
+                Some(holder) => color::yellow(&holder_text(holder.as_ref())),
             },
         );
         line("cases", &grouped(info.counts.total()));
-        text.push_str(&counts(&info.counts));
-        if !self.runs.is_empty() {
-            let shown = &self.runs[..self.runs.len().min(RUNS_SHOWN)];
-            let _ = writeln!(
-                text,
-                "{} {}",
-                color::bold("runs    "),
-                match (self.runs.len(), self.runs[0].id.0) {
-                    (1, 1) => "1".to_owned(),
-                    (_, last) => format!("{}, the latest first", grouped(last.unsigned_abs())),
-                }
-            );
-            for run in shown {
-                text.push_str(&self::run(run));
+        text.push_str(&counts_lines(&info.counts));
+        if let Some(latest) = self.runs.first() {
+            let number = match (self.runs.len(), latest.id.0) {
+                (1, 1) => "1".to_owned(),
+                (_, last) => format!("{}, newest first", grouped(last.unsigned_abs())),
+            };
+            let _ = writeln!(text, "{} {number}", color::bold("runs    "));
+            for run in self.runs {
+                text.push_str(&run_lines(run));
             }
         }
-        if let Some(selected) = self.selected {
-            let _ = writeln!(
-                text,
-                "{} {}",
-                color::bold("selected"),
-                count(selected.total(), "case")
-            );
-            text.push_str(&counts(selected));
+        if let Some(selected) = &self.selected {
+            let number = count(selected.total(), "case");
+            let _ = writeln!(text, "{} {number}", color::bold("selected"));
+            text.push_str(&counts_lines(selected));
         }
         text
     }
 
-    /// How to go on, for people.
-    pub fn tail(&self) -> String {
+    /// The next commands, for people.
+    pub(crate) fn tail(&self) -> String {
         let mut text = String::new();
         if self.holder.is_some() {
-            let _ = writeln!(
-                text,
-                "a run is going on: what is under way is settled by it; look again when it has ended"
+            text.push_str(
+                "a run is in progress and will settle the cases in flight; check again when it \
+                 has ended\n",
             );
         }
         for next in self.next {
-            let what = color::dim(&format!("# {}", next.what));
-            let _ = writeln!(text, "next: {}  {what}", escaped(&next.command));
+            let purpose = color::dim(&format!("# {}", next.purpose));
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "next: {}  {purpose}", escaped(&next.command));
         }
         text
     }
+
+    /// The ledger as one document.
+    pub(crate) fn to_json(&self) -> Value {
+        let info = self.info;
+        let commands = self.next.iter().map(|next| &next.command);
+        json!({
+            "schema": 1,
+            "command": "status",
+            "account": info.account,
+            "ledger": info.path,
+            "ledger_id": info.id,
+            "ledger_schema": info.schema,
+            "created_at": info.created_at,
+            "moved_from": info.moved_from,
+            "cases": counts_json(&info.counts),
+            "selected": self.selected.as_ref().map(counts_json),
+            "running": self.holder,
+            "is_running": self.holder.is_some(),
+            "runs": self.runs,
+            "next": commands.collect::<Vec<_>>(),
+        })
+    }
 }
 
-/// Where a moved or copied ledger was used last.
-pub fn moved(home: &LastUsed) -> String {
+/// What to know of a ledger that was moved or copied.
+pub(crate) fn moved_warning(last_used: &LastUsed) -> String {
     format!(
-        "this ledger was last used as {} on {}: if both files are still in use, each knows only half of \
-         what was imported",
-        escaped(&home.path),
-        escaped(&home.host)
+        "last used as {} on {}: if both files are still in use, each knows only some of the \
+         imported cases",
+        escaped(&last_used.path),
+        escaped(&last_used.host)
     )
 }
 
-fn holder(holder: Option<&LockHolder>) -> String {
+fn holder_text(holder: Option<&LockHolder>) -> String {
     match holder {
         Some(holder) => format!(
-            "{} is running: {} on {}, process {}, since {}",
+            "running: {}, by {} on {}, process {}, since {}",
             escaped(&holder.command),
             escaped(&holder.user),
             escaped(&holder.host),
             holder.pid,
             time(holder.since)
         ),
-        None => "another process holds it".to_owned(),
+        None => "in use by another process".to_owned(),
     }
 }
 
-fn counts(counts: &StateCounts) -> String {
-    let mut text = String::new();
-    for (state, meaning) in [
-        (State::Sending, "under way now"),
+fn counts_lines(counts: &StateCounts) -> String {
+    let numbers = [
+        (State::Sending, "in flight"),
         (State::Imported, "imported"),
         (
             State::InDoubt,
-            "in doubt: may or may not exist; each waits for you",
+            "in doubt: may or may not exist on the platform",
         ),
         (
             State::Rejected,
-            "rejected by the server: mend them and import again",
+            "rejected by the server: fix them and import again",
         ),
         (
             State::NotSent,
-            "not sent: nothing was made; the next import sends them",
+            "not sent, no case was created: the next import sends them",
         ),
         (
             State::Removed,
-            "removed on the platform; the next import sends them",
+            "removed on the platform: the next import sends them",
         ),
-    ] {
-        let number = counts.of(state);
+    ]
+    .map(|(state, meaning)| (counts.of(state), meaning, state == State::InDoubt));
+    let twins = "imported after being in doubt: the platform may have two of each";
+    let mut text = String::new();
+    for (number, meaning, needs_attention) in
+        (numbers.into_iter()).chain([(counts.possible_twins, twins, true)])
+    {
         if number > 0 {
             let mut meaning = meaning.to_owned();
-            if state == State::InDoubt {
+            if needs_attention {
                 meaning = color::yellow(&meaning);
             }
+            // Writing to a String can't fail.
             let _ = writeln!(text, "  {:>9} {meaning}", grouped(number));
         }
-    }
-    if counts.possible_twins > 0 {
-        let _ = writeln!(
-            text,
-            "  {:>9} {}",
-            grouped(counts.possible_twins),
-            color::yellow(
-                "imported after a doubt (possible twins): the platform may have two of each"
-            )
-        );
     }
     text
 }
 
-fn run(run: &RunRow) -> String {
+fn counts_json(counts: &StateCounts) -> Value {
+    let mut json = json!({
+        "total": counts.total(),
+        "possible_twins": counts.possible_twins,
+    });
+    for state in State::ALL {
+        json[state.as_str()] = counts.of(state).into();
+    }
+    json
+}
+
+fn run_lines(run: &RunRow) -> String {
     let start = &run.start;
     let ci = start
         .ci_job
@@ -194,20 +210,19 @@ fn run(run: &RunRow) -> String {
         .map(|job| format!(", CI job {}", escaped(job)))
         .unwrap_or_default();
     let end = match &run.end {
-        None => color::yellow("going on"),
-        Some(RunEnd::Finished) => "finished".to_owned(),
-        Some(end @ RunEnd::Interrupted) => color::yellow(&end.to_string()),
-        Some(RunEnd::Unexpected) => color::yellow("broke off without a word"),
-        Some(RunEnd::Stopped(reason)) => color::red(&format!("stopped: {}", escaped(reason))),
+        None => color::yellow("in progress"),
+        Some(end @ RunEnd::Finished) => end.to_string(),
+        Some(end @ RunEnd::Stopped(_)) => color::red(&escaped(&end.to_string())),
+        Some(end) => color::yellow(&end.to_string()),
     };
-    let lasted = run
+    let duration = run
         .ended_at
-        .and_then(|end| std::time::Duration::try_from(end.duration_since(start.at)).ok())
-        .map(|lasted| format!(" after {}", span(lasted)))
+        .and_then(|end| Duration::try_from(end.duration_since(start.at)).ok())
+        .map(|duration| format!(" after {}", span(duration)))
         .unwrap_or_default();
-    let counts = run.counts.as_ref().map(run_counts).unwrap_or_default();
+    let totals = run.counts.as_ref().map(totals_text).unwrap_or_default();
     format!(
-        "  {:>9} {}, {} on {}{ci}: {end}{lasted}{counts}\n            {}\n",
+        "  {:>9} {}, {} on {}{ci}: {end}{duration}{totals}\n            {}\n",
         run.id,
         time(start.at),
         escaped(&start.user),
@@ -217,31 +232,31 @@ fn run(run: &RunRow) -> String {
 }
 
 /// `; 20 of 25 imported, 5 rejected`
-fn run_counts(counts: &Totals) -> String {
+fn totals_text(totals: &Totals) -> String {
     let mut text = format!(
         "; {} of {} imported",
-        grouped(counts.imported),
-        grouped(counts.total)
+        grouped(totals.imported),
+        grouped(totals.total)
     );
-    for (number, word) in [
-        (counts.already_imported, "imported before"),
-        (counts.changed, "changed"),
-        (counts.rejected, "rejected"),
-        (counts.not_sent, "not sent"),
-        (counts.in_doubt, "in doubt"),
-        (counts.problems, "left out for problems"),
-        (counts.untried, "not tried"),
+    for (number, meaning) in [
+        (totals.already_imported, "already imported"),
+        (totals.changed, "changed since import"),
+        (totals.rejected, "rejected"),
+        (totals.not_sent, "not sent"),
+        (totals.in_doubt, "in doubt"),
+        (totals.problems, "skipped (validation errors)"),
+        (totals.untried, "not attempted"),
     ] {
         if number > 0 {
-            let _ = write!(text, ", {} {word}", grouped(number));
+            // Writing to a String can't fail.
+            let _ = write!(text, ", {} {meaning}", grouped(number));
         }
     }
     text
 }
 
-/// A moment as the clock on the wall showed it, so that it can be found on the
-/// platform.
-pub fn time(at: Timestamp) -> String {
+/// In local time, as the platform shows it.
+pub(crate) fn time(at: Timestamp) -> String {
     at.to_zoned_datetime(TimeZone::system())
         .strftime("%Y-%m-%d %H:%M:%S %Z")
         .to_string()

@@ -1,0 +1,159 @@
+//! The cases in doubt one by one: each is shown with what is needed to find it,
+//! and the answer is recorded before the next one is shown.
+
+use std::io::{BufRead as _, Write as _};
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::super::exit::Exit;
+use super::super::lookup;
+use super::{ResolveJob, messages};
+use crate::ledger::ResolveAction;
+use crate::model::{Key, State};
+use crate::output::terminal::color;
+use crate::output::terminal::streams::print_status;
+use crate::output::terminal::text::{count, grouped};
+
+const PROMPT: &str = "(i)mported [CASE_ID], (n)ot imported, (s)kip, (q)uit: ";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum UserAnswer {
+    Imported(Option<String>),
+    NotImported,
+    Skip,
+    Quit,
+}
+
+/// Goes through the cases in doubt, or the selected ones of them.
+pub(super) fn run(job: &mut ResolveJob<'_>) -> Result<Exit> {
+    let filter = job.filter(&job.named(None)?)?;
+    let cases = job.ledger.reader().select(&filter)?.into_iter();
+    let in_doubt = cases.filter(|case| case.state == State::InDoubt);
+    let keys: Vec<Key> = in_doubt.map(|case| case.key).collect();
+    let total = keys.len() as u64;
+    print_status(&match total {
+        0 => "no cases in doubt".to_owned(),
+        _ => format!(
+            "{} in doubt: check each in Lexamica, then record the outcome",
+            count(total, "case")
+        ),
+    });
+    let (mut resolved, mut seen) = (0, 0);
+    for key in &keys {
+        match ask(job, key, seen + 1, total)? {
+            UserAnswer::Quit => break,
+            UserAnswer::Skip => {}
+            UserAnswer::Imported(_) | UserAnswer::NotImported => resolved += 1,
+        }
+        seen += 1;
+    }
+    if total > 0 {
+        let unseen = match total - seen {
+            0 => String::new(),
+            unseen => format!(", {} of them not shown", grouped(unseen)),
+        };
+        print_status(&format!(
+            "{} resolved, {} still in doubt{unseen}",
+            grouped(resolved),
+            grouped(total - resolved)
+        ));
+    }
+    if job.settings.output.json {
+        job.print_closing(None, resolved, 0, Exit::Done);
+    }
+    Ok(Exit::Done)
+}
+
+/// Shows a case and asks until there is an answer that the ledger accepts.
+fn ask(job: &mut ResolveJob<'_>, key: &Key, position: u64, total: u64) -> Result<UserAnswer> {
+    let reader = job.ledger.reader();
+    let Some(case) = reader.case(key)? else {
+        return Ok(UserAnswer::Skip);
+    };
+    let is_young = job.is_young(&case);
+    let view = lookup::view(reader, case, job.settings.case_url.as_deref())?;
+    let text = view.text(job.settings.output, true, Timestamp::now());
+    print_status(&format!("\n{position} of {total}: {text}"));
+    if is_young {
+        print_status(&color::yellow(&job.young_warning(1)));
+    }
+    loop {
+        let answer = prompt()?;
+        let (action, case_id) = match &answer {
+            UserAnswer::Skip | UserAnswer::Quit => return Ok(answer),
+            UserAnswer::Imported(case_id) => (ResolveAction::Imported, case_id.clone()),
+            UserAnswer::NotImported => (ResolveAction::NotImported, None),
+        };
+        let report = job.record(action, &[(key.clone(), case_id.clone())])?;
+        let refusal = report.refused.first().map(|(_, refusal)| refusal);
+        if job.settings.output.json {
+            job.print_case(action, key, case_id.as_deref(), refusal);
+        }
+        match refusal {
+            None => return Ok(answer),
+            Some(refusal) => print_status(&color::red(&messages::refused(action, refusal))),
+        }
+    }
+}
+
+/// Asks until the answer is valid; the end of the input quits.
+fn prompt() -> Result<UserAnswer> {
+    loop {
+        let mut error = std::io::stderr().lock();
+        write!(error, "{PROMPT}")?;
+        error.flush()?;
+        let mut line = String::new();
+        if std::io::stdin().lock().read_line(&mut line)? == 0 {
+            writeln!(error)?;
+            return Ok(UserAnswer::Quit);
+        }
+        if let Some(answer) = parse_answer(&line) {
+            return Ok(answer);
+        }
+    }
+}
+
+fn parse_answer(line: &str) -> Option<UserAnswer> {
+    let line = line.trim();
+    let (answer, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    match (answer.to_lowercase().as_str(), rest.trim()) {
+        ("i" | "imported", "") => Some(UserAnswer::Imported(None)),
+        ("i" | "imported", id) if !id.contains(char::is_whitespace) => {
+            Some(UserAnswer::Imported(Some(id.to_owned())))
+        }
+        ("n" | "not", "") | ("not", "imported") => Some(UserAnswer::NotImported),
+        ("s" | "skip", "") => Some(UserAnswer::Skip),
+        ("q" | "quit", "") => Some(UserAnswer::Quit),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clear_answer_is_accepted() {
+        let imported = |id: Option<&str>| Some(UserAnswer::Imported(id.map(str::to_owned)));
+        assert_eq!(parse_answer("i\n"), imported(None));
+        assert_eq!(parse_answer("I  c-1 \n"), imported(Some("c-1")));
+        assert_eq!(
+            parse_answer("not imported\n"),
+            Some(UserAnswer::NotImported)
+        );
+        assert_eq!(parse_answer(" n\n"), Some(UserAnswer::NotImported));
+        let unclear = [
+            "",
+            "\n",
+            "y\n",
+            "n c1\n",
+            "i two words\n",
+            "ic1\n",
+            "nope\n",
+        ];
+        for line in unclear {
+            assert_eq!(parse_answer(line), None, "{line:?}");
+        }
+    }
+}

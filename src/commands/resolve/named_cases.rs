@@ -1,0 +1,218 @@
+//! Cases that the user names: keys as typed, and keys in a file, each with the
+//! case id that was found on the platform.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::input::{self, Input, Item, ReadOptions};
+use crate::model::reserved::{self, IN_DOUBT_KEY};
+use crate::model::{Columns, FileId, Format, Key, Record};
+
+/// The columns that hold a key as caseload writes it.
+const WRITTEN_KEYS: [&str; 2] = [reserved::KEY, IN_DOUBT_KEY];
+/// The column that holds a key as it is typed.
+const TYPED_KEY: &str = "key";
+const CASE_ID: &str = "case_id";
+
+/// A key, and the case id that belongs to it.
+pub(super) type NamedCase = (Key, Option<String>);
+
+/// Named cases, each once, in the order in which they were named.
+#[derive(Debug, Default)]
+pub(super) struct NamedCases {
+    cases: Vec<NamedCase>,
+    positions: HashMap<Key, usize>,
+}
+
+impl NamedCases {
+    /// Adds a case unless it was named before. Two ids for one case are an
+    /// error.
+    pub(super) fn add(&mut self, (key, id): NamedCase) -> Result<()> {
+        let Some(&position) = self.positions.get(&key) else {
+            self.positions.insert(key.clone(), self.cases.len());
+            self.cases.push((key, id));
+            return Ok(());
+        };
+        let known = &mut self.cases[position].1;
+        if let (Some(known), Some(id)) = (&known, &id)
+            && known != id
+        {
+            bail!("two case ids for case {key}: {known} and {id}");
+        }
+        *known = known.take().or(id);
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.cases.is_empty()
+    }
+
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.cases.iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    pub(super) fn into_vec(self) -> Vec<NamedCase> {
+        self.cases
+    }
+}
+
+/// `KEY=CASE_ID`, split at the last `=`. A complete JSON array is a key, and
+/// with nothing after the `=` there is no id.
+pub(super) fn parse_key_and_id(text: &str) -> NamedCase {
+    if let Ok(key) = Key::parse(text) {
+        return (key, None);
+    }
+    match text.rsplit_once('=') {
+        Some((key, id)) if !key.trim().is_empty() => {
+            let id = id.trim();
+            let id = (!id.is_empty()).then(|| id.to_owned());
+            (Key::from_typed(key), id)
+        }
+        _ => (Key::from_typed(text), None),
+    }
+}
+
+/// Reads a list: one key per line, or a file that `export` or a run wrote, as
+/// it is or saved again by a spreadsheet; `-` is standard input.
+pub(super) fn read_list(path: &Path) -> Result<Vec<NamedCase>> {
+    if path == Path::new("-") {
+        // Standard input can be read only once, and is read twice below.
+        let mut copy = tempfile::NamedTempFile::new().context("can't create a temporary file")?;
+        io::copy(&mut io::stdin().lock(), &mut copy).context("can't read standard input")?;
+        return read_file(copy.path(), "standard input");
+    }
+    read_file(path, &path.display().to_string())
+}
+
+fn read_file(path: &Path, name: &str) -> Result<Vec<NamedCase>> {
+    let opened = input::open(
+        &Input::Path(path.to_owned()),
+        FileId(0),
+        &ReadOptions::default(),
+    );
+    let is_list = |columns: &Columns| {
+        let mut keys = WRITTEN_KEYS.into_iter().chain([TYPED_KEY]);
+        keys.any(|name| columns.position(name).is_some())
+    };
+    match opened {
+        Ok(reader) => match reader.columns() {
+            None => read_records(reader, name),
+            Some(columns) if is_list(columns) => read_records(reader, name),
+            Some(_) if is_table(path) => bail!(
+                "{name} has no column caseload_key, {IN_DOUBT_KEY} or key, so `caseload export` \
+                 did not write it; put the keys into a .txt file, one per line"
+            ),
+            Some(_) => read_lines(path, name),
+        },
+        Err(error) if is_table(path) => Err(error.into()),
+        Err(_) => read_lines(path, name),
+    }
+}
+
+/// Whether the name says that there is a header.
+fn is_table(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Format::from_name(&name).is_some() || name.to_lowercase().ends_with(".xls")
+}
+
+fn read_lines(path: &Path, name: &str) -> Result<Vec<NamedCase>> {
+    let bytes = std::fs::read(path).with_context(|| format!("can't read {name}"))?;
+    let text = String::from_utf8(bytes)
+        .ok()
+        .with_context(|| format!("{name} is not UTF-8 text; save it as UTF-8"))?;
+    Ok(text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| match line.strip_prefix("key:").map(Key::parse) {
+            Some(Ok(key)) => (key, None),
+            _ => (Key::from_typed(line), None),
+        })
+        .collect())
+}
+
+fn read_records(mut reader: input::Reader, name: &str) -> Result<Vec<NamedCase>> {
+    if let Some(problem) = reader.problems().first() {
+        bail!("{name}: {}", problem.message);
+    }
+    let mut parser = reader.parser();
+    let mut cases = Vec::new();
+    while let Some(chunk) = reader.next_chunk()? {
+        let mut first_error = None;
+        parser.parse(&chunk, &mut |item| {
+            let case = match item {
+                Item::Record(record) => {
+                    named_case(&record).map_err(|message| (record.place.line, message.to_owned()))
+                }
+                Item::Problem(problem, _) | Item::Lost(problem) => {
+                    Err((problem.place.line, problem.message))
+                }
+            };
+            match case {
+                Ok(case) => cases.push(case),
+                Err(error) => first_error = first_error.take().or(Some(error)),
+            }
+        });
+        if let Some((line, message)) = first_error {
+            bail!("{name}:{line}: {message}; nothing was changed");
+        }
+    }
+    Ok(cases)
+}
+
+fn named_case(record: &Record<'_>) -> Result<NamedCase, &'static str> {
+    let filled = |column: &str| {
+        let text = record.get(column).text.trim();
+        (!text.is_empty()).then_some(text)
+    };
+    let key = if let Some(text) = WRITTEN_KEYS.into_iter().find_map(filled) {
+        (text.strip_prefix("key:"))
+            .and_then(|canonical| Key::parse(canonical).ok())
+            .ok_or("not a key as caseload writes it, such as key:[\"00123\"]")?
+    } else {
+        Key::from_typed(filled(TYPED_KEY).ok_or("no key in this row")?)
+    };
+    Ok((key, filled(CASE_ID).map(str::to_owned)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_follows_the_last_equals_sign() {
+        for (typed, parts, id) in [
+            ("L-1", &["L-1"][..], None),
+            ("L-1=c1", &["L-1"], Some("c1")),
+            ("a=b=c1", &["a=b"], Some("c1")),
+            ("a=b=", &["a=b"], None),
+            ("=c1", &["=c1"], None),
+            (r#"["a=1","b"]"#, &["a=1", "b"], None),
+            (r#"["a=1","b"]=c1"#, &["a=1", "b"], Some("c1")),
+        ] {
+            let (key, found) = parse_key_and_id(typed);
+            assert_eq!(key, Key::new(parts), "{typed}");
+            assert_eq!(found.as_deref(), id, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_case_is_named_once_and_with_one_id() {
+        let mut named = NamedCases::default();
+        for text in ["a", "b=1", "a=2", "b"] {
+            named.add(parse_key_and_id(text)).unwrap();
+        }
+        assert!(named.add(parse_key_and_id("a=3")).is_err());
+        assert_eq!(
+            named.into_vec(),
+            [
+                (Key::new(["a"]), Some("2".to_owned())),
+                (Key::new(["b"]), Some("1".to_owned()))
+            ]
+        );
+    }
+}

@@ -1,0 +1,220 @@
+//! Where ledgers are kept: the state folder, a ledger's true path, and the
+//! folders that are refused.
+
+use std::path::{Component, Path, PathBuf};
+
+use etcetera::base_strategy::BaseStrategy as _;
+
+use super::error::{AtPath as _, NoStateFolder};
+use super::{LedgerError, LedgerErrorKind, LedgerInfo, open_read_only, system};
+use crate::model::Digest;
+
+/// Folders of sync services, by the start of their names.
+const SYNCED: [&str; 9] = [
+    "OneDrive",
+    "Dropbox",
+    "Google Drive",
+    "GoogleDrive",
+    "iCloud Drive",
+    "iCloudDrive",
+    "Mobile Documents",
+    "CloudStorage",
+    "Nextcloud",
+];
+
+/// The folder of ledgers that were given no path: the user's state folder by
+/// the platform's convention.
+pub(crate) fn state_folder() -> Result<PathBuf, NoStateFolder> {
+    let strategy = etcetera::base_strategy::choose_native_strategy().map_err(|_| NoStateFolder)?;
+    let base = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
+    Ok(base.join("caseload"))
+}
+
+/// The ledger of an account in a folder of ledgers. The name shows the host,
+/// and the digest tells accounts of one host apart.
+pub(crate) fn default_path(state_folder: &Path, account: &str) -> PathBuf {
+    let host: String = host_of(account)
+        .chars()
+        .map(|c| match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' => c,
+            _ => '_',
+        })
+        .collect();
+    let digest = Digest::of(account.as_bytes()).to_string();
+    state_folder.join(format!("{host}-{}.db", &digest[..12]))
+}
+
+/// The host of an account, with its port; an account that is not a URL is its
+/// own host.
+pub(crate) fn host_of(account: &str) -> &str {
+    let rest = account
+        .split_once("://")
+        .map_or(account, |(_, after)| after);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+/// A ledger in a folder of ledgers.
+#[derive(Debug)]
+pub(crate) struct DiscoveredLedger {
+    pub(crate) path: PathBuf,
+    /// Or why it can't be read.
+    pub(crate) info: Result<LedgerInfo, LedgerError>,
+}
+
+/// Every ledger in a folder, by name, including those that can't be read.
+pub(crate) fn discover(folder: &Path) -> Result<Vec<DiscoveredLedger>, LedgerError> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.at(folder)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.at(folder)?.path();
+        if path.extension().is_some_and(|extension| extension == "db") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths
+        .into_iter()
+        .map(|path| {
+            let info = open_read_only(&path).and_then(|reader| reader.info());
+            DiscoveredLedger { path, info }
+        })
+        .collect())
+}
+
+/// The absolute path without links of a file that need not exist, so that two
+/// names of one ledger lead to one lock.
+pub(super) fn canonical(path: &Path) -> Result<PathBuf, LedgerError> {
+    let absolute = std::path::absolute(path).at(path)?;
+    for known in absolute.ancestors() {
+        match known.canonicalize() {
+            Ok(known_canonical) => {
+                let rest = absolute.strip_prefix(known).unwrap_or(Path::new(""));
+                // Joining an empty rest would add a slash.
+                return Ok(if rest.as_os_str().is_empty() {
+                    known_canonical
+                } else {
+                    known_canonical.join(rest)
+                });
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).at(path),
+        }
+    }
+    Ok(absolute)
+}
+
+/// [`canonical`], or the reason why a ledger can't be kept there.
+pub(super) fn checked(path: &Path) -> Result<PathBuf, LedgerError> {
+    let ledger = canonical(path)?;
+    if ledger.is_dir() {
+        let detail = "it is a folder".to_owned();
+        return Err(LedgerErrorKind::NoAccess { detail }.at(&ledger));
+    }
+    if let Some(service) = synced_folder(&ledger) {
+        return Err(LedgerErrorKind::SyncFolder { service }.at(&ledger));
+    }
+    let folder = ledger.ancestors().skip(1).find(|folder| folder.exists());
+    if let Some(file_system) = folder.and_then(system::network_file_system) {
+        return Err(LedgerErrorKind::NetworkFolder { file_system }.at(&ledger));
+    }
+    Ok(ledger)
+}
+
+/// The folder above a file that a sync service keeps.
+fn synced_folder(path: &Path) -> Option<String> {
+    path.parent()?.components().find_map(|component| {
+        let Component::Normal(name) = component else {
+            return None;
+        };
+        let name = name.to_str()?;
+        let synced = SYNCED.iter().any(|start| {
+            name.get(..start.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(start))
+                // "OneDrive - Firm", "Dropbox (Personal)", "GoogleDrive-me@firm"
+                && !name[start.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_')
+        });
+        synced.then(|| name.to_owned())
+    })
+}
+
+/// Creates the missing folders above a ledger, for its owner only, and syncs
+/// each to the disk.
+pub(super) fn create_folders(ledger: &Path) -> Result<(), LedgerError> {
+    let missing: Vec<&Path> = ledger
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| !folder.exists())
+        .collect();
+    for folder in missing.into_iter().rev() {
+        system::create_private_folder(folder).at(folder)?;
+        sync_folder_of(folder)?;
+    }
+    Ok(())
+}
+
+/// Makes a new name in a folder last through a crash.
+pub(super) fn sync_folder_of(path: &Path) -> Result<(), LedgerError> {
+    let folder = path.parent().unwrap_or(path);
+    system::sync_folder(folder).at(folder)
+}
+
+/// The file beside a ledger with this ending.
+pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
+    let mut name = ledger.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_name(account: &str) -> String {
+        let path = default_path(Path::new("/state"), account);
+        path.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn accounts_of_one_host_have_separate_ledgers() {
+        let first = file_name("https://api.example.com/organization/org_1");
+        let second = file_name("https://api.example.com/organization/org_2");
+        assert_ne!(first, second);
+        for name in [first, second] {
+            assert!(name.starts_with("api.example.com-"), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_host_in_a_file_name_is_safe() {
+        let name = file_name("http://[::1]:8080/x");
+        assert!(name.starts_with('_'), "{name}");
+        assert!(!name.contains([':', '[', '/']));
+        assert_eq!(host_of("sandbox"), "sandbox");
+        assert_eq!(host_of("http://[::1]:8080/x"), "[::1]:8080");
+    }
+
+    #[test]
+    fn folders_of_sync_services_are_recognized_by_name() {
+        for path in [
+            "/home/a/Dropbox/x.db",
+            "/home/a/Dropbox (Personal)/b/x.db",
+            "/Users/a/OneDrive - Smith LLP/x.db",
+            "/Users/a/Library/Mobile Documents/com~apple~CloudDocs/x.db",
+            "/Users/a/Library/CloudStorage/GoogleDrive-a@b.com/x.db",
+            "/home/a/google drive/x.db",
+        ] {
+            assert!(synced_folder(Path::new(path)).is_some(), "{path}");
+        }
+        for path in [
+            "/home/a/dropboxes/x.db",
+            "/home/a/work/dropbox.db",
+            "/home/a/OneDrives/x.db",
+            "/home/a/x.db",
+        ] {
+            assert_eq!(synced_folder(Path::new(path)), None, "{path}");
+        }
+    }
+}
