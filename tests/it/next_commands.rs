@@ -168,7 +168,7 @@ fn an_incomplete_run_is_followed_by_status_resolve_and_import() {
             .args(&["--not-imported", "--state", "in_doubt", "--yes"])
             .run()
             .exits(0)
-            .says("1 case said not to be on the platform");
+            .says("1 case marked as not imported");
         home.printed(import).run().exits(4).counts(&[
             ("already_imported", 1),
             ("in_doubt", 1),

@@ -265,7 +265,7 @@ fn cases_in_doubt_are_resolved_one_by_one() {
         .wait_for("4 of 5: c5")
         .wait_for(prompt)
         .types("i x1")
-        .wait_for("look both up; an id belongs to one case")
+        .wait_for("check both cases on the platform")
         .wait_for(prompt)
         .types("i")
         .wait_for("5 of 5: c6")
@@ -284,6 +284,6 @@ fn cases_in_doubt_are_resolved_one_by_one() {
         .wait_for("2 cases in doubt")
         .wait_for(prompt)
         .types("q")
-        .wait_for("0 settled, 2 left in doubt, 2 of them not looked at")
+        .wait_for("0 resolved, 2 still in doubt, 2 of them not shown")
         .ends_with(0);
 }

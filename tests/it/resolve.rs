@@ -46,7 +46,7 @@ fn a_case_resolved_as_not_imported_is_sent_and_an_imported_one_is_not() {
     run(&home, &["status", "--state", "imported"])
         .exits(0)
         .prints("case id    id-9")
-        .prints("it is on the platform as id-9: said tess on");
+        .prints("imported as id-9, marked by tess on");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_resolution_can_be_undone() {
     resolve(&home, &["--not-imported", "--run", "1"]).exits(0);
     resolve(&home, &["--undo", "doubt-1", "a"])
         .exits(1)
-        .says("a: there is no word to take back");
+        .says("a: no resolution to undo");
     assert_eq!(state(&home, "doubt-1"), "in_doubt");
     assert_eq!(state(&home, "doubt-2"), "not_sent");
     resolve(&home, &["--undo", "--run", "1"]).exits(0);
@@ -82,10 +82,14 @@ fn each_refusal_is_reported_and_the_others_are_resolved() {
         let document = documents.iter().find(|document| document["key"] == key);
         document.unwrap()["refused"].as_str().map(str::to_owned)
     };
-    assert!(refused("doubt-1").unwrap().contains("already held by a"));
+    assert!(
+        refused("doubt-1")
+            .unwrap()
+            .contains("case a already has this case id")
+    );
     assert!(refused("a").unwrap().contains("the case is imported"));
     assert!(refused("bad-1").unwrap().contains("the case is rejected"));
-    assert!(refused("nobody").unwrap().contains("no case of this key"));
+    assert!(refused("nobody").unwrap().contains("no case with this key"));
     assert_eq!(refused("doubt-2"), None);
     let closing = documents.last().unwrap();
     assert_eq!(closing["command"], "resolve");
@@ -147,7 +151,7 @@ fn lists_may_be_text_or_any_export() {
 
     resolve(&home, &["--removed", "--list", "cases.csv"])
         .exits(2)
-        .says("none of the columns");
+        .says("has no column caseload_key");
     home.write("bad.csv", "in_doubt_key\nkey:[\"doubt-1\"]\ndoubt-2\n");
     resolve(&home, &["--not-imported", "--list", "bad.csv"])
         .exits(2)
@@ -171,13 +175,13 @@ fn a_key_of_several_columns_is_given_as_a_json_array() {
 fn an_unclear_request_changes_nothing() {
     let home = doubtful();
     for (args, message) in [
-        (&[][..], "no terminal"),
-        (&["doubt-1", "--yes"], "no terminal"),
+        (&[][..], "not a terminal"),
+        (&["doubt-1", "--yes"], "not a terminal"),
         (&["--not-imported", "doubt-1"], "use --yes"),
-        (&["--not-imported", "--yes"], "of which cases?"),
+        (&["--not-imported", "--yes"], "which cases?"),
         (
             &["--imported", "--state", "rejected", "--yes"],
-            "nothing is selected",
+            "no cases selected",
         ),
         (
             &["--removed", "--undo", "a", "--yes"],
@@ -200,7 +204,7 @@ fn nothing_is_resolved_while_an_import_runs() {
     arrivals.recv().unwrap();
     resolve(&home, &["--not-imported", "doubt-1"])
         .exits(2)
-        .says("another run holds the ledger");
+        .says("another run is using it");
     import.kill();
     // What the killed run had in flight is in doubt, and can be resolved.
     resolve(&home, &["--not-imported", "bad-1"]).exits(0);

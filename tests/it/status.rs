@@ -57,7 +57,7 @@ fn json_output_is_the_ledger_and_then_the_cases() {
     assert_eq!(cases[0]["key"], "doubt-1");
     assert_eq!(cases[0]["person"], "Renée Okafor");
     assert_eq!(cases[0]["status"], 502);
-    assert_eq!(cases[0]["tries"][0]["map_id"], "m1");
+    assert_eq!(cases[0]["history"][0]["map_id"], "m1");
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn a_running_import_is_shown_and_a_killed_one_leaves_its_case_in_doubt() {
 
     home.run(&["status"])
         .exits(0)
-        .prints("import is running: tess on")
-        .prints("1 under way now")
+        .prints("running: import")
+        .prints("1 in flight")
         .never_prints("next:");
     let json = home.run(&["status", "--output", "json"]).exits(0).json();
     assert_eq!(json[0]["running"]["user"], "tess");
@@ -140,9 +140,9 @@ fn a_running_import_is_shown_and_a_killed_one_leaves_its_case_in_doubt() {
     run.wait();
     home.run(&["status"])
         .exits(0)
-        .prints("nobody works with it")
-        .prints("broke off without a word")
-        .prints("not known: the run ended before an answer was written down");
+        .prints("not in use")
+        .prints("ended unexpectedly")
+        .prints("unknown: the run ended before a response was recorded");
     let json = home.run(&["status", "--output", "json"]).exits(0).json();
     assert_eq!(json[0]["cases"]["in_doubt"], 1);
     assert_eq!(json[1]["key"], "a");
@@ -167,10 +167,10 @@ fn a_possible_twin_is_shown_with_its_link() {
         .exits(0);
     home.run(&["status"])
         .exits(0)
-        .prints("1 imported after a doubt (possible twins)")
+        .prints("1 imported after being in doubt")
         .prints("https://app.example.com/cases/the-second")
-        .prints("came back  502\n")
-        .prints("came back  201\n");
+        .prints("response   502\n")
+        .prints("response   201\n");
     let json = home.run(&["status", "--output", "json"]).exits(0).json();
     assert_eq!(json[1]["possible_twin"], true);
 }

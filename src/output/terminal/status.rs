@@ -131,8 +131,8 @@ impl LedgerView<'_> {
 /// What to know of a ledger that was moved or copied.
 pub(crate) fn moved_warning(last_used: &LastUsed) -> String {
     format!(
-        "last used as {} on {}: if both files are still in use, each knows only some of the \
-         imported cases",
+        "this ledger was last used as {} on {}: if both files are still in use, each \
+         knows only some of the imported cases",
         escaped(&last_used.path),
         escaped(&last_used.host)
     )
