@@ -24,7 +24,7 @@ mod cli;
 mod commands;
 pub mod config;
 pub(crate) mod engine;
-pub mod init;
+mod init;
 pub mod input;
 pub mod ledger;
 pub mod mapping;

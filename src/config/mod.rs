@@ -20,29 +20,31 @@ use toml::de::{DeTable, DeValue};
 use crate::mapping::{Constant, FieldRule, FieldSource, MappingOptions, Rules};
 
 pub use error::ConfigError;
-pub use sections::{ApiSettings, LedgerSettings, PlatformSettings, WebhookSettings};
+pub(crate) use sections::ApiSettings;
 
 use error::line_at;
-use sections::{CaseSection, ConfigFile, FieldSection};
+use sections::{
+    CaseSection, ConfigFile, FieldSection, LedgerSettings, PlatformSettings, WebhookSettings,
+};
 
 /// A config and the code tables that it names.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
-    pub path: PathBuf,
-    pub api: ApiSettings,
+    pub(crate) path: PathBuf,
+    pub(crate) api: ApiSettings,
     /// `[case]`, `[partner_firms]` and `[fields]`, without what only the command
     /// line says.
     pub mapping: MappingOptions,
-    pub ledger: LedgerSettings,
-    pub platform: PlatformSettings,
-    pub webhooks: WebhookSettings,
+    pub(crate) ledger: LedgerSettings,
+    pub(crate) platform: PlatformSettings,
+    pub(crate) webhooks: WebhookSettings,
     text: String,
 }
 
 impl Config {
     /// An error that the input revealed in a line of the config: `name` is
     /// marked in it, or all of the line.
-    pub fn error_at(&self, line: u32, name: &str, message: &str) -> ConfigError {
+    pub(crate) fn error_at(&self, line: u32, name: &str, message: &str) -> ConfigError {
         let mut start = 0;
         let mut found = "";
         for text in self.text.split_inclusive('\n').take(line as usize) {
@@ -59,7 +61,7 @@ impl Config {
 }
 
 /// Reads a config, and the code tables that it names.
-pub fn load(path: &Path) -> Result<Config, ConfigError> {
+pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
     let path = path.to_owned();
     match std::fs::read(&path).map(String::from_utf8) {
         Ok(Ok(text)) => parse(&text, &path),

@@ -25,12 +25,12 @@ pub(super) struct ConfigFile {
 /// `[api]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ApiSettings {
-    pub base_url: Option<String>,
-    pub org_id: Option<String>,
-    pub map_id: Option<String>,
+pub(crate) struct ApiSettings {
+    pub(crate) base_url: Option<String>,
+    pub(crate) org_id: Option<String>,
+    pub(crate) map_id: Option<String>,
     /// A template with `{map_id}` and `{org_id}`.
-    pub path: Option<String>,
+    pub(crate) path: Option<String>,
     auth: AuthPlace,
     partner_firm_id_in: FirmPlace,
     case_id_field: CaseIdField,
@@ -92,28 +92,28 @@ pub(super) struct FieldSection {
 /// `[ledger]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct LedgerSettings {
+pub(crate) struct LedgerSettings {
     /// Resolved against the config's folder.
-    pub path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
     /// The only ledger to accept.
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
     /// Payloads stay in the ledger after the import.
-    pub keep_payloads: bool,
+    pub(crate) keep_payloads: bool,
 }
 
 /// `[platform]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct PlatformSettings {
+pub(crate) struct PlatformSettings {
     /// A link with `{case_id}` in it.
-    pub case_url: Option<String>,
+    pub(crate) case_url: Option<String>,
 }
 
 /// `[webhooks]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct WebhookSettings {
-    pub signature_header: Option<String>,
+pub(crate) struct WebhookSettings {
+    pub(crate) signature_header: Option<String>,
 }
 
 /// A text, or a list of different ones.

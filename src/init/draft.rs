@@ -83,10 +83,12 @@ impl DraftField {
 impl Draft {
     /// How many decisions are left to a person.
     pub(crate) fn decisions(&self) -> usize {
-        let text = self.to_toml();
-        text.lines()
-            .filter(|line| line.starts_with("# decide:"))
-            .count()
+        let notes = [&self.notes, &self.key_notes, &self.firm_notes];
+        let notes = notes
+            .into_iter()
+            .chain(self.fields.iter().map(|field| &field.notes));
+        let decisions = notes.flatten().filter(|note| note.starts_with("decide:"));
+        decisions.count() + usize::from(!self.firms.is_empty())
     }
 
     /// The text of `caseload.toml`.
@@ -158,8 +160,19 @@ fn list(heading: &str, columns: &[String], lines: &mut Vec<String>) {
     }
 }
 
+/// Comments, wrapped at 80 columns.
 fn comment(notes: &[String], lines: &mut Vec<String>) {
-    lines.extend(notes.iter().map(|note| format!("# {}", one_line(note))));
+    for note in notes {
+        let mut line = "#".to_owned();
+        for word in one_line(note).split(' ') {
+            if line.chars().count() + word.chars().count() >= 80 && line.len() > 1 {
+                lines.push(std::mem::replace(&mut line, "#".to_owned()));
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
 }
 
 /// A comment ends with its line, whatever a header holds.

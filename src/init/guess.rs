@@ -141,7 +141,7 @@ impl<'p> Guess<'p> {
             return;
         }
         let Some(full) = self.first(headers::FULL_NAME) else {
-            self.ask("no column with the client's name was found");
+            self.ask("no column with the client's name was found; which one is it?");
             return;
         };
         if full.is_mostly(full.last_first) {
@@ -265,7 +265,7 @@ impl<'p> Guess<'p> {
 
     fn case_type(&mut self) {
         let Some(column) = self.first(headers::CASE_TYPE) else {
-            self.ask("no column with the case type was found");
+            self.ask("no column with the case type was found; which one is it?");
             return;
         };
         let Some(field) = self.add("CaseType", &[column]) else {
@@ -273,7 +273,7 @@ impl<'p> Guess<'p> {
         };
         match column.distinct(MAX_CHOICES) {
             Some(values) => {
-                field.notes.push("decide: these are the values of the file. Lexamica files a case type that is not exactly on its list as \"Other\", without an error: list its names here, and translate yours with rename = { \"yours\" = \"theirs\" }".to_owned());
+                field.notes.push("decide: these are the case types in the file. Lexamica files one that is not exactly on its list as \"Other\", without an error. List its names as choices, and translate yours with rename = { \"yours\" = \"theirs\" }".to_owned());
                 field.set("choices", values);
             }
             None => field.notes.push(format!("decide: more than {MAX_CHOICES} case types; list Lexamica's as choices = [\"…\"], and translate yours in a file: rename_file = \"types.csv\"")),

@@ -63,8 +63,8 @@ pub(crate) fn propose_key(profile: &InputProfile) -> KeyProposal {
     notes.push(if pair.is_some() {
         "decide: do these two columns together identify a case?".to_owned()
     } else {
-        "decide: which column identifies a case? None is filled in and different in every row; \
-         several columns can be combined"
+        "decide: which column identifies a case? None is filled in and different in every row. \
+         Several can be combined: key = [\"…\", \"…\"]"
             .to_owned()
     });
     KeyProposal {
@@ -74,13 +74,11 @@ pub(crate) fn propose_key(profile: &InputProfile) -> KeyProposal {
 }
 
 fn single(column: &Column, rows: usize) -> KeyProposal {
+    let counted_rows = counted(rows, "row");
     let mut notes = vec![if rows > KEY_ROWS {
-        format!(
-            "filled in {}, different in the first {KEY_ROWS}",
-            counted(rows, "row")
-        )
+        format!("filled in every row ({counted_rows}), different in the first {KEY_ROWS}")
     } else {
-        format!("filled in and different in {}", counted(rows, "row"))
+        format!("filled in and different in every row ({counted_rows})")
     }];
     if column.rounded > 0 {
         notes.push(format!(

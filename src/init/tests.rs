@@ -123,7 +123,7 @@ fn lead_docket() {
 # map_id = "…"             # or LEXAMICA_MAP_ID
 
 [case]
-# filled in and different in 2 rows
+# filled in and different in every row (2 rows)
 key = "Id"
 partner_firm = "ReferredTo"
 
@@ -159,7 +159,9 @@ type = "date"
 formats = ["%m/%d/%y"]
 
 [fields.CaseType]
-# decide: these are the values of the file. Lexamica files a case type that is not exactly on its list as "Other", without an error: list its names here, and translate yours with rename = { "yours" = "theirs" }
+# decide: these are the case types in the file. Lexamica files one that is not
+# exactly on its list as "Other", without an error. List its names as choices,
+# and translate yours with rename = { "yours" = "theirs" }
 from = "CaseType"
 required = true
 choices = [
@@ -429,7 +431,9 @@ fn only_the_first_rows_are_compared_for_a_key() {
     let rows: Vec<&[&str]> = rows.iter().map(<[&str; 1]>::as_slice).collect();
     let text = draft(&["Id"], &rows).to_toml();
     assert!(
-        text.contains("# filled in 10002 rows, different in the first 10000\nkey = \"Id\""),
+        text.contains(
+            "# filled in every row (10002 rows), different in the first 10000\nkey = \"Id\""
+        ),
         "{text}"
     );
 }
