@@ -10,7 +10,7 @@ use super::outputs;
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::settings::CheckSettings;
 use crate::output::terminal::color;
-use crate::output::terminal::fields;
+use crate::output::terminal::columns::column_table;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::output::terminal::text::{count, escaped};
 
@@ -66,7 +66,8 @@ pub(super) fn run(settings: &CheckSettings) -> Result<Exit> {
 
 fn show(checked: &Checked, output: OutputOptions) {
     if !output.quiet {
-        print_status(&fields::table(&checked.columns, checked.total, output));
+        let table = column_table(&checked.columns, checked.total, output.redact);
+        print_status(&table);
         super::warn_guessed_encodings(checked, output);
         for file in checked.files.iter().filter(|file| !file.unused.is_empty()) {
             let unused: Vec<String> = file.unused.iter().map(|name| escaped(name)).collect();

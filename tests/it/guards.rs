@@ -107,7 +107,7 @@ fn two_answers_with_the_id_of_another_case_stop_the_run() {
             .args(&["--in-flight", "1"])
             .run()
             .exits(5)
-            .stopped("two answers in a row held the id of another case")
+            .stopped("two responses in a row had the id of another case")
             .counts(&[("imported", 1), ("in_doubt", 2), ("untried", 2)]);
     }
 }
@@ -182,7 +182,7 @@ fn three_403_or_404_answers_in_a_row_stop_a_run_without_success() {
     };
     import(&[])
         .exits(5)
-        .stopped("answers 403, 404 and 403 in a row and nothing imported")
+        .stopped("responses 403, 404 and 403 in a row and no case imported")
         .stopped("--max-failures 0")
         .counts(&[("rejected", 3), ("untried", 2)]);
     // Untried cases come first, so the same three never block the others.
@@ -244,10 +244,10 @@ fn fields_returned_with_other_values_are_reported_and_stop_a_strict_run() {
     };
     run(&[])
         .exits(0)
-        .says("came back otherwise than they were sent: name [echo-differs]")
+        .says("the server returned different values for: name [echo-differs]")
         .counts(&[("imported", 3)]);
     run(&["--strict"])
         .exits(5)
-        .stopped("fields came back otherwise than they were sent")
+        .stopped("the server returned different values than were sent")
         .counts(&[("imported", 1), ("untried", 2)]);
 }

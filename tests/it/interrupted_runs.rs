@@ -24,7 +24,7 @@ fn the_first_signal_lets_requests_in_flight_finish() {
         let mut run = home.import(&server.url()).start();
         arrivals.recv().unwrap();
         run.signal(signal);
-        run.wait_for("waiting for 1 call under way; press Ctrl-C again");
+        run.wait_for("waiting for 1 request in flight; press Ctrl-C again");
         release.send(()).unwrap();
         let done = run
             .wait()
@@ -48,7 +48,7 @@ fn the_second_signal_stops_at_once_and_leaves_doubt() {
         let mut run = home.import(&server.url()).start();
         arrivals.recv().unwrap();
         run.signal(signal);
-        run.wait_for("waiting for 1 call under way");
+        run.wait_for("waiting for 1 request in flight");
         run.signal(signal);
         run.wait()
             .exits(130)
@@ -83,7 +83,7 @@ fn every_request_in_flight_is_in_doubt_after_the_second_signal() {
         arrivals.recv().unwrap();
     }
     run.signal(Signal::INT);
-    run.wait_for("waiting for 4 calls under way");
+    run.wait_for("waiting for 4 requests in flight");
     run.signal(Signal::INT);
     run.wait()
         .exits(130)
@@ -219,7 +219,7 @@ fn import_on_a_full_disk(blocks: u32, in_flight: &str) -> u64 {
     assert!(summary.of("untried") > 0, "{done}");
     // An answer that could not be stored is printed.
     let unwritten: Vec<&str> = (done.err.lines())
-        .filter_map(|line| line.strip_prefix("could not be written to the ledger, keep this: "))
+        .filter_map(|line| line.strip_prefix("could not write to the ledger, keep this line: "))
         .collect();
     assert_eq!(unwritten.len() as u64, in_doubt, "{done}");
     for line in unwritten {

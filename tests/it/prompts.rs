@@ -133,10 +133,10 @@ fn ctrl_c_waits_for_requests_in_flight_and_a_second_one_does_not() {
     arrivals.recv().unwrap();
     terminal
         .presses(CTRL_C)
-        .wait_for("waiting for 1 call under way; press Ctrl-C again")
+        .wait_for("waiting for 1 request in flight; press Ctrl-C again")
         .presses(CTRL_C)
         .wait_for("1 in doubt")
-        .wait_for("2 not tried")
+        .wait_for("2 not attempted")
         .wait_for("next: caseload resolve --ledger ledger.db");
     terminal.ends_with(130);
     assert_eq!(home.ledger().states(3), ["in_doubt", "-", "-"]);
@@ -153,15 +153,15 @@ fn a_pause_shows_a_countdown_and_can_be_interrupted() {
     let mut terminal = import(&home, &server)
         .args(&["--yes", "--new-ledger"])
         .on_a_terminal();
-    let countdown = "the server asks for a pause, goes on in ";
+    let countdown = "rate limited: resuming in ";
     let first = terminal.wait_for_number(countdown);
     assert!((1..=500).contains(&first), "{first}");
     // A busy machine may skip some of the seconds.
     while terminal.wait_for_number(countdown) == first {}
     terminal
         .presses(CTRL_C)
-        .wait_for("1 not sent: nothing was made")
-        .wait_for("2 not tried")
+        .wait_for("1 not sent; no case was created")
+        .wait_for("2 not attempted")
         .ends_with(130);
     assert_eq!(home.ledger().states(3), ["not_sent", "-", "-"]);
     assert_eq!(server.requests().len(), 1);
@@ -186,7 +186,7 @@ fn fields_returned_with_other_values_are_asked_about() {
         terminal
             .wait_for("[y/N] ")
             .types("y")
-            .wait_for("came back otherwise than they were sent: name [echo-differs]")
+            .wait_for("the server returned different values for: name [echo-differs]")
             .wait_for("Continue with the import? [y/N] ");
         assert_eq!(
             server.requests().len(),
@@ -210,7 +210,7 @@ fn fields_returned_with_other_values_are_asked_about() {
     let (home, mut terminal) = start(&server);
     terminal
         .types("n")
-        .wait_for("stopped: fields came back otherwise than they were sent");
+        .wait_for("stopped: the server returned different values than were sent");
     terminal.ends_with(5);
     assert_eq!(home.ledger().states(4), ["imported", "-", "-", "-"]);
 

@@ -126,7 +126,7 @@ fn retry_after_sets_the_pause() {
         home.import(&server.url())
             .run()
             .exits(0)
-            .says("the server asks for a pause; going on in 1.0 s")
+            .says("rate limited: resuming in 1.0 s")
             .counts(&[("imported", 1)]);
         assert_eq!(server.requests().len(), 2);
     }

@@ -9,10 +9,9 @@ use crate::cli::settings::Confirmation;
 use crate::engine::RunResult;
 use crate::model::{StopReason, Totals};
 use crate::output::terminal::color;
-use crate::output::terminal::stops::{self, Situation};
 use crate::output::terminal::streams::{is_interactive, print_json, print_status};
-use crate::output::terminal::summary::Summary;
-use crate::output::terminal::text::{count, escaped, value};
+use crate::output::terminal::summary::{Summary, stop_message};
+use crate::output::terminal::text::count;
 
 impl Import<'_> {
     /// Prints the summary of an import that ends with this exit code.
@@ -64,19 +63,19 @@ impl Import<'_> {
     }
 
     /// The summary of a run: `totals` are those of the records that it was not
-    /// to send, `response` is what the server or the network reported last.
+    /// to send, `last_error` is what the server or the network reported last.
     pub(super) fn summary_of_run(
         &self,
         totals: Totals,
         result: &RunResult,
-        response: Option<&str>,
+        last_error: Option<&str>,
     ) -> (Summary, Exit) {
         let mut totals = totals;
         totals += result.totals;
         let exit = self.exit(&totals, result.stop.as_ref());
         let summary = Summary {
             totals,
-            stopped: self.why_stopped(result, response),
+            stopped: self.why_stopped(result, last_error),
             next: self.next_commands(&totals, exit),
             exit_code: exit.code(),
             ..self.summary()
@@ -84,26 +83,17 @@ impl Import<'_> {
         (summary, exit)
     }
 
-    fn why_stopped(&self, result: &RunResult, response: Option<&str>) -> Option<String> {
+    fn why_stopped(&self, result: &RunResult, last_error: Option<&str>) -> Option<String> {
         let reason = result.stop.as_ref()?;
         let address = self.settings.destination.address.as_ref();
-        let situation = Situation {
-            // The sandbox of a test run is called without an organization.
-            short_path: address.is_none_or(Address::is_short),
-            said: response,
-        };
-        let stopped = stops::stopped(reason, situation);
-        Some(match (&result.failure, response) {
-            (Some(failure), _) => format!("{failure}; {stopped}"),
-            (None, Some(response)) if *reason != StopReason::Interrupted => {
-                let response = if self.settings.output.redact {
-                    value(response, true)
-                } else {
-                    escaped(response)
-                };
-                format!("{stopped} Server response: {response}")
+        // The sandbox of a test run is called without an organization.
+        let message = stop_message(reason, address.is_none_or(Address::is_short));
+        Some(match (&result.failure, last_error) {
+            (Some(failure), _) => format!("{failure}; {message}"),
+            (None, Some(error)) if *reason != StopReason::Interrupted => {
+                format!("{message} {error}")
             }
-            _ => stopped,
+            _ => message,
         })
     }
 

@@ -19,10 +19,9 @@ use crate::ledger::{
     self, Handle, Ledger, LedgerError, LedgerOptions, RunEnd, RunFile, RunId, RunStart,
 };
 use crate::model::{StopReason, Totals};
-use crate::output::terminal::run::RunReport;
-use crate::output::terminal::stops;
+use crate::output::terminal::run_report::RunReport;
 use crate::output::terminal::streams::confirm;
-use crate::output::terminal::summary::Summary;
+use crate::output::terminal::summary::{Summary, stop_message};
 use crate::sandbox::{self, RunningSandbox, SandboxOptions};
 
 /// Nothing to send: no run begins, but the files asked for are written.
@@ -92,12 +91,12 @@ async fn run(
         ask_echo: || confirm("Continue with the import?").unwrap_or(false),
     };
     let result = engine::run_import(import_run, &mut |event| {
-        report.event(&event);
+        report.add_event(&event);
         files.add_event(&event);
     })
     .await;
-    report.progress().finish();
-    let (mut summary, mut exit) = import.summary_of_run(totals, &result, report.said());
+    report.finish();
+    let (mut summary, mut exit) = import.summary_of_run(totals, &result, report.last_error());
     summary.run = Some(run.0);
     summary.plan = name;
     if let Err(error) = end_run(&ledger, run, &summary, &result).await
@@ -208,7 +207,7 @@ async fn end_run(
     let how = match &result.stop {
         None => RunEnd::Finished,
         Some(StopReason::Interrupted) => RunEnd::Interrupted,
-        Some(reason) => RunEnd::Stopped(stops::stopped(reason, stops::Situation::default())),
+        Some(reason) => RunEnd::Stopped(stop_message(reason, false)),
     };
     ledger
         .end_run(run, summary.totals, how, Timestamp::now())

@@ -7,33 +7,28 @@ use serde_json::{Value, json};
 use super::color;
 use super::streams::print_status;
 use super::text::{count, grouped, span};
-use crate::model::Totals;
+use crate::model::{StopReason, Totals};
 
-/// All that a closing summary says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Summary {
-    /// The run's number in the ledger, once it began.
+    /// The run's number in the ledger, if it began.
     pub run: Option<i64>,
-    /// The account.
     pub account: String,
-    /// The counts.
     pub totals: Totals,
-    /// How long it took.
     pub elapsed: Duration,
-    /// `HASH-N`, where there is a plan.
+    /// `HASH-N`.
     pub plan: Option<String>,
-    /// Why it stopped early, in words.
+    /// Why it stopped early.
     pub stopped: Option<String>,
-    /// Commands that come next.
+    /// Commands to run next.
     pub next: Vec<String>,
-    /// The process's exit code.
     pub exit_code: u8,
-    /// Members of a dry run.
+    /// Only in a dry run.
     pub to_send: Option<u64>,
 }
 
 impl Summary {
-    /// The JSON form, on every exit.
+    /// The closing object, on every exit.
     pub(crate) fn to_json(&self) -> Value {
         let totals = &self.totals;
         let mut json = json!({
@@ -65,51 +60,55 @@ impl Summary {
         json
     }
 
-    /// The lines for people.
+    /// Prints it for people.
     pub(crate) fn show(&self) {
         let totals = &self.totals;
         if let Some(stopped) = &self.stopped {
             print_status(&format!("{} {stopped}", color::red("stopped:")));
         }
-        if totals.already_imported == totals.total && totals.total > 0 {
-            let all = grouped(totals.total);
-            print_status(&color::green(&format!(
-                "nothing to do: all {all} already imported"
-            )));
-            return;
-        }
-        let drafts = match totals.drafts {
-            0 => String::new(),
-            drafts => format!(" ({} as drafts)", grouped(drafts)),
-        };
-        let sent = format!(
-            "{} of {} imported{drafts} in {}",
-            grouped(totals.imported),
-            count(totals.total, "record"),
-            span(self.elapsed)
-        );
-        print_status(&if self.exit_code == 0 {
-            color::green(&sent)
+        let is_done = totals.total > 0 && totals.already_imported == totals.total;
+        let headline = if is_done {
+            format!(
+                "nothing to do: all {} already imported",
+                grouped(totals.total)
+            )
         } else {
-            color::bold(&sent)
+            let drafts = match totals.drafts {
+                0 => String::new(),
+                drafts => format!(" ({} as drafts)", grouped(drafts)),
+            };
+            format!(
+                "{} of {} imported{drafts} in {}",
+                grouped(totals.imported),
+                count(totals.total, "record"),
+                span(self.elapsed)
+            )
+        };
+        print_status(&if self.exit_code == 0 {
+            color::green(&headline)
+        } else {
+            color::bold(&headline)
         });
         for (number, text) in [
-            (totals.already_imported, "imported before, skipped"),
+            (
+                if is_done { 0 } else { totals.already_imported },
+                "already imported",
+            ),
             (
                 totals.changed,
-                "imported before and changed since: change them on the platform; they are not sent again",
+                "skipped (changed since import): update them in Lexamica",
             ),
             (
                 totals.rejected,
-                "rejected by the server: mend them and import again",
+                "rejected by the server: fix and import again",
             ),
-            (totals.not_sent, "not sent: nothing was made"),
+            (totals.not_sent, "not sent; no case was created"),
             (
                 totals.in_doubt,
-                "in doubt: may or may not exist; look them up, then `caseload resolve`",
+                "in doubt: check in Lexamica, then run `caseload resolve`",
             ),
-            (totals.problems, "left out for problems"),
-            (totals.untried, "not tried"),
+            (totals.problems, "skipped (validation errors)"),
+            (totals.untried, "not attempted"),
         ] {
             if number > 0 {
                 print_status(&format!("  {:>7} {text}", grouped(number)));
@@ -118,5 +117,104 @@ impl Summary {
         for next in &self.next {
             print_status(&format!("next: {next}"));
         }
+    }
+}
+
+/// Why a run stopped early: the likely cause and the way out, in one or two
+/// sentences.
+pub(crate) fn stop_message(reason: &StopReason, uses_short_path: bool) -> String {
+    let short_path = if uses_short_path {
+        " No organization id is set, so the short path was used: try --org-id."
+    } else {
+        ""
+    };
+    match reason {
+        StopReason::Interrupted => "interrupted; no more requests were sent".to_owned(),
+        StopReason::Unreachable => "the server could not be reached. Check the base URL and the \
+             network, then run the same command again."
+            .to_owned(),
+        StopReason::ConnectionRejected => "the connection failed before anything was sent, and \
+             retrying will not help. Use --ca-file for a company's own certificate authority, \
+             and HTTPS_PROXY and NO_PROXY for a proxy."
+            .to_owned(),
+        StopReason::Redirected(status) => format!(
+            "the server answered with a redirect ({status}). Redirects are not followed; check \
+             the base URL and the organization id.{short_path}"
+        ),
+        StopReason::Unauthorized => "the server rejected the key (401), so no case was created. \
+             Check that the public key is complete and belongs to this organization."
+            .to_owned(),
+        StopReason::ProxyAuth => {
+            "the proxy requires a login (407). Set user and password in HTTPS_PROXY.".to_owned()
+        }
+        StopReason::Forbidden(statuses) => format!(
+            "{} in a row and no case imported. Check the organization, the map id and the \
+             key.{short_path} To continue anyway, use --max-failures 0.",
+            responses(statuses)
+        ),
+        StopReason::CanaryWithoutId => "the server accepted one of the first cases, but the \
+             response has no case id. Look at the response above, and set api.case_id_field in \
+             caseload.toml to the field with the id, or to \"none\" if responses have no id. \
+             Then record the outcome of the case with `caseload resolve`."
+            .to_owned(),
+        StopReason::CanaryRejected(status) => format!(
+            "one of the first cases was answered with {status}. Check the organization, the map \
+             id and the path.{short_path}"
+        ),
+        StopReason::EchoDiffers => "the server returned different values than were sent. Check \
+             the mapping in Lexamica before you continue."
+            .to_owned(),
+        StopReason::DuplicateIds => "two responses in a row had the id of another case. Either \
+             the server merges cases, or api.case_id_field names the wrong field."
+            .to_owned(),
+        StopReason::Failures(number) => format!(
+            "{} failed in a row. See the messages above; --max-failures sets the limit.",
+            count(u64::from(*number), "case")
+        ),
+        StopReason::WaitTooLong(wait) => {
+            let wait = if *wait > Duration::from_hours(720) {
+                "more than a month".to_owned()
+            } else {
+                span(*wait)
+            };
+            format!("the server asked for a pause of {wait}. --max-wait sets the limit.")
+        }
+        StopReason::Ledger => "the ledger can no longer be written, so nothing more was sent. \
+             Fix the cause, then check `caseload status` before you continue."
+            .to_owned(),
+    }
+}
+
+/// `three 403 responses`, or `responses 403, 404 and 403` where they differ.
+fn responses(statuses: &[u16]) -> String {
+    match statuses {
+        [one, two, three] if one == two && two == three => format!("three {one} responses"),
+        [before @ .., last] if !before.is_empty() => {
+            let before: Vec<String> = before.iter().map(u16::to_string).collect();
+            format!("responses {} and {last}", before.join(", "))
+        }
+        _ => "refusals".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_named_by_their_statuses() {
+        let message = |statuses: &[u16]| {
+            let reason = StopReason::Forbidden(statuses.to_vec());
+            let message = stop_message(&reason, false);
+            message.split_once('.').unwrap().0.to_owned()
+        };
+        assert_eq!(
+            message(&[404, 404, 404]),
+            "three 404 responses in a row and no case imported"
+        );
+        assert_eq!(
+            message(&[403, 404, 403]),
+            "responses 403, 404 and 403 in a row and no case imported"
+        );
     }
 }

@@ -1,24 +1,22 @@
-//! What each column looks like, as a table for the eye.
+//! A table of what each column looks like.
 
 use std::fmt::Write as _;
 
 use super::color;
-use super::streams::OutputOptions;
 use super::text::{escaped, grouped, shape};
 use crate::model::ColumnSummary;
 
-/// The widest that a column's name and a sample are shown.
-const WIDEST_NAME: usize = 28;
-const WIDEST_SAMPLE: usize = 24;
+const MAX_NAME_WIDTH: usize = 28;
+const MAX_SAMPLE_WIDTH: usize = 24;
 
-/// One line a column: filled, distinct, its first values.
-pub(crate) fn table(fields: &[ColumnSummary], records: u64, output: OutputOptions) -> String {
-    if fields.is_empty() || records == 0 {
+/// One line per column: how often it is filled, distinct values, first values.
+pub(crate) fn column_table(columns: &[ColumnSummary], records: u64, redact: bool) -> String {
+    if columns.is_empty() || records == 0 {
         return String::new();
     }
-    let names: Vec<String> = fields
+    let names: Vec<String> = columns
         .iter()
-        .map(|field| cut(&escaped(&field.column), WIDEST_NAME))
+        .map(|column| cut(&escaped(&column.column), MAX_NAME_WIDTH))
         .collect();
     let width = names
         .iter()
@@ -31,28 +29,28 @@ pub(crate) fn table(fields: &[ColumnSummary], records: u64, output: OutputOption
         "column", "filled", "distinct"
     );
     let mut table = color::dim(&head);
-    for (field, name) in fields.iter().zip(names) {
-        let filled = match field.filled * 100 / records {
+    for (column, name) in columns.iter().zip(names) {
+        let filled = match column.filled * 100 / records {
             100 => "all".to_owned(),
-            0 if field.filled > 0 => "<1 %".to_owned(),
-            99 if field.filled < records => "99 %".to_owned(),
+            0 if column.filled > 0 => "<1 %".to_owned(),
+            99 if column.filled < records => "99 %".to_owned(),
             percent => format!("{percent} %"),
         };
-        let distinct = if field.more_distinct {
-            format!("{}+", grouped(field.distinct as u64))
+        let distinct = if column.more_distinct {
+            format!("{}+", grouped(column.distinct as u64))
         } else {
-            grouped(field.distinct as u64)
+            grouped(column.distinct as u64)
         };
-        let samples: Vec<String> = field
+        let samples: Vec<String> = column
             .samples
             .iter()
             .map(|sample| {
-                let sample = cut(sample, WIDEST_SAMPLE);
-                let hide = output.redact || field.confidential;
+                let sample = cut(sample, MAX_SAMPLE_WIDTH);
+                let hide = redact || column.confidential;
                 escaped(&if hide { shape(&sample) } else { sample })
             })
             .collect();
-        // Writing to a String can't fail.
+        // Writing to a String cannot fail.
         let _ = write!(
             table,
             "\n{name:width$}  {filled:>7}  {distinct:>8}  {}",
@@ -96,13 +94,8 @@ mod tests {
                 &["A very long note about one single case"],
             ),
         ];
-        let output = OutputOptions {
-            redact: false,
-            quiet: false,
-            json: false,
-        };
         assert_eq!(
-            anstream::adapter::strip_str(&table(&fields, 2_000, output)).to_string(),
+            anstream::adapter::strip_str(&column_table(&fields, 2_000, false)).to_string(),
             "column    filled  distinct  values\n\
              Lead ID      all    1,000+  L-1 | L-2\n\
              State       99 %         3  NV | a\\u{1b}[31m\n\

@@ -1,0 +1,255 @@
+//! The events of a run as people see them.
+
+use super::color;
+use super::problems::file_name;
+use super::progress::Progress;
+use super::streams::OutputOptions;
+use super::text::{count, escaped, escaped_lines, span, value};
+use crate::model::{
+    Answer, CaseData, Event, PauseReason, SettledAttempt, State, StopReason, Totals,
+};
+
+/// How many cases that were not imported are shown.
+const MAX_CASES_SHOWN: u64 = 20;
+/// How many bytes of a response's body are shown.
+const MAX_BODY_SHOWN: usize = 2_000;
+
+/// Shows a run while it goes on.
+#[derive(Debug)]
+pub(crate) struct RunReport {
+    output: OutputOptions,
+    files: Vec<String>,
+    progress: Progress,
+    counts: Totals,
+    shown: u64,
+    /// Show every response in full: `--limit 1`, `-v`.
+    show_answers: bool,
+    last_error: Option<String>,
+    paused: bool,
+}
+
+impl RunReport {
+    /// For a run of so many cases of these files.
+    pub(crate) fn new(
+        total: u64,
+        files: Vec<String>,
+        output: OutputOptions,
+        show_answers: bool,
+    ) -> Self {
+        Self {
+            output,
+            files,
+            progress: Progress::new(total, output),
+            counts: Totals::default(),
+            shown: 0,
+            show_answers,
+            last_error: None,
+            paused: false,
+        }
+    }
+
+    /// What the server or the network said last, if the last case was not
+    /// imported.
+    pub(crate) fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+
+    /// Removes the progress bar.
+    pub(crate) fn finish(&mut self) {
+        self.progress.finish();
+    }
+
+    pub(crate) fn add_event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Started { .. } => {}
+            Event::Settled(settled) => self.add_settled(settled),
+            Event::Skipped { case, state } => {
+                let state = state.map_or("unknown", State::as_str);
+                self.println(&format!(
+                    "{}: not sent; its state in the ledger is now {state}",
+                    self.place(case)
+                ));
+            }
+            Event::Paused {
+                wait,
+                reason,
+                message,
+                ..
+            } => self.show_pause(*wait, *reason, *message),
+            Event::Resumed => {
+                if std::mem::take(&mut self.paused) {
+                    self.progress.resume();
+                }
+            }
+            Event::AskEcho => self.progress.hide(),
+            Event::EchoDiffers { case, answer } => {
+                let fields: Vec<String> = answer.echo_differs.iter().map(|f| escaped(f)).collect();
+                self.println(&color::yellow(&format!(
+                    "{}: imported, but the server returned different values for: {} [echo-differs]",
+                    self.place(case),
+                    fields.join(", ")
+                )));
+                self.show_answer(case, answer);
+            }
+            Event::Stopping { reason, in_flight } => {
+                if self.progress.is_hidden() {
+                    // Ends the line of the question.
+                    self.progress.println("");
+                }
+                if matches!(reason, StopReason::Interrupted) && *in_flight > 0 {
+                    self.println(&format!(
+                        "waiting for {} in flight; press Ctrl-C again to stop now and leave them \
+                         in doubt",
+                        count(*in_flight as u64, "request")
+                    ));
+                }
+            }
+            Event::SettleFailed {
+                case,
+                verdict,
+                answer,
+                error,
+            } => {
+                // Known nowhere else, so it is printed with --quiet too.
+                self.progress.println(&color::red(&format!(
+                    "could not write to the ledger, keep this line: key {}, {}, case id {}, \
+                     {verdict:?} ({})",
+                    escaped(case.key.canonical()),
+                    status_text(answer),
+                    escaped(answer.case_id.as_deref().unwrap_or("unknown")),
+                    escaped(error),
+                )));
+            }
+        }
+    }
+
+    fn show_pause(
+        &mut self,
+        wait: std::time::Duration,
+        reason: PauseReason,
+        message: Option<&str>,
+    ) {
+        self.paused = true;
+        let why = match reason {
+            PauseReason::Busy => "rate limited: resuming",
+            PauseReason::Unreachable => "server unreachable: retrying",
+        };
+        self.progress.pause(wait, why);
+        if !self.progress.is_bar() {
+            let message = message
+                .map(|message| format!(" ({})", escaped(message)))
+                .unwrap_or_default();
+            self.println(&format!("{why} in {}{message}", span(wait)));
+        }
+    }
+
+    fn add_settled(&mut self, settled: &SettledAttempt<'_>) {
+        let answer = settled.answer;
+        if settled.state != State::Imported {
+            let message = answer.message.as_deref();
+            self.last_error = message.map(|message| match answer.status {
+                Some(status) => {
+                    format!(
+                        "Server response: {}",
+                        self.server_text(&format!("{status}: {message}"))
+                    )
+                }
+                None => format!("Last error: {}", self.server_text(message)),
+            });
+        }
+        if self.show_answers {
+            self.show_answer(settled.case, answer);
+        }
+        if settled.will_retry {
+            return;
+        }
+        self.counts.add(Some(settled.state), 1);
+        if settled.state != State::Imported {
+            self.show_failure(settled);
+        } else if settled.possible_twin {
+            self.println(&color::yellow(&format!(
+                "{}: imported, but an earlier attempt was in doubt: it may exist twice \
+                 [possible-twin]",
+                self.place(settled.case)
+            )));
+        }
+        self.progress.update(&self.counts);
+    }
+
+    fn show_failure(&mut self, settled: &SettledAttempt<'_>) {
+        self.shown += 1;
+        if self.shown > MAX_CASES_SHOWN {
+            if self.shown == MAX_CASES_SHOWN + 1 {
+                self.println("… more cases are not shown here; `caseload status` has them");
+            }
+            return;
+        }
+        let state = match settled.state {
+            State::InDoubt => color::yellow("in doubt"),
+            State::Rejected => color::red("rejected"),
+            State::NotSent | State::Imported | State::Removed | State::Sending => {
+                "not sent".to_owned()
+            }
+        };
+        let status = settled.answer.status.map(|status| format!(" {status}"));
+        let message = settled.answer.message.as_deref();
+        let message = message.map(|message| format!(": {}", self.server_text(message)));
+        let same_id = settled.same_id_as.map(|key| {
+            let key = escaped(&key.to_string());
+            format!(": the response has the id of case {key}")
+        });
+        self.println(&format!(
+            "{}: {state}{}{}{}",
+            self.place(settled.case),
+            status.unwrap_or_default(),
+            message.unwrap_or_default(),
+            same_id.unwrap_or_default()
+        ));
+    }
+
+    fn show_answer(&self, case: &CaseData, answer: &Answer) {
+        self.println(&format!(
+            "response for {}: {}",
+            self.place(case),
+            status_text(answer)
+        ));
+        if let Some(body) = answer.body.as_deref() {
+            self.println(&if self.output.redact {
+                value(body, true)
+            } else {
+                escaped_lines(&body[..body.floor_char_boundary(MAX_BODY_SHOWN)])
+            });
+        }
+    }
+
+    /// A server's message may quote values of the case.
+    fn server_text(&self, text: &str) -> String {
+        if self.output.redact {
+            value(text, true)
+        } else {
+            escaped(text)
+        }
+    }
+
+    fn place(&self, case: &CaseData) -> String {
+        format!(
+            "{}:{}: case {}",
+            escaped(file_name(case.place, &self.files)),
+            case.place.line,
+            escaped(&case.key.to_string())
+        )
+    }
+
+    fn println(&self, text: &str) {
+        if !self.output.quiet {
+            self.progress.println(text);
+        }
+    }
+}
+
+fn status_text(answer: &Answer) -> String {
+    match answer.status {
+        Some(status) => format!("status {status}"),
+        None => "no response".to_owned(),
+    }
+}
