@@ -30,7 +30,7 @@ fn the_first_signal_lets_requests_in_flight_finish() {
             .wait()
             .exits(130)
             .counts(&[("imported", 1), ("untried", 2)])
-            .stopped("interrupted: no further call was made");
+            .stopped("interrupted; no more requests were sent");
         let summary = done.summary();
         let next = summary.next();
         assert!(next[0].starts_with("caseload import cases.csv"), "{done}");
@@ -174,7 +174,7 @@ fn a_killed_test_run_creates_no_case_twice() {
             .args(args)
     };
     let mut run = import(&["--pace", "100ms", "-v"]).start();
-    run.wait_for("case c3: 201");
+    run.wait_for("case c3: status 201");
     run.kill();
     let killed = LedgerFile::read(&ledger);
     let (imported, sending) = (killed.number("imported"), killed.number("sending"));
@@ -210,7 +210,7 @@ fn import_on_a_full_disk(blocks: u32, in_flight: &str) -> u64 {
         .with_file_size_limit(blocks)
         .run()
         .exits(5)
-        .stopped("what happens can no longer be written down, so nothing more was sent");
+        .stopped("the ledger can no longer be written, so nothing more was sent");
     // Each record is in one count, whatever failed.
     let summary = done.summary();
     let in_doubt = summary.of("in_doubt");

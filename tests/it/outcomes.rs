@@ -332,7 +332,7 @@ fn a_tls_handshake_that_hangs_is_not_sent() {
     let args = [&FIRST_FAILURE[..], &["--timeout", "200ms"]].concat();
     unsent(&server.https_url(), &args)
         .exits(5)
-        .stopped("1 case in a row failed");
+        .stopped("1 case failed in a row");
     assert!(server.requests().is_empty());
 }
 

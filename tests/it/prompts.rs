@@ -96,7 +96,7 @@ fn the_question_names_other_ledgers_and_cases_in_doubt() {
         .wait_for("Send 1 case to")
         .wait_for("[y/N] ")
         .types("y")
-        .wait_for("imported, but it was in doubt before: the platform may hold it twice")
+        .wait_for("imported, but an earlier attempt was in doubt: it may exist twice")
         .ends_with(0);
     assert_eq!(server.requests().len(), 3);
 }
@@ -218,7 +218,7 @@ fn fields_returned_with_other_values_are_asked_about() {
     let (home, mut terminal) = start(&server);
     terminal
         .presses(CTRL_C)
-        .wait_for("\nstopped: interrupted: no further call was made");
+        .wait_for("\nstopped: interrupted; no more requests were sent");
     terminal.ends_with(130);
     assert_eq!(home.ledger().states(4), ["imported", "-", "-", "-"]);
     assert_eq!(server.requests().len(), 1);

@@ -79,7 +79,7 @@ fn a_case_in_doubt_is_not_sent_until_the_user_allows_it() {
     assert_eq!(server.requests().len(), 2, "younger than ten minutes");
     import(&["--resend-in-doubt", "--min-doubt-age", "0s"])
         .exits(0)
-        .says("it was in doubt before: the platform may hold it twice")
+        .says("an earlier attempt was in doubt: it may exist twice")
         .counts(&[("imported", 1), ("already_imported", 1)]);
     assert_eq!(keys_in_order(&server), ["c1", "c2", "c1"]);
     let ledger = home.ledger();

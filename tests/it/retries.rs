@@ -14,8 +14,8 @@ fn an_unreachable_server_is_tried_three_times() {
         .args(&["--max-retries", "100", "--max-failures", "0"])
         .run()
         .exits(5)
-        .says("the server can't be reached")
-        .stopped("the server can't be reached. Check the base URL and the network")
+        .says("server unreachable: retrying in")
+        .stopped("the server could not be reached. Check the base URL and the network")
         .stopped("Connection refused")
         .counts(&[("not_sent", 1), ("untried", 2)]);
     let ledger = home.ledger();
@@ -30,7 +30,7 @@ fn a_server_that_comes_back_gets_each_case_once() {
     let refusing = Refusing::new();
     let url = refusing.url();
     let mut running = home.import(&url).start();
-    running.wait_for("the server can't be reached");
+    running.wait_for("server unreachable: retrying in");
     let server = refusing.serve(create);
     let mut done = running.wait();
     if done.status.code() == Some(5) {
@@ -146,7 +146,7 @@ fn a_retry_after_beyond_max_wait_stops_the_run() {
             .args(&["--max-wait", "1m"])
             .run()
             .exits(5)
-            .stopped("--max-wait sets how long is too long")
+            .stopped("--max-wait sets the limit")
             .counts(&[("not_sent", 1), ("untried", 2)]);
         assert_eq!(server.requests().len(), 1, "{wait}");
     }

@@ -34,7 +34,7 @@ pub(super) enum CannotWrite {
     Directory,
     #[error("its folder does not exist; create it first")]
     NoDirectory,
-    #[error("must be a directory: each of the {0} input files gets its own rejects file")]
+    #[error("must be a folder: each of the {0} input files gets its own rejects file")]
     DirectoryNeeded(usize),
     #[error("the output is {content}, but the name ends in .{extension}; use .{expected}")]
     Extension {
