@@ -162,7 +162,7 @@ fn field_rule(
                 "`value` must not be empty; leave the field out, or use `omit_empty = false`";
             return Err(document.error(&value, message));
         }
-        (Some(constant), FieldSource::None) => FieldSource::Constant(constant),
+        (Some(constant), FieldSource::SameName) => FieldSource::Constant(constant),
         (Some(_), _) => {
             return Err(document.error(&value, "a field has `from` or `value`, not both"));
         }
@@ -183,7 +183,7 @@ fn field_rule(
         max_length: section.max_length,
         pattern: section.pattern,
         part: section.part,
-        omit_empty: section.omit_empty.unwrap_or(true),
+        send_empty: section.omit_empty == Some(false),
         flat: section.flat,
         line: line.or_else(|| document.line_of(&from[..2])),
         target,

@@ -127,7 +127,7 @@ impl OneOrMore {
     /// What `from` means: braces make a template, except in a list.
     pub(super) fn into_source(self) -> FieldSource {
         match self.texts.as_slice() {
-            [] if !self.is_list => FieldSource::None,
+            [] if !self.is_list => FieldSource::SameName,
             [text] if !self.is_list => FieldSource::from_text(text),
             _ => FieldSource::Columns(self.texts),
         }

@@ -119,8 +119,8 @@ signature_header = "x-sig"
         FieldSource::Columns(vec!["Date of Loss".into(), "DOL".into()])
     );
     assert_eq!(date.value_type, Some(ValueType::Date));
-    assert_eq!(email.source, FieldSource::None);
-    assert!(!email.omit_empty);
+    assert_eq!(email.source, FieldSource::SameName);
+    assert!(email.send_empty);
     assert!(flat.flat && flat.default == Some(Constant::Number("7".into())));
     assert_eq!(flat.source, FieldSource::Template("{First} {Last}".into()));
     assert_eq!(

@@ -105,7 +105,7 @@ impl<'w> PayloadWriter<'w, '_> {
                 cell,
                 ValueError::new(Code::MissingRequired, message),
             );
-        } else if !field.rule.omit_empty {
+        } else if field.rule.send_empty {
             self.push(field, Converted::Text(""));
         }
     }

@@ -188,10 +188,10 @@ mod tests {
             .map(char::from)
             .chain(['\u{80}', '\u{a2}', 'é'])
         {
-            let wanted = c >= ' ' && c != '"' && c != '\\';
+            let expected = c >= ' ' && c != '"' && c != '\\';
             for before in 0..20 {
                 let text = format!("{}{c}{}", "x".repeat(before), "é".repeat(before % 7));
-                assert_eq!(is_plain(&text), wanted, "{text:?}");
+                assert_eq!(is_plain(&text), expected, "{text:?}");
             }
         }
     }
@@ -211,7 +211,7 @@ mod tests {
         }
 
         #[test]
-        fn members_are_those_that_a_parser_finds(
+        fn members_match_those_of_a_map(
             members in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..6)
         ) {
             let text = serde_json::to_string(&members).unwrap();

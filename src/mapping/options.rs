@@ -4,12 +4,11 @@ use jiff::civil::Date;
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MappingOptions {
-    /// A rule a payload field, in the config's order.
+    /// In the config's order.
     pub fields: Vec<FieldRule>,
-    /// Columns that no rule uses go out under their own names: `[case]
-    /// passthrough`, and always where there are no rules at all.
+    /// Columns that no rule uses are sent under their own names.
     pub passthrough: bool,
-    /// The key columns; none is allowed for checks and test runs.
+    /// The key columns; checks need none.
     pub key: Vec<String>,
     /// The line of the config where the key was set.
     pub key_line: Option<u32>,
@@ -18,72 +17,49 @@ pub struct MappingOptions {
     pub partner_firm_column: Option<String>,
     /// The line of the config where the partner firm's column was set.
     pub partner_firm_line: Option<u32>,
-    /// Names that people use for firms, each with the firm's id.
+    /// Names of firms, each with the firm's id.
     pub partner_firms: Vec<(String, String)>,
     /// The firm of records that name none.
     pub default_partner_firm: Option<String>,
-    /// Let records without a firm through.
+    /// Records without a firm are sent as drafts.
     pub allow_drafts: bool,
     /// The day of the run. Without it no date is implausible.
     pub today: Option<Date>,
 }
 
 /// How one payload field is made.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct FieldRule {
     /// The field's name; dots make nested objects, unless it is `flat`.
     pub target: String,
-    /// The dots of the name are part of it.
+    /// The dots are part of the name.
     pub flat: bool,
-    /// What it is made of.
     pub source: FieldSource,
-    /// The value's type. Without one a value goes as it stands: text as text,
-    /// a JSON number, truth value or nested value as that.
+    /// Without a type text is sent as text, and a JSON number, boolean or
+    /// nested value as it is.
     pub value_type: Option<ValueType>,
-    /// The formats of a date, in `strftime` letters; ISO where none is given.
+    /// The formats of a date in `strftime` directives; `%Y-%m-%d` when empty.
     pub formats: Vec<String>,
-    /// The only values that may be sent.
+    /// The only values that may be sent; any when empty.
     pub choices: Vec<String>,
-    /// Values to replace, before the type and the choices are looked at.
+    /// Values to replace before type and choices are checked.
     pub rename: Vec<(String, String)>,
-    /// What stands in for a blank value.
+    /// Replaces a blank value.
     pub default: Option<Constant>,
     /// A blank value is a problem.
     pub required: bool,
-    /// The fewest characters of the value that is sent.
+    /// In characters of the value that is sent.
     pub min_length: Option<usize>,
-    /// The most characters of the value that is sent.
+    /// In characters of the value that is sent.
     pub max_length: Option<usize>,
-    /// A regular expression that the whole value must match.
+    /// A regular expression that must match all of the value.
     pub pattern: Option<String>,
     /// One side of "Last, First".
     pub part: Option<NamePart>,
-    /// Leave the field out for a blank value instead of sending `""`.
-    pub omit_empty: bool,
-    /// The line of the config where the rule is; none without a config.
+    /// A blank value is sent as `""` instead of leaving the field out.
+    pub send_empty: bool,
+    /// The rule's line in the config.
     pub line: Option<u32>,
-}
-
-impl Default for FieldRule {
-    fn default() -> Self {
-        Self {
-            target: String::new(),
-            flat: false,
-            source: FieldSource::None,
-            value_type: None,
-            formats: Vec::new(),
-            choices: Vec::new(),
-            rename: Vec::new(),
-            default: None,
-            required: false,
-            min_length: None,
-            max_length: None,
-            pattern: None,
-            part: None,
-            omit_empty: true,
-            line: None,
-        }
-    }
 }
 
 impl FieldRule {
@@ -111,22 +87,20 @@ impl FieldRule {
 /// What a field is made of.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum FieldSource {
-    /// The column of the field's own name.
+    /// The column with the field's name.
     #[default]
-    None,
+    SameName,
     /// The first of these columns that is filled. A dotted name reaches into
-    /// nested JSON where no column has the whole name.
+    /// nested JSON where no column has that name.
     Columns(Vec<String>),
     /// Text with columns in braces: `{First} {Last}`.
     Template(String),
-    /// Always the same value.
     Constant(Constant),
 }
 
 impl FieldSource {
-    /// What a config's `from = "…"` means: a template where braces stand in
-    /// it, otherwise a column.
-    pub fn from_text(text: &str) -> Self {
+    /// The source that `from = "…"` means: a template if it has braces.
+    pub(crate) fn from_text(text: &str) -> Self {
         if text.contains(['{', '}']) {
             Self::Template(text.to_owned())
         } else {
@@ -135,14 +109,12 @@ impl FieldSource {
     }
 }
 
-/// A value that stands in the config.
+/// A value in the config.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Constant {
-    /// Text.
     Text(String),
-    /// A number, as JSON writes it.
+    /// As JSON writes it.
     Number(String),
-    /// A truth value.
     Bool(bool),
 }
 
@@ -150,32 +122,25 @@ pub enum Constant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ValueType {
-    /// Text as it stands; numbers by their digits, as text.
+    /// Text as it is; a number as the text of its digits.
     Text,
     /// `YYYY-MM-DD`.
     Date,
-    /// `YYYY-MM-DDTHH:MM:SS`, with its offset where it has one.
+    /// `YYYY-MM-DDTHH:MM:SS`, with the offset, if there is one.
     DateTime,
-    /// A whole number.
     Integer,
-    /// A number.
     Number,
-    /// `true` or `false`.
     Bool,
-    /// A state of the US by its two letters.
+    /// A US state as its two-letter code.
     State,
     /// A phone number in E.164.
     Phone,
-    /// An e-mail address.
     Email,
 }
 
-/// A side of "Last, First".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NamePart {
-    /// Before the comma.
     Last,
-    /// Behind the comma.
     First,
 }

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_takes_its_names_and_ids_and_nothing_else() {
+    fn with_a_table_only_its_names_and_ids_are_accepted() {
         let (firms, errors) = firms(
             &[("Smith & Partners", "firm_1"), ("Doe LLP", "firm_2")],
             None,
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_with_two_meanings_is_refused() {
+    fn an_ambiguous_table_is_refused() {
         assert_eq!(firms(&[("A", "x"), ("x", "y")], None).1.len(), 1);
         assert_eq!(firms(&[("A", "x"), ("A", "y")], None).1.len(), 1);
         assert_eq!(firms(&[("A", "")], None).1.len(), 1);

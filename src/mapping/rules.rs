@@ -160,9 +160,9 @@ fn insert(nodes: &mut Vec<PayloadNode>, path: &[&str], field: usize) -> Result<(
     let Some((segment, below)) = path.split_first() else {
         return Ok(());
     };
-    let wanted = member_name(segment);
+    let expected = member_name(segment);
     let existing = nodes.iter_mut().find(|node| match node {
-        PayloadNode::Leaf { name, .. } | PayloadNode::Object { name, .. } => *name == wanted,
+        PayloadNode::Leaf { name, .. } | PayloadNode::Object { name, .. } => *name == expected,
     });
     match existing {
         Some(PayloadNode::Object { children, .. }) if !below.is_empty() => {
@@ -174,14 +174,14 @@ fn insert(nodes: &mut Vec<PayloadNode>, path: &[&str], field: usize) -> Result<(
             ));
         }
         None if below.is_empty() => nodes.push(PayloadNode::Leaf {
-            name: wanted,
+            name: expected,
             field,
         }),
         None => {
             let mut children = Vec::new();
             insert(&mut children, below, field)?;
             nodes.push(PayloadNode::Object {
-                name: wanted,
+                name: expected,
                 children,
             });
         }
@@ -234,7 +234,7 @@ fn check_settings(rule: &FieldRule, errors: &mut RuleErrors) {
             }
         }
     }
-    if rule.required && !rule.omit_empty {
+    if rule.required && rule.send_empty {
         let message = "`omit_empty = false` cannot be combined with `required`";
         errors.push("omit_empty", message);
     }
@@ -259,7 +259,7 @@ fn compile_source(
     errors: &mut RuleErrors,
 ) -> (CompiledSource, Vec<String>) {
     match &rule.source {
-        FieldSource::None => (CompiledSource::Columns, vec![rule.target.clone()]),
+        FieldSource::SameName => (CompiledSource::Columns, vec![rule.target.clone()]),
         FieldSource::Columns(columns) => {
             if columns.is_empty() || columns.iter().any(|column| column.trim().is_empty()) {
                 errors.push("from", "a column without a name");

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_leave_no_gap() {
+    fn blank_values_leave_no_gap() {
         assert_eq!(filled("{First} {Last}", &["Ann", "Lee"]), "Ann Lee");
         assert_eq!(filled("{A} {B} {C}", &["Ann", " ", "Lee"]), "Ann Lee");
         assert_eq!(filled("{A} {B} {C}", &["", "M", ""]), "M");

@@ -1,4 +1,4 @@
-//! Whole records through the rules.
+//! Records through all of mapping.
 
 mod errors;
 mod firms_and_keys;
@@ -11,9 +11,9 @@ use crate::model::{Cell, CellKind, Code, Columns, Place, Problem, Record};
 
 use super::*;
 
-/// A case as it stands after the mapper has gone on.
+/// A mapped case that outlives the mapper.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Case {
+struct OwnedCase {
     key: Option<String>,
     firm: Option<String>,
     firm_from_default: bool,
@@ -22,7 +22,7 @@ struct Case {
     content_digest: crate::model::Digest,
 }
 
-/// No key, no firm needed: what tests that look at payloads want.
+/// Needs neither key nor partner firm.
 fn loose() -> MappingOptions {
     MappingOptions {
         allow_drafts: true,
@@ -60,9 +60,9 @@ fn rules(options: MappingOptions) -> Arc<Rules> {
     Arc::new(Rules::compile(options).unwrap())
 }
 
-fn map_with(mapper: &mut Mapper, record: &Record<'_>) -> (Option<Case>, Vec<Problem>) {
+fn map_with(mapper: &mut Mapper, record: &Record<'_>) -> (Option<OwnedCase>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let case = mapper.map(record, &mut problems).map(|mapped| Case {
+    let case = mapper.map(record, &mut problems).map(|mapped| OwnedCase {
         key: mapped.key.map(str::to_owned),
         firm: mapped.firm.map(str::to_owned),
         firm_from_default: mapped.firm_from_default,
@@ -74,7 +74,7 @@ fn map_with(mapper: &mut Mapper, record: &Record<'_>) -> (Option<Case>, Vec<Prob
 }
 
 /// Maps one row of text cells.
-fn map_row(options: MappingOptions, row: &[(&str, &str)]) -> (Option<Case>, Vec<Problem>) {
+fn map_row(options: MappingOptions, row: &[(&str, &str)]) -> (Option<OwnedCase>, Vec<Problem>) {
     let cells: Vec<_> = row
         .iter()
         .map(|(name, text)| (*name, Cell::text(text)))
@@ -82,7 +82,10 @@ fn map_row(options: MappingOptions, row: &[(&str, &str)]) -> (Option<Case>, Vec<
     map_cells(options, &cells)
 }
 
-fn map_cells(options: MappingOptions, row: &[(&str, Cell<'_>)]) -> (Option<Case>, Vec<Problem>) {
+fn map_cells(
+    options: MappingOptions,
+    row: &[(&str, Cell<'_>)],
+) -> (Option<OwnedCase>, Vec<Problem>) {
     let columns = Columns::from_names(row.iter().map(|(name, _)| *name));
     let cells: Vec<Cell<'_>> = row.iter().map(|(_, cell)| *cell).collect();
     let record = Record {
@@ -99,7 +102,7 @@ fn map_json(
     options: MappingOptions,
     columns: &Columns,
     json: &str,
-) -> (Option<Case>, Vec<Problem>) {
+) -> (Option<OwnedCase>, Vec<Problem>) {
     let mut found: Vec<(usize, CellKind, String)> = Vec::new();
     for (name, kind, text) in object_members(json) {
         found.push((columns.position(&name).unwrap(), kind, text.into_owned()));

@@ -1,4 +1,4 @@
-//! What is wrong with records, with rules, and with columns.
+//! Problems of records, errors of rules, and missing columns.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn compile_errors(options: MappingOptions) -> Vec<(Option<usize>, &'static str, 
 }
 
 #[test]
-fn a_record_tells_all_its_problems_at_once() {
+fn all_problems_of_a_record_are_reported_at_once() {
     let mut name = field("Name", "Name");
     name.required = true;
     let mut kind = field("Kind", "Case Type");
@@ -30,7 +30,7 @@ fn a_record_tells_all_its_problems_at_once() {
     ];
     let (case, problems) = map_row(options, &row);
     assert!(case.is_none());
-    let told: Vec<_> = problems
+    let reported: Vec<_> = problems
         .iter()
         .map(|problem| {
             (
@@ -41,7 +41,7 @@ fn a_record_tells_all_its_problems_at_once() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (Code::MissingRequired, Some("Name"), None),
             (Code::NotAChoice, Some("Case Type"), Some("Auto Acident")),
@@ -57,7 +57,7 @@ fn a_record_tells_all_its_problems_at_once() {
 }
 
 #[test]
-fn lengths_and_patterns_hold_for_what_is_sent() {
+fn lengths_and_patterns_apply_to_the_sent_value() {
     let mut code = field("Code", "Code");
     code.min_length = Some(2);
     code.max_length = Some(4);
@@ -72,7 +72,7 @@ fn lengths_and_patterns_hold_for_what_is_sent() {
 }
 
 #[test]
-fn what_a_spreadsheet_broke_is_a_warning_where_it_is_used() {
+fn spreadsheet_errors_are_warnings_in_columns_that_are_used() {
     let options = with(vec![field("A", "A")]);
     assert_eq!(
         codes(options.clone(), &[("A", "#N/A"), ("B", "#REF!")]),
@@ -93,7 +93,7 @@ fn what_a_spreadsheet_broke_is_a_warning_where_it_is_used() {
 }
 
 #[test]
-fn dates_far_off_are_warnings() {
+fn implausible_dates_are_warnings() {
     let dated = |target: &str, text| {
         let options = MappingOptions {
             today: Some(jiff::civil::date(2026, 11, 23)),
@@ -111,14 +111,14 @@ fn dates_far_off_are_warnings() {
 }
 
 #[test]
-fn a_social_security_number_that_slips_through_is_told() {
+fn a_social_security_number_in_an_unnamed_column_is_reported() {
     let row = [("Note", "078-05-1120")];
     assert_eq!(codes(through(), &row), [Code::LooksConfidential]);
     assert_eq!(codes(with(vec![field("Note", "Note")]), &row), []);
 }
 
 #[test]
-fn rules_that_can_not_be_are_told_together() {
+fn all_rule_errors_are_reported_at_once() {
     let mut pattern = field("P", "P");
     pattern.pattern = Some("(".to_owned());
     let mut formats = typed("D", "D", ValueType::Date);
@@ -172,7 +172,7 @@ fn two_rules_for_one_field_are_refused() {
 }
 
 #[test]
-fn columns_that_a_file_lacks_are_told_with_the_closest() {
+fn missing_columns_are_reported_with_the_closest_name() {
     let mut required = field("First", "First Name");
     required.required = true;
     let mut list = field("Phone", "");
@@ -194,10 +194,10 @@ fn columns_that_a_file_lacks_are_told_with_the_closest() {
     assert_eq!(rules.missing_columns(&good, NameSource::Header), []);
     assert_eq!(rules.unused_columns(&good), ["Zip"]);
     let bad = Columns::from_names(["lead_id", "Frm", "FirstName", "client"]);
-    let faults = rules.missing_columns(&bad, NameSource::Header);
-    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let missing = rules.missing_columns(&bad, NameSource::Header);
+    let reported: Vec<String> = missing.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        reported,
         [
             "no column \"Lead ID\" for the key; did you mean \"lead_id\"?",
             "no column \"Firm\" for the partner firm; did you mean \"Frm\"?",
@@ -212,13 +212,13 @@ fn columns_that_a_file_lacks_are_told_with_the_closest() {
     );
     let files = [
         (crate::model::FileId(0), Vec::new()),
-        (crate::model::FileId(1), faults),
+        (crate::model::FileId(1), missing),
     ];
-    let joined = merge_missing_columns(&files);
-    assert_eq!(joined.len(), 3, "what only some file must have is not told");
+    let merged = merge_missing_columns(&files);
+    assert_eq!(merged.len(), 3, "a column that one file has is not missing");
     assert!(
-        joined
+        merged
             .iter()
-            .all(|(file, fault)| file.is_some() && fault.every_file)
+            .all(|(file, column)| file.is_some() && column.every_file)
     );
 }

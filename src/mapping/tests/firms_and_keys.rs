@@ -37,16 +37,16 @@ fn keys_are_trimmed_and_may_have_several_columns() {
 }
 
 #[test]
-fn a_key_below_a_nested_object_is_reached() {
+fn a_key_inside_a_nested_object_is_read() {
     let columns = Columns::from_names(["lead"]);
     let (case, _) = map_json(keyed(&["lead.id"]), &columns, r#"{"lead":{"id":7}}"#);
     assert_eq!(case.unwrap().key.as_deref(), Some(r#"["7"]"#));
 }
 
 #[test]
-fn a_caseload_key_restores_what_a_spreadsheet_has_damaged() {
+fn caseload_key_restores_key_columns_that_a_spreadsheet_changed() {
     let options = keyed(&["Id"]);
-    let (mended, problems) = map_row(
+    let (restored, problems) = map_row(
         options.clone(),
         &[
             ("Id", "123"),
@@ -55,23 +55,23 @@ fn a_caseload_key_restores_what_a_spreadsheet_has_damaged() {
         ],
     );
     assert_eq!(problems, []);
-    let mended = mended.unwrap();
-    assert_eq!(mended.key.as_deref(), Some(r#"["00123"]"#));
-    assert_eq!(mended.payload, r#"{"Id":"00123","A":"x"}"#);
-    let whole = [("Id", " 00123 "), ("A", "x")];
-    let first = map_row(options.clone(), &whole).0.unwrap();
-    let again = [whole[0], whole[1], ("caseload_key", "key:[\"00123\"]")];
-    assert_eq!(map_row(options.clone(), &again).0.unwrap(), first);
-    for wrong in [
+    let restored = restored.unwrap();
+    assert_eq!(restored.key.as_deref(), Some(r#"["00123"]"#));
+    assert_eq!(restored.payload, r#"{"Id":"00123","A":"x"}"#);
+    let intact = [("Id", " 00123 "), ("A", "x")];
+    let first = map_row(options.clone(), &intact).0.unwrap();
+    let with_key = [intact[0], intact[1], ("caseload_key", "key:[\"00123\"]")];
+    assert_eq!(map_row(options.clone(), &with_key).0.unwrap(), first);
+    for invalid in [
         "[\"00123\"]",
         "key:00123",
         "key:[\"1\",\"2\"]",
         "key:[\"\"]",
     ] {
         assert_eq!(
-            codes(options.clone(), &[("Id", "1"), ("caseload_key", wrong)]),
+            codes(options.clone(), &[("Id", "1"), ("caseload_key", invalid)]),
             [Code::BadCaseloadKey],
-            "{wrong}"
+            "{invalid}"
         );
     }
 }

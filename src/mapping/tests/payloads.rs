@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn without_rules_every_filled_column_goes_out_under_its_own_name() {
+fn without_rules_every_filled_column_is_sent_under_its_own_name() {
     let row = [
         ("Name", " Ann \"A\" "),
         ("Empty", ""),
@@ -17,7 +17,7 @@ fn without_rules_every_filled_column_goes_out_under_its_own_name() {
 }
 
 #[test]
-fn firm_and_caseload_columns_are_no_part_of_the_payload() {
+fn partner_firm_and_caseload_columns_are_not_in_the_payload() {
     let row = [
         ("Name", "Ann"),
         ("PARTNER_FIRM_ID", "f1"),
@@ -29,7 +29,7 @@ fn firm_and_caseload_columns_are_no_part_of_the_payload() {
 }
 
 #[test]
-fn kinds_are_kept_without_a_type() {
+fn json_types_are_kept_without_a_value_type() {
     let row = [
         ("Id", number("12345678901234567890.10")),
         (
@@ -61,13 +61,13 @@ fn kinds_are_kept_without_a_type() {
             },
         ),
     ];
-    let wanted =
+    let expected =
         r#"{"Id":12345678901234567890.10,"On":true,"Day":"2026-06-14","Client":{"a": [1]}}"#;
-    assert_eq!(map_cells(through(), &row).0.unwrap().payload, wanted);
+    assert_eq!(map_cells(through(), &row).0.unwrap().payload, expected);
     let fields = ["Id", "On", "Nothing", "Day", "Client"].map(|name| field(name, name));
     assert_eq!(
         map_cells(with(fields.to_vec()), &row).0.unwrap().payload,
-        wanted
+        expected
     );
     let text = map_cells(with(vec![typed("Id", "Id", ValueType::Text)]), &row);
     assert_eq!(
@@ -77,7 +77,7 @@ fn kinds_are_kept_without_a_type() {
 }
 
 #[test]
-fn every_type_writes_its_own_form() {
+fn every_value_type_writes_its_own_format() {
     let row = [
         ("d", "6/14/2026 0:00"),
         ("t", "2026-06-14T09:30:00Z"),
@@ -111,7 +111,7 @@ fn every_type_writes_its_own_form() {
 }
 
 #[test]
-fn a_list_takes_the_first_that_is_filled_and_a_template_joins() {
+fn a_list_takes_the_first_filled_column_and_a_template_joins_columns() {
     let mut phone = field("Phone", "");
     phone.source = FieldSource::Columns(vec!["Mobile".to_owned(), "Home".to_owned()]);
     let options = with(vec![phone, field("Name", "{First} {Middle} {Last}")]);
@@ -137,7 +137,7 @@ fn a_list_takes_the_first_that_is_filled_and_a_template_joins() {
 }
 
 #[test]
-fn dots_nest_in_the_order_of_first_mention_and_flat_keeps_them() {
+fn dots_nest_objects_and_flat_keeps_the_dots() {
     let mut flat = field("client.raw", "A");
     flat.flat = true;
     let options = with(vec![
@@ -155,7 +155,7 @@ fn dots_nest_in_the_order_of_first_mention_and_flat_keeps_them() {
 }
 
 #[test]
-fn constants_and_defaults_stand_in() {
+fn constants_and_defaults_are_sent() {
     let constant = |target: &str, constant| FieldRule {
         target: target.to_owned(),
         source: FieldSource::Constant(constant),
@@ -164,7 +164,7 @@ fn constants_and_defaults_stand_in() {
     let mut defaulted = field("D", "D");
     defaulted.default = Some(Constant::Text("none given".to_owned()));
     let mut emptied = field("E", "E");
-    emptied.omit_empty = false;
+    emptied.send_empty = true;
     let mut dated = constant("W", Constant::Text("6/1/2026".to_owned()));
     dated.value_type = Some(ValueType::Date);
     dated.formats = vec!["%m/%d/%Y".to_owned()];
@@ -183,7 +183,7 @@ fn constants_and_defaults_stand_in() {
 }
 
 #[test]
-fn rename_comes_before_choices_and_before_the_type() {
+fn rename_applies_before_choices_and_types() {
     let mut kind = field("Kind", "Kind");
     kind.choices = vec!["Motor Vehicle Accident".to_owned(), "Dog Bite".to_owned()];
     kind.rename = vec![("MVA".to_owned(), "Motor Vehicle Accident".to_owned())];
@@ -208,7 +208,7 @@ fn rename_comes_before_choices_and_before_the_type() {
 }
 
 #[test]
-fn a_side_of_a_name_is_taken() {
+fn one_part_of_a_name_is_taken() {
     let side = |target, part| FieldRule {
         part: Some(part),
         ..field(target, "Name")
@@ -231,7 +231,7 @@ fn a_side_of_a_name_is_taken() {
 }
 
 #[test]
-fn nested_json_is_reached_and_a_whole_name_goes_first() {
+fn nested_json_is_read_unless_a_column_has_the_dotted_name() {
     let options = with(vec![
         field("F", "client.first"),
         field("L", "client.names.0"),
@@ -257,7 +257,7 @@ fn nested_json_is_reached_and_a_whole_name_goes_first() {
 }
 
 #[test]
-fn json_keeps_its_own_order_whatever_came_before() {
+fn a_json_record_keeps_its_member_order() {
     let columns = Columns::from_names(["b", "a", "c"]);
     let json = r#"{"c":1,"a":"x","b":[true, null]}"#;
     let (case, _) = map_json(through(), &columns, json);
@@ -265,7 +265,7 @@ fn json_keeps_its_own_order_whatever_came_before() {
 }
 
 #[test]
-fn passthrough_adds_what_no_rule_reads() {
+fn passthrough_adds_columns_that_no_rule_reads() {
     let options = MappingOptions {
         passthrough: true,
         ..with(vec![field("Name", "{First} {Last}")])
@@ -280,7 +280,7 @@ fn passthrough_adds_what_no_rule_reads() {
 }
 
 #[test]
-fn digests_tell_what_would_be_sent_and_not_how_it_stood_in_the_file() {
+fn digests_depend_on_what_is_sent_and_not_on_column_order() {
     let options = MappingOptions {
         key: vec!["Id".to_owned()],
         ..through()
@@ -314,7 +314,7 @@ fn digests_tell_what_would_be_sent_and_not_how_it_stood_in_the_file() {
 }
 
 #[test]
-fn a_record_is_told_by_its_filled_columns() {
+fn a_record_digest_covers_the_filled_columns_by_name() {
     let digest = |names: &[&str], texts: &[&str]| {
         let columns = Columns::from_names(names);
         let cells: Vec<_> = texts.iter().map(|text| Cell::text(text)).collect();
@@ -331,12 +331,12 @@ fn a_record_is_told_by_its_filled_columns() {
         one
     );
     assert_ne!(digest(&["a", "b"], &["12", ""]), one);
-    // It stands in ledgers: it can never be another.
+    // Ledgers hold it, so it must never change.
     assert_eq!(one.to_string(), "8f3b38fadbc769fb2596a15bffac27cf");
 }
 
 #[test]
-fn a_record_is_written_as_it_was() {
+fn record_json_keeps_the_record_as_it_was_read() {
     let columns = Columns::from_names(["a", "b", "c", "d"]);
     let cells = [
         Cell::text("x\"\n"),

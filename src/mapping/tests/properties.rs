@@ -1,4 +1,4 @@
-//! For any record: no panic, valid JSON, and nothing but the record counts.
+//! For any record: no panic, valid JSON, and no influence of other records.
 
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ fn options() -> MappingOptions {
     }
 }
 
-/// Text that gets somewhere more often than any text would.
+/// Text that the rules read more often than any text.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -35,7 +35,11 @@ fn row() -> impl Strategy<Value = Vec<String>> {
     proptest::collection::vec(text(), NAMES.len())
 }
 
-fn map(mapper: &mut Mapper, columns: &Columns, row: &[String]) -> (Option<Case>, Vec<Problem>) {
+fn map(
+    mapper: &mut Mapper,
+    columns: &Columns,
+    row: &[String],
+) -> (Option<OwnedCase>, Vec<Problem>) {
     let cells: Vec<_> = row.iter().map(|text| Cell::text(text)).collect();
     map_with(
         mapper,
@@ -50,7 +54,7 @@ fn map(mapper: &mut Mapper, columns: &Columns, row: &[String]) -> (Option<Case>,
 
 proptest! {
     #[test]
-    fn a_payload_is_json_and_no_error_means_a_case(row in row()) {
+    fn a_payload_is_json_and_a_record_without_errors_is_a_case(row in row()) {
         for options in [options(), through()] {
             let columns = Columns::from_names(NAMES);
             let (case, problems) = map(&mut Mapper::new(rules(options)), &columns, &row);
@@ -68,7 +72,7 @@ proptest! {
     }
 
     #[test]
-    fn other_records_make_no_difference(rows in proptest::collection::vec(row(), 1..6)) {
+    fn other_records_do_not_change_a_case(rows in proptest::collection::vec(row(), 1..6)) {
         let shared = rules(options());
         let columns = Columns::from_names(NAMES);
         let others = Columns::from_names(["Other", "A", "Id"]);
@@ -77,15 +81,15 @@ proptest! {
             .map(|row| map(&mut Mapper::new(Arc::clone(&shared)), &columns, row))
             .collect();
         let mut mapper = Mapper::new(shared);
-        for (row, wanted) in rows.iter().zip(&alone).rev() {
-            prop_assert_eq!(&map(&mut mapper, &columns, row), wanted);
+        for (row, expected) in rows.iter().zip(&alone).rev() {
+            prop_assert_eq!(&map(&mut mapper, &columns, row), expected);
             map(&mut mapper, &others, &row[..3]);
-            prop_assert_eq!(&map(&mut mapper, &columns, row), wanted);
+            prop_assert_eq!(&map(&mut mapper, &columns, row), expected);
         }
     }
 
     #[test]
-    fn the_columns_of_other_json_make_no_difference(
+    fn columns_of_other_json_records_do_not_change_a_case(
         member in any::<String>(), value in any::<String>(), other in any::<String>()
     ) {
         prop_assume!(member != other);

@@ -479,8 +479,8 @@ mod tests {
     }
 
     #[test]
-    fn dates_by_their_formats() {
-        for (format, text, wanted) in [
+    fn dates_are_read_by_their_formats() {
+        for (format, text, expected) in [
             ("%m/%d/%y", "6/14/26", "2026-06-14"),
             ("%m/%d/%y", "06/14/26 0:00", "2026-06-14"),
             ("%m/%d/%y", "6/14/68", "2068-06-14"),
@@ -496,7 +496,7 @@ mod tests {
         ] {
             assert_eq!(
                 date(&[format], text).as_deref(),
-                Ok(wanted),
+                Ok(expected),
                 "{format} {text}"
             );
         }
@@ -548,8 +548,8 @@ mod tests {
     }
 
     #[test]
-    fn times_are_kept_with_their_offset() {
-        for (formats, text, wanted) in [
+    fn times_keep_their_offset() {
+        for (formats, text, expected) in [
             (&[][..], "2026-06-14T09:30", "2026-06-14T09:30:00"),
             (&[], "2026-06-14 09:30:15", "2026-06-14T09:30:15"),
             (&[], "2026-06-14T09:30:15.250Z", "2026-06-14T09:30:15.250Z"),
@@ -561,7 +561,7 @@ mod tests {
                 "2026-06-14T00:05:00",
             ),
         ] {
-            assert_eq!(datetime(formats, text).as_deref(), Ok(wanted), "{text}");
+            assert_eq!(datetime(formats, text).as_deref(), Ok(expected), "{text}");
         }
         assert_eq!(datetime(&[], "2026-06-14"), Err(Code::BadDate));
         assert_eq!(
@@ -571,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workbooks_dates_need_no_format() {
+    fn workbook_dates_need_no_format() {
         let formats = formats(&["%m/%d/%Y"]);
         let mut out = String::new();
         formats
@@ -596,31 +596,31 @@ mod tests {
     }
 
     #[test]
-    fn wrong_formats_are_refused() {
-        let wrong = |text: &str| DateFormat::compile(text).unwrap_err();
-        assert!(wrong("MM/DD/YYYY").contains("\"%m/%d/%Y\""));
-        assert!(wrong("M/D/YY").contains("\"%m/%d/%y\""));
-        assert!(wrong("%m/%Y").contains("a day"));
-        assert!(wrong("%m/%d/%Y %q").contains("%q"));
-        assert!(wrong("%m/%d/%Y %I:%M").contains("%p"));
-        assert!(wrong("%m/%d/%Y %M").contains("%H"));
-        assert!(wrong("%d/%d/%m/%Y").contains("once"));
-        assert!(wrong("%m/%d/%").contains("unknown directive"));
+    fn invalid_formats_are_refused() {
+        let error = |text: &str| DateFormat::compile(text).unwrap_err();
+        assert!(error("MM/DD/YYYY").contains("\"%m/%d/%Y\""));
+        assert!(error("M/D/YY").contains("\"%m/%d/%y\""));
+        assert!(error("%m/%Y").contains("a day"));
+        assert!(error("%m/%d/%Y %q").contains("%q"));
+        assert!(error("%m/%d/%Y %I:%M").contains("%p"));
+        assert!(error("%m/%d/%Y %M").contains("%H"));
+        assert!(error("%d/%d/%m/%Y").contains("once"));
+        assert!(error("%m/%d/%").contains("unknown directive"));
     }
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in any::<String>(), format in "[-%YymdbHMSp/ .]{0,12}") {
+        fn no_text_causes_a_panic(text in any::<String>(), format in "[-%YymdbHMSp/ .]{0,12}") {
             let _ = date(&["%m/%d/%y", "%B %d, %Y %I:%M %p"], &text);
             let _ = DateFormat::compile(&format).map(|format| format.read(&text));
         }
 
         #[test]
-        fn every_day_survives(year in 1_u16..=9999, month in 1_u8..=12, day in 1_u8..=28) {
-            let wanted = format!("{year:04}-{month:02}-{day:02}");
-            prop_assert_eq!(date(&[], &wanted), Ok(wanted.clone()));
+        fn every_day_is_read_back(year in 1_u16..=9999, month in 1_u8..=12, day in 1_u8..=28) {
+            let expected = format!("{year:04}-{month:02}-{day:02}");
+            prop_assert_eq!(date(&[], &expected), Ok(expected.clone()));
             let american = format!("{month}/{day}/{year:04}");
-            prop_assert_eq!(date(&["%m/%d/%Y"], &american), Ok(wanted));
+            prop_assert_eq!(date(&["%m/%d/%Y"], &american), Ok(expected));
         }
     }
 }

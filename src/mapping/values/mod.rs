@@ -124,13 +124,13 @@ mod tests {
 
     #[test]
     fn yes_and_no_in_any_letter_case() {
-        for (text, wanted) in [
+        for (text, expected) in [
             ("Yes", "true"),
             ("TRUE", "true"),
             ("n", "false"),
             ("0", "false"),
         ] {
-            assert_eq!(boolean(text), Ok(wanted), "{text}");
+            assert_eq!(boolean(text), Ok(expected), "{text}");
         }
         for text in ["t", "on", "2", "maybe", "1.0"] {
             assert_eq!(boolean(text).unwrap_err().code, Code::BadBool, "{text}");

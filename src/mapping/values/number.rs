@@ -113,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_passes_is_valid_json(text in "[-+0-9.eE,]{0,12}") {
+        fn every_accepted_number_is_valid_json(text in "[-+0-9.eE,]{0,12}") {
             if let Ok(written) = num(&text) {
                 prop_assert!(serde_json::from_str::<Box<serde_json::value::RawValue>>(&written).is_ok());
             }

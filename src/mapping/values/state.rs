@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn states_as_exports_write_them() {
-        for (text, wanted) in [
+        for (text, expected) in [
             ("nv", "NV"),
             ("Nevada", "NV"),
             ("NEVADA", "NV"),
@@ -171,7 +171,7 @@ mod tests {
             (" West Virginia ", "WV"),
             ("PR", "PR"),
         ] {
-            assert_eq!(state_of(text), Some(wanted), "{text}");
+            assert_eq!(state_of(text), Some(expected), "{text}");
         }
         for text in [
             "XX",
@@ -198,12 +198,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in any::<String>()) {
+        fn no_text_causes_a_panic(text in any::<String>()) {
             let _ = state(&text);
         }
 
         #[test]
-        fn no_long_text_of_letters_makes_it_panic(text in "[a-zA-Z ,.]{50,80}") {
+        fn no_long_text_causes_a_panic(text in "[a-zA-Z ,.]{50,80}") {
             let _ = state(&text);
         }
     }
