@@ -87,7 +87,7 @@ impl PublicKey {
         Some(value)
     }
 
-    pub(super) fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 

@@ -8,16 +8,14 @@ use serde_json::json;
 use super::exit::Exit;
 use super::outputs;
 use crate::check::{self, CheckOptions, Checked};
-use crate::cli::settings::CheckSettings;
+use crate::cli::settings::ReadSettings;
 use crate::output::terminal::color;
 use crate::output::terminal::columns::column_table;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::output::terminal::text::{count, escaped};
 
 /// Runs the command.
-pub(super) fn run(settings: &CheckSettings) -> Result<Exit> {
-    let CheckSettings { output, read } = settings;
-    let output = *output;
+pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
     let began = Instant::now();
     let protected = outputs::read_paths(read);
     let mut problems = outputs::problem_reporter(output, read, u64::MAX, protected)?;

@@ -208,7 +208,7 @@ impl ImportLedger {
 /// Opens the ledger of an import, or makes sure that it may be created.
 pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger> {
     let path = &settings.ledger_path;
-    if settings.dry_run {
+    if settings.sending.dry_run {
         // Only a run that sends forgets earlier ones.
         if exists(path) && !settings.fresh {
             let reader = ledger::open_read_only(path)?;

@@ -19,12 +19,13 @@ mod status;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Parser as _;
 
 use self::exit::Exit;
 use crate::cli::args::GlobalArgs;
 use crate::cli::settings::{
-    self, CheckSettings, ExportSettings, ImportSettings, InitSettings, ResolveSettings,
-    SandboxSettings, StatusSettings,
+    self, ExportSettings, ImportSettings, InitSettings, ReadSettings, ResolveSettings,
+    StatusSettings,
 };
 use crate::cli::{self, Cli, Command};
 use crate::output::terminal::color;
@@ -37,7 +38,7 @@ pub fn run() -> ExitCode {
     silence_panics_over_damaged_workbooks();
     #[cfg(unix)]
     interrupts::catch_file_size_limit();
-    let cli = Cli::from_process();
+    let cli = Cli::parse();
     settings::set_color(&cli.globals);
     let output = settings::output_options(&cli.globals);
     let is_import = matches!(cli.command, Command::Import(_));
@@ -65,14 +66,15 @@ pub fn run() -> ExitCode {
 }
 
 fn run_command(command: Command, globals: &GlobalArgs) -> Result<Exit> {
+    let output = settings::output_options(globals);
     match command {
         Command::Import(args) => import::run(&ImportSettings::new(*args, globals)?),
-        Command::Check(args) => check::run(&CheckSettings::new(args, globals)?),
+        Command::Check(args) => check::run(&ReadSettings::of_check(args, globals)?, output),
         Command::Init(args) => init::run(&InitSettings::new(args, globals)),
         Command::Status(args) => status::run(&StatusSettings::new(args, globals)?),
         Command::Export(args) => export::run(&ExportSettings::new(args, globals)?),
         Command::Resolve(args) => resolve::run(&ResolveSettings::new(args, globals)?),
-        Command::Sandbox(args) => sandbox::run(SandboxSettings::new(args, globals)),
+        Command::Sandbox(args) => sandbox::run(args, output),
         Command::Explain(args) => explain::run(args.code.as_deref()),
         Command::Completions { shell } => {
             cli::print_completions(shell);

@@ -4,24 +4,32 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::exit::Exit;
-use crate::cli::settings::SandboxSettings;
-use crate::output::terminal::streams::{print_json, print_status};
-use crate::sandbox;
+use crate::api::PublicKey;
+use crate::cli::args::SandboxArgs;
+use crate::output::terminal::color;
+use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
+use crate::sandbox::{self, SandboxOptions};
 
 /// Runs the command until it is interrupted.
-pub(super) fn run(settings: SandboxSettings) -> Result<Exit> {
-    let mut options = settings.options;
-    options.public_key = settings
-        .public_key_file
-        .as_ref()
-        .map(|path| {
-            std::fs::read_to_string(path)
-                .map(|key| key.trim_start_matches('\u{feff}').trim().to_owned())
-                .with_context(|| format!("can't read {}", path.display()))
-        })
-        .transpose()?;
-    let output = settings.output;
-    let port = options.port;
+pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
+    let mut public_key = None;
+    if let Some(path) = &args.public_key_file {
+        let (key, warning) = PublicKey::from_file(path)?;
+        if let Some(warning) = warning {
+            print_status(&color::yellow(&warning));
+        }
+        public_key = Some(key.reveal().to_owned());
+    }
+    let options = SandboxOptions {
+        port: args.port,
+        latency: args.latency,
+        rate_limit: args.rate_limit,
+        faults: args.faults.unwrap_or_default(),
+        seed: args.seed,
+        org_id: args.org_id,
+        map_id: args.map_id,
+        public_key,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -34,7 +42,7 @@ pub(super) fn run(settings: SandboxSettings) -> Result<Exit> {
     runtime.block_on(async {
         let running = sandbox::start(options).await?;
         let url = running.base_url();
-        if port == 0 || output.json {
+        if args.port == 0 || output.json {
             print_json(&json!({
                 "schema": 1,
                 "command": "sandbox",

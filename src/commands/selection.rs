@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::cli::settings::CaseSelection;
+use crate::cli::args::CaseSelection;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, LedgerReader, RunId};
 use crate::output::terminal::text::escaped;
@@ -13,7 +13,7 @@ const NAMES_SHOWN: usize = 20;
 impl CaseSelection {
     /// Whether every case is selected.
     pub(super) fn is_all(&self) -> bool {
-        self.run.is_none() && self.states.is_empty() && self.file.is_none()
+        self.run.is_none() && self.state.is_empty() && self.file.is_none()
     }
 
     /// The ledger's filter. A run or a file that the ledger does not know is an
@@ -51,7 +51,7 @@ impl CaseSelection {
         }
         Ok(CaseFilter {
             run,
-            states: (!self.states.is_empty()).then(|| self.states.clone()),
+            states: (!self.state.is_empty()).then(|| self.state.clone()),
             file,
             ..CaseFilter::default()
         })

@@ -7,6 +7,8 @@ use clap::Args;
 use super::{AccountArgs, ReadArgs, duration, positive_duration};
 use crate::engine::PaceRange;
 
+/// Arguments of import. Those in groups of their own need neither environment
+/// nor config: the groups are settings as they are.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ImportArgs {
     /// Case files; "-" reads standard input
@@ -14,93 +16,122 @@ pub(crate) struct ImportArgs {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub account: AccountArgs,
-    /// Id of the mapping [env: `LEXAMICA_MAP_ID`]
+    /// Id of the mapping [env: LEXAMICA_MAP_ID]
     #[arg(long, value_name = "ID", help_heading = "Account")]
     pub map_id: Option<String>,
-    /// File with the public key [env: `LEXAMICA_PUBLIC_KEY` holds the key itself]
+    /// File with the public key [env: LEXAMICA_PUBLIC_KEY holds the key itself]
     #[arg(long, value_name = "FILE", help_heading = "Account")]
     pub public_key_file: Option<PathBuf>,
-    /// Certificate authority to trust beside the system's [env: `SSL_CERT_FILE`]
-    #[arg(long, value_name = "FILE", help_heading = "Account")]
+    /// Certificate authority to trust beside the system's [env: SSL_CERT_FILE]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Account",
+        hide_short_help = true
+    )]
     pub ca_file: Option<PathBuf>,
     /// First import of this account: a ledger may be created
     #[arg(long, help_heading = "Account")]
     pub new_ledger: bool,
-    /// Accept only this ledger [env: `CASELOAD_LEDGER_ID`]
-    #[arg(long, value_name = "ID", help_heading = "Account")]
+    /// Accept only this ledger [env: CASELOAD_LEDGER_ID]
+    #[arg(
+        long,
+        value_name = "ID",
+        help_heading = "Account",
+        hide_short_help = true
+    )]
     pub ledger_id: Option<String>,
     /// The ledger is this account's, under its former address
-    #[arg(long, help_heading = "Account")]
+    #[arg(long, help_heading = "Account", hide_short_help = true)]
     pub adopt_ledger: bool,
     /// With --sandbox: forget earlier test runs
-    #[arg(long, help_heading = "Account")]
+    #[arg(long, help_heading = "Account", hide_short_help = true)]
     pub fresh: bool,
     #[command(flatten)]
     pub read: ReadArgs,
+    #[command(flatten)]
+    pub sending: SendingOptions,
+    #[command(flatten)]
+    pub pace: PaceOptions,
+    #[command(flatten)]
+    pub outputs: RunOutputs,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Sending")]
+pub(crate) struct SendingOptions {
     /// Check and plan, send nothing
-    #[arg(long, help_heading = "Sending")]
+    #[arg(long)]
     pub dry_run: bool,
     /// Send without asking
-    #[arg(long, help_heading = "Sending")]
+    #[arg(long)]
     pub yes: bool,
     /// Send exactly what a dry run showed: the HASH-N that it printed
-    #[arg(long, value_name = "HASH-N", help_heading = "Sending")]
+    #[arg(long, value_name = "HASH-N")]
     pub plan: Option<ApprovedPlan>,
     /// Send at most N cases; --limit 1 tries one and shows the whole response
-    #[arg(long, value_name = "N", help_heading = "Sending",
+    #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
     /// Send the valid rows even if others have problems
-    #[arg(long, help_heading = "Sending")]
+    #[arg(long)]
     pub skip_invalid: bool,
     /// Send cases whose content equals that of an imported case under another key
-    #[arg(long, help_heading = "Sending")]
+    #[arg(long, hide_short_help = true)]
     pub allow_same_content: bool,
     /// Send cases in doubt once more, knowing that this can create second cases
-    #[arg(long, help_heading = "Sending")]
+    #[arg(long, hide_short_help = true)]
     pub resend_in_doubt: bool,
     /// With --resend-in-doubt: only cases in doubt for longer than this
-    #[arg(long, value_name = "T", default_value = "10m", value_parser = duration, help_heading = "Sending")]
+    #[arg(long, value_name = "T", default_value = "10m", value_parser = duration, hide_short_help = true)]
     pub min_doubt_age: Duration,
+}
+
+/// How fast it is sent, and what ends the run.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Pace")]
+pub(crate) struct PaceOptions {
     /// Interval between the starts of two calls
-    #[arg(
-        long,
-        value_name = "A..B",
-        default_value = "100ms..200ms",
-        help_heading = "Pace"
-    )]
+    #[arg(long, value_name = "A..B", default_value = "100ms..200ms")]
     pub pace: PaceRange,
     /// Requests in flight at once
-    #[arg(long, value_name = "N", default_value = "32", help_heading = "Pace",
-          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value = "32",
+          value_parser = clap::value_parser!(u16).range(1..=1024), hide_short_help = true)]
     pub in_flight: u16,
     /// Timeout of one call
-    #[arg(long, value_name = "T", default_value = "90s", value_parser = positive_duration, help_heading = "Pace")]
+    #[arg(long, value_name = "T", default_value = "90s", value_parser = positive_duration, hide_short_help = true)]
     pub timeout: Duration,
     /// Retries of an attempt that was proved not sent
-    #[arg(long, value_name = "N", default_value = "5", help_heading = "Pace")]
+    #[arg(long, value_name = "N", default_value = "5", hide_short_help = true)]
     pub max_retries: u32,
     /// Longest pause that the server may ask for
-    #[arg(long, value_name = "T", default_value = "10m", value_parser = duration, help_heading = "Pace")]
+    #[arg(long, value_name = "T", default_value = "10m", value_parser = duration, hide_short_help = true)]
     pub max_wait: Duration,
     /// Stop after N failures in a row; 0 is never
-    #[arg(long, value_name = "N", default_value = "20", help_heading = "Pace")]
+    #[arg(long, value_name = "N", default_value = "20", hide_short_help = true)]
     pub max_failures: u32,
+}
+
+/// The files that the run leaves.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Files")]
+pub(crate) struct RunOutputs {
     /// Write this run's files to DIR/<run>/
-    #[arg(long, value_name = "DIR", help_heading = "Files")]
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Write the result of every case to this file
-    #[arg(long, value_name = "F", help_heading = "Files")]
+    #[arg(long, value_name = "F", hide_short_help = true)]
     pub results: Option<PathBuf>,
     /// Write rejected and skipped rows to this file, to fix and import again
-    #[arg(long, value_name = "F", help_heading = "Files")]
+    #[arg(long, value_name = "F")]
     pub rejects: Option<PathBuf>,
     /// Write cases in doubt to this file
-    #[arg(long, value_name = "F", help_heading = "Files")]
+    #[arg(long, value_name = "F", hide_short_help = true)]
     pub in_doubt: Option<PathBuf>,
 }
 
-/// `HASH-N` as a dry run prints it: exactly this plan, and at most N cases.
+/// HASH-N as a dry run prints it: exactly this plan, and at most N cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApprovedPlan {
     pub hash: String,

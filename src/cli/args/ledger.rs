@@ -20,7 +20,7 @@ pub(crate) struct LedgerArgs {
 /// Cases, narrowed by each part that is given.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Which cases")]
-pub(crate) struct SelectionArgs {
+pub(crate) struct CaseSelection {
     /// Cases last attempted by this run
     #[arg(long, value_name = "N")]
     pub run: Option<i64>,
@@ -37,7 +37,7 @@ pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub ledger: LedgerArgs,
     #[command(flatten)]
-    pub cases: SelectionArgs,
+    pub cases: CaseSelection,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -59,7 +59,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, help_heading = "Files")]
     pub force: bool,
     #[command(flatten)]
-    pub cases: SelectionArgs,
+    pub cases: CaseSelection,
     #[command(flatten)]
     pub ledger: LedgerArgs,
 }
@@ -89,11 +89,11 @@ pub(crate) struct ResolveArgs {
     /// Keys in a file, one a line, or a file that export wrote
     ///
     /// A file of export's may have been edited in a spreadsheet; ids are read
-    /// from its `case_id` column. "-" is standard input.
+    /// from its case_id column. "-" is standard input.
     #[arg(long, value_name = "FILE", help_heading = "Which cases")]
     pub list: Option<PathBuf>,
     #[command(flatten)]
-    pub cases: SelectionArgs,
+    pub cases: CaseSelection,
     /// Warn when a case marked "not imported" is in doubt for less than this
     #[arg(long, value_name = "T", default_value = "10m", value_parser = duration)]
     pub min_doubt_age: Duration,

@@ -2,6 +2,11 @@
 //! the small commands. They only say what was typed; `settings` adds the
 //! environment and the config.
 
+#![allow(
+    clippy::doc_markdown,
+    reason = "these comments are help texts, which would show the backticks"
+)]
+
 mod import;
 mod ledger;
 
@@ -11,8 +16,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-pub(crate) use self::import::{ApprovedPlan, ImportArgs};
-pub(crate) use self::ledger::{ExportArgs, ResolveArgs, SelectionArgs, StatusArgs};
+pub(crate) use self::import::{ApprovedPlan, ImportArgs, PaceOptions, RunOutputs, SendingOptions};
+pub(crate) use self::ledger::{CaseSelection, ExportArgs, ResolveArgs, StatusArgs};
 use crate::engine::parse_duration;
 use crate::sandbox::{Faults, RateLimit};
 
@@ -27,7 +32,7 @@ pub(crate) enum OutputFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub(crate) enum ColorArg {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// On a terminal, unless NO_COLOR is set
     #[default]
     Auto,
     Always,
@@ -48,13 +53,25 @@ pub(crate) struct GlobalArgs {
     )]
     pub output: OutputFormat,
     /// When to use color
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_short_help = true
+    )]
     pub color: ColorArg,
     /// Hide the values of cases, show their shape and length (default when CI is set)
-    #[arg(long, global = true, overrides_with = "no_redact")]
+    #[arg(
+        long,
+        global = true,
+        overrides_with = "no_redact",
+        hide_short_help = true
+    )]
     pub redact: bool,
     /// Show the values of cases
-    #[arg(long, global = true, overrides_with = "redact")]
+    #[arg(long, global = true, overrides_with = "redact", hide_short_help = true)]
     pub no_redact: bool,
     /// Only errors and the summary
     #[arg(long, short, global = true, conflicts_with = "verbose")]
@@ -62,7 +79,7 @@ pub(crate) struct GlobalArgs {
     /// More detail, with every server response
     #[arg(long, short, global = true)]
     pub verbose: bool,
-    /// Config file [env: `CASELOAD_CONFIG`] [default: caseload.toml, if it exists]
+    /// Config file [env: CASELOAD_CONFIG] [default: caseload.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -71,13 +88,13 @@ pub(crate) struct GlobalArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Account")]
 pub(crate) struct AccountArgs {
-    /// URL of the API, such as <https://api.example.com> [env: `LEXAMICA_BASE_URL`]
+    /// URL of the API, such as https://api.example.com [env: LEXAMICA_BASE_URL]
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
-    /// Organization id; uses the full API path [env: `LEXAMICA_ORG_ID`]
-    #[arg(long, value_name = "ID")]
+    /// Organization id; uses the full API path [env: LEXAMICA_ORG_ID]
+    #[arg(long, value_name = "ID", hide_short_help = true)]
     pub org_id: Option<String>,
-    /// Ledger file [env: `CASELOAD_LEDGER`] [default: one file per account in your state folder]
+    /// Ledger file [env: CASELOAD_LEDGER] [default: one file per account in your state folder]
     #[arg(long, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
     /// Test run against a built-in sandbox; needs no account and no key
@@ -90,26 +107,26 @@ pub(crate) struct AccountArgs {
 #[command(next_help_heading = "Reading files")]
 pub(crate) struct ReadArgs {
     /// csv, tsv, json, ndjson or xlsx [default: detected]
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", hide_short_help = true)]
     pub format: Option<crate::model::Format>,
     /// Field delimiter: one character, or "tab" [default: detected]
-    #[arg(long, value_name = "C", value_parser = delimiter)]
+    #[arg(long, value_name = "C", value_parser = delimiter, hide_short_help = true)]
     pub delimiter: Option<u8>,
     /// Text encoding, such as utf-8, windows-1252 or utf-16le [default: detected]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub encoding: Option<String>,
     /// Sheet of a workbook [default: the first one with rows]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub sheet: Option<String>,
     /// Member of a JSON object that holds the records; "." if the object is one record
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub records: Option<String>,
     /// Column that identifies a case; repeat for a key of several columns
     #[arg(long, value_name = "NAME")]
     pub key_column: Vec<String>,
     /// Column with the handling firm
-    /// [default: partnerFirmId, `partner_firm_id` or "Partner Firm ID"]
-    #[arg(long, value_name = "NAME")]
+    /// [default: partnerFirmId, partner_firm_id or "Partner Firm ID"]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub partner_firm_column: Option<String>,
     /// Handling firm for rows that name none
     #[arg(long, value_name = "ID", visible_alias = "partner-firm")]
@@ -121,13 +138,13 @@ pub(crate) struct ReadArgs {
     #[arg(long)]
     pub strict: bool,
     /// Also print problems as CI annotations, without values
-    #[arg(long, value_name = "SYSTEM", value_enum)]
+    #[arg(long, value_name = "SYSTEM", value_enum, hide_short_help = true)]
     pub annotations: Option<AnnotationFormat>,
     /// Write all problems to this file, as a spreadsheet
-    #[arg(long, value_name = "FILE.csv")]
+    #[arg(long, value_name = "FILE.csv", hide_short_help = true)]
     pub problems: Option<PathBuf>,
     /// Replace output files that exist
-    #[arg(long, help_heading = "Files")]
+    #[arg(long, help_heading = "Files", hide_short_help = true)]
     pub force: bool,
 }
 
@@ -158,7 +175,7 @@ pub(crate) struct InitArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExplainArgs {
-    /// A code such as bad-date, or a state such as `in_doubt`; lists all if omitted
+    /// A code such as bad-date, or a state such as in_doubt; lists all if omitted
     pub code: Option<String>,
 }
 
@@ -180,7 +197,7 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Accept only this organization
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", hide_short_help = true)]
     pub org_id: Option<String>,
     /// Accept only this mapping
     #[arg(long, value_name = "ID")]

@@ -7,9 +7,10 @@ use anyhow::{Result, bail};
 
 use super::{LedgerChoice, ReadSettings, api, environment, in_ci, output_options};
 use crate::api::{Account, Address, Contract, PublicKey};
-use crate::cli::args::{ApprovedPlan, GlobalArgs, ImportArgs};
+use crate::cli::args::{
+    ApprovedPlan, GlobalArgs, ImportArgs, PaceOptions, RunOutputs, SendingOptions,
+};
 use crate::config::Config;
-use crate::engine::PaceRange;
 use crate::ledger::{default_path, state_folder};
 use crate::output::terminal::streams::{OutputOptions, is_interactive};
 
@@ -36,21 +37,10 @@ pub(crate) struct ImportSettings {
     pub public_key: Option<PublicKey>,
     pub public_key_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
-    pub dry_run: bool,
     pub confirmation: Confirmation,
-    pub limit: Option<u64>,
-    /// Valid records are sent though others have problems.
-    pub skip_invalid: bool,
-    pub allow_same_content: bool,
-    /// Cases in doubt for at least this long are sent once more.
-    pub resend_in_doubt: Option<Duration>,
-    pub pace: PaceRange,
-    pub in_flight: usize,
-    pub timeout: Duration,
-    pub max_retries: u32,
-    pub max_wait: Duration,
-    pub max_failures: u32,
-    pub outputs: OutputSettings,
+    pub sending: SendingOptions,
+    pub pace: PaceOptions,
+    pub outputs: RunOutputs,
     /// Every answer is shown whole.
     pub show_answers: bool,
     /// `[platform] case_url`.
@@ -80,17 +70,9 @@ pub(crate) enum Confirmation {
     Plan(ApprovedPlan),
 }
 
-/// The files that a run leaves.
-#[derive(Debug)]
-pub(crate) struct OutputSettings {
-    pub folder: Option<PathBuf>,
-    pub results: Option<PathBuf>,
-    pub rejects: Option<PathBuf>,
-    pub in_doubt: Option<PathBuf>,
-}
-
 impl ImportSettings {
     pub(crate) fn new(args: ImportArgs, globals: &GlobalArgs) -> Result<Self> {
+        let sending = args.sending.clone();
         if args.fresh && !args.account.sandbox {
             bail!("--fresh forgets test runs and needs --sandbox");
         }
@@ -101,12 +83,12 @@ impl ImportSettings {
         } else {
             real_account(&args, globals, config.as_ref())?
         };
-        if args.pace.lower < SHORTEST_PACE && !destination.is_loopback() {
+        if args.pace.pace.lower < SHORTEST_PACE && !destination.is_loopback() {
             bail!("a pace under 100ms is only allowed for a server on this machine");
         }
         let creates_ledger_only = in_ci() && args.new_ledger;
-        let sends = !(args.dry_run || args.account.sandbox || creates_ledger_only);
-        if sends && !args.yes && args.plan.is_none() && !is_interactive() {
+        let sends = !(sending.dry_run || args.account.sandbox || creates_ledger_only);
+        if sends && !sending.yes && sending.plan.is_none() && !is_interactive() {
             bail!("not a terminal: use --yes or --plan HASH-N to send without the question");
         }
         let (public_key, warning) = key.unzip();
@@ -128,31 +110,17 @@ impl ImportSettings {
             public_key,
             public_key_file: args.public_key_file,
             ca_file: (args.ca_file).or_else(|| environment("SSL_CERT_FILE").map(PathBuf::from)),
-            dry_run: args.dry_run,
-            confirmation: match args.plan {
+            confirmation: match sending.plan.clone() {
                 Some(plan) => Confirmation::Plan(plan),
-                None if args.yes || args.account.sandbox || !is_interactive() => {
+                None if sending.yes || args.account.sandbox || !is_interactive() => {
                     Confirmation::Given
                 }
                 None => Confirmation::Ask,
             },
-            limit: args.limit,
-            skip_invalid: args.skip_invalid,
-            allow_same_content: args.allow_same_content,
-            resend_in_doubt: args.resend_in_doubt.then_some(args.min_doubt_age),
+            show_answers: sending.limit == Some(1) || globals.verbose,
+            sending,
             pace: args.pace,
-            in_flight: usize::from(args.in_flight),
-            timeout: args.timeout,
-            max_retries: args.max_retries,
-            max_wait: args.max_wait,
-            max_failures: args.max_failures,
-            outputs: OutputSettings {
-                folder: args.out,
-                results: args.results,
-                rejects: args.rejects,
-                in_doubt: args.in_doubt,
-            },
-            show_answers: args.limit == Some(1) || globals.verbose,
+            outputs: args.outputs,
             case_url: config
                 .as_ref()
                 .and_then(|config| config.platform.case_url.clone()),
@@ -163,12 +131,12 @@ impl ImportSettings {
 
     /// Sending needs to know which cases are the same.
     pub(crate) fn needs_key_columns(&self) -> bool {
-        !self.ledger.is_sandbox() && !self.dry_run && self.read.mapping.key.is_empty()
+        !self.ledger.is_sandbox() && !self.sending.dry_run && self.read.mapping.key.is_empty()
     }
 
     /// In a CI job a ledger is created in a run of its own, which sends nothing.
     pub(crate) fn creates_ledger_only(&self) -> bool {
-        in_ci() && self.new_ledger && !self.dry_run && !self.ledger.is_sandbox()
+        in_ci() && self.new_ledger && !self.sending.dry_run && !self.ledger.is_sandbox()
     }
 }
 
@@ -182,14 +150,14 @@ fn real_account(
     globals: &GlobalArgs,
     config: Option<&Config>,
 ) -> Result<(Destination, LedgerChoice, Option<Key>)> {
-    let key = if args.dry_run {
+    let key = if args.sending.dry_run {
         None
     } else {
         public_key(args)?
     };
     let map_id = api::map_id(args.map_id.clone(), config);
     let mut missing = api::missing(&args.account, map_id.as_deref(), config);
-    if key.is_none() && !args.dry_run {
+    if key.is_none() && !args.sending.dry_run {
         missing.push("public key: --public-key-file or LEXAMICA_PUBLIC_KEY");
     }
     api::refuse_missing(&missing)?;

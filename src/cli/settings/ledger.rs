@@ -10,12 +10,11 @@ use anyhow::{Result, bail};
 use super::{environment, output_options};
 use crate::api::Account;
 use crate::cli::args::{
-    AccountArgs, ExportArgs, GlobalArgs, ResolveArgs, SelectionArgs, StatusArgs,
+    AccountArgs, CaseSelection, ExportArgs, GlobalArgs, ResolveArgs, StatusArgs,
 };
 use crate::cli::shell_word;
 use crate::config::Config;
 use crate::ledger::ResolveAction;
-use crate::model::State;
 use crate::output::terminal::streams::OutputOptions;
 
 /// The ledger of test runs, in the working directory.
@@ -132,24 +131,6 @@ fn repeated_flags(args: &AccountArgs, globals: &GlobalArgs) -> String {
     flags
 }
 
-/// Cases, narrowed by each part that is set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CaseSelection {
-    pub run: Option<i64>,
-    pub states: Vec<State>,
-    pub file: Option<String>,
-}
-
-impl From<SelectionArgs> for CaseSelection {
-    fn from(args: SelectionArgs) -> Self {
-        Self {
-            run: args.run,
-            states: args.state,
-            file: args.file,
-        }
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct StatusSettings {
     pub output: OutputOptions,
@@ -167,7 +148,7 @@ impl StatusSettings {
             output: output_options(globals),
             verbose: globals.verbose,
             ledger: LedgerChoice::of_any(&args.ledger.account, globals, config.as_ref())?,
-            cases: args.cases.into(),
+            cases: args.cases,
             case_url: config.and_then(|config| config.platform.case_url),
         })
     }
@@ -200,7 +181,7 @@ impl ExportSettings {
         Ok(Self {
             output: output_options(globals),
             ledger: LedgerChoice::of_any(&args.ledger.account, globals, config.as_ref())?,
-            cases: args.cases.into(),
+            cases: args.cases,
             results: args.results,
             rejects: args.rejects,
             in_doubt: args.in_doubt,
@@ -249,7 +230,7 @@ impl ResolveSettings {
                 .chain(imported.filter(|key| !key.is_empty()))
                 .collect(),
             list: args.list,
-            cases: args.cases.into(),
+            cases: args.cases,
             min_doubt_age: args.min_doubt_age,
             yes: args.yes,
             case_url: config.and_then(|config| config.platform.case_url),

@@ -14,11 +14,10 @@ use anyhow::{Result, anyhow, bail};
 
 pub(crate) use self::import::{Confirmation, ImportSettings};
 pub(crate) use self::ledger::{
-    CaseSelection, ExportSettings, LedgerChoice, ResolveSettings, SANDBOX_LEDGER, StatusSettings,
+    ExportSettings, LedgerChoice, ResolveSettings, SANDBOX_LEDGER, StatusSettings,
 };
 use super::args::{
     AnnotationFormat, CheckArgs, ColorArg, GlobalArgs, InitArgs, OutputFormat, ReadArgs,
-    SandboxArgs,
 };
 use crate::check;
 use crate::config::{self, Config};
@@ -26,7 +25,6 @@ use crate::input::{self, Input};
 use crate::mapping::{MappingOptions, Rules};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::OutputOptions;
-use crate::sandbox::SandboxOptions;
 
 /// The config file that is used, and written by `init`, unless one is named.
 const CONFIG: &str = "caseload.toml";
@@ -98,6 +96,11 @@ pub(crate) struct ProblemSettings {
 }
 
 impl ReadSettings {
+    /// Of a command that only reads.
+    pub(crate) fn of_check(args: CheckArgs, globals: &GlobalArgs) -> Result<Self> {
+        Self::new(&args.files, args.read, config(globals)?)
+    }
+
     fn new(files: &[PathBuf], args: ReadArgs, config: Option<Config>) -> Result<Self> {
         Ok(Self {
             inputs: inputs(files)?,
@@ -212,21 +215,6 @@ fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
 }
 
 #[derive(Debug)]
-pub(crate) struct CheckSettings {
-    pub output: OutputOptions,
-    pub read: ReadSettings,
-}
-
-impl CheckSettings {
-    pub(crate) fn new(args: CheckArgs, globals: &GlobalArgs) -> Result<Self> {
-        Ok(Self {
-            output: output_options(globals),
-            read: ReadSettings::new(&args.files, args.read, config(globals)?)?,
-        })
-    }
-}
-
-#[derive(Debug)]
 pub(crate) struct InitSettings {
     pub output: OutputOptions,
     /// Where the config is written.
@@ -245,31 +233,6 @@ impl InitSettings {
             config,
             options: read_options(&args.read),
             file: args.file,
-        }
-    }
-}
-
-pub(crate) struct SandboxSettings {
-    pub output: OutputOptions,
-    pub options: SandboxOptions,
-    pub public_key_file: Option<PathBuf>,
-}
-
-impl SandboxSettings {
-    pub(crate) fn new(args: SandboxArgs, globals: &GlobalArgs) -> Self {
-        Self {
-            output: output_options(globals),
-            options: SandboxOptions {
-                port: args.port,
-                latency: args.latency,
-                rate_limit: args.rate_limit,
-                faults: args.faults.unwrap_or_default(),
-                seed: args.seed,
-                org_id: args.org_id,
-                map_id: args.map_id,
-                public_key: None,
-            },
-            public_key_file: args.public_key_file,
         }
     }
 }

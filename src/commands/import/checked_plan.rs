@@ -55,7 +55,7 @@ impl CheckedPlan {
 
     /// Whether problems keep everything from being sent.
     pub(super) fn is_blocked(&self, settings: &ImportSettings) -> bool {
-        self.errors() > 0 && (!settings.skip_invalid || self.checked.unskippable > 0)
+        self.errors() > 0 && (!settings.sending.skip_invalid || self.checked.unskippable > 0)
     }
 
     /// Before anything was sent.
@@ -111,11 +111,11 @@ pub(super) fn check_and_plan(
     let mut report = PlanReport::new(settings, ledger)?;
     let now = Timestamp::now().as_second();
     let options = PlanOptions {
-        allow_same_content: settings.allow_same_content,
-        resend_doubts_before: (settings.resend_in_doubt)
-            .map(|age| now.saturating_sub_unsigned(age.as_secs())),
-        limit: settings.limit,
-        keep_all: settings.dry_run && settings.output.json,
+        allow_same_content: settings.sending.allow_same_content,
+        resend_doubts_before: (settings.sending.resend_in_doubt)
+            .then(|| now.saturating_sub_unsigned(settings.sending.min_doubt_age.as_secs())),
+        limit: settings.sending.limit,
+        keep_all: settings.sending.dry_run && settings.output.json,
     };
     let explained = |error| settings.read.check_error(error);
     let mut planner = Planner::new(
@@ -154,7 +154,7 @@ fn check_options(settings: &ImportSettings, rules: &Arc<Rules>) -> CheckOptions 
         rules: Arc::clone(rules),
         strict: settings.read.strict,
         collect_cases: true,
-        collect_invalid: files::want_findings(settings) && settings.skip_invalid,
+        collect_invalid: files::want_findings(settings) && settings.sending.skip_invalid,
         summarize_columns: false,
         workers: 0,
     }

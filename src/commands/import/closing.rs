@@ -29,7 +29,7 @@ impl Import<'_> {
         let summary = Summary {
             totals: plan.totals(),
             exit_code: Exit::Problems.code(),
-            to_send: self.settings.dry_run.then_some(0),
+            to_send: self.settings.sending.dry_run.then_some(0),
             ..self.summary()
         };
         if self.settings.output.json {
@@ -98,7 +98,7 @@ impl Import<'_> {
     }
 
     fn exit(&self, totals: &Totals, stop: Option<&StopReason>) -> Exit {
-        let limited = self.settings.limit.is_some();
+        let limited = self.settings.sending.limit.is_some();
         let unfinished = totals.rejected + totals.not_sent + totals.problems > 0
             || (totals.untried > 0 && !limited)
             || (totals.changed > 0 && self.settings.read.strict);

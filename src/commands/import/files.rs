@@ -86,7 +86,7 @@ pub(super) fn protected(settings: &ImportSettings) -> Vec<PathBuf> {
 
 /// Whether the findings of the check are needed for the files.
 pub(super) fn want_findings(settings: &ImportSettings) -> bool {
-    settings.outputs.rejects.is_some() || settings.outputs.folder.is_some()
+    settings.outputs.rejects.is_some() || settings.outputs.out.is_some()
 }
 
 impl NamedFiles {
@@ -101,7 +101,7 @@ impl NamedFiles {
         let mut sets = Vec::from_iter(self.files);
         let mut directory = None;
         let mut problems = None;
-        if let (Some(parent), Some(run)) = (&settings.outputs.folder, run) {
+        if let (Some(parent), Some(run)) = (&settings.outputs.out, run) {
             let created = RunDirectory::create(parent, &run.to_string())?;
             let mut opener = opener(settings);
             let paths = created.paths(&self.sources);

@@ -39,7 +39,7 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
     if let Some(warning) = &settings.warning {
         print_status(&color::yellow(warning));
     }
-    if settings.fresh && !settings.dry_run {
+    if settings.fresh && !settings.sending.dry_run {
         ledgers::forget_test_runs(settings.output)?;
     }
     let interrupts = import.catch_interrupts()?;
@@ -54,7 +54,7 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
     if plan.is_blocked(settings) {
         return Ok(import.close_for_problems(&plan));
     }
-    if settings.dry_run {
+    if settings.sending.dry_run {
         return dry_run::report(&import, plan, &ledger);
     }
     if let Confirmation::Plan(approved) = &settings.confirmation {

@@ -129,7 +129,7 @@ fn firms(settings: &ImportSettings, plan: &CheckedPlan) {
 /// The time that the pace alone takes.
 pub(super) fn shortest(settings: &ImportSettings, cases: u64) -> Duration {
     let gaps = u32::try_from(cases.saturating_sub(1)).unwrap_or(u32::MAX);
-    settings.pace.lower.saturating_mul(gaps)
+    settings.pace.pace.lower.saturating_mul(gaps)
 }
 
 /// The body exactly as it would go out, or its shape.

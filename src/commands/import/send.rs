@@ -80,7 +80,7 @@ async fn run(
     );
     let (totals, name) = (plan.totals_without_sends(), plan.name());
     let import_run = ImportRun {
-        resend_in_doubt: settings.resend_in_doubt.is_some(),
+        resend_in_doubt: settings.sending.resend_in_doubt,
         planned: plan.plan.planned,
         spooled: plan.plan.spooled,
         client: Arc::new(client),
@@ -134,7 +134,7 @@ async fn connect(settings: &ImportSettings) -> Result<(Option<RunningSandbox>, C
         destination.contract.clone(),
         settings.public_key.clone(),
         ClientOptions {
-            timeout: settings.timeout,
+            timeout: settings.pace.timeout,
             ca_file: settings.ca_file.clone(),
             ..ClientOptions::default()
         },
@@ -161,11 +161,11 @@ fn run_settings(
     };
     Ok(RunSettings {
         cases: plan.plan.planned.len(),
-        in_flight: settings.in_flight,
-        max_retries: settings.max_retries,
-        max_wait: settings.max_wait,
-        max_failures: settings.max_failures,
-        pace: settings.pace,
+        in_flight: usize::from(settings.pace.in_flight),
+        max_retries: settings.pace.max_retries,
+        max_wait: settings.pace.max_wait,
+        max_failures: settings.pace.max_failures,
+        pace: settings.pace.pace,
         canary: Canary {
             needed: wanted_ids.saturating_sub(imported_ids),
             echo,
