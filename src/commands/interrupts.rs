@@ -7,39 +7,35 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::exit::Exit;
 use crate::engine::Interrupt;
 
-/// Says the last words of a process that is interrupted before it sends.
-type LastWords = Box<dyn FnOnce() + Send>;
-
 enum Phase {
-    /// Nothing is sent yet: an interrupt ends the process.
-    Before(Option<LastWords>),
-    /// A run goes on: it is told.
+    /// Nothing is sent yet: an interrupt calls this and ends the process.
+    BeforeRun(Option<Box<dyn FnOnce() + Send>>),
+    /// A run decides how it ends.
     Running(UnboundedSender<Interrupt>),
 }
 
-/// Takes the process's signals from now on.
-#[derive(Clone)]
 pub(super) struct Interrupts(Arc<Mutex<Phase>>);
 
 impl Interrupts {
-    /// Before anything is sent an interrupt says `last_words` and exits.
-    pub(super) fn catch(last_words: impl FnOnce() + Send + 'static) -> anyhow::Result<Self> {
-        let phase = Arc::new(Mutex::new(Phase::Before(Some(Box::new(last_words)))));
+    /// Handles the process's signals from now on: before anything is sent, an
+    /// interrupt calls `report` and exits.
+    pub(super) fn catch(report: impl FnOnce() + Send + 'static) -> anyhow::Result<Self> {
+        let phase = Arc::new(Mutex::new(Phase::BeforeRun(Some(Box::new(report)))));
         let caught = Arc::clone(&phase);
-        let mut pressed = 0_u32;
+        let mut received = 0_u32;
         ctrlc::set_handler(move || {
-            pressed += 1;
+            received += 1;
             let mut phase = caught.lock().unwrap_or_else(PoisonError::into_inner);
             match &mut *phase {
-                Phase::Before(last_words) => {
-                    if let Some(last_words) = last_words.take() {
-                        last_words();
+                Phase::BeforeRun(report) => {
+                    if let Some(report) = report.take() {
+                        report();
                     }
                     std::process::exit(i32::from(Exit::Interrupted.code()));
                 }
                 Phase::Running(run) => {
-                    // A run that is over needs no telling.
-                    let _ = run.send(if pressed == 1 {
+                    // Nobody listens after the run.
+                    let _ = run.send(if received == 1 {
                         Interrupt::Finish
                     } else {
                         Interrupt::Abort
@@ -50,8 +46,8 @@ impl Interrupts {
         Ok(Self(phase))
     }
 
-    /// From now on a run is told.
-    pub(crate) fn run(&self) -> UnboundedReceiver<Interrupt> {
+    /// From now on interrupts go to a run.
+    pub(super) fn run(&self) -> UnboundedReceiver<Interrupt> {
         let (sender, receiver) = unbounded_channel();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Phase::Running(sender);
         receiver

@@ -10,6 +10,7 @@ mod duplicates;
 mod export;
 mod file_formats;
 mod guards;
+mod help;
 mod import;
 mod init;
 mod input_problems;
