@@ -1,20 +1,66 @@
-//! caseload imports existing legal cases in bulk: it reads case files, checks
-//! every row, and posts each case once.
+//! caseload bulk-imports existing legal cases into Lexamica: it reads case
+//! files, checks every row, and posts each case once. A case is never lost and
+//! never created twice unless the user says so.
 //!
-//! The map of the house; data flows from the top to the bottom, and a room
-//! imports only what stands above it in its own line:
+//! # The map of the code
 //!
-//! - [`model`]: plain data that every room shares; imports nothing of the house
-//! - [`source`]: case files to records
-//! - [`mapping`]: a record to a case, or to problems
-//! - [`check`]: both over the whole input; duplicates, field summaries
-//! - [`ledger`]: the `SQLite` file with every case ever claimed
-//! - [`api`]: the wire: contract, client, what an attempt proved
-//! - [`import`]: plan, spool, the run's decisions, the driver around them
-//! - [`report`]: what people and machines see of a run
-//! - [`config`]: `caseload.toml` to settings; guesses one and writes it
-//! - [`sandbox`]: a stand-in of the API, written apart from `api`
-//! - [`cli`]: one file a command, where the rooms are joined
+//! Data flows in one direction. Each module imports only `model` and what its
+//! line names; `tests/it/layout.rs` checks that.
+//!
+//! | module | what it does | imports |
+//! |---|---|---|
+//! | `model` | plain data: record, case, key, problem, outcome, event | |
+//! | `input` | case files to records: CSV, JSON, workbooks, encodings, gzip | |
+//! | `mapping` | a record to a case or problems, by rules | |
+//! | `check` | both over the whole input; duplicates, column profiles | `input`, `mapping` |
+//! | `ledger` | every case ever claimed, in `SQLite`; all SQL is here | |
+//! | `api` | the wire: contract, client, what an attempt proved | |
+//! | `engine` | plan, spool, scheduler (pure) and runner | `check`, `ledger`, `api` |
+//! | `output` | what people, scripts and files get to see | `ledger` |
+//! | `config` | `caseload.toml` | `mapping`, `api` |
+//! | `init` | guesses a config from a file, and proposes key columns | `input`, `mapping`, `check` |
+//! | `sandbox` | a stand-in for the API that shares no code with `api` | |
+//! | `cli` | arguments, and the settings made of them once | all above |
+//! | `commands` | one file a command, where the modules are joined | all above |
+//!
+//! # The life of a record
+//!
+//! `caseload import cases.csv`, from the file to the ledger:
+//!
+//! 1. **Settings.** `cli` parses the arguments and adds environment and config.
+//!    `commands/import/mod.rs` tells the rest of the story.
+//! 2. **Read.** `input` detects format and encoding, and cuts the file into
+//!    chunks of whole records with their rows and lines. One thread reads.
+//! 3. **Map.** Worker threads of `check` parse the chunks and map each record:
+//!    `mapping` makes a payload, a partner firm and a key of it, or problems.
+//! 4. **Check.** The batches come back in the order of the input, and records
+//!    are compared with each other: keys used twice, the same content. Of each
+//!    record only hashes and its key stay in memory.
+//! 5. **Plan.** `engine/plan.rs` pulls the batches and looks each key up in the
+//!    ledger: send, skip, changed, in doubt. What will be sent goes to the
+//!    spool, an unlinked temporary file. When the last batch was planned, the
+//!    input has been read once and is not needed any more.
+//!    *On disk: the spool. Nothing was sent, and no ledger was created.*
+//! 6. **Confirm.** Problems end the import here. A dry run shows the plan. Else
+//!    the user answers a question, or approved the plan before.
+//! 7. **Claim.** `engine/scheduler` decides which case is next and when;
+//!    `engine/runner` carries that out. Before anything else the ledger commits
+//!    that this case is about to be sent, at most one case ahead of its time.
+//!    *On disk: the case as `sending`, with its payload.*
+//! 8. **Send.** `api` posts the case. Its gate knows whether the first byte was
+//!    handed to the network: if not, nothing was sent, whatever the error.
+//! 9. **Classify.** `api/classify.rs` says what the answer, or its absence,
+//!    proves: imported, rejected, not sent, or in doubt.
+//! 10. **Settle.** The ledger commits that outcome with the case id, before
+//!     anybody hears of it. *On disk: the outcome, and the attempt.*
+//! 11. **Report.** The event goes to `output`: progress, the results file, the
+//!     rejects file. The scheduler hears of it too, and decides to continue,
+//!     pause, retry or stop.
+//! 12. **End.** `commands/import/closing.rs` makes summary, exit code and next
+//!     commands of the totals, and the ledger stores how the run ended.
+//!
+//! Killed after 7, a case is found as `sending` by the next run and becomes in
+//! doubt: it waits for the user. Killed after 10, it is skipped.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
