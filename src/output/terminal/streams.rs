@@ -49,7 +49,7 @@ pub(crate) fn is_interactive() -> bool {
 }
 
 /// Asks a question that only "y" or "yes" answers with yes.
-pub fn confirm(question: &str) -> io::Result<bool> {
+pub(crate) fn confirm(question: &str) -> io::Result<bool> {
     // Not locked while a person thinks: an interrupt must be reported meanwhile.
     let mut error = io::stderr();
     write!(error, "\n{question} [y/N] ")?;
