@@ -1,13 +1,11 @@
-//! Named points between the steps of an attempt, at which the crash tests let
-//! the process die. In a build without the feature `abort-points` there is
-//! nothing at any of them.
+//! Named points between the steps of an attempt, at which the crash tests
+//! abort the process. Without the feature `abort-points` they do nothing.
 
 #[cfg(all(feature = "abort-points", not(debug_assertions)))]
 compile_error!("the feature abort-points is for tests and never for a release");
 
-/// Aborts the process here, with nothing tidied up, when
-/// `CASELOAD_ABORT_AT` names this point: `name`, or `name:3` for the third
-/// passage.
+/// Aborts the process without cleanup when `CASELOAD_ABORT_AT` names this point:
+/// `name`, or `name:3` for the third time it is reached.
 #[cfg(feature = "abort-points")]
 pub fn abort_point(name: &str) {
     use std::sync::OnceLock;
@@ -31,7 +29,6 @@ pub fn abort_point(name: &str) {
     }
 }
 
-/// Nothing, in this build.
 #[cfg(not(feature = "abort-points"))]
 #[inline]
 pub fn abort_point(_name: &str) {}

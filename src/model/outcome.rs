@@ -11,23 +11,22 @@ pub enum State {
     Sending,
     /// The server accepted it.
     Imported,
-    /// The server said no, so nothing exists.
+    /// The server rejected it, so nothing was created.
     Rejected,
-    /// Proved never processed, or so by the user's word.
+    /// Proved never processed, or so by the user's resolution.
     NotSent,
     /// May or may not exist.
     InDoubt,
-    /// The user says that it is gone on the platform.
+    /// The user says that it was deleted on the platform.
     Removed,
 }
 
-/// A word that names no state.
+/// A text that is not a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown state {0:?}: expected sending, imported, rejected, not_sent, in_doubt or removed")]
 pub struct UnknownState(pub String);
 
 impl State {
-    /// Every state.
     pub const ALL: [Self; 6] = [
         Self::Sending,
         Self::Imported,
@@ -37,7 +36,7 @@ impl State {
         Self::Removed,
     ];
 
-    /// The word in the ledger and in output.
+    /// As in the ledger and in output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sending => "sending",
@@ -69,24 +68,24 @@ impl fmt::Display for State {
 impl FromStr for State {
     type Err = UnknownState;
 
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
-            .find(|state| state.as_str() == word)
-            .ok_or_else(|| UnknownState(word.to_owned()))
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| UnknownState(text.to_owned()))
     }
 }
 
-/// What one attempt proved of its case.
+/// What one attempt proved about its case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// The server made it.
+    /// The server created it.
     Imported,
-    /// The server refused it, so this attempt made nothing.
+    /// The server rejected it, so this attempt created nothing.
     Rejected,
     /// The server never processed it.
     NotSent,
-    /// It can't be known.
+    /// Nothing.
     InDoubt,
 }
 
@@ -112,49 +111,45 @@ impl Verdict {
     }
 }
 
-/// What the run does after an outcome, beside settling it.
+/// What the run does after an attempt, besides settling it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
-    /// Go on.
     Next,
-    /// The server could not be reached: pause the whole run, retry.
+    /// The server could not be reached: pause and retry.
     Unreachable,
-    /// The server asked for patience: pause the whole run, slow down, retry.
+    /// The server asked to wait: pause, slow down and retry.
     Busy {
-        /// What `Retry-After` said, measured against the answer's own date.
+        /// From `Retry-After`, measured against the response's own date.
         retry_after: Option<Duration>,
     },
     /// 403 or 404: organization, map or key may be wrong.
     Forbidden,
-    /// An id that another key already holds.
+    /// The id belongs to another key.
     DuplicateId,
-    /// No further call: redirects, 401, 407, a certificate or proxy error.
+    /// No further request: redirects, 401, 407, a certificate or proxy error.
     Stop,
 }
 
 /// What came back, as far as anything did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Answer {
-    /// The HTTP status, when there was a whole head.
+    /// The HTTP status, when there was a complete head.
     pub status: Option<u16>,
     /// The new case's id.
     pub case_id: Option<Box<str>>,
-    /// The server's message or the error's, cut to 500 characters; unescaped.
+    /// From the server or of the error, cut to 500 characters; not escaped.
     pub message: Option<Box<str>>,
-    /// The body, cut to 64 KiB, for who must look at it.
+    /// Cut to 64 KiB.
     pub body: Option<Box<str>>,
-    /// Fields that came back otherwise than sent, by name.
+    /// Names of fields that came back with other values than were sent.
     pub echo_differs: Vec<Box<str>>,
 }
 
-/// What one attempt proved, what came back, and what follows for the run.
+/// What one attempt proved, what came back, and what the run does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// What is proved of the case.
     pub verdict: Verdict,
-    /// What the run does.
     pub next_step: NextStep,
-    /// What came back.
     pub answer: Answer,
 }
 

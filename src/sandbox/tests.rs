@@ -255,7 +255,7 @@ async fn calls_above_the_rate_limit_get_a_retry_after() {
 
 #[tokio::test]
 async fn each_fault_does_what_its_description_says() {
-    for (fault, status, made) in [
+    for (fault, status, created) in [
         ("429", 429, 0),
         ("503+retry-after", 503, 0),
         ("500-after", 500, 1),
@@ -269,7 +269,7 @@ async fn each_fault_does_what_its_description_says() {
         let sandbox = with_faults(&format!("{fault}=1")).await;
         let answer = post(&sandbox, PATH, r#"{"a":1,"partnerFirmId":"f1"}"#).await;
         assert_eq!(answer.status, status, "{fault}: {answer:?}");
-        assert_eq!(seen(&sandbox, "cases").await.len(), made, "{fault}");
+        assert_eq!(seen(&sandbox, "cases").await.len(), created, "{fault}");
         let retry_after = answer.head.contains("retry-after: 1");
         assert_eq!(retry_after, fault == "503+retry-after");
         match fault {

@@ -24,19 +24,19 @@ fn server() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let connections = Arc::new(AtomicUsize::new(0));
-    let made = Arc::new(AtomicUsize::new(0));
+    let created = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&connections);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             counted.fetch_add(1, Ordering::SeqCst);
-            let made = Arc::clone(&made);
-            std::thread::spawn(move || serve(stream.unwrap(), &made));
+            let created = Arc::clone(&created);
+            std::thread::spawn(move || serve(stream.unwrap(), &created));
         }
     });
     (url, connections)
 }
 
-fn serve(mut stream: TcpStream, made: &AtomicUsize) {
+fn serve(mut stream: TcpStream, created: &AtomicUsize) {
     let mut read = Vec::new();
     let mut bytes = [0; 4096];
     // Each body is one JSON object without another in it, and ends with it.
@@ -44,7 +44,7 @@ fn serve(mut stream: TcpStream, made: &AtomicUsize) {
         read.extend_from_slice(&bytes[..length]);
         if read.ends_with(b"}") {
             read.clear();
-            let id = made.fetch_add(1, Ordering::SeqCst);
+            let id = created.fetch_add(1, Ordering::SeqCst);
             let body = format!("{{\"_id\":\"x{id}\"}}");
             let head = format!("HTTP/1.1 201 OK\r\ncontent-length: {}\r\n\r\n", body.len());
             stream.write_all((head + &body).as_bytes()).unwrap();

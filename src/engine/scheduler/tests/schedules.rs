@@ -41,7 +41,7 @@ struct World {
     requests: BTreeMap<usize, Vec<Verdict>>,
     serial: u64,
     /// Calls that go wrong, in percent.
-    trouble: u32,
+    error_percent: u32,
 }
 
 struct RunResult {
@@ -54,7 +54,7 @@ impl World {
         let mut random = fastrand::Rng::with_seed(seed);
         Self {
             seed,
-            trouble: random.u32(0..=60),
+            error_percent: random.u32(0..=60),
             random,
             ledger: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -62,8 +62,8 @@ impl World {
         }
     }
 
-    fn check(&self, holds: bool, what: &str) {
-        assert!(holds, "seed {}: {what}", self.seed);
+    fn check(&self, condition: bool, what: &str) {
+        assert!(condition, "seed {}: {what}", self.seed);
     }
 
     fn answer(&mut self) -> AttemptResult {
@@ -73,7 +73,7 @@ impl World {
             status,
             echo_differs: false,
         };
-        if self.random.u32(0..100) >= self.trouble {
+        if self.random.u32(0..100) >= self.error_percent {
             return answered(Verdict::Imported, NextStep::Next, Some(201));
         }
         let seconds = self.random.u64(0..20);
