@@ -29,17 +29,17 @@ impl ConfigError {
         let line_end = (line_start + line.len()).max(start);
         let end = text.floor_char_boundary(span.end).clamp(start, line_end);
         let number = line_at(text, start).to_string();
-        let mut shown = format!("{}:{number}: {message}", path.display());
-        if !holds_secret(line) {
-            let line = line.replace(char::is_control, " ");
-            let gutter = " ".repeat(number.len());
-            let indent = " ".repeat(text[line_start..start].chars().count());
-            let carets = "^".repeat(text[start..end].chars().count().max(1));
-            shown.push_str(&format!(
-                "\n  {number} | {line}\n  {gutter} | {indent}{carets}"
-            ));
+        let place = format!("{}:{number}: {message}", path.display());
+        if holds_secret(line) {
+            return Self::Invalid(place);
         }
-        Self::Invalid(shown)
+        let line = line.replace(char::is_control, " ");
+        let gutter = " ".repeat(number.len());
+        let indent = " ".repeat(text[line_start..start].chars().count());
+        let carets = "^".repeat(text[start..end].chars().count().max(1));
+        Self::Invalid(format!(
+            "{place}\n  {number} | {line}\n  {gutter} | {indent}{carets}"
+        ))
     }
 
     /// An error that parsing or serde found.

@@ -123,7 +123,7 @@ fn mapping(
         key_line: document.line_of(&["case", "key"]),
         partner_firm_column: case.partner_firm,
         partner_firm_line: document.line_of(&["case", "partner_firm"]),
-        partner_firms: Vec::from_iter(partner_firms),
+        partner_firms: partner_firms.into_iter().collect(),
         ..MappingOptions::default()
     };
     if let Some(table) = &case.partner_firms_file {
@@ -167,7 +167,7 @@ fn field_rule(
             return Err(document.error(&value, "a field has `from` or `value`, not both"));
         }
     };
-    let mut rename = Vec::from_iter(section.rename);
+    let mut rename = section.rename.into_iter().collect();
     if let Some(table) = &section.rename_file {
         document.add_code_table(&mut rename, table, &["fields", &target, "rename_file"])?;
     }

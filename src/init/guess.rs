@@ -168,7 +168,7 @@ impl<'p> Guess<'p> {
     }
 
     fn email(&mut self) {
-        let named = Vec::from_iter(self.first(headers::EMAIL));
+        let named = self.first(headers::EMAIL).into_iter().collect();
         self.typed(
             "Email",
             "email",

@@ -114,10 +114,11 @@ fn propose_key(settings: &ImportSettings) -> Result<Exit> {
         "no column and no pair of columns looks like one; add a column with an id of your own"
             .to_owned()
     } else {
-        let flags = key
+        let flags: Vec<String> = key
             .iter()
-            .map(|column| format!("--key-column {}", shell_word(column)));
-        format!("try {}", Vec::from_iter(flags).join(" "))
+            .map(|column| format!("--key-column {}", shell_word(column)))
+            .collect();
+        format!("try {}", flags.join(" "))
     };
     bail!("no key columns: they identify a case, so that none is imported twice; {proposal}")
 }
@@ -134,7 +135,7 @@ fn create_ledger_only(settings: &ImportSettings, ledger: ImportLedger) -> Result
             "new_ledger": info.id,
             "path": info.path,
             "account": info.account,
-            "next": Vec::from_iter(next),
+            "next": next.into_iter().collect::<Vec<_>>(),
             "exit_code": 0,
         }));
     } else {
