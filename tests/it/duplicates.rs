@@ -92,9 +92,9 @@ fn skip_invalid_cannot_skip_a_warning_about_the_whole_input() {
     ] {
         let home = home(config, rows);
         let strict = import(&home, &["--strict", "--skip-invalid"]).exits(3);
-        let told: Vec<Value> = strict.json();
-        let errors = told.iter().filter(|document| document["code"] == code);
-        assert_eq!(errors.count(), 1, "{code} is told once: {strict}");
+        let documents: Vec<Value> = strict.json();
+        let errors = documents.iter().filter(|document| document["code"] == code);
+        assert_eq!(errors.count(), 1, "{code} is reported once: {strict}");
         import(&home, &["--skip-invalid"]).exits(0);
     }
 }

@@ -342,7 +342,11 @@ fn workbook_cells_keep_their_meaning() {
     assert_eq!(text("Open"), "true");
     assert_eq!(cases[1]["key"], "441000000123");
     let age = cases[1]["payload"]["Age"].to_string();
-    assert_eq!(age.replace('"', ""), "46187", "a number is no date: {done}");
+    assert_eq!(
+        age.replace('"', ""),
+        "46187",
+        "a number is not a date: {done}"
+    );
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn a_crm_export_is_sent_as_the_config_maps_it() {
     let sent = Value::from(cases).to_string();
     assert!(
         !sent.contains("000-12-4821"),
-        "a column that nobody named went out"
+        "a column that is not in the config was sent"
     );
 }
 

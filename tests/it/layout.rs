@@ -100,7 +100,7 @@ fn is_test(file: &Path) -> bool {
 #[test]
 fn every_form_of_import_is_found() {
     let text = "use crate::api::Client;\n\
-                use crate::{ledger, model::{Case, Key}, output::{\n    screen::say,\n}};\n\
+                use crate::{ledger, model::{Case, Key}, output::{\n    progress::print,\n}};\n\
                 fn f() { crate::check::check(); super::super::sandbox::start(); }\n\
                 // use crate::config in a comment\n\
                 use super::Options;\n";

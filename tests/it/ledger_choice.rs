@@ -292,7 +292,7 @@ fn a_file_that_is_not_a_usable_ledger_is_refused_and_unchanged() {
     drop(conn);
     home.write(
         "text.db",
-        "this is no database, and long enough to look at twice",
+        "this is not a database, and long enough to be read as one",
     );
     let other = rusqlite::Connection::open(home.path("other.db")).unwrap();
     other.execute_batch("CREATE TABLE t (a)").unwrap();

@@ -74,7 +74,7 @@ fn answers_and_keeps_the_connection() {
 fn serves_connections_at_once() {
     let server = Server::start(|_| created("c"));
     let mut streams: Vec<_> = (0..8).map(|_| connect(&server)).collect();
-    // The last one first: nobody waits for an earlier connection.
+    // The last one first: no connection waits for an earlier one.
     for stream in streams.iter_mut().rev() {
         stream.write_all(POST.as_bytes()).unwrap();
         expect(stream, "HTTP/1.1 201 ");

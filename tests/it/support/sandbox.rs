@@ -27,10 +27,10 @@ impl Sandbox {
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
-        let told: Value = serde_json::from_str(&line).unwrap();
+        let listening: Value = serde_json::from_str(&line).unwrap();
         Self {
             child,
-            port: told["port"].as_u64().unwrap(),
+            port: listening["port"].as_u64().unwrap(),
         }
     }
 
@@ -38,12 +38,12 @@ impl Sandbox {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The cases that it has made, in the order of their coming.
+    /// The cases that it created, in order of arrival.
     pub fn cases(&self) -> Vec<Value> {
         self.get("/__sandbox/cases")
     }
 
-    /// The calls that it has received.
+    /// The calls that it received.
     pub fn calls(&self) -> Vec<Value> {
         self.get("/__sandbox/calls")
     }
