@@ -1,15 +1,13 @@
 //! The temporary file of the cases that a run will send.
 //!
 //! It has no name and only its owner can read it: the input may change or
-//! disappear meanwhile, memory stays flat, and nothing is left behind.
+//! disappear meanwhile, memory stays flat, and nothing is left behind. Each case
+//! is JSON, after its length in four bytes.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::{CaseData, Digest, FileId, Key, Place};
+use crate::model::CaseData;
 
 /// The position of a case in the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,17 +29,6 @@ pub(crate) struct Spooled {
 
 const WRITE_BUFFER: usize = 256 * 1024;
 
-/// A case as it is stored: as JSON, after its length in four bytes.
-#[derive(Serialize, Deserialize)]
-struct Entry<'a> {
-    key: Cow<'a, str>,
-    place: (u16, u64, u64),
-    partner_firm: Option<Cow<'a, str>>,
-    payload: Cow<'a, str>,
-    raw: Cow<'a, str>,
-    digests: [u128; 3],
-}
-
 impl Spool {
     /// Creates an empty one in the system's folder for temporary files.
     pub(super) fn create() -> io::Result<Self> {
@@ -53,17 +40,8 @@ impl Spool {
     }
 
     pub(super) fn write(&mut self, case: &CaseData) -> io::Result<Slot> {
-        let digests = [case.payload_digest, case.content_digest, case.record_digest];
-        let entry = Entry {
-            key: case.key.canonical().into(),
-            place: (case.place.file.0, case.place.line, case.place.index),
-            partner_firm: case.partner_firm.as_deref().map(Into::into),
-            payload: (&*case.payload).into(),
-            raw: (&*case.raw).into(),
-            digests: digests.map(|digest| u128::from_le_bytes(digest.0)),
-        };
         self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, &entry)?;
+        serde_json::to_writer(&mut self.buffer, case)?;
         let length = u32::try_from(self.buffer.len())
             .map_err(|_| io::Error::other("a case is larger than 4 GiB"))?;
         self.file.write_all(&length.to_le_bytes())?;
@@ -89,31 +67,14 @@ impl Spooled {
         self.file.read_exact(&mut length)?;
         self.buffer.resize(u32::from_le_bytes(length) as usize, 0);
         self.file.read_exact(&mut self.buffer)?;
-        let entry: Entry = serde_json::from_slice(&self.buffer)?;
-        let key = Key::parse(&entry.key).map_err(io::Error::other)?;
-        let (file, line, index) = entry.place;
-        let [payload_digest, content_digest, record_digest] =
-            entry.digests.map(|digest| Digest(digest.to_le_bytes()));
-        Ok(CaseData {
-            key,
-            place: Place {
-                file: FileId(file),
-                line,
-                index,
-            },
-            partner_firm: entry.partner_firm.map(Into::into),
-            payload: entry.payload.into(),
-            raw: entry.raw.into(),
-            payload_digest,
-            content_digest,
-            record_digest,
-        })
+        Ok(serde_json::from_slice(&self.buffer)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Digest, FileId, Key, Place};
     use proptest::prelude::*;
 
     fn case(key: &str, firm: Option<&str>, payload: &str, raw: &str) -> CaseData {

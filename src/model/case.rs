@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::{Digest, Place};
@@ -10,7 +11,7 @@ use super::{Digest, Place};
 /// several, trimmed, in Unicode NFC, letter case kept.
 ///
 /// Held as its canonical text, a JSON array of strings: `["00123"]`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key(Box<str>);
 
 /// A text that is no key's canonical text.
@@ -107,7 +108,7 @@ fn push_json_string(text: &str, out: &mut String) {
 }
 
 /// A record after mapping, with all that the ledger and the wire need of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseData {
     /// What names it.
     pub key: Key,

@@ -24,7 +24,8 @@ pub(super) struct Case {
 /// sandbox.
 #[derive(Debug, Serialize)]
 pub(super) struct Call {
-    call: usize,
+    #[serde(rename = "call")]
+    number: usize,
     method: String,
     /// Without the query, which may contain the key.
     path: String,
@@ -68,7 +69,7 @@ impl CallLog {
     /// Logs a call when its head has arrived.
     pub(super) fn begin(&mut self, method: &str, path: &str) -> CallId {
         self.calls.push(Call {
-            call: self.calls.len() + 1,
+            number: self.calls.len() + 1,
             method: method.to_owned(),
             path: path.to_owned(),
             started_ms: self.now(),

@@ -127,22 +127,19 @@ impl FromStr for Faults {
         let mut faults = Vec::new();
         let parts = text.split(',').map(str::trim);
         for part in parts.filter(|part| !part.is_empty()) {
-            let (kind, value) = part
-                .split_once('=')
-                .ok_or_else(|| SandboxError::Fault(part.to_owned()))?;
-            let (kind, value) = (kind.trim().to_owned(), value.trim());
+            let Some((kind, value)) = part.split_once('=') else {
+                return Err(SandboxError::Fault(part.to_owned()));
+            };
+            let (kind, value) = (kind.trim().to_owned(), value.trim().to_owned());
             let Some(fault) = Fault::parse(&kind) else {
                 let kinds = Self::KINDS.map(|(name, _)| name).join(", ");
                 return Err(SandboxError::FaultKind { kind, kinds });
             };
-            let probability = value.parse::<f64>().ok();
-            match probability.filter(|probability| (0.0..=1.0).contains(probability)) {
-                Some(probability) => faults.push((kind, fault, probability)),
-                None => {
-                    let value = value.to_owned();
-                    return Err(SandboxError::Probability { kind, value });
-                }
+            let probability = value.parse().unwrap_or(f64::NAN);
+            if !(0.0..=1.0).contains(&probability) {
+                return Err(SandboxError::Probability { kind, value });
             }
+            faults.push((kind, fault, probability));
         }
         let sum: f64 = faults.iter().map(|(.., probability)| probability).sum();
         // Ten times 0.1 is a hair off 1.
