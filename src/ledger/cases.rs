@@ -7,7 +7,7 @@ use rusqlite::{Row, params_from_iter};
 
 use super::error::AtPath as _;
 use super::file::LedgerReader;
-use super::schema::{Millis, Number};
+use super::schema::Millis;
 use super::{LedgerError, RunId};
 use crate::model::{Key, State, StateCounts, Verdict};
 
@@ -202,30 +202,28 @@ impl LedgerReader {
 
     /// Every attempt at a case, the first one first.
     pub(crate) fn attempts(&self, key: &Key) -> Result<Vec<AttemptRow>, LedgerError> {
-        self.read_attempts(key).at(&self.path)
-    }
-
-    fn read_attempts(&self, key: &Key) -> rusqlite::Result<Vec<AttemptRow>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT a.run, r.map_id, a.state_before, a.started_at, a.ended_at, a.outcome,
-                    a.status, a.case_id, a.message
-             FROM cases c JOIN attempts a ON a.case_no = c.no JOIN runs r ON r.no = a.run
-             WHERE c.key_digest = ?1 ORDER BY a.nth",
-        )?;
-        let rows = statement.query_map([key.digest()], |row| {
-            Ok(AttemptRow {
-                run: RunId(row.get(0)?),
-                map_id: row.get(1)?,
-                state_before: row.get(2)?,
-                started_at: row.get::<_, Millis>(3)?.0,
-                ended_at: row.get::<_, Option<Millis>>(4)?.map(|at| at.0),
-                verdict: row.get(5)?,
-                status: row.get(6)?,
-                case_id: row.get(7)?,
-                message: row.get(8)?,
-            })
-        })?;
-        rows.collect()
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT a.run, r.map_id, a.state_before, a.started_at, a.ended_at, a.outcome,
+                        a.status, a.case_id, a.message
+                 FROM cases c JOIN attempts a ON a.case_no = c.no JOIN runs r ON r.no = a.run
+                 WHERE c.key_digest = ?1 ORDER BY a.nth",
+            )?
+            .query_map([key.digest()], |row| {
+                Ok(AttemptRow {
+                    run: RunId(row.get(0)?),
+                    map_id: row.get(1)?,
+                    state_before: row.get(2)?,
+                    started_at: row.get::<_, Millis>(3)?.0,
+                    ended_at: row.get::<_, Option<Millis>>(4)?.map(|at| at.0),
+                    verdict: row.get(5)?,
+                    status: row.get(6)?,
+                    case_id: row.get(7)?,
+                    message: row.get(8)?,
+                })
+            })?
+            .collect()
+        })
     }
 }
 
@@ -285,7 +283,7 @@ fn case_row(row: &Row<'_>, reader: &LedgerReader) -> rusqlite::Result<CaseRow> {
         state: reader.shown(row.get(2)?),
         case_id: row.get(3)?,
         file: row.get(4)?,
-        line: row.get::<_, Number>(5)?.0,
+        line: row.get(5)?,
         partner_firm_id: row.get(6)?,
         run: RunId(row.get(7)?),
         attempts: row.get(8)?,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params, params_from_iter};
 
-use super::schema::{Millis, Number, half};
+use super::schema::{Millis, half};
 use super::{LedgerError, LedgerOptions, RunId};
 use crate::model::{Answer, CaseData, Key, State, Verdict};
 
@@ -186,8 +186,8 @@ fn set_sending(conn: &Connection, request: &ClaimRequest) -> rusqlite::Result<(i
             half(&case.record_digest),
             request.run.0,
             case.place.file.0,
-            Number(case.place.line),
-            Number(case.place.index),
+            case.place.line,
+            case.place.index,
             case.partner_firm,
             Millis(request.at)
         ],
@@ -225,30 +225,13 @@ pub(super) fn settle(
     } else {
         verdict
     };
-    let message = match &same_id_as {
-        Some(other) => Some(format!("its case id is already held by {other}").into()),
-        None => answer.message.clone(),
-    };
-    let in_flight = conn
-        .prepare_cached(
-            "UPDATE attempts SET ended_at = ?3, outcome = ?4, status = ?5, case_id = ?6,
-                    message = ?7
-             WHERE case_no = ?1 AND nth = ?2 AND outcome IS NULL",
-        )?
-        .execute(params![
-            claim.case_no,
-            claim.nth,
-            Millis(at),
-            proved,
-            answer.status,
-            answer.case_id,
-            message
-        ])?;
-    if in_flight == 0 {
+    if !end_attempt(conn, claim, proved, answer, same_id_as.as_ref(), at)? {
         return Ok(None);
     }
     let state = state_after(claim.state_before(), proved);
     let imported = state == State::Imported;
+    let case_id = answer.case_id.as_ref().filter(|_| imported);
+    let is_twin = imported && claim.after_doubt();
     let possible_twin = conn
         .prepare_cached(
             "UPDATE cases SET state = ?2, case_id = ?3, possible_twin = possible_twin OR ?4,
@@ -256,13 +239,7 @@ pub(super) fn settle(
              WHERE no = ?1 RETURNING possible_twin",
         )?
         .query_row(
-            params![
-                claim.case_no,
-                state,
-                answer.case_id.as_ref().filter(|_| imported),
-                imported && claim.after_doubt(),
-                Millis(at)
-            ],
+            params![claim.case_no, state, case_id, is_twin, Millis(at)],
             |row| row.get(0),
         )?;
     if imported && !options.keep_payloads {
@@ -279,6 +256,37 @@ pub(super) fn settle(
         possible_twin,
         same_id_as,
     }))
+}
+
+/// `false` when the attempt is not in flight.
+fn end_attempt(
+    conn: &Connection,
+    claim: &Claim,
+    proved: Verdict,
+    answer: &Answer,
+    same_id_as: Option<&Key>,
+    at: Timestamp,
+) -> rusqlite::Result<bool> {
+    let message = match same_id_as {
+        Some(other) => Some(format!("its case id is already held by {other}").into()),
+        None => answer.message.clone(),
+    };
+    let ended = conn
+        .prepare_cached(
+            "UPDATE attempts SET ended_at = ?3, outcome = ?4, status = ?5, case_id = ?6,
+                    message = ?7
+             WHERE case_no = ?1 AND nth = ?2 AND outcome IS NULL",
+        )?
+        .execute(params![
+            claim.case_no,
+            claim.nth,
+            Millis(at),
+            proved,
+            answer.status,
+            answer.case_id,
+            message
+        ])?;
+    Ok(ended > 0)
 }
 
 /// The key of another case that is imported under this id. A removed case

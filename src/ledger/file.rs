@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::AtPath as _;
 use super::{LedgerError, LedgerErrorKind, LedgerLock, claim, location, run, schema, system};
-use crate::model::abort_point;
+use crate::model::{abort_point, private_file};
 
 /// Reads a ledger; can't change it.
 #[derive(Debug)]
@@ -124,7 +124,11 @@ pub fn create(path: &Path, lock: &LedgerLock, account: &str) -> Result<Ledger, L
 fn create_file(draft: &Path, path: &Path, account: &str) -> Result<(), LedgerError> {
     // Left by a process that died here; the lock is ours.
     remove(draft)?;
-    system::create_private(draft).at(draft)?;
+    private_file()
+        .write(true)
+        .create_new(true)
+        .open(draft)
+        .at(draft)?;
     let file = system::file_id(draft).at(draft)?;
     let conn = connect(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     schema::configure(&conn).at(draft)?;
@@ -193,6 +197,13 @@ pub(super) fn in_transaction<T>(
 impl LedgerReader {
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        read(&self.conn).at(&self.path)
     }
 }
 

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::error::AtPath as _;
 use super::file::LedgerReader;
-use super::schema::{Millis, Number};
+use super::schema::Millis;
 use super::{LedgerError, RunRow, system};
 use crate::model::{State, StateCounts};
 
@@ -37,47 +36,40 @@ pub(crate) struct LastUsed {
 impl LedgerReader {
     pub(crate) fn info(&self) -> Result<LedgerInfo, LedgerError> {
         let last_run = self.runs(1)?.pop();
-        self.read_info(last_run).at(&self.path)
-    }
-
-    fn read_info(&self, last_run: Option<RunRow>) -> rusqlite::Result<LedgerInfo> {
-        let imported_distinct_ids = self.conn.query_row(
-            "SELECT count(*) FROM (
-               SELECT DISTINCT case_id FROM cases WHERE case_id IS NOT NULL LIMIT 2)",
-            [],
-            |row| row.get(0),
-        )?;
-        let schema = self
-            .conn
-            .pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let counts = self.count_all()?;
-        self.conn.query_row(
-            "SELECT id, account, created_at, home_host, home_path, home_file FROM ledger",
-            [],
-            |row| {
-                let home = LastUsed {
-                    host: row.get(3)?,
-                    path: row.get(4)?,
-                };
-                let file_id = row.get::<_, Number>(5)?.0;
-                Ok(LedgerInfo {
-                    path: self.path.to_path_buf(),
-                    id: row.get(0)?,
-                    account: row.get(1)?,
-                    created_at: row.get::<_, Millis>(2)?.0,
-                    schema,
-                    counts,
-                    imported_distinct_ids,
-                    last_run,
-                    moved_from: (!home.is(&self.path, file_id)).then_some(home),
-                })
-            },
-        )
+        self.read(|conn| {
+            let schema = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            let counts = self.count_all()?;
+            conn.query_row(
+                "SELECT id, account, created_at, home_host, home_path, home_file,
+                        (SELECT count(*) FROM (
+                          SELECT DISTINCT case_id FROM cases WHERE case_id IS NOT NULL LIMIT 2))
+                 FROM ledger",
+                [],
+                |row| {
+                    let home = LastUsed {
+                        host: row.get(3)?,
+                        path: row.get(4)?,
+                    };
+                    let file_id = row.get(5)?;
+                    Ok(LedgerInfo {
+                        path: self.path.to_path_buf(),
+                        id: row.get(0)?,
+                        account: row.get(1)?,
+                        created_at: row.get::<_, Millis>(2)?.0,
+                        schema,
+                        counts,
+                        imported_distinct_ids: row.get(6)?,
+                        last_run,
+                        moved_from: (!home.is(&self.path, file_id)).then_some(home),
+                    })
+                },
+            )
+        })
     }
 
     /// Imported cases are what the others leave, so that no row has to be read.
     fn count_all(&self) -> rusqlite::Result<StateCounts> {
-        let count = |sql| (self.conn).query_row(sql, [], |row| Ok(row.get::<_, Number>(0)?.0));
+        let count = |sql| self.conn.query_row(sql, [], |row| row.get::<_, u64>(0));
         let mut counts = StateCounts::default();
         counts.possible_twins = count("SELECT count(*) FROM cases WHERE possible_twin")?;
         let mut statement = self.conn.prepare_cached(
@@ -85,7 +77,7 @@ impl LedgerReader {
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            counts.add(self.shown(row.get(0)?), row.get::<_, Number>(1)?.0);
+            counts.add(self.shown(row.get(0)?), row.get(1)?);
         }
         let imported = count("SELECT count(*) FROM cases")? - counts.total();
         counts.add(State::Imported, imported);
@@ -96,7 +88,7 @@ impl LedgerReader {
 impl LastUsed {
     /// Whether a file on this machine is the one that was used. A rename keeps
     /// the file and changes the path; a copy or a restored file is another.
-    fn is(&self, path: &Path, file_id: u64) -> bool {
+    fn is(&self, path: &Path, file_id: i64) -> bool {
         self.host == system::host_name()
             && self.path == path.to_string_lossy()
             && system::file_id(path).is_ok_and(|id| id == file_id)

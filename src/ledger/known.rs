@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, Row};
 use super::LedgerError;
 use super::error::AtPath as _;
 use super::file::LedgerReader;
-use super::schema::{Millis, Number, half};
+use super::schema::{Millis, half};
 use crate::model::{Digest, Key, State};
 
 /// A case that the ledger knows. Small: a plan holds one for every record.
@@ -91,7 +91,7 @@ impl<'l> KeyLookup<'l> {
     fn read_range(&mut self, from: i64, count: usize) -> rusqlite::Result<()> {
         let sql = format!("{KNOWN} WHERE no >= ?1 ORDER BY no LIMIT ?2");
         let mut statement = self.reader.conn.prepare_cached(&sql)?;
-        let mut rows = statement.query((from, Number(count as u64)))?;
+        let mut rows = statement.query((from, count))?;
         while let Some(row) = rows.next()? {
             let case = self.known_case(row)?;
             self.range.insert(row.get(0)?, case);
@@ -137,14 +137,11 @@ impl LedgerReader {
     /// Whether any case is imported or in doubt, so that asking for
     /// [`Self::same_content`] makes sense.
     pub(crate) fn has_content(&self) -> Result<bool, LedgerError> {
-        self.conn
-            .query_row(
-                "SELECT EXISTS (
-                   SELECT 1 FROM cases WHERE state IN ('sending', 'imported', 'in_doubt'))",
-                [],
-                |row| row.get(0),
-            )
-            .at(&self.path)
+        self.read(|conn| {
+            let sql = "SELECT EXISTS (
+                         SELECT 1 FROM cases WHERE state IN ('sending', 'imported', 'in_doubt'))";
+            conn.query_row(sql, [], |row| row.get(0))
+        })
     }
 
     /// A case, imported or in doubt, with this raw record or with this payload
@@ -156,29 +153,28 @@ impl LedgerReader {
     ) -> Result<Option<SameContent>, LedgerError> {
         // Two statements: each uses its own index.
         for (column, digest) in [("record", record), ("content", content)] {
-            if let Some(same) = self.read_same(column, digest).at(&self.path)? {
-                return Ok(Some(same));
-            }
-        }
-        Ok(None)
-    }
-
-    fn read_same(&self, column: &str, digest: &Digest) -> rusqlite::Result<Option<SameContent>> {
-        self.conn
-            .prepare_cached(&format!(
+            let sql = format!(
                 "SELECT c.key, c.state, f.name, c.line FROM cases c JOIN files f ON f.no = c.file
                  WHERE c.{column} = ?1 AND c.state IN ('sending', 'imported', 'in_doubt')
                  ORDER BY c.no LIMIT 1"
-            ))?
-            .query_row([half(digest)], |row| {
-                Ok(SameContent {
-                    key: row.get(0)?,
-                    state: self.shown(row.get(1)?),
-                    file: row.get(2)?,
-                    line: row.get::<_, Number>(3)?.0,
-                })
-            })
-            .optional()
+            );
+            let same = self.read(|conn| {
+                conn.prepare_cached(&sql)?
+                    .query_row([half(digest)], |row| {
+                        Ok(SameContent {
+                            key: row.get(0)?,
+                            state: self.shown(row.get(1)?),
+                            file: row.get(2)?,
+                            line: row.get(3)?,
+                        })
+                    })
+                    .optional()
+            })?;
+            if same.is_some() {
+                return Ok(same);
+            }
+        }
+        Ok(None)
     }
 
     /// The state as readers see it.

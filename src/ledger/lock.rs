@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::AtPath as _;
-use super::{LedgerError, LedgerErrorKind, location, system};
+use super::{LedgerError, LedgerErrorKind, location};
+use crate::model::private_file;
 
 /// Who holds a ledger; written into the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,7 +117,9 @@ fn lock_path(ledger: &Path) -> PathBuf {
 
 /// The locked file, or as an error the file that another process has locked.
 fn lock(path: &Path) -> io::Result<Result<File, File>> {
-    let file = system::open_private(path)?;
+    let mut options = private_file();
+    options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(path)?;
     for left in (0..TRIES).rev() {
         match file.try_lock() {
             Ok(()) => return Ok(Ok(file)),

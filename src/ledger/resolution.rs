@@ -6,9 +6,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _};
 
-use super::error::AtPath as _;
 use super::file::{Ledger, LedgerReader};
 use super::schema::Millis;
 use super::{LedgerError, claim};
@@ -102,16 +101,6 @@ pub(crate) struct ResolutionRow {
     pub(crate) marked_at: Timestamp,
     /// The platform's id before.
     pub(crate) case_id_before: Option<String>,
-    pub(crate) undone: bool,
-}
-
-/// The part of a case that resolutions are about.
-struct CaseStatus {
-    no: i64,
-    state: State,
-    case_id: Option<String>,
-    updated_at: Millis,
-    attempts: i64,
 }
 
 impl Ledger {
@@ -128,11 +117,15 @@ impl Ledger {
         self.write(|conn| {
             let mut report = ResolutionReport::default();
             for (key, case_id) in cases {
-                let done = match (case_status(conn, key)?, action.states()) {
+                let done = match (find(conn, key)?, action.states()) {
                     (None, _) => Err(Refusal::UnknownKey),
                     (Some(case), None) => undo(conn, &case, who, at)?,
-                    (Some(case), Some(states)) => {
-                        apply(conn, &case, action, states, case_id.as_deref(), who, at)?
+                    (Some(case), Some((from, _))) if case.state != from => {
+                        Err(Refusal::State(case.state))
+                    }
+                    (Some(case), Some((_, to))) => {
+                        let case_id = case_id.as_deref();
+                        apply(conn, case.no, action, to, case_id, who, at)?
                     }
                 };
                 match done {
@@ -145,55 +138,49 @@ impl Ledger {
     }
 }
 
-fn case_status(conn: &Connection, key: &Key) -> rusqlite::Result<Option<CaseStatus>> {
-    conn.prepare_cached(
-        "SELECT no, state, case_id, updated_at, attempts FROM cases WHERE key_digest = ?1",
-    )?
-    .query_row([key.digest()], |row| {
-        Ok(CaseStatus {
-            no: row.get(0)?,
-            state: row.get(1)?,
-            case_id: row.get(2)?,
-            updated_at: row.get(3)?,
-            attempts: row.get(4)?,
+/// The part of a case that decides about a resolution.
+struct CaseStatus {
+    no: i64,
+    state: State,
+    attempts: i64,
+}
+
+fn find(conn: &Connection, key: &Key) -> rusqlite::Result<Option<CaseStatus>> {
+    conn.prepare_cached("SELECT no, state, attempts FROM cases WHERE key_digest = ?1")?
+        .query_row([key.digest()], |row| {
+            Ok(CaseStatus {
+                no: row.get(0)?,
+                state: row.get(1)?,
+                attempts: row.get(2)?,
+            })
         })
-    })
-    .optional()
+        .optional()
 }
 
 fn apply(
     conn: &Connection,
-    case: &CaseStatus,
+    case_no: i64,
     action: ResolveAction,
-    (from, to): (State, State),
+    state: State,
     case_id: Option<&str>,
     who: &str,
     at: Timestamp,
 ) -> rusqlite::Result<Result<(), Refusal>> {
-    if case.state != from {
-        return Ok(Err(Refusal::State(case.state)));
-    }
     let case_id = case_id.filter(|_| action == ResolveAction::Imported);
-    if let Some(refusal) = id_in_use(conn, case_id, case.no)? {
+    if let Some(refusal) = id_in_use(conn, case_id, case_no)? {
         return Ok(Err(refusal));
     }
     conn.prepare_cached(
         "INSERT INTO resolutions (case_no, resolution, case_id, marked_by, marked_at,
                                   state_before, case_id_before, updated_at_before, attempts)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         SELECT no, ?2, ?3, ?4, ?5, state, case_id, updated_at, attempts FROM cases
+         WHERE no = ?1",
     )?
-    .execute(params![
-        case.no,
-        action.as_str(),
-        case_id,
-        who,
-        Millis(at),
-        case.state,
-        case.case_id,
-        case.updated_at,
-        case.attempts
-    ])?;
-    set_state(conn, case.no, to, case_id, &Millis(at))?;
+    .execute((case_no, action.as_str(), case_id, who, Millis(at)))?;
+    conn.prepare_cached(
+        "UPDATE cases SET state = ?2, case_id = ?3, updated_at = ?4 WHERE no = ?1",
+    )?
+    .execute((case_no, state, case_id, Millis(at)))?;
     Ok(Ok(()))
 }
 
@@ -203,50 +190,32 @@ fn undo(
     who: &str,
     at: Timestamp,
 ) -> rusqlite::Result<Result<(), Refusal>> {
-    let last = conn
+    let last: Option<(i64, Option<String>, i64)> = conn
         .prepare_cached(
-            "SELECT no, state_before, case_id_before, updated_at_before, attempts
-             FROM resolutions
+            "SELECT no, case_id_before, attempts FROM resolutions
              WHERE case_no = ?1 AND undone_at IS NULL ORDER BY no DESC LIMIT 1",
         )?
-        .query_row([case.no], |row| {
-            let before = CaseStatus {
-                no: case.no,
-                state: row.get(1)?,
-                case_id: row.get(2)?,
-                updated_at: row.get(3)?,
-                attempts: row.get(4)?,
-            };
-            Ok((row.get::<_, i64>(0)?, before))
-        })
+        .query_row([case.no], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((resolution, before)) = last else {
+    let Some((resolution, case_id, attempts)) = last else {
         return Ok(Err(Refusal::NothingToUndo));
     };
-    if before.attempts != case.attempts {
+    if attempts != case.attempts {
         return Ok(Err(Refusal::AttemptedSince));
     }
-    let case_id = before.case_id.as_deref();
-    if let Some(refusal) = id_in_use(conn, case_id, case.no)? {
+    if let Some(refusal) = id_in_use(conn, case_id.as_deref(), case.no)? {
         return Ok(Err(refusal));
     }
     conn.prepare_cached("UPDATE resolutions SET undone_by = ?2, undone_at = ?3 WHERE no = ?1")?
-        .execute(params![resolution, who, Millis(at)])?;
+        .execute((resolution, who, Millis(at)))?;
     // With its time, since the age of a doubt counts.
-    set_state(conn, case.no, before.state, case_id, &before.updated_at)?;
+    conn.prepare_cached(
+        "UPDATE cases SET (state, case_id, updated_at) =
+           (SELECT state_before, case_id_before, updated_at_before FROM resolutions WHERE no = ?2)
+         WHERE no = ?1",
+    )?
+    .execute((case.no, resolution))?;
     Ok(Ok(()))
-}
-
-fn set_state(
-    conn: &Connection,
-    case_no: i64,
-    state: State,
-    case_id: Option<&str>,
-    at: &Millis,
-) -> rusqlite::Result<()> {
-    conn.prepare_cached("UPDATE cases SET state = ?2, case_id = ?3, updated_at = ?4 WHERE no = ?1")?
-        .execute(params![case_no, state, case_id, at])
-        .map(drop)
 }
 
 fn id_in_use(
@@ -259,34 +228,24 @@ fn id_in_use(
 }
 
 impl LedgerReader {
-    /// Every resolution of a case, the first one first.
-    pub(crate) fn resolutions(&self, key: &Key) -> Result<Vec<ResolutionRow>, LedgerError> {
-        self.read_resolutions(key).at(&self.path)
-    }
-
     /// The last resolution of a case that was not undone.
     pub(crate) fn last_resolution(&self, key: &Key) -> Result<Option<ResolutionRow>, LedgerError> {
-        let resolutions = self.resolutions(key)?.into_iter();
-        Ok(resolutions.rev().find(|resolution| !resolution.undone))
-    }
-
-    fn read_resolutions(&self, key: &Key) -> rusqlite::Result<Vec<ResolutionRow>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT r.resolution, r.case_id, r.marked_by, r.marked_at, r.case_id_before,
-                    r.undone_at IS NOT NULL
-             FROM cases c JOIN resolutions r ON r.case_no = c.no
-             WHERE c.key_digest = ?1 ORDER BY r.no",
-        )?;
-        let rows = statement.query_map([key.digest()], |row| {
-            Ok(ResolutionRow {
-                action: row.get(0)?,
-                case_id: row.get(1)?,
-                marked_by: row.get(2)?,
-                marked_at: row.get::<_, Millis>(3)?.0,
-                case_id_before: row.get(4)?,
-                undone: row.get(5)?,
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT r.resolution, r.case_id, r.marked_by, r.marked_at, r.case_id_before
+                 FROM cases c JOIN resolutions r ON r.case_no = c.no
+                 WHERE c.key_digest = ?1 AND r.undone_at IS NULL ORDER BY r.no DESC LIMIT 1",
+            )?
+            .query_row([key.digest()], |row| {
+                Ok(ResolutionRow {
+                    action: row.get(0)?,
+                    case_id: row.get(1)?,
+                    marked_by: row.get(2)?,
+                    marked_at: row.get::<_, Millis>(3)?.0,
+                    case_id_before: row.get(4)?,
+                })
             })
-        })?;
-        rows.collect()
+            .optional()
+        })
     }
 }

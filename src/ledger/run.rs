@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde::{Serialize, Serializer};
 
-use super::error::AtPath as _;
 use super::file::LedgerReader;
-use super::schema::{Millis, Number};
+use super::schema::Millis;
 use super::{LedgerError, LedgerOptions, claim, system};
 use crate::model::Totals;
 
@@ -113,13 +112,13 @@ pub(crate) struct RunRow {
 pub(super) fn begin(
     conn: &Connection,
     path: &str,
-    file_id: u64,
+    file_id: i64,
     start: &RunStart,
     options: LedgerOptions,
 ) -> rusqlite::Result<RunId> {
     conn.execute(
         "UPDATE ledger SET home_host = ?1, home_path = ?2, home_file = ?3",
-        params![system::host_name(), path, Number(file_id)],
+        params![system::host_name(), path, file_id],
     )?;
     if !options.keep_payloads {
         // Of cases that a user marked as imported, which could be undone until now.
@@ -149,13 +148,7 @@ pub(super) fn begin(
         "INSERT INTO files (run, position, name, sha256, records) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     for (position, file) in start.files.iter().enumerate() {
-        insert.execute(params![
-            run,
-            Number(position as u64),
-            file.name,
-            file.sha256,
-            Number(file.records)
-        ])?;
+        insert.execute(params![run, position, file.name, file.sha256, file.records])?;
     }
     Ok(RunId(run))
 }
@@ -190,55 +183,59 @@ pub(super) fn recover(conn: &Connection) -> rusqlite::Result<()> {
 impl LedgerReader {
     /// The latest runs, newest first.
     pub(crate) fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
-        self.read_runs(limit).at(&self.path)
-    }
-
-    fn read_runs(&self, limit: usize) -> rusqlite::Result<Vec<RunRow>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut files: BTreeMap<i64, Vec<RunFile>> = BTreeMap::new();
-        let mut statement = self.conn.prepare_cached(
-            "SELECT run, name, sha256, records FROM files
-             WHERE run IN (SELECT no FROM runs ORDER BY no DESC LIMIT ?1) ORDER BY run, position",
-        )?;
-        let mut rows = statement.query([limit])?;
-        while let Some(row) = rows.next()? {
-            files.entry(row.get(0)?).or_default().push(RunFile {
-                name: row.get(1)?,
-                sha256: row.get(2)?,
-                records: row.get::<_, Number>(3)?.0,
-            });
-        }
-        let mut statement = self.conn.prepare_cached(
-            "SELECT no, started_at, ended_at, ended, user, host, ci_job, version, command,
-                    account, map_id, plan, counts
-             FROM runs ORDER BY no DESC LIMIT ?1",
-        )?;
-        let rows = statement.query_map([limit], |row| {
-            let no = row.get(0)?;
-            let ended: Option<String> = row.get(3)?;
-            let counts: Option<String> = row.get(12)?;
-            Ok(RunRow {
-                id: RunId(no),
-                start: RunStart {
-                    at: row.get::<_, Millis>(1)?.0,
-                    user: row.get(4)?,
-                    host: row.get(5)?,
-                    ci_job: row.get(6)?,
-                    version: row.get(7)?,
-                    command: row.get(8)?,
-                    account: row.get(9)?,
-                    map_id: row.get(10)?,
-                    plan: row.get(11)?,
-                    files: files.remove(&no).unwrap_or_default(),
-                },
-                ended_at: row.get::<_, Option<Millis>>(2)?.map(|at| at.0),
-                end: match ended {
-                    Some(text) => Some(RunEnd::parse(&text)),
-                    None => self.orphaned.then_some(RunEnd::Unexpected),
-                },
-                counts: counts.and_then(|text| serde_json::from_str(&text).ok()),
-            })
-        })?;
-        rows.collect()
+        self.read(|conn| {
+            let mut files = read_files(conn, limit)?;
+            conn.prepare_cached(
+                "SELECT no, started_at, ended_at, ended, user, host, ci_job, version, command,
+                        account, map_id, plan, counts
+                 FROM runs ORDER BY no DESC LIMIT ?1",
+            )?
+            .query_map([limit], |row| {
+                let no = row.get(0)?;
+                let ended: Option<String> = row.get(3)?;
+                let counts: Option<String> = row.get(12)?;
+                Ok(RunRow {
+                    id: RunId(no),
+                    start: RunStart {
+                        at: row.get::<_, Millis>(1)?.0,
+                        user: row.get(4)?,
+                        host: row.get(5)?,
+                        ci_job: row.get(6)?,
+                        version: row.get(7)?,
+                        command: row.get(8)?,
+                        account: row.get(9)?,
+                        map_id: row.get(10)?,
+                        plan: row.get(11)?,
+                        files: files.remove(&no).unwrap_or_default(),
+                    },
+                    ended_at: row.get::<_, Option<Millis>>(2)?.map(|at| at.0),
+                    end: match ended {
+                        Some(text) => Some(RunEnd::parse(&text)),
+                        None => self.orphaned.then_some(RunEnd::Unexpected),
+                    },
+                    counts: counts.and_then(|text| serde_json::from_str(&text).ok()),
+                })
+            })?
+            .collect()
+        })
     }
+}
+
+/// The files of the latest runs, by run.
+fn read_files(conn: &Connection, limit: i64) -> rusqlite::Result<BTreeMap<i64, Vec<RunFile>>> {
+    let mut files: BTreeMap<i64, Vec<RunFile>> = BTreeMap::new();
+    let mut statement = conn.prepare_cached(
+        "SELECT run, name, sha256, records FROM files
+         WHERE run IN (SELECT no FROM runs ORDER BY no DESC LIMIT ?1) ORDER BY run, position",
+    )?;
+    let mut rows = statement.query([limit])?;
+    while let Some(row) = rows.next()? {
+        files.entry(row.get(0)?).or_default().push(RunFile {
+            name: row.get(1)?,
+            sha256: row.get(2)?,
+            records: row.get(3)?,
+        });
+    }
+    Ok(files)
 }

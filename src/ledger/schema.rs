@@ -100,7 +100,7 @@ pub(super) fn limit_memory(conn: &Connection) -> rusqlite::Result<()> {
 pub(super) fn create_tables(
     conn: &Connection,
     account: &str,
-    (host, path, file): (&str, &str, u64),
+    (host, path, file): (&str, &str, i64),
 ) -> rusqlite::Result<()> {
     let tx = conn.unchecked_transaction()?;
     tx.execute_batch(TABLES)?;
@@ -113,7 +113,7 @@ pub(super) fn create_tables(
             Millis(Timestamp::now()),
             host,
             path,
-            Number(file)
+            file
         ],
     )?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -184,21 +184,6 @@ impl FromSql for Millis {
         Timestamp::from_millisecond(value.as_i64()?)
             .map(Self)
             .map_err(FromSqlError::other)
-    }
-}
-
-/// An unsigned number, stored with the same bits.
-pub(super) struct Number(pub(super) u64);
-
-impl ToSql for Number {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.cast_signed().into())
-    }
-}
-
-impl FromSql for Number {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Ok(Self(value.as_i64()?.cast_unsigned()))
     }
 }
 

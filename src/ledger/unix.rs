@@ -6,34 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
-use crate::model::private_file;
-
 /// The machine's name.
 pub(crate) fn host_name() -> String {
     rustix::system::uname()
         .nodename()
         .to_string_lossy()
         .into_owned()
-}
-
-/// Opens a file for reading and writing that only its owner may read, and
-/// makes it when it is not there.
-pub(super) fn open_private(path: &Path) -> io::Result<File> {
-    private_file()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-}
-
-/// Makes an empty file that only its owner may read; fails when it is there.
-pub(super) fn create_private(path: &Path) -> io::Result<()> {
-    private_file()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map(drop)
 }
 
 /// Makes a folder that only its owner may enter.
@@ -47,8 +25,8 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// What stays of a file when it is renamed, and is another for a copy.
-pub(super) fn file_id(path: &Path) -> io::Result<u64> {
-    Ok(path.symlink_metadata()?.ino())
+pub(super) fn file_id(path: &Path) -> io::Result<i64> {
+    Ok(path.symlink_metadata()?.ino().cast_signed())
 }
 
 /// How many names a file has.

@@ -80,12 +80,10 @@ impl Handle {
     pub async fn begin_run(&self, start: RunStart) -> Result<RunId, LedgerError> {
         let (path, options) = (Arc::clone(&self.path), self.options);
         let file_id = system::file_id(&path).at(&path)?;
-        abort_point("before-begin-run");
-        let begun = self
-            .write(move |conn| run::begin(conn, &path.to_string_lossy(), file_id, &start, options))
-            .await;
-        abort_point("after-begin-run");
-        begun
+        self.write("begin-run", move |conn| {
+            run::begin(conn, &path.to_string_lossy(), file_id, &start, options)
+        })
+        .await
     }
 
     /// Ends a run. Every claim that is still open is in doubt now; returns how
@@ -97,29 +95,26 @@ impl Handle {
         end: RunEnd,
         at: Timestamp,
     ) -> Result<u64, LedgerError> {
-        abort_point("before-end-run");
-        let ended = self
-            .write(move |conn| run::end(conn, run, &totals, &end, at))
-            .await;
-        abort_point("after-end-run");
-        ended
+        self.write("end-run", move |conn| {
+            run::end(conn, run, &totals, &end, at)
+        })
+        .await
     }
 
     /// Claims a case: when it returns, the disk knows that the case may be in
     /// flight. When the caller stops waiting, the claim is released.
     pub async fn claim(&self, request: ClaimRequest) -> Result<Claim, ClaimError> {
-        abort_point("before-claim");
         let claimed = self
             .write_or_undo(
+                "claim",
                 move |conn| claim::claim(conn, &request),
                 |claimed| {
                     let claim = claimed.ok()?;
                     Some(work(|conn| claim::release(conn, claim), |_| None).0)
                 },
             )
-            .await;
-        abort_point("after-claim");
-        claimed?.map_err(|now| ClaimError::Refused { now })
+            .await?;
+        claimed.map_err(|now| ClaimError::Refused { now })
     }
 
     /// Records what an attempt proved and what came back.
@@ -131,24 +126,22 @@ impl Handle {
         at: Timestamp,
     ) -> Result<Settlement, LedgerError> {
         let options = self.options;
-        abort_point("before-settle");
         let settled = self
-            .write(move |conn| claim::settle(conn, &claim, verdict, &answer, at, options))
-            .await;
-        abort_point("after-settle");
-        settled?.ok_or_else(|| LedgerErrorKind::NotClaimed.at(&self.path))
+            .write("settle", move |conn| {
+                claim::settle(conn, &claim, verdict, &answer, at, options)
+            })
+            .await?;
+        settled.ok_or_else(|| LedgerErrorKind::NotClaimed.at(&self.path))
     }
 
     /// Undoes a claim whose request was not begun.
     pub async fn release(&self, claim: Claim) -> Result<(), LedgerError> {
-        abort_point("before-release");
-        let released = self.write(|conn| claim::release(conn, claim)).await;
-        abort_point("after-release");
-        if released? {
-            Ok(())
-        } else {
-            Err(LedgerErrorKind::NotClaimed.at(&self.path))
-        }
+        let released = self
+            .write("release", |conn| claim::release(conn, claim))
+            .await?;
+        released
+            .then_some(())
+            .ok_or_else(|| LedgerErrorKind::NotClaimed.at(&self.path))
     }
 
     /// Writes the log into the file and ends the writer. Other clones of this
@@ -161,26 +154,32 @@ impl Handle {
         answer.await.map_err(|_| self.ended())?
     }
 
-    /// Has the writer do this, and waits for its commit.
+    /// Has the writer do this, and waits for its commit. The step's name is
+    /// that of its abort points.
     async fn write<T: Send + 'static>(
         &self,
+        step: &str,
         statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        self.write_or_undo(statements, |_| None).await
+        self.write_or_undo(step, statements, |_| None).await
     }
 
     /// Like [`Self::write`]; when the caller stops waiting, the writer then does
     /// what `undo` returns.
     pub(super) async fn write_or_undo<T: Send + 'static>(
         &self,
+        step: &str,
         statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         undo: fn(T) -> Option<Work>,
     ) -> Result<T, LedgerError> {
+        abort_point(format_args!("before-{step}"));
         let (work, answer) = work(statements, undo);
         self.messages
             .send(Message::Work(work))
             .map_err(|_| self.ended())?;
-        answer.await.map_err(|_| self.ended())
+        let answer = answer.await;
+        abort_point(format_args!("after-{step}"));
+        answer.map_err(|_| self.ended())
     }
 
     /// Why there was no answer.
@@ -226,7 +225,7 @@ struct Writer {
     conn: Connection,
     path: Arc<Path>,
     /// Of the file that was opened, wherever its path leads now.
-    file_id: u64,
+    file_id: i64,
     failure: Arc<OnceLock<LedgerError>>,
     _lock: LedgerLock,
 }

@@ -1,13 +1,15 @@
 //! Named points between the steps of an attempt, at which the crash tests
 //! abort the process. Without the feature `abort-points` they do nothing.
 
+use std::fmt::Display;
+
 #[cfg(all(feature = "abort-points", not(debug_assertions)))]
 compile_error!("the feature abort-points is for tests and never for a release");
 
 /// Aborts the process without cleanup when `CASELOAD_ABORT_AT` names this point:
 /// `name`, or `name:3` for the third time it is reached.
 #[cfg(feature = "abort-points")]
-pub fn abort_point(name: &str) {
+pub fn abort_point(name: impl Display) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -22,7 +24,7 @@ pub fn abort_point(name: &str) {
         })
     });
     if let Some((wanted, nth)) = at
-        && wanted == name
+        && *wanted == name.to_string()
         && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *nth
     {
         std::process::abort();
@@ -31,4 +33,4 @@ pub fn abort_point(name: &str) {
 
 #[cfg(not(feature = "abort-points"))]
 #[inline]
-pub fn abort_point(_name: &str) {}
+pub fn abort_point(_name: impl Display) {}

@@ -178,7 +178,7 @@ async fn a_claim_that_nobody_waits_for_is_released() {
                 let _ = wait.recv();
                 Ok(())
             };
-            handle.write_or_undo(wait, |()| None).await
+            handle.write_or_undo("test", wait, |()| None).await
         }
     });
     tokio::task::yield_now().await;
@@ -190,7 +190,10 @@ async fn a_claim_that_nobody_waits_for_is_released() {
     drop(go);
     busy.await.unwrap().unwrap();
     // Behind the claim and what undoes it.
-    handle.write_or_undo(|_| Ok(()), |()| None).await.unwrap();
+    handle
+        .write_or_undo("test", |_| Ok(()), |()| None)
+        .await
+        .unwrap();
     handle.close().await.unwrap();
     assert_eq!(running.look().select(&CaseFilter::default()).unwrap(), []);
 }
@@ -207,6 +210,7 @@ async fn a_failed_commit_ends_all_writing_and_keeps_what_was_there() {
     let open_claim = running.claim(2, None).await.unwrap();
     // The statement is well, the commit is not.
     let failing = running.handle.write_or_undo(
+        "test",
         |conn| {
             conn.execute_batch(
                 "PRAGMA defer_foreign_keys = ON; INSERT INTO contents VALUES (99, '', '', NULL)",
