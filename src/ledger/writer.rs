@@ -1,7 +1,6 @@
 //! The one writer of a run: a thread that owns the connection, commits what is
 //! waiting together, and answers only when it is on the disk.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
@@ -24,7 +23,7 @@ const MAX_BATCH: usize = 256;
 /// A run's way to the ledger. What it returns is on the disk. After an error
 /// other than a refusal it takes nothing more: what a failed commit wrote may
 /// still be there after a crash.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Handle {
     messages: mpsc::Sender<Message>,
     path: Arc<Path>,
@@ -186,14 +185,6 @@ impl Handle {
     fn ended(&self) -> LedgerError {
         let failure = self.failure.get().cloned();
         failure.unwrap_or_else(|| LedgerErrorKind::Closed.at(&self.path))
-    }
-}
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
     }
 }
 
