@@ -55,17 +55,17 @@ impl std::hash::Hasher for Unhashed {
 }
 
 impl ColumnProfile {
-    /// Counts a value that is not blank, and returns its hash.
-    pub(crate) fn add(&mut self, first: Ordinal, text: &str) -> u64 {
-        let text = text.trim();
-        let hash = FixedState::default().hash_one(text.as_bytes());
+    /// Counts a value that is not blank.
+    pub(crate) fn add(&mut self, first: Ordinal, text: &str) {
         self.filled += 1;
         if self.has_more {
-            return hash;
+            return;
         }
+        let text = text.trim();
+        let hash = hash_of(text);
         if let Some(value) = self.values.get_mut(&hash) {
             value.count += 1;
-            return hash;
+            return;
         }
         let value = Value {
             count: 1,
@@ -74,7 +74,6 @@ impl ColumnProfile {
         };
         self.values.insert(hash, value);
         self.limit();
-        hash
     }
 
     /// Adds what another worker counted.
@@ -132,6 +131,11 @@ impl ColumnProfile {
             samples: values.into_iter().map(|value| value.text).collect(),
         }
     }
+}
+
+/// A hash by which equal values are found, within one process.
+pub(crate) fn hash_of(text: &str) -> u64 {
+    FixedState::default().hash_one(text.as_bytes())
 }
 
 /// All columns in the order in which they appeared, as one worker saw them.

@@ -16,7 +16,7 @@ mod worker;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(crate) use column_profile::ColumnProfile;
+pub(crate) use column_profile::{ColumnProfile, hash_of};
 pub use duplicates::Excluded;
 pub use pipeline::{Check, check};
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::check::ColumnProfile;
+use crate::check::{ColumnProfile, hash_of};
 use crate::input::{self, Input, InputError, Item, ReadOptions};
 use crate::mapping::{email_of, headers, looks_confidential, looks_like_ssn, object_members};
 use crate::mapping::{phone_of, state_of};
@@ -133,10 +133,10 @@ impl Column {
             return;
         }
         let text = cell.text.trim();
-        let hash = self.values.add((0, row as u64), text);
+        self.values.add((0, row as u64), text);
         if row < KEY_ROWS {
             self.row_hashes.resize(row + 1, 0);
-            self.row_hashes[row] = hash;
+            self.row_hashes[row] = hash_of(text);
         }
         if text.len() > MAX_VALUE {
             return;
