@@ -24,9 +24,9 @@ use crate::output::terminal::text::{count, escaped, shape};
 /// Runs the command.
 pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
     let paths = OutputPaths {
-        results: settings.results.clone(),
-        rejects: settings.rejects.clone(),
-        in_doubt: settings.in_doubt.clone(),
+        results: settings.files.results.clone(),
+        rejects: settings.files.rejects.clone(),
+        in_doubt: settings.files.in_doubt.clone(),
     };
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
@@ -34,9 +34,9 @@ pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
     let filter = settings.cases.filter(&reader)?;
     let mut protected = outputs::ledger_paths(&info.path);
     protected.extend(settings.config_path.clone());
-    let mut opener = OutputOpener::new(settings.force, FlushPolicy::Chunks, protected);
-    let streams = settings.json.as_deref() == Some(Path::new("-"));
-    let json = match settings.json.as_deref().filter(|_| !streams) {
+    let mut opener = OutputOpener::new(settings.files.force, FlushPolicy::Chunks, protected);
+    let streams = settings.files.json.as_deref() == Some(Path::new("-"));
+    let json = match settings.files.json.as_deref().filter(|_| !streams) {
         Some(path) => Some(JsonCasesFile::new(opener.open(path, Format::Ndjson)?)),
         None => None,
     };
@@ -50,7 +50,7 @@ pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
         redact: output.redact,
     };
     let filter = CaseFilter {
-        with_content: settings.rejects.is_some() || settings.in_doubt.is_some(),
+        with_content: settings.files.rejects.is_some() || settings.files.in_doubt.is_some(),
         ..filter
     };
     for case in reader.cases(&filter) {
@@ -58,7 +58,7 @@ pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
             break;
         }
     }
-    exporter.finish(settings.json.as_deref(), output)
+    exporter.finish(settings.files.json.as_deref(), output)
 }
 
 struct Exporter<'a> {

@@ -43,7 +43,7 @@ pub(super) fn problem_reporter(
     protected: Vec<PathBuf>,
 ) -> Result<ProblemReporter> {
     let files = read.file_names();
-    let spreadsheet = match &read.problems.spreadsheet {
+    let spreadsheet = match &read.problems_file {
         Some(path) => {
             let mut opener = OutputOpener::new(read.force, FlushPolicy::Chunks, protected);
             let file = opener.open(path, Format::Csv)?;
@@ -51,7 +51,7 @@ pub(super) fn problem_reporter(
         }
         None => None,
     };
-    let github = read.problems.github_annotations;
+    let github = read.github_annotations;
     Ok(ProblemReporter::new(
         output,
         files,

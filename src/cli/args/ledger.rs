@@ -42,26 +42,34 @@ pub(crate) struct StatusArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExportArgs {
-    /// All cases, one row each
-    #[arg(long, value_name = "FILE.csv", help_heading = "Files")]
-    pub results: Option<PathBuf>,
-    /// Rejected records, to fix and import again; a folder if they came from
-    /// several files
-    #[arg(long, value_name = "FILE", help_heading = "Files")]
-    pub rejects: Option<PathBuf>,
-    /// Cases in doubt, with what is needed to find them in Lexamica
-    #[arg(long, value_name = "FILE.csv", help_heading = "Files")]
-    pub in_doubt: Option<PathBuf>,
-    /// All cases, one JSON object a line; "-" is standard output
-    #[arg(long, value_name = "FILE", help_heading = "Files")]
-    pub json: Option<PathBuf>,
-    /// Replace output files that exist
-    #[arg(long, help_heading = "Files")]
-    pub force: bool,
+    #[command(flatten)]
+    pub files: ExportFiles,
     #[command(flatten)]
     pub cases: CaseSelection,
     #[command(flatten)]
     pub ledger: LedgerArgs,
+}
+
+/// What is exported where.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Files")]
+pub(crate) struct ExportFiles {
+    /// All cases, one row each
+    #[arg(long, value_name = "FILE.csv")]
+    pub results: Option<PathBuf>,
+    /// Rejected records, to fix and import again; a folder if they came from
+    /// several files
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Cases in doubt, with what is needed to find them in Lexamica
+    #[arg(long, value_name = "FILE.csv")]
+    pub in_doubt: Option<PathBuf>,
+    /// All cases, one JSON object a line; "-" is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Replace output files that exist
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -17,7 +17,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 pub(crate) use self::import::{ApprovedPlan, ImportArgs, PaceOptions, RunOutputs, SendingOptions};
-pub(crate) use self::ledger::{CaseSelection, ExportArgs, ResolveArgs, StatusArgs};
+pub(crate) use self::ledger::{CaseSelection, ExportArgs, ExportFiles, ResolveArgs, StatusArgs};
 use crate::engine::parse_duration;
 use crate::sandbox::{Faults, RateLimit};
 
@@ -28,15 +28,6 @@ pub(crate) enum OutputFormat {
     Human,
     /// One JSON document a line, on standard output
     Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub(crate) enum ColorArg {
-    /// On a terminal, unless NO_COLOR is set
-    #[default]
-    Auto,
-    Always,
-    Never,
 }
 
 /// What every command takes.
@@ -61,7 +52,7 @@ pub(crate) struct GlobalArgs {
         value_name = "WHEN",
         hide_short_help = true
     )]
-    pub color: ColorArg,
+    pub color: clap::ColorChoice,
     /// Hide the values of cases, show their shape and length (default when CI is set)
     #[arg(
         long,

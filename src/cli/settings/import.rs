@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::{LedgerChoice, ReadSettings, api, environment, in_ci, output_options};
+use super::{
+    LedgerChoice, ReadSettings, api, environment, environment_path, in_ci, output_options,
+};
 use crate::api::{Account, Address, Contract, PublicKey};
 use crate::cli::args::{
     ApprovedPlan, GlobalArgs, ImportArgs, PaceOptions, RunOutputs, SendingOptions,
@@ -109,7 +111,7 @@ impl ImportSettings {
                 .is_some_and(|config| config.ledger.keep_payloads),
             public_key,
             public_key_file: args.public_key_file,
-            ca_file: (args.ca_file).or_else(|| environment("SSL_CERT_FILE").map(PathBuf::from)),
+            ca_file: (args.ca_file).or_else(|| environment_path("SSL_CERT_FILE")),
             confirmation: match sending.plan.clone() {
                 Some(plan) => Confirmation::Plan(plan),
                 None if sending.yes || args.account.sandbox || !is_interactive() => {

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::{environment, output_options};
+use super::{environment, environment_path, output_options};
 use crate::api::Account;
 use crate::cli::args::{
-    AccountArgs, CaseSelection, ExportArgs, GlobalArgs, ResolveArgs, StatusArgs,
+    AccountArgs, CaseSelection, ExportArgs, ExportFiles, GlobalArgs, ResolveArgs, StatusArgs,
 };
 use crate::cli::shell_word;
 use crate::config::Config;
@@ -103,7 +103,7 @@ impl LedgerChoice {
 fn named(args: &AccountArgs, config: Option<&Config>) -> Option<PathBuf> {
     args.ledger
         .clone()
-        .or_else(|| environment("CASELOAD_LEDGER").map(PathBuf::from))
+        .or_else(|| environment_path("CASELOAD_LEDGER"))
         .or_else(|| config?.ledger.path.clone())
 }
 
@@ -159,18 +159,14 @@ pub(crate) struct ExportSettings {
     pub output: OutputOptions,
     pub ledger: LedgerChoice,
     pub cases: CaseSelection,
-    pub results: Option<PathBuf>,
-    pub rejects: Option<PathBuf>,
-    pub in_doubt: Option<PathBuf>,
-    /// `-` is standard output.
-    pub json: Option<PathBuf>,
-    pub force: bool,
+    pub files: ExportFiles,
     pub config_path: Option<PathBuf>,
 }
 
 impl ExportSettings {
     pub(crate) fn new(args: ExportArgs, globals: &GlobalArgs) -> Result<Self> {
-        let outputs = [&args.results, &args.rejects, &args.in_doubt, &args.json];
+        let files = &args.files;
+        let outputs = [&files.results, &files.rejects, &files.in_doubt, &files.json];
         if outputs.iter().all(|output| output.is_none()) {
             bail!(
                 "nothing to write: name at least one of --results FILE, --rejects FILE, \
@@ -182,11 +178,7 @@ impl ExportSettings {
             output: output_options(globals),
             ledger: LedgerChoice::of_any(&args.ledger.account, globals, config.as_ref())?,
             cases: args.cases,
-            results: args.results,
-            rejects: args.rejects,
-            in_doubt: args.in_doubt,
-            json: args.json,
-            force: args.force,
+            files: args.files,
             config_path: config.map(|config| config.path),
         })
     }

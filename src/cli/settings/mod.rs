@@ -16,9 +16,7 @@ pub(crate) use self::import::{Confirmation, ImportSettings};
 pub(crate) use self::ledger::{
     ExportSettings, LedgerChoice, ResolveSettings, SANDBOX_LEDGER, StatusSettings,
 };
-use super::args::{
-    AnnotationFormat, CheckArgs, ColorArg, GlobalArgs, InitArgs, OutputFormat, ReadArgs,
-};
+use super::args::{AnnotationFormat, CheckArgs, GlobalArgs, InitArgs, OutputFormat, ReadArgs};
 use crate::check;
 use crate::config::{self, Config};
 use crate::input::{self, Input};
@@ -29,11 +27,16 @@ use crate::output::terminal::streams::OutputOptions;
 /// The config file that is used, and written by `init`, unless one is named.
 const CONFIG: &str = "caseload.toml";
 
-/// A variable of the environment, unless it is empty.
+/// A variable of the environment, unless it is empty. One that is not Unicode
+/// is not ignored: what it names will not be found.
 fn environment(name: &str) -> Option<String> {
-    std::env::var(name)
-        .ok()
-        .filter(|value| !value.trim().is_empty())
+    let value = std::env::var_os(name)?.to_string_lossy().into_owned();
+    (!value.trim().is_empty()).then_some(value)
+}
+
+fn environment_path(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name)?;
+    (!value.is_empty()).then(|| value.into())
 }
 
 /// Whether this is a CI job.
@@ -53,14 +56,14 @@ pub(crate) fn output_options(globals: &GlobalArgs) -> OutputOptions {
 /// Applies `--color`, once for the process.
 pub(crate) fn set_color(globals: &GlobalArgs) {
     color::set_choice(match globals.color {
-        ColorArg::Auto => ColorChoice::Auto,
-        ColorArg::Always => ColorChoice::Always,
-        ColorArg::Never => ColorChoice::Never,
+        clap::ColorChoice::Auto => ColorChoice::Auto,
+        clap::ColorChoice::Always => ColorChoice::Always,
+        clap::ColorChoice::Never => ColorChoice::Never,
     });
 }
 
 fn config_path(globals: &GlobalArgs) -> Option<PathBuf> {
-    (globals.config.clone()).or_else(|| environment("CASELOAD_CONFIG").map(PathBuf::from))
+    (globals.config.clone()).or_else(|| environment_path("CASELOAD_CONFIG"))
 }
 
 /// Loads the config that is named, or the one in the working directory.
@@ -81,18 +84,13 @@ pub(crate) struct ReadSettings {
     pub mapping: MappingOptions,
     /// Warnings are errors.
     pub strict: bool,
-    pub problems: ProblemSettings,
+    pub github_annotations: bool,
+    /// The file of all problems, as a spreadsheet.
+    pub problems_file: Option<PathBuf>,
     /// Replace output files that exist.
     pub force: bool,
     /// Where the rules came from, for errors in them.
     pub config: Option<Config>,
-}
-
-/// Where problems go beside the screen.
-#[derive(Debug, Clone)]
-pub(crate) struct ProblemSettings {
-    pub github_annotations: bool,
-    pub spreadsheet: Option<PathBuf>,
 }
 
 impl ReadSettings {
@@ -108,10 +106,8 @@ impl ReadSettings {
             mapping: mapping(&args, config.as_ref()),
             strict: args.strict,
             force: args.force,
-            problems: ProblemSettings {
-                github_annotations: matches!(args.annotations, Some(AnnotationFormat::Github)),
-                spreadsheet: args.problems,
-            },
+            github_annotations: args.annotations == Some(AnnotationFormat::Github),
+            problems_file: args.problems,
             config,
         })
     }
