@@ -94,6 +94,13 @@ pub(crate) struct ResolveArgs {
     /// Undo the last resolution of these cases
     #[arg(long, help_heading = "Resolution")]
     pub undo: bool,
+    /// Warn when a case marked "not imported" is in doubt for less than this
+    #[arg(long, value_name = "T", default_value = "10m", value_parser = duration,
+          help_heading = "Resolution")]
+    pub min_doubt_age: Duration,
+    /// Do not ask for confirmation
+    #[arg(long, help_heading = "Resolution")]
+    pub yes: bool,
     /// Keys in a file, one a line, or a file that export wrote
     ///
     /// A file of export's may have been edited in a spreadsheet; ids are read
@@ -102,12 +109,6 @@ pub(crate) struct ResolveArgs {
     pub list: Option<PathBuf>,
     #[command(flatten)]
     pub cases: CaseSelection,
-    /// Warn when a case marked "not imported" is in doubt for less than this
-    #[arg(long, value_name = "T", default_value = "10m", value_parser = duration)]
-    pub min_doubt_age: Duration,
-    /// Do not ask for confirmation
-    #[arg(long)]
-    pub yes: bool,
     #[command(flatten)]
     pub ledger: LedgerArgs,
 }

@@ -47,7 +47,7 @@ pub(crate) struct ImportSettings {
     pub show_answers: bool,
     /// `[platform] case_url`.
     pub case_url: Option<String>,
-    /// For people, before anything else is said.
+    /// Shown first: the key file can be read by others.
     pub warning: Option<String>,
 }
 
@@ -146,7 +146,7 @@ impl ImportSettings {
 type Key = (PublicKey, Option<String>);
 
 /// Everything that only an import into a real account needs; what is missing
-/// is named all at once.
+/// is listed in one error.
 fn real_account(
     args: &ImportArgs,
     globals: &GlobalArgs,

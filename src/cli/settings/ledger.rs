@@ -29,7 +29,7 @@ pub(crate) struct LedgerChoice {
     pub account: Option<Account>,
     /// The id that the ledger must have.
     pub id: Option<String>,
-    /// The flags that make this choice once more, with a space in front;
+    /// The flags that make this choice once more, each after a space;
     /// environment and config will still be there.
     pub flags: String,
 }

@@ -121,13 +121,14 @@ async fn run(
 /// The client, and for a test run the sandbox that it calls.
 async fn connect(settings: &ImportSettings) -> Result<(Option<RunningSandbox>, Client)> {
     let destination = &settings.destination;
-    let (sandbox, address) = match &destination.address {
-        Some(address) => (None, address.clone()),
-        None => {
-            let sandbox = sandbox::start(SandboxOptions::default()).await?;
-            let address = Address::new(&sandbox.base_url(), None, &destination.map_id, None)?;
-            (Some(sandbox), address.for_sandbox())
-        }
+    let mut sandbox = None;
+    let address = if let Some(address) = &destination.address {
+        address.clone()
+    } else {
+        let running = sandbox::start(SandboxOptions::default()).await?;
+        let address = Address::new(&running.base_url(), None, &destination.map_id, None)?;
+        sandbox = Some(running);
+        address.for_sandbox()
     };
     let client = Client::new(
         address,
