@@ -88,11 +88,6 @@ enum Done {
 
 type Task = Pin<Box<dyn Future<Output = Done>>>;
 
-struct InFlight {
-    claim: Claim,
-    gate: Arc<Gate>,
-}
-
 struct Runner<'a> {
     run: ImportRun,
     scheduler: Scheduler,
@@ -105,7 +100,7 @@ struct Runner<'a> {
     questions: FuturesUnordered<Task>,
     /// The one claim ahead of its start.
     prefetched: Option<Claim>,
-    in_flight: HashMap<CaseIndex, InFlight>,
+    in_flight: HashMap<CaseIndex, (Claim, Arc<Gate>)>,
     /// The states of cases that will be tried again.
     states: HashMap<CaseIndex, State>,
     totals: Totals,
@@ -113,6 +108,7 @@ struct Runner<'a> {
     pause_cause: Option<(PauseReason, Option<Box<str>>)>,
     reported_pause: Option<Duration>,
     reported_stop: bool,
+    aborted: bool,
     failure: Option<LocalFailure>,
 }
 
@@ -143,6 +139,7 @@ async fn run_with_clock(
         pause_cause: None,
         reported_pause: None,
         reported_stop: false,
+        aborted: false,
         failure: None,
     };
     let stop = runner.work().await;
@@ -165,35 +162,23 @@ impl Runner<'_> {
             }
             self.report_pause(now);
             self.report_stop();
-            let until = match self.scheduler.next(now) {
-                Action::Claim(case) => {
-                    self.claim(case);
-                    continue;
-                }
-                Action::Start(case) => {
-                    self.start(case, now).await;
-                    continue;
-                }
-                Action::Release(case) => {
-                    self.release(case);
-                    continue;
-                }
-                Action::AskEcho => {
-                    self.ask_echo();
-                    continue;
-                }
-                Action::WaitUntil(time) => Some(self.began + time),
-                Action::WaitForEvent => None,
+            match self.scheduler.next(now) {
+                Action::Claim(case) => self.claim(case),
+                Action::Start(case) => self.start(case, now).await,
+                Action::Release(case) => self.release(case),
+                Action::AskEcho => self.ask_echo(),
+                Action::WaitUntil(time) => self.wait(Some(self.began + time)).await,
+                Action::WaitForEvent => self.wait(None).await,
                 Action::Finish(stop) => return stop,
-            };
-            if !self.wait(until).await {
+            }
+            if self.aborted {
                 return Some(StopReason::Interrupted);
             }
         }
     }
 
-    /// Waits for the next thing to happen; false after the second interrupt.
-    async fn wait(&mut self, until: Option<Instant>) -> bool {
+    /// Waits for the next thing to happen.
+    async fn wait(&mut self, until: Option<Instant>) {
         let timer = async {
             match until {
                 Some(until) => tokio::time::sleep_until(until.into()).await,
@@ -204,22 +189,21 @@ impl Runner<'_> {
             biased;
             Some(interrupt) = self.run.interrupts.recv() => match interrupt {
                 Interrupt::Finish => self.stop(StopReason::Interrupted),
-                Interrupt::Abort => {
-                    self.abort().await;
-                    return false;
-                }
+                Interrupt::Abort => self.abort().await,
             },
             Some(done) = self.ledger_writes.next() => self.done(done),
             Some(done) = self.requests.next() => self.done(done),
             Some(done) = self.questions.next() => self.done(done),
             () = timer => {}
         }
-        true
+    }
+
+    fn notify(&mut self, event: SchedulerEvent) {
+        self.scheduler.on(self.began.elapsed(), event);
     }
 
     fn stop(&mut self, reason: StopReason) {
-        let now = self.began.elapsed();
-        self.scheduler.on(now, SchedulerEvent::Stop(reason));
+        self.notify(SchedulerEvent::Stop(reason));
     }
 
     fn fail(&mut self, error: impl Into<LocalFailure>) {
@@ -234,9 +218,7 @@ impl Runner<'_> {
             Err(error) => {
                 self.fail(error);
                 self.count_unsent(index);
-                let now = self.began.elapsed();
-                self.scheduler.on(now, SchedulerEvent::ClaimRefused(index));
-                return;
+                return self.notify(SchedulerEvent::ClaimRefused(index));
             }
         };
         let request = ClaimRequest {
@@ -261,7 +243,7 @@ impl Runner<'_> {
         let attempt = self.run.client.attempt(claim.case());
         abort_point("before-request");
         let gate = Arc::clone(&attempt.gate);
-        self.in_flight.insert(index, InFlight { claim, gate });
+        self.in_flight.insert(index, (claim, gate));
         self.requests.push(Box::pin(async move {
             let outcome = AssertUnwindSafe(attempt.outcome).catch_unwind().await;
             Done::Sent(index, outcome.ok())
@@ -336,13 +318,12 @@ impl Runner<'_> {
                         "caseload failed while the request was in flight; please report this";
                     Outcome::without_answer(Verdict::InDoubt, NextStep::Next, message)
                 });
-                self.settle(index, outcome);
-                return;
+                return self.settle(index, outcome);
             }
             Done::Settled(index, done) => self.settled(index, *done),
             Done::EchoAnswered(accepted) => SchedulerEvent::EchoAccepted(accepted),
         };
-        self.scheduler.on(self.began.elapsed(), event);
+        self.notify(event);
     }
 
     fn report_pause(&mut self, now: Duration) {

@@ -22,16 +22,16 @@ pub(super) struct SettleDone {
 
 impl Runner<'_> {
     pub(super) fn settle(&mut self, index: CaseIndex, outcome: Outcome) {
-        let Some(in_flight) = self.in_flight.remove(&index) else {
+        let Some((claim, _)) = self.in_flight.remove(&index) else {
             debug_assert!(false, "{index:?} was not in flight");
             return;
         };
         let ledger = self.run.ledger.clone();
         self.ledger_writes.push(Box::pin(async move {
-            let case = Arc::clone(in_flight.claim.case());
+            let case = Arc::clone(claim.case());
             let answer = outcome.answer.clone();
             let result = ledger
-                .settle(in_flight.claim, outcome.verdict, answer, Timestamp::now())
+                .settle(claim, outcome.verdict, answer, Timestamp::now())
                 .await;
             let done = SettleDone {
                 case,
@@ -139,14 +139,17 @@ impl Runner<'_> {
 
     /// The second interrupt: what is not proved unsent is in doubt.
     pub(super) async fn abort(&mut self) {
+        self.aborted = true;
         // Quick, and what is on its way to the ledger must get there.
         self.finish_ledger_writes().await;
         // Drops the requests, which breaks their connections.
         self.requests.clear();
-        let in_flight: Vec<CaseIndex> = self.in_flight.keys().copied().collect();
-        for index in in_flight {
-            let shut = self.in_flight[&index].gate.shut();
-            let verdict = if shut {
+        let in_flight = self.in_flight.iter();
+        let shut: Vec<_> = in_flight
+            .map(|(index, (_, gate))| (*index, gate.shut()))
+            .collect();
+        for (index, nothing_written) in shut {
+            let verdict = if nothing_written {
                 Verdict::NotSent
             } else {
                 Verdict::InDoubt
