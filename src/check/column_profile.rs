@@ -1,9 +1,9 @@
 //! What the columns of an input hold: for the table that `check` prints, and
 //! for the guesses of `init`.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault};
+use std::hash::BuildHasher as _;
 
+use foldhash::HashMap;
 use foldhash::fast::FixedState;
 
 use crate::mapping::looks_confidential;
@@ -25,7 +25,7 @@ pub(crate) struct ColumnProfile {
     /// Values that are not blank.
     pub(crate) filled: u64,
     /// By hash; only the first few once there are too many.
-    values: HashMap<u64, Value, BuildHasherDefault<Unhashed>>,
+    values: HashMap<u64, Value>,
     has_more: bool,
 }
 
@@ -34,24 +34,6 @@ struct Value {
     count: u64,
     first: Ordinal,
     text: Box<str>,
-}
-
-/// The keys are hashes already.
-#[derive(Debug, Clone, Default)]
-struct Unhashed(u64);
-
-impl std::hash::Hasher for Unhashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
 }
 
 impl ColumnProfile {

@@ -1,5 +1,5 @@
-//! Made-up exports of the systems that firms use: what is guessed of them must
-//! read back, and map the rows that it was guessed from.
+//! Made-up exports of the systems that firms use: the drafted config must be
+//! valid, and map the rows that it was drafted from.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn draft(header: &[&str], rows: &[&[&str]]) -> Draft {
     draft_config(&profile(header, rows))
 }
 
-/// Guesses, fills in what has to be decided of firms, and maps every row.
+/// Maps every row by the drafted config, with an id for each firm.
 fn payloads(header: &[&str], rows: &[&[&str]]) -> Vec<String> {
     let text = draft(header, rows)
         .to_toml()
@@ -188,7 +188,7 @@ required = true
 }
 
 #[test]
-fn a_firm_without_an_id_is_told_on_its_line() {
+fn a_firm_without_an_id_is_an_error_on_its_line() {
     let text = draft(&["Id", "Referred To"], &[&["1", "Doe LLP"]]).to_toml();
     let errors = parse(&text, Path::new("caseload.toml"))
         .unwrap_err()
@@ -201,7 +201,7 @@ fn a_firm_without_an_id_is_told_on_its_line() {
 }
 
 #[test]
-fn needles_with_several_rows_a_case() {
+fn needles_with_several_rows_per_case() {
     let header = [
         "casenum",
         "party_name",
@@ -259,7 +259,7 @@ fn needles_with_several_rows_a_case() {
 }
 
 #[test]
-fn litify_with_names_of_salesforce() {
+fn litify_with_salesforce_names() {
     let header = [
         "Id",
         "litify_pm__First_Name__c",
@@ -341,7 +341,7 @@ fn smart_advocate_with_odd_headers() {
 }
 
 #[test]
-fn a_rounded_key_and_a_phone_with_an_extension_are_told() {
+fn rounded_keys_and_phone_extensions_are_noted() {
     let panther = ["Display Name", "Number", "Email", "Home", "Mobile"];
     let rows: &[&[&str]] = &[&["Ann Lee", "4.41E+11", "", "", "702 555 0101 x3"]];
     let text = draft(&panther, rows).to_toml();
@@ -389,7 +389,7 @@ fn nested_json_and_workbook_dates() {
 }
 
 #[test]
-fn a_header_without_rows_still_gives_a_config() {
+fn a_header_without_rows_gives_a_config() {
     let drafted = draft(&["Id", "Referred To"], &[]);
     assert!(drafted.key.is_empty());
     assert!(drafted.decisions() > 0);
@@ -440,7 +440,7 @@ fn only_the_first_rows_are_compared_for_a_key() {
 
 proptest::proptest! {
     #[test]
-    fn any_file_gives_a_config_that_reads(
+    fn any_file_gives_a_valid_config(
         names in proptest::collection::btree_set(".{0,12}|Id|Email|Case Type|Referred To", 1..6),
         cells in proptest::collection::vec(".{0,10}|[0-9]{1,2}/[0-9]/2026", 18),
     ) {
