@@ -1,4 +1,4 @@
-//! Why a ledger can't be used, in words for the person who must act.
+//! Why a ledger can't be used, and what to do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -31,7 +31,7 @@ pub(crate) fn state_folder() -> Result<PathBuf, NoStateFolder> {
 }
 
 /// The ledger of an account in a folder of ledgers. The name shows the host,
-/// and the digest tells accounts of one host apart.
+/// and the digest distinguishes the accounts of one host.
 pub(crate) fn default_path(state_folder: &Path, account: &str) -> PathBuf {
     let host: String = host_of(account)
         .chars()

@@ -106,7 +106,7 @@ impl LedgerLock {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Only for tidiness: whether it is held is told by the lock alone.
+        // Only tidies up: the lock alone decides whether it is held.
         let _ = self.file.set_len(0);
     }
 }

@@ -5,7 +5,7 @@ CREATE TABLE ledger (
   id TEXT NOT NULL,
   account TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  -- Where it was last used, to tell a copy from the ledger itself.
+  -- Where it was last used, to recognize a copy.
   home_host TEXT NOT NULL,
   home_path TEXT NOT NULL,
   home_file INTEGER NOT NULL

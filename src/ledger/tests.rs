@@ -1,13 +1,13 @@
-//! What the ledger promises, tried. Here: a desk to work at; the tests stand
-//! in one file a matter.
+//! Tests of the ledger. Here: a ledger to work with; the tests are in one file
+//! per topic.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should stop")]
 
-mod asking;
 mod attempts;
-mod care;
-mod holding;
+mod files;
+mod locking;
 mod promise;
+mod queries;
 mod resolutions;
 mod writing;
 
@@ -21,8 +21,8 @@ use crate::model::{
     Answer, CaseData, Digest, FileId, Key, Place, State, StateCounts, Totals, Verdict,
 };
 
-/// A ledger in a folder of its own, with a run begun, worked without a thread.
-pub(super) struct Desk {
+/// A ledger in a folder of its own, with a run begun, used without a thread.
+pub(super) struct TestLedger {
     pub(super) folder: tempfile::TempDir,
     pub(super) path: PathBuf,
     pub(super) lock: LedgerLock,
@@ -109,7 +109,7 @@ pub(super) fn request(run: RunId, case: Arc<CaseData>, expected: Option<State>) 
     }
 }
 
-impl Desk {
+impl TestLedger {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().canonicalize().unwrap().join("ledger.db");

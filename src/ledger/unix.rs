@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fuse_mount_of_the_network_is_found_by_its_longest_prefix() {
+    fn a_network_fuse_mount_is_found_by_its_longest_prefix() {
         let mounts = "\
 21 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
 40 21 0:50 / /mnt/far\\040away rw,nosuid shared:1 - fuse.sshfs me@host: rw\n\
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_disk_of_this_machine_is_no_network() {
+    fn a_local_disk_is_not_a_network_file_system() {
         assert_eq!(network_file_system(&std::env::temp_dir()), None);
     }
 }

@@ -37,7 +37,7 @@ enum Message {
     Close(oneshot::Sender<Result<(), LedgerError>>),
 }
 
-/// A group of statements, and the reply to whoever asked for it.
+/// A group of statements, and the reply to its caller.
 pub(super) struct Work(Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>);
 
 /// To be called after the commit. Returns work that undoes the group when

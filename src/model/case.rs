@@ -1,4 +1,4 @@
-//! A case: what a record becomes, and the key that names it.
+//! A case: a record after mapping, and its key.
 
 use std::fmt;
 
@@ -7,27 +7,26 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::{Digest, Place};
 
-/// What tells one case from another for the user: the text of one column or
-/// several, trimmed, in Unicode NFC, letter case kept.
+/// What identifies a case for the user: the text of one column or several,
+/// trimmed, in Unicode NFC, letter case kept.
 ///
-/// Held as its canonical text, a JSON array of strings: `["00123"]`.
+/// Stored as its canonical text, a JSON array of strings: `["00123"]`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key(Box<str>);
 
-/// A text that is no key's canonical text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a key: expected a JSON array of strings such as [\"00123\"]")]
 pub struct KeyParseError;
 
 impl Key {
-    /// The key of these parts, which are trimmed and normalized here.
+    /// Trims and normalizes the parts.
     pub fn new<S: AsRef<str>>(parts: impl IntoIterator<Item = S>) -> Self {
         let mut text = String::new();
         Self::write_canonical(parts, &mut text);
         Self(text.into())
     }
 
-    /// Writes the canonical text of a key of these parts behind `out`.
+    /// Appends the canonical text of the key of these parts.
     pub fn write_canonical<S: AsRef<str>>(parts: impl IntoIterator<Item = S>, out: &mut String) {
         out.push('[');
         for (position, part) in parts.into_iter().enumerate() {
@@ -44,7 +43,7 @@ impl Key {
         out.push(']');
     }
 
-    /// Reads a canonical text, as the ledger and `caseload_key` hold it.
+    /// Parses a canonical text, as stored in the ledger and in `caseload_key`.
     pub fn parse(canonical: &str) -> Result<Self, KeyParseError> {
         let parts: Vec<String> = serde_json::from_str(canonical).map_err(|_| KeyParseError)?;
         if parts.is_empty() || parts.iter().all(|part| part.trim().is_empty()) {
@@ -53,19 +52,17 @@ impl Key {
         Ok(Self::new(parts))
     }
 
-    /// Takes a text that is canonical already, as [`Self::write_canonical`]
-    /// wrote it.
+    /// The text must be one that [`Self::write_canonical`] wrote.
     pub fn from_canonical(canonical: &str) -> Self {
         debug_assert!(Self::parse(canonical).is_ok_and(|key| key.canonical() == canonical));
         Self(canonical.into())
     }
 
-    /// What a person types: a JSON array, or else the text of a single column.
+    /// Parses what a user types: a JSON array, or the text of a single column.
     pub fn from_typed(typed: &str) -> Self {
         Self::parse(typed).unwrap_or_else(|_| Self::new([typed]))
     }
 
-    /// The canonical text.
     pub fn canonical(&self) -> &str {
         &self.0
     }
@@ -76,17 +73,17 @@ impl Key {
         serde_json::from_str(&self.0).unwrap_or_default()
     }
 
-    /// The digest that the ledger's unique index holds.
+    /// For the ledger's unique index.
     pub fn digest(&self) -> Digest {
         Digest::of(self.0.as_bytes())
     }
 }
 
-/// As a person types it: the bare text of one column, a JSON array of several.
+/// As a user types it: the plain text of one column, a JSON array of several.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.parts().as_slice() {
-            // A bare text that would read as an array is told as one.
+            // A plain text that would parse as an array is shown as one.
             [single] if !single.starts_with('[') => f.write_str(single),
             _ => f.write_str(&self.0),
         }
@@ -107,25 +104,23 @@ fn push_json_string(text: &str, out: &mut String) {
     }
 }
 
-/// A record after mapping, with all that the ledger and the wire need of it.
+/// A record after mapping, with all that the ledger and the API need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseData {
-    /// What names it.
     pub key: Key,
-    /// Where its record stands.
     pub place: Place,
-    /// The handling firm's id; none makes a draft.
+    /// The handling firm's id; none is a draft.
     pub partner_firm: Option<Box<str>>,
-    /// The payload, as the text of one JSON object, without `partnerFirmId`.
+    /// The text of one JSON object, without `partnerFirmId`.
     pub payload: Box<str>,
-    /// The raw record as JSON: an object of texts by column, or the object
-    /// that was read.
+    /// The record as JSON: an object of strings by column, or the object that
+    /// was read.
     pub raw: Box<str>,
-    /// Of payload and firm: differs when the row has changed.
+    /// Of payload and firm; differs when the row has changed.
     pub payload_digest: Digest,
     /// Of the payload without its key fields, and the firm.
     pub content_digest: Digest,
-    /// Of the raw record's filled columns by name, whatever their order.
+    /// Of the non-empty columns by name, in any order.
     pub record_digest: Digest,
 }
 
@@ -142,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_and_what_is_shown_agree() {
+    fn a_shown_key_can_be_typed() {
         for key in [
             Key::new(["00123"]),
             Key::new(["a", "b\"c"]),

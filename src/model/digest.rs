@@ -5,12 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// The first 128 bits of a SHA-256: equal content, equal digest.
+/// The first 128 bits of a SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 16]);
 
 impl Digest {
-    /// The digest of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::new();
         hasher.write(bytes);
@@ -42,7 +41,6 @@ impl fmt::Debug for Digest {
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    /// Starts with nothing.
     pub fn new() -> Self {
         Self::default()
     }
@@ -52,13 +50,13 @@ impl Hasher {
         self.0.update(bytes);
     }
 
-    /// Adds a piece with its length in front, so that pieces can't run together.
+    /// Adds a piece after its length, so that two pieces differ from their
+    /// concatenation.
     pub fn write_piece(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }
 
-    /// The digest of all that was written.
     pub fn finish(self) -> Digest {
         let full = self.0.finalize();
         let mut short = [0; 16];

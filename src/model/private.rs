@@ -28,13 +28,12 @@ pub fn readable_by_others(file: &File) -> io::Result<Option<Exposed>> {
     }))
 }
 
-/// Without file modes there is nothing to say.
 #[cfg(not(unix))]
 pub fn readable_by_others(_: &File) -> io::Result<Option<Exposed>> {
     Ok(None)
 }
 
-/// Options that make a new file readable by its owner only.
+/// Options that create a file readable by its owner only.
 pub fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -45,7 +44,7 @@ pub fn private_file() -> OpenOptions {
     options
 }
 
-/// The user as the system numbers them, where it does: `uid 1000`.
+/// Such as `uid 1000`, on systems that have user ids.
 pub fn user_id() -> Option<String> {
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! Problems: what is wrong with a record, told to the person who must act.
+//! Problems: what is wrong with a record, for the person who must fix it.
 
 use std::fmt;
 
@@ -6,17 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::Place;
 
-/// How much a problem weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
-    /// Nothing is sent while it stands.
+    /// Nothing is sent until it is fixed.
     Error,
-    /// Told; an error only with `--strict`.
+    /// Reported; an error only with `--strict`.
     Warning,
 }
 
 impl Severity {
-    /// The word in JSON output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -27,22 +25,20 @@ impl Severity {
 
 macro_rules! codes {
     ($( $(#[$doc:meta])* $name:ident $severity:ident $text:literal, )*) => {
-        /// What kind of problem it is; the word stands in output and in `explain`.
-        #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+        /// The kind of a problem, as named in output and by `explain`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Serialize, Deserialize)]
         pub enum Code { $( $(#[$doc])* $name, )* }
 
         impl Code {
-            /// Every code.
             pub const ALL: &'static [Self] = &[ $( Self::$name, )* ];
 
-            /// The word, in kebab case.
+            /// In kebab case.
             pub const fn as_str(self) -> &'static str {
                 match self { $( Self::$name => $text, )* }
             }
 
-            /// How much it weighs without `--strict`.
+            /// Without `--strict`.
             pub const fn severity(self) -> Severity {
                 match self { $( Self::$name => Severity::$severity, )* }
             }
@@ -54,36 +50,36 @@ codes! {
     // Reading
     /// A row has more or fewer cells than the header.
     RaggedRow Error "ragged-row",
-    /// Two columns of a header have one name.
+    /// Two columns have the same name.
     DuplicateHeader Error "duplicate-header",
     /// A column has no name and is not empty.
     EmptyHeader Error "empty-header",
-    /// Bytes that are no text in the file's encoding.
+    /// Bytes that are invalid in the file's encoding.
     InvalidText Error "invalid-text",
     /// The file ends in the middle of a record.
     Truncated Error "truncated",
-    /// Text that is no JSON, or not where JSON was expected.
+    /// Invalid JSON.
     BadJson Error "bad-json",
-    /// A JSON object names a member twice.
+    /// A JSON object has a member twice.
     DuplicateMember Error "duplicate-member",
     /// A JSON value where an object was expected.
     NotAnObject Error "not-an-object",
-    /// A quote that is opened and never closed.
+    /// A quote that is never closed.
     UnclosedQuote Error "unclosed-quote",
-    /// A row of a rejects file that could not be read, and still is as it was.
+    /// A row of a rejects file that could not be read and was not corrected.
     NotFixed Error "not-fixed",
-    /// A record, a cell or a file past a stated limit.
+    /// A record, a cell or a file over a size limit.
     TooLarge Error "too-large",
-    /// A cell holds control characters such as NUL.
+    /// A cell contains control characters such as NUL.
     ControlCharacter Warning "control-character",
-    /// A cell holds a spreadsheet's error such as `#N/A`.
+    /// A spreadsheet error value such as `#N/A`.
     SpreadsheetError Warning "spreadsheet-error",
     // Mapping
     /// A required field has no value.
     MissingRequired Error "missing-required",
-    /// A value that fits no given date format, or no real date.
+    /// Does not match any date format, or is not a valid date.
     BadDate Error "bad-date",
-    /// A value that two formats read as different dates.
+    /// Two formats give different dates.
     AmbiguousDate Error "ambiguous-date",
     /// Not a whole number.
     BadInteger Error "bad-integer",
@@ -105,38 +101,38 @@ codes! {
     TooLong Error "too-long",
     /// Does not match `pattern`.
     PatternMismatch Error "pattern-mismatch",
-    /// A name that has not the form "Last, First".
+    /// Not of the form "Last, First".
     BadName Error "bad-name",
     /// A nested value where a single one is needed.
     NestedValue Error "nested-value",
-    /// Two columns of one record go to the same field.
+    /// Two columns of a record map to the same field.
     TargetConflict Error "target-conflict",
     /// The key columns are empty.
     EmptyKey Error "empty-key",
-    /// A `caseload_key` that is none.
+    /// An invalid `caseload_key`.
     BadCaseloadKey Error "bad-caseload-key",
-    /// No partner firm is named.
+    /// No partner firm.
     MissingPartnerFirm Error "missing-partner-firm",
     /// A firm that is not in the `[partner_firms]` table.
     UnknownPartnerFirm Error "unknown-partner-firm",
-    /// A value that can't be a firm's id.
+    /// Can't be a firm's id.
     BadPartnerFirm Error "bad-partner-firm",
     /// A date in the future, or more than 120 years ago.
     ImplausibleDate Warning "implausible-date",
-    /// A column that looks confidential goes out though no rule names it.
+    /// A column that looks confidential is sent, though no rule names it.
     LooksConfidential Warning "looks-confidential",
     // The whole input
-    /// A key stands twice, with different payloads.
+    /// A key occurs twice, with different payloads.
     DuplicateKey Error "duplicate-key",
-    /// A key stands twice, with the same payload.
+    /// A key occurs twice, with the same payload.
     DuplicateRow Error "duplicate-row",
-    /// A firm's name differs by one letter from one far more frequent.
+    /// Differs by one letter from a far more frequent firm.
     RareFirm Warning "rare-firm",
     /// Keys that differ in letter case or leading zeros only.
     SimilarKeys Warning "similar-keys",
-    /// A key that a spreadsheet has damaged, such as `4.41E+11`.
+    /// Damaged by a spreadsheet, such as `4.41E+11`.
     DamagedKey Warning "damaged-key",
-    /// A field like a case type that no `choices` guard.
+    /// Case types are not validated: no `choices` list is set.
     UncheckedCaseType Warning "unchecked-case-type",
     /// The key is not in the payload.
     KeyNotSent Warning "key-not-sent",
@@ -148,9 +144,8 @@ codes! {
 }
 
 impl Code {
-    /// The code of a word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.as_str() == word)
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
     }
 }
 
@@ -160,23 +155,21 @@ impl fmt::Display for Code {
     }
 }
 
-/// One thing wrong with a record or a file. Texts may hold anything that the
-/// file held: whoever shows them escapes, cuts and redacts.
+/// One thing wrong with a record or a file. Its texts may contain anything from
+/// the file: output must escape, cut and redact them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// What kind.
     pub code: Code,
-    /// How much it weighs.
     pub severity: Severity,
     /// Where, as far as it has a place. A file's own problem has line 0 or 1.
     pub place: Place,
     /// The column of the file that it is about.
     pub column: Option<Box<str>>,
-    /// The value as it stands in the file.
+    /// As it is in the file.
     pub value: Option<Box<str>>,
     /// What is wrong, as a fragment in lower case, without the value.
     pub message: String,
-    /// What to do, where there is more to say than the message says.
+    /// What to do, if the message does not tell it.
     pub hint: Option<String>,
     /// Other places that it concerns.
     pub also: Vec<Place>,
@@ -197,21 +190,18 @@ impl Problem {
         }
     }
 
-    /// Names the column.
     #[must_use]
     pub fn in_column(mut self, column: &str) -> Self {
         self.column = Some(column.into());
         self
     }
 
-    /// Adds the value as it stands.
     #[must_use]
     pub fn with_value(mut self, value: &str) -> Self {
         self.value = Some(value.into());
         self
     }
 
-    /// Adds what to do.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

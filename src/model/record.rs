@@ -11,12 +11,11 @@ use serde::{Deserialize, Serialize};
 )]
 pub struct FileId(pub u16);
 
-/// Where a record stands in the input.
+/// A record's position in the input.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub struct Place {
-    /// The file.
     pub file: FileId,
     /// Line of the record's first byte, from 1; in a workbook its row.
     pub line: u64,
@@ -24,13 +23,13 @@ pub struct Place {
     pub index: u64,
 }
 
-/// What a cell's text is.
+/// What the text of a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CellKind {
-    /// The record has no such column: only JSON records.
+    /// The record has no such column (JSON only).
     #[default]
     Absent,
-    /// Text; every CSV cell, a decoded JSON string.
+    /// Every CSV cell, a decoded JSON string.
     Text,
     /// A number by its digits, as valid JSON number text.
     Number,
@@ -46,17 +45,13 @@ pub enum CellKind {
     DateTime,
 }
 
-/// One value of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cell<'a> {
-    /// What the text is.
     pub kind: CellKind,
-    /// The value, as its kind says.
     pub text: &'a str,
 }
 
 impl<'a> Cell<'a> {
-    /// A text cell.
     pub const fn text(text: &'a str) -> Self {
         Self {
             kind: CellKind::Text,
@@ -64,7 +59,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Whether there is nothing in it: absent, null, or white space only.
+    /// Absent, null, or white space only.
     pub fn is_blank(&self) -> bool {
         match self.kind {
             CellKind::Absent | CellKind::Null => true,
@@ -94,7 +89,6 @@ impl Default for Columns {
 }
 
 impl Columns {
-    /// No columns yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -108,33 +102,30 @@ impl Columns {
         columns
     }
 
-    /// Tells two sets of columns apart, so that what was resolved against one
-    /// is not used with another. Together with `len` it names one state.
+    /// Identifies this set of columns, so that positions of another set are not
+    /// used with it. Together with `len` it identifies one state.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// How many there are.
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// All names, in order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.names.iter().map(AsRef::as_ref)
     }
 
-    /// The name at a position. Panics past the end, like a slice.
+    /// Panics past the end, like a slice.
     pub fn name(&self, position: usize) -> &str {
         &self.names[position]
     }
 
-    /// The position of a name, letter for letter.
+    /// Of exactly this name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
     }
@@ -155,30 +146,29 @@ impl Columns {
 /// was read from.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
-    /// Where it stands.
     pub place: Place,
     /// Its file's columns; at least as many as there are cells.
     pub columns: &'a Columns,
     /// Cells by column position; a column past the end is absent.
     pub cells: &'a [Cell<'a>],
-    /// The object's own text, where the record came from JSON.
+    /// The text of the object that the record was read from, if it was JSON.
     pub json: Option<&'a str>,
 }
 
 impl<'a> Record<'a> {
-    /// The cell at a column's position, absent when there is none.
+    /// [`CellKind::Absent`] when there is none.
     pub fn cell(&self, position: usize) -> Cell<'a> {
         self.cells.get(position).copied().unwrap_or_default()
     }
 
-    /// The cell of a column by name, absent when there is none.
+    /// The cell of a column; [`CellKind::Absent`] when there is none.
     pub fn get(&self, name: &str) -> Cell<'a> {
         self.columns
             .position(name)
             .map_or_else(Cell::default, |position| self.cell(position))
     }
 
-    /// Every column that is there with its cell, in the file's order.
+    /// The columns that the record has, with their cells, in the file's order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Cell<'a>)> + use<'a> {
         self.columns
             .names

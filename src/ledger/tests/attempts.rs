@@ -1,9 +1,9 @@
-//! Claim, settle and give back: every state before, every verdict.
+//! Claim, settle and release: every state before, every verdict.
 
 use super::*;
 
 #[test]
-fn every_state_and_every_verdict_lead_where_the_promise_says() {
+fn every_verdict_leads_to_the_promised_state() {
     use State as S;
     use Verdict as V;
     // Before, what the attempt proved, and after: the state, a possible twin.
@@ -31,20 +31,20 @@ fn every_state_and_every_verdict_lead_where_the_promise_says() {
         (Some(S::InDoubt), V::InDoubt, (S::InDoubt, false)),
     ];
     for (before, verdict, (state, possible_twin)) in table {
-        let mut desk = Desk::new();
+        let mut test = TestLedger::new();
         if let Some(before) = before {
-            desk.bring(1, before);
+            test.bring(1, before);
         }
-        let claim = desk.claim(version(1, 1), before).unwrap();
-        assert_eq!(desk.row(1).unwrap().state, S::Sending);
+        let claim = test.claim(version(1, 1), before).unwrap();
+        assert_eq!(test.row(1).unwrap().state, S::Sending);
         let id = (verdict == V::Imported).then_some("new-id");
-        let settled = desk.settle(&claim, verdict, id).unwrap();
-        let told = (settled.state, settled.possible_twin);
-        assert_eq!(told, (state, possible_twin), "{before:?} {verdict:?}");
-        let row = desk.row(1).unwrap();
+        let settled = test.settle(&claim, verdict, id).unwrap();
+        let reported = (settled.state, settled.possible_twin);
+        assert_eq!(reported, (state, possible_twin), "{before:?} {verdict:?}");
+        let row = test.row(1).unwrap();
         assert_eq!(
             (row.state, row.possible_twin),
-            told,
+            reported,
             "{before:?} {verdict:?}"
         );
         assert_eq!(row.case_id.as_deref(), id, "{before:?} {verdict:?}");
@@ -53,7 +53,7 @@ fn every_state_and_every_verdict_lead_where_the_promise_says() {
         // What was sent stays while it is not known to exist, and no longer.
         let kept = (state != S::Imported).then(|| version(1, 1).payload.to_string());
         assert_eq!(row.payload, kept, "{before:?} {verdict:?}");
-        let history = desk.ledger.reader().attempts(&key(1)).unwrap();
+        let history = test.ledger.reader().attempts(&key(1)).unwrap();
         let latest = history.last().unwrap();
         assert_eq!(
             (latest.state_before, latest.verdict),
@@ -64,52 +64,52 @@ fn every_state_and_every_verdict_lead_where_the_promise_says() {
 }
 
 #[test]
-fn what_is_imported_or_under_way_is_never_claimed() {
+fn imported_cases_and_cases_in_flight_are_never_claimed() {
     for state in [State::Imported, State::Sending] {
-        let mut desk = Desk::new();
-        desk.bring(1, state);
-        let before = desk.row(1);
+        let mut test = TestLedger::new();
+        test.bring(1, state);
+        let before = test.row(1);
         assert_eq!(
-            desk.claim(version(1, 1), Some(state)).unwrap_err(),
+            test.claim(version(1, 1), Some(state)).unwrap_err(),
             Some(state)
         );
-        assert_eq!(desk.row(1), before);
+        assert_eq!(test.row(1), before);
     }
 }
 
 #[test]
-fn a_doubt_is_claimed_only_when_the_user_wants_it() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::InDoubt);
-    let mut request = request(desk.run, version(1, 0), Some(State::InDoubt));
+fn a_case_in_doubt_is_claimed_only_on_request() {
+    let mut test = TestLedger::new();
+    test.bring(1, State::InDoubt);
+    let mut request = request(test.run, version(1, 0), Some(State::InDoubt));
     request.resend_in_doubt = false;
-    assert_eq!(desk.claim_as(&request).unwrap_err(), Some(State::InDoubt));
+    assert_eq!(test.claim_as(&request).unwrap_err(), Some(State::InDoubt));
     request.resend_in_doubt = true;
-    assert!(desk.claim_as(&request).unwrap().after_doubt());
+    assert!(test.claim_as(&request).unwrap().after_doubt());
 }
 
 #[test]
-fn a_claim_is_refused_when_the_case_is_not_as_the_plan_saw_it() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::Rejected);
+fn a_claim_is_refused_when_the_state_has_changed_since_the_plan() {
+    let mut test = TestLedger::new();
+    test.bring(1, State::Rejected);
     for expected in [None, Some(State::NotSent), Some(State::Removed)] {
-        let refused = desk.claim(version(1, 0), expected).unwrap_err();
+        let refused = test.claim(version(1, 0), expected).unwrap_err();
         assert_eq!(refused, Some(State::Rejected));
     }
     assert_eq!(
-        desk.claim(version(2, 0), Some(State::NotSent)).unwrap_err(),
+        test.claim(version(2, 0), Some(State::NotSent)).unwrap_err(),
         None
     );
-    assert_eq!(desk.row(2), None);
+    assert_eq!(test.row(2), None);
 }
 
 #[test]
-fn a_case_released_is_as_if_never_claimed() {
-    let desk = Desk::new();
-    let claim = desk.claim(version(1, 0), None).unwrap();
-    assert!(desk.release(claim));
-    assert_eq!(desk.row(1), None);
-    let left: i64 = desk
+fn a_released_case_is_as_if_never_claimed() {
+    let test = TestLedger::new();
+    let claim = test.claim(version(1, 0), None).unwrap();
+    assert!(test.release(claim));
+    assert_eq!(test.row(1), None);
+    let left: i64 = test
         .ledger
         .reader
         .conn
@@ -128,22 +128,22 @@ fn a_case_released_is_as_if_never_claimed() {
         State::InDoubt,
         State::Removed,
     ] {
-        let mut desk = Desk::new();
-        desk.bring(1, state);
-        let before = desk.row(1).unwrap();
-        let history = desk.ledger.reader().attempts(&key(1)).unwrap();
-        let known = desk
+        let mut test = TestLedger::new();
+        test.bring(1, state);
+        let before = test.row(1).unwrap();
+        let history = test.ledger.reader().attempts(&key(1)).unwrap();
+        let known = test
             .ledger
             .reader()
             .lookups()
             .find(&[key(1).digest()])
             .unwrap();
-        let claim = desk.claim(version(1, 1), Some(state)).unwrap();
-        assert!(desk.release(claim));
-        assert_eq!(desk.row(1).unwrap(), before);
-        assert_eq!(desk.ledger.reader().attempts(&key(1)).unwrap(), history);
+        let claim = test.claim(version(1, 1), Some(state)).unwrap();
+        assert!(test.release(claim));
+        assert_eq!(test.row(1).unwrap(), before);
+        assert_eq!(test.ledger.reader().attempts(&key(1)).unwrap(), history);
         assert_eq!(
-            desk.ledger
+            test.ledger
                 .reader()
                 .lookups()
                 .find(&[key(1).digest()])
@@ -154,44 +154,44 @@ fn a_case_released_is_as_if_never_claimed() {
 }
 
 #[test]
-fn an_id_that_another_key_holds_is_a_doubt() {
-    let desk = Desk::new();
-    let first = desk.claim(version(1, 0), None).unwrap();
-    let second = desk.claim(version(2, 0), None).unwrap();
-    desk.settle(&first, Verdict::Imported, Some("same"))
+fn a_case_id_that_another_key_holds_leaves_a_doubt() {
+    let test = TestLedger::new();
+    let first = test.claim(version(1, 0), None).unwrap();
+    let second = test.claim(version(2, 0), None).unwrap();
+    test.settle(&first, Verdict::Imported, Some("same"))
         .unwrap();
-    let settled = desk
+    let settled = test
         .settle(&second, Verdict::Imported, Some("same"))
         .unwrap();
     assert_eq!(settled.state, State::InDoubt);
     assert_eq!(settled.same_id_as, Some(key(1)));
-    let row = desk.row(2).unwrap();
+    let row = test.row(2).unwrap();
     assert_eq!((row.state, row.case_id), (State::InDoubt, None));
     assert_eq!(
         row.message.as_deref(),
         Some("its case id is already held by 00001")
     );
     assert_eq!(row.answer.as_deref(), Some("body 200"));
-    let history = desk.ledger.reader().attempts(&key(2)).unwrap();
+    let history = test.ledger.reader().attempts(&key(2)).unwrap();
     assert_eq!(history[0].case_id.as_deref(), Some("same"));
     assert_eq!(
-        desk.ledger.reader().info().unwrap().imported_distinct_ids,
+        test.ledger.reader().info().unwrap().imported_distinct_ids,
         1
     );
 }
 
 #[test]
-fn a_removed_case_holds_its_id_no_longer() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::Removed);
-    let claim = desk.claim(version(2, 0), None).unwrap();
-    let settled = desk
+fn a_removed_case_no_longer_holds_its_id() {
+    let mut test = TestLedger::new();
+    test.bring(1, State::Removed);
+    let claim = test.claim(version(2, 0), None).unwrap();
+    let settled = test
         .settle(&claim, Verdict::Imported, Some("id-1"))
         .unwrap();
     assert_eq!((settled.state, settled.same_id_as), (State::Imported, None));
     // And it can't be undone: two cases would have the same id.
     let case = (key(1), None);
-    let report = desk
+    let report = test
         .ledger
         .resolve(ResolveAction::Undo, &[case], "paula", moment(40))
         .unwrap();
@@ -199,33 +199,33 @@ fn a_removed_case_holds_its_id_no_longer() {
 }
 
 #[test]
-fn imports_without_an_id_do_not_stand_in_each_others_way() {
-    let desk = Desk::new();
+fn imports_without_ids_do_not_conflict() {
+    let test = TestLedger::new();
     for n in 1..=2 {
-        let claim = desk.claim(version(n, 0), None).unwrap();
-        let settled = desk.settle(&claim, Verdict::Imported, None).unwrap();
+        let claim = test.claim(version(n, 0), None).unwrap();
+        let settled = test.settle(&claim, Verdict::Imported, None).unwrap();
         assert_eq!(settled.state, State::Imported);
     }
     assert_eq!(
-        desk.ledger.reader().info().unwrap().imported_distinct_ids,
+        test.ledger.reader().info().unwrap().imported_distinct_ids,
         0
     );
 }
 
 #[test]
 fn an_attempt_is_settled_once() {
-    let desk = Desk::new();
-    let claim = desk.claim(version(1, 0), None).unwrap();
-    desk.settle(&claim, Verdict::Rejected, None).unwrap();
-    assert_eq!(desk.settle(&claim, Verdict::Imported, Some("x")), None);
-    assert_eq!(desk.row(1).unwrap().state, State::Rejected);
-    assert!(!desk.release(claim));
-    assert_eq!(desk.row(1).unwrap().state, State::Rejected);
+    let test = TestLedger::new();
+    let claim = test.claim(version(1, 0), None).unwrap();
+    test.settle(&claim, Verdict::Rejected, None).unwrap();
+    assert_eq!(test.settle(&claim, Verdict::Imported, Some("x")), None);
+    assert_eq!(test.row(1).unwrap().state, State::Rejected);
+    assert!(!test.release(claim));
+    assert_eq!(test.row(1).unwrap().state, State::Rejected);
 }
 
 #[test]
-fn the_answer_that_left_a_doubt_outlives_a_later_refusal() {
-    let desk = Desk::new();
+fn a_later_rejection_does_not_replace_the_answer_that_left_a_doubt() {
+    let test = TestLedger::new();
     let body = |text: &str| Answer {
         body: Some(text.into()),
         ..Answer::default()
@@ -234,8 +234,8 @@ fn the_answer_that_left_a_doubt_outlives_a_later_refusal() {
         (None, Verdict::InDoubt, "gateway time-out"),
         (Some(State::InDoubt), Verdict::Rejected, "no such firm"),
     ] {
-        let claim = desk.claim(version(1, 0), expected).unwrap();
-        desk.ledger
+        let claim = test.claim(version(1, 0), expected).unwrap();
+        test.ledger
             .write(|conn| {
                 let options = LedgerOptions::default();
                 claim::settle(conn, &claim, verdict, &body(text), moment(20), options)
@@ -243,20 +243,20 @@ fn the_answer_that_left_a_doubt_outlives_a_later_refusal() {
             .unwrap();
     }
     assert_eq!(
-        desk.row(1).unwrap().answer.as_deref(),
+        test.row(1).unwrap().answer.as_deref(),
         Some("gateway time-out")
     );
 }
 
 #[test]
-fn payloads_stay_when_they_are_to_be_kept() {
-    let desk = Desk::new();
-    let claim = desk.claim(version(1, 0), None).unwrap();
+fn keep_payloads_keeps_payloads() {
+    let test = TestLedger::new();
+    let claim = test.claim(version(1, 0), None).unwrap();
     let options = LedgerOptions {
         keep_payloads: true,
     };
     let answer = answer(201, Some("a"));
-    desk.ledger
+    test.ledger
         .write(|conn| {
             claim::settle(
                 conn,
@@ -269,7 +269,7 @@ fn payloads_stay_when_they_are_to_be_kept() {
         })
         .unwrap();
     assert_eq!(
-        desk.row(1).unwrap().payload.as_deref(),
+        test.row(1).unwrap().payload.as_deref(),
         Some(&*version(1, 0).payload)
     );
 }

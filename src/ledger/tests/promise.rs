@@ -89,9 +89,9 @@ fn may_send(state: Option<State>, resend: bool) -> bool {
 }
 
 fn play(steps: Vec<Step>) {
-    let mut desk = Desk::new();
+    let mut test = TestLedger::new();
     let mut model: Model = vec![None; CASES as usize];
-    // Claims under way, with the case as it was before.
+    // Open claims, with the case as it was before.
     let mut open: Vec<(u64, Claim, Option<History>)> = Vec::new();
     for step in steps {
         match step {
@@ -102,9 +102,9 @@ fn play(steps: Vec<Step>) {
             } => {
                 let before = model[case as usize].clone();
                 let state = before.as_ref().map(|history| history.state);
-                let mut request = request(desk.run, version(case, v), state);
+                let mut request = request(test.run, version(case, v), state);
                 request.resend_in_doubt = resend;
-                let claimed = desk.claim_as(&request);
+                let claimed = test.claim_as(&request);
                 assert_eq!(claimed.is_ok(), may_send(state, resend));
                 if let Ok(claim) = claimed {
                     let mut history = before.clone().unwrap_or(History {
@@ -140,7 +140,7 @@ fn play(steps: Vec<Step>) {
                     _ => (State::InDoubt, None),
                 };
                 history.possible_twin |= exists && doubted;
-                let settled = desk.settle(&claim, verdict, returned.as_deref()).unwrap();
+                let settled = test.settle(&claim, verdict, returned.as_deref()).unwrap();
                 assert_eq!(settled.state, history.state);
                 assert_eq!(
                     settled.same_id_as.is_some(),
@@ -149,13 +149,13 @@ fn play(steps: Vec<Step>) {
             }
             Step::Release { which } if which < open.len() => {
                 let (case, claim, before) = open.remove(which);
-                assert!(desk.release(claim));
+                assert!(test.release(claim));
                 model[case as usize] = before;
             }
             Step::Settle { .. } | Step::Release { .. } => {}
             Step::Crash => {
                 open.clear();
-                desk = desk.reopen();
+                test = test.reopen();
                 let mut lost = 0;
                 for history in model.iter_mut().flatten() {
                     if history.state == State::Sending {
@@ -163,7 +163,7 @@ fn play(steps: Vec<Step>) {
                         lost += 1;
                     }
                 }
-                assert_eq!(desk.ledger.recovered(), lost);
+                assert_eq!(test.ledger.recovered(), lost);
             }
             Step::Resolve {
                 case,
@@ -185,7 +185,7 @@ fn play(steps: Vec<Step>) {
                     }
                 };
                 let cases = [(key(case), new_id.clone())];
-                let report = desk
+                let report = test
                     .ledger
                     .resolve(action, &cases, "paula", moment(30))
                     .unwrap();
@@ -207,7 +207,7 @@ fn play(steps: Vec<Step>) {
             }
             Step::Undo { case } => {
                 let cases = [(key(case), None)];
-                let report = desk
+                let report = test
                     .ledger
                     .resolve(ResolveAction::Undo, &cases, "paula", moment(40))
                     .unwrap();
@@ -229,15 +229,15 @@ fn play(steps: Vec<Step>) {
                 }
             }
         }
-        compare(&desk, &model);
+        compare(&test, &model);
     }
 }
 
-fn compare(desk: &Desk, model: &Model) {
+fn compare(test: &TestLedger, model: &Model) {
     let keys: Vec<Digest> = (0..CASES).map(|n| key(n).digest()).collect();
-    let known = desk.ledger.reader().lookups().find(&keys).unwrap();
+    let known = test.ledger.reader().lookups().find(&keys).unwrap();
     for (n, history) in (0..CASES).zip(model) {
-        let row = desk.row(n);
+        let row = test.row(n);
         assert_eq!(
             known[n as usize].as_ref().map(|known| known.state),
             row.as_ref().map(|row| row.state)
@@ -254,7 +254,7 @@ fn compare(desk: &Desk, model: &Model) {
                 .unwrap_or_default(),
         });
         assert_eq!(&seen, history, "case {n}");
-        let attempts = desk.ledger.reader().attempts(&key(n)).unwrap();
+        let attempts = test.ledger.reader().attempts(&key(n)).unwrap();
         assert_eq!(
             attempts.len() as u32,
             history.as_ref().map_or(0, |history| history.attempts)

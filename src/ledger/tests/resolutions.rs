@@ -5,19 +5,19 @@ use super::*;
 use ResolveAction::{Imported, NotImported, Removed, Undo};
 
 fn resolve(
-    desk: &mut Desk,
+    test: &mut TestLedger,
     n: u64,
     action: ResolveAction,
     case_id: Option<&str>,
 ) -> ResolutionReport {
     let case = (key(n), case_id.map(str::to_owned));
-    desk.ledger
+    test.ledger
         .resolve(action, &[case], "paula", moment(30))
         .unwrap()
 }
 
-fn undo(desk: &mut Desk, n: u64, at: Timestamp) -> ResolutionReport {
-    desk.ledger
+fn undo(test: &mut TestLedger, n: u64, at: Timestamp) -> ResolutionReport {
+    test.ledger
         .resolve(Undo, &[(key(n), None)], "rui", at)
         .unwrap()
 }
@@ -31,17 +31,17 @@ fn each_action_is_for_one_state_and_leads_to_one() {
     ];
     for (action, id, from, to) in actions {
         for state in State::ALL {
-            let mut desk = Desk::new();
-            desk.bring(1, state);
-            let before = desk.row(1).unwrap();
-            let report = resolve(&mut desk, 1, action, id);
+            let mut test = TestLedger::new();
+            test.bring(1, state);
+            let before = test.row(1).unwrap();
+            let report = resolve(&mut test, 1, action, id);
             if state == from {
                 assert_eq!((report.done, report.refused.len()), (1, 0));
-                assert_eq!(desk.row(1).unwrap().state, to);
-                assert_eq!(desk.row(1).unwrap().updated_at, moment(30));
+                assert_eq!(test.row(1).unwrap().state, to);
+                assert_eq!(test.row(1).unwrap().updated_at, moment(30));
             } else {
                 assert_eq!(report.refused, [(key(1), Refusal::State(state))]);
-                assert_eq!(desk.row(1).unwrap(), before);
+                assert_eq!(test.row(1).unwrap(), before);
             }
         }
     }
@@ -56,37 +56,37 @@ fn a_resolution_is_kept_and_can_be_undone() {
         (Removed, None, State::Imported),
     ];
     for (action, id, from) in actions {
-        let mut desk = Desk::new();
-        desk.bring(1, from);
-        let before = desk.row(1).unwrap();
-        resolve(&mut desk, 1, action, id);
-        let last = |desk: &Desk| desk.ledger.reader().last_resolution(&key(1)).unwrap();
-        let kept = last(&desk).unwrap();
+        let mut test = TestLedger::new();
+        test.bring(1, from);
+        let before = test.row(1).unwrap();
+        resolve(&mut test, 1, action, id);
+        let last = |test: &TestLedger| test.ledger.reader().last_resolution(&key(1)).unwrap();
+        let kept = last(&test).unwrap();
         assert_eq!((kept.action, kept.case_id.as_deref()), (action, id));
         assert_eq!(
             (kept.marked_by.as_str(), kept.marked_at),
             ("paula", moment(30))
         );
         assert_eq!(kept.case_id_before, before.case_id);
-        let report = undo(&mut desk, 1, moment(50));
+        let report = undo(&mut test, 1, moment(50));
         assert_eq!(report.done, 1);
-        assert_eq!(desk.row(1).unwrap(), before);
-        assert_eq!(last(&desk), None);
-        let again = undo(&mut desk, 1, moment(60));
+        assert_eq!(test.row(1).unwrap(), before);
+        assert_eq!(last(&test), None);
+        let again = undo(&mut test, 1, moment(60));
         assert_eq!(again.refused, [(key(1), Refusal::NothingToUndo)]);
     }
 }
 
 #[test]
 fn resolutions_are_undone_last_first() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::InDoubt);
-    resolve(&mut desk, 1, Imported, Some("typed"));
-    resolve(&mut desk, 1, Removed, None);
+    let mut test = TestLedger::new();
+    test.bring(1, State::InDoubt);
+    resolve(&mut test, 1, Imported, Some("typed"));
+    resolve(&mut test, 1, Removed, None);
     let mut states = Vec::new();
     for _ in 0..2 {
-        undo(&mut desk, 1, moment(50));
-        let row = desk.row(1).unwrap();
+        undo(&mut test, 1, moment(50));
+        let row = test.row(1).unwrap();
         states.push((row.state, row.case_id));
     }
     let typed = Some("typed".to_owned());
@@ -95,26 +95,26 @@ fn resolutions_are_undone_last_first() {
 
 #[test]
 fn a_resolution_cannot_be_undone_after_another_attempt() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::InDoubt);
-    resolve(&mut desk, 1, NotImported, None);
-    let claim = desk.claim(version(1, 0), Some(State::NotSent)).unwrap();
-    let settled = desk.settle(&claim, Verdict::Imported, Some("a")).unwrap();
+    let mut test = TestLedger::new();
+    test.bring(1, State::InDoubt);
+    resolve(&mut test, 1, NotImported, None);
+    let claim = test.claim(version(1, 0), Some(State::NotSent)).unwrap();
+    let settled = test.settle(&claim, Verdict::Imported, Some("a")).unwrap();
     // The user has said that there is no other.
     assert!(!settled.possible_twin);
-    let report = undo(&mut desk, 1, moment(50));
+    let report = undo(&mut test, 1, moment(50));
     assert_eq!(report.refused, [(key(1), Refusal::AttemptedSince)]);
-    assert_eq!(desk.row(1).unwrap().state, State::Imported);
+    assert_eq!(test.row(1).unwrap().state, State::Imported);
 }
 
 #[test]
 fn a_released_claim_leaves_the_resolution_as_it_was() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::Removed);
-    let claim = desk.claim(version(1, 0), Some(State::Removed)).unwrap();
-    desk.release(claim);
-    assert_eq!(undo(&mut desk, 1, moment(50)).done, 1);
-    let row = desk.row(1).unwrap();
+    let mut test = TestLedger::new();
+    test.bring(1, State::Removed);
+    let claim = test.claim(version(1, 0), Some(State::Removed)).unwrap();
+    test.release(claim);
+    assert_eq!(undo(&mut test, 1, moment(50)).done, 1);
+    let row = test.row(1).unwrap();
     assert_eq!(
         (row.state, row.case_id.as_deref()),
         (State::Imported, Some("id-1"))
@@ -123,20 +123,20 @@ fn a_released_claim_leaves_the_resolution_as_it_was() {
 
 #[test]
 fn a_typed_id_that_another_case_has_is_refused() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::Imported);
-    desk.bring(2, State::InDoubt);
-    let report = resolve(&mut desk, 2, Imported, Some("id-1"));
+    let mut test = TestLedger::new();
+    test.bring(1, State::Imported);
+    test.bring(2, State::InDoubt);
+    let report = resolve(&mut test, 2, Imported, Some("id-1"));
     assert_eq!(report.refused, [(key(2), Refusal::IdHeldBy(key(1)))]);
-    assert_eq!(desk.row(2).unwrap().state, State::InDoubt);
+    assert_eq!(test.row(2).unwrap().state, State::InDoubt);
 }
 
 #[test]
 fn unknown_keys_are_reported_and_the_others_changed() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::InDoubt);
+    let mut test = TestLedger::new();
+    test.bring(1, State::InDoubt);
     let cases = [(key(9), None), (key(1), None)];
-    let report = desk
+    let report = test
         .ledger
         .resolve(NotImported, &cases, "paula", moment(30))
         .unwrap();
@@ -146,10 +146,10 @@ fn unknown_keys_are_reported_and_the_others_changed() {
 
 #[test]
 fn payloads_of_cases_marked_as_imported_are_dropped_when_the_next_run_begins() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::InDoubt);
-    resolve(&mut desk, 1, Imported, None);
-    assert!(desk.row(1).unwrap().raw.is_some());
-    let desk = desk.reopen();
-    assert_eq!(desk.row(1).unwrap().raw, None);
+    let mut test = TestLedger::new();
+    test.bring(1, State::InDoubt);
+    resolve(&mut test, 1, Imported, None);
+    assert!(test.row(1).unwrap().raw.is_some());
+    let test = test.reopen();
+    assert_eq!(test.row(1).unwrap().raw, None);
 }

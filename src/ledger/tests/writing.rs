@@ -1,5 +1,5 @@
 //! The writer of a run: what is committed together, and what happens when the
-//! disk says no.
+//! disk fails.
 
 use std::fs;
 
@@ -13,14 +13,14 @@ struct Running {
     run: RunId,
 }
 
-fn start(desk: Desk) -> Running {
-    let Desk {
+fn start(test: TestLedger) -> Running {
+    let TestLedger {
         folder,
         path,
         lock,
         ledger,
         run,
-    } = desk;
+    } = test;
     drop(lock);
     Running {
         _folder: folder,
@@ -43,8 +43,8 @@ impl Running {
 }
 
 #[tokio::test]
-async fn a_whole_run_through_the_handle() {
-    let running = start(Desk::new());
+async fn a_run_through_the_handle() {
+    let running = start(TestLedger::new());
     let handle = running.handle.clone();
     let run = handle.begin_run(run_start()).await.unwrap();
     let mut states = Vec::new();
@@ -104,8 +104,8 @@ async fn a_whole_run_through_the_handle() {
 }
 
 #[tokio::test]
-async fn a_clean_end_leaves_one_file_and_the_lock_free() {
-    let running = start(Desk::new());
+async fn closing_leaves_one_file_and_frees_the_lock() {
+    let running = start(TestLedger::new());
     let other = running.handle.clone();
     let _claim = running.claim(1, None).await.unwrap();
     running.handle.clone().close().await.unwrap();
@@ -119,8 +119,8 @@ async fn a_clean_end_leaves_one_file_and_the_lock_free() {
 }
 
 #[tokio::test]
-async fn what_is_claimed_is_in_the_files_before_anybody_is_told() {
-    let running = start(Desk::new());
+async fn a_claim_is_in_the_files_before_it_is_returned() {
+    let running = start(TestLedger::new());
     let _claim = running.claim(1, None).await.unwrap();
     // A crash now would leave these bytes.
     let folder = tempfile::tempdir().unwrap();
@@ -140,11 +140,11 @@ async fn what_is_claimed_is_in_the_files_before_anybody_is_told() {
 }
 
 #[tokio::test]
-async fn of_many_who_claim_a_case_one_gets_it() {
-    let desk = Desk::new();
-    let second = open(&desk.path, &desk.lock).unwrap();
-    let run = desk.run;
-    let running = start(desk);
+async fn of_many_claims_of_a_case_one_succeeds() {
+    let test = TestLedger::new();
+    let second = open(&test.path, &test.lock).unwrap();
+    let run = test.run;
+    let running = start(test);
     let second = second.start(LedgerOptions::default()).unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..40_u64 {
@@ -166,8 +166,8 @@ async fn of_many_who_claim_a_case_one_gets_it() {
 }
 
 #[tokio::test]
-async fn a_claim_that_nobody_waits_for_is_released() {
-    let running = start(Desk::new());
+async fn an_abandoned_claim_is_released() {
+    let running = start(TestLedger::new());
     let handle = running.handle.clone();
     // The writer is kept busy until the one who asked has gone.
     let (go, wait) = std::sync::mpsc::channel::<()>();
@@ -189,7 +189,7 @@ async fn a_claim_that_nobody_waits_for_is_released() {
     drop(asking);
     drop(go);
     busy.await.unwrap().unwrap();
-    // Behind the claim and what undoes it.
+    // Runs after the claim and its release.
     handle
         .write_or_undo("test", |_| Ok(()), |()| None)
         .await
@@ -199,8 +199,8 @@ async fn a_claim_that_nobody_waits_for_is_released() {
 }
 
 #[tokio::test]
-async fn a_failed_commit_ends_all_writing_and_keeps_what_was_there() {
-    let running = start(Desk::new());
+async fn a_failed_commit_ends_all_writing_and_keeps_earlier_commits() {
+    let running = start(TestLedger::new());
     let kept = running.claim(1, None).await.unwrap();
     running
         .handle
@@ -208,7 +208,7 @@ async fn a_failed_commit_ends_all_writing_and_keeps_what_was_there() {
         .await
         .unwrap();
     let open_claim = running.claim(2, None).await.unwrap();
-    // The statement is well, the commit is not.
+    // The statement succeeds, the commit fails.
     let failing = running.handle.write_or_undo(
         "test",
         |conn| {
@@ -245,20 +245,20 @@ async fn a_failed_commit_ends_all_writing_and_keeps_what_was_there() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_and_loses_nothing() {
-    let desk = Desk::new();
-    let pages: i64 = desk
+async fn a_full_disk_is_reported_and_loses_nothing() {
+    let test = TestLedger::new();
+    let pages: i64 = test
         .ledger
         .reader
         .conn
         .pragma_query_value(None, "page_count", |row| row.get(0))
         .unwrap();
-    desk.ledger
+    test.ledger
         .reader
         .conn
         .pragma_update_and_check(None, "max_page_count", pages + 8, |_| Ok(()))
         .unwrap();
-    let running = start(desk);
+    let running = start(test);
     let mut claimed = 0_u64;
     let error = loop {
         match running.claim(claimed, None).await {
@@ -281,8 +281,8 @@ async fn a_full_disk_is_told_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_ledger_that_loses_its_name_takes_nothing_more() {
-    let running = start(Desk::new());
+async fn a_ledger_that_was_moved_accepts_nothing_more() {
+    let running = start(TestLedger::new());
     fs::rename(&running.path, running.path.with_file_name("elsewhere.db")).unwrap();
     let error = running.claim(1, None).await.unwrap_err();
     assert!(
@@ -292,8 +292,8 @@ async fn a_ledger_that_loses_its_name_takes_nothing_more() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_run_puts_open_claims_in_doubt_for_good() {
-    let running = start(Desk::new());
+async fn the_end_of_a_run_leaves_open_claims_in_doubt() {
+    let running = start(TestLedger::new());
     let late = running.claim(1, None).await.unwrap();
     let handle = &running.handle;
     let end = handle.end_run(

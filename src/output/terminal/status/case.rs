@@ -28,7 +28,7 @@ pub(crate) struct CaseView {
     pub(crate) attempts: Vec<AttemptRow>,
     /// The last one that was not undone.
     pub(crate) resolution: Option<ResolutionRow>,
-    /// The client's name, as far as the record tells.
+    /// The client's name, if the record has one.
     pub(crate) person: Option<String>,
     /// `[platform] case_url`.
     pub(crate) case_url: Option<String>,

@@ -1,4 +1,4 @@
-//! The file: how it is made, what is refused, what a crash leaves.
+//! The file: how it is created, what is refused, what a crash leaves.
 
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -8,10 +8,10 @@ use rusqlite::Connection;
 use super::*;
 
 #[test]
-fn commits_wait_for_the_disk() {
-    let desk = Desk::new();
+fn commits_are_synced_to_the_disk() {
+    let test = TestLedger::new();
     let pragma = |name: &str| -> String {
-        let conn = &desk.ledger.reader.conn;
+        let conn = &test.ledger.reader.conn;
         conn.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
             .map(|value| match value {
                 rusqlite::types::Value::Integer(number) => number.to_string(),
@@ -34,7 +34,7 @@ fn commits_wait_for_the_disk() {
 
 #[cfg(unix)]
 #[test]
-fn nobody_else_can_read_any_of_its_files() {
+fn only_the_owner_can_read_its_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/folders/ledger.db");
@@ -54,26 +54,26 @@ fn nobody_else_can_read_any_of_its_files() {
         assert_eq!(mode(folder.path().join(name)), 0o700, "{name}");
     }
     drop(ledger);
-    // A copy that somebody made is closed again.
+    // The modes of a copy are corrected.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     open(&path, &lock).unwrap();
     assert_eq!(mode(path), 0o600);
 }
 
 #[test]
-fn one_is_never_made_over_another() {
-    let desk = Desk::new();
-    let id = desk.ledger.reader().info().unwrap().id;
-    let error = create(&desk.path, &desk.lock, "sandbox").unwrap_err();
+fn an_existing_ledger_is_never_replaced() {
+    let test = TestLedger::new();
+    let id = test.ledger.reader().info().unwrap().id;
+    let error = create(&test.path, &test.lock, "sandbox").unwrap_err();
     assert!(
         matches!(error.kind, LedgerErrorKind::AlreadyExists),
         "{error}"
     );
-    assert_eq!(desk.reopen().ledger.reader().info().unwrap().id, id);
+    assert_eq!(test.reopen().ledger.reader().info().unwrap().id, id);
 }
 
 #[test]
-fn none_is_made_where_part_of_a_lost_one_lies() {
+fn leftovers_of_a_lost_ledger_block_a_new_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let lock = LedgerLock::take(&path, &holder()).unwrap();
@@ -84,7 +84,7 @@ fn none_is_made_where_part_of_a_lost_one_lies() {
 }
 
 #[test]
-fn a_draft_of_a_dead_process_does_no_harm() {
+fn an_unfinished_file_of_a_dead_process_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let lock = LedgerLock::take(&path, &holder()).unwrap();
@@ -101,7 +101,7 @@ fn a_draft_of_a_dead_process_does_no_harm() {
 }
 
 #[test]
-fn no_ledger_is_made_by_looking() {
+fn reading_creates_no_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("away/ledger.db");
     let error = open_read_only(&path).unwrap_err();
@@ -115,23 +115,23 @@ fn no_ledger_is_made_by_looking() {
 }
 
 /// A ledger with some pages of cases, closed.
-fn filled() -> Desk {
-    let desk = Desk::new();
+fn filled() -> TestLedger {
+    let test = TestLedger::new();
     for n in 0..200 {
-        let claim = desk.claim(version(n, 0), None).unwrap();
-        desk.settle(&claim, Verdict::Rejected, None).unwrap();
+        let claim = test.claim(version(n, 0), None).unwrap();
+        test.settle(&claim, Verdict::Rejected, None).unwrap();
     }
-    desk
+    test
 }
 
-fn damage(desk: Desk, harm: impl FnOnce(&mut fs::File)) -> LedgerError {
-    let Desk {
+fn damage(test: TestLedger, harm: impl FnOnce(&mut fs::File)) -> LedgerError {
+    let TestLedger {
         folder: _folder,
         path,
         lock,
         ledger,
         ..
-    } = desk;
+    } = test;
     drop(ledger);
     let mut file = fs::File::options()
         .read(true)
@@ -173,7 +173,7 @@ fn a_damaged_ledger_is_refused() {
 }
 
 #[test]
-fn other_files_are_no_ledgers() {
+fn other_files_are_refused() {
     let error = damage(filled(), |file| {
         file.write_all(b"Lead ID,Name\n").unwrap();
     });
@@ -194,14 +194,14 @@ fn other_files_are_no_ledgers() {
 
 #[test]
 fn a_newer_schema_is_refused() {
-    let desk = filled();
-    desk.ledger
+    let test = filled();
+    test.ledger
         .write(|conn| conn.pragma_update(None, "user_version", 2))
         .unwrap();
-    let error = open_read_only(&desk.path).unwrap_err();
+    let error = open_read_only(&test.path).unwrap_err();
     let newer = LedgerErrorKind::NewerSchema { found: 2, known: 1 };
-    assert_eq!(error.to_string(), newer.at(&desk.path).to_string());
-    let error = open(&desk.path, &desk.lock).unwrap_err();
+    assert_eq!(error.to_string(), newer.at(&test.path).to_string());
+    let error = open(&test.path, &test.lock).unwrap_err();
     assert!(
         matches!(error.kind, LedgerErrorKind::NewerSchema { .. }),
         "{error}"
@@ -210,7 +210,7 @@ fn a_newer_schema_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_cannot_be_written_is_told() {
+fn a_read_only_folder_is_reported() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let closed = folder.path().join("closed");
@@ -227,14 +227,14 @@ fn a_folder_that_cannot_be_written_is_told() {
 }
 
 #[test]
-fn a_folder_in_the_ledgers_place_is_told() {
+fn a_folder_at_the_ledgers_path_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let error = LedgerLock::take(folder.path(), &holder()).unwrap_err();
     assert!(error.to_string().contains("it is a folder"), "{error}");
 }
 
 #[test]
-fn synced_folders_and_second_names_are_refused() {
+fn synced_folders_and_hard_links_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let synced = folder.path().join("OneDrive - Smith LLP/ledger.db");
     let error = LedgerLock::take(&synced, &holder()).unwrap_err();
@@ -244,13 +244,13 @@ fn synced_folders_and_second_names_are_refused() {
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 
-    let Desk {
+    let TestLedger {
         folder,
         path,
         lock,
         ledger,
         ..
-    } = Desk::new();
+    } = TestLedger::new();
     drop(ledger);
     fs::hard_link(&path, folder.path().join("second.db")).unwrap();
     let error = open(&path, &lock).unwrap_err();
@@ -258,14 +258,14 @@ fn synced_folders_and_second_names_are_refused() {
 }
 
 #[test]
-fn a_moved_a_copied_and_a_restored_ledger_are_noticed() {
-    let Desk {
+fn moved_copied_and_restored_ledgers_are_detected() {
+    let TestLedger {
         folder,
         path,
         lock,
         ledger,
         ..
-    } = Desk::new();
+    } = TestLedger::new();
     assert_eq!(ledger.reader().info().unwrap().moved_from, None);
     drop(ledger);
     let moved = |path: &std::path::Path| open_read_only(path).unwrap().info().unwrap().moved_from;
@@ -284,28 +284,28 @@ fn a_moved_a_copied_and_a_restored_ledger_are_noticed() {
 }
 
 #[test]
-fn an_account_that_moved_is_adopted() {
-    let mut desk = Desk::new();
-    desk.ledger.adopt("https://new.example.com").unwrap();
-    let desk = desk.reopen();
+fn a_ledger_can_be_adopted_by_a_new_account() {
+    let mut test = TestLedger::new();
+    test.ledger.adopt("https://new.example.com").unwrap();
+    let test = test.reopen();
     assert_eq!(
-        desk.ledger.reader().info().unwrap().account,
+        test.ledger.reader().info().unwrap().account,
         "https://new.example.com"
     );
 }
 
 #[test]
-fn what_a_dead_run_left_under_way_is_in_doubt() {
-    let desk = Desk::new();
+fn cases_that_a_dead_run_left_in_flight_are_in_doubt() {
+    let test = TestLedger::new();
     for n in 1..=3 {
-        let claim = desk.claim(version(n, 0), None).unwrap();
+        let claim = test.claim(version(n, 0), None).unwrap();
         if n == 3 {
-            desk.settle(&claim, Verdict::Imported, Some("a")).unwrap();
+            test.settle(&claim, Verdict::Imported, Some("a")).unwrap();
         }
     }
-    let desk = desk.reopen();
-    assert_eq!(desk.ledger.recovered(), 2);
-    let row = desk.row(1).unwrap();
+    let test = test.reopen();
+    assert_eq!(test.ledger.recovered(), 2);
+    let row = test.row(1).unwrap();
     assert_eq!(row.state, State::InDoubt);
     assert_eq!(
         row.message.as_deref(),
@@ -314,27 +314,27 @@ fn what_a_dead_run_left_under_way_is_in_doubt() {
     // Its age counts from the attempt, not from the day when it was found.
     assert_eq!(row.updated_at, moment(10));
     assert!(row.raw.is_some());
-    assert_eq!(desk.row(3).unwrap().state, State::Imported);
-    let runs = desk.ledger.reader().runs(2).unwrap();
+    assert_eq!(test.row(3).unwrap().state, State::Imported);
+    let runs = test.ledger.reader().runs(2).unwrap();
     assert_eq!(runs[1].end, Some(RunEnd::Unexpected));
     assert_eq!(runs[0].end, None);
-    assert_eq!(desk.reopen().ledger.recovered(), 0);
+    assert_eq!(test.reopen().ledger.recovered(), 0);
 }
 
 #[test]
-fn imported_payloads_leave_no_trace_in_the_file() {
-    let desk = Desk::new();
+fn payloads_of_imported_cases_are_erased_from_the_file() {
+    let test = TestLedger::new();
     for n in 0..20 {
-        let claim = desk.claim(version(n, 7), None).unwrap();
-        desk.settle(&claim, Verdict::Imported, Some(&format!("id-{n}")))
+        let claim = test.claim(version(n, 7), None).unwrap();
+        test.settle(&claim, Verdict::Imported, Some(&format!("id-{n}")))
             .unwrap();
     }
-    let Desk {
+    let TestLedger {
         folder: _folder,
         path,
         ledger,
         ..
-    } = desk;
+    } = test;
     drop(ledger);
     let bytes = fs::read(&path).unwrap();
     let holds = |text: &str| {
@@ -348,14 +348,14 @@ fn imported_payloads_leave_no_trace_in_the_file() {
 }
 
 #[test]
-fn a_deleted_ledger_makes_room_for_a_new_one() {
-    let Desk {
+fn after_deletion_a_new_ledger_can_be_created() {
+    let TestLedger {
         folder,
         path,
         lock,
         ledger,
         ..
-    } = Desk::new();
+    } = TestLedger::new();
     let id = ledger.reader().info().unwrap().id;
     ledger.delete().unwrap();
     let names: Vec<_> = fs::read_dir(folder.path())

@@ -1,12 +1,12 @@
-//! What the plan, `status` and `export` are told.
+//! What the plan, `status` and `export` ask.
 
 use super::*;
 
 #[test]
-fn lookups_answer_in_the_order_of_the_question() {
-    let mut desk = Desk::new();
+fn lookups_answer_in_the_order_of_the_keys() {
+    let mut test = TestLedger::new();
     for n in 1..=40 {
-        desk.bring(
+        test.bring(
             n,
             if n % 2 == 0 {
                 State::Imported
@@ -15,10 +15,10 @@ fn lookups_answer_in_the_order_of_the_question() {
             },
         );
     }
-    let reader = desk.ledger.reader();
+    let reader = test.ledger.reader();
     let mut lookups = reader.lookups();
-    // Searched for; found to lie in order; read along, with others among them
-    // and behind a gap; and in no order any more.
+    // Searched for one by one; found in order; read as a range, with other keys
+    // between them and after a gap; and in no order.
     let batches: [&[u64]; 6] = [
         &[9, 2, 99],
         &[1, 2, 3, 4, 5],
@@ -50,10 +50,10 @@ fn same_content_is_that_of_a_case_imported_or_in_doubt() {
     let none = Digest::default();
     let other = Digest::of(b"other");
     for state in State::ALL {
-        let mut desk = Desk::new();
-        assert!(!desk.ledger.reader().has_content().unwrap());
-        desk.bring(1, state);
-        let reader = desk.ledger.reader();
+        let mut test = TestLedger::new();
+        assert!(!test.ledger.reader().has_content().unwrap());
+        test.bring(1, state);
+        let reader = test.ledger.reader();
         let there = matches!(state, State::Imported | State::InDoubt | State::Sending);
         assert_eq!(reader.has_content().unwrap(), there, "{state}");
         let case = version(1, 0);
@@ -71,16 +71,16 @@ fn same_content_is_that_of_a_case_imported_or_in_doubt() {
 
 #[test]
 fn filters_narrow_and_keys_keep_their_order() {
-    let mut desk = Desk::new();
-    desk.bring(1, State::Rejected);
-    desk.bring(2, State::Imported);
-    let first_run = desk.run;
-    let mut desk = desk.reopen();
-    desk.bring(3, State::InDoubt);
-    let claim = desk.claim(version(1, 1), Some(State::Rejected)).unwrap();
-    desk.settle(&claim, Verdict::Rejected, None).unwrap();
+    let mut test = TestLedger::new();
+    test.bring(1, State::Rejected);
+    test.bring(2, State::Imported);
+    let first_run = test.run;
+    let mut test = test.reopen();
+    test.bring(3, State::InDoubt);
+    let claim = test.claim(version(1, 1), Some(State::Rejected)).unwrap();
+    test.settle(&claim, Verdict::Rejected, None).unwrap();
     let found = |filter: CaseFilter| -> Vec<Key> {
-        let rows = desk.ledger.reader().select(&filter).unwrap();
+        let rows = test.ledger.reader().select(&filter).unwrap();
         rows.into_iter().map(|row| row.key).collect()
     };
     let all = CaseFilter::default;
@@ -107,11 +107,11 @@ fn filters_narrow_and_keys_keep_their_order() {
     let file = Some("cases.csv".to_owned());
     let filter = CaseFilter {
         file,
-        run: Some(desk.run),
+        run: Some(test.run),
         ..all()
     };
     assert_eq!(found(filter.clone()), [key(1), key(3)]);
-    let counts = desk.ledger.reader().counts(&filter).unwrap();
+    let counts = test.ledger.reader().counts(&filter).unwrap();
     assert_eq!(
         (
             counts.of(State::Rejected),
@@ -124,12 +124,12 @@ fn filters_narrow_and_keys_keep_their_order() {
 
 #[test]
 fn cases_are_read_page_by_page() {
-    let desk = Desk::new();
+    let test = TestLedger::new();
     const NUMBER: u64 = 1_250;
-    desk.ledger
+    test.ledger
         .write(|conn| {
             for n in 0..NUMBER {
-                let request = request(desk.run, version(n, 0), None);
+                let request = request(test.run, version(n, 0), None);
                 let claim = claim::claim(conn, &request)?.unwrap();
                 let answer = answer(422, None);
                 let options = LedgerOptions::default();
@@ -152,7 +152,7 @@ fn cases_are_read_page_by_page() {
         keys: Some(backwards.clone()),
         ..CaseFilter::default()
     };
-    let reader = desk.ledger.reader();
+    let reader = test.ledger.reader();
     for (filter, expected) in [
         (CaseFilter::default(), &all),
         (rejected, &all),

@@ -1,11 +1,11 @@
-//! One run at a time, and who looks on meanwhile.
+//! One run at a time, and readers beside it.
 
 use super::*;
 
 #[test]
-fn a_second_run_is_told_who_holds_the_ledger() {
-    let desk = Desk::new();
-    let error = LedgerLock::take(&desk.path, &holder()).unwrap_err();
+fn a_second_run_learns_who_holds_the_lock() {
+    let test = TestLedger::new();
+    let error = LedgerLock::take(&test.path, &holder()).unwrap_err();
     let LedgerErrorKind::Locked { holder: Some(who) } = &error.kind else {
         panic!("{error}");
     };
@@ -20,10 +20,10 @@ fn a_second_run_is_told_who_holds_the_ledger() {
 }
 
 #[test]
-fn another_name_of_the_ledger_is_the_same_lock() {
-    let desk = Desk::new();
-    let link = desk.folder.path().join("link.db");
-    std::os::unix::fs::symlink(&desk.path, &link).unwrap();
+fn a_symlink_leads_to_the_same_lock() {
+    let test = TestLedger::new();
+    let link = test.folder.path().join("link.db");
+    std::os::unix::fs::symlink(&test.path, &link).unwrap();
     let error = LedgerLock::take(&link, &holder()).unwrap_err();
     assert!(
         matches!(error.kind, LedgerErrorKind::Locked { .. }),
@@ -32,14 +32,14 @@ fn another_name_of_the_ledger_is_the_same_lock() {
 }
 
 #[test]
-fn the_lock_lives_as_long_as_the_ledger_and_its_file_longer() {
-    let Desk {
+fn the_lock_is_held_as_long_as_the_ledger_is_open() {
+    let TestLedger {
         folder: _folder,
         path,
         lock,
         ledger,
         ..
-    } = Desk::new();
+    } = TestLedger::new();
     drop(lock);
     assert!(LedgerLock::take(&path, &holder()).is_err());
     assert_eq!(LedgerLock::holder(&path).unwrap(), Some(Some(holder())));
@@ -51,10 +51,10 @@ fn the_lock_lives_as_long_as_the_ledger_and_its_file_longer() {
 }
 
 #[test]
-fn a_lock_opens_its_own_ledger_only() {
-    let desk = Desk::new();
-    let other = Desk::new();
-    let error = open(&desk.path, &other.lock).unwrap_err();
+fn a_lock_opens_only_its_own_ledger() {
+    let test = TestLedger::new();
+    let other = TestLedger::new();
+    let error = open(&test.path, &other.lock).unwrap_err();
     assert!(
         matches!(error.kind, LedgerErrorKind::WrongLock { .. }),
         "{error}"
@@ -62,18 +62,18 @@ fn a_lock_opens_its_own_ledger_only() {
 }
 
 #[test]
-fn who_looks_on_sees_one_moment() {
-    let desk = Desk::new();
-    let first = desk.claim(version(1, 0), None).unwrap();
-    let reader = open_read_only(&desk.path).unwrap();
-    desk.settle(&first, Verdict::Imported, Some("a")).unwrap();
-    let _second = desk.claim(version(2, 0), None).unwrap();
-    // The run goes on: what is under way is under way.
+fn a_reader_sees_one_moment() {
+    let test = TestLedger::new();
+    let first = test.claim(version(1, 0), None).unwrap();
+    let reader = open_read_only(&test.path).unwrap();
+    test.settle(&first, Verdict::Imported, Some("a")).unwrap();
+    let _second = test.claim(version(2, 0), None).unwrap();
+    // The run goes on, so the case is in flight.
     let seen = reader.select(&CaseFilter::default()).unwrap();
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].state, State::Sending);
     assert_eq!(reader.runs(1).unwrap()[0].end, None);
-    let later = open_read_only(&desk.path).unwrap().info().unwrap();
+    let later = open_read_only(&test.path).unwrap().info().unwrap();
     assert_eq!(
         (
             later.counts.of(State::Imported),
@@ -84,14 +84,14 @@ fn who_looks_on_sees_one_moment() {
 }
 
 #[test]
-fn when_nobody_runs_what_is_under_way_is_shown_in_doubt() {
-    let Desk {
+fn without_a_run_cases_in_flight_are_shown_in_doubt() {
+    let TestLedger {
         folder: _folder,
         path,
         lock,
         ledger,
         run,
-    } = Desk::new();
+    } = TestLedger::new();
     let _left = ledger
         .write(|conn| claim::claim(conn, &request(run, version(1, 0), None)))
         .unwrap()
@@ -120,7 +120,7 @@ fn when_nobody_runs_what_is_under_way_is_shown_in_doubt() {
 }
 
 #[test]
-fn ledgers_of_a_folder_are_found_the_broken_ones_too() {
+fn all_ledgers_of_a_folder_are_discovered_even_broken_ones() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(discover(&folder.path().join("none")).unwrap().len(), 0);
     let account = "https://api.example.com";
