@@ -6,13 +6,13 @@ use jiff::civil::Date;
 use crate::model::{Cell, CellKind, Code, Place, Problem, Record};
 
 use super::binding::{ColumnPath, FoundValue};
-use super::json::is_plain;
+use super::json::{PayloadValue, is_plain};
 use super::names;
 use super::options::{FieldRule, NamePart};
 use super::payload::PayloadWriter;
 use super::rules::{CompiledField, CompiledSource};
 use super::template;
-use super::values::{Converted, ValueError, convert};
+use super::values::{ValueError, convert};
 
 /// What a mapper keeps between records: memory, and suggestions by field and
 /// value, since finding one costs as much as mapping several records.
@@ -42,7 +42,7 @@ impl<'w> PayloadWriter<'w, '_> {
         let columns = &field.compiled.columns;
         let column = |position: usize| columns.get(position).map_or("", String::as_str);
         match &field.compiled.source {
-            CompiledSource::Constant(json) => self.push(field, Converted::Raw(json)),
+            CompiledSource::Constant(json) => self.push(field, PayloadValue::Raw(json)),
             CompiledSource::Columns => {
                 let (value, position) = first_filled(field.paths, self.record);
                 self.write_cell(field, column(position), value.cell());
@@ -97,7 +97,7 @@ impl<'w> PayloadWriter<'w, '_> {
 
     fn write_blank(&mut self, field: BoundField<'w>, column: &str, cell: Cell<'_>, state: &str) {
         if let Some(json) = &field.compiled.default {
-            self.push(field, Converted::Raw(json));
+            self.push(field, PayloadValue::Raw(json));
         } else if field.rule.required {
             let message = format!("{state}, but {} is required", field.rule.target);
             self.error(
@@ -106,11 +106,11 @@ impl<'w> PayloadWriter<'w, '_> {
                 ValueError::new(Code::MissingRequired, message),
             );
         } else if field.rule.send_empty {
-            self.push(field, Converted::Text(""));
+            self.push(field, PayloadValue::Text(""));
         }
     }
 
-    fn push(&mut self, field: BoundField<'_>, value: Converted<'_>) {
+    fn push(&mut self, field: BoundField<'_>, value: PayloadValue<'_>) {
         self.text.push_member(field.name, field.position, value);
     }
 
@@ -132,7 +132,7 @@ impl BoundField<'_> {
         &'c self,
         cell: Cell<'c>,
         buffers: &'c mut Buffers,
-    ) -> Result<Option<(Converted<'c>, Option<Date>)>, ValueError> {
+    ) -> Result<Option<(PayloadValue<'c>, Option<Date>)>, ValueError> {
         let rule = self.rule;
         if cell.kind == CellKind::Json && rule.looks_at_text() {
             return Err(ValueError::nested());
@@ -149,12 +149,9 @@ impl BoundField<'_> {
                 return Ok(None);
             }
         }
-        let (mut value, day) = match (rule.value_type, taken.kind) {
-            (Some(kind), _) => convert(kind, &self.compiled.dates, taken, &mut buffers.written)?,
-            (None, CellKind::Number | CellKind::Bool | CellKind::Json) => {
-                (Converted::Raw(taken.text), None)
-            }
-            (None, _) => (Converted::Text(taken.text), None),
+        let (mut value, day) = match rule.value_type {
+            Some(kind) => convert(kind, &self.compiled.dates, taken, &mut buffers.written)?,
+            None => (PayloadValue::of_cell(taken), None),
         };
         if let Some(choices) = &self.compiled.choices {
             let text = value.text().trim();
@@ -166,8 +163,8 @@ impl BoundField<'_> {
                     .map(Into::into);
                 return Err(error);
             }
-            if let Converted::Text(_) = value {
-                value = Converted::Text(text);
+            if let PayloadValue::Text(_) = value {
+                value = PayloadValue::Text(text);
             }
         }
         self.check_limits(value.text())?;

@@ -6,9 +6,9 @@ use crate::model::{CellKind, Code, Problem, Record};
 use super::binding::{Binding, Passthrough};
 use super::field::{BoundField, Buffers};
 use super::headers::looks_like_ssn;
-use super::json::{begin_member, members, push_cell, push_string};
+use super::json::{PayloadValue, begin_member, members};
 use super::rules::{PayloadNode, Rules};
-use super::values::{Converted, ValueError};
+use super::values::ValueError;
 
 /// A payload's text.
 #[derive(Debug, Default)]
@@ -28,13 +28,10 @@ impl PayloadText {
     }
 
     #[inline]
-    pub(super) fn push_member(&mut self, name: &str, part: usize, value: Converted<'_>) {
+    pub(super) fn push_member(&mut self, name: &str, part: usize, value: PayloadValue<'_>) {
         begin_member(name, &mut self.json);
         let start = self.json.len();
-        match value {
-            Converted::Text(text) => push_string(text, &mut self.json),
-            Converted::Raw(json) => self.json.push_str(json),
-        }
+        value.write(&mut self.json);
         self.spans[part] = (start, self.json.len());
     }
 }
@@ -140,10 +137,8 @@ impl<'w> PayloadWriter<'w, '_> {
                         .hint("name the columns to send under [fields], or remove this column");
                     self.error(column, cell, error);
                 }
-                begin_member(name, &mut self.text.json);
-                let start = self.text.json.len();
-                push_cell(cell, &mut self.text.json);
-                self.text.spans[part] = (start, self.text.json.len());
+                let value = PayloadValue::of_cell(cell);
+                self.text.push_member(name, part, value);
             }
         }
     }

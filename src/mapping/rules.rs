@@ -7,12 +7,12 @@ use regex::Regex;
 use crate::model::{Cell, CellKind};
 
 use super::headers::allows_future_dates;
-use super::json::{member_name, push_cell, push_string};
+use super::json::{PayloadValue, member_name, push_string};
 use super::names;
 use super::options::{Constant, FieldRule, FieldSource, MappingOptions, ValueType};
 use super::partner_firm::PartnerFirms;
 use super::template::{self, TemplatePiece};
-use super::values::{Converted, DateFormats, convert};
+use super::values::{DateFormats, convert};
 
 /// The compiled rules.
 #[derive(Debug)]
@@ -335,25 +335,18 @@ fn literal(
     };
     let mut json = String::new();
     let mut written = String::new();
-    let text = match rule.value_type {
-        None => {
-            push_cell(cell, &mut json);
-            cell.text
-        }
+    let value = match rule.value_type {
+        None => PayloadValue::of_cell(cell),
         Some(value_type) => match convert(value_type, dates, cell, &mut written) {
-            Ok((value, _)) => {
-                match value {
-                    Converted::Text(text) => push_string(text, &mut json),
-                    Converted::Raw(text) => json.push_str(text),
-                }
-                value.text()
-            }
+            Ok((value, _)) => value,
             Err(error) => {
                 errors.push(setting, format!("`{setting}`: {}", error.message));
                 return json.into();
             }
         },
     };
+    value.write(&mut json);
+    let text = value.text();
     if !rule.is_choice(text) {
         errors.push(setting, format!("\"{text}\" is not one of the choices"));
     }

@@ -34,7 +34,7 @@ impl Key {
                 out.push(',');
             }
             let part = part.as_ref().trim();
-            if is_nfc_quick(part.chars()) == IsNormalized::Yes {
+            if part.is_ascii() || is_nfc_quick(part.chars()) == IsNormalized::Yes {
                 push_json_string(part, out);
             } else {
                 push_json_string(&part.nfc().collect::<String>(), out);

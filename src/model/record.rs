@@ -63,7 +63,7 @@ impl<'a> Cell<'a> {
     pub fn is_blank(&self) -> bool {
         match self.kind {
             CellKind::Absent | CellKind::Null => true,
-            _ => self.text.trim().is_empty(),
+            _ => self.text.chars().all(char::is_whitespace),
         }
     }
 }

@@ -41,20 +41,13 @@ const LETTERS: [(&str, &str); 17] = [
 pub(crate) struct DateFormat {
     text: Box<str>,
     /// The format, and again with short month names for long or long for short.
-    spellings: Vec<Spelling>,
+    spellings: Vec<String>,
+    /// Which of a text's digit runs has the year, and how long it is: jiff alone
+    /// would take `26` for the year 26.
+    year_run: (usize, usize),
     has_time: bool,
     /// The format ends with `%z`, which is read here: jiff takes no `Z` for it.
     has_offset: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Spelling {
-    format: String,
-    /// The part of the format before the year.
-    before_year: String,
-    /// How many digits stand in a row from the year's first on: jiff would
-    /// take `26` for the year 26.
-    year_digits: usize,
 }
 
 /// A date as a format reads it, with the time after it.
@@ -108,13 +101,16 @@ impl DateFormat {
         } else {
             format.replace("%b", "%B").replace("%h", "%B")
         };
-        let mut spellings = vec![Spelling::new(format)];
-        if respelled != spellings[0].format {
-            spellings.push(Spelling::new(respelled));
+        let year_run = year_run(&format)
+            .map_err(|error| format!("\"{text}\" is not a date format: {error}"))?;
+        let mut spellings = vec![format];
+        if respelled != spellings[0] {
+            spellings.push(respelled);
         }
         Ok(Self {
             text: text.into(),
             spellings,
+            year_run,
             has_time,
             has_offset,
         })
@@ -128,8 +124,20 @@ impl DateFormat {
         } else {
             Cow::Owned(text.replace(['\u{a0}', '\u{202f}'], " "))
         };
-        let mut readings = self.spellings.iter().map(|spelling| spelling.read(&text));
-        let (parts, rest) = readings.find_map(|read| read).ok_or(DateError::Mismatch)?;
+        let read = |format| BrokenDownTime::parse_prefix(format, &*text).ok();
+        let (parts, end) = self
+            .spellings
+            .iter()
+            .find_map(read)
+            .ok_or(DateError::Mismatch)?;
+        let (run, length) = self.year_run;
+        if digit_runs(&text)
+            .nth(run)
+            .is_none_or(|run| run.len() != length)
+        {
+            return Err(DateError::Mismatch);
+        }
+        let rest = text.get(end..).unwrap_or_default();
         let (time, offset) = if self.has_time {
             let offset = match (self.has_offset, rest) {
                 (false, "") => None,
@@ -160,68 +168,43 @@ impl DateFormat {
     }
 }
 
-impl Spelling {
-    fn new(format: String) -> Self {
-        let mut before_year = String::new();
-        let mut year_digits = 0;
-        let mut end_of_digits = None;
-        for (start, end, letter) in directives(&format) {
-            match letter {
-                'Y' | 'y' => {
-                    format[..start].clone_into(&mut before_year);
-                    year_digits = if letter == 'Y' { 4 } else { 2 };
-                    end_of_digits = Some(end);
-                }
-                'm' | 'd' | 'e' | 'H' | 'k' | 'I' | 'l' | 'M' | 'S'
-                    if end_of_digits == Some(start) =>
-                {
-                    year_digits += 2;
-                    end_of_digits = Some(end);
-                }
-                _ => {}
-            }
-        }
-        Self {
-            format,
-            before_year,
-            year_digits,
-        }
-    }
-
-    /// Reads the start of a text; the rest is returned with it.
-    fn read<'t>(&self, text: &'t str) -> Option<(BrokenDownTime, &'t str)> {
-        let (parts, end) = BrokenDownTime::parse_prefix(&self.format, text).ok()?;
-        let year_at = if self.before_year.is_empty() {
-            0
-        } else {
-            BrokenDownTime::parse_prefix(&self.before_year, text)
-                .ok()?
-                .1
-        };
-        let digits = text.bytes().skip(year_at).take_while(u8::is_ascii_digit);
-        (digits.count() == self.year_digits).then_some((parts, text.get(end..)?))
-    }
+fn digit_runs(text: &str) -> impl Iterator<Item = &[u8]> {
+    text.as_bytes()
+        .split(|byte| !byte.is_ascii_digit())
+        .filter(|run| !run.is_empty())
 }
 
-/// The directives of a format: where each starts and ends, and its letter.
-fn directives(format: &str) -> impl Iterator<Item = (usize, usize, char)> {
-    let mut at = 0;
+/// The position and length of the year among the digit runs of a format's
+/// dates: the run in which the dates of two years differ.
+fn year_run(format: &str) -> Result<(usize, usize), jiff::Error> {
+    let write = |year| strtime::format(format, DateTime::constant(year, 11, 23, 16, 45, 0, 0));
+    let (one, other) = (write(2027)?, write(1968)?);
+    BrokenDownTime::parse(format, &one)?;
+    let pairs = digit_runs(&one).zip(digit_runs(&other)).enumerate();
+    let mut different = pairs.filter(|(_, (one, other))| one != other);
+    let year = different.next().map(|(run, (year, _))| (run, year.len()));
+    Ok(year.unwrap_or_default())
+}
+
+/// The directives of a format, such as `%-m`, each with its letter.
+fn directives(format: &str) -> impl Iterator<Item = (&str, char)> {
+    let mut rest = format;
     std::iter::from_fn(move || {
-        let start = at + format[at..].find('%')?;
-        let flags = format[start + 1..].bytes();
+        rest = &rest[rest.find('%')?..];
+        let flags = rest[1..].bytes();
         let flags = flags.take_while(|byte| b"-_0.:".contains(byte)).count();
-        let letter = format[start + 1 + flags..].chars().next().unwrap_or(' ');
-        at = (start + 1 + flags + letter.len_utf8()).min(format.len());
-        Some((start, at, letter))
+        let letter = rest[1 + flags..].chars().next();
+        let directive;
+        (directive, rest) = rest.split_at(1 + flags + letter.map_or(0, char::len_utf8));
+        Some((directive, letter.unwrap_or(' ')))
     })
 }
 
 /// Checks that a format says a whole date, and a whole time or none: whether it
 /// has one. `text` is the format as the user wrote it.
 fn check_directives(text: &str, format: &str, has_offset: bool) -> Result<bool, String> {
-    for (start, end, letter) in directives(format) {
+    for (directive, letter) in directives(format) {
         if !"YymdebBhaAHkIlMSfpP%".contains(letter) {
-            let directive = &format[start..end];
             return Err(format!(
                 "unknown directive \"{directive}\" in \"{text}\"; use %Y %y %m %d %b %B %a %A %H %I %M %S %f %p, and %z at the end"
             ));
@@ -229,7 +212,7 @@ fn check_directives(text: &str, format: &str, has_offset: bool) -> Result<bool, 
     }
     let count = |letters: &str| {
         directives(format)
-            .filter(|(_, _, letter)| letters.contains(*letter))
+            .filter(|(_, letter)| letters.contains(*letter))
             .count()
     };
     for (letters, what) in [
@@ -251,10 +234,6 @@ fn check_directives(text: &str, format: &str, has_offset: bool) -> Result<bool, 
             "\"{text}\" must contain the hour (%H, or %I with %p) and the minute (%M) together"
         ));
     }
-    let sample = DateTime::constant(2027, 11, 23, 16, 45, 0, 0);
-    strtime::format(format, sample)
-        .and_then(|written| BrokenDownTime::parse(format, written))
-        .map_err(|error| format!("\"{text}\" is not a date format: {error}"))?;
     Ok(hours > 0)
 }
 

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 
 use crate::model::{Cell, CellKind, Code};
 
+use super::json::PayloadValue;
 use super::options::ValueType;
 
 pub(crate) use contact::{email_of, phone_of};
@@ -46,23 +47,6 @@ impl ValueError {
     }
 }
 
-/// A value as it is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Converted<'t> {
-    /// The text of a JSON string.
-    Text(&'t str),
-    /// JSON as it is.
-    Raw(&'t str),
-}
-
-impl<'t> Converted<'t> {
-    pub(super) fn text(self) -> &'t str {
-        match self {
-            Self::Text(text) | Self::Raw(text) => text,
-        }
-    }
-}
-
 /// Converts a value that is not blank, with the day that a date is. Converted
 /// text is written to `written`.
 pub(super) fn convert<'t>(
@@ -70,7 +54,7 @@ pub(super) fn convert<'t>(
     dates: &DateFormats,
     cell: Cell<'t>,
     written: &'t mut String,
-) -> Result<(Converted<'t>, Option<Date>), ValueError> {
+) -> Result<(PayloadValue<'t>, Option<Date>), ValueError> {
     if cell.kind == CellKind::Json {
         return Err(ValueError::nested());
     }
@@ -78,30 +62,30 @@ pub(super) fn convert<'t>(
     let text = cell.text.trim();
     let mut day = None;
     let value = match value_type {
-        ValueType::Text => Converted::Text(cell.text),
+        ValueType::Text => PayloadValue::Text(cell.text),
         ValueType::Date => {
             day = Some(dates.write_date(cell.kind, text, written)?);
-            Converted::Text(written)
+            PayloadValue::Text(written)
         }
         ValueType::DateTime => {
             day = Some(dates.write_datetime(cell.kind, text, written)?);
-            Converted::Text(written)
+            PayloadValue::Text(written)
         }
         ValueType::Integer => {
             number::integer(text, written)?;
-            Converted::Raw(written)
+            PayloadValue::Raw(written)
         }
         ValueType::Number => {
             number::number(text, written)?;
-            Converted::Raw(written)
+            PayloadValue::Raw(written)
         }
-        ValueType::Bool => Converted::Raw(boolean(text)?),
-        ValueType::State => Converted::Text(state::state(text)?),
+        ValueType::Bool => PayloadValue::Raw(boolean(text)?),
+        ValueType::State => PayloadValue::Text(state::state(text)?),
         ValueType::Phone => {
             contact::phone(text, written)?;
-            Converted::Text(written)
+            PayloadValue::Text(written)
         }
-        ValueType::Email => Converted::Text(contact::email(text)?),
+        ValueType::Email => PayloadValue::Text(contact::email(text)?),
     };
     Ok((value, day))
 }
