@@ -1,7 +1,7 @@
 //! Records that can't be read are in the rejects file with their original text:
 //! a person fixes them there and imports that file.
 
-use crate::server::Server;
+use crate::server::{Request, Server};
 use crate::support::{Home, creating_server};
 use serde_json::{Value, json};
 
@@ -37,10 +37,7 @@ fn save(home: &Home, file: &str, rows: &[Vec<String>]) {
 /// their keys: requests in flight together arrive in any order.
 fn bodies(server: &Server, before: usize) -> Vec<Value> {
     let requests = server.requests();
-    let mut bodies: Vec<Value> = requests[before..]
-        .iter()
-        .map(|request| request.json())
-        .collect();
+    let mut bodies: Vec<Value> = requests[before..].iter().map(Request::json).collect();
     bodies.sort_by_key(|body| body["id"].to_string());
     bodies
 }

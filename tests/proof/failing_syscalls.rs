@@ -147,10 +147,9 @@ fn inject(injection: &Injection) -> bool {
 /// `strace` dies by the signal that its process died by.
 fn stage(ended: &Ended) -> Stage {
     match (ended.status.signal(), ended.status.code()) {
-        (Some(SIGKILL), _) => Stage::Crashed,
         (None, Some(0 | 1 | 4)) => Stage::Ended,
         // A disk that fails may leave a claim behind, as a crash does.
-        (None, Some(2 | 5)) => Stage::Crashed,
+        (Some(SIGKILL), _) | (None, Some(2 | 5)) => Stage::Crashed,
         _ => panic!("it ended with {}", ended.status),
     }
 }
