@@ -108,7 +108,7 @@ fn each_input_file_gets_its_own_rejects() {
     import(&home, &server, "more.ndjson", 1);
     home.run(&["export", "--rejects", "rejects.csv"])
         .exits(2)
-        .says("must be a directory");
+        .says("must be a folder");
     home.run(&["export", "--rejects", "rejects"]).exits(0);
     assert!(home.read("rejects/cases.rejects.csv").contains("bad-1"));
     let lines = home.read("rejects/more.rejects.ndjson");

@@ -110,7 +110,7 @@ fn a_proxy_that_refuses_stops_the_run_at_once() {
         .env("SSL_CERT_FILE", &tls_file("other.pem"))
         .run()
         .exits(5)
-        .stopped("refused before anything was sent")
+        .stopped("failed before anything was sent")
         .counts(&[("not_sent", 1), ("untried", 2)]);
     assert_eq!(proxy.requests().len(), 1, "asked once, not again and again");
 }
