@@ -4,12 +4,13 @@ use std::io::{self, BufWriter, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::exit::Exit;
 use super::{ledgers, outputs};
-use crate::cli::settings::ExportSettings;
+use crate::cli::args::ExportFiles;
+use crate::cli::settings::LedgerSettings;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, CaseRow, LedgerReader};
 use crate::model::{Format, State};
@@ -22,11 +23,18 @@ use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::output::terminal::text::{count, escaped, shape};
 
 /// Runs the command.
-pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
+pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit> {
+    let paths = [&files.results, &files.rejects, &files.in_doubt, &files.json];
+    if paths.iter().all(|path| path.is_none()) {
+        bail!(
+            "nothing to write: name at least one of --results FILE, --rejects FILE, \
+             --in-doubt FILE and --json - (standard output)"
+        );
+    }
     let paths = OutputPaths {
-        results: settings.files.results.clone(),
-        rejects: settings.files.rejects.clone(),
-        in_doubt: settings.files.in_doubt.clone(),
+        results: files.results.clone(),
+        rejects: files.rejects.clone(),
+        in_doubt: files.in_doubt.clone(),
     };
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
@@ -34,9 +42,9 @@ pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
     let filter = settings.cases.filter(&reader)?;
     let mut protected = outputs::ledger_paths(&info.path);
     protected.extend(settings.config_path.clone());
-    let mut opener = OutputOpener::new(settings.files.force, FlushPolicy::Chunks, protected);
-    let streams = settings.files.json.as_deref() == Some(Path::new("-"));
-    let json = match settings.files.json.as_deref().filter(|_| !streams) {
+    let mut opener = OutputOpener::new(files.force, FlushPolicy::Chunks, protected);
+    let streams = files.json.as_deref() == Some(Path::new("-"));
+    let json = match files.json.as_deref().filter(|_| !streams) {
         Some(path) => Some(JsonCasesFile::new(opener.open(path, Format::Ndjson)?)),
         None => None,
     };
@@ -50,7 +58,7 @@ pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
         redact: output.redact,
     };
     let filter = CaseFilter {
-        with_content: settings.files.rejects.is_some() || settings.files.in_doubt.is_some(),
+        with_content: files.rejects.is_some() || files.in_doubt.is_some(),
         ..filter
     };
     for case in reader.cases(&filter) {
@@ -58,7 +66,7 @@ pub(super) fn run(settings: &ExportSettings) -> Result<Exit> {
             break;
         }
     }
-    exporter.finish(settings.files.json.as_deref(), output)
+    exporter.finish(files.json.as_deref(), output)
 }
 
 struct Exporter<'a> {

@@ -23,10 +23,7 @@ use clap::Parser as _;
 
 use self::exit::Exit;
 use crate::cli::args::GlobalArgs;
-use crate::cli::settings::{
-    self, ExportSettings, ImportSettings, InitSettings, ReadSettings, ResolveSettings,
-    StatusSettings,
-};
+use crate::cli::settings::{self, ImportSettings, InitSettings, LedgerSettings, ReadSettings};
 use crate::cli::{self, Cli, Command};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
@@ -71,9 +68,13 @@ fn run_command(command: Command, globals: &GlobalArgs) -> Result<Exit> {
         Command::Import(args) => import::run(&ImportSettings::new(*args, globals)?),
         Command::Check(args) => check::run(&ReadSettings::of_check(args, globals)?, output),
         Command::Init(args) => init::run(&InitSettings::new(args, globals)),
-        Command::Status(args) => status::run(&StatusSettings::new(args, globals)?),
-        Command::Export(args) => export::run(&ExportSettings::new(args, globals)?),
-        Command::Resolve(args) => resolve::run(&ResolveSettings::new(args, globals)?),
+        Command::Status(args) => status::run(&LedgerSettings::new(args, globals)?),
+        Command::Export(args) => {
+            export::run(&LedgerSettings::new(args.ledger, globals)?, &args.files)
+        }
+        Command::Resolve(args) => {
+            resolve::run(&LedgerSettings::new(args.ledger, globals)?, &args.options)
+        }
         Command::Sandbox(args) => sandbox::run(args, output),
         Command::Explain(args) => explain::run(args.code.as_deref()),
         Command::Completions { shell } => {

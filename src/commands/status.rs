@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::exit::Exit;
 use super::{ledgers, lookup, rerun_command};
-use crate::cli::settings::StatusSettings;
+use crate::cli::settings::LedgerSettings;
 use crate::ledger::{CaseFilter, LedgerError, LedgerInfo, LedgerLock, LedgerReader, RunRow};
 use crate::model::{Format, State};
 use crate::output::terminal::status::{CaseView, LedgerView, NextCommand, RUNS_SHOWN};
@@ -19,7 +19,7 @@ use crate::output::terminal::text::count;
 const CASES_SHOWN: usize = 20;
 
 /// Runs the command.
-pub(super) fn run(settings: &StatusSettings) -> Result<Exit> {
+pub(super) fn run(settings: &LedgerSettings) -> Result<Exit> {
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     let runs = reader.runs(usize::MAX)?;

@@ -7,12 +7,16 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 
 use super::{AccountArgs, duration};
+use crate::ledger::ResolveAction;
 use crate::model::{State, UnknownState};
 
+/// Which ledger, and which of its cases.
 #[derive(Debug, Clone, Args)]
 #[command(mut_arg("sandbox", |arg| arg
     .help("Use the ledger of test runs: caseload-sandbox.db in the working directory")))]
 pub(crate) struct LedgerArgs {
+    #[command(flatten)]
+    pub cases: CaseSelection,
     #[command(flatten)]
     pub account: AccountArgs,
 }
@@ -33,19 +37,9 @@ pub(crate) struct CaseSelection {
 }
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct StatusArgs {
-    #[command(flatten)]
-    pub ledger: LedgerArgs,
-    #[command(flatten)]
-    pub cases: CaseSelection,
-}
-
-#[derive(Debug, Clone, Args)]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     pub files: ExportFiles,
-    #[command(flatten)]
-    pub cases: CaseSelection,
     #[command(flatten)]
     pub ledger: LedgerArgs,
 }
@@ -73,8 +67,16 @@ pub(crate) struct ExportFiles {
 }
 
 #[derive(Debug, Clone, Args)]
-#[command(group(ArgGroup::new("resolution").args(["imported", "not_imported", "removed", "undo"])))]
 pub(crate) struct ResolveArgs {
+    #[command(flatten)]
+    pub options: ResolveOptions,
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(group(ArgGroup::new("resolution").args(["imported", "not_imported", "removed", "undo"])))]
+pub(crate) struct ResolveOptions {
     /// Keys of cases; type a key of several columns as a JSON array
     #[arg(value_name = "KEY")]
     pub keys: Vec<String>,
@@ -107,10 +109,27 @@ pub(crate) struct ResolveArgs {
     /// from its case_id column. "-" is standard input.
     #[arg(long, value_name = "FILE", help_heading = "Which cases")]
     pub list: Option<PathBuf>,
-    #[command(flatten)]
-    pub cases: CaseSelection,
-    #[command(flatten)]
-    pub ledger: LedgerArgs,
+}
+
+impl ResolveOptions {
+    /// None goes through the cases one by one.
+    pub(crate) fn action(&self) -> Option<ResolveAction> {
+        [
+            (self.imported.is_some(), ResolveAction::Imported),
+            (self.not_imported, ResolveAction::NotImported),
+            (self.removed, ResolveAction::Removed),
+            (self.undo, ResolveAction::Undo),
+        ]
+        .into_iter()
+        .find_map(|(given, action)| given.then_some(action))
+    }
+
+    /// Keys as typed; for [`ResolveAction::Imported`] with `=CASE_ID` after them.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &String> {
+        // `--imported` alone is about the cases selected otherwise.
+        let imported = self.imported.iter().flatten().filter(|key| !key.is_empty());
+        self.keys.iter().chain(imported)
+    }
 }
 
 fn state(text: &str) -> Result<State, UnknownState> {

@@ -17,7 +17,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 pub(crate) use self::import::{ApprovedPlan, ImportArgs, PaceOptions, RunOutputs, SendingOptions};
-pub(crate) use self::ledger::{CaseSelection, ExportArgs, ExportFiles, ResolveArgs, StatusArgs};
+pub(crate) use self::ledger::{
+    CaseSelection, ExportArgs, ExportFiles, LedgerArgs, ResolveArgs, ResolveOptions,
+};
 use crate::engine::parse_duration;
 use crate::sandbox::{Faults, RateLimit};
 

@@ -1,20 +1,15 @@
-//! Which ledger is meant, for every command that has one, and the settings of
-//! `status`, `export` and `resolve`.
+//! Which ledger is meant, for every command that has one.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use super::{environment, environment_path, output_options};
 use crate::api::Account;
-use crate::cli::args::{
-    AccountArgs, CaseSelection, ExportArgs, ExportFiles, GlobalArgs, ResolveArgs, StatusArgs,
-};
+use crate::cli::args::{AccountArgs, CaseSelection, GlobalArgs, LedgerArgs};
 use crate::cli::shell_word;
 use crate::config::Config;
-use crate::ledger::ResolveAction;
 use crate::output::terminal::streams::OutputOptions;
 
 /// The ledger of test runs, in the working directory.
@@ -131,101 +126,28 @@ fn repeated_flags(args: &AccountArgs, globals: &GlobalArgs) -> String {
     flags
 }
 
+/// What every command on an existing ledger needs.
 #[derive(Debug)]
-pub(crate) struct StatusSettings {
+pub(crate) struct LedgerSettings {
     pub output: OutputOptions,
     pub verbose: bool,
     pub ledger: LedgerChoice,
     pub cases: CaseSelection,
     /// `[platform] case_url`.
     pub case_url: Option<String>,
+    pub config_path: Option<PathBuf>,
 }
 
-impl StatusSettings {
-    pub(crate) fn new(args: StatusArgs, globals: &GlobalArgs) -> Result<Self> {
+impl LedgerSettings {
+    pub(crate) fn new(args: LedgerArgs, globals: &GlobalArgs) -> Result<Self> {
         let config = super::config(globals)?;
         Ok(Self {
             output: output_options(globals),
             verbose: globals.verbose,
-            ledger: LedgerChoice::of_any(&args.ledger.account, globals, config.as_ref())?,
+            ledger: LedgerChoice::of_any(&args.account, globals, config.as_ref())?,
             cases: args.cases,
-            case_url: config.and_then(|config| config.platform.case_url),
-        })
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct ExportSettings {
-    pub output: OutputOptions,
-    pub ledger: LedgerChoice,
-    pub cases: CaseSelection,
-    pub files: ExportFiles,
-    pub config_path: Option<PathBuf>,
-}
-
-impl ExportSettings {
-    pub(crate) fn new(args: ExportArgs, globals: &GlobalArgs) -> Result<Self> {
-        let files = &args.files;
-        let outputs = [&files.results, &files.rejects, &files.in_doubt, &files.json];
-        if outputs.iter().all(|output| output.is_none()) {
-            bail!(
-                "nothing to write: name at least one of --results FILE, --rejects FILE, \
-                 --in-doubt FILE and --json - (standard output)"
-            );
-        }
-        let config = super::config(globals)?;
-        Ok(Self {
-            output: output_options(globals),
-            ledger: LedgerChoice::of_any(&args.ledger.account, globals, config.as_ref())?,
-            cases: args.cases,
-            files: args.files,
+            case_url: (config.as_ref()).and_then(|config| config.platform.case_url.clone()),
             config_path: config.map(|config| config.path),
-        })
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct ResolveSettings {
-    pub output: OutputOptions,
-    pub ledger: LedgerChoice,
-    /// None goes through the cases one by one.
-    pub action: Option<ResolveAction>,
-    /// Keys as typed; for [`ResolveAction::Imported`] with `=CASE_ID` after them.
-    pub keys: Vec<String>,
-    /// `-` is standard input.
-    pub list: Option<PathBuf>,
-    pub cases: CaseSelection,
-    pub min_doubt_age: Duration,
-    pub yes: bool,
-    /// `[platform] case_url`.
-    pub case_url: Option<String>,
-}
-
-impl ResolveSettings {
-    pub(crate) fn new(args: ResolveArgs, globals: &GlobalArgs) -> Result<Self> {
-        let action = [
-            (args.imported.is_some(), ResolveAction::Imported),
-            (args.not_imported, ResolveAction::NotImported),
-            (args.removed, ResolveAction::Removed),
-            (args.undo, ResolveAction::Undo),
-        ]
-        .into_iter()
-        .find_map(|(given, action)| given.then_some(action));
-        let config = super::config(globals)?;
-        let imported = args.imported.unwrap_or_default().into_iter();
-        Ok(Self {
-            output: output_options(globals),
-            ledger: LedgerChoice::of_any(&args.ledger.account, globals, config.as_ref())?,
-            action,
-            // `--imported` alone is about the cases selected otherwise.
-            keys: (args.keys.into_iter())
-                .chain(imported.filter(|key| !key.is_empty()))
-                .collect(),
-            list: args.list,
-            cases: args.cases,
-            min_doubt_age: args.min_doubt_age,
-            yes: args.yes,
-            case_url: config.and_then(|config| config.platform.case_url),
         })
     }
 }

@@ -13,9 +13,7 @@ use anstream::ColorChoice;
 use anyhow::{Result, anyhow, bail};
 
 pub(crate) use self::import::{Confirmation, ImportSettings};
-pub(crate) use self::ledger::{
-    ExportSettings, LedgerChoice, ResolveSettings, SANDBOX_LEDGER, StatusSettings,
-};
+pub(crate) use self::ledger::{LedgerChoice, LedgerSettings, SANDBOX_LEDGER};
 use super::args::{AnnotationFormat, CheckArgs, GlobalArgs, InitArgs, OutputFormat, ReadArgs};
 use crate::check;
 use crate::config::{self, Config};

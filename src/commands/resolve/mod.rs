@@ -14,7 +14,8 @@ use self::named_cases::{NamedCase, NamedCases};
 use super::exit::Exit;
 use super::ledgers::{self, user};
 use super::lookup;
-use crate::cli::settings::ResolveSettings;
+use crate::cli::args::ResolveOptions;
+use crate::cli::settings::LedgerSettings;
 use crate::ledger::{
     self, CaseFilter, CaseRow, Ledger, LedgerError, Refusal, ResolutionReport, ResolveAction,
 };
@@ -28,20 +29,21 @@ const CASES_SHOWN: u64 = 20;
 
 /// An open ledger, and what to do with it.
 struct ResolveJob<'a> {
-    settings: &'a ResolveSettings,
+    settings: &'a LedgerSettings,
+    options: &'a ResolveOptions,
     ledger: Ledger,
     account: String,
 }
 
 /// Runs the command.
-pub(super) fn run(settings: &ResolveSettings) -> Result<Exit> {
+pub(super) fn run(settings: &LedgerSettings, options: &ResolveOptions) -> Result<Exit> {
     if !is_interactive() {
-        match settings.action {
+        match options.action() {
             None => bail!(
                 "not a terminal: use --imported, --not-imported, --removed or --undo, and name \
                  the cases"
             ),
-            Some(_) if !settings.yes => bail!("not a terminal: use --yes"),
+            Some(_) if !options.yes => bail!("not a terminal: use --yes"),
             Some(_) => {}
         }
     }
@@ -51,10 +53,11 @@ pub(super) fn run(settings: &ResolveSettings) -> Result<Exit> {
     ledgers::report_ledger(&info, settings.output);
     let mut job = ResolveJob {
         settings,
+        options,
         ledger,
         account: info.account,
     };
-    match settings.action {
+    match options.action() {
         Some(action) => job.apply(action),
         None => interactive::run(&mut job),
     }
@@ -89,14 +92,14 @@ impl ResolveJob<'_> {
     fn named(&self, action: Option<ResolveAction>) -> Result<NamedCases> {
         let imported = action == Some(ResolveAction::Imported);
         let mut named = NamedCases::default();
-        for text in &self.settings.keys {
+        for text in self.options.keys() {
             named.add(if imported {
                 named_cases::parse_key_and_id(text)
             } else {
                 (Key::from_typed(text), None)
             })?;
         }
-        let Some(path) = &self.settings.list else {
+        let Some(path) = &self.options.list else {
             return Ok(named);
         };
         let listed = named_cases::read_list(path)?;
@@ -118,7 +121,7 @@ impl ResolveJob<'_> {
     /// The ledger's filter for the flags and these names.
     fn filter(&self, named: &NamedCases) -> Result<CaseFilter> {
         let mut filter = self.settings.cases.filter(self.ledger.reader())?;
-        if !named.is_empty() || self.settings.list.is_some() {
+        if !named.is_empty() || self.options.list.is_some() {
             filter.keys = Some(named.keys());
         }
         Ok(filter)
@@ -191,7 +194,7 @@ impl ResolveJob<'_> {
             print_status(&color::yellow(&self.young_warning(young)));
         }
         // Without any there is nothing to confirm: all will be refused.
-        Ok(number == 0 || self.settings.yes || confirm(&messages::question(action, number))?)
+        Ok(number == 0 || self.options.yes || confirm(&messages::question(action, number))?)
     }
 
     fn show(&self, key: &Key, cases: &[NamedCase]) -> Result<()> {
@@ -213,11 +216,11 @@ impl ResolveJob<'_> {
     fn is_young(&self, case: &CaseRow) -> bool {
         let age = Timestamp::now().duration_since(case.updated_at);
         case.state == State::InDoubt
-            && Duration::try_from(age).unwrap_or_default() < self.settings.min_doubt_age
+            && Duration::try_from(age).unwrap_or_default() < self.options.min_doubt_age
     }
 
     fn young_warning(&self, number: u64) -> String {
-        messages::young_warning(number, &span(self.settings.min_doubt_age))
+        messages::young_warning(number, &span(self.options.min_doubt_age))
     }
 
     fn finish(
