@@ -304,8 +304,8 @@ pub(super) fn key_cell(key: &Key) -> String {
     format!("key:{}", key.canonical())
 }
 
-pub(super) fn number<N: ToString>(number: Option<N>) -> String {
-    number.as_ref().map(N::to_string).unwrap_or_default()
+pub(super) fn number(number: Option<impl Into<u64>>) -> String {
+    number.map_or_else(String::new, |number| number.into().to_string())
 }
 
 /// `DIR/<run>/` of `--out DIR`: a directory for the files of one run.

@@ -1,11 +1,11 @@
 //! A table of what each column looks like.
 
-use std::fmt::Write as _;
-
 use super::color;
 use super::text::{escaped, grouped, shape};
 use crate::model::ColumnSummary;
 
+/// As many values are shown as fit.
+const TABLE_WIDTH: usize = 80;
 const MAX_NAME_WIDTH: usize = 28;
 const MAX_SAMPLE_WIDTH: usize = 24;
 
@@ -32,30 +32,30 @@ pub(crate) fn column_table(columns: &[ColumnSummary], records: u64, redact: bool
     for (column, name) in columns.iter().zip(names) {
         let filled = match column.filled * 100 / records {
             100 => "all".to_owned(),
-            0 if column.filled > 0 => "<1 %".to_owned(),
-            99 if column.filled < records => "99 %".to_owned(),
-            percent => format!("{percent} %"),
+            0 if column.filled > 0 => "<1%".to_owned(),
+            99 if column.filled < records => "99%".to_owned(),
+            percent => format!("{percent}%"),
         };
         let distinct = if column.more_distinct {
             format!("{}+", grouped(column.distinct as u64))
         } else {
             grouped(column.distinct as u64)
         };
-        let samples: Vec<String> = column
-            .samples
-            .iter()
-            .map(|sample| {
-                let sample = cut(sample, MAX_SAMPLE_WIDTH);
-                let hide = redact || column.confidential;
-                escaped(&if hide { shape(&sample) } else { sample })
-            })
-            .collect();
-        // Writing to a String cannot fail.
-        let _ = write!(
-            table,
-            "\n{name:width$}  {filled:>7}  {distinct:>8}  {}",
-            samples.join(" | ")
-        );
+        let mut row = format!("{name:width$}  {filled:>7}  {distinct:>8}  ");
+        for (position, sample) in column.samples.iter().enumerate() {
+            let sample = cut(sample, MAX_SAMPLE_WIDTH);
+            let hide = redact || column.confidential;
+            let sample = escaped(&if hide { shape(&sample) } else { sample });
+            let separator = if position == 0 { "" } else { " | " };
+            let added = separator.len() + sample.chars().count();
+            if position > 0 && row.chars().count() + added > TABLE_WIDTH {
+                break;
+            }
+            row += separator;
+            row += &sample;
+        }
+        table.push('\n');
+        table += &row;
     }
     table
 }
@@ -98,8 +98,8 @@ mod tests {
             anstream::adapter::strip_str(&column_table(&fields, 2_000, false)).to_string(),
             "column    filled  distinct  values\n\
              Lead ID      all    1,000+  L-1 | L-2\n\
-             State       99 %         3  NV | a\\u{1b}[31m\n\
-             Notes       <1 %         1  A very long note about …"
+             State        99%         3  NV | a\\u{1b}[31m\n\
+             Notes        <1%         1  A very long note about …"
         );
     }
 }

@@ -164,9 +164,8 @@ fn places(places: &[Place], files: &[String]) -> String {
 }
 
 fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
-    let shown = |text: &str| match redact {
-        true => shape(text),
-        false => text.to_owned(),
+    let shown = |text: &str| {
+        if redact { shape(text) } else { text.to_owned() }
     };
     json!({
         "schema": 1,

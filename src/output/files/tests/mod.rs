@@ -28,22 +28,21 @@ impl TestDir {
     fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
+}
 
-    /// Writes a rejects file of a table with these rows of raw texts.
-    fn write_rejects(
-        &self,
-        path: &Path,
-        force: bool,
-        columns: &[&str],
-        raws: &[&str],
-    ) -> Result<(), OutputFileError> {
-        let file = opener(force, &[]).open(path, Format::Csv)?;
-        let mut rejects = RejectsFile::create(file, &table("x", columns))?;
-        for raw in raws {
-            rejects.add(Some(raw), None, "x");
-        }
-        rejects.into_file().finish().map(drop)
+/// Writes a rejects file of a table with these rows of raw texts.
+fn write_rejects(
+    path: &Path,
+    force: bool,
+    columns: &[&str],
+    raws: &[&str],
+) -> Result<(), OutputFileError> {
+    let file = opener(force, &[]).open(path, Format::Csv)?;
+    let mut rejects = RejectsFile::create(file, &table("x", columns))?;
+    for raw in raws {
+        rejects.add(Some(raw), None, "x");
     }
+    rejects.into_file().finish().map(drop)
 }
 
 fn opener(force: bool, inputs: &[&Path]) -> OutputOpener {

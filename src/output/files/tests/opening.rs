@@ -53,15 +53,14 @@ fn an_existing_file_is_replaced_only_with_force() {
     let path = dir.path("rejects.csv");
     for content in ["mine\n", ""] {
         fs::write(&path, content).unwrap();
-        let found = reason(dir.write_rejects(&path, false, &["A"], &[]));
+        let found = reason(write_rejects(&path, false, &["A"], &[]));
         assert_eq!(
             found.to_string(),
             "already exists (use --force to replace it)"
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
     }
-    dir.write_rejects(&path, true, &["A"], &[r#"{"A":"1"}"#])
-        .unwrap();
+    write_rejects(&path, true, &["A"], &[r#"{"A":"1"}"#]).unwrap();
     assert_eq!(read_csv(&path).len(), 2);
 }
 
@@ -174,10 +173,10 @@ fn only_the_owner_can_read_the_files() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let dir = TestDir::new();
     let path = dir.path("rejects.csv");
-    dir.write_rejects(&path, false, &["A"], &[]).unwrap();
+    write_rejects(&path, false, &["A"], &[]).unwrap();
     assert_eq!(mode(&path), 0o600);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    dir.write_rejects(&path, true, &["A"], &[]).unwrap();
+    write_rejects(&path, true, &["A"], &[]).unwrap();
     assert_eq!(mode(&path), 0o600);
     let run = RunDirectory::create(&dir.path("out"), "1").unwrap();
     run.write_summary(&serde_json::json!({"schema": 1}))

@@ -61,7 +61,7 @@ proptest! {
             })
             .collect();
         let texts: Vec<&str> = raws.iter().map(AsRef::as_ref).collect();
-        dir.write_rejects(&path, false, &names, &texts).unwrap();
+        write_rejects(&path, false, &names, &texts).unwrap();
         let back = read_back(&path);
         prop_assert_eq!(back.len(), rows.len());
         for (back, row) in back.iter().zip(&rows) {
