@@ -11,7 +11,7 @@ use crate::check::{self, CheckOptions, Checked};
 use crate::cli::settings::ReadSettings;
 use crate::output::terminal::color;
 use crate::output::terminal::columns::column_table;
-use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
+use crate::output::terminal::streams::{OutputOptions, print_json, print_result};
 use crate::output::terminal::text::{count, escaped};
 
 /// Runs the command.
@@ -65,11 +65,11 @@ pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
 fn show(checked: &Checked, output: OutputOptions) {
     if !output.quiet {
         let table = column_table(&checked.columns, checked.total, output.redact);
-        print_status(&table);
+        print_result(&table);
         super::warn_guessed_encodings(checked, output);
         for file in checked.files.iter().filter(|file| !file.unused.is_empty()) {
             let unused: Vec<String> = file.unused.iter().map(|name| escaped(name)).collect();
-            print_status(&format!(
+            print_result(&format!(
                 "{}: {} not sent: {}",
                 escaped(&file.name),
                 count(unused.len() as u64, "column"),
@@ -87,7 +87,7 @@ fn show(checked: &Checked, output: OutputOptions) {
         count(checked.errors, "error"),
         count(checked.warnings, "warning")
     );
-    print_status(&if checked.errors > 0 {
+    print_result(&if checked.errors > 0 {
         format!("{}; {found}", color::red(&valid))
     } else {
         format!("{}; {found}", color::green(&valid))

@@ -17,7 +17,7 @@ fn with_key_file(home: &Home, url: &str, file: &str) -> Program {
 /// Asserts that the key is in no output and in no file but its own.
 fn assert_hidden(home: &Home, done: &Done) {
     assert!(!done.out.contains(KEY), "{done}");
-    assert!(!done.err.contains(KEY), "{done}");
+    assert!(!done.to_string().contains(KEY), "{done}");
     for file in home.files() {
         let bytes = std::fs::read(&file).unwrap();
         let found = bytes.windows(KEY.len()).any(|part| part == KEY.as_bytes());
@@ -264,7 +264,8 @@ fn server_messages_are_redacted_too() {
         .args(&words)
         .run()
         .exits(1)
-        .never_says("Hidden");
+        .never_says("Hidden")
+        .never_prints("Hidden");
     home.import_for_people(&server.url(), &["cases.csv"])
         .args(&words[1..])
         .run()
@@ -291,8 +292,9 @@ fn control_characters_never_reach_the_terminal() {
         import(&["--dry-run", "--skip-invalid"]).exits(0),
         import(&["--skip-invalid"]).exits(1),
     ] {
+        let shown = done.to_string();
         for steering in ['\x1b', '\x07', '\u{9b}', '\u{202e}'] {
-            assert!(!done.err.contains(steering), "{steering:?}: {:?}", done.err);
+            assert!(!shown.contains(steering), "{steering:?}: {shown:?}");
         }
     }
 }

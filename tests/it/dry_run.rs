@@ -42,8 +42,8 @@ fn human_output() {
         .args(&["--partner-firm-id", "f2"])
         .run()
         .exits(0);
-    assert_eq!(done.out, "");
-    insta::assert_snapshot!(done.err, @r#"
+    assert_eq!(done.err, "");
+    insta::assert_snapshot!(done.out, @r#"
 
     account  https://api.example.com
     map      m1
@@ -151,10 +151,10 @@ fn each_case_is_shown_with_its_planned_action() {
         .arg("--dry-run")
         .run()
         .exits(0)
-        .says("1 of 4 records would be sent")
-        .says("1 already imported")
-        .says("1 in doubt: check in Lexamica, then run `caseload resolve`")
-        .says("1 already imported, and changed since");
+        .prints("1 of 4 records would be sent")
+        .prints("1 already imported")
+        .prints("1 in doubt: check in Lexamica, then run `caseload resolve`")
+        .prints("1 already imported, and changed since");
 }
 
 #[test]
@@ -251,8 +251,8 @@ fn there_is_no_plan_without_a_key_column() {
     home.caseload(&["import", "cases.csv", "--sandbox", "--dry-run"])
         .run()
         .exits(0)
-        .says("no key column: which cases are already imported can't be checked")
-        .never_says("plan:");
+        .prints("no key column: which cases are already imported can't be checked")
+        .never_prints("plan:");
 }
 
 #[test]
@@ -272,13 +272,14 @@ fn the_closing_summary() {
         .args(&["--in-flight", "1", "--pace", "1ms"])
         .run()
         .exits(5);
-    assert_eq!(done.out, "");
-    let text = done.err.replace(&server.url(), "URL");
-    insta::assert_snapshot!(home.stable(&text), @"
+    insta::assert_snapshot!(home.stable(&done.err), @"
     cases.csv:4: case c3: rejected 422: IncidentState: unknown
     cases.csv:5: case c4: in doubt 502: <h1>no</h1>
     cases.csv:6: case c5: not sent 401
     stopped: the server rejected the key (401), so no case was created. Check that the public key is complete and belongs to this organization.
+    ");
+    let text = done.out.replace(&server.url(), "URL");
+    insta::assert_snapshot!(home.stable(&text), @"
     2 of 6 records imported in DURATION
             1 rejected by the server: fix and import again
             1 not sent; no case was created

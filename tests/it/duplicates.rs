@@ -31,8 +31,8 @@ fn rows_with_the_same_key_are_errors() {
     );
     check(&home, &[])
         .exits(3)
-        .says("a.csv:2:id: error: 2 rows have the same key and the same values: \"1\" [duplicate-row]\n    also a.csv:3")
-        .says("a.csv:4:id: error: 2 rows have the same key but different values: \"2\" [duplicate-key]\n    also a.csv:5");
+        .prints("a.csv:2:id: error: 2 rows have the same key and the same values: \"1\" [duplicate-row]\n    also a.csv:3")
+        .prints("a.csv:4:id: error: 2 rows have the same key but different values: \"2\" [duplicate-key]\n    also a.csv:5");
     let dry = import(&home, &["--skip-invalid", "--dry-run"]);
     let sent: Vec<Value> = dry
         .json()
@@ -55,10 +55,10 @@ fn a_row_with_other_errors_still_counts_as_a_duplicate() {
     );
     check(&home, &[])
         .exits(3)
-        .says("a.csv:3:partnerFirmId: error: no partner firm")
-        .says("a.csv:2:id: error: 2 rows have the same key; one of them also has errors of its own: \"1042\" [duplicate-key]\n    also a.csv:3")
-        .says("a.csv:4:id: error: 3 rows have the same key; one of them also has errors of its own: \"7\" [duplicate-key]\n    also a.csv:5, a.csv:6")
-        .says("0 of 5 records valid");
+        .prints("a.csv:3:partnerFirmId: error: no partner firm")
+        .prints("a.csv:2:id: error: 2 rows have the same key; one of them also has errors of its own: \"1042\" [duplicate-key]\n    also a.csv:3")
+        .prints("a.csv:4:id: error: 3 rows have the same key; one of them also has errors of its own: \"7\" [duplicate-key]\n    also a.csv:5, a.csv:6")
+        .prints("0 of 5 records valid");
     import(&home, &["--skip-invalid"])
         .exits(1)
         .counts(&[("imported", 0), ("problems", 5)]);
@@ -67,7 +67,7 @@ fn a_row_with_other_errors_still_counts_as_a_duplicate() {
 #[test]
 fn similar_keys_are_a_warning_and_skipped_when_strict() {
     let home = home(KEYED, "id,partnerFirmId,name\n007,f1,A\n7,f1,B\nx,f1,C\n");
-    check(&home, &[]).exits(0).says(
+    check(&home, &[]).exits(0).prints(
         "a.csv:2:id: warning: keys that differ only in letter case or leading zeros: \"007, 7\" [similar-keys]\n    also a.csv:3",
     );
     import(&home, &["--strict", "--skip-invalid"])
@@ -109,8 +109,8 @@ fn both_positions_of_a_duplicate_key_are_shown() {
         .args(&["--key-column", "id"])
         .run()
         .exits(3);
-    done.says("a.csv:2:id: error: 2 rows have the same key but different values: \"c1\"")
-        .says("also b.csv:3")
+    done.prints("a.csv:2:id: error: 2 rows have the same key but different values: \"c1\"")
+        .prints("also b.csv:3")
         .says("stopped: 1 problem in 4 records; nothing was sent");
 }
 

@@ -42,7 +42,7 @@ fn a_header_alone_is_zero_records_and_an_empty_file_is_an_error() {
     home.write("head.csv", "id,partnerFirmId,name\n");
     checked(&home, "head.csv")
         .exits(0)
-        .says("0 of 0 records valid");
+        .prints("0 of 0 records valid");
     assert!(payloads(&home, &["head.csv"]).is_empty());
     home.write("empty.csv", "");
     home.write("blank.json", " \n\n");
@@ -79,12 +79,12 @@ fn control_characters_are_reported_escaped_and_sent_unchanged() {
         "id,partnerFirmId,\u{1b}[1mname\nc1,f1,A\0nn\nc2,f1,\u{1b}[31mred\nc3,\u{1b}[5m firm,x\n",
     );
     let done = checked(&home, file).exits(3);
-    assert!(!done.err.contains(['\u{1b}', '\0']), "{done}");
+    assert!(!done.to_string().contains(['\u{1b}', '\0']), "{done}");
     let done = done
-        .says(":2:\\u{1b}[1mname: warning: ")
-        .says("A\\u{0}nn")
-        .says("\\u{1b}[31mred");
-    assert_eq!(done.err.matches("[control-character]").count(), 2, "{done}");
+        .prints(":2:\\u{1b}[1mname: warning: ")
+        .prints("A\\u{0}nn")
+        .prints("\\u{1b}[31mred");
+    assert_eq!(done.out.matches("[control-character]").count(), 2, "{done}");
     home.write("a.csv", "id,partnerFirmId,name\nc1,f1,A\0n\u{1b}[31mn\n");
     let payload = &payloads(&home, &["a.csv"])[0];
     assert_eq!(payload["name"], "A\0n\u{1b}[31mn");
@@ -96,7 +96,7 @@ fn ten_megabytes_fit_in_one_cell() {
     let cell = "x".repeat(10_000_000);
     home.write("big.csv", format!("id,partnerFirmId,name\nc1,f1,{cell}\n"));
     let done = checked(&home, "big.csv").exits(0);
-    assert!(done.err.len() < 1_000, "a long cell is not shown in full");
+    assert!(done.out.len() < 1_000, "a long cell is not shown in full");
     let sent = payloads(&home, &["big.csv"]);
     assert_eq!(sent[0]["name"].as_str().unwrap().len(), 10_000_000);
 }
@@ -145,8 +145,8 @@ fn an_unclosed_quote_is_reported_where_it_was_opened() {
     );
     checked(&home, "a.csv")
         .exits(3)
-        .says("a.csv:3:name: error: the quote opened in line 3 is never closed")
-        .says("[unclosed-quote]");
+        .prints("a.csv:3:name: error: the quote opened in line 3 is never closed")
+        .prints("[unclosed-quote]");
 }
 
 #[test]
@@ -158,9 +158,9 @@ fn a_duplicate_json_member_is_an_error() {
     );
     checked(&home, "a.json")
         .exits(3)
-        .says("a.json:2:id: error: line 2, column 32: ")
-        .says("the object names the member \"id\" twice [duplicate-member]")
-        .says("1 of 2 records valid");
+        .prints("a.json:2:id: error: line 2, column 32: ")
+        .prints("the object names the member \"id\" twice [duplicate-member]")
+        .prints("1 of 2 records valid");
 }
 
 #[test]
@@ -191,9 +191,9 @@ fn json_nested_too_deeply_is_an_error_of_one_record() {
     );
     checked(&home, "a.ndjson")
         .exits(3)
-        .says("a.ndjson:1: error: line 1, column ")
-        .says("nested more than 127 levels deep [too-large]")
-        .says("1 of 2 records valid; 1 error");
+        .prints("a.ndjson:1: error: line 1, column ")
+        .prints("nested more than 127 levels deep [too-large]")
+        .prints("1 of 2 records valid; 1 error");
 }
 
 #[test]
@@ -205,10 +205,10 @@ fn a_bad_ndjson_line_does_not_affect_the_others() {
     );
     checked(&home, "a.ndjson")
         .exits(3)
-        .says("a.ndjson:3: error: line 3, column 7: expected a value [bad-json]")
-        .says("a.ndjson:4:partnerFirmId: error: ")
-        .says("a.ndjson:5: error: ")
-        .says("2 of 5 records valid; 3 errors");
+        .prints("a.ndjson:3: error: line 3, column 7: expected a value [bad-json]")
+        .prints("a.ndjson:4:partnerFirmId: error: ")
+        .prints("a.ndjson:5: error: ")
+        .prints("2 of 5 records valid; 3 errors");
 }
 
 #[test]
@@ -362,5 +362,5 @@ fn a_sheet_is_chosen_by_name() {
     home.caseload(&["check", "book.xlsx"])
         .run()
         .exits(3)
-        .says("book.xlsx:2: error: no partner firm");
+        .prints("book.xlsx:2: error: no partner firm");
 }

@@ -138,7 +138,7 @@ fn a_test_run_needs_only_the_file() {
         .counts(&[("imported", 25)]);
     import(&[])
         .exits(0)
-        .says("nothing to do: all 25 already imported");
+        .prints("nothing to do: all 25 already imported");
     import(&["--output", "json", "--fresh"])
         .exits(0)
         .counts(&[("imported", 25)]);

@@ -93,7 +93,7 @@ fn a_guessed_config_passes_check_once_the_firms_have_ids() {
         "caseload.toml",
         guessed.replace("\" = \"\"", "\" = \"firm_1\""),
     );
-    check().exits(0).says("20 of 20 records valid");
+    check().exits(0).prints("20 of 20 records valid");
     // An existing config is never overwritten.
     let edited = std::fs::read(&path).unwrap();
     init().exits(2).says("caseload.toml already exists");

@@ -47,7 +47,7 @@ fn the_first_import_creates_a_ledger_only_on_request() {
     assert!(ledgers(&home).is_empty());
     import(&["--yes", "--new-ledger"])
         .exits(0)
-        .says("25 of 25 records imported");
+        .prints("25 of 25 records imported");
     let [ledger] = &ledgers(&home)[..] else {
         panic!("{:?}", home.files());
     };
@@ -58,7 +58,7 @@ fn the_first_import_creates_a_ledger_only_on_request() {
         .says("already exists, with 25 cases; leave --new-ledger out");
     import(&["--yes"])
         .exits(0)
-        .says("nothing to do: all 25 already imported");
+        .prints("nothing to do: all 25 already imported");
     assert_eq!(sandbox.calls().len(), 25);
     assert_eq!(LedgerFile::read(ledger).number("imported"), 25);
 }

@@ -131,7 +131,7 @@ fn a_changed_row_is_reported_and_not_sent() {
         .run()
         .exits(0)
         .says("cases.csv:3: skipped, changed since import: case c2 was imported as x1")
-        .says("1 skipped (changed since import)");
+        .prints("1 skipped (changed since import)");
     home.write(
         "caseload.toml",
         "[platform]\ncase_url = \"https://app.example.com/cases/{case_id}\"\n",

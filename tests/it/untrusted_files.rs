@@ -37,9 +37,14 @@ fn a_gigabyte_field_is_read_only_up_to_the_limit() {
     ] {
         let home = Home::new();
         let writer = pour(home.pipe(file), beginning);
-        checked(&home, file)
-            .exits(code)
-            .says("larger than the 16777216 bytes");
+        let done = checked(&home, file).exits(code);
+        let message = "larger than the 16777216 bytes";
+        // A problem of a record is a result, that of a file an error.
+        if code == 3 {
+            done.prints(message);
+        } else {
+            done.says(message);
+        }
         let taken = writer.join().unwrap();
         assert!(taken < 100 << 20, "{file}: {taken} bytes were read");
     }
@@ -60,8 +65,8 @@ fn a_gigabyte_in_a_gzip_field_is_read_only_up_to_the_limit() {
     home.write("a.csv.gz", packed);
     checked(&home, "a.csv.gz")
         .exits(3)
-        .says("a.csv.gz:2: error: a row is larger than the 16777216 bytes")
-        .says("[too-large]");
+        .prints("a.csv.gz:2: error: a row is larger than the 16777216 bytes")
+        .prints("[too-large]");
 }
 
 fn workbook(texts: &[&str]) -> Vec<u8> {

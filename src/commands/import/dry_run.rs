@@ -12,7 +12,7 @@ use crate::cli::settings::ImportSettings;
 use crate::engine::PlanAction;
 use crate::model::CaseData;
 use crate::output::terminal::problems::file_name;
-use crate::output::terminal::streams::{is_interactive, print_json, print_status};
+use crate::output::terminal::streams::{is_interactive, print_json, print_result};
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::{count, grouped, redacted_json, span};
 
@@ -37,7 +37,7 @@ pub(super) fn report(
         print_json(&summary.to_json());
     } else {
         if let Some(first) = plan.first()? {
-            review::describe(settings, &plan, ledger, &first)?;
+            review::describe(settings, &plan, ledger, &first, print_result)?;
         }
         show(settings, &plan, &summary);
     }
@@ -45,7 +45,7 @@ pub(super) fn report(
 }
 
 fn show(settings: &ImportSettings, plan: &CheckedPlan, summary: &Summary) {
-    print_status(&format!(
+    print_result(&format!(
         "\n{} of {} would be sent, in at least {}",
         grouped(plan.to_send()),
         count(summary.totals.total, "record"),
@@ -65,21 +65,21 @@ fn show(settings: &ImportSettings, plan: &CheckedPlan, summary: &Summary) {
         (plan.plan.beyond_limit.sum(), "beyond --limit"),
     ] {
         if number > 0 {
-            print_status(&format!("  {:>7} {text}", grouped(number)));
+            print_result(&format!("  {:>7} {text}", grouped(number)));
         }
     }
-    print_status(
+    print_result(
         "not checked, since only the server knows: whether the map id and the firm ids exist, \
          and whether the case types are on the platform's list",
     );
     if !plan.has_key {
-        print_status("no key column: which cases are already imported can't be checked");
+        print_result("no key column: which cases are already imported can't be checked");
     }
     if let Some(name) = &summary.plan {
-        print_status(&format!("plan: {name}"));
+        print_result(&format!("plan: {name}"));
     }
     for next in &summary.next {
-        print_status(&format!("next: {next}"));
+        print_result(&format!("next: {next}"));
     }
 }
 

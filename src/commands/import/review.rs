@@ -28,7 +28,7 @@ pub(super) fn ask(
     let asked = Instant::now();
     let settings = import.settings;
     if let Some(first) = plan.first()? {
-        describe(settings, plan, ledger, &first)?;
+        describe(settings, plan, ledger, &first, print_status)?;
     }
     let cases = count(plan.to_send(), "case");
     let yes = confirm(&format!(
@@ -40,14 +40,16 @@ pub(super) fn ask(
     Ok(yes)
 }
 
+/// Shows what would be sent.
 pub(super) fn describe(
     settings: &ImportSettings,
     plan: &CheckedPlan,
     ledger: &ImportLedger,
     first: &CaseData,
+    print: fn(&str),
 ) -> Result<()> {
-    let line = |name: &str, text: &str| print_status(&format!("{}{text}", color::bold(name)));
-    print_status("");
+    let line = |name: &str, text: &str| print(&format!("{}{text}", color::bold(name)));
+    print("");
     line("account  ", settings.destination.account.as_str());
     line("map      ", &settings.destination.map_id);
     let path = settings.ledger_path.display();
@@ -59,7 +61,7 @@ pub(super) fn describe(
     if let ImportLedger::Missing { others, .. } = ledger
         && !others.is_empty()
     {
-        print_status(&color::yellow(&format!(
+        print(&color::yellow(&format!(
             "         other ledgers of this host:{}",
             listed(others)
         )));
@@ -73,7 +75,7 @@ pub(super) fn describe(
     };
     let to_send = count(plan.to_send(), "case");
     line("firms    ", &format!("{to_send}{default_firm}"));
-    firms(settings, plan);
+    firms(settings, plan, print);
     let config = match &settings.read.config {
         Some(config) => config.path.display().to_string(),
         None => "none: every column is sent under its own name".to_owned(),
@@ -88,11 +90,11 @@ pub(super) fn describe(
         escaped(&first.key.to_string())
     );
     line("first    ", &place);
-    print_status(&payload(settings, first));
+    print(&payload(settings, first));
     Ok(())
 }
 
-fn firms(settings: &ImportSettings, plan: &CheckedPlan) {
+fn firms(settings: &ImportSettings, plan: &CheckedPlan, print: fn(&str)) {
     let line = |cases: u64, text: &str| format!("  {:>7} {text}", grouped(cases));
     let mut firms: Vec<_> = plan.plan.firms.iter().collect();
     firms.sort_by_key(|(firm, cases)| (Reverse(**cases), (*firm).clone()));
@@ -102,24 +104,24 @@ fn firms(settings: &ImportSettings, plan: &CheckedPlan) {
             .find(|(_, id)| **id == ***firm)
             .map(|(name, _)| format!("  {}", escaped(name)))
             .unwrap_or_default();
-        print_status(&line(**cases, &format!("to {}{name}", escaped(firm))));
+        print(&line(**cases, &format!("to {}{name}", escaped(firm))));
     }
     if firms.len() > MOST_FIRMS {
         let more = count((firms.len() - MOST_FIRMS) as u64, "more firm");
-        print_status(&format!("          … and {more}"));
+        print(&format!("          … and {more}"));
     }
     let states = plan.plan.planned.iter().map(|planned| planned.state);
     let doubts = states
         .filter(|state| *state == Some(State::InDoubt))
         .count() as u64;
     if doubts > 0 {
-        print_status(&color::red(&line(
+        print(&color::red(&line(
             doubts,
             "in doubt, sent once more: this can create second cases",
         )));
     }
     if plan.plan.drafts > 0 {
-        print_status(&color::yellow(&line(
+        print(&color::yellow(&line(
             plan.plan.drafts,
             "without a firm, as drafts",
         )));

@@ -68,7 +68,7 @@ impl ProblemReporter {
             print_json(&to_json(problem, &self.files, self.output.redact));
         } else if self.shown < self.max_shown {
             self.shown += 1;
-            print_status(&line(problem, &self.files, self.output.redact));
+            print_result(&line(problem, &self.files, self.output.redact));
         }
     }
 
@@ -76,26 +76,26 @@ impl ProblemReporter {
     pub(crate) fn finish(&mut self) -> Result<(), OutputFileError> {
         let total: u64 = self.counts.values().sum();
         if self.shown < total && !self.output.json {
-            print_status(&format!(
+            print_result(&format!(
                 "showing {} of {}",
                 grouped(self.shown),
                 count(total, "problem")
             ));
         }
         if total > 1 && !self.output.json {
-            print_status("");
+            print_result("");
             for ((severity, code, column), number) in &self.counts {
                 let column = column
                     .as_deref()
                     .map(|column| format!(" in {}", escaped(column)))
                     .unwrap_or_default();
                 let severity = severity_text(*severity);
-                print_status(&format!(
+                print_result(&format!(
                     "  {:>7} {severity} {code}{column}",
                     grouped(*number)
                 ));
             }
-            print_status("  run `caseload explain CODE` for what a code means and how to fix it");
+            print_result("  run `caseload explain CODE` for what a code means and how to fix it");
         }
         match self.spreadsheet.take() {
             Some(spreadsheet) => spreadsheet.finish().map(|_| ()),

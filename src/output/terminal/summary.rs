@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::color;
-use super::streams::print_status;
+use super::streams::{print_result, print_status};
 use super::text::{count, grouped, span};
 use crate::model::{StopReason, Totals};
 
@@ -60,7 +60,7 @@ impl Summary {
         json
     }
 
-    /// Prints it for people.
+    /// Prints it for people; why it stopped is an error.
     pub(crate) fn show(&self) {
         let totals = &self.totals;
         if let Some(stopped) = &self.stopped {
@@ -84,7 +84,7 @@ impl Summary {
                 span(self.elapsed)
             )
         };
-        print_status(&if self.exit_code == 0 {
+        print_result(&if self.exit_code == 0 {
             color::green(&headline)
         } else {
             color::bold(&headline)
@@ -111,11 +111,11 @@ impl Summary {
             (totals.untried, "not attempted"),
         ] {
             if number > 0 {
-                print_status(&format!("  {:>7} {text}", grouped(number)));
+                print_result(&format!("  {:>7} {text}", grouped(number)));
             }
         }
         for next in &self.next {
-            print_status(&format!("next: {next}"));
+            print_result(&format!("next: {next}"));
         }
     }
 }
