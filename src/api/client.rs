@@ -24,20 +24,8 @@ use crate::model::{CaseData, Outcome};
 pub(crate) struct ClientOptions {
     /// For one call as a whole.
     pub timeout: Duration,
-    /// For connecting, TLS included.
-    pub connect_timeout: Duration,
     /// A certificate authority besides the platform's.
     pub ca_file: Option<PathBuf>,
-}
-
-impl Default for ClientOptions {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(90),
-            connect_timeout: Duration::from_secs(10),
-            ca_file: None,
-        }
-    }
 }
 
 /// Why no client could be set up.
@@ -55,6 +43,8 @@ pub(crate) enum ClientError {
 }
 
 const USER_AGENT: &str = concat!("caseload/", env!("CARGO_PKG_VERSION"));
+/// TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Cases get in doubt when a server closes a connection just as it is reused,
 /// so idle ones are dropped long before a server would close them.
 const IDLE: Duration = Duration::from_secs(1);
@@ -69,14 +59,6 @@ pub(crate) struct Client {
     contract: Contract,
     key: Option<PublicKey>,
     options: ClientOptions,
-}
-
-/// A call that can be made once.
-#[derive(Debug)]
-pub(crate) struct Attempt<F> {
-    pub gate: Arc<Gate>,
-    /// Sends the request when it is awaited.
-    pub outcome: F,
 }
 
 impl Client {
@@ -105,12 +87,12 @@ impl Client {
         Ok(())
     }
 
-    /// Prepares the call that creates the case. At most one complete request is
-    /// sent.
+    /// Prepares the call that creates the case. Awaiting it sends at most one
+    /// complete request.
     pub(crate) fn attempt(
         &self,
         case: &CaseData,
-    ) -> Attempt<impl Future<Output = Outcome> + use<>> {
+    ) -> (Arc<Gate>, impl Future<Output = Outcome> + use<>) {
         let gate = Arc::new(Gate::default());
         let firm = case.partner_firm.as_deref();
         let body = self.contract.body(&case.payload, firm);
@@ -129,7 +111,7 @@ impl Client {
             }
             outcome
         };
-        Attempt { gate, outcome }
+        (gate, outcome)
     }
 
     fn url(&self, firm: Option<&str>) -> Url {
@@ -172,7 +154,7 @@ fn build(
         // The default turns a POST into a GET whose 200 looks like success.
         .redirect(reqwest::redirect::Policy::none())
         .timeout(options.timeout)
-        .connect_timeout(options.connect_timeout)
+        .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE)
         .referer(false)
         .tls_backend_preconfigured(trust::tls(encrypted, options.ca_file.as_deref())?);

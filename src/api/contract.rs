@@ -97,18 +97,6 @@ impl From<String> for CaseIdField {
     }
 }
 
-/// An invalid entry of `api.not_sent` or `api.rejected`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ContractError {
-    #[error(
-        "invalid status {0:?}: expected a status such as \"429\", a class such as \"4xx\", or \
-         either followed by \"+retry-after\""
-    )]
-    Status(String),
-    #[error("invalid status {0:?}: only 300 to 599 can be listed; 2xx is always a success")]
-    Success(String),
-}
-
 /// `api.not_sent` or `api.rejected`: entries such as `"429"`, `503`, `"4xx"` or
 /// `"503+retry-after"`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -161,7 +149,7 @@ impl StatusList {
     #[cfg(test)]
     pub(crate) fn parse<S: AsRef<str>>(
         entries: impl IntoIterator<Item = S>,
-    ) -> Result<Self, ContractError> {
+    ) -> Result<Self, String> {
         let entries = entries.into_iter().map(|entry| entry.as_ref().parse());
         entries.collect::<Result<_, _>>().map(Self)
     }
@@ -176,9 +164,9 @@ impl StatusList {
 }
 
 impl TryFrom<StatusText> for StatusEntry {
-    type Error = ContractError;
+    type Error = String;
 
-    fn try_from(text: StatusText) -> Result<Self, ContractError> {
+    fn try_from(text: StatusText) -> Result<Self, String> {
         match text {
             StatusText::Number(status) => status.to_string().parse(),
             StatusText::Text(text) => text.parse(),
@@ -187,14 +175,19 @@ impl TryFrom<StatusText> for StatusEntry {
 }
 
 impl FromStr for StatusEntry {
-    type Err = ContractError;
+    type Err = String;
 
-    fn from_str(entry: &str) -> Result<Self, ContractError> {
+    fn from_str(entry: &str) -> Result<Self, String> {
         let (status, needs_retry_after) = match entry.trim().strip_suffix("+retry-after") {
             Some(status) => (status, true),
             None => (entry.trim(), false),
         };
-        let invalid = || ContractError::Status(entry.to_owned());
+        let invalid = || {
+            format!(
+                "invalid status {entry:?}: expected 300 to 599, a class such as \"4xx\", or either \
+                 followed by \"+retry-after\""
+            )
+        };
         let (first, class) = match status.strip_suffix("xx") {
             Some(digit) => (format!("{digit}00"), true),
             None => (status.to_owned(), false),
@@ -206,7 +199,6 @@ impl FromStr for StatusEntry {
                 class,
                 needs_retry_after,
             }),
-            100..=299 => Err(ContractError::Success(entry.to_owned())),
             _ => Err(invalid()),
         }
     }

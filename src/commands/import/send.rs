@@ -137,7 +137,6 @@ async fn connect(settings: &ImportSettings) -> Result<(Option<RunningSandbox>, C
         ClientOptions {
             timeout: settings.pace.timeout,
             ca_file: settings.ca_file.clone(),
-            ..ClientOptions::default()
         },
     )?;
     Ok((sandbox, client))

@@ -240,12 +240,11 @@ impl Runner<'_> {
             return;
         };
         self.minimum_gap.wait().await;
-        let attempt = self.run.client.attempt(claim.case());
+        let (gate, request) = self.run.client.attempt(claim.case());
         abort_point("before-request");
-        let gate = Arc::clone(&attempt.gate);
         self.in_flight.insert(index, (claim, gate));
         self.requests.push(Box::pin(async move {
-            let outcome = AssertUnwindSafe(attempt.outcome).catch_unwind().await;
+            let outcome = AssertUnwindSafe(request).catch_unwind().await;
             Done::Sent(index, outcome.ok())
         }));
         (self.report)(Event::Started {

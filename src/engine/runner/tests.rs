@@ -110,7 +110,10 @@ async fn run(sleeps_at: Option<usize>) -> (usize, Vec<Duration>) {
     };
     let (planned, spooled) = plan();
     let address = Address::new(&url, None, "m1", None).unwrap();
-    let options = api::ClientOptions::default();
+    let options = api::ClientOptions {
+        timeout: Duration::from_secs(90),
+        ca_file: None,
+    };
     let client = Client::new(address, Contract::default(), None, options).unwrap();
     let (_interrupt, interrupts) = unbounded_channel();
     let run = ImportRun {
