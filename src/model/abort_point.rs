@@ -9,7 +9,7 @@ compile_error!("the feature abort-points is for tests and never for a release");
 /// Aborts the process without cleanup when `CASELOAD_ABORT_AT` names this point:
 /// `name`, or `name:3` for the third time it is reached.
 #[cfg(feature = "abort-points")]
-pub fn abort_point(name: impl Display) {
+pub(crate) fn abort_point(name: impl Display) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -33,4 +33,4 @@ pub fn abort_point(name: impl Display) {
 
 #[cfg(not(feature = "abort-points"))]
 #[inline]
-pub fn abort_point(_name: impl Display) {}
+pub(crate) fn abort_point(_name: impl Display) {}

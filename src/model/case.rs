@@ -27,7 +27,10 @@ impl Key {
     }
 
     /// Appends the canonical text of the key of these parts.
-    pub fn write_canonical<S: AsRef<str>>(parts: impl IntoIterator<Item = S>, out: &mut String) {
+    pub(crate) fn write_canonical<S: AsRef<str>>(
+        parts: impl IntoIterator<Item = S>,
+        out: &mut String,
+    ) {
         out.push('[');
         for (position, part) in parts.into_iter().enumerate() {
             if position > 0 {
@@ -44,7 +47,7 @@ impl Key {
     }
 
     /// Parses a canonical text, as stored in the ledger and in `caseload_key`.
-    pub fn parse(canonical: &str) -> Result<Self, KeyParseError> {
+    pub(crate) fn parse(canonical: &str) -> Result<Self, KeyParseError> {
         let parts: Vec<String> = serde_json::from_str(canonical).map_err(|_| KeyParseError)?;
         if parts.is_empty() || parts.iter().all(|part| part.trim().is_empty()) {
             return Err(KeyParseError);
@@ -53,22 +56,22 @@ impl Key {
     }
 
     /// The text must be one that [`Self::write_canonical`] wrote.
-    pub fn from_canonical(canonical: &str) -> Self {
+    pub(crate) fn from_canonical(canonical: &str) -> Self {
         debug_assert!(Self::parse(canonical).is_ok_and(|key| key.canonical() == canonical));
         Self(canonical.into())
     }
 
     /// Parses what a user types: a JSON array, or the text of a single column.
-    pub fn from_typed(typed: &str) -> Self {
+    pub(crate) fn from_typed(typed: &str) -> Self {
         Self::parse(typed).unwrap_or_else(|_| Self::new([typed]))
     }
 
-    pub fn canonical(&self) -> &str {
+    pub(crate) fn canonical(&self) -> &str {
         &self.0
     }
 
     /// The text of each column.
-    pub fn parts(&self) -> Vec<String> {
+    pub(crate) fn parts(&self) -> Vec<String> {
         // The canonical text is always a JSON array of strings.
         serde_json::from_str(&self.0).unwrap_or_default()
     }

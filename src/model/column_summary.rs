@@ -2,15 +2,15 @@
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ColumnSummary {
-    pub column: Box<str>,
+    pub(crate) column: Box<str>,
     /// Records in which it is filled.
-    pub filled: u64,
+    pub(crate) filled: u64,
     /// Distinct values, up to 1,000.
-    pub distinct: usize,
+    pub(crate) distinct: usize,
     /// There are more distinct values than were counted.
-    pub more_distinct: bool,
+    pub(crate) more_distinct: bool,
     /// Its values are shown by their shape only.
-    pub confidential: bool,
+    pub(crate) confidential: bool,
     /// Its first distinct values.
-    pub samples: Vec<Box<str>>,
+    pub(crate) samples: Vec<Box<str>>,
 }

@@ -12,22 +12,22 @@ use super::State;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {
-    pub total: u64,
-    pub imported: u64,
-    pub already_imported: u64,
-    pub rejected: u64,
-    pub not_sent: u64,
-    pub in_doubt: u64,
-    pub changed: u64,
-    pub held: u64,
-    pub problems: u64,
-    pub untried: u64,
-    pub drafts: u64,
+    pub(crate) total: u64,
+    pub(crate) imported: u64,
+    pub(crate) already_imported: u64,
+    pub(crate) rejected: u64,
+    pub(crate) not_sent: u64,
+    pub(crate) in_doubt: u64,
+    pub(crate) changed: u64,
+    pub(crate) held: u64,
+    pub(crate) problems: u64,
+    pub(crate) untried: u64,
+    pub(crate) drafts: u64,
 }
 
 impl Totals {
     /// Counts cases by their state after the run; `total` stays as it is.
-    pub fn add(&mut self, state: Option<State>, count: u64) {
+    pub(crate) fn add(&mut self, state: Option<State>, count: u64) {
         *match state {
             Some(State::Imported) => &mut self.imported,
             Some(State::Rejected) => &mut self.rejected,
@@ -38,53 +38,53 @@ impl Totals {
     }
 
     /// All that was counted, whatever `total` says.
-    pub fn sum(&self) -> u64 {
-        self.imported
-            + self.already_imported
-            + self.rejected
-            + self.not_sent
-            + self.in_doubt
-            + self.changed
-            + self.held
-            + self.problems
-            + self.untried
+    pub(crate) fn sum(mut self) -> u64 {
+        self.parts().into_iter().map(|part| *part).sum()
+    }
+
+    fn parts(&mut self) -> [&mut u64; 9] {
+        [
+            &mut self.imported,
+            &mut self.already_imported,
+            &mut self.rejected,
+            &mut self.not_sent,
+            &mut self.in_doubt,
+            &mut self.changed,
+            &mut self.held,
+            &mut self.problems,
+            &mut self.untried,
+        ]
     }
 }
 
 impl AddAssign for Totals {
-    fn add_assign(&mut self, other: Self) {
+    fn add_assign(&mut self, mut other: Self) {
         self.total += other.total;
-        self.imported += other.imported;
-        self.already_imported += other.already_imported;
-        self.rejected += other.rejected;
-        self.not_sent += other.not_sent;
-        self.in_doubt += other.in_doubt;
-        self.changed += other.changed;
-        self.held += other.held;
-        self.problems += other.problems;
-        self.untried += other.untried;
         self.drafts += other.drafts;
+        for (part, other) in self.parts().into_iter().zip(other.parts()) {
+            *part += *other;
+        }
     }
 }
 
 /// The cases of a ledger by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StateCounts {
+pub(crate) struct StateCounts {
     by_state: [u64; State::ALL.len()],
     /// Cases in any state that were imported after a doubt.
-    pub possible_twins: u64,
+    pub(crate) possible_twins: u64,
 }
 
 impl StateCounts {
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.by_state.iter().sum()
     }
 
-    pub fn of(&self, state: State) -> u64 {
+    pub(crate) fn of(&self, state: State) -> u64 {
         self.by_state[state as usize]
     }
 
-    pub fn add(&mut self, state: State, count: u64) {
+    pub(crate) fn add(&mut self, state: State, count: u64) {
         self.by_state[state as usize] += count;
     }
 }

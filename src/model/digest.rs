@@ -17,7 +17,7 @@ impl Digest {
     }
 
     /// The first 64 bits, for tables where a rare collision does no harm.
-    pub fn short(&self) -> u64 {
+    pub(crate) fn short(&self) -> u64 {
         let mut first = [0; 8];
         first.copy_from_slice(&self.0[..8]);
         u64::from_be_bytes(first)
@@ -41,23 +41,23 @@ impl fmt::Debug for Digest {
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Adds bytes; where one piece ends makes no difference.
-    pub fn write(&mut self, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
     /// Adds a piece after its length, so that two pieces differ from their
     /// concatenation.
-    pub fn write_piece(&mut self, bytes: &[u8]) {
+    pub(crate) fn write_piece(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }
 
-    pub fn finish(self) -> Digest {
+    pub(crate) fn finish(self) -> Digest {
         let full = self.0.finalize();
         let mut short = [0; 16];
         short.copy_from_slice(&full[..16]);

@@ -8,7 +8,7 @@ use super::{Answer, CaseData, Key, State, Verdict};
 
 /// Why a run stopped before all cases were sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StopReason {
+pub(crate) enum StopReason {
     /// Ctrl-C, SIGTERM or SIGHUP.
     Interrupted,
     /// The server could not be reached in the first tries.
@@ -41,7 +41,7 @@ pub enum StopReason {
 
 /// Why the run pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PauseReason {
+pub(crate) enum PauseReason {
     /// The server asked to wait.
     Busy,
     Unreachable,
@@ -49,29 +49,30 @@ pub enum PauseReason {
 
 /// An attempt that is over and in the ledger.
 #[derive(Debug, Clone, Copy)]
-pub struct SettledAttempt<'a> {
-    pub case: &'a CaseData,
+pub(crate) struct SettledAttempt<'a> {
+    pub(crate) case: &'a CaseData,
     /// The case's state now.
-    pub state: State,
-    pub verdict: Verdict,
-    pub answer: &'a Answer,
+    pub(crate) state: State,
+    pub(crate) answer: &'a Answer,
     /// Attempts of this case in this run so far.
-    pub attempts: u32,
-    pub will_retry: bool,
+    pub(crate) attempts: u32,
+    pub(crate) will_retry: bool,
     /// A success after doubt: the platform may have the case twice.
-    pub possible_twin: bool,
+    pub(crate) possible_twin: bool,
     /// The other case with the same id.
-    pub same_id_as: Option<&'a Key>,
-    pub at: Timestamp,
+    pub(crate) same_id_as: Option<&'a Key>,
+    pub(crate) at: Timestamp,
 }
 
 /// Something that happened in a run. Times are counted from its start.
 #[derive(Debug, Clone, Copy)]
-pub enum Event<'a> {
+pub(crate) enum Event<'a> {
     Started {
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "a test checks the pace with it")
+        )]
         at: Duration,
-        /// Requests in flight, this one included.
-        in_flight: usize,
     },
     Settled(SettledAttempt<'a>),
     /// The ledger has the case in another state than the plan; it was not sent.
@@ -80,8 +81,7 @@ pub enum Event<'a> {
         state: Option<State>,
     },
     Paused {
-        until: Duration,
-        /// From now until then.
+        /// From now on.
         wait: Duration,
         reason: PauseReason,
         /// From the server or the network.

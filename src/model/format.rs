@@ -25,10 +25,10 @@ pub struct UnknownFormat(pub String);
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 5] = [Self::Csv, Self::Tsv, Self::Json, Self::Ndjson, Self::Xlsx];
+    pub(crate) const ALL: [Self; 5] = [Self::Csv, Self::Tsv, Self::Json, Self::Ndjson, Self::Xlsx];
 
     /// The name on the command line.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Csv => "csv",
             Self::Tsv => "tsv",
@@ -41,14 +41,14 @@ impl Format {
 
 impl Format {
     /// The format that a file's name promises; a final `.gz` does not count.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         let name = name.to_lowercase();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
         Self::from_extension(name.rsplit_once('.')?.1)
     }
 
     /// The format of a file name extension in lower case.
-    pub fn from_extension(extension: &str) -> Option<Self> {
+    pub(crate) fn from_extension(extension: &str) -> Option<Self> {
         match extension {
             "csv" => Some(Self::Csv),
             "tsv" | "tab" => Some(Self::Tsv),
@@ -60,7 +60,7 @@ impl Format {
     }
 
     /// Whether its records are JSON objects.
-    pub fn is_json(self) -> bool {
+    pub(crate) fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Ndjson)
     }
 }

@@ -37,7 +37,7 @@ impl State {
     ];
 
     /// As in the ledger and in output.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Sending => "sending",
             Self::Imported => "imported",
@@ -49,7 +49,7 @@ impl State {
     }
 
     /// For people.
-    pub const fn label(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Sending => "in flight",
             Self::NotSent => "not sent",
@@ -91,7 +91,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The state of a new case after this.
-    pub const fn state(self) -> State {
+    pub(crate) const fn state(self) -> State {
         match self {
             Self::Imported => State::Imported,
             Self::Rejected => State::Rejected,
@@ -100,7 +100,7 @@ impl Verdict {
         }
     }
 
-    pub const fn from_state(state: State) -> Option<Self> {
+    pub(crate) const fn from_state(state: State) -> Option<Self> {
         match state {
             State::Imported => Some(Self::Imported),
             State::Rejected => Some(Self::Rejected),
@@ -155,7 +155,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// The outcome of an attempt without a response.
-    pub fn without_answer(verdict: Verdict, next_step: NextStep, message: &str) -> Self {
+    pub(crate) fn without_answer(verdict: Verdict, next_step: NextStep, message: &str) -> Self {
         Self {
             verdict,
             next_step,

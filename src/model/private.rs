@@ -5,14 +5,14 @@ use std::io;
 
 /// A file that others can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exposed {
+pub(crate) struct Exposed {
     /// Whether this user may change its mode.
-    pub fixable: bool,
+    pub(crate) fixable: bool,
 }
 
 /// Whether users other than the owner can read an open file.
 #[cfg(unix)]
-pub fn readable_by_others(file: &File) -> io::Result<Option<Exposed>> {
+pub(crate) fn readable_by_others(file: &File) -> io::Result<Option<Exposed>> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.mode().trailing_zeros() >= 6 {
@@ -29,12 +29,12 @@ pub fn readable_by_others(file: &File) -> io::Result<Option<Exposed>> {
 }
 
 #[cfg(not(unix))]
-pub fn readable_by_others(_: &File) -> io::Result<Option<Exposed>> {
+pub(crate) fn readable_by_others(_: &File) -> io::Result<Option<Exposed>> {
     Ok(None)
 }
 
 /// Options that create a file readable by its owner only.
-pub fn private_file() -> OpenOptions {
+pub(crate) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     {
@@ -45,7 +45,7 @@ pub fn private_file() -> OpenOptions {
 }
 
 /// Such as `uid 1000`, on systems that have user ids.
-pub fn user_id() -> Option<String> {
+pub(crate) fn user_id() -> Option<String> {
     #[cfg(unix)]
     {
         let user = rustix::process::geteuid();

@@ -15,7 +15,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
@@ -34,12 +34,12 @@ macro_rules! codes {
             pub const ALL: &'static [Self] = &[ $( Self::$name, )* ];
 
             /// In kebab case.
-            pub const fn as_str(self) -> &'static str {
+            pub(crate) const fn as_str(self) -> &'static str {
                 match self { $( Self::$name => $text, )* }
             }
 
             /// Without `--strict`.
-            pub const fn severity(self) -> Severity {
+            pub(crate) const fn severity(self) -> Severity {
                 match self { $( Self::$name => Severity::$severity, )* }
             }
         }
@@ -143,12 +143,6 @@ codes! {
     SameContent Error "same-content",
 }
 
-impl Code {
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.as_str() == text)
-    }
-}
-
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -177,7 +171,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of a record with its code's own severity.
-    pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
         Self {
             code,
             severity: code.severity(),
@@ -191,19 +185,19 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn in_column(mut self, column: &str) -> Self {
+    pub(crate) fn in_column(mut self, column: &str) -> Self {
         self.column = Some(column.into());
         self
     }
 
     #[must_use]
-    pub fn with_value(mut self, value: &str) -> Self {
+    pub(crate) fn with_value(mut self, value: &str) -> Self {
         self.value = Some(value.into());
         self
     }
 
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }

@@ -60,7 +60,7 @@ impl<'a> Cell<'a> {
     }
 
     /// Absent, null, or white space only.
-    pub fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         match self.kind {
             CellKind::Absent | CellKind::Null => true,
             _ => self.text.chars().all(char::is_whitespace),
@@ -89,7 +89,7 @@ impl Default for Columns {
 }
 
 impl Columns {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
@@ -104,34 +104,34 @@ impl Columns {
 
     /// Identifies this set of columns, so that positions of another set are not
     /// used with it. Together with `len` it identifies one state.
-    pub fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.names.len()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.names.iter().map(AsRef::as_ref)
     }
 
     /// Panics past the end, like a slice.
-    pub fn name(&self, position: usize) -> &str {
+    pub(crate) fn name(&self, position: usize) -> &str {
         &self.names[position]
     }
 
     /// Of exactly this name.
-    pub fn position(&self, name: &str) -> Option<usize> {
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
     }
 
     /// The position of a name, which is added when it is new.
-    pub fn intern(&mut self, name: &str) -> usize {
+    pub(crate) fn intern(&mut self, name: &str) -> usize {
         if let Some(position) = self.position(name) {
             return position;
         }
@@ -157,19 +157,19 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// [`CellKind::Absent`] when there is none.
-    pub fn cell(&self, position: usize) -> Cell<'a> {
+    pub(crate) fn cell(&self, position: usize) -> Cell<'a> {
         self.cells.get(position).copied().unwrap_or_default()
     }
 
     /// The cell of a column; [`CellKind::Absent`] when there is none.
-    pub fn get(&self, name: &str) -> Cell<'a> {
+    pub(crate) fn get(&self, name: &str) -> Cell<'a> {
         self.columns
             .position(name)
             .map_or_else(Cell::default, |position| self.cell(position))
     }
 
     /// The columns that the record has, with their cells, in the file's order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a str, Cell<'a>)> + use<'a> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, Cell<'a>)> + use<'a> {
         self.columns
             .names
             .iter()

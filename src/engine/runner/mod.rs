@@ -247,10 +247,7 @@ impl Runner<'_> {
             let outcome = AssertUnwindSafe(request).catch_unwind().await;
             Done::Sent(index, outcome.ok())
         }));
-        (self.report)(Event::Started {
-            at: now,
-            in_flight: self.in_flight.len(),
-        });
+        (self.report)(Event::Started { at: now });
     }
 
     fn release(&mut self, index: CaseIndex) {
@@ -333,7 +330,6 @@ impl Runner<'_> {
         self.reported_pause = until;
         (self.report)(match (until, &self.pause_cause) {
             (Some(until), Some((reason, message))) => Event::Paused {
-                until,
                 wait: until.saturating_sub(now),
                 reason: *reason,
                 message: message.as_deref(),

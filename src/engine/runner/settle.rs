@@ -103,7 +103,6 @@ impl Runner<'_> {
         (self.report)(Event::Settled(SettledAttempt {
             case,
             state: settlement.state,
-            verdict: attempt.verdict,
             answer,
             attempts: self.scheduler.attempts(index),
             will_retry,

@@ -151,7 +151,7 @@ async fn run(sleeps_at: Option<usize>) -> (usize, Vec<Duration>) {
         }
     };
     let mut report = |event: Event<'_>| {
-        if let Event::Started { at, .. } = event {
+        if let Event::Started { at } = event {
             starts.borrow_mut().push(at);
         }
     };

@@ -29,7 +29,6 @@ fn settled<'a>(
     Event::Settled(SettledAttempt {
         case,
         state,
-        verdict: Verdict::NotSent,
         answer,
         attempts: 1,
         will_retry,
