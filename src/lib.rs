@@ -64,18 +64,18 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub(crate) mod api;
+mod api;
 pub mod check;
 mod cli;
 mod commands;
 pub mod config;
-pub(crate) mod engine;
+mod engine;
 mod init;
 pub mod input;
 pub mod ledger;
 pub mod mapping;
 pub mod model;
-pub(crate) mod output;
-pub(crate) mod sandbox;
+mod output;
+mod sandbox;
 
 pub use commands::run;

@@ -241,3 +241,20 @@ fn the_config_sets_where_the_firm_is_sent() {
         assert_eq!(body.get("partnerFirmId").is_some(), in_body, "{place}");
     }
 }
+
+#[test]
+fn all_missing_settings_are_listed_and_empty_variables_count_as_not_set() {
+    let home = Home::new();
+    home.cases(1);
+    home.caseload(&["import", "cases.csv", "--key-column", "id", "--yes"])
+        .env("LEXAMICA_BASE_URL", "")
+        .env("LEXAMICA_MAP_ID", "")
+        .env("LEXAMICA_PUBLIC_KEY", "")
+        .env("CASELOAD_CONFIG", "")
+        .run()
+        .exits(2)
+        .says("missing settings:")
+        .says("base URL: --base-url, LEXAMICA_BASE_URL or [api] base_url")
+        .says("map id: --map-id, LEXAMICA_MAP_ID or [api] map_id")
+        .says("public key: --public-key-file or LEXAMICA_PUBLIC_KEY");
+}
