@@ -214,10 +214,13 @@ fn describe(error: &reqwest::Error) -> (String, bool) {
         if let Some(rejected) = certificate_rejected(cause) {
             return (rejected.to_string(), true);
         }
-        let text = cause.to_string();
+        let mut text = cause.to_string();
         // The type of hyper-util's tunnel errors is private; their text is stable.
-        permanent |= text.starts_with("tunnel error: unsuccessful")
-            || text.starts_with("tunnel error: proxy authorization required");
+        if text == "tunnel error: unsuccessful" {
+            (text, permanent) = ("the proxy refused the connection".to_owned(), true);
+        } else if text == "tunnel error: proxy authorization required" {
+            (text, permanent) = ("the proxy requires a login".to_owned(), true);
+        }
         // "client error (SendRequest)" says nothing that its cause does not say.
         let is_wrapper = text.starts_with("client error (") && cause.source().is_some();
         if !is_wrapper && !parts.iter().any(|part| part.contains(&text)) {
