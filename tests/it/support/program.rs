@@ -323,13 +323,14 @@ impl std::fmt::Display for Done {
 }
 
 /// The counts of an import: each record is in exactly one of them.
-const COUNTS: [&str; 8] = [
+const COUNTS: [&str; 9] = [
     "imported",
     "already_imported",
     "rejected",
     "not_sent",
     "in_doubt",
     "changed",
+    "held",
     "problems",
     "untried",
 ];
