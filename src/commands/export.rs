@@ -13,10 +13,10 @@ use crate::cli::args::ExportFiles;
 use crate::cli::settings::LedgerSettings;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, CaseRow, LedgerReader};
-use crate::model::{Format, State};
+use crate::model::State;
 use crate::output::files::{
-    CaseFiles, CaseOutput, FlushPolicy, JsonCasesFile, OutputFileError, OutputOpener, OutputPaths,
-    ShapeDetector, SourceFile, case_json,
+    CaseFiles, CaseOutput, FlushPolicy, OutputOpener, OutputPaths, ShapeDetector, SourceFile,
+    WrittenFiles, case_json,
 };
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
@@ -24,18 +24,20 @@ use crate::output::terminal::text::{count, escaped, shape};
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit> {
-    let paths = [&files.results, &files.rejects, &files.in_doubt, &files.json];
-    if paths.iter().all(|path| path.is_none()) {
+    let streams = files.json.as_deref() == Some(Path::new("-"));
+    let paths = OutputPaths {
+        results: files.results.clone(),
+        rejects: files.rejects.clone(),
+        in_doubt: files.in_doubt.clone(),
+        json: files.json.clone().filter(|_| !streams),
+    };
+    let stream_only = paths == OutputPaths::default();
+    if stream_only && !streams {
         bail!(
             "nothing to write: name at least one of --results FILE, --rejects FILE, \
              --in-doubt FILE and --json - (standard output)"
         );
     }
-    let paths = OutputPaths {
-        results: files.results.clone(),
-        rejects: files.rejects.clone(),
-        in_doubt: files.in_doubt.clone(),
-    };
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     ledgers::report_ledger(&info, output);
@@ -43,16 +45,9 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
     let mut protected = outputs::ledger_paths(&info.path);
     protected.extend(settings.config_path.clone());
     let mut opener = OutputOpener::new(files.force, FlushPolicy::Chunks, protected);
-    let streams = files.json.as_deref() == Some(Path::new("-"));
-    let json = match files.json.as_deref().filter(|_| !streams) {
-        Some(path) => Some(JsonCasesFile::new(opener.open(path, Format::Ndjson)?)),
-        None => None,
-    };
-    let stream_only = paths == OutputPaths::default() && json.is_none();
     let sources = sources(&reader, &filter, &paths)?;
     let mut exporter = Exporter {
         files: CaseFiles::open(&mut opener, &paths, sources)?,
-        json,
         stream: streams.then(|| BufWriter::new(io::stdout().lock())),
         stream_only,
         redact: output.redact,
@@ -66,12 +61,11 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
             break;
         }
     }
-    exporter.finish(files.json.as_deref(), output)
+    exporter.finish(streams, output)
 }
 
 struct Exporter<'a> {
     files: CaseFiles,
-    json: Option<JsonCasesFile>,
     stream: Option<BufWriter<io::StdoutLock<'a>>>,
     /// No file is written.
     stream_only: bool,
@@ -85,9 +79,6 @@ impl Exporter<'_> {
         // A file that a run added meanwhile counts as the first one.
         let source = sources.position(|source| source.name == case.file);
         self.files.add_case(source, case);
-        if let Some(json) = &mut self.json {
-            json.add(case);
-        }
         let Some(stream) = &mut self.stream else {
             return Ok(ControlFlow::Continue(()));
         };
@@ -108,8 +99,7 @@ impl Exporter<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn finish(mut self, json_path: Option<&Path>, output: OutputOptions) -> Result<Exit> {
-        let streamed = json_path == Some(Path::new("-"));
+    fn finish(mut self, streamed: bool, output: OutputOptions) -> Result<Exit> {
         match self.stream.as_mut().map(BufWriter::flush) {
             Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
                 return Err(error).context("standard output");
@@ -117,34 +107,22 @@ impl Exporter<'_> {
             _ => {}
         }
         let written = self.files.finish();
-        let mut files: Vec<(&str, PathBuf, u64)> = written
-            .files
-            .into_iter()
-            .map(|file| (output_name(file.output), file.path, file.rows))
-            .collect();
-        let mut errors = written.errors;
-        if let Some((json, path)) = self.json.zip(json_path) {
-            match json.finish() {
-                Ok(rows) => files.push(("json", path.to_owned(), rows)),
-                Err(error) => errors.push(error),
-            }
-        }
-        let exit = if errors.is_empty() {
+        let exit = if written.errors.is_empty() {
             Exit::Done
         } else {
             Exit::Stopped
         };
-        report_files(&files, &errors, output);
+        report_files(&written, output);
         if output.json && !streamed {
             print_json(&json!({
                 "schema": 1,
                 "command": "export",
-                "files": files.iter().map(|(output, path, rows)| json!({
-                    "output": output,
-                    "path": path,
-                    "cases": rows,
+                "files": written.files.iter().map(|file| json!({
+                    "output": output_name(file.output),
+                    "path": file.path,
+                    "cases": file.rows,
                 })).collect::<Vec<_>>(),
-                "errors": errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "errors": written.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "exit_code": exit.code(),
             }));
         }
@@ -152,17 +130,17 @@ impl Exporter<'_> {
     }
 }
 
-fn report_files(files: &[(&str, PathBuf, u64)], errors: &[OutputFileError], output: OutputOptions) {
+fn report_files(written: &WrittenFiles, output: OutputOptions) {
     if !output.quiet {
-        for (_, path, rows) in files {
+        for file in &written.files {
             print_status(&format!(
                 "wrote {} to {}",
-                count(*rows, "case"),
-                escaped(&path.display().to_string())
+                count(file.rows, "case"),
+                escaped(&file.path.display().to_string())
             ));
         }
     }
-    for error in errors {
+    for error in &written.errors {
         print_status(&format!(
             "{} {}",
             color::red("error:"),
@@ -176,6 +154,7 @@ const fn output_name(output: CaseOutput) -> &'static str {
         CaseOutput::Results => "results",
         CaseOutput::Rejects => "rejects",
         CaseOutput::InDoubt => "in_doubt",
+        CaseOutput::Json => "json",
     }
 }
 

@@ -13,6 +13,31 @@ fn import(home: &Home, server: &Server, file: &str, rejects: &str) {
         .exits(1);
 }
 
+#[test]
+fn an_import_never_replaces_the_files_that_it_uses() {
+    let home = Home::new();
+    home.cases(2);
+    home.write("caseload.toml", "[case]\nkey = \"id\"\n");
+    home.write("key.txt", crate::support::KEY);
+    let server = creating_server();
+    home.import_files(&server.url(), &["cases.csv"])
+        .run()
+        .exits(0);
+    home.cases(3);
+    for used in ["cases.csv", "ledger.db", "caseload.toml", "key.txt"] {
+        let before = std::fs::read(home.path(used)).unwrap();
+        for flag in ["--results", "--problems"] {
+            home.import_files(&server.url(), &["cases.csv"])
+                .args(&["--public-key-file", "key.txt", "--force", flag, used])
+                .run()
+                .exits(2)
+                .says("is used by this command and cannot be replaced");
+        }
+        assert_eq!(std::fs::read(home.path(used)).unwrap(), before, "{used}");
+    }
+    assert_eq!(server.requests().len(), 2);
+}
+
 /// A CSV's header and rows.
 fn table(home: &Home, file: &str) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(home.path(file)).unwrap();

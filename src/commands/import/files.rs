@@ -55,6 +55,7 @@ pub(super) fn open_named(settings: &ImportSettings, planned: &CheckedPlan) -> Re
         results: outputs.results.clone(),
         rejects: outputs.rejects.clone(),
         in_doubt: outputs.in_doubt.clone(),
+        json: None,
     };
     let files = if paths == OutputPaths::default() {
         None

@@ -27,6 +27,8 @@ pub(crate) struct OutputPaths {
     /// With several inputs a directory.
     pub rejects: Option<PathBuf>,
     pub in_doubt: Option<PathBuf>,
+    /// Every case as NDJSON.
+    pub json: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,7 @@ pub(crate) enum CaseOutput {
     Results,
     Rejects,
     InDoubt,
+    Json,
 }
 
 /// A complete file.
@@ -59,6 +62,7 @@ pub(crate) struct CaseFiles {
     /// By input.
     rejects: Vec<RejectsFile>,
     in_doubt: Option<InDoubtFile>,
+    json: Option<OutputFile>,
 }
 
 impl CaseFiles {
@@ -71,12 +75,13 @@ impl CaseFiles {
         if sources.is_empty() {
             sources.push(SourceFile::empty(paths.rejects.as_deref()));
         }
-        let mut open_csv = |path: &Option<PathBuf>| {
+        let mut open = |path: &Option<PathBuf>, format| {
             let path = path.as_ref();
-            path.map(|path| opener.open(path, Format::Csv)).transpose()
+            path.map(|path| opener.open(path, format)).transpose()
         };
-        let results = open_csv(&paths.results)?;
-        let in_doubt = open_csv(&paths.in_doubt)?;
+        let results = open(&paths.results, Format::Csv)?;
+        let in_doubt = open(&paths.in_doubt, Format::Csv)?;
+        let json = open(&paths.json, Format::Ndjson)?;
         let mut rejects = Vec::new();
         if let Some(given) = &paths.rejects {
             for (path, source) in rejects_paths(given, &sources)?.iter().zip(&sources) {
@@ -92,6 +97,7 @@ impl CaseFiles {
             in_doubt: in_doubt
                 .map(|file| InDoubtFile::create(file, &sources))
                 .transpose()?,
+            json,
             sources,
         })
     }
@@ -106,6 +112,9 @@ impl CaseFiles {
         let source = source.unwrap_or_default();
         if let Some(results) = &mut self.results {
             results.write_row(result_cells(case));
+        }
+        if let Some(json) = &mut self.json {
+            json.write_row(format!("{}\n", case_json(case)).as_bytes());
         }
         if case.state == State::InDoubt
             && let Some(in_doubt) = &mut self.in_doubt
@@ -144,7 +153,8 @@ impl CaseFiles {
         let in_doubt = self.in_doubt.map(InDoubtFile::into_file);
         let files = (results.into_iter().map(|file| (CaseOutput::Results, file)))
             .chain(rejects.map(|file| (CaseOutput::Rejects, file)))
-            .chain(in_doubt.into_iter().map(|file| (CaseOutput::InDoubt, file)));
+            .chain(in_doubt.into_iter().map(|file| (CaseOutput::InDoubt, file)))
+            .chain(self.json.into_iter().map(|file| (CaseOutput::Json, file)));
         let mut written = WrittenFiles::default();
         for (output, file) in files {
             let path = file.path().to_owned();
@@ -256,26 +266,6 @@ fn result_cells(case: &CaseRow) -> [Cow<'_, str>; RESULT_COLUMNS.len()] {
     ]
 }
 
-/// Cases as NDJSON, one object each: `export --json FILE`.
-#[derive(Debug)]
-pub(crate) struct JsonCasesFile(OutputFile);
-
-impl JsonCasesFile {
-    pub(crate) fn new(file: OutputFile) -> Self {
-        Self(file)
-    }
-
-    pub(crate) fn add(&mut self, case: &CaseRow) {
-        self.0
-            .write_row(format!("{}\n", case_json(case)).as_bytes());
-    }
-
-    /// Completes the file and returns the number of cases.
-    pub(crate) fn finish(self) -> Result<u64, OutputFileError> {
-        self.0.finish()
-    }
-}
-
 /// A case as `export --json` and `status` print it.
 pub(crate) fn case_json(case: &CaseRow) -> Value {
     json!({
@@ -344,6 +334,7 @@ impl RunDirectory {
             results: Some(self.0.join("results.csv")),
             rejects: Some(rejects),
             in_doubt: Some(self.0.join("in-doubt.csv")),
+            json: None,
         }
     }
 

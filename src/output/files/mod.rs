@@ -19,7 +19,7 @@ mod table;
 mod tests;
 
 pub(crate) use case_files::{
-    CaseFiles, CaseOutput, JsonCasesFile, OutputPaths, RunDirectory, case_json,
+    CaseFiles, CaseOutput, OutputPaths, RunDirectory, WrittenFiles, case_json,
 };
 pub(crate) use output_file::{FlushPolicy, OutputFileError, OutputOpener};
 pub(crate) use problems::ProblemsFile;

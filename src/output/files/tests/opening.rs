@@ -101,6 +101,7 @@ fn nothing_is_left_behind_when_not_all_can_be_opened_or_the_run_does_not_begin()
         results: Some(first.clone()),
         rejects: Some(dir.path("new.csv")),
         in_doubt: Some(last.clone()),
+        ..OutputPaths::default()
     };
     let sources = vec![table("cases.csv", &["A"])];
     let found = reason(CaseFiles::open(
@@ -155,13 +156,17 @@ fn chunks_are_complete_once_the_file_is_finished() {
     let dir = TestDir::new();
     let path = dir.path("cases.ndjson");
     let mut opener = OutputOpener::new(false, FlushPolicy::Chunks, [] as [&Path; 0]);
-    let mut file = JsonCasesFile::new(opener.open(&path, Format::Ndjson).unwrap());
+    let paths = OutputPaths {
+        json: Some(path.clone()),
+        ..OutputPaths::default()
+    };
+    let mut files = CaseFiles::open(&mut opener, &paths, Vec::new()).unwrap();
     for _ in 0..2_000 {
-        file.add(&case_row("1", "a.csv", State::Rejected, "{}"));
+        files.add_case(None, &case_row("1", "a.csv", State::Rejected, "{}"));
     }
     let so_far = fs::metadata(&path).unwrap().len();
     assert!(so_far > 0);
-    assert_eq!(file.finish().unwrap(), 2_000);
+    assert_eq!(files.finish().files[0].rows, 2_000);
     assert!(fs::metadata(&path).unwrap().len() > so_far);
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2_000);
 }

@@ -51,6 +51,7 @@ fn out(dir: &TestDir) -> OutputPaths {
         results: Some(dir.path("results.csv")),
         rejects: Some(dir.path("rejects.csv")),
         in_doubt: Some(dir.path("in-doubt.csv")),
+        json: None,
     }
 }
 
