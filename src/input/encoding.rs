@@ -5,19 +5,19 @@ use std::io::{self, Read};
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::InputErrorKind;
-use super::raw::Bytes;
+use super::bytes::Bytes;
 
 /// The encoding of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Detected {
     pub(super) encoding: &'static Encoding,
-    /// Bytes of the mark in front, which are no text.
+    /// Length of the byte order mark.
     mark: usize,
-    /// Whether neither a mark, nor valid UTF-8, nor the user says so.
+    /// Neither by a mark, nor as valid UTF-8, nor named by the user.
     pub(super) guessed: bool,
 }
 
-/// What the first bytes say, unless the user said it. A file that is not UTF-8
+/// The named encoding, or the one of the first bytes. A file that is not UTF-8
 /// from its first block on is Windows-1252, as Excel writes it; later in the
 /// file nothing is guessed.
 pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, InputErrorKind> {
@@ -92,9 +92,9 @@ fn utf_16_by_nuls(head: &[u8]) -> Option<&'static Encoding> {
 }
 
 impl Detected {
-    /// The text of `head` and what follows it. Bytes that are no text in the
-    /// encoding come out as bytes that are none in UTF-8 either, so that the
-    /// parser finds them in the record where they stand.
+    /// The text of `head` and what follows it. Bytes that are not text in the
+    /// encoding become bytes that are not text in UTF-8 either, so that the
+    /// parser finds them in their record.
     pub(super) fn text(self, mut head: Vec<u8>, rest: Bytes) -> Bytes {
         head.drain(..self.mark);
         let whole = io::Cursor::new(head).chain(rest);
@@ -109,7 +109,7 @@ impl Detected {
             pending: 0..0,
             ended: false,
             text: Vec::new(),
-            told: 0,
+            taken: 0,
             finished: false,
         })
     }
@@ -133,16 +133,16 @@ struct Transcoded<R> {
     /// What of `input` is still to be decoded.
     pending: std::ops::Range<usize>,
     ended: bool,
-    /// Decoded, and told up to `told`.
+    /// Decoded, and read up to `taken`.
     text: Vec<u8>,
-    told: usize,
+    taken: usize,
     finished: bool,
 }
 
 /// Windows' code pages leave some bytes undefined, such as 0x81 in Windows-1252.
 /// The web's rules turn those into the control characters U+0080 to U+009F,
 /// which nothing else becomes there; in a case file they are a sign that the
-/// encoding is another. Each becomes a byte that is no text.
+/// encoding is another. Each becomes a byte that is not text.
 fn mark_undefined(text: &mut Vec<u8>) {
     let is_control =
         |text: &[u8], at: usize| text[at] == 0xC2 && matches!(text.get(at + 1), Some(0x80..=0x9F));
@@ -165,10 +165,10 @@ fn mark_undefined(text: &mut Vec<u8>) {
 }
 
 impl<R: Read> Transcoded<R> {
-    /// Decodes the next piece; afterwards there is text, or the end.
+    /// Decodes the next piece; after that there is text, or the end.
     fn decode(&mut self) -> io::Result<()> {
         self.text.clear();
-        self.told = 0;
+        self.taken = 0;
         while self.text.is_empty() && !self.finished {
             if self.pending.is_empty() && !self.ended {
                 let count = self.source.read(&mut self.input)?;
@@ -201,12 +201,12 @@ impl<R: Read> Transcoded<R> {
 
 impl<R: Read> Read for Transcoded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.told == self.text.len() {
+        if self.taken == self.text.len() {
             self.decode()?;
         }
-        let count = buffer.len().min(self.text.len() - self.told);
-        buffer[..count].copy_from_slice(&self.text[self.told..self.told + count]);
-        self.told += count;
+        let count = buffer.len().min(self.text.len() - self.taken);
+        buffer[..count].copy_from_slice(&self.text[self.taken..self.taken + count]);
+        self.taken += count;
         Ok(count)
     }
 }

@@ -1,55 +1,49 @@
-//! The header of a CSV or a sheet: which cell of a row belongs to which column.
+//! The header of a CSV or a sheet, and the cells of its rows by column.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use crate::model::reserved::{ESCAPED, REASON, TEXT};
-use crate::model::{Code, Columns, FileId, Place, Problem};
+use crate::model::{Cell, Code, Columns, FileId, Place, Problem};
 
+use super::delimited::line_breaks;
 use super::{InputErrorKind, Limits};
 
-/// Where the cells of one raw column go.
+/// Where the cells of a position in a row go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slot {
+enum Slot {
     /// To the column at this position.
     Column(usize),
-    /// Nowhere, and so there may be nothing in them.
+    /// Nowhere, so they must be empty.
     Unnamed,
-    /// Nowhere, on purpose.
+    /// Nowhere: reserved or repeated.
     Ignored,
 }
 
-impl Slot {
-    pub(super) fn is_column(self) -> bool {
-        matches!(self, Self::Column(_))
-    }
-}
-
-/// A header as it was read.
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) columns: Arc<Columns>,
     pub(super) line: u64,
-    /// By raw column, up to the last that has a name.
-    pub(super) slots: Vec<Slot>,
-    /// How many cells the header row has.
-    pub(super) width: usize,
-    /// The raw column that tells of apostrophes.
-    pub(super) escaped: Option<usize>,
-    /// The raw column with what could not be read.
-    pub(super) text: Option<usize>,
-    /// Every raw column is the column at its position.
-    pub(super) plain: bool,
+    /// By position, up to the last that has a name.
+    slots: Vec<Slot>,
+    /// How many cells the header row has; a sheet's rows have no width.
+    width: usize,
+    /// The position of the list of cells with an apostrophe.
+    escaped: Option<usize>,
+    /// The position of the text of a row that could not be read.
+    text: Option<usize>,
+    /// Every position is the column of the same position.
+    plain: bool,
 }
 
 impl Header {
-    /// Makes a header of its cells, and tells what is wrong with it.
+    /// A header of its cells, and what is wrong with it.
     pub(super) fn new(
         cells: &[String],
         file: FileId,
         line: u64,
         limits: &Limits,
+        is_sheet: bool,
     ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
         let named = cells
             .iter()
@@ -64,35 +58,19 @@ impl Header {
         let mut columns = Columns::new();
         let mut first_of: HashMap<&str, usize> = HashMap::new();
         let mut problems = Vec::new();
-        let (mut escaped, mut text) = (None, None);
         let mut slots = Vec::with_capacity(named);
-        for (raw, cell) in cells[..named].iter().enumerate() {
+        for (position, cell) in cells[..named].iter().enumerate() {
             let name = cell.trim();
-            slots.push(if name.is_empty() {
-                Slot::Unnamed
-            } else {
-                match first_of.entry(name) {
-                    Entry::Occupied(first) => {
-                        problems.push(duplicate(name, *first.get(), raw, file, line));
-                        Slot::Ignored
-                    }
-                    Entry::Vacant(vacant) => {
-                        vacant.insert(raw);
-                        match name {
-                            ESCAPED => {
-                                escaped = Some(raw);
-                                Slot::Ignored
-                            }
-                            TEXT => {
-                                text = Some(raw);
-                                Slot::Ignored
-                            }
-                            REASON => Slot::Ignored,
-                            _ => Slot::Column(columns.intern(name)),
-                        }
-                    }
+            slots.push(match name {
+                "" => Slot::Unnamed,
+                _ if first_of.contains_key(name) => {
+                    problems.push(duplicate(name, first_of[name], position, file, line));
+                    Slot::Ignored
                 }
+                ESCAPED | TEXT | REASON => Slot::Ignored,
+                _ => Slot::Column(columns.intern(name)),
             });
+            first_of.entry(name).or_insert(position);
         }
         if columns.is_empty() {
             return Err(InputErrorKind::NoHeader { line });
@@ -102,48 +80,151 @@ impl Header {
             columns: Arc::new(columns),
             line,
             slots,
-            width: cells.len(),
-            escaped,
-            text,
+            width: if is_sheet { usize::MAX } else { cells.len() },
+            escaped: first_of.get(ESCAPED).copied(),
+            text: first_of.get(TEXT).copied(),
         };
         Ok((header, problems))
     }
 
-    /// The name of a raw column, where it has one.
-    pub(super) fn name(&self, raw: usize) -> Option<&str> {
-        match self.slots.get(raw)? {
-            Slot::Column(position) => Some(self.columns.name(*position)),
+    /// The name of a position, where it has one.
+    pub(super) fn name(&self, position: usize) -> Option<&str> {
+        match self.slots.get(position)? {
+            Slot::Column(column) => Some(self.columns.name(*column)),
             _ => None,
         }
     }
 
-    /// What a row says that has a value under a column without a name.
-    pub(super) fn nameless(&self, raw: usize, value: &str, place: Place) -> Problem {
-        let column = raw + 1;
-        Problem::new(
-            Code::EmptyHeader,
-            place,
-            format!(
-                "column {column} has a value here and no name in the header (line {})",
-                self.line
-            ),
-        )
-        .with_value(value)
-        .with_hint(format!("give column {column} a name, or empty its cells"))
+    /// Whether a row's cells are its columns' as they are.
+    #[inline]
+    pub(super) fn fits(&self, row: &[Cell<'_>]) -> bool {
+        self.plain && row.len() == self.slots.len()
     }
 
-    /// The positions whose cells got an apostrophe, as the row's own cell lists
-    /// them: `escaped:["Name"]`. None when the text is no such list.
-    pub(super) fn escaped_positions(&self, text: &str) -> Option<Vec<usize>> {
-        let names: Vec<String> =
-            serde_json::from_str(text.trim().strip_prefix("escaped:")?).ok()?;
-        Some(
-            names
-                .iter()
-                .filter_map(|name| self.columns.position(name.trim()))
-                .collect(),
-        )
+    /// The text of an unreadable row that the row brings along from an earlier
+    /// rejects file.
+    pub(super) fn saved_text<'a>(&self, row: &[Cell<'a>]) -> Option<&'a str> {
+        filled(row, self.text)
     }
+
+    /// Puts a row's cells where their columns are, as far as they go: they are
+    /// there too if something is wrong with the row.
+    pub(super) fn arrange<'a>(
+        &self,
+        row: &[Cell<'a>],
+        cells: &mut Vec<Cell<'a>>,
+        place: Place,
+        delimiter: u8,
+    ) -> Result<(), Problem> {
+        cells.clear();
+        for (position, slot) in self.slots.iter().enumerate() {
+            if matches!(slot, Slot::Column(_)) {
+                cells.push(row.get(position).copied().unwrap_or_default());
+            }
+        }
+        let unescaped = self.unescape(row, cells, place);
+        let mut beyond = row.iter().skip(self.width);
+        if row.len() < self.slots.len() || beyond.any(|cell| !cell.is_blank()) {
+            return Err(self.ragged(row, place, delimiter));
+        }
+        for (position, cell) in row.iter().enumerate() {
+            let slot = self.slots.get(position).unwrap_or(&Slot::Unnamed);
+            if *slot == Slot::Unnamed && !cell.is_blank() {
+                return Err(self.nameless(position, cell.text, place));
+            }
+        }
+        unescaped?;
+        match self.saved_text(row) {
+            Some(_) => Err(not_fixed(place)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes off the apostrophes that keep cells from being formulas; a row
+    /// lists them as `escaped:["Name"]`.
+    fn unescape(
+        &self,
+        row: &[Cell<'_>],
+        cells: &mut [Cell<'_>],
+        place: Place,
+    ) -> Result<(), Problem> {
+        let Some(list) = filled(row, self.escaped) else {
+            return Ok(());
+        };
+        let names = list.trim().strip_prefix("escaped:");
+        let names = names.and_then(|names| serde_json::from_str::<Vec<String>>(names).ok());
+        let Some(names) = names else {
+            let message = "the list of cells with an added ' is damaged";
+            return Err(Problem::new(Code::BadCaseloadKey, place, message)
+                .in_column(ESCAPED)
+                .with_value(list)
+                .with_hint(
+                    "restore it, or empty it and remove the leading ' from the row's cells",
+                ));
+        };
+        for name in names {
+            if let Some(column) = self.columns.position(name.trim())
+                && let Some(text) = cells[column].text.strip_prefix('\'')
+            {
+                cells[column].text = text;
+            }
+        }
+        Ok(())
+    }
+
+    fn nameless(&self, position: usize, value: &str, place: Place) -> Problem {
+        let column = position + 1;
+        let message = format!(
+            "column {column} has a value here but no name in the header (line {})",
+            self.line
+        );
+        Problem::new(Code::EmptyHeader, place, message)
+            .with_value(value)
+            .with_hint(format!("name column {column}, or empty its cells"))
+    }
+
+    fn ragged(&self, row: &[Cell<'_>], place: Place, delimiter: u8) -> Problem {
+        let (found, expected) = (row.len(), self.slots.len());
+        let cells = if found == 1 { "cell" } else { "cells" };
+        let message = format!("found {found} {cells}, the header has {expected} columns");
+        let problem = Problem::new(Code::RaggedRow, place, message);
+        let mut line = place.line;
+        for cell in row {
+            let lines = line_breaks(cell.text.as_bytes());
+            if lines > 0 {
+                return problem.with_hint(format!(
+                    "a quote opened in line {line} closes in line {}: if the cell should not \
+                     span these lines, fix the quotes there",
+                    line + lines
+                ));
+            }
+            line += lines;
+        }
+        let delimiter = match delimiter {
+            b'\t' => "tab".to_owned(),
+            other => format!("`{}`", char::from(other)),
+        };
+        problem.with_hint(if found > expected {
+            format!("quote a cell that contains a {delimiter}")
+        } else {
+            format!("quote a cell that contains a line break or a {delimiter}, and keep the delimiters of empty cells")
+        })
+    }
+}
+
+/// The text at a position, unless it is blank.
+fn filled<'a>(row: &[Cell<'a>], position: Option<usize>) -> Option<&'a str> {
+    let cell = row.get(position?)?;
+    (!cell.is_blank()).then_some(cell.text)
+}
+
+fn not_fixed(place: Place) -> Problem {
+    let message = "the row could not be read before, and has not been fixed since";
+    Problem::new(Code::NotFixed, place, message)
+        .in_column(TEXT)
+        .with_hint(format!(
+            "compare the row's cells with the text in {TEXT}, correct them, and empty that cell"
+        ))
 }
 
 fn duplicate(name: &str, first: usize, second: usize, file: FileId, line: u64) -> Problem {

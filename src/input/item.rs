@@ -1,42 +1,41 @@
-//! What a parser finds: records, and what is no record.
+//! What a parser finds: records, and what can't be read as one.
 
-use crate::model::{Cell, CellKind, Columns, Problem, Record};
+use std::borrow::Cow;
 
 use crate::model::reserved::TEXT;
+use crate::model::{Cell, CellKind, Columns, Problem, Record};
 
 /// What a parser finds, in the order of the file.
 #[derive(Debug)]
 pub enum Item<'a> {
-    /// A record.
     Record(Record<'a>),
     /// A record that can't be read; it counts as one.
     Problem(Problem, Unread<'a>),
-    /// A record that can't be read, and so nothing behind it: the rest of the
-    /// file is unknown, and leaving this record out would leave out more. It
-    /// counts as one, and is the last item of its file.
+    /// A record that can't be read and hides the rest of the file, which is
+    /// unknown: skipping this record would skip more. It counts as one, and is
+    /// the last item of its file.
     Lost(Problem),
 }
 
-/// What there is of a record that can't be read, so that a person can mend it.
-#[derive(Debug, Clone, Copy)]
+/// What there is of a record that can't be read, so that a person can fix it.
+#[derive(Debug)]
 pub struct Unread<'a> {
-    /// The record as it stands in the file; bytes that are no text are `?`.
-    pub(super) text: &'a str,
-    /// Whether it may be given back as it stands: it is JSON of some kind.
-    pub(super) as_it_is: bool,
-    /// The cells of a row, as far as they go under its columns.
+    /// The record's text; bytes that are not text are `?`.
+    pub(super) text: Cow<'a, str>,
+    /// Whether the text can be returned unchanged: it is JSON of some kind.
+    pub(super) as_is: bool,
+    /// The cells of a row, as far as they fit its columns.
     pub(super) row: Option<(&'a Columns, &'a [Cell<'a>])>,
 }
 
 impl Unread<'_> {
     /// As the text of a JSON object, like the raw text of any record: the cells
-    /// under their columns, with the whole row in a `caseload_text` beside
-    /// them. While that is filled the record is no case, so that nobody imports
-    /// it before it was mended. JSON stays as it is where it can't pass for a
-    /// record either.
+    /// by column, and the whole row in `caseload_text`. While that is filled,
+    /// the record can't be imported. JSON that can't pass for a record stays
+    /// unchanged.
     pub fn raw(&self) -> String {
-        if self.as_it_is {
-            return self.text.to_owned();
+        if self.as_is {
+            return self.text.clone().into_owned();
         }
         let mut raw = String::from("{");
         let (columns, cells) = self.row.unzip();
@@ -47,7 +46,7 @@ impl Unread<'_> {
                 raw.push(',');
             }
         }
-        push_member(TEXT, self.text, &mut raw);
+        push_member(TEXT, &self.text, &mut raw);
         raw.push('}');
         raw
     }

@@ -1,30 +1,25 @@
-//! Case files to records: detection, CSV, TSV, JSON, NDJSON, XLSX, each of them
-//! plain or gzipped, from a file, a pipe or standard input.
+//! Case files to records: CSV, TSV, JSON, NDJSON and XLSX, plain or gzipped, from
+//! a file, a pipe or standard input.
 //!
-//! Reading is cut in two, so that it can use two threads: the [`Reader`] finds
-//! where records end and hands out [`Chunk`]s, which is cheap and sequential;
+//! Reading has two parts, so that it can use several threads: a [`Reader`]
+//! finds where records end and returns [`Chunk`]s of them, one after the other;
 //! a [`Parser`] makes [`Record`](crate::model::Record)s of a chunk, in any
-//! thread. Both keep to the limits that [`Limits`] states, whatever the size of
-//! the input.
+//! thread. Both keep to [`Limits`], however large the input is.
 
+mod bytes;
 mod chunk;
 mod delimited;
 mod encoding;
 mod error;
-mod feed;
-mod grid;
 mod header;
 mod item;
 mod json;
 mod parser;
-mod raw;
 mod reader;
 mod sheet_value;
-mod span;
-mod watch;
-mod weigh;
+mod size_limits;
+mod window;
 mod workbook;
-mod wrong;
 
 #[cfg(test)]
 mod tests;
@@ -35,18 +30,17 @@ use std::path::PathBuf;
 pub use crate::model::Format;
 pub use chunk::Chunk;
 pub use error::{InputError, InputErrorKind};
-pub use item::{Item, Unread};
-pub use json::MAX_DEPTH;
+pub use item::Item;
 pub use parser::Parser;
 pub use reader::{Reader, open};
 pub use workbook::WORKBOOK_THREAD;
 
-/// How to read a file where detection is wrong, and how much of it.
+/// How to read a file, where detection is wrong.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
     /// The format; otherwise from the name, then from the content.
     pub format: Option<Format>,
-    /// What stands between two cells of a CSV; otherwise from its first rows.
+    /// Between two cells of a CSV; otherwise detected in its first rows.
     pub delimiter: Option<u8>,
     /// The encoding by its name (`utf-8`, `windows-1252`, `utf-16le`, ...).
     pub encoding: Option<String>,
@@ -55,16 +49,12 @@ pub struct ReadOptions {
     /// The member of a JSON object that holds the records (a dotted path), or
     /// `.` when the object itself is the one record.
     pub records: Option<String>,
-    /// What is too large.
     pub limits: Limits,
     /// Whether to hash the file's bytes while they are read.
     pub digest: bool,
-    /// Whether to keep what can be read only once (standard input, a pipe) in
-    /// an unlinked temporary file, for [`Reader::reopen`].
-    pub tee: bool,
 }
 
-/// What is too large. The defaults are the limits that the product states.
+/// What is too large. The defaults are the product's limits.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// The longest record in bytes, and so the longest cell.

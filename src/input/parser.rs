@@ -4,71 +4,42 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::model::{Cell, CellKind, Code, FileId, Place, Problem, Record};
+use crate::model::{Cell, Code, FileId, Place, Problem, Record};
 
-use super::chunk::{Body, Chunk, Row, SheetCell, SheetRow};
-use super::delimited;
-use super::feed::{Position, line_breaks};
-use super::grid::{Misfit, RawRow, place_cells, ragged, row_text};
+use super::chunk::{Body, Chunk, Table, TableCells};
+use super::delimited::line_breaks;
 use super::header::Header;
 use super::item::{Item, Unread};
-use super::json::Objects;
-use super::span::Span;
-use super::wrong::{Wrong, checked, invalid_text, json_problem};
+use super::json::{JsonError, Member, Objects};
+use super::window::Position;
 
 /// Makes records of chunks. One for each worker and file; every parser knows
-/// the columns of the JSON records that it has seen itself.
+/// only the columns of the JSON records that it has seen itself.
 #[derive(Debug)]
 pub struct Parser {
     file: FileId,
     encoding: &'static str,
     kind: Kind,
-    scratch: Scratch,
 }
 
 #[derive(Debug)]
 enum Kind {
-    Grid { header: Arc<Header>, delimiter: u8 },
+    Table { header: Arc<Header>, delimiter: u8 },
     Json(Objects),
 }
 
-/// Reused from chunk to chunk.
-#[derive(Debug, Default)]
-struct Scratch {
-    /// Texts that had to be put together.
-    own: String,
-    /// Cells by column position, record after record.
-    cells: Vec<Span>,
-    /// Cells with their columns, record after record.
-    members: Vec<(u32, Span)>,
-    /// A row's cells as they were read.
-    raw: Vec<Span>,
-    entries: Vec<Entry>,
-}
-
-/// A record of the chunk under way.
-#[derive(Debug)]
-struct Entry {
-    place: Place,
-    /// Which cells or members it has.
-    what: Range<usize>,
-    json: Option<Span>,
-    wrong: Option<Box<Wrong>>,
-}
-
 impl Parser {
-    pub(super) fn of_grid(
+    pub(super) fn of_table(
         file: FileId,
         encoding: &'static str,
         header: Arc<Header>,
         delimiter: u8,
     ) -> Self {
-        let kind = Kind::Grid { header, delimiter };
+        let kind = Kind::Table { header, delimiter };
         Self {
             file,
             encoding,
             kind,
-            scratch: Scratch::default(),
         }
     }
 
@@ -77,320 +48,252 @@ impl Parser {
             file,
             encoding,
             kind: Kind::Json(Objects::new(columns)),
-            scratch: Scratch::default(),
         }
     }
 
-    /// Reads a chunk; `sink` gets its items in the file's order.
-    pub fn parse(&mut self, chunk: &Chunk, sink: &mut dyn FnMut(Item<'_>)) {
-        // Two passes: what the parser puts together itself must stand still
-        // before cells can borrow from it.
-        self.scratch.own.clear();
-        self.scratch.cells.clear();
-        self.scratch.members.clear();
-        self.scratch.entries.clear();
-        let text = match &chunk.body {
-            Body::Text {
-                bytes,
-                rows,
-                position,
-            } => {
-                let (text, invalid) = checked(bytes);
-                self.read_text(chunk.index, &text, bytes, rows, *position, &invalid);
-                text
-            }
-            Body::Sheet { text, cells, rows } => {
-                self.read_sheet(chunk.index, text, cells, rows);
-                Cow::Borrowed(text.as_str())
-            }
-        };
-        self.tell(&text, sink);
-        if let Some(problem) = &chunk.lost {
-            sink(Item::Lost((**problem).clone()));
-        }
-    }
-
-    fn tell(&mut self, text: &str, sink: &mut dyn FnMut(Item<'_>)) {
-        let Scratch {
-            own,
-            cells,
-            members,
-            entries,
-            ..
-        } = &mut self.scratch;
-        let own = own.as_str();
-        let (columns, is_json) = match &self.kind {
-            Kind::Grid { header, .. } => (&*header.columns, false),
-            Kind::Json(objects) => (&objects.columns, true),
-        };
-        let mut row: Vec<Cell<'_>> = Vec::with_capacity(columns.len());
-        for entry in entries.drain(..) {
-            let range = entry.what;
-            row.clear();
-            if let Some(wrong) = entry.wrong {
-                let Wrong {
-                    problem,
-                    text: whole,
-                } = *wrong;
-                row.extend(cells[range].iter().map(|span| span.cell(text, own)));
-                let unread = Unread {
-                    text: whole.text(text, own),
-                    // With its wrong bytes replaced it could pass.
-                    as_it_is: is_json && problem.code != Code::InvalidText,
-                    row: (!is_json).then_some((columns, &*row)),
+    /// Reads a chunk: calls `each` with its items in the order of the file.
+    pub fn parse(&mut self, chunk: &Chunk, each: &mut dyn FnMut(Item<'_>)) {
+        let (file, encoding) = (self.file, self.encoding);
+        match (&mut self.kind, &chunk.body) {
+            (Kind::Table { header, delimiter }, Body::Table(table)) => {
+                let rows = TableParser {
+                    header,
+                    delimiter: *delimiter,
+                    encoding,
                 };
-                sink(Item::Problem(problem, unread));
+                rows.parse(file, chunk.index, table, each);
+            }
+            (
+                Kind::Json(objects),
+                Body::Json {
+                    bytes,
+                    rows,
+                    position,
+                },
+            ) => {
+                let mut line = position.line;
+                let mut counted = 0;
+                let mut members = Vec::new();
+                for (index, row) in (chunk.index..).zip(rows) {
+                    line += memchr::memchr_iter(b'\n', &bytes[counted..row.start]).count() as u64;
+                    counted = row.start;
+                    let place = Place { file, line, index };
+                    let found = Found {
+                        encoding,
+                        bytes,
+                        row,
+                        start: *position,
+                        place,
+                    };
+                    members.clear();
+                    found.parse(objects, &mut members, each);
+                }
+            }
+            // A reader's parser fits its chunks.
+            _ => {}
+        }
+        if let Some(problem) = &chunk.lost {
+            each(Item::Lost((**problem).clone()));
+        }
+    }
+}
+
+struct TableParser<'p> {
+    header: &'p Header,
+    delimiter: u8,
+    encoding: &'static str,
+}
+
+impl TableParser<'_> {
+    fn parse(&self, file: FileId, index: u64, table: &Table, each: &mut dyn FnMut(Item<'_>)) {
+        let columns = &*self.header.columns;
+        let (mut row, mut cells) = (Vec::new(), Vec::new());
+        for (index, (table_row, table_cells)) in (index..).zip(table.rows()) {
+            let line = table_row.line;
+            let place = Place { file, line, index };
+            row.clear();
+            for (kind, bytes) in table_cells.clone() {
+                let Ok(text) = std::str::from_utf8(bytes) else {
+                    break;
+                };
+                row.push(Cell { kind, text });
+            }
+            if row.len() < table_cells.len() {
+                self.report_invalid_text(table_cells, row.len(), place, each);
                 continue;
             }
-            if entry.json.is_none() {
-                row.extend(cells[range].iter().map(|span| span.cell(text, own)));
+            let (cells, fitted) = if self.header.fits(&row) {
+                (&row, Ok(()))
             } else {
-                for (column, span) in &members[range] {
-                    let column = *column as usize;
-                    let cell = span.cell(text, own);
-                    if column == row.len() {
-                        row.push(cell);
-                        continue;
-                    }
-                    if column > row.len() {
-                        row.resize(column + 1, Cell::default());
-                    }
-                    row[column] = cell;
-                }
-            }
-            sink(Item::Record(Record {
-                place: entry.place,
-                columns,
-                cells: &row,
-                json: entry.json.map(|span| span.text(text, own)),
-            }));
-        }
-    }
-
-    fn read_text(
-        &mut self,
-        index: u64,
-        text: &str,
-        bytes: &[u8],
-        rows: &[Row],
-        start: Position,
-        invalid: &[usize],
-    ) {
-        let mut line = start.line;
-        let mut counted = 0;
-        let has_cr = memchr::memchr(b'\r', bytes).is_some();
-        for (number, row) in rows.iter().enumerate() {
-            let range = row.range();
-            // Neither a row nor its end begins between the bytes of a CRLF.
-            line += line_breaks(&bytes[counted..range.start], has_cr);
-            counted = range.start;
-            let place = Place {
-                file: self.file,
-                line,
-                index: index + number as u64,
+                let fitted = self.header.arrange(&row, &mut cells, place, self.delimiter);
+                (&cells, fitted)
             };
-            let first_invalid = invalid.partition_point(|at| *at < range.start);
-            let entry = if let Some(at) = invalid.get(first_invalid).filter(|at| **at < range.end) {
-                let position = start.after(&bytes[..*at]);
-                let grid = match &self.kind {
-                    Kind::Grid { header, delimiter } => Some((&**header, *delimiter)),
-                    Kind::Json(_) => None,
-                };
-                let problem = invalid_text(
-                    self.encoding,
-                    grid,
-                    bytes,
-                    range.clone(),
-                    *at,
+            each(match fitted {
+                Ok(()) => Item::Record(Record {
                     place,
-                    position,
-                );
-                self.unread(text, range, problem)
-            } else {
-                let position_at = |at: usize| start.after(&bytes[..at]);
-                let (entry, lines_inside) = self.read_row(text, range.clone(), place, &position_at);
-                if !lines_inside {
-                    counted = range.end;
-                }
-                entry
-            };
-            self.scratch.entries.push(entry);
-        }
-    }
-
-    /// Reads one record; also whether there may be line breaks in it.
-    fn read_row(
-        &mut self,
-        text: &str,
-        range: Range<usize>,
-        place: Place,
-        position_at: &dyn Fn(usize) -> Position,
-    ) -> (Entry, bool) {
-        let Scratch {
-            own,
-            cells,
-            members,
-            raw,
-            ..
-        } = &mut self.scratch;
-        match &mut self.kind {
-            Kind::Grid { header, delimiter } => {
-                let before = cells.len();
-                let quoted = delimited::split(text, range.clone(), *delimiter, own, cells);
-                let mut wrong = None;
-                if !header.plain || cells.len() - before != header.slots.len() {
-                    raw.clear();
-                    raw.extend(cells.drain(before..));
-                    let row = RawRow {
-                        cells: raw,
-                        text,
-                        own,
-                    };
-                    wrong = place_cells(header, row, cells, place).err().map(|misfit| {
-                        let whole = Span::of_text(CellKind::Text, range.start, range.end);
-                        Box::new(Wrong {
-                            text: row_text(header, row, whole),
-                            problem: match misfit {
-                                Misfit::Ragged(found) => {
-                                    let bytes = &text.as_bytes()[range];
-                                    ragged(header, found, bytes, *delimiter, place)
-                                }
-                                Misfit::Problem(problem) => *problem,
-                            },
-                        })
-                    });
-                }
-                let entry = Entry {
-                    place,
-                    what: before..cells.len(),
+                    columns,
+                    cells,
                     json: None,
-                    wrong,
-                };
-                (entry, quoted)
-            }
-            Kind::Json(objects) => {
-                let before = members.len();
-                let entry = match objects.read(text, range.clone(), own, members) {
-                    Ok(json) => Entry {
-                        place,
-                        what: before..members.len(),
-                        json: Some(json),
-                        wrong: None,
-                    },
-                    Err(trouble) => {
-                        members.truncate(before);
-                        let position = position_at(trouble.at);
-                        Entry {
-                            place,
-                            what: 0..0,
-                            json: None,
-                            wrong: Some(Box::new(Wrong {
-                                problem: json_problem(*trouble, place, position),
-                                text: Span::of_text(CellKind::Text, range.start, range.end),
-                            })),
-                        }
-                    }
-                };
-                (entry, true)
-            }
+                }),
+                Err(problem) => Item::Problem(problem, self.unread(&row, cells)),
+            });
         }
     }
 
-    /// A record with bytes that are no text.
-    fn unread(&mut self, text: &str, range: Range<usize>, problem: Problem) -> Entry {
-        let Scratch {
-            own, cells, raw, ..
-        } = &mut self.scratch;
-        let place = problem.place;
-        let before = cells.len();
-        let mut whole = Span::of_text(CellKind::Text, range.start, range.end);
-        if let Kind::Grid { header, delimiter } = &self.kind {
-            raw.clear();
-            delimited::split(text, range, *delimiter, own, raw);
-            let row = RawRow {
-                cells: raw,
-                text,
-                own,
+    fn unread<'a>(&'a self, row: &[Cell<'a>], cells: &'a [Cell<'a>]) -> Unread<'a> {
+        let text = self
+            .header
+            .saved_text(row)
+            .map_or_else(|| Cow::Owned(row_text(row, self.delimiter)), Cow::Borrowed);
+        Unread {
+            text,
+            as_is: false,
+            row: Some((&self.header.columns, cells)),
+        }
+    }
+
+    /// A row with bytes that are not text, for the first time at `position`.
+    #[cold]
+    fn report_invalid_text(
+        &self,
+        cells: TableCells<'_>,
+        position: usize,
+        place: Place,
+        each: &mut dyn FnMut(Item<'_>),
+    ) {
+        let mut texts = Vec::new();
+        let mut line = place.line;
+        for (at, (kind, bytes)) in cells.enumerate() {
+            let valid = match std::str::from_utf8(bytes) {
+                Err(error) if at == position => error.valid_up_to(),
+                _ => bytes.len(),
             };
-            // Whatever else is wrong with the row, this is told first.
-            let _ = place_cells(header, row, cells, place);
-            whole = row_text(header, row, whole);
+            if at <= position {
+                line += line_breaks(&bytes[..valid]);
+            }
+            texts.push((kind, lossy(bytes)));
         }
-        Entry {
-            place,
-            what: before..cells.len(),
-            json: None,
-            wrong: Some(Box::new(Wrong {
-                problem,
-                text: whole,
-            })),
+        let row: Vec<Cell<'_>> = texts
+            .iter()
+            .map(|(kind, text)| Cell { kind: *kind, text })
+            .collect();
+        let message = format!("line {line}: not valid {} text", self.encoding);
+        let mut problem = invalid_text(self.encoding, place, message);
+        problem = problem.with_value(row[position].text);
+        if let Some(name) = self.header.name(position) {
+            problem = problem.in_column(name);
         }
+        let mut cells = Vec::new();
+        // Whatever else is wrong with the row, this is reported first.
+        let _ = self.header.arrange(&row, &mut cells, place, self.delimiter);
+        each(Item::Problem(problem, self.unread(&row, &cells)));
     }
+}
 
-    fn read_sheet(&mut self, index: u64, text: &str, filled: &[SheetCell], rows: &[SheetRow]) {
-        let Kind::Grid { header, .. } = &self.kind else {
-            return;
+/// The text of a row, as it can be read again.
+fn row_text(row: &[Cell<'_>], delimiter: u8) -> String {
+    let mut writer = csv::WriterBuilder::new()
+        .delimiter(delimiter)
+        .from_writer(Vec::new());
+    // Writing to memory can't fail, and cells of text make a row of text.
+    let _ = writer.write_record(row.iter().map(|cell| cell.text));
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8_lossy(bytes.trim_ascii_end()).into_owned()
+}
+
+/// Bytes as text, with `?` for what is not.
+fn lossy(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for piece in bytes.utf8_chunks() {
+        text.push_str(piece.valid());
+        text.extend(piece.invalid().iter().map(|_| '?'));
+    }
+    text
+}
+
+fn invalid_text(encoding: &str, place: Place, message: String) -> Problem {
+    Problem::new(Code::InvalidText, place, message).with_hint(if encoding == "UTF-8" {
+        "name the file's encoding, for example --encoding windows-1252, or save it as UTF-8"
+    } else {
+        "name the file's real encoding with --encoding, or save it as UTF-8"
+    })
+}
+
+/// A JSON value of a chunk.
+struct Found<'b> {
+    encoding: &'static str,
+    /// Of the chunk, which begins at `start`.
+    bytes: &'b [u8],
+    row: &'b Range<usize>,
+    start: Position,
+    place: Place,
+}
+
+impl<'b> Found<'b> {
+    fn parse(
+        &self,
+        objects: &mut Objects,
+        members: &mut Vec<Member<'b>>,
+        each: &mut dyn FnMut(Item<'_>),
+    ) {
+        let bytes = &self.bytes[self.row.clone()];
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let position = self.position(error.valid_up_to());
+                let message = format!("{position}: not valid {} text", self.encoding);
+                let unread = Unread {
+                    text: lossy(bytes).into(),
+                    // With its invalid bytes replaced it could pass.
+                    as_is: false,
+                    row: None,
+                };
+                let problem = invalid_text(self.encoding, self.place, message);
+                return each(Item::Problem(problem, unread));
+            }
         };
-        let Scratch {
-            own,
-            cells,
-            raw,
-            entries,
-            ..
-        } = &mut self.scratch;
-        let mut first = 0;
-        for (number, row) in rows.iter().enumerate() {
-            let place = Place {
-                file: self.file,
-                line: row.line,
-                index: index + number as u64,
-            };
-            let last = row.cells_end as usize;
-            raw.clear();
-            raw.resize(header.slots.len(), Span::of_text(CellKind::Text, 0, 0));
-            for cell in &filled[first..last] {
-                let column = cell.column as usize;
-                if column >= raw.len() {
-                    raw.resize(column + 1, Span::of_text(CellKind::Text, 0, 0));
+        match objects.read(text, members) {
+            Ok(json) => {
+                let columns = &objects.columns;
+                let mut cells = Vec::with_capacity(columns.len());
+                for Member { column, kind, text } in members.iter() {
+                    if *column >= cells.len() {
+                        cells.resize(*column + 1, Cell::default());
+                    }
+                    cells[*column] = Cell { kind: *kind, text };
                 }
-                let range = cell.text.range();
-                raw[column] = Span::of_text(cell.kind, range.start, range.end);
+                each(Item::Record(Record {
+                    place: self.place,
+                    columns,
+                    cells: &cells,
+                    json: Some(&json),
+                }));
             }
-            first = last;
-            let row = RawRow {
-                cells: raw,
-                text,
-                own,
-            };
-            let before = cells.len();
-            let misfit = place_cells(header, row, cells, place).err();
-            let wrong = misfit.map(|misfit| {
-                // Tabs, so that a spreadsheet takes it apart again.
-                let texts: Vec<&str> = raw.iter().map(|span| span.text(text, own)).collect();
-                let joined = texts.join("\t");
-                let from = own.len();
-                own.push_str(&joined);
-                let whole = Span::of_own(CellKind::Text, from, own.len());
-                let row = RawRow {
-                    cells: raw,
-                    text,
-                    own,
+            Err(error) => {
+                let position = self.position(error.at);
+                let JsonError {
+                    code,
+                    message,
+                    column,
+                    ..
+                } = *error;
+                let message = format!("{position}: {message}");
+                let mut problem = Problem::new(code, self.place, message);
+                problem.column = column;
+                let unread = Unread {
+                    text: text.into(),
+                    as_is: true,
+                    row: None,
                 };
-                Box::new(Wrong {
-                    text: row_text(header, row, whole),
-                    problem: match misfit {
-                        Misfit::Problem(problem) => *problem,
-                        // A sheet's rows have no width of their own.
-                        Misfit::Ragged(found) => ragged(header, found, b"", b',', place),
-                    },
-                })
-            });
-            entries.push(Entry {
-                place,
-                what: before..cells.len(),
-                json: None,
-                wrong,
-            });
+                each(Item::Problem(problem, unread));
+            }
         }
+    }
+
+    /// Where a byte of the value stands, in words.
+    #[cold]
+    fn position(&self, at: usize) -> String {
+        let position = self.start.after(&self.bytes[..self.row.start + at]);
+        format!("line {}, column {}", position.line, position.column)
     }
 }

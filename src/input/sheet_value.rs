@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use calamine::{CellErrorType, DataRef, ExcelDateTime, ExcelDateTimeType};
+use jiff::civil::{Date, DateTime};
 
 use crate::model::CellKind;
 
@@ -100,27 +101,18 @@ fn date_time(value: ExcelDateTime, is_1904: bool, out: &mut String) -> CellKind 
     CellKind::DateTime
 }
 
-/// A date that the workbook holds as text, `2026-06-14` or with a time.
+/// A date that the workbook holds as text, with or without a time.
 fn iso(text: &str, out: &mut String) -> CellKind {
-    let shape = |text: &str, like: &str| {
-        text.len() == like.len()
-            && text
-                .bytes()
-                .zip(like.bytes())
-                .all(|(byte, like)| match like {
-                    b'0' => byte.is_ascii_digit(),
-                    other => byte == other,
-                })
-    };
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_fraction = fraction.bytes().all(|byte| byte.is_ascii_digit());
-    if shape(text, "0000-00-00") {
+    let has_time = text.contains('T');
+    if !has_time && text.parse::<Date>().is_ok() {
         out.push_str(text);
-        CellKind::Date
-    } else if is_fraction && shape(seconds, "0000-00-00T00:00:00") {
-        out.push_str(seconds);
-        CellKind::DateTime
-    } else {
-        text_value(text, out)
+        return CellKind::Date;
+    }
+    match text.parse::<DateTime>() {
+        Ok(time) if has_time => {
+            let _ = write!(out, "{}", time.strftime("%Y-%m-%dT%H:%M:%S"));
+            CellKind::DateTime
+        }
+        _ => text_value(text, out),
     }
 }

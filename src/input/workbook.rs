@@ -9,13 +9,13 @@ use std::thread;
 
 use calamine::{DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 
-use super::chunk::{Body, Chunk, Row, SheetCell, SheetRow};
+use super::chunk::{Body, Chunk, Table};
 use super::sheet_value::write_value;
-use super::weigh;
-use super::{InputErrorKind, Limits};
+use super::{InputErrorKind, Limits, size_limits};
+use crate::model::CellKind;
 
-/// The name of the threads that read workbooks. The library that they use may
-/// panic over a damaged file; that becomes an error of the file here.
+/// The name of the threads that read workbooks. Their library may panic over a
+/// damaged file, which becomes an error of the file here.
 pub const WORKBOOK_THREAD: &str = "workbook";
 
 /// Rows of one sheet as they come from its thread.
@@ -56,7 +56,7 @@ impl Sheet {
             .name(WORKBOOK_THREAD.to_owned())
             .spawn(move || {
                 let last = read(file, wanted.as_deref(), &limits, &sender).map(|()| Message::End);
-                // Nobody may be listening any more.
+                // Nobody may read any more.
                 let _ = sender.send(last);
             })
             .map_err(InputErrorKind::Io)?;
@@ -92,7 +92,7 @@ impl Sheet {
 }
 
 fn receive(chunks: &Receiver<Result<Message, InputErrorKind>>) -> Result<Message, InputErrorKind> {
-    // A thread that is gone without a last word has panicked over the file.
+    // A thread that ended without a message has panicked over the file.
     chunks
         .recv()
         .unwrap_or_else(|_| Err(InputErrorKind::Workbook("it is damaged".to_owned())))
@@ -112,7 +112,7 @@ fn read(
     limits: &Limits,
     sender: &Sender,
 ) -> Result<(), InputErrorKind> {
-    weigh::weigh(&file, limits)?;
+    size_limits::check_size(&file, limits)?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(damaged)?;
     let name = choose(&workbook, wanted)?;
     let is_1904 = workbook.has_1904_epoch();
@@ -124,11 +124,10 @@ fn read(
             return Ok(());
         }
     }
-    rows.finish();
-    Ok(())
+    rows.finish()
 }
 
-/// The sheet of a name, or the first that people see.
+/// The sheet of this name, or the first visible one.
 fn choose(
     workbook: &Xlsx<BufReader<File>>,
     wanted: Option<&str>,
@@ -165,14 +164,13 @@ struct Rows<'a> {
     is_1904: bool,
     limits: &'a Limits,
     sender: &'a Sender,
-    header_sent: bool,
+    /// How many cells the header has; none before it was read.
+    width: Option<usize>,
     index: u64,
-    text: String,
-    cells: Vec<SheetCell>,
-    ended: Vec<SheetRow>,
-    /// The row under way, from 0, and where its cells begin.
+    table: Table,
+    /// The row under way, from 0, and its filled cells.
     row: u32,
-    row_cells: usize,
+    cells: Vec<(u32, CellKind, String)>,
 }
 
 impl<'a> Rows<'a> {
@@ -182,87 +180,81 @@ impl<'a> Rows<'a> {
             is_1904,
             limits,
             sender,
-            header_sent: false,
+            width: None,
             index: 0,
-            text: String::new(),
-            cells: Vec::new(),
-            ended: Vec::new(),
+            table: Table::default(),
             row: 0,
-            row_cells: 0,
+            cells: Vec::new(),
         }
     }
 
-    /// Takes one cell; false when nobody wants more.
+    /// Takes one cell; false when nobody reads any more.
     fn add(&mut self, row: u32, column: u32, value: &DataRef<'_>) -> Result<bool, InputErrorKind> {
         if row < self.row || row >= MOST_ROWS || column >= MOST_COLUMNS {
-            return Err(InputErrorKind::Workbook(format!(
-                "a cell stands where no sheet has one, behind row {}",
-                self.row + 1
-            )));
+            let row = self.row + 1;
+            let message = format!("cell outside the sheet's range, after row {row}");
+            return Err(InputErrorKind::Workbook(message));
         }
         if row != self.row {
-            if !self.end_row() {
+            if !self.end_row()? {
                 return Ok(false);
             }
             self.row = row;
         }
-        let from = self.text.len();
-        let Some(kind) = write_value(value, self.is_1904, &mut self.text) else {
+        let mut text = String::new();
+        let Some(kind) = write_value(value, self.is_1904, &mut text) else {
             return Ok(true);
         };
-        let line = u64::from(row) + 1;
-        if self.text.len() - from > self.limits.record {
+        if text.len() > self.limits.record {
             return Err(InputErrorKind::TooLarge {
-                line,
+                line: u64::from(row) + 1,
                 limit: self.limits.record,
             });
         }
-        if self.text[from..].trim().is_empty() {
-            self.text.truncate(from);
-            return Ok(true);
+        if !text.trim().is_empty() {
+            self.cells.push((column, kind, text));
         }
-        let row_cells = &self.cells[self.row_cells..];
-        let is_in_order = row_cells.last().is_none_or(|last| last.column < column);
-        if !is_in_order && row_cells.iter().any(|cell| cell.column == column) {
-            return Err(InputErrorKind::Workbook(format!(
-                "a cell of row {line} stands twice"
-            )));
-        }
-        self.cells.push(SheetCell {
-            column,
-            kind,
-            text: Row::new(from, self.text.len()),
-        });
         Ok(true)
     }
 
-    fn end_row(&mut self) -> bool {
-        if self.cells.len() == self.row_cells {
-            return true;
+    fn end_row(&mut self) -> Result<bool, InputErrorKind> {
+        if self.cells.is_empty() {
+            return Ok(true);
         }
         let line = u64::from(self.row) + 1;
-        if !self.header_sent {
-            self.header_sent = true;
-            return self.send_header(line);
+        self.cells.sort_by_key(|(column, ..)| *column);
+        if self.cells.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            let message = format!("row {line} has the same cell twice");
+            return Err(InputErrorKind::Workbook(message));
         }
-        self.row_cells = self.cells.len();
-        self.ended.push(SheetRow {
-            cells_end: self.row_cells as u32,
-            line,
-        });
-        if self.text.len() + self.cells.len() * size_of::<SheetCell>() >= self.limits.chunk {
-            return self.send_rows();
+        let Some(width) = self.width else {
+            return Ok(self.send_header(line));
+        };
+        let mut next = 0;
+        for (column, kind, text) in self.cells.drain(..) {
+            for _ in next..column {
+                self.table.push_cell(b"", CellKind::Text);
+            }
+            self.table.push_cell(text.as_bytes(), kind);
+            next = column + 1;
         }
-        true
+        for _ in next as usize..width {
+            self.table.push_cell(b"", CellKind::Text);
+        }
+        self.table.end_row(line);
+        Ok(self.table.size() < self.limits.chunk || self.send_rows())
     }
 
     fn send_header(&mut self, line: u64) -> bool {
-        let width = self.cells.iter().map(|cell| cell.column + 1).max();
-        let mut cells = vec![String::new(); width.unwrap_or(0) as usize];
-        for cell in self.cells.drain(..) {
-            self.text[cell.text.range()].clone_into(&mut cells[cell.column as usize]);
+        let width = self
+            .cells
+            .last()
+            .map_or(0, |(column, ..)| *column as usize + 1);
+        self.width = Some(width);
+        let mut cells = vec![String::new(); width];
+        for (column, _, text) in self.cells.drain(..) {
+            cells[column as usize] = text;
         }
-        self.text.clear();
         let header = Message::Header {
             sheet: self.sheet.clone(),
             cells,
@@ -272,25 +264,21 @@ impl<'a> Rows<'a> {
     }
 
     fn send_rows(&mut self) -> bool {
-        let rows = std::mem::take(&mut self.ended);
+        let table = std::mem::take(&mut self.table);
         let index = self.index;
-        self.index += rows.len() as u64;
-        self.row_cells = 0;
+        self.index += table.rows.len() as u64;
         let chunk = Chunk {
-            body: Body::Sheet {
-                text: std::mem::take(&mut self.text),
-                cells: std::mem::take(&mut self.cells),
-                rows,
-            },
+            body: Body::Table(table),
             index,
             lost: None,
         };
         self.sender.send(Ok(Message::Rows(chunk))).is_ok()
     }
 
-    fn finish(mut self) {
-        if self.end_row() && !self.ended.is_empty() {
+    fn finish(mut self) -> Result<(), InputErrorKind> {
+        if self.end_row()? && !self.table.rows.is_empty() {
             self.send_rows();
         }
+        Ok(())
     }
 }

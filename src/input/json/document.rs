@@ -1,46 +1,97 @@
-//! A JSON document: finds the array of records in it and cuts out its elements
-//! one by one, so that never more than a chunk and a record are in memory.
+//! A JSON document: finds the array of records in it, or the one object, and
+//! cuts out its elements one by one, so that never more than a chunk and a
+//! record are in memory. An array is read up to its first syntax error.
+
+use std::ops::Range;
+
+use serde::Deserialize as _;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Deserializer;
 
 use crate::model::{Code, FileId, Place, Problem};
 
-use super::super::chunk::{Chunk, Row};
-use super::super::feed::Feed;
+use super::super::chunk::{Body, Chunk};
+use super::super::window::Window;
 use super::super::{InputErrorKind, Limits};
-use super::locate::listed;
-use super::scan::{Nesting, skip_space, value_end};
+use super::{error_message, error_offset};
 
 /// What is left of the document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
-    /// One object, which ends here in what was read.
-    Single { end: usize },
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// One object, of this length.
+    Single {
+        length: usize,
+    },
     /// Elements of an array.
-    Elements { first: bool },
+    Elements {
+        first: bool,
+    },
     /// What closes the objects around the array.
     Tail,
-    /// Nothing.
     Done,
 }
 
-/// Finds the records of a JSON document.
 pub(in crate::input) struct Document {
-    pub(super) feed: Feed,
+    window: Window,
     file: FileId,
-    pub(super) limits: Limits,
+    limits: Limits,
     index: u64,
-    pub(super) state: State,
+    state: State,
     /// How many objects are open around the array.
-    pub(super) around: u32,
-    /// The member that holds the array, when nobody named it: it must be alone.
-    pub(super) alone: Option<String>,
+    around: u32,
+    /// The member that holds the array, if nobody named it: it must be the only
+    /// one.
+    only: Option<String>,
+}
+
+/// What a text begins with.
+enum Parsed<T> {
+    /// A value that ends here.
+    Value(T, usize),
+    /// The beginning of a value, or nothing.
+    Incomplete,
+    /// A syntax error at a byte.
+    Error(usize, String),
+}
+
+fn parse<T: DeserializeOwned>(text: &[u8], ended: bool) -> Parsed<T> {
+    let mut values = Deserializer::from_slice(text).into_iter::<T>();
+    match values.next() {
+        Some(Ok(value)) => {
+            let end = values.byte_offset();
+            // A number or a word may go on where the text does.
+            let is_complete =
+                ended || end < text.len() || matches!(text[end - 1], b'}' | b']' | b'"');
+            if is_complete {
+                Parsed::Value(value, end)
+            } else {
+                Parsed::Incomplete
+            }
+        }
+        None => Parsed::Incomplete,
+        Some(Err(error)) => {
+            let at = error_offset(text, &error);
+            // A number cut off in its middle is an error at its last byte.
+            if error.is_eof() || !ended && at + 1 >= text.len() {
+                Parsed::Incomplete
+            } else {
+                Parsed::Error(at, error_message(&error))
+            }
+        }
+    }
+}
+
+/// The first byte at or after `at` that is not white space.
+fn skip_space(bytes: &[u8], at: usize) -> usize {
+    bytes.len() - bytes[at..].trim_ascii_start().len()
 }
 
 /// One step through an array.
 enum Step {
-    Element { start: usize, end: usize },
+    Element(Range<usize>),
     Close { next: usize },
     More,
-    Bad { at: usize, what: &'static str },
+    Error(usize, String),
 }
 
 fn step(bytes: &[u8], at: usize, first: bool, ended: bool) -> Step {
@@ -48,103 +99,293 @@ fn step(bytes: &[u8], at: usize, first: bool, ended: bool) -> Step {
     match bytes.get(start) {
         None => return Step::More,
         Some(b']') => return Step::Close { next: start + 1 },
-        Some(b',') if !first => {
-            start = skip_space(bytes, start + 1);
-        }
+        Some(b',') if !first => start = skip_space(bytes, start + 1),
         Some(_) if !first => {
-            return Step::Bad {
-                at: start,
-                what: "expected `,` or `]` behind a record",
-            };
+            return Step::Error(start, "expected `,` or `]` after a record".to_owned());
         }
         Some(_) => {}
     }
-    match bytes.get(start) {
-        None => Step::More,
-        Some(b',' | b']' | b'}' | b':') => Step::Bad {
-            at: start,
-            what: "expected a record",
-        },
-        Some(_) => match value_end(bytes, start, ended) {
-            Some(end) => Step::Element { start, end },
-            None => Step::More,
-        },
+    if let Some(b',' | b']' | b'}' | b':') = bytes.get(start) {
+        return Step::Error(start, "expected a record".to_owned());
+    }
+    match parse::<IgnoredAny>(&bytes[start..], ended) {
+        Parsed::Value(_, length) => Step::Element(start..start + length),
+        Parsed::Incomplete => Step::More,
+        Parsed::Error(at, message) => Step::Error(start + at, message),
     }
 }
 
 impl Document {
     /// Finds where the records begin: in the array that the document is, or the
-    /// member that `records` or the document's shape says.
+    /// member that `records` or the document's shape names.
     pub(in crate::input) fn open(
-        feed: Feed,
+        window: Window,
         file: FileId,
         limits: &Limits,
         records: Option<&str>,
     ) -> Result<Self, InputErrorKind> {
         let mut document = Self {
-            feed,
+            window,
             file,
             limits: limits.clone(),
             index: 0,
             state: State::Elements { first: true },
             around: 0,
-            alone: None,
+            only: None,
         };
         match (document.token()?, records) {
             (None, _) => return Err(InputErrorKind::Empty),
-            (Some(b'['), None | Some(".")) => document.feed.skip(1),
+            (Some(b'['), None | Some(".")) => document.window.skip(1),
             (Some(b'['), Some(path)) => {
                 return Err(InputErrorKind::NoSuchMember {
                     wanted: path.to_owned(),
                     found: "the file is an array, whose elements are the records".to_owned(),
                 });
             }
-            (Some(b'{'), None) => document.find_alone()?,
+            (Some(b'{'), None) => document.find_only_member()?,
             (Some(b'{'), Some(".")) => document.single()?,
             (Some(b'{'), Some(path)) => document.descend(path)?,
-            (Some(_), _) => return Err(document.bad(0, "expected an array or an object")),
+            (Some(_), _) => return Err(document.error(0, "expected an array or an object")),
         }
         Ok(document)
+    }
+
+    fn more(&mut self) -> Result<(), InputErrorKind> {
+        self.window.more().map_err(InputErrorKind::from_io)
+    }
+
+    fn error(&self, at: usize, message: impl Into<String>) -> InputErrorKind {
+        let position = self.window.position_at(at);
+        InputErrorKind::Json {
+            line: position.line,
+            column: position.column,
+            message: message.into(),
+        }
+    }
+
+    /// The first byte of the next token, with nothing before it.
+    fn token(&mut self) -> Result<Option<u8>, InputErrorKind> {
+        loop {
+            let at = skip_space(self.window.ahead(), 0);
+            self.window.skip(at);
+            match self.window.ahead().first() {
+                Some(byte) => return Ok(Some(*byte)),
+                None if self.window.ended() => return Ok(None),
+                None => self.more()?,
+            }
+        }
+    }
+
+    /// The first token at or after `at`, nothing passed.
+    fn token_at(&mut self, at: usize) -> Result<(usize, Option<u8>), InputErrorKind> {
+        loop {
+            let found = skip_space(self.window.ahead(), at);
+            match self.window.ahead().get(found) {
+                Some(byte) => return Ok((found, Some(*byte))),
+                None if self.window.ended() => return Ok((found, None)),
+                None => {
+                    self.within_limit(found)?;
+                    self.more()?;
+                }
+            }
+        }
+    }
+
+    fn within_limit(&self, length: usize) -> Result<(), InputErrorKind> {
+        if length > self.limits.record {
+            return Err(InputErrorKind::TooLarge {
+                line: self.window.position_at(0).line,
+                limit: self.limits.record,
+            });
+        }
+        Ok(())
+    }
+
+    /// The value at `at` and where it ends, nothing passed.
+    fn value_at<T: DeserializeOwned>(&mut self, at: usize) -> Result<(T, usize), InputErrorKind> {
+        loop {
+            let ended = self.window.ended();
+            match parse(&self.window.ahead()[at..], ended) {
+                Parsed::Value(value, length) => {
+                    self.within_limit(at + length)?;
+                    return Ok((value, at + length));
+                }
+                Parsed::Error(offset, message) => return Err(self.error(at + offset, message)),
+                Parsed::Incomplete => self.within_limit(self.window.ahead().len())?,
+            }
+            if ended {
+                return Err(self.error(at, "the file ends in the middle of this value"));
+            }
+            self.more()?;
+        }
+    }
+
+    /// The member name at `at`, and where its value begins.
+    fn name_at(&mut self, at: usize) -> Result<(String, usize), InputErrorKind> {
+        let (at, token) = self.token_at(at)?;
+        if token != Some(b'"') {
+            return Err(self.error(at, "expected a member name in quotes"));
+        }
+        let (name, end) = self.value_at(at)?;
+        let (colon, token) = self.token_at(end)?;
+        if token != Some(b':') {
+            return Err(self.error(colon, "expected `:` after a member name"));
+        }
+        let (value, token) = self.token_at(colon + 1)?;
+        if token.is_none() {
+            return Err(self.error(value, "the file ends where a value was expected"));
+        }
+        Ok((name, value))
+    }
+
+    /// The whole object is the one record.
+    fn single(&mut self) -> Result<(), InputErrorKind> {
+        let (IgnoredAny, length) = self.value_at(0)?;
+        self.state = State::Single { length };
+        Ok(())
+    }
+
+    /// Nobody named the records: they are in the object's only member, if that
+    /// is an array of objects; else the object is the record.
+    fn find_only_member(&mut self) -> Result<(), InputErrorKind> {
+        let mut before: Vec<String> = Vec::new();
+        let mut at = 1;
+        while let (_, Some(b'"')) = self.token_at(at)? {
+            let (name, value) = self.name_at(at)?;
+            if self.window.ahead()[value] == b'['
+                && let (_, Some(b'{' | b']')) = self.token_at(value + 1)?
+            {
+                if before.is_empty() {
+                    self.window.skip(value + 1);
+                    self.around = 1;
+                    self.only = Some(name);
+                    return Ok(());
+                }
+                let beside = listed(&before);
+                return Err(InputErrorKind::AmbiguousRecords {
+                    array: name,
+                    beside,
+                });
+            }
+            before.push(name);
+            let (IgnoredAny, end) = self.value_at(value)?;
+            match self.token_at(end)? {
+                (next, Some(b',')) => at = next + 1,
+                _ => break,
+            }
+        }
+        // An error in what remains is found here.
+        self.single()
+    }
+
+    /// The records are in the member that a dotted path names.
+    fn descend(&mut self, path: &str) -> Result<(), InputErrorKind> {
+        for part in path.split('.') {
+            match self.token()? {
+                Some(b'{') => self.window.skip(1),
+                _ => return Err(InputErrorKind::NotRecords(path.to_owned())),
+            }
+            self.around += 1;
+            let mut found = Vec::new();
+            loop {
+                if self.token()? == Some(b'}') {
+                    return Err(InputErrorKind::NoSuchMember {
+                        wanted: path.to_owned(),
+                        found: if found.is_empty() {
+                            "the object is empty".to_owned()
+                        } else {
+                            format!("its members are {}", listed(&found))
+                        },
+                    });
+                }
+                let (name, value) = self.name_at(0)?;
+                self.window.skip(value);
+                if name == part {
+                    break;
+                }
+                found.push(name);
+                self.pass_value()?;
+                match self.token()? {
+                    Some(b',') => self.window.skip(1),
+                    Some(b'}') => {}
+                    _ => return Err(self.error(0, "expected `,` or `}`")),
+                }
+            }
+        }
+        match self.token()? {
+            Some(b'[') => {
+                self.window.skip(1);
+                Ok(())
+            }
+            Some(b'{') => self.single(),
+            _ => Err(InputErrorKind::NotRecords(path.to_owned())),
+        }
+    }
+
+    /// Passes the value that comes next, however large.
+    fn pass_value(&mut self) -> Result<(), InputErrorKind> {
+        if !matches!(self.window.ahead().first(), Some(b'{' | b'[' | b'"')) {
+            let (IgnoredAny, end) = self.value_at(0)?;
+            self.window.skip(end);
+            return Ok(());
+        }
+        // Such a value ends with its last byte: nothing after it is read.
+        match IgnoredAny::deserialize(&mut Deserializer::from_reader(&mut self.window)) {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_io() => Err(InputErrorKind::from_io(error.into())),
+            Err(error) => Err(self.error(0, error_message(&error))),
+        }
     }
 
     /// The next records, or nothing at the end.
     pub(in crate::input) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
         let chunk = match self.state {
-            State::Single { end } => {
+            State::Single { length } => {
                 self.state = State::Tail;
-                Some(self.cut(end, vec![Row::new(0, end)], None))
+                let whole = 0..length;
+                Some(self.chunk(length, vec![whole], None))
             }
-            State::Elements { .. } => self.elements()?,
+            State::Elements { first } => self.elements(first)?,
             State::Tail | State::Done => None,
         };
-        match chunk {
-            Some(chunk) => Ok(Some(chunk)),
-            None if self.state == State::Tail => self.tail(),
-            None => Ok(None),
+        if chunk.is_some() || self.state != State::Tail {
+            return Ok(chunk);
+        }
+        self.state = State::Done;
+        let lost = self.tail()?;
+        Ok(lost.map(|lost| self.chunk(0, Vec::new(), Some(lost))))
+    }
+
+    fn chunk(&mut self, length: usize, rows: Vec<Range<usize>>, lost: Option<Problem>) -> Chunk {
+        let index = self.index;
+        self.index += rows.len() as u64;
+        let (bytes, position) = self.window.take(length);
+        Chunk {
+            body: Body::Json {
+                bytes,
+                rows,
+                position,
+            },
+            index,
+            lost: lost.map(Box::new),
         }
     }
 
-    fn cut(&mut self, length: usize, rows: Vec<Row>, lost: Option<Problem>) -> Chunk {
-        Chunk::cut(&mut self.feed, length, rows, &mut self.index, lost)
-    }
-
-    fn elements(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
-        let State::Elements { mut first } = self.state else {
-            return Ok(None);
-        };
-        let mut rows = Vec::new();
+    fn elements(&mut self, mut first: bool) -> Result<Option<Chunk>, InputErrorKind> {
+        let mut rows: Vec<Range<usize>> = Vec::new();
         let mut at = 0;
         let mut lost = None;
         loop {
-            let bytes = self.feed.bytes();
-            match step(bytes, at, first, self.feed.ended()) {
-                Step::Element { start, end } if end - start > self.limits.record => {
-                    lost = Some(self.too_large(start, rows.len()));
+            let bytes = self.window.ahead();
+            let limit = self.limits.record;
+            match step(bytes, at, first, self.window.ended()) {
+                Step::Element(range) if range.len() > limit => {
+                    lost = Some(self.too_large(range.start, rows.len()));
                 }
-                Step::Element { start, end } => {
-                    rows.push(Row::new(start, end));
+                Step::Element(range) => {
+                    at = range.end;
+                    rows.push(range);
                     first = false;
-                    at = end;
                     continue;
                 }
                 Step::Close { next } => {
@@ -152,17 +393,17 @@ impl Document {
                     self.state = State::Tail;
                     break;
                 }
-                Step::Bad { at: place, what } => {
-                    lost = Some(self.lost(place, rows.len(), Code::BadJson, what));
+                Step::Error(place, message) => {
+                    lost = Some(self.lost(place, rows.len(), Code::BadJson, &message));
                 }
-                Step::More if bytes.len() - at > self.limits.record => {
+                Step::More if bytes.len() - at > limit => {
                     lost = Some(self.too_large(at, rows.len()));
                 }
-                Step::More if self.feed.ended() => {
+                Step::More if self.window.ended() => {
                     lost = Some(self.truncated(at, rows.len()));
                 }
                 Step::More if rows.is_empty() => {
-                    self.feed.skip(at);
+                    self.window.skip(at);
                     at = 0;
                     self.more()?;
                     continue;
@@ -176,101 +417,93 @@ impl Document {
             break;
         }
         if rows.is_empty() && lost.is_none() {
-            self.feed.skip(at);
+            self.window.skip(at);
             return Ok(None);
         }
-        Ok(Some(self.cut(at, rows, lost)))
+        Ok(Some(self.chunk(at, rows, lost)))
     }
 
     /// Reads what closes the document; nothing else may be there.
-    fn tail(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
-        self.state = State::Done;
-        if let Some(array) = self.alone.take() {
-            match self.token()? {
-                Some(b',') => {
-                    let (name, _) = self.name_at(1)?;
-                    return Err(InputErrorKind::AmbiguousRecords {
-                        array,
-                        beside: listed(&[name]),
-                    });
+    fn tail(&mut self) -> Result<Option<Problem>, InputErrorKind> {
+        while self.around > 0 {
+            match (self.token()?, &self.only) {
+                (Some(b'}'), _) => {
+                    self.window.skip(1);
+                    self.around -= 1;
                 }
-                Some(b'}') => {
-                    self.feed.skip(1);
-                    self.around = 0;
-                }
-                Some(_) => {
-                    let lost = self.lost(0, 0, Code::BadJson, "expected `}`");
-                    return Ok(Some(self.cut(0, Vec::new(), Some(lost))));
-                }
-                None => {}
-            }
-        }
-        let mut nesting = Nesting::inside(self.around);
-        while nesting.depth > 0 {
-            match nesting.close(self.feed.bytes(), 0) {
-                Ok(end) => self.feed.skip(end),
-                Err(resume) => {
-                    self.feed.skip(resume);
-                    if self.feed.ended() {
-                        let lost = self.truncated(0, 0);
-                        return Ok(Some(self.cut(0, Vec::new(), Some(lost))));
+                (Some(b','), only) => {
+                    let only = only.clone();
+                    let (name, value) = self.name_at(1)?;
+                    if let Some(array) = only {
+                        let beside = listed(&[name]);
+                        return Err(InputErrorKind::AmbiguousRecords { array, beside });
                     }
-                    self.more()?;
+                    self.window.skip(value);
+                    self.pass_value()?;
                 }
+                (Some(_), _) => {
+                    return Ok(Some(self.lost(0, 0, Code::BadJson, "expected `,` or `}`")));
+                }
+                (None, _) => return Ok(Some(self.truncated(0, 0))),
             }
         }
         if self.token()?.is_none() {
             return Ok(None);
         }
-        let lost = self
-            .lost(0, 0, Code::BadJson, "more text behind the end of the JSON")
-            .with_hint("one object a line is NDJSON: use --format ndjson");
-        Ok(Some(self.cut(0, Vec::new(), Some(lost))))
+        let lost = self.lost(0, 0, Code::BadJson, "more text after the end of the JSON");
+        Ok(Some(lost.with_hint(
+            "one object a line is NDJSON: use --format ndjson",
+        )))
     }
 
-    fn lost(&self, at: usize, before: usize, code: Code, what: &str) -> Problem {
-        let position = self.feed.position_at(at);
+    fn lost(&self, at: usize, before: usize, code: Code, message: &str) -> Problem {
+        let position = self.window.position_at(at);
         let place = Place {
             file: self.file,
             line: position.line,
             index: self.index + before as u64,
         };
-        Problem::new(
-            code,
-            place,
-            format!(
-                "line {}, column {}: {what}; nothing behind it was read",
-                position.line, position.column
-            ),
-        )
+        let message = format!(
+            "line {}, column {}: {message}; nothing after it was read",
+            position.line, position.column
+        );
+        Problem::new(code, place, message)
     }
 
-    /// Where the record behind `at` begins, its comma passed.
+    /// Where the record after `at` begins, its comma passed.
     fn next_record(&self, at: usize) -> usize {
-        let bytes = self.feed.bytes();
-        let begun = skip_space(bytes, at);
-        match bytes.get(begun) {
-            Some(b',') => skip_space(bytes, begun + 1),
-            _ => begun,
+        let bytes = self.window.ahead();
+        let start = skip_space(bytes, at);
+        match bytes.get(start) {
+            Some(b',') => skip_space(bytes, start + 1),
+            _ => start,
         }
     }
 
     fn truncated(&self, at: usize, before: usize) -> Problem {
-        let begun = self.next_record(at);
-        let what = if begun < self.feed.bytes().len() {
+        let start = self.next_record(at);
+        let message = if start < self.window.ahead().len() {
             "the file ends in the middle of the record that begins here"
         } else {
             "the file ends before its records do"
         };
-        self.lost(begun, before, Code::Truncated, what)
+        self.lost(start, before, Code::Truncated, message)
             .with_hint("the file was cut off: export or copy it again")
     }
 
     fn too_large(&self, at: usize, before: usize) -> Problem {
-        let what = format!(
-            "a record is larger than the {} bytes that are read",
+        let message = format!(
+            "record larger than the limit of {} bytes",
             self.limits.record
         );
-        self.lost(self.next_record(at), before, Code::TooLarge, &what)
+        self.lost(self.next_record(at), before, Code::TooLarge, &message)
     }
+}
+
+/// Names for a message, not too many of them.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).map(|name| format!("{name:?}"));
+    let more = (names.len() > SHOWN).then(|| "...".to_owned());
+    shown.chain(more).collect::<Vec<_>>().join(", ")
 }

@@ -1,19 +1,16 @@
 //! NDJSON: one value a line, blank lines skipped.
 
-use std::io;
-
 use memchr::memchr;
 
 use crate::model::{Code, FileId, Place, Problem};
 
-use super::super::Limits;
-use super::super::chunk::{Chunk, Row};
-use super::super::feed::Feed;
-use super::scan::{is_space, skip_space};
+use super::super::chunk::{Body, Chunk};
+use super::super::window::Window;
+use super::super::{InputErrorKind, Limits};
 
 /// Finds the lines of an NDJSON text.
 pub(in crate::input) struct Lines {
-    feed: Feed,
+    window: Window,
     file: FileId,
     limits: Limits,
     index: u64,
@@ -21,9 +18,9 @@ pub(in crate::input) struct Lines {
 }
 
 impl Lines {
-    pub(in crate::input) fn new(feed: Feed, file: FileId, limits: &Limits) -> Self {
+    pub(in crate::input) fn new(window: Window, file: FileId, limits: &Limits) -> Self {
         Self {
-            feed,
+            window,
             file,
             limits: limits.clone(),
             index: 0,
@@ -32,33 +29,31 @@ impl Lines {
     }
 
     /// The next lines, or nothing at the end.
-    pub(in crate::input) fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+    pub(in crate::input) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
         let mut rows = Vec::new();
         let mut start = 0;
         let mut lost = None;
         while !self.done {
-            let bytes = self.feed.bytes();
+            let bytes = self.window.ahead();
             let found = memchr(b'\n', &bytes[start..]).map(|at| start + at);
             let end = found.unwrap_or(bytes.len());
             if end - start > self.limits.record {
                 lost = Some(self.too_large(start, rows.len()));
                 self.done = true;
-            } else if found.is_some() || self.feed.ended() {
-                let from = skip_space(&bytes[..end], start);
-                let trailing = bytes[from..end]
-                    .iter()
-                    .rev()
-                    .take_while(|byte| is_space(**byte))
-                    .count();
-                if from < end - trailing {
-                    rows.push(Row::new(from, end - trailing));
+            } else if found.is_some() || self.window.ended() {
+                let line = &bytes[start..end];
+                let text = line.trim_ascii_start();
+                let from = start + line.len() - text.len();
+                let text = text.trim_ascii_end();
+                if !text.is_empty() {
+                    rows.push(from..from + text.len());
                 }
                 start = found.map_or(end, |at| at + 1);
                 self.done = found.is_none();
             } else if rows.is_empty() {
-                self.feed.skip(start);
+                self.window.skip(start);
                 start = 0;
-                self.feed.more()?;
+                self.window.more().map_err(InputErrorKind::from_io)?;
             } else {
                 break;
             }
@@ -66,24 +61,32 @@ impl Lines {
         if rows.is_empty() && lost.is_none() {
             return Ok(None);
         }
-        let (feed, index) = (&mut self.feed, &mut self.index);
-        Ok(Some(Chunk::cut(feed, start, rows, index, lost)))
+        let index = self.index;
+        self.index += rows.len() as u64;
+        let (bytes, position) = self.window.take(start);
+        Ok(Some(Chunk {
+            body: Body::Json {
+                bytes,
+                rows,
+                position,
+            },
+            index,
+            lost: lost.map(Box::new),
+        }))
     }
 
     fn too_large(&self, start: usize, before: usize) -> Problem {
-        let line = self.feed.position_at(start).line;
-        Problem::new(
-            Code::TooLarge,
-            Place {
-                file: self.file,
-                line,
-                index: self.index + before as u64,
-            },
-            format!(
-                "a line is larger than the {} bytes that are read; nothing behind line {line} was read",
-                self.limits.record
-            ),
-        )
-        .with_hint("NDJSON has one object a line; for other JSON use --format json")
+        let line = self.window.position_at(start).line;
+        let place = Place {
+            file: self.file,
+            line,
+            index: self.index + before as u64,
+        };
+        let message = format!(
+            "line larger than the limit of {} bytes; nothing after line {line} was read",
+            self.limits.record
+        );
+        Problem::new(Code::TooLarge, place, message)
+            .with_hint("NDJSON has one object a line; for other JSON use --format json")
     }
 }

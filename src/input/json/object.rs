@@ -1,17 +1,69 @@
 //! One JSON object to cells.
 
-#![expect(
-    clippy::unnecessary_box_returns,
-    reason = "a large error would slow each value that is right"
-)]
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
 
+use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::value::RawValue;
+
+use crate::model::reserved::{ESCAPED, REASON, TEXT};
 use crate::model::{CellKind, Code, Columns};
 
-use super::super::span::Span;
-use super::scan::skip_space;
-use super::string::Text;
-use super::walk::{Trouble, Walk, bad, repeated, trouble};
-use crate::model::reserved::{ESCAPED, REASON, TEXT};
+use super::{MAX_DEPTH, error_message, error_offset};
+
+/// Why a text is no record. Boxed, so that results stay small.
+#[derive(Debug)]
+pub(in crate::input) struct JsonError {
+    /// The byte of the record's text.
+    pub(in crate::input) at: usize,
+    pub(in crate::input) code: Code,
+    pub(in crate::input) message: String,
+    pub(in crate::input) column: Option<Box<str>>,
+}
+
+type JsonResult<T> = Result<T, Box<JsonError>>;
+
+#[cold]
+fn json_error<T>(at: usize, code: Code, message: impl Into<String>) -> JsonResult<T> {
+    Err(Box::new(JsonError {
+        at,
+        code,
+        message: message.into(),
+        column: None,
+    }))
+}
+
+/// What `serde_json` says of a text that begins at `at`.
+#[cold]
+fn syntax_error<T>(at: usize, text: &str, error: &serde_json::Error) -> JsonResult<T> {
+    let code = if error.is_eof() {
+        Code::Truncated
+    } else {
+        Code::BadJson
+    };
+    let at = at + error_offset(text.as_bytes(), error);
+    json_error(at, code, error_message(error))
+}
+
+#[cold]
+fn repeated<T>(at: usize, name: &str) -> JsonResult<T> {
+    let message = format!("the object has the member {name:?} twice");
+    let mut error = json_error(at, Code::DuplicateMember, message);
+    if let Err(error) = &mut error {
+        error.column = Some(name.into());
+    }
+    error
+}
+
+/// One member of a record.
+#[derive(Debug)]
+pub(in crate::input) struct Member<'a> {
+    pub(in crate::input) column: usize,
+    pub(in crate::input) kind: CellKind,
+    pub(in crate::input) text: Cow<'a, str>,
+}
 
 /// Makes cells of objects; keeps the columns that they have shown so far.
 #[derive(Debug)]
@@ -23,7 +75,6 @@ pub(in crate::input) struct Objects {
     /// The last object, by number, that had a column.
     seen: Vec<u64>,
     number: u64,
-    name: String,
 }
 
 impl Objects {
@@ -34,177 +85,278 @@ impl Objects {
             shape: Vec::new(),
             seen: Vec::new(),
             number: 0,
-            name: String::new(),
         }
     }
 
-    /// Adds the cells of the object `text[range]` to `cells`, each with its
-    /// column, and returns the object's own text. Texts are spans of `text`, or
-    /// of `own` where they had to be put together.
-    pub(in crate::input) fn read(
+    /// Adds the members of an object, and returns its text without those that
+    /// caseload has added to it.
+    pub(in crate::input) fn read<'a>(
         &mut self,
-        text: &str,
-        range: std::ops::Range<usize>,
-        own: &mut String,
-        cells: &mut Vec<(u32, Span)>,
-    ) -> Result<Span, Box<Trouble>> {
-        let mut walk = Walk::new(text, &range);
-        match walk.peek()? {
-            b'{' => {}
-            b'[' => return Err(not_an_object(walk.at, "an array")),
-            b'"' => return Err(not_an_object(walk.at, "a string")),
-            b't' | b'f' | b'n' | b'-' | b'0'..=b'9' => {
-                let kind = walk.value(1)?;
-                let found = match kind {
-                    CellKind::Number => "a number",
-                    CellKind::Null => "null",
-                    _ => "true or false",
-                };
-                return Err(not_an_object(range.start, found));
-            }
-            _ => return Err(bad(walk.at, "expected an object")),
+        text: &'a str,
+        cells: &mut Vec<Member<'a>>,
+    ) -> JsonResult<Cow<'a, str>> {
+        if !text.starts_with('{') {
+            return not_an_object(text);
         }
-        let begin = walk.at;
         self.number += 1;
         let mut position = 0;
-        let mut own_columns = false;
-        walk.members(|walk, name| {
-            let column = self.column(walk, name, position)?;
+        // The text so far, as soon as it differs.
+        let mut rewritten: Option<String> = None;
+        members(text, 0, |name, name_at, value| {
+            let at = offset(text, value);
+            let column = match self.known_column(&name, position) {
+                Some(column) => column,
+                None if is_reserved(&name) => {
+                    if name == TEXT && !matches!(value, "\"\"" | "null") {
+                        return not_fixed(name_at);
+                    }
+                    let before = text[..name_at].trim_end();
+                    let before = before.strip_suffix(',').unwrap_or(before);
+                    rewritten.get_or_insert_with(|| before.to_owned());
+                    return Ok(());
+                }
+                None => self.new_column(&name, name_at, position)?,
+            };
             position += 1;
-            let begins = walk.at;
-            if walk.peek()? == b'"' {
-                let string = walk.string()?;
-                if let Some(column) = column {
-                    cells.push((column, text_span(walk, string, own)?));
-                }
-            } else {
-                let from = walk.at;
-                let kind = walk
-                    .value(1)
-                    .map_err(|trouble| walk.inside_member(name, trouble))?;
-                let end = if kind == CellKind::Null {
-                    from
-                } else {
-                    walk.at
-                };
-                if let Some(column) = column {
-                    cells.push((column, Span::of_text(kind, from, end)));
-                }
+            if self.seen[column] == self.number {
+                return repeated(name_at, &name);
             }
-            if column.is_none() {
-                own_columns = true;
-                if walk.text[name.start..name.end] == *TEXT
-                    && !matches!(walk.text[begins..walk.at].trim(), "\"\"" | "null")
-                {
-                    return Err(not_mended(name));
-                }
+            self.seen[column] = self.number;
+            if let Some(rewritten) = &mut rewritten {
+                rewritten.push_str(if rewritten.ends_with('{') { "" } else { "," });
+                rewritten.push_str(&text[name_at..at + value.len()]);
             }
+            let (kind, text) = cell(text, value).map_err(|error| inside(&name, error))?;
+            cells.push(Member { column, kind, text });
             Ok(())
         })?;
-        let end = walk.at;
-        walk.at = skip_space(walk.bytes, walk.at);
-        if walk.at < walk.bytes.len() {
-            return Err(bad(walk.at, "more text behind the end of the object"));
-        }
-        if own_columns {
-            return without_own_columns(text, begin..end, own);
-        }
-        Ok(Span::of_text(CellKind::Json, begin, end))
+        Ok(match rewritten {
+            Some(rewritten) => Cow::Owned(rewritten + "}"),
+            None => Cow::Borrowed(text),
+        })
     }
 
-    /// The column of a member; none for what caseload itself had added.
-    fn column(
-        &mut self,
-        walk: &Walk<'_>,
-        name: Text,
-        position: usize,
-    ) -> Result<Option<u32>, Box<Trouble>> {
-        let plain = &walk.text[name.start..name.end];
-        let known = self
-            .shape
-            .get(position)
-            .filter(|column| !name.escaped && self.columns.name(**column) == plain);
-        let column = if let Some(column) = known {
-            *column
-        } else {
-            self.name.clear();
-            walk.resolve(name, &mut self.name)?;
-            if is_ours(&self.name) {
-                return Ok(None);
-            }
-            if self.columns.len() >= self.limit && self.columns.position(&self.name).is_none() {
-                let what = format!(
-                    "the file has more than {} distinct member names",
-                    self.limit
-                );
-                return Err(trouble(name.start, Code::TooLarge, what));
-            }
-            let column = self.columns.intern(&self.name);
-            self.seen.resize(self.columns.len(), 0);
-            if position < self.shape.len() {
-                self.shape[position] = column;
-            } else if position == self.shape.len() {
-                self.shape.push(column);
-            }
-            column
-        };
-        if self.seen[column] == self.number {
-            return Err(repeated(name, self.columns.name(column)));
+    /// The column of the last object's member at the same position, if it has
+    /// the same name.
+    fn known_column(&self, name: &str, position: usize) -> Option<usize> {
+        let column = *self.shape.get(position)?;
+        (self.columns.name(column) == name).then_some(column)
+    }
+
+    fn new_column(&mut self, name: &str, at: usize, position: usize) -> JsonResult<usize> {
+        if self.columns.len() >= self.limit && self.columns.position(name).is_none() {
+            let message = format!(
+                "the file has more than {} distinct member names",
+                self.limit
+            );
+            return json_error(at, Code::TooLarge, message);
         }
-        self.seen[column] = self.number;
-        Ok(Some(column as u32))
+        let column = self.columns.intern(name);
+        self.seen.resize(self.columns.len(), 0);
+        self.shape.truncate(position);
+        self.shape.push(column);
+        Ok(column)
     }
 }
 
-fn text_span(walk: &Walk<'_>, string: Text, own: &mut String) -> Result<Span, Box<Trouble>> {
-    if !string.escaped {
-        return Ok(Span::of_text(CellKind::Text, string.start, string.end));
-    }
-    let from = own.len();
-    walk.resolve(string, own)?;
-    Ok(Span::of_own(CellKind::Text, from, own.len()))
-}
-
-/// Whether caseload adds it to records that it gives back.
-fn is_ours(name: &str) -> bool {
+/// Whether caseload adds it to records that it writes.
+fn is_reserved(name: &str) -> bool {
     matches!(name, REASON | ESCAPED | TEXT)
 }
 
-fn not_mended(name: Text) -> Box<Trouble> {
-    let what = format!(
-        "the record could not be read before, and was not mended since: write its own members here, and remove {TEXT}"
+fn not_an_object<T>(text: &str) -> JsonResult<T> {
+    if let Err(error) = serde_json::from_str::<de::IgnoredAny>(text) {
+        return syntax_error(0, text, &error);
+    }
+    let found = match text.as_bytes().first() {
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "true or false",
+        Some(b'n') => "null",
+        _ => "a number",
+    };
+    json_error(
+        0,
+        Code::NotAnObject,
+        format!("expected an object, found {found}"),
+    )
+}
+
+fn not_fixed<T>(at: usize) -> JsonResult<T> {
+    let message = format!(
+        "the record could not be read before, and has not been fixed since: write its own \
+         members here, and remove {TEXT}"
     );
-    let mut trouble = trouble(name.start - 1, Code::NotFixed, what);
-    trouble.column = Some(TEXT.into());
-    trouble
+    let mut error = json_error(at, Code::NotFixed, message);
+    if let Err(error) = &mut error {
+        error.column = Some(TEXT.into());
+    }
+    error
 }
 
-fn not_an_object(at: usize, found: &str) -> Box<Trouble> {
-    let what = format!("expected an object, found {found}");
-    trouble(at, Code::NotAnObject, what)
+/// A member's value as a cell.
+fn cell<'a>(record: &'a str, value: &'a str) -> JsonResult<(CellKind, Cow<'a, str>)> {
+    Ok(match value.as_bytes()[0] {
+        b'"' if memchr::memchr(b'\\', value.as_bytes()).is_none() => {
+            (CellKind::Text, Cow::Borrowed(&value[1..value.len() - 1]))
+        }
+        b'"' => match serde_json::from_str(value) {
+            Ok(text) => (CellKind::Text, Cow::Owned(text)),
+            Err(error) => return syntax_error(offset(record, value), value, &error),
+        },
+        b'{' | b'[' => {
+            check_nested(record, value, 1)?;
+            (CellKind::Json, Cow::Borrowed(value))
+        }
+        b't' | b'f' => (CellKind::Bool, Cow::Borrowed(value)),
+        b'n' => (CellKind::Null, Cow::Borrowed("")),
+        _ => (CellKind::Number, Cow::Borrowed(value)),
+    })
 }
 
-/// The object without the members that caseload had added to it.
-fn without_own_columns(
-    text: &str,
-    range: std::ops::Range<usize>,
-    own: &mut String,
-) -> Result<Span, Box<Trouble>> {
-    let from = own.len();
-    let mut name_text = String::new();
-    Walk::new(text, &range).members(|walk, name| {
-        name_text.clear();
-        walk.resolve(name, &mut name_text)?;
-        walk.value(1)?;
-        if !is_ours(&name_text) {
-            own.push(if own.len() == from { '{' } else { ',' });
-            own.push_str(&text[name.start - 1..walk.at]);
+/// Checks what `serde_json` passes over in a nested value: members that are
+/// there twice, halves of surrogate pairs, and the depth.
+fn check_nested(record: &str, value: &str, depth: usize) -> JsonResult<()> {
+    let at = offset(record, value);
+    match value.as_bytes()[0] {
+        b'{' | b'[' if depth >= MAX_DEPTH => {
+            let message = format!("nested more than {MAX_DEPTH} levels deep");
+            json_error(at, Code::TooLarge, message)
+        }
+        b'{' => {
+            let mut names = HashSet::new();
+            members(value, at, |name, name_at, value| {
+                if names.contains(&name) {
+                    return repeated(name_at, &name);
+                }
+                let checked = check_nested(record, value, depth + 1);
+                let checked = checked.map_err(|error| inside(&name, error));
+                names.insert(name);
+                checked
+            })
+        }
+        b'[' => elements(value, |number, value| {
+            let checked = check_nested(record, value, depth + 1);
+            checked.map_err(|error| inside(&format!("[{number}]"), error))
+        }),
+        b'"' => match serde_json::from_str::<Cow<'_, str>>(value) {
+            Ok(_) => Ok(()),
+            Err(error) => syntax_error(at, value, &error),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// An error whose column is named as seen from the value around it.
+#[cold]
+fn inside(name: &str, mut error: Box<JsonError>) -> Box<JsonError> {
+    if let Some(column) = &mut error.column {
+        let dot = if column.starts_with('[') { "" } else { "." };
+        *column = format!("{name}{dot}{column}").into();
+    }
+    error
+}
+
+/// Where a part of a text begins in it.
+fn offset(text: &str, part: &str) -> usize {
+    part.as_ptr() as usize - text.as_ptr() as usize
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Calls `each` for the members of an object: name, where it begins, value.
+/// The text begins at `at` of the record's.
+fn members<'a>(
+    text: &'a str,
+    at: usize,
+    each: impl FnMut(Cow<'a, str>, usize, &'a str) -> JsonResult<()>,
+) -> JsonResult<()> {
+    let mut visitor = Members {
+        text,
+        at,
+        each,
+        failed: None,
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let done = deserializer
+        .deserialize_map(&mut visitor)
+        .and_then(|()| deserializer.end());
+    match (visitor.failed, done) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) => syntax_error(at, text, &error),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+struct Members<'a, F> {
+    text: &'a str,
+    at: usize,
+    each: F,
+    failed: Option<Box<JsonError>>,
+}
+
+impl<'a, F> Visitor<'a> for &mut Members<'a, F>
+where
+    F: FnMut(Cow<'a, str>, usize, &'a str) -> JsonResult<()>,
+{
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut passed = 1;
+        while let Some(Name(name)) = map.next_key()? {
+            let value: &RawValue = map.next_value()?;
+            let value = value.get();
+            // Between two members there are only white space and a comma.
+            let name_at = passed + self.text[passed..].find('"').unwrap_or_default();
+            passed = offset(self.text, value) + value.len();
+            if let Err(error) = (self.each)(name, self.at + name_at, value) {
+                self.failed = Some(error);
+                return Err(de::Error::custom("refused"));
+            }
         }
         Ok(())
-    })?;
-    if own.len() == from {
-        own.push('{');
     }
-    own.push('}');
-    Ok(Span::of_own(CellKind::Json, from, own.len()))
+}
+
+/// Calls `each` for the elements of an array that is valid JSON.
+fn elements<'a>(
+    text: &'a str,
+    each: impl FnMut(usize, &'a str) -> JsonResult<()>,
+) -> JsonResult<()> {
+    let mut visitor = Elements { each, failed: None };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    // It was read before, so that nothing but `each` refuses it.
+    let _ = deserializer.deserialize_seq(&mut visitor);
+    visitor.failed.map_or(Ok(()), Err)
+}
+
+struct Elements<F> {
+    each: F,
+    failed: Option<Box<JsonError>>,
+}
+
+impl<'a, F: FnMut(usize, &'a str) -> JsonResult<()>> Visitor<'a> for &mut Elements<F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut array: A) -> Result<(), A::Error> {
+        let mut number = 0;
+        while let Some(value) = array.next_element::<&RawValue>()? {
+            if let Err(error) = (self.each)(number, value.get()) {
+                self.failed = Some(error);
+                return Err(de::Error::custom("refused"));
+            }
+            number += 1;
+        }
+        Ok(())
+    }
 }

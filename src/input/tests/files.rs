@@ -59,8 +59,8 @@ fn what_is_no_case_file_says_so() {
     assert!(lock.contains("/a.xlsx instead"), "{lock}");
     std::fs::write(folder.path().join("a.xlsx"), "PK\x03\x04 broken").unwrap();
     let held = of(folder.path().join("a.xlsx")).to_string();
-    assert!(held.contains("~$a.xlsx is beside it"), "{held}");
-    assert!(refused("a.xlsx", "a,b\n").contains("is no Excel workbook"));
+    assert!(held.contains("~$a.xlsx exists"), "{held}");
+    assert!(refused("a.xlsx", "a,b\n").contains("is not an Excel workbook"));
     assert!(refused("a.csv", "PK\x03\x04").contains("--format xlsx"));
     assert!(refused("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1").contains("save it as .xlsx"));
     assert!(refused("a.csv", b"\x89PNG\x00\x01\x02\xff\x00\xfe").contains("binary data"));
@@ -135,7 +135,7 @@ fn gzip_is_opened_as_it_is() {
     assert_eq!(refused("a.csv.gz", gzipped(b"")), "is empty");
     let cut = gzipped("a,b\n".repeat(100_000).as_bytes());
     let message = refused("a.csv.gz", &cut[..cut.len() / 2]);
-    assert!(message.contains("gzip data can't be unpacked"), "{message}");
+    assert!(message.contains("invalid gzip data"), "{message}");
 }
 
 #[test]
@@ -171,64 +171,31 @@ fn the_digest_is_of_the_file_as_it_lies() {
     while reader.next_chunk().unwrap().is_some() {}
     let expected: [u8; 32] = Sha256::digest(&bytes).into();
     assert_eq!(reader.sha256(), Some(expected));
-    assert_eq!(reader.bytes_read(), bytes.len() as u64);
-    assert_eq!(reader.size(), Some(bytes.len() as u64));
     assert_eq!(reader.format(), Format::Csv);
-}
-
-#[test]
-fn a_file_can_be_read_again() {
-    let (_folder, input) = file("a.csv", b"a,b\n1,2\n3,4\n");
-    let mut reader = open(&input, FileId(0), &chunked(4)).unwrap();
-    reader.next_chunk().unwrap();
-    let mut again = reader.reopen().unwrap();
-    let mut parser = again.parser();
-    assert_eq!(drain(&mut again, &mut parser).unwrap().records.len(), 2);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_is_read_and_kept_when_asked() {
-    for tee in [false, true] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pipe");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &path,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-            0,
-        )
-        .unwrap();
-        let writer = std::thread::spawn({
-            let path = path.clone();
-            move || std::fs::write(path, "{\"a\":1}\n{\"a\":2}\n".repeat(20_000)).unwrap()
-        });
-        let options = ReadOptions {
-            tee,
-            ..ReadOptions::default()
-        };
-        let mut reader = open(&Input::Path(path), FileId(0), &options).unwrap();
-        assert_eq!(reader.size(), None);
-        let mut parser = reader.parser();
-        let first = drain(&mut reader, &mut parser).unwrap();
-        writer.join().unwrap();
-        assert_eq!(first.records.len(), 40_000);
-        let again = reader.reopen();
-        if !tee {
-            assert!(matches!(
-                again.err().unwrap().kind,
-                InputErrorKind::ReadOnce
-            ));
-            continue;
-        }
-        let mut again = again.unwrap();
-        for _ in 0..2 {
-            let mut parser = again.parser();
-            assert_eq!(drain(&mut again, &mut parser).unwrap(), first);
-            again = again.reopen().unwrap();
-        }
-    }
+fn a_pipe_is_read_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &path,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, "{\"a\":1}\n{\"a\":2}\n".repeat(20_000)).unwrap()
+    });
+    let mut reader = open(&Input::Path(path), FileId(0), &ReadOptions::default()).unwrap();
+    let mut parser = reader.parser();
+    let read = drain(&mut reader, &mut parser).unwrap();
+    writer.join().unwrap();
+    assert_eq!(read.records.len(), 40_000);
 }
 
 #[test]
@@ -239,7 +206,7 @@ fn bytes_that_a_code_page_leaves_undefined_are_no_text() {
     assert_eq!(read.codes(), found);
     assert_eq!(
         read.problems[0].message,
-        "line 3, column 2: a byte that is no text in windows-1252"
+        "line 3: not valid windows-1252 text"
     );
     assert_eq!(read.problems[2].column.as_deref(), Some("Note"));
     assert_eq!(read.records[0].texts(), ["Jos\u{e9}", "\u{20ac}"]);

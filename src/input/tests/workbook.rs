@@ -155,7 +155,7 @@ fn a_workbook_that_is_a_bomb_is_refused_before_it_is_read() {
     options.limits.unpacked = 20_000;
     let message = refused_with("a.xlsx", &bytes, &options);
     assert!(
-        message.contains("texts are larger than the 20000"),
+        message.contains("texts are larger than the limit of 20000"),
         "{message}"
     );
     options.limits.unpacked = 35_000;

@@ -1,15 +1,15 @@
-//! How large a workbook really is, before anything reads it into memory.
+//! Refuses workbooks that would fill the memory, before anything reads them.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 
 use memchr::{memchr_iter, memmem};
 
-use super::raw::Bomb;
+use super::bytes::Bomb;
 use super::{InputErrorKind, Limits};
 
-/// A part with less than so many records of the largest size does no harm, were
-/// it all one cell.
+/// A part smaller than so many records of the largest size does no harm, even if
+/// it is a single cell.
 const HARMLESS: u64 = 4;
 /// The table of texts says in its beginning how many it has.
 const BEGINNING: u64 = 64 << 10;
@@ -19,7 +19,7 @@ const SHORTEST: u64 = 5;
 /// Refuses a workbook that fills the memory: its table of texts goes there as a
 /// whole, and so does each cell. Goes by the sizes that it declares, which every
 /// reading then holds it to.
-pub(super) fn weigh(file: &File, limits: &Limits) -> Result<(), InputErrorKind> {
+pub(super) fn check_size(file: &File, limits: &Limits) -> Result<(), InputErrorKind> {
     let packed = file.metadata().map_err(InputErrorKind::Io)?.len();
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
     let mut unpacked = 0_u64;
@@ -35,9 +35,9 @@ pub(super) fn weigh(file: &File, limits: &Limits) -> Result<(), InputErrorKind> 
         }
         if is_texts {
             let part = archive.by_index(number).map_err(damaged)?;
-            if texts_announced(part, limits)? > declared / SHORTEST {
+            if claimed_texts(part, limits)? > declared / SHORTEST {
                 return Err(InputErrorKind::Workbook(
-                    "it says that it has more texts than fit into it".to_owned(),
+                    "it claims more texts than fit into it".to_owned(),
                 ));
             }
         }
@@ -59,14 +59,14 @@ fn damaged(error: impl std::fmt::Display) -> InputErrorKind {
 
 fn too_many_texts(limits: &Limits) -> InputErrorKind {
     InputErrorKind::Workbook(format!(
-        "its texts are larger than the {} bytes that are read",
+        "its texts are larger than the limit of {} bytes",
         limits.unpacked
     ))
 }
 
-/// The most texts that the beginning of the table announces. Room for all of
-/// them is taken before the first is read.
-fn texts_announced(part: impl Read, limits: &Limits) -> Result<u64, InputErrorKind> {
+/// How many texts the beginning of the table claims. Room for all of them is
+/// taken before the first is read.
+fn claimed_texts(part: impl Read, limits: &Limits) -> Result<u64, InputErrorKind> {
     let mut beginning = Vec::new();
     part.take(BEGINNING)
         .read_to_end(&mut beginning)
@@ -105,7 +105,7 @@ fn refuse_long_cell(mut part: impl Read, limits: &Limits) -> Result<(), InputErr
         run += count - from;
         if run > limits.record {
             return Err(InputErrorKind::Workbook(format!(
-                "a cell is larger than the {} bytes that are read",
+                "a cell is larger than the limit of {} bytes",
                 limits.record
             )));
         }

@@ -1,10 +1,11 @@
-//! The bytes as they lie in the file: opened, counted, hashed, kept for a second
-//! reading, and unpacked where they are gzipped.
+//! The bytes of a file as they are: opened, counted, hashed, and unpacked if
+//! they are gzipped. A file that changes meanwhile is noticed.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::fs::{File, Metadata};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
@@ -14,15 +15,12 @@ use super::{Input, InputErrorKind, Limits};
 /// Bytes from somewhere, owned by one thread at a time.
 pub(super) type Bytes = Box<dyn Read + Send>;
 
-/// What passed by while the raw bytes were read.
+/// What was read of a file so far.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    /// How many bytes.
-    pub(super) bytes: u64,
-    /// Whether the end was seen.
-    pub(super) ended: bool,
+struct Tally {
+    bytes: u64,
+    ended: bool,
     hasher: Option<Sha256>,
-    copy: Option<File>,
 }
 
 /// The tally, shared by the reader and the layer that counts below it.
@@ -30,38 +28,26 @@ pub(super) struct Tally {
 pub(super) struct SharedTally(Arc<Mutex<Tally>>);
 
 impl SharedTally {
-    pub(super) fn new(digest: bool, copy: Option<File>) -> Self {
+    pub(super) fn new(digest: bool) -> Self {
         Self(Arc::new(Mutex::new(Tally {
             hasher: digest.then(Sha256::new),
-            copy,
             ..Tally::default()
         })))
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Tally> {
+    fn lock(&self) -> MutexGuard<'_, Tally> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The SHA-256 of the whole file, once its end was seen.
+    /// The SHA-256 of the whole file, once its end was read.
     pub(super) fn sha256(&self) -> Option<[u8; 32]> {
         let tally = self.lock();
-        tally
-            .ended
-            .then(|| tally.hasher.clone().map(|hasher| hasher.finalize().into()))
-            .flatten()
-    }
-
-    /// The copy that was kept, from its beginning.
-    pub(super) fn take_copy(&self) -> io::Result<Option<File>> {
-        let mut copy = self.lock().copy.take();
-        if let Some(file) = &mut copy {
-            file.seek(SeekFrom::Start(0))?;
-        }
-        Ok(copy)
+        let hasher = tally.hasher.clone().filter(|_| tally.ended)?;
+        Some(hasher.finalize().into())
     }
 }
 
-/// Counts, hashes and copies what is read through it.
+/// Counts and hashes what is read through it.
 pub(super) struct Counted<R> {
     inner: R,
     tally: SharedTally,
@@ -82,44 +68,52 @@ impl<R: Read> Read for Counted<R> {
         if let Some(hasher) = &mut tally.hasher {
             hasher.update(&buffer[..count]);
         }
-        if let Some(copy) = &mut tally.copy {
-            copy.write_all(&buffer[..count])?;
-        }
         Ok(count)
     }
 }
 
-/// The open bytes of an input, and what is known of them beforehand.
+/// An input's bytes, and its handle if it is a regular file.
 pub(super) struct Opened {
-    pub(super) file: OpenedFile,
-    /// The size of a regular file, at the moment of opening.
-    pub(super) size: Option<u64>,
-    /// Whether it can be opened a second time.
-    pub(super) again: bool,
+    pub(super) bytes: Bytes,
+    pub(super) regular: Option<RegularFile>,
 }
 
-/// A file, or standard input behind the handle that the process has of it.
-pub(super) enum OpenedFile {
-    File(File),
-    Stdin(io::Stdin),
+/// A regular file as it was when it was opened. One that something else writes
+/// meanwhile may end in half a row that looks like a whole one.
+pub(super) struct RegularFile {
+    file: File,
+    before: (u64, Option<SystemTime>),
 }
 
-impl Read for OpenedFile {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.read(buffer),
-            Self::Stdin(stdin) => stdin.read(buffer),
+fn state(metadata: &Metadata) -> (u64, Option<SystemTime>) {
+    (metadata.len(), metadata.modified().ok())
+}
+
+impl RegularFile {
+    /// An error if it has another length or time than at first.
+    pub(super) fn check_unchanged(&self) -> Result<(), InputErrorKind> {
+        let metadata = self.file.metadata().map_err(InputErrorKind::Io)?;
+        if state(&metadata) == self.before {
+            Ok(())
+        } else {
+            Err(InputErrorKind::Changed)
         }
+    }
+
+    /// Its handle, at its beginning.
+    pub(super) fn rewound(&self) -> io::Result<File> {
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(0))?;
+        Ok(file)
     }
 }
 
-/// Opens an input, or says why it is none.
+/// Opens an input, or says why it can't be one.
 pub(super) fn open(input: &Input) -> Result<Opened, InputErrorKind> {
     let Input::Path(path) = input else {
         return Ok(Opened {
-            file: OpenedFile::Stdin(io::stdin()),
-            size: None,
-            again: false,
+            bytes: Box::new(io::stdin()),
+            regular: None,
         });
     };
     if let Some(workbook) = input.file_name().strip_prefix("~$") {
@@ -136,32 +130,38 @@ pub(super) fn open(input: &Input) -> Result<Opened, InputErrorKind> {
     if metadata.is_dir() {
         return Err(InputErrorKind::Directory);
     }
+    let regular = match metadata.is_file() {
+        true => Some(RegularFile {
+            file: file.try_clone().map_err(InputErrorKind::Io)?,
+            before: state(&metadata),
+        }),
+        false => None,
+    };
     Ok(Opened {
-        size: metadata.is_file().then_some(metadata.len()),
-        again: metadata.is_file(),
-        file: OpenedFile::File(file),
+        bytes: Box::new(file),
+        regular,
     })
 }
 
-/// The same fault with the reason that it may have: Excel's lock file is beside
-/// the workbook.
-pub(super) fn held_open(path: &Path, fault: &InputErrorKind) -> Option<InputErrorKind> {
+/// The same error with a possible reason: Excel's lock file is beside the
+/// workbook.
+pub(super) fn explain_lock(path: &Path, error: &InputErrorKind) -> Option<InputErrorKind> {
     let name = path.file_name()?.to_str()?;
     let lock = path.with_file_name(format!("~${name}"));
-    lock.exists().then(|| InputErrorKind::HeldOpen {
+    lock.exists().then(|| InputErrorKind::OpenInExcel {
         lock: lock.display().to_string(),
-        detail: fault.to_string(),
+        detail: error.to_string(),
     })
 }
 
-/// The first bytes of `bytes`, as far as there are so many.
+/// The first bytes, as far as there are so many.
 pub(super) fn read_head(bytes: &mut dyn Read, length: usize) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     bytes.take(length as u64).read_to_end(&mut head)?;
     Ok(head)
 }
 
-/// Everything of `bytes` in an unlinked temporary file, from its beginning.
+/// All bytes in an unlinked temporary file, at its beginning.
 pub(super) fn spool(bytes: &mut dyn Read) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     io::copy(bytes, &mut file)?;
@@ -172,13 +172,11 @@ pub(super) fn spool(bytes: &mut dyn Read) -> io::Result<File> {
 /// A compressed file that unpacks to far more than case files do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unpacks to more than {limit} bytes and {ratio} times its size, as no case file does; unpack it yourself if it is one"
+    "unpacks to more than {limit} bytes and {ratio} times its size, which no case file does; if it is one, unpack it yourself"
 )]
 pub struct Bomb {
-    /// Bytes that are always read.
-    pub limit: u64,
-    /// The ratio beyond.
-    pub ratio: u64,
+    limit: u64,
+    ratio: u64,
 }
 
 impl Bomb {
@@ -200,7 +198,7 @@ pub(super) struct Unpacking(pub(super) io::Error);
 pub(super) struct Unpacked<R: Read> {
     decoder: MultiGzDecoder<BufReader<R>>,
     tally: SharedTally,
-    told: u64,
+    unpacked: u64,
     limits: Limits,
 }
 
@@ -209,7 +207,7 @@ impl<R: Read> Unpacked<R> {
         Self {
             decoder: MultiGzDecoder::new(BufReader::with_capacity(128 << 10, packed)),
             tally,
-            told: 0,
+            unpacked: 0,
             limits,
         }
     }
@@ -218,15 +216,15 @@ impl<R: Read> Unpacked<R> {
 impl<R: Read> Read for Unpacked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.decoder.read(buffer).map_err(|error| {
-            // What the system says goes through; the rest is the gzip data's.
+            // The system's errors stay; others are the gzip data's.
             if error.raw_os_error().is_some() || error.kind() == io::ErrorKind::Interrupted {
                 error
             } else {
                 io::Error::new(error.kind(), Unpacking(error))
             }
         })?;
-        self.told += count as u64;
-        match Bomb::of(self.tally.lock().bytes, self.told, &self.limits) {
+        self.unpacked += count as u64;
+        match Bomb::of(self.tally.lock().bytes, self.unpacked, &self.limits) {
             Some(bomb) => Err(io::Error::other(bomb)),
             None => Ok(count),
         }
