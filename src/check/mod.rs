@@ -39,8 +39,6 @@ pub struct CheckOptions {
     pub collect_invalid: bool,
     /// Also summarize each column.
     pub summarize_columns: bool,
-    /// Threads that map records; 0 is one for each processor.
-    pub workers: usize,
 }
 
 /// What was found in some consecutive records.

@@ -60,71 +60,24 @@ pub struct Check {
 
 /// Opens all files and starts to check them.
 pub fn check(options: CheckOptions) -> Result<Check, CheckError> {
-    let options = Arc::new(options);
-    let mut files = Vec::with_capacity(options.inputs.len());
-    let mut readers = Vec::with_capacity(options.inputs.len());
-    for (file, input) in (0..).map(FileId).zip(&options.inputs) {
-        let reader = input::open(input, file, &options.read)?;
-        let in_doubt = |columns: &Arc<Columns>| columns.position(reserved::IN_DOUBT_KEY).is_some();
-        if reader.columns().is_some_and(in_doubt) {
-            return Err(CheckError::InDoubtFile(input.name()));
-        }
-        files.push(FileSummary {
-            name: input.name(),
-            guessed_encoding: reader.encoding_guessed().then(|| reader.encoding()),
-            ..FileSummary::default()
-        });
-        readers.push(reader);
-    }
-    let missing: Vec<_> = (0..)
-        .map(FileId)
-        .zip(&readers)
-        .filter_map(|(file, reader)| {
-            let columns = reader.columns()?;
-            Some((
-                file,
-                options.rules.missing_columns(columns, NameSource::Header),
-            ))
-        })
-        .collect();
-    // What is missing from every record is reported once, not for each of them.
-    if readers.iter().all(|reader| reader.columns().is_some()) {
-        refuse_missing(&missing)?;
-    }
-    let first = CheckBatch {
-        problems: readers.iter_mut().flat_map(Reader::problems).collect(),
-        ..CheckBatch::default()
-    };
-    let count = match options.workers {
-        0 => thread::available_parallelism()
-            .map_or(1, NonZero::get)
-            .min(MOST_WORKERS),
-        count => count,
-    };
-    let (queue_work, work) = sync_channel(WAITING);
-    let (queue_result, results) = sync_channel(WAITING + count);
-    let work = Arc::new(Mutex::new(work));
-    let workers = (0..count)
-        .map(|_| {
-            let (options, work) = (Arc::clone(&options), Arc::clone(&work));
-            thread::spawn(move || map_chunks(&options, &work))
-        })
-        .collect();
-    let reader = thread::spawn(move || read_chunks(readers, count, &queue_work, &queue_result));
-    Ok(Check {
-        options,
-        first: Some(first),
-        missing,
-        results: Some(results),
-        reader: Some(reader),
-        workers,
+    let mut check = Check {
+        options: Arc::new(options),
+        first: None,
+        missing: Vec::new(),
+        results: None,
+        reader: None,
+        workers: Vec::new(),
         records: RecordTable::default(),
         confidential: HashSet::new(),
-        checked: Checked {
-            files,
-            ..Checked::default()
-        },
-    })
+        checked: Checked::default(),
+    };
+    let mut readers = check.open_inputs()?;
+    check.first = Some(CheckBatch {
+        problems: readers.iter_mut().flat_map(Reader::problems).collect(),
+        ..CheckBatch::default()
+    });
+    check.start(readers);
+    Ok(check)
 }
 
 fn refuse_missing(missing: &[(FileId, Vec<MissingColumn>)]) -> Result<(), CheckError> {
@@ -171,7 +124,7 @@ fn read_chunks(
     readers
 }
 
-fn map_chunks(options: &CheckOptions, work: &Mutex<Receiver<Work>>) -> (Tally, Members) {
+fn map_chunks(options: Arc<CheckOptions>, work: &Mutex<Receiver<Work>>) -> (Tally, Members) {
     let mut worker = Worker::new(options);
     let mut parser: Option<(FileId, Parser)> = None;
     loop {
@@ -226,6 +179,48 @@ impl Check {
     /// The summary, complete once every batch was pulled.
     pub fn finish(self) -> Checked {
         self.checked
+    }
+
+    fn open_inputs(&mut self) -> Result<Vec<Reader>, CheckError> {
+        let options = Arc::clone(&self.options);
+        let mut readers = Vec::with_capacity(options.inputs.len());
+        for (file, input) in (0..).map(FileId).zip(&options.inputs) {
+            let reader = input::open(input, file, &options.read)?;
+            if let Some(columns) = reader.columns() {
+                if columns.position(reserved::IN_DOUBT_KEY).is_some() {
+                    return Err(CheckError::InDoubtFile(input.name()));
+                }
+                let missing = options.rules.missing_columns(columns, NameSource::Header);
+                self.missing.push((file, missing));
+            }
+            self.checked.files.push(FileSummary {
+                name: input.name(),
+                guessed_encoding: reader.encoding_guessed().then(|| reader.encoding()),
+                ..FileSummary::default()
+            });
+            readers.push(reader);
+        }
+        // What is missing from every record is reported once, not for each.
+        if self.missing.len() == readers.len() {
+            refuse_missing(&self.missing)?;
+        }
+        Ok(readers)
+    }
+
+    fn start(&mut self, readers: Vec<Reader>) {
+        let count = thread::available_parallelism().map_or(1, NonZero::get);
+        let count = count.min(MOST_WORKERS);
+        let (queue_work, work) = sync_channel(WAITING);
+        let (queue_result, results) = sync_channel(WAITING + count);
+        let work = Arc::new(Mutex::new(work));
+        for _ in 0..count {
+            let (options, work) = (Arc::clone(&self.options), Arc::clone(&work));
+            let worker = thread::spawn(move || map_chunks(options, &work));
+            self.workers.push(worker);
+        }
+        let read = move || read_chunks(readers, count, &queue_work, &queue_result);
+        self.reader = Some(thread::spawn(read));
+        self.results = Some(results);
     }
 
     /// Counts problems, and leaves out those that repeat what is known of a

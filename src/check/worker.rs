@@ -72,13 +72,10 @@ impl Tally {
 
 /// One thread's mapper and counts.
 pub(super) struct Worker {
+    options: Arc<CheckOptions>,
     mapper: Mapper,
     people: PersonColumns,
     tally: Tally,
-    strict: bool,
-    collect_cases: bool,
-    collect_invalid: bool,
-    summarize_columns: bool,
     keyless: bool,
     digests: RecordDigests,
     key: String,
@@ -88,21 +85,18 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(options: &CheckOptions) -> Self {
+    pub(super) fn new(options: Arc<CheckOptions>) -> Self {
         Self {
             mapper: Mapper::new(Arc::clone(&options.rules)),
             people: PersonColumns::default(),
             tally: Tally::default(),
-            strict: options.strict,
-            collect_cases: options.collect_cases,
-            collect_invalid: options.collect_invalid,
-            summarize_columns: options.summarize_columns,
             keyless: options.rules.options().key.is_empty(),
             digests: RecordDigests::default(),
             key: String::new(),
             raw: String::new(),
             met: None,
             members: BTreeMap::new(),
+            options,
         }
     }
 
@@ -134,7 +128,7 @@ impl Worker {
                 }
             }
         });
-        if self.strict {
+        if self.options.strict {
             for problem in &mut batch.problems {
                 problem.severity = Severity::Error;
             }
@@ -149,13 +143,13 @@ impl Worker {
         batch: &mut WorkerBatch,
         before: usize,
     ) {
-        let strict = self.strict;
+        let strict = self.options.strict;
         let invalidates = |problem: &&Problem| {
             problem.severity == Severity::Error || strict && is_of_record(problem)
         };
         let errors = batch.problems[before..].iter().filter(invalidates);
         let reasons: Vec<String> = errors.map(reason).collect();
-        if !self.collect_invalid || reasons.is_empty() {
+        if !self.options.collect_invalid || reasons.is_empty() {
             return;
         }
         self.raw.clear();
@@ -185,7 +179,7 @@ impl Worker {
         if record.json.is_some() {
             self.meet_members(record);
         }
-        if self.summarize_columns {
+        if self.options.summarize_columns {
             self.tally.columns.add(record);
         }
         let before = batch.problems.len();
@@ -201,7 +195,7 @@ impl Worker {
             return;
         };
         // Only what is sent needs a digest that can be written down.
-        let digest = (self.collect_cases || self.keyless).then(|| mapped.payload_digest());
+        let digest = (self.options.collect_cases || self.keyless).then(|| mapped.payload_digest());
         let key = match digest {
             Some(digest) if self.keyless => {
                 // The content serves as the key, so that a test run can still
@@ -222,14 +216,14 @@ impl Worker {
             batch.keys.truncate(batch.keys.len() - key.len());
             batch.rows[row].key_end = batch.keys.len() as u32;
         }
-        if self.strict && batch.problems[before..].iter().any(is_of_record) {
+        if self.options.strict && batch.problems[before..].iter().any(is_of_record) {
             return;
         }
         self.tally.count_firm(mapped.firm);
         self.tally.default_firm += u64::from(mapped.firm_from_default);
         let payload = FixedState::default().hash_one((mapped.payload, mapped.firm));
         batch.rows[row].payload = Some(payload);
-        if self.collect_cases
+        if self.options.collect_cases
             && let Some(digest) = digest
         {
             self.raw.clear();

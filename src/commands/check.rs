@@ -27,7 +27,6 @@ pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
         collect_cases: false,
         collect_invalid: false,
         summarize_columns: !output.json && !output.quiet,
-        workers: 0,
     };
     let explained = |error| read.check_error(error);
     let mut check = check::check(options).map_err(explained)?;

@@ -12,7 +12,7 @@ use super::bytes::{self, Bytes, Counted, Opened, RegularFile, SharedTally, Unpac
 use super::delimited::RowReader;
 use super::encoding;
 use super::header::Header;
-use super::json::{Document, Lines};
+use super::json::Document;
 use super::window::Window;
 use super::workbook::Sheet;
 use super::{Chunk, Format, Input, InputError, InputErrorKind, Parser, ReadOptions};
@@ -38,8 +38,7 @@ pub struct Reader {
 
 enum Body {
     Rows(Box<RowReader>),
-    Lines(Lines),
-    Document(Box<Document>),
+    Json(Box<Document>),
     Sheet(Sheet),
 }
 
@@ -154,11 +153,11 @@ impl Reader {
                 let window = Window::new(text, limits.chunk);
                 let records = self.options.records.as_deref();
                 let document = Document::open(window, file, &limits, records)?;
-                self.body = Body::Document(Box::new(document));
+                self.body = Body::Json(Box::new(document));
             }
             Format::Ndjson => {
                 let window = Window::new(text, limits.chunk);
-                self.body = Body::Lines(Lines::new(window, file, &limits));
+                self.body = Body::Json(Box::new(Document::of_lines(window, file, &limits)));
             }
             Format::Csv | Format::Tsv | Format::Xlsx => {
                 let tab = (self.format == Format::Tsv).then_some(b'\t');
@@ -191,8 +190,7 @@ impl Reader {
         let chunk = match (&mut self.body, &self.header) {
             (Body::Rows(rows), Some(header)) => rows.next_chunk(header),
             (Body::Rows(_), None) => Ok(None),
-            (Body::Lines(lines), _) => lines.next_chunk(),
-            (Body::Document(document), _) => document.next_chunk(),
+            (Body::Json(document), _) => document.next_chunk(),
             (Body::Sheet(sheet), _) => sheet.next_chunk(),
         };
         chunk

@@ -159,7 +159,7 @@ fn a_duplicate_json_member_is_an_error() {
     checked(&home, "a.json")
         .exits(3)
         .prints("a.json:2:id: error: line 2, column 32: ")
-        .prints("the object names the member \"id\" twice [duplicate-member]")
+        .prints("the object has the member \"id\" twice [duplicate-member]")
         .prints("1 of 2 records valid");
 }
 
@@ -205,7 +205,7 @@ fn a_bad_ndjson_line_does_not_affect_the_others() {
     );
     checked(&home, "a.ndjson")
         .exits(3)
-        .prints("a.ndjson:3: error: line 3, column 7: expected a value [bad-json]")
+        .prints("a.ndjson:3: error: line 3, column 7: expected value [bad-json]")
         .prints("a.ndjson:4:partnerFirmId: error: ")
         .prints("a.ndjson:5: error: ")
         .prints("2 of 5 records valid; 3 errors");
@@ -263,7 +263,7 @@ fn gzip_files_are_read_and_truncated_ones_refused() {
     home.write("cut.csv.gz", &packed[..packed.len() - 12]);
     checked(&home, "cut.csv.gz")
         .exits(2)
-        .says("cut.csv.gz: gzip data can't be unpacked")
+        .says("cut.csv.gz: invalid gzip data")
         .says("copy it again");
 }
 
@@ -283,7 +283,7 @@ fn files_that_cannot_be_read_are_refused_with_the_reason() {
         ),
         ("old.xls", "old or password-protected Excel workbook"),
         ("paper.csv", "holds binary data, not text"),
-        ("text.xlsx", "is no Excel workbook"),
+        ("text.xlsx", "is not an Excel workbook"),
         ("two.json", "--records"),
         ("nowhere.csv", "nowhere.csv"),
     ] {
@@ -292,7 +292,7 @@ fn files_that_cannot_be_read_are_refused_with_the_reason() {
     home.write("~$text.xlsx", "lock");
     checked(&home, "text.xlsx")
         .exits(2)
-        .says("Excel holds it open");
+        .says("seems to be open in Excel");
 }
 
 /// A workbook with a sheet of notes before the cases.
@@ -356,7 +356,7 @@ fn a_sheet_is_chosen_by_name() {
     home.caseload(&["check", "book.xlsx", "--sheet", "Cses"])
         .run()
         .exits(2)
-        .says("has no sheet \"Cses\"; its sheets are ")
+        .says("no sheet named \"Cses\"; its sheets are ")
         .says("Cases");
     // By default it is the first one, which has no cases here.
     home.caseload(&["check", "book.xlsx"])

@@ -38,7 +38,7 @@ fn a_gigabyte_field_is_read_only_up_to_the_limit() {
         let home = Home::new();
         let writer = pour(home.pipe(file), beginning);
         let done = checked(&home, file).exits(code);
-        let message = "larger than the 16777216 bytes";
+        let message = "larger than the limit of 16777216 bytes";
         // A problem of a record is a result, that of a file an error.
         if code == 3 {
             done.prints(message);
@@ -65,7 +65,7 @@ fn a_gigabyte_in_a_gzip_field_is_read_only_up_to_the_limit() {
     home.write("a.csv.gz", packed);
     checked(&home, "a.csv.gz")
         .exits(3)
-        .prints("a.csv.gz:2: error: a row is larger than the 16777216 bytes")
+        .prints("a.csv.gz:2: error: row larger than the limit of 16777216 bytes")
         .prints("[too-large]");
 }
 
@@ -115,7 +115,7 @@ fn a_workbook_that_declares_more_strings_than_fit_is_refused() {
         home.write("forged.xlsx", forged);
         checked(&home, "forged.xlsx")
             .exits(2)
-            .says("it says that it has more texts than fit into it");
+            .says("it claims more texts than fit into it");
     }
 }
 
@@ -124,8 +124,8 @@ fn a_workbook_with_a_cell_outside_the_sheet_is_refused() {
     let home = Home::new();
     let honest = workbook(&["c1", "f1", "Ann"]);
     for (from, to, said) in [
-        ("r=\"C2\"", "r=\"ZZZZ2\"", "where no sheet has one"),
-        ("r=\"C2\"", "r=\"A2\"", "a cell of row 2 stands twice"),
+        ("r=\"C2\"", "r=\"ZZZZ2\"", "cell outside the sheet's range"),
+        ("r=\"C2\"", "r=\"A2\"", "row 2 has the same cell twice"),
     ] {
         let forged = with_part(&honest, "sheet1.xml", |text| {
             assert!(text.contains(from), "{text}");
@@ -200,7 +200,7 @@ fn a_workbook_with_an_oversized_cell_is_refused() {
     home.write("long.xlsx", forged);
     checked(&home, "long.xlsx")
         .exits(2)
-        .says("a cell is larger than the 16777216 bytes that are read");
+        .says("a cell is larger than the limit of 16777216 bytes");
 }
 
 /// Half a row at its end could look like a complete one.
@@ -230,7 +230,7 @@ fn a_file_that_grows_while_it_is_read_is_refused() {
         .args(&["--key-column", "id", "--skip-invalid"])
         .run()
         .exits(2)
-        .says("cases.csv: changed while it was read: something is still writing it");
+        .says("cases.csv: changed while it was read: something is still writing to it");
     writer.join().unwrap();
     assert!(
         !home.path("caseload-sandbox.db").exists(),

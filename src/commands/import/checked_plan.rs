@@ -156,6 +156,5 @@ fn check_options(settings: &ImportSettings, rules: &Arc<Rules>) -> CheckOptions 
         collect_cases: true,
         collect_invalid: files::want_findings(settings) && settings.sending.skip_invalid,
         summarize_columns: false,
-        workers: 0,
     }
 }

@@ -1,6 +1,7 @@
-//! A JSON document: finds the array of records in it, or the one object, and
-//! cuts out its elements one by one, so that never more than a chunk and a
-//! record are in memory. An array is read up to its first syntax error.
+//! A JSON text: finds the array of records in it, or the one object, and cuts
+//! out its elements one by one, so that never more than a chunk and a record are
+//! in memory. An array is read up to its first syntax error. In NDJSON each line
+//! is a record; blank lines are skipped.
 
 use std::ops::Range;
 
@@ -18,6 +19,8 @@ use super::{error_message, error_offset};
 /// What is left of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// Lines of NDJSON.
+    Lines,
     /// One object, of this length.
     Single {
         length: usize,
@@ -116,6 +119,22 @@ fn step(bytes: &[u8], at: usize, first: bool, ended: bool) -> Step {
 }
 
 impl Document {
+    fn new(window: Window, file: FileId, limits: &Limits, state: State) -> Self {
+        Self {
+            window,
+            file,
+            limits: limits.clone(),
+            index: 0,
+            state,
+            around: 0,
+            only: None,
+        }
+    }
+
+    pub(in crate::input) fn of_lines(window: Window, file: FileId, limits: &Limits) -> Self {
+        Self::new(window, file, limits, State::Lines)
+    }
+
     /// Finds where the records begin: in the array that the document is, or the
     /// member that `records` or the document's shape names.
     pub(in crate::input) fn open(
@@ -124,15 +143,7 @@ impl Document {
         limits: &Limits,
         records: Option<&str>,
     ) -> Result<Self, InputErrorKind> {
-        let mut document = Self {
-            window,
-            file,
-            limits: limits.clone(),
-            index: 0,
-            state: State::Elements { first: true },
-            around: 0,
-            only: None,
-        };
+        let mut document = Self::new(window, file, limits, State::Elements { first: true });
         match (document.token()?, records) {
             (None, _) => return Err(InputErrorKind::Empty),
             (Some(b'['), None | Some(".")) => document.window.skip(1),
@@ -342,9 +353,10 @@ impl Document {
         let chunk = match self.state {
             State::Single { length } => {
                 self.state = State::Tail;
-                let whole = 0..length;
-                Some(self.chunk(length, vec![whole], None))
+                let row = 0..length;
+                self.chunk(length, vec![row], None)
             }
+            State::Lines => self.lines()?,
             State::Elements { first } => self.elements(first)?,
             State::Tail | State::Done => None,
         };
@@ -353,22 +365,59 @@ impl Document {
         }
         self.state = State::Done;
         let lost = self.tail()?;
-        Ok(lost.map(|lost| self.chunk(0, Vec::new(), Some(lost))))
+        Ok(self.chunk(0, Vec::new(), lost))
     }
 
-    fn chunk(&mut self, length: usize, rows: Vec<Range<usize>>, lost: Option<Problem>) -> Chunk {
+    fn chunk(
+        &mut self,
+        length: usize,
+        rows: Vec<Range<usize>>,
+        lost: Option<Problem>,
+    ) -> Option<Chunk> {
+        let is_empty = rows.is_empty() && lost.is_none();
         let index = self.index;
         self.index += rows.len() as u64;
         let (bytes, position) = self.window.take(length);
-        Chunk {
-            body: Body::Json {
-                bytes,
-                rows,
-                position,
-            },
-            index,
-            lost: lost.map(Box::new),
+        let body = Body::Json {
+            bytes,
+            rows,
+            position,
+        };
+        let lost = lost.map(Box::new);
+        (!is_empty).then_some(Chunk { body, index, lost })
+    }
+
+    fn lines(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
+        let mut rows = Vec::new();
+        let mut start = 0;
+        let mut lost = None;
+        while self.state == State::Lines {
+            let bytes = self.window.ahead();
+            let found = memchr::memchr(b'\n', &bytes[start..]).map(|at| start + at);
+            let end = found.unwrap_or(bytes.len());
+            if end - start > self.limits.record {
+                let hint = "NDJSON has one object a line; for other JSON use --format json";
+                lost = Some(self.too_large(start, rows.len()).with_hint(hint));
+                self.state = State::Done;
+            } else if found.is_some() || self.window.ended() {
+                let from = skip_space(&bytes[..end], start);
+                let length = bytes[from..end].trim_ascii_end().len();
+                if length > 0 {
+                    rows.push(from..from + length);
+                }
+                start = found.map_or(end, |at| at + 1);
+                if found.is_none() {
+                    self.state = State::Done;
+                }
+            } else if rows.is_empty() {
+                self.window.skip(start);
+                start = 0;
+                self.more()?;
+            } else {
+                break;
+            }
         }
+        Ok(self.chunk(start, rows, lost))
     }
 
     fn elements(&mut self, mut first: bool) -> Result<Option<Chunk>, InputErrorKind> {
@@ -416,11 +465,7 @@ impl Document {
             self.state = State::Done;
             break;
         }
-        if rows.is_empty() && lost.is_none() {
-            self.window.skip(at);
-            return Ok(None);
-        }
-        Ok(Some(self.chunk(at, rows, lost)))
+        Ok(self.chunk(at, rows, lost))
     }
 
     /// Reads what closes the document; nothing else may be there.

@@ -5,11 +5,9 @@
 //! they are.
 
 mod document;
-mod lines;
 mod object;
 
 pub(super) use document::Document;
-pub(super) use lines::Lines;
 pub(super) use object::{JsonError, Member, Objects};
 
 /// How deep a record may be nested, itself among the levels: what `serde_json`

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
@@ -27,11 +27,22 @@ type JsonResult<T> = Result<T, Box<JsonError>>;
 
 #[cold]
 fn json_error<T>(at: usize, code: Code, message: impl Into<String>) -> JsonResult<T> {
+    member_error(at, code, message, None)
+}
+
+/// An error of a member, which is its column.
+#[cold]
+fn member_error<T>(
+    at: usize,
+    code: Code,
+    message: impl Into<String>,
+    column: Option<&str>,
+) -> JsonResult<T> {
     Err(Box::new(JsonError {
         at,
         code,
         message: message.into(),
-        column: None,
+        column: column.map(Box::from),
     }))
 }
 
@@ -47,14 +58,9 @@ fn syntax_error<T>(at: usize, text: &str, error: &serde_json::Error) -> JsonResu
     json_error(at, code, error_message(error))
 }
 
-#[cold]
 fn repeated<T>(at: usize, name: &str) -> JsonResult<T> {
     let message = format!("the object has the member {name:?} twice");
-    let mut error = json_error(at, Code::DuplicateMember, message);
-    if let Err(error) = &mut error {
-        error.column = Some(name.into());
-    }
-    error
+    member_error(at, Code::DuplicateMember, message, Some(name))
 }
 
 /// One member of a record.
@@ -187,11 +193,7 @@ fn not_fixed<T>(at: usize) -> JsonResult<T> {
         "the record could not be read before, and has not been fixed since: write its own \
          members here, and remove {TEXT}"
     );
-    let mut error = json_error(at, Code::NotFixed, message);
-    if let Err(error) = &mut error {
-        error.column = Some(TEXT.into());
-    }
-    error
+    member_error(at, Code::NotFixed, message, Some(TEXT))
 }
 
 /// A member's value as a cell.
@@ -235,10 +237,15 @@ fn check_nested(record: &str, value: &str, depth: usize) -> JsonResult<()> {
                 checked
             })
         }
-        b'[' => elements(value, |number, value| {
-            let checked = check_nested(record, value, depth + 1);
-            checked.map_err(|error| inside(&format!("[{number}]"), error))
-        }),
+        b'[' => {
+            // Valid JSON, as all of the record is.
+            let elements: Vec<&RawValue> = serde_json::from_str(value).unwrap_or_default();
+            for (number, value) in elements.into_iter().enumerate() {
+                check_nested(record, value.get(), depth + 1)
+                    .map_err(|error| inside(&format!("[{number}]"), error))?;
+            }
+            Ok(())
+        }
         b'"' => match serde_json::from_str::<Cow<'_, str>>(value) {
             Ok(_) => Ok(()),
             Err(error) => syntax_error(at, value, &error),
@@ -319,43 +326,6 @@ where
                 self.failed = Some(error);
                 return Err(de::Error::custom("refused"));
             }
-        }
-        Ok(())
-    }
-}
-
-/// Calls `each` for the elements of an array that is valid JSON.
-fn elements<'a>(
-    text: &'a str,
-    each: impl FnMut(usize, &'a str) -> JsonResult<()>,
-) -> JsonResult<()> {
-    let mut visitor = Elements { each, failed: None };
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    // It was read before, so that nothing but `each` refuses it.
-    let _ = deserializer.deserialize_seq(&mut visitor);
-    visitor.failed.map_or(Ok(()), Err)
-}
-
-struct Elements<F> {
-    each: F,
-    failed: Option<Box<JsonError>>,
-}
-
-impl<'a, F: FnMut(usize, &'a str) -> JsonResult<()>> Visitor<'a> for &mut Elements<F> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut array: A) -> Result<(), A::Error> {
-        let mut number = 0;
-        while let Some(value) = array.next_element::<&RawValue>()? {
-            if let Err(error) = (self.each)(number, value.get()) {
-                self.failed = Some(error);
-                return Err(de::Error::custom("refused"));
-            }
-            number += 1;
         }
         Ok(())
     }
