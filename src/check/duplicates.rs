@@ -86,9 +86,51 @@ pub(super) struct RecordTable {
     keys: Vec<Hashed<3>>,
     folded: Vec<Hashed<2>>,
     people: [Vec<Hashed<2>>; 2],
-    /// The keys as text, one after the other, and where each ends.
-    key_text: String,
-    key_ends: Vec<u32>,
+    key_texts: KeyTexts,
+}
+
+/// The texts of keys. Most keys begin like the one before, so only what differs
+/// is kept: how many bytes are the same, the others, and [`KeyTexts::END`].
+#[derive(Debug, Default)]
+struct KeyTexts {
+    bytes: Vec<u8>,
+    /// Where each block of keys begins; its first is complete.
+    blocks: Vec<usize>,
+    last: Vec<u8>,
+    count: usize,
+}
+
+impl KeyTexts {
+    /// Not part of any text.
+    const END: u8 = 0xFF;
+    const BLOCK: usize = 64;
+
+    fn push(&mut self, text: &[u8]) {
+        if self.count.is_multiple_of(Self::BLOCK) {
+            self.blocks.push(self.bytes.len());
+            self.last.clear();
+        }
+        self.count += 1;
+        let pairs = self.last.iter().zip(text);
+        let same = pairs.take_while(|(a, b)| a == b).count().min(255);
+        self.bytes.push(same as u8);
+        self.bytes.extend_from_slice(&text[same..]);
+        self.bytes.push(Self::END);
+        self.last.clear();
+        self.last.extend_from_slice(text);
+    }
+
+    fn get(&self, number: usize) -> String {
+        let mut rest = &self.bytes[self.blocks[number / Self::BLOCK]..];
+        let mut text = Vec::new();
+        for _ in 0..=number % Self::BLOCK {
+            let end = 1 + memchr::memchr(Self::END, &rest[1..]).unwrap_or(rest.len() - 1);
+            text.truncate(rest[0].into());
+            text.extend_from_slice(&rest[1..end]);
+            rest = &rest[(end + 1).min(rest.len())..];
+        }
+        String::from_utf8(text).unwrap_or_default()
+    }
 }
 
 impl RecordTable {
@@ -107,13 +149,7 @@ impl RecordTable {
     /// Adds the next records with the texts of their keys; none past the
     /// largest number.
     pub(super) fn append(&mut self, rows: &[RecordRow], keys: &str) -> Option<()> {
-        let first_key = self.key_text.len();
-        // Past 4 GiB keys are not named in messages any more.
-        let keeps_text = u32::try_from(first_key + keys.len()).is_ok()
-            && self.key_ends.len() == self.places.len();
-        if keeps_text {
-            self.key_text.push_str(keys);
-        }
+        let mut key_start = 0;
         for row in rows {
             let number = u32::try_from(self.places.len()).ok()?;
             if self
@@ -128,9 +164,9 @@ impl RecordTable {
                 .push((fits(row.place.line), fits(row.place.index)));
             self.payloads
                 .push(row.payload.map_or(0, |hash| hash.max(1)));
-            if keeps_text {
-                self.key_ends.push(first_key as u32 + row.key_end);
-            }
+            let key_end = row.key_end as usize;
+            self.key_texts.push(&keys.as_bytes()[key_start..key_end]);
+            key_start = key_end;
             let key = row.key.0;
             let low = u32::from_be_bytes([key[8], key[9], key[10], key[11]]);
             let [high, middle] = halves(row.key.short());
@@ -159,13 +195,8 @@ impl RecordTable {
 
     /// A record's key as people write it.
     pub(super) fn key(&self, number: u32) -> Option<String> {
-        let number = number as usize;
-        let end = *self.key_ends.get(number)? as usize;
-        let start = number
-            .checked_sub(1)
-            .map_or(0, |before| self.key_ends[before]) as usize;
-        let text = &self.key_text[start..end];
-        (!text.is_empty()).then(|| Key::from_canonical(text).to_string())
+        let text = self.key_texts.get(number as usize);
+        (!text.is_empty()).then(|| Key::from_canonical(&text).to_string())
     }
 
     pub(super) fn is_valid(&self, number: u32) -> bool {

@@ -76,6 +76,22 @@ fn places_are_kept_for_each_file() {
 }
 
 #[test]
+fn every_key_is_named_by_its_own_text() {
+    let keys: Vec<String> = (0..200)
+        .map(|number| match number % 7 {
+            0 => format!("{}-{number}", "é".repeat(150)),
+            1 => "L-1".to_owned(),
+            _ => format!("L-{number:06}"),
+        })
+        .collect();
+    let rows: Vec<_> = keys.iter().map(|key| (key.as_str(), Some(1))).collect();
+    let all = table(&rows);
+    for (number, key) in (0..).zip(&keys) {
+        assert_eq!(all.key(number).as_ref(), Some(key));
+    }
+}
+
+#[test]
 fn similar_keys_are_those_that_fold_to_one() {
     let mut all = valid(&[("A1", 1), ("a1", 2), ("b", 3), ("B2", 4), ("A1", 1)]);
     assert_eq!(all.groups().similar_keys, [vec![0, 1, 4]]);
