@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
+use serde::Serialize;
 
 use super::error::AtPath as _;
 use super::file::LedgerReader;
@@ -76,8 +77,8 @@ pub(crate) struct CaseRow {
     pub(crate) answer: Option<String>,
 }
 
-/// One attempt at a case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One attempt at a case. Its serialized form is part of the output of `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AttemptRow {
     pub(crate) run: RunId,
     pub(crate) map_id: String,
@@ -87,6 +88,7 @@ pub(crate) struct AttemptRow {
     /// Unknown when the run died.
     pub(crate) ended_at: Option<Timestamp>,
     /// `None` while it is in flight.
+    #[serde(rename = "outcome")]
     pub(crate) verdict: Option<Verdict>,
     pub(crate) status: Option<u16>,
     /// The case id that came back.

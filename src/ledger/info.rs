@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::file::LedgerReader;
 use super::schema::Millis;
-use super::{LedgerError, RunRow, system};
+use super::{LedgerError, system};
 use crate::model::{State, StateCounts};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,6 @@ pub(crate) struct LedgerInfo {
     pub(crate) counts: StateCounts,
     /// How many different case ids are imported; 2 stands for more, too.
     pub(crate) imported_distinct_ids: u8,
-    pub(crate) last_run: Option<RunRow>,
     /// Where the last run used it, when it is elsewhere now or another file:
     /// it was moved, copied or restored.
     pub(crate) moved_from: Option<LastUsed>,
@@ -35,7 +34,6 @@ pub(crate) struct LastUsed {
 
 impl LedgerReader {
     pub(crate) fn info(&self) -> Result<LedgerInfo, LedgerError> {
-        let last_run = self.runs(1)?.pop();
         self.read(|conn| {
             let schema = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
             let counts = self.count_all()?;
@@ -59,7 +57,6 @@ impl LedgerReader {
                         schema,
                         counts,
                         imported_distinct_ids: row.get(6)?,
-                        last_run,
                         moved_from: (!home.is(&self.path, file_id)).then_some(home),
                     })
                 },

@@ -7,6 +7,7 @@ use std::fmt;
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _};
+use serde::{Serialize, Serializer};
 
 use super::file::{Ledger, LedgerReader};
 use super::schema::Millis;
@@ -44,6 +45,12 @@ impl ResolveAction {
             Self::Removed => Some((State::Imported, State::Removed)),
             Self::Undo => None,
         }
+    }
+}
+
+impl Serialize for ResolveAction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -90,10 +97,12 @@ pub(crate) struct ResolutionReport {
     pub(crate) refused: Vec<(Key, Refusal)>,
 }
 
-/// One resolution, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One resolution, as it is kept. Its serialized form is part of the output of
+/// `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ResolutionRow {
     /// Never [`ResolveAction::Undo`].
+    #[serde(rename = "resolution")]
     pub(crate) action: ResolveAction,
     /// The platform's id, where the user named it.
     pub(crate) case_id: Option<String>,

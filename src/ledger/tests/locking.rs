@@ -136,7 +136,8 @@ fn all_ledgers_of_a_folder_are_discovered_even_broken_ones() {
         (info.account.as_str(), host_of(&info.account)),
         (account, "api.example.com")
     );
-    assert_eq!(info.last_run.as_ref().unwrap().start, run_start());
+    let reader = open_read_only(&found[0].path).unwrap();
+    assert_eq!(reader.runs(1).unwrap()[0].start, run_start());
     let error = found[1].info.as_ref().unwrap_err();
     assert!(matches!(error.kind, LedgerErrorKind::NotALedger), "{error}");
 }

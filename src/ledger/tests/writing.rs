@@ -94,7 +94,7 @@ async fn a_run_through_the_handle() {
     expected.add(State::Rejected, 1);
     expected.add(State::InDoubt, 2);
     assert_eq!(info.counts, expected);
-    let ended = info.last_run.unwrap();
+    let ended = reader.runs(1).unwrap().remove(0);
     assert_eq!((ended.id, ended.end), (run, Some(end)));
     assert_eq!(
         (ended.ended_at, ended.counts),

@@ -146,26 +146,12 @@ impl CaseView {
         json["answer"] = case.answer.as_deref().map(shown).into();
         json["history"] = (self.attempts.iter())
             .map(|attempt| {
-                json!({
-                    "run": attempt.run,
-                    "map_id": attempt.map_id,
-                    "started_at": attempt.started_at,
-                    "ended_at": attempt.ended_at,
-                    "status": attempt.status,
-                    "case_id": attempt.case_id,
-                    "message": attempt.message.as_deref().map(shown),
-                })
+                let mut json = json!(attempt);
+                json["message"] = attempt.message.as_deref().map(shown).into();
+                json
             })
             .collect();
-        json["resolution"] = (self.resolution.as_ref())
-            .map(|resolution| {
-                json!({
-                    "resolution": resolution.action.as_str(),
-                    "marked_by": resolution.marked_by,
-                    "marked_at": resolution.marked_at,
-                })
-            })
-            .into();
+        json["resolution"] = json!(self.resolution);
         json
     }
 
