@@ -20,7 +20,7 @@ use crate::output::files::{
 };
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
-use crate::output::terminal::text::{count, escaped, shape};
+use crate::output::terminal::text::{count, escaped, escaped_path, shape};
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit> {
@@ -136,7 +136,7 @@ fn report_files(written: &WrittenFiles, output: OutputOptions) {
             print_status(&format!(
                 "wrote {} to {}",
                 count(file.rows, "case"),
-                escaped(&file.path.display().to_string())
+                escaped_path(&file.path)
             ));
         }
     }

@@ -12,7 +12,7 @@ use crate::cli::shell_word;
 use crate::init::{InputProfile, draft_config};
 use crate::input::Input;
 use crate::output::terminal::streams::{print_json, print_status};
-use crate::output::terminal::text::{count, escaped};
+use crate::output::terminal::text::{count, escaped, escaped_path};
 
 /// Runs the command.
 pub(super) fn run(settings: &InitSettings) -> Result<Exit> {
@@ -37,7 +37,7 @@ pub(super) fn run(settings: &InitSettings) -> Result<Exit> {
         }));
         return Ok(Exit::Done);
     }
-    print_status(&format!("wrote {}", path.display()));
+    print_status(&format!("wrote {}", escaped_path(path)));
     if decisions > 0 {
         print_status(&format!(
             "{} to make: search the file for \"# decide\"",
@@ -58,11 +58,14 @@ pub(super) fn run(settings: &InitSettings) -> Result<Exit> {
     let config = if settings.config_is_default {
         String::new()
     } else {
-        format!(" --config {}", shell_word(&path.display().to_string()))
+        format!(
+            " --config {}",
+            escaped(&shell_word(&path.display().to_string()))
+        )
     };
     print_status(&format!(
         "next: caseload check {}{config}",
-        shell_word(&settings.file.display().to_string())
+        escaped(&shell_word(&settings.file.display().to_string()))
     ));
     Ok(Exit::Done)
 }

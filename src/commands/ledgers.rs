@@ -16,7 +16,7 @@ use crate::model::{self, State};
 use crate::output::terminal::color;
 use crate::output::terminal::status::moved_warning;
 use crate::output::terminal::streams::{OutputOptions, print_status};
-use crate::output::terminal::text::{count, escaped};
+use crate::output::terminal::text::{count, escaped, escaped_path};
 
 /// Opens an existing ledger to read it.
 pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, LedgerInfo)> {
@@ -130,7 +130,7 @@ pub(super) fn report_ledger(info: &LedgerInfo, output: OutputOptions) {
     }
     print_status(&color::dim(&format!(
         "ledger {}, with {} of {}",
-        escaped(&info.path.display().to_string()),
+        escaped_path(&info.path),
         count(info.counts.total(), "case"),
         escaped(&info.account)
     )));
@@ -152,12 +152,12 @@ pub(super) fn listed(ledgers: &[DiscoveredLedger]) -> String {
             Ok(info) => write!(
                 listed,
                 "\n  {} has {} of {}, {} in doubt",
-                path.display(),
+                escaped_path(path),
                 count(info.counts.total(), "case"),
                 escaped(&info.account),
                 info.counts.of(State::InDoubt) + info.counts.of(State::Sending)
             ),
-            Err(error) => write!(listed, "\n  {} can't be used: {error}", path.display()),
+            Err(error) => write!(listed, "\n  {} can't be used: {error}", escaped_path(path)),
         };
     }
     listed

@@ -77,7 +77,8 @@ pub(super) fn command(kept: &str, dropped: &[&str], more: &str) -> Option<String
     let mut words = shlex::split(kept)?.into_iter();
     while let Some(word) = words.next() {
         let flag = word.split_once('=').map_or(word.as_str(), |(flag, _)| flag);
-        if word == "-" || word.contains(char::REPLACEMENT_CHARACTER) {
+        let untypable = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+        if word == "-" || word.contains(untypable) {
             return None;
         } else if dropped.contains(&flag) {
             if flag == word && WITH_VALUE.contains(&flag) {
@@ -139,6 +140,7 @@ mod tests {
             "import - --sandbox",
             "import 'open",
             "import 'caf\u{fffd}.csv'",
+            "import 'a\u{1b}.csv'",
         ] {
             assert_eq!(command(lost, LATER, ""), None, "{lost}");
         }

@@ -18,7 +18,7 @@ use crate::output::files::{
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::summary::Summary;
-use crate::output::terminal::text::{count, escaped};
+use crate::output::terminal::text::{count, escaped, escaped_path};
 
 /// The files that were named, open before the question is asked. Dropped, they
 /// are removed again.
@@ -157,7 +157,7 @@ impl Outputs {
                 print_status(&format!(
                     "wrote {} to {}",
                     count(file.rows, "row"),
-                    escaped(&file.path.display().to_string())
+                    escaped_path(&file.path)
                 ));
             }
         }

@@ -24,6 +24,7 @@ use crate::init::{self, InputProfile};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{is_interactive, print_json, print_status};
 use crate::output::terminal::summary::Summary;
+use crate::output::terminal::text::escaped_path;
 
 /// An import that has begun.
 struct Import<'a> {
@@ -143,7 +144,7 @@ fn create_ledger_only(settings: &ImportSettings, ledger: ImportLedger) -> Result
             "created ledger {} at {}; nothing was sent.\nKeep the file, and name it in the jobs \
              that send: CASELOAD_LEDGER_ID={}",
             info.id,
-            info.path.display(),
+            escaped_path(&info.path),
             info.id
         ));
         if let Some(next) = next {

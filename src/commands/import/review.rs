@@ -13,7 +13,7 @@ use crate::output::terminal::color;
 use crate::output::terminal::problems::file_name;
 use crate::output::terminal::streams::{confirm, print_status};
 use crate::output::terminal::text::{
-    count, escaped, escaped_lines, grouped, pretty_json, redacted_json, span,
+    count, escaped, escaped_lines, escaped_path, grouped, pretty_json, redacted_json, span,
 };
 
 /// Firms are listed up to here.
@@ -52,7 +52,7 @@ pub(super) fn describe(
     print("");
     line("account  ", settings.destination.account.as_str());
     line("map      ", &settings.destination.map_id);
-    let path = settings.ledger_path.display();
+    let path = escaped_path(&settings.ledger_path);
     let known = match ledger.reader() {
         Some(reader) => format!("with {}", count(reader.info()?.counts.total(), "case")),
         None => color::yellow("new: every case will be sent"),
@@ -77,7 +77,7 @@ pub(super) fn describe(
     line("firms    ", &format!("{to_send}{default_firm}"));
     firms(settings, plan, print);
     let config = match &settings.read.config {
-        Some(config) => config.path.display().to_string(),
+        Some(config) => escaped_path(&config.path),
         None => "none: every column is sent under its own name".to_owned(),
     };
     line("config   ", &config);

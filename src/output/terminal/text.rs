@@ -1,6 +1,7 @@
 //! Text for people: escaped, cut, redacted; numbers and durations.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 /// How many characters of a value are shown.
@@ -28,6 +29,10 @@ pub(crate) fn escaped(text: &str) -> String {
 /// The same for several lines: line breaks are kept.
 pub(crate) fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn escaped_path(path: &Path) -> String {
+    escaped(&path.display().to_string())
 }
 
 fn changes_direction(c: char) -> bool {
