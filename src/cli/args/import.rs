@@ -117,6 +117,9 @@ pub(crate) struct PaceOptions {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Files")]
 pub(crate) struct RunOutputs {
+    /// Replace output files that exist
+    #[arg(long)]
+    pub force: bool,
     /// Write this run's files to DIR/<run>/
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -136,9 +136,6 @@ pub(crate) struct ReadArgs {
     /// Write all problems to this file, as a spreadsheet
     #[arg(long, value_name = "FILE.csv", hide_short_help = true)]
     pub problems: Option<PathBuf>,
-    /// Replace output files that exist
-    #[arg(long, help_heading = "Files", hide_short_help = true)]
-    pub force: bool,
 }
 
 /// Systems that show annotations.
@@ -155,6 +152,9 @@ pub(crate) struct CheckArgs {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub read: ReadArgs,
+    /// Replace the file of --problems if it exists
+    #[arg(long, hide_short_help = true)]
+    pub force: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -98,6 +98,7 @@ impl ImportSettings {
             Some(path) => path.clone(),
             None => default_path(&state_folder()?, destination.account.as_str()),
         };
+        let force = args.outputs.force;
         Ok(Self {
             output: output_options(globals),
             destination,
@@ -127,7 +128,7 @@ impl ImportSettings {
                 .as_ref()
                 .and_then(|config| config.platform.case_url.clone()),
             warning: warning.flatten(),
-            read: ReadSettings::new(&args.files, args.read, config)?,
+            read: ReadSettings::new(&args.files, args.read, force, config)?,
         })
     }
 

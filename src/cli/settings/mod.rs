@@ -94,16 +94,16 @@ pub(crate) struct ReadSettings {
 impl ReadSettings {
     /// Of a command that only reads.
     pub(crate) fn of_check(args: CheckArgs, globals: &GlobalArgs) -> Result<Self> {
-        Self::new(&args.files, args.read, config(globals)?)
+        Self::new(&args.files, args.read, args.force, config(globals)?)
     }
 
-    fn new(files: &[PathBuf], args: ReadArgs, config: Option<Config>) -> Result<Self> {
+    fn new(files: &[PathBuf], args: ReadArgs, force: bool, config: Option<Config>) -> Result<Self> {
         Ok(Self {
             inputs: inputs(files)?,
             options: read_options(&args),
             mapping: mapping(&args, config.as_ref()),
             strict: args.strict,
-            force: args.force,
+            force,
             github_annotations: args.annotations == Some(AnnotationFormat::Github),
             problems_file: args.problems,
             config,
