@@ -10,6 +10,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
 /// Why TLS can't be set up.
 #[derive(Debug, thiserror::Error)]
@@ -115,50 +117,10 @@ impl ServerCertVerifier for IssuerNamingVerifier {
     }
 }
 
-/// The issuer of a DER certificate (RFC 5280), such as `O=Acme, CN=Acme CA`.
+/// The issuer of a DER certificate, such as `CN=Acme CA,O=Acme`.
 fn issuer(certificate: &[u8]) -> Option<String> {
-    let (certificate, _) = der(certificate)?;
-    let (mut fields, _) = der(certificate)?;
-    // The version is optional; then come serial number and algorithm.
-    if fields.first() == Some(&0xa0) {
-        fields = der(fields)?.1;
-    }
-    let (_, fields) = der(fields)?;
-    let (_, fields) = der(fields)?;
-    let (mut names, _) = der(fields)?;
-    let mut parts = Vec::new();
-    while let Some((set, rest)) = der(names) {
-        names = rest;
-        let (attribute, _) = der(set)?;
-        let (oid, value) = der(attribute)?;
-        let label = match oid {
-            [0x55, 4, 3] => "CN",
-            [0x55, 4, 6] => "C",
-            [0x55, 4, 7] => "L",
-            [0x55, 4, 8] => "ST",
-            [0x55, 4, 10] => "O",
-            [0x55, 4, 11] => "OU",
-            _ => continue,
-        };
-        let (value, _) = der(value)?;
-        parts.push(format!("{label}={}", String::from_utf8_lossy(value)));
-    }
-    (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-/// Splits off one DER element: its content, and what follows it.
-fn der(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let ([_tag, length], rest) = bytes.split_first_chunk::<2>()?;
-    let (length, rest) = if *length < 0x80 {
-        (usize::from(*length), rest)
-    } else {
-        let (digits, rest) = rest.split_at_checked(usize::from(length & 0x7f).min(4))?;
-        let length = digits
-            .iter()
-            .fold(0, |length, digit| length << 8 | usize::from(*digit));
-        (length, rest)
-    };
-    rest.split_at_checked(length)
+    let certificate = Certificate::from_der(certificate).ok()?;
+    Some(certificate.tbs_certificate().issuer().to_string())
 }
 
 #[cfg(test)]
