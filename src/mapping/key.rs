@@ -27,7 +27,7 @@ pub(super) fn read_key(
     }
     if values.iter().all(|value| value.cell().is_blank()) {
         let error = ValueError::new(Code::EmptyKey, "the key is empty")
-            .hint("fill it in, or choose a key column that every row has a value in");
+            .hint("fill it in, or choose a key column that has a value in every row");
         problems.push(problem(place, &columns[0], Cell::default(), error));
         return;
     }
@@ -66,7 +66,7 @@ impl RestoredKey {
         let parts = key.parts();
         if !columns.is_empty() && parts.len() != columns.len() {
             let message = format!(
-                "a key of {} columns, where the key now has {}",
+                "the key has {} columns here, and {} in this import",
                 parts.len(),
                 columns.len()
             );

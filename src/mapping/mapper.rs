@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Columns, Digest, Hasher, Problem, Record, Severity, reserved};
+use crate::model::{Columns, Digest, Problem, Record, Severity, reserved};
 
 use super::binding::{Binding, Passthrough};
 use super::field::{Buffers, problem};
@@ -129,7 +129,6 @@ impl MappedCase<'_> {
             payload,
             ..
         } = self.mapper;
-        // One long write is faster than many short ones.
         let mut canonical = String::with_capacity(payload.json.len() + 64);
         for &part in &binding.digest_order {
             let (start, end) = payload.spans[part];
@@ -161,20 +160,26 @@ pub struct RecordDigests {
     /// The columns that `order` is for.
     columns: Option<(u64, usize)>,
     order: Vec<usize>,
+    /// One long write is faster than many short ones.
+    pieces: Vec<u8>,
 }
 
 impl RecordDigests {
     pub fn of(&mut self, record: &Record<'_>) -> Digest {
         self.bind(record.columns);
-        let mut hasher = Hasher::new();
+        self.pieces.clear();
         for &column in &self.order {
             let cell = record.cell(column);
             if !cell.is_blank() {
-                hasher.write_piece(record.columns.name(column).as_bytes());
-                hasher.write_piece(cell.text.as_bytes());
+                for piece in [record.columns.name(column), cell.text] {
+                    // The length in front keeps pieces apart.
+                    let length = (piece.len() as u64).to_le_bytes();
+                    self.pieces.extend_from_slice(&length);
+                    self.pieces.extend_from_slice(piece.as_bytes());
+                }
             }
         }
-        hasher.finish()
+        Digest::of(&self.pieces)
     }
 
     fn bind(&mut self, columns: &Columns) {

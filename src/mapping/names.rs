@@ -60,7 +60,7 @@ pub(crate) fn closest<'c>(
         .map(|(_, candidate)| candidate)
 }
 
-/// A hint with the candidate that a misspelled name may stand for.
+/// A hint with the candidate that a misspelled name may mean.
 pub(crate) fn did_you_mean<'c>(
     name: &str,
     candidates: impl IntoIterator<Item = &'c str>,

@@ -125,7 +125,7 @@ pub(super) fn read_firm(
                 named.get_or_insert(column);
             }
             (Ok(id), Some(other)) if *id != **out => {
-                let message = format!("not the partner firm in {other}");
+                let message = format!("differs from the partner firm in {other}");
                 report(column, cell, ValueError::new(Code::TargetConflict, message));
             }
             (Ok(id), _) => {

@@ -117,14 +117,15 @@ impl<'w> PayloadWriter<'w, '_> {
         match passthrough {
             Passthrough::NotSent => {}
             Passthrough::Conflict => {
-                let message = format!("a rule already makes {column}, so this column is not sent");
+                let message =
+                    format!("a rule already sets {column}, so this column cannot be sent too");
                 let error = ValueError::new(Code::TargetConflict, message)
                     .hint("read this column in the rule, rename the rule's field, or remove `passthrough`");
                 self.error(column, cell, error);
             }
             Passthrough::PartnerFirm => {
                 if self.rules.firms.id_of(cell) != Ok(firm) {
-                    let message = "not the partner firm of the row";
+                    let message = "differs from the partner firm of the row";
                     self.error(column, cell, ValueError::new(Code::TargetConflict, message));
                 }
             }

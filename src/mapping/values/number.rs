@@ -56,11 +56,11 @@ fn refuse_leading_zero(digits: &str, code: Code) -> Result<(), ValueError> {
 
 fn with_advice(error: ValueError, text: &str) -> ValueError {
     if text.contains(['$', '€', '£']) {
-        error.hint("remove the currency sign")
+        error.hint("remove the currency symbol")
     } else if text.contains('%') {
         error.hint("remove the percent sign")
     } else if text.contains(',') {
-        error.hint("remove the commas, and use a point before decimals")
+        error.hint("remove the commas, and use a period for decimals")
     } else if error.code == Code::BadInteger && text.parse::<f64>().is_ok() {
         error.hint("use type = \"number\" to allow decimals")
     } else {
