@@ -15,19 +15,24 @@ pub(crate) fn phone_of(text: &str) -> Option<String> {
     phone(text.trim(), &mut out).ok().map(|()| out)
 }
 
-/// Writes a phone number to `out`, which is empty.
 pub(super) fn phone(text: &str, out: &mut String) -> Result<(), ValueError> {
     let is_international = text.starts_with('+');
+    let mut digits = [0_u8; 15];
+    let mut count = 0;
     for c in text.strip_prefix('+').unwrap_or(text).chars() {
         match c {
-            '0'..='9' if out.len() < 15 => out.push(c),
+            '0'..='9' if count < digits.len() => {
+                digits[count] = c as u8;
+                count += 1;
+            }
             ' ' | '-' | '.' | '(' | ')' | '/' | '\t' => {}
             // No-break spaces, and the dashes of word processors.
             '\u{a0}' | '\u{202f}' | '\u{2010}'..='\u{2015}' => {}
             _ => return Err(not_a_phone(text)),
         }
     }
-    let prefix = match out.as_bytes() {
+    let digits = &digits[..count];
+    let prefix = match digits {
         [b'1', national @ ..] if national.len() == 10 => is_north_american(national).then_some("+"),
         national if national.len() == 10 && !is_international => {
             is_north_american(national).then_some("+1")
@@ -35,7 +40,9 @@ pub(super) fn phone(text: &str, out: &mut String) -> Result<(), ValueError> {
         [b'2'..=b'9', rest @ ..] if is_international && rest.len() >= 7 => Some("+"),
         _ => None,
     };
-    out.insert_str(0, prefix.ok_or_else(|| not_a_phone(text))?);
+    out.push_str(prefix.ok_or_else(|| not_a_phone(text))?);
+    // Digits are always text.
+    out.push_str(std::str::from_utf8(digits).unwrap_or_default());
     Ok(())
 }
 
@@ -93,23 +100,27 @@ pub(super) fn email(text: &str) -> Result<&str, ValueError> {
 }
 
 fn is_local_part(local: &str) -> bool {
-    let is_allowed = |c: char| match c {
-        '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']' => false,
-        c => c.is_ascii_graphic() || !(c.is_ascii() || c.is_whitespace()),
+    // No dot at the start or the end, and no two in a row.
+    let mut before = '.';
+    let is_allowed = |c: char| {
+        let is_allowed = match c {
+            '.' => before != '.',
+            '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']' => false,
+            c => c.is_ascii_graphic() || !(c.is_ascii() || c.is_whitespace()),
+        };
+        before = c;
+        is_allowed
     };
-    (1..=64).contains(&local.len())
-        && local.split('.').all(|atom| !atom.is_empty())
-        && local.chars().all(is_allowed)
+    local.len() <= 64 && local.chars().all(is_allowed) && before != '.'
 }
 
 fn is_domain(domain: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|c| c == '-' || c.is_alphanumeric())
+    let is_allowed = |c: char| matches!(c, '.' | '-') || c.is_alphanumeric();
+    let is_label = |label: &[u8]| {
+        (1..=63).contains(&label.len()) && label[0] != b'-' && !label.ends_with(b"-")
     };
-    domain.split('.').all(is_label)
+    domain.chars().all(is_allowed)
+        && domain.as_bytes().split(|byte| *byte == b'.').all(is_label)
         && domain.rsplit_once('.').is_some_and(|(_, last)| {
             last.len() >= 2 && !last.bytes().all(|byte| byte.is_ascii_digit())
         })

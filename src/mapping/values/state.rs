@@ -75,6 +75,9 @@ const ALIASES: [(&str, &str); 4] = [
 
 /// The code of the state that a text names, if it names one.
 pub(crate) fn state_of(text: &str) -> Option<&'static str> {
+    if let Some(code) = by_code(text) {
+        return Some(code);
+    }
     let words = words_of(text)?;
     if let Some(code) = find(&words) {
         return Some(code);
