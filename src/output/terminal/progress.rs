@@ -54,8 +54,8 @@ impl Progress {
             self.bar = Some(bar(self.total, Arc::clone(&self.pause)));
         }
         if let Some(bar) = &self.bar {
-            bar.set_message(counts_text(counts));
             bar.set_position(done);
+            bar.set_message(counts_text(counts));
         } else if let Some(last) = &mut self.last_line
             && last.elapsed() >= LINE_INTERVAL
             && done < self.total
