@@ -14,7 +14,7 @@ use crate::model::CaseData;
 use crate::output::terminal::problems::file_name;
 use crate::output::terminal::streams::{is_interactive, print_json, print_result};
 use crate::output::terminal::summary::Summary;
-use crate::output::terminal::text::{count, grouped, redacted_json, span};
+use crate::output::terminal::text::{count, grouped, span};
 
 pub(super) fn report(
     import: &Import<'_>,
@@ -132,18 +132,13 @@ fn request<'a>(
     case: &'a CaseData,
     action: PlanAction,
 ) -> Result<Request<'a>> {
-    let firm = case.partner_firm.as_deref();
-    let mut body = settings.destination.contract.body(&case.payload, firm);
-    if settings.output.redact {
-        body = redacted_json(&serde_json::from_str(&body)?).to_string();
-    }
     Ok(Request {
         schema: 1,
         file: file_name(case.place, &plan.files),
         line: case.place.line,
         key: case.key.to_string(),
-        partner_firm_id: firm,
-        payload: RawValue::from_string(body)?,
+        partner_firm_id: case.partner_firm.as_deref(),
+        payload: RawValue::from_string(review::body(settings, case)?)?,
         action: action.as_str(),
     })
 }

@@ -90,7 +90,7 @@ pub(super) fn describe(
         escaped(&first.key.to_string())
     );
     line("first    ", &place);
-    print(&payload(settings, first));
+    print(&escaped_lines(&pretty_json(&body(settings, first)?)));
     Ok(())
 }
 
@@ -135,13 +135,11 @@ pub(super) fn shortest(settings: &ImportSettings, cases: u64) -> Duration {
 }
 
 /// The body exactly as it would go out, or its shape.
-fn payload(settings: &ImportSettings, case: &CaseData) -> String {
+pub(super) fn body(settings: &ImportSettings, case: &CaseData) -> Result<String> {
     let contract = &settings.destination.contract;
-    let mut body = contract.body(&case.payload, case.partner_firm.as_deref());
+    let body = contract.body(&case.payload, case.partner_firm.as_deref());
     if settings.output.redact {
-        // What can't be read can't be redacted, and is not shown.
-        let json = serde_json::from_str(&body).unwrap_or_default();
-        body = redacted_json(&json).to_string();
+        return Ok(redacted_json(&serde_json::from_str(&body)?).to_string());
     }
-    escaped_lines(&pretty_json(&body))
+    Ok(body)
 }
