@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use super::exit::Exit;
 use super::{ledgers, lookup, rerun_command};
 use crate::cli::settings::LedgerSettings;
-use crate::ledger::{CaseFilter, LedgerError, LedgerInfo, LedgerLock, LedgerReader, RunRow};
+use crate::ledger::{
+    CaseFilter, LedgerError, LedgerInfo, LedgerLock, LedgerReader, LockStatus, RunRow,
+};
 use crate::model::{Format, State};
 use crate::output::terminal::status::{CaseView, LedgerView, NextCommand, RUNS_SHOWN};
 use crate::output::terminal::streams::{print_json, print_result};
@@ -23,8 +25,8 @@ pub(super) fn run(settings: &LedgerSettings) -> Result<Exit> {
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     let runs = reader.runs(usize::MAX)?;
-    let holder = LedgerLock::holder(&info.path)?;
-    let next = if holder.is_none() {
+    let lock = LedgerLock::status(&info.path)?;
+    let next = if lock == LockStatus::Free {
         next_commands(&reader, &info, &runs, &settings.ledger.flags)?
     } else {
         Vec::new()
@@ -44,7 +46,7 @@ pub(super) fn run(settings: &LedgerSettings) -> Result<Exit> {
     let view = LedgerView {
         info: &info,
         runs: &runs[..runs.len().min(RUNS_SHOWN)],
-        holder,
+        lock,
         selected,
         next: &next,
     };

@@ -255,21 +255,21 @@ impl Cases<'_> {
     fn read_page(&mut self) -> rusqlite::Result<Vec<CaseRow>> {
         let mut page = Vec::new();
         let Some(keys) = &mut self.keys else {
-            self.read(Value::Integer(self.last_no), &mut page)?;
+            self.read(&Value::Integer(self.last_no), &mut page)?;
             self.ended = page.len() < PAGE;
             return Ok(page);
         };
         let keys: Vec<Key> = keys.by_ref().take(PAGE).collect();
         for key in &keys {
-            self.read(Value::Blob(key.digest().0.to_vec()), &mut page)?;
+            self.read(&Value::Blob(key.digest().0.to_vec()), &mut page)?;
         }
         self.ended = keys.len() < PAGE;
         Ok(page)
     }
 
-    fn read(&mut self, last_value: Value, page: &mut Vec<CaseRow>) -> rusqlite::Result<()> {
+    fn read(&mut self, last_value: &Value, page: &mut Vec<CaseRow>) -> rusqlite::Result<()> {
         let mut statement = self.reader.conn.prepare_cached(&self.sql)?;
-        let values = self.values.iter().chain([&last_value]);
+        let values = self.values.iter().chain([last_value]);
         let mut rows = statement.query(params_from_iter(values))?;
         while let Some(row) = rows.next()? {
             page.push(case_row(row, self.reader)?);

@@ -124,7 +124,7 @@ impl From<io::Error> for LedgerErrorKind {
     }
 }
 
-/// Adds the ledger's path to an error of SQLite or of the system.
+/// Adds the ledger's path to an error of `SQLite` or of the system.
 pub(super) trait AtPath<T> {
     fn at(self, path: &Path) -> Result<T, LedgerError>;
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::AtPath as _;
-use super::{LedgerError, LedgerErrorKind, LedgerLock, claim, location, run, schema, system};
+use super::{
+    LedgerError, LedgerErrorKind, LedgerLock, LockStatus, claim, location, run, schema, system,
+};
 use crate::model::{abort_point, private_file};
 
 /// Reads a ledger; can't change it.
@@ -35,11 +37,11 @@ pub fn open_read_only(path: &Path) -> Result<LedgerReader, LedgerError> {
     schema::check_identity(&conn, &path)?;
     schema::configure(&conn).at(&path)?;
     let orphaned = loop {
-        let locked = LedgerLock::holder(&path)?.is_some();
+        let free = LedgerLock::status(&path)? == LockStatus::Free;
         begin_reading(&conn).at(&path)?;
         // A run that began or ended meanwhile may have left its claims in it.
-        if locked == LedgerLock::holder(&path)?.is_some() {
-            break !locked;
+        if free == (LedgerLock::status(&path)? == LockStatus::Free) {
+            break free;
         }
         end_reading(&conn).at(&path)?;
     };

@@ -43,6 +43,16 @@ impl fmt::Display for LockHolder {
     }
 }
 
+/// Whether a ledger is in use. Serialized as the holder or null.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum LockStatus {
+    Free,
+    /// By a process that left no name.
+    Held,
+    HeldBy(LockHolder),
+}
+
 /// The right to write to one ledger, until the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct LedgerLock(Arc<Held>);
@@ -83,17 +93,18 @@ impl LedgerLock {
         }
     }
 
-    /// Who holds the ledger at this path now: `None` when it is free, and
-    /// `Some(None)` when the holder left no name.
-    pub(crate) fn holder(ledger_path: &Path) -> Result<Option<Option<LockHolder>>, LedgerError> {
+    pub(crate) fn status(ledger_path: &Path) -> Result<LockStatus, LedgerError> {
         let path = lock_path(&location::canonical(ledger_path)?);
         let mut file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LockStatus::Free),
             file => file.at(&path)?,
         };
         match file.try_lock_shared() {
-            Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => Ok(Some(read_holder(&mut file))),
+            Ok(()) => Ok(LockStatus::Free),
+            Err(TryLockError::WouldBlock) => Ok(match read_holder(&mut file) {
+                Some(holder) => LockStatus::HeldBy(holder),
+                None => LockStatus::Held,
+            }),
             Err(TryLockError::Error(error)) => Err(error).at(&path),
         }
     }

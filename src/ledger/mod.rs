@@ -1,4 +1,4 @@
-//! The ledger: the SQLite file with every case ever claimed, its attempts, what
+//! The ledger: the `SQLite` file with every case ever claimed, its attempts, what
 //! came back, and every run. No SQL outside this room.
 //!
 //! It carries the promise. What is about to be done is committed before the
@@ -35,6 +35,7 @@ pub(crate) use info::{LastUsed, LedgerInfo};
 pub(crate) use known::SameContent;
 pub use known::{KeyLookup, KnownCase};
 pub(crate) use location::{DiscoveredLedger, default_path, discover, host_of, state_folder};
+pub(crate) use lock::LockStatus;
 pub use lock::{LedgerLock, LockHolder};
 pub(crate) use resolution::{Refusal, ResolutionReport, ResolutionRow, ResolveAction};
 pub(crate) use run::RunRow;

@@ -14,7 +14,7 @@ use super::error::AtPath as _;
 use super::{LedgerError, LedgerErrorKind};
 use crate::model::{Digest, Key, State, Verdict};
 
-/// "case" in ASCII: distinguishes a ledger from other SQLite files.
+/// "case" in ASCII: distinguishes a ledger from other `SQLite` files.
 pub(super) const APPLICATION_ID: i64 = 0x6361_7365;
 
 /// The schema that this version writes. From the first release on it only

@@ -38,7 +38,9 @@ enum Message {
 }
 
 /// A group of statements, and the reply to its caller.
-pub(super) struct Work(Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>);
+pub(super) struct Work(Statements);
+
+type Statements = Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>;
 
 /// To be called after the commit. Returns work that undoes the group when
 /// nobody waits for it any more.

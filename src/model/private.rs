@@ -45,6 +45,10 @@ pub(crate) fn private_file() -> OpenOptions {
 }
 
 /// Such as `uid 1000`, on systems that have user ids.
+#[cfg_attr(
+    unix,
+    expect(clippy::unnecessary_wraps, reason = "other systems have no user ids")
+)]
 pub(crate) fn user_id() -> Option<String> {
     #[cfg(unix)]
     {

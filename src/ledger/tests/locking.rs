@@ -42,9 +42,10 @@ fn the_lock_is_held_as_long_as_the_ledger_is_open() {
     } = TestLedger::new();
     drop(lock);
     assert!(LedgerLock::take(&path, &holder()).is_err());
-    assert_eq!(LedgerLock::holder(&path).unwrap(), Some(Some(holder())));
+    let status = LedgerLock::status(&path).unwrap();
+    assert_eq!(status, LockStatus::HeldBy(holder()));
     drop(ledger);
-    assert_eq!(LedgerLock::holder(&path).unwrap(), None);
+    assert_eq!(LedgerLock::status(&path).unwrap(), LockStatus::Free);
     assert!(path.with_file_name("ledger.db.lock").exists());
     let lock = LedgerLock::take(&path, &holder()).unwrap();
     open(&path, &lock).unwrap();

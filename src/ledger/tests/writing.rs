@@ -110,7 +110,7 @@ async fn closing_leaves_one_file_and_frees_the_lock() {
     let _claim = running.claim(1, None).await.unwrap();
     running.handle.clone().close().await.unwrap();
     assert!(!running.path.with_file_name("ledger.db-wal").exists());
-    assert_eq!(LedgerLock::holder(&running.path).unwrap(), None);
+    assert_eq!(LedgerLock::status(&running.path).unwrap(), LockStatus::Free);
     let error = other.claim(request(running.run, version(2, 0), None)).await;
     let Err(ClaimError::Ledger(error)) = error else {
         panic!("{error:?}")

@@ -14,7 +14,7 @@ pub(crate) use case::{CaseView, case_link};
 
 use super::color;
 use super::text::{count, escaped, grouped, span};
-use crate::ledger::{LastUsed, LedgerInfo, LockHolder, RunEnd, RunRow};
+use crate::ledger::{LastUsed, LedgerInfo, LockStatus, RunEnd, RunRow};
 use crate::model::{State, StateCounts, Totals};
 
 /// Runs that are shown to people.
@@ -34,8 +34,7 @@ pub(crate) struct LedgerView<'a> {
     pub(crate) info: &'a LedgerInfo,
     /// Newest first.
     pub(crate) runs: &'a [RunRow],
-    /// Who holds the lock now; `Some(None)` left no name.
-    pub(crate) holder: Option<Option<LockHolder>>,
+    pub(crate) lock: LockStatus,
     /// The cases of a selection, when one was asked for.
     pub(crate) selected: Option<StateCounts>,
     pub(crate) next: &'a [NextCommand],
@@ -63,9 +62,9 @@ impl LedgerView<'_> {
         }
         line(
             "now",
-            &match &self.holder {
+            &match lock_text(&self.lock) {
                 None => "not in use".to_owned(),
-                Some(holder) => color::yellow(&holder_text(holder.as_ref())),
+                Some(text) => color::yellow(&text),
             },
         );
         line("cases", &grouped(info.counts.total()));
@@ -91,7 +90,7 @@ impl LedgerView<'_> {
     /// The next commands, for people.
     pub(crate) fn tail(&self) -> String {
         let mut text = String::new();
-        if self.holder.is_some() {
+        if self.lock != LockStatus::Free {
             text.push_str(
                 "a run is in progress and will settle the cases in flight; check again when it \
                  has ended\n",
@@ -120,8 +119,8 @@ impl LedgerView<'_> {
             "moved_from": info.moved_from,
             "cases": counts_json(&info.counts),
             "selected": self.selected.as_ref().map(counts_json),
-            "running": self.holder,
-            "is_running": self.holder.is_some(),
+            "running": self.lock,
+            "is_running": self.lock != LockStatus::Free,
             "runs": self.runs,
             "next": commands.collect::<Vec<_>>(),
         })
@@ -138,17 +137,18 @@ pub(crate) fn moved_warning(last_used: &LastUsed) -> String {
     )
 }
 
-fn holder_text(holder: Option<&LockHolder>) -> String {
-    match holder {
-        Some(holder) => format!(
+fn lock_text(lock: &LockStatus) -> Option<String> {
+    match lock {
+        LockStatus::Free => None,
+        LockStatus::Held => Some("in use by another process".to_owned()),
+        LockStatus::HeldBy(holder) => Some(format!(
             "running: {}, by {} on {}, process {}, since {}",
             escaped(&holder.command),
             escaped(&holder.user),
             escaped(&holder.host),
             holder.pid,
             time(holder.since)
-        ),
-        None => "in use by another process".to_owned(),
+        )),
     }
 }
 
