@@ -82,15 +82,7 @@ impl RunReport {
                 }
             }
             Event::AskEcho => self.progress.hide(),
-            Event::EchoDiffers { case, answer } => {
-                let fields: Vec<String> = answer.echo_differs.iter().map(|f| escaped(f)).collect();
-                self.println(&color::yellow(&format!(
-                    "{}: imported, but the server returned different values for: {} [echo-differs]",
-                    self.place(case),
-                    fields.join(", ")
-                )));
-                self.show_answer(case, answer);
-            }
+            Event::EchoDiffers { case, answer } => self.show_differences(case, answer),
             Event::Stopping { reason, in_flight } => {
                 if self.progress.is_hidden() {
                     // Ends the line of the question.
@@ -121,6 +113,16 @@ impl RunReport {
                 )));
             }
         }
+    }
+
+    fn show_differences(&self, case: &CaseData, answer: &Answer) {
+        let fields: Vec<String> = answer.echo_differs.iter().map(|f| escaped(f)).collect();
+        self.println(&color::yellow(&format!(
+            "{}: imported, but the server returned different values for: {} [echo-differs]",
+            self.place(case),
+            fields.join(", ")
+        )));
+        self.show_answer(case, answer);
     }
 
     fn show_pause(

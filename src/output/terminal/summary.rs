@@ -171,17 +171,21 @@ pub(crate) fn stop_message(reason: &StopReason, uses_short_path: bool) -> String
             "{} failed in a row. See the messages above; --max-failures sets the limit.",
             count(u64::from(*number), "case")
         ),
-        StopReason::WaitTooLong(wait) => {
-            let wait = if *wait > Duration::from_hours(720) {
-                "more than a month".to_owned()
-            } else {
-                span(*wait)
-            };
-            format!("the server asked for a pause of {wait}. --max-wait sets the limit.")
-        }
+        StopReason::WaitTooLong(wait) => format!(
+            "the server asked for a pause of {}. --max-wait sets the limit.",
+            wait_text(*wait)
+        ),
         StopReason::Ledger => "the ledger can no longer be written, so nothing more was sent. \
              Fix the cause, then check `caseload status` before you continue."
             .to_owned(),
+    }
+}
+
+fn wait_text(wait: Duration) -> String {
+    if wait > Duration::from_hours(720) {
+        "more than a month".to_owned()
+    } else {
+        span(wait)
     }
 }
 
