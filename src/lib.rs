@@ -65,7 +65,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod api;
-pub mod check;
+mod check;
 mod cli;
 mod commands;
 pub mod config;

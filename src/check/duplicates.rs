@@ -9,19 +9,15 @@ use crate::model::{Digest, FileId, Key, Place};
 
 /// Valid cases that must not be sent, by their number.
 #[derive(Debug, Clone, Default)]
-pub struct Excluded(HashSet<u32>);
+pub(crate) struct Excluded(HashSet<u32>);
 
 impl Excluded {
-    pub fn contains(&self, number: u32) -> bool {
+    pub(crate) fn contains(&self, number: u32) -> bool {
         self.0.contains(&number)
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 

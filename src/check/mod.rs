@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use column_profile::{ColumnProfile, hash_of};
-pub use duplicates::Excluded;
-pub use pipeline::{Check, check};
+pub(crate) use duplicates::Excluded;
+pub(crate) use pipeline::{Check, check};
 
 use crate::input::{Input, InputError, ReadOptions};
 use crate::mapping::{MissingColumn, Rules};
@@ -26,44 +26,44 @@ use crate::model::{CaseData, ColumnSummary, FileId, Problem};
 
 /// What to check, and what to return beside problems.
 #[derive(Debug, Clone)]
-pub struct CheckOptions {
+pub(crate) struct CheckOptions {
     /// The files, in the order of the command.
-    pub inputs: Vec<Input>,
-    pub read: ReadOptions,
-    pub rules: Arc<Rules>,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) read: ReadOptions,
+    pub(crate) rules: Arc<Rules>,
     /// Warnings are errors.
-    pub strict: bool,
+    pub(crate) strict: bool,
     /// Return every valid case in [`CheckBatch::cases`].
-    pub collect_cases: bool,
+    pub(crate) collect_cases: bool,
     /// Return every record with an error in [`CheckBatch::invalid`].
-    pub collect_invalid: bool,
+    pub(crate) collect_invalid: bool,
     /// Also summarize each column.
-    pub summarize_columns: bool,
+    pub(crate) summarize_columns: bool,
 }
 
 /// What was found in some consecutive records.
 #[derive(Debug, Default)]
-pub struct CheckBatch {
-    pub problems: Vec<Problem>,
+pub(crate) struct CheckBatch {
+    pub(crate) problems: Vec<Problem>,
     /// Valid cases, each with its number among all records that have a key, by
     /// which [`Checked::excluded`] names it: duplicates are known at the end.
-    pub cases: Vec<(u32, CaseData)>,
-    pub invalid: Vec<Invalid>,
+    pub(crate) cases: Vec<(u32, CaseData)>,
+    pub(crate) invalid: Vec<Invalid>,
 }
 
-/// A record with errors, for whoever has to fix it.
+/// A record with errors, as it is written to the rejects file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Invalid {
-    pub file: FileId,
+pub(crate) struct Invalid {
+    pub(crate) file: FileId,
     /// The record as JSON, as far as it can be; see [`crate::input::Unread::raw`].
-    pub raw: Box<str>,
+    pub(crate) raw: Box<str>,
     /// What is wrong with it.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// Why a check could not be completed.
 #[derive(Debug, thiserror::Error)]
-pub enum CheckError {
+pub(crate) enum CheckError {
     #[error(transparent)]
     Input(#[from] InputError),
     #[error("the rules name columns that the input does not have")]
@@ -80,47 +80,47 @@ pub enum CheckError {
 
 /// What is known of one file at its end.
 #[derive(Debug, Clone, Default)]
-pub struct FileSummary {
+pub(crate) struct FileSummary {
     /// Its name in messages.
-    pub name: String,
+    pub(crate) name: String,
     /// SHA-256 of its bytes in hex, with [`ReadOptions::digest`].
-    pub sha256: Option<String>,
+    pub(crate) sha256: Option<String>,
     /// How many records it has, unreadable ones included.
-    pub records: u64,
+    pub(crate) records: u64,
     /// Unreadable records that do not hide the rest of the file.
-    pub unread: u64,
+    pub(crate) unread: u64,
     /// Its header; none for JSON.
-    pub columns: Option<Vec<Box<str>>>,
+    pub(crate) columns: Option<Vec<Box<str>>>,
     /// The encoding, if it was guessed from the bytes.
-    pub guessed_encoding: Option<&'static str>,
+    pub(crate) guessed_encoding: Option<&'static str>,
     /// Columns that are not sent.
-    pub unused: Vec<String>,
+    pub(crate) unused: Vec<String>,
 }
 
 /// The summary of a whole check.
 #[derive(Debug, Default)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// Records of the input.
-    pub total: u64,
+    pub(crate) total: u64,
     /// Records without an error, duplicates left out.
-    pub valid: u64,
+    pub(crate) valid: u64,
     /// Problems that are errors.
-    pub errors: u64,
+    pub(crate) errors: u64,
     /// Errors that skipping records does not fix: those of a header, those
     /// after which the rest of a file is unknown, and with
     /// [`CheckOptions::strict`] the warnings that concern no single record.
-    pub unskippable: u64,
+    pub(crate) unskippable: u64,
     /// Problems that are warnings.
-    pub warnings: u64,
-    pub files: Vec<FileSummary>,
+    pub(crate) warnings: u64,
+    pub(crate) files: Vec<FileSummary>,
     /// Valid cases that must not be sent, because of others in the input.
-    pub excluded: Excluded,
+    pub(crate) excluded: Excluded,
     /// With [`CheckOptions::summarize_columns`].
-    pub columns: Vec<ColumnSummary>,
+    pub(crate) columns: Vec<ColumnSummary>,
     /// Valid cases by firm.
-    pub firms: BTreeMap<Box<str>, u64>,
+    pub(crate) firms: BTreeMap<Box<str>, u64>,
     /// Valid cases without a firm.
-    pub drafts: u64,
+    pub(crate) drafts: u64,
     /// Valid cases that got the default firm.
-    pub default_firm: u64,
+    pub(crate) default_firm: u64,
 }

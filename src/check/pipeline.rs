@@ -1,5 +1,5 @@
-//! The threads of a check: one reads, others map, and whoever pulls the
-//! [`Check`] gets the results in the order of the input.
+//! The threads of a check: one reads, others map. The [`Check`] returns their
+//! results in the order of the input.
 //!
 //! For each chunk the reader queues a channel of one result, in order, and
 //! hands its other end to a worker. So order needs no sorting, and every queue
@@ -43,7 +43,7 @@ struct OpenedFile {
 }
 
 /// A check under way: an iterator of its batches.
-pub struct Check {
+pub(crate) struct Check {
     options: Arc<CheckOptions>,
     /// The first batch: problems of the headers.
     first: Option<CheckBatch>,
@@ -59,7 +59,7 @@ pub struct Check {
 }
 
 /// Opens all files and starts to check them.
-pub fn check(options: CheckOptions) -> Result<Check, CheckError> {
+pub(crate) fn check(options: CheckOptions) -> Result<Check, CheckError> {
     let mut check = Check {
         options: Arc::new(options),
         first: None,
@@ -111,7 +111,7 @@ fn read_chunks(
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    // If nobody pulls any more, nobody needs the error.
+                    // A check that was dropped needs no error.
                     let _ = queue_result.send(Err(error));
                     false
                 }
@@ -177,7 +177,7 @@ impl Iterator for Check {
 
 impl Check {
     /// The summary, complete once every batch was pulled.
-    pub fn finish(self) -> Checked {
+    pub(crate) fn finish(self) -> Checked {
         self.checked
     }
 

@@ -1,6 +1,6 @@
 //! The plan: which cases of a check are sent, skipped, held or reported as
-//! changed, compared with the ledger. The ledger has the last word when a case
-//! is claimed.
+//! changed, compared with the ledger. When a case is claimed, the ledger
+//! decides.
 //!
 //! A [`Planner`] pulls a check's batches, looks up their keys, and writes what
 //! will be sent to the spool. It returns what there is to report, batch by
@@ -41,10 +41,10 @@ impl PlanAction {
 /// One case to send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlannedCase {
-    /// Where it stands in the spool.
-    pub slot: Slot,
+    /// Its place in the spool.
+    pub(crate) slot: Slot,
     /// Its state in the ledger, as the plan saw it.
-    pub state: Option<State>,
+    pub(crate) state: Option<State>,
     order: SendOrder,
     /// The record's number in the check.
     number: u32,
@@ -81,25 +81,25 @@ enum SendOrder {
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// What is to be sent, in the order of sending.
-    pub planned: Vec<PlannedCase>,
+    pub(crate) planned: Vec<PlannedCase>,
     /// The same, as cases.
-    pub spooled: Spooled,
+    pub(crate) spooled: Spooled,
     /// Valid cases by what is done with them.
-    pub actions: BTreeMap<PlanAction, u64>,
+    pub(crate) actions: BTreeMap<PlanAction, u64>,
     /// Cases to send beyond `--limit`, by their state in the ledger.
-    pub beyond_limit: Totals,
+    pub(crate) beyond_limit: Totals,
     /// Covers account, map and every valid case of the input.
-    pub hash: String,
+    pub(crate) hash: String,
     /// Cases to send by firm.
-    pub firms: BTreeMap<Box<str>, u64>,
+    pub(crate) firms: BTreeMap<Box<str>, u64>,
     /// Cases to send without a firm.
-    pub drafts: u64,
+    pub(crate) drafts: u64,
     /// Cases that would be sent if they were no duplicates.
-    pub excluded: Vec<Slot>,
+    pub(crate) excluded: Vec<Slot>,
     /// Cases left out because a known case has their content under another key.
-    pub same_content: u64,
+    pub(crate) same_content: u64,
     /// Every valid case in the input's order, with [`PlanOptions::keep_all`].
-    pub all: Vec<(Slot, PlanAction)>,
+    pub(crate) all: Vec<(Slot, PlanAction)>,
 }
 
 impl Plan {
@@ -124,24 +124,24 @@ pub(crate) enum PlanError {
 #[derive(Debug, Default)]
 pub(crate) struct PlanBatch {
     /// Of the check and of the comparison with the ledger.
-    pub problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
     /// Records with errors, if the check collects them.
-    pub invalid: Vec<Invalid>,
+    pub(crate) invalid: Vec<Invalid>,
     /// Imported cases whose rows have changed since; they are not sent.
-    pub changed: Vec<CaseData>,
+    pub(crate) changed: Vec<CaseData>,
 }
 
 /// How to plan.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PlanOptions {
     /// Send a new key with the content of a known case.
-    pub allow_same_content: bool,
+    pub(crate) allow_same_content: bool,
     /// Send cases in doubt that were last tried before this, in Unix seconds.
-    pub resend_doubts_before: Option<i64>,
+    pub(crate) resend_doubts_before: Option<i64>,
     /// Send at most so many.
-    pub limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
     /// Keep every valid case in the spool, to show them all.
-    pub keep_all: bool,
+    pub(crate) keep_all: bool,
 }
 
 /// Makes a plan of a check's cases: an iterator of what there is to report.

@@ -130,12 +130,13 @@ pub(super) fn open(input: &Input) -> Result<Opened, InputErrorKind> {
     if metadata.is_dir() {
         return Err(InputErrorKind::Directory);
     }
-    let regular = match metadata.is_file() {
-        true => Some(RegularFile {
+    let regular = if metadata.is_file() {
+        Some(RegularFile {
             file: file.try_clone().map_err(InputErrorKind::Io)?,
             before: state(&metadata),
-        }),
-        false => None,
+        })
+    } else {
+        None
     };
     Ok(Opened {
         bytes: Box::new(file),
@@ -198,7 +199,7 @@ pub(super) struct Unpacking(pub(super) io::Error);
 pub(super) struct Unpacked<R: Read> {
     decoder: MultiGzDecoder<BufReader<R>>,
     tally: SharedTally,
-    unpacked: u64,
+    made: u64,
     limits: Limits,
 }
 
@@ -207,7 +208,7 @@ impl<R: Read> Unpacked<R> {
         Self {
             decoder: MultiGzDecoder::new(BufReader::with_capacity(128 << 10, packed)),
             tally,
-            unpacked: 0,
+            made: 0,
             limits,
         }
     }
@@ -223,8 +224,8 @@ impl<R: Read> Read for Unpacked<R> {
                 io::Error::new(error.kind(), Unpacking(error))
             }
         })?;
-        self.unpacked += count as u64;
-        match Bomb::of(self.tally.lock().bytes, self.unpacked, &self.limits) {
+        self.made += count as u64;
+        match Bomb::of(self.tally.lock().bytes, self.made, &self.limits) {
             Some(bomb) => Err(io::Error::other(bomb)),
             None => Ok(count),
         }

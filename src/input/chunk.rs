@@ -19,16 +19,12 @@ pub struct Chunk {
 
 impl Chunk {
     /// How many records it has, unreadable ones included.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         let rows = match &self.body {
             Body::Table(table) => table.rows.len(),
             Body::Json { rows, .. } => rows.len(),
         };
         rows + usize::from(self.lost.is_some())
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

@@ -217,15 +217,13 @@ impl RowReader {
             let found = match self.csv.read_byte_record(&mut self.record) {
                 Ok(found) => found,
                 Err(error) => match error.into_kind() {
-                    csv::ErrorKind::Io(error)
-                        if error
-                            .get_ref()
-                            .is_some_and(|inner| inner.is::<RowTooLarge>()) =>
-                    {
-                        self.pass_blank_lines(start, u64::MAX);
-                        return Ok(Next::TooLarge(self.lines.line));
-                    }
-                    csv::ErrorKind::Io(error) => return Err(InputErrorKind::from_io(error)),
+                    csv::ErrorKind::Io(error) => match error.downcast::<RowTooLarge>() {
+                        Ok(_) => {
+                            self.pass_blank_lines(start, u64::MAX);
+                            return Ok(Next::TooLarge(self.lines.line));
+                        }
+                        Err(error) => return Err(InputErrorKind::from_io(error)),
+                    },
                     kind => return Err(InputErrorKind::Io(io::Error::other(format!("{kind:?}")))),
                 },
             };

@@ -115,7 +115,7 @@ impl Header {
         cells: &mut Vec<Cell<'a>>,
         place: Place,
         delimiter: u8,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Box<Problem>> {
         cells.clear();
         for (position, slot) in self.slots.iter().enumerate() {
             if matches!(slot, Slot::Column(_)) {
@@ -125,17 +125,17 @@ impl Header {
         let unescaped = self.unescape(row, cells, place);
         let mut beyond = row.iter().skip(self.width);
         if row.len() < self.slots.len() || beyond.any(|cell| !cell.is_blank()) {
-            return Err(self.ragged(row, place, delimiter));
+            return Err(Box::new(self.ragged(row, place, delimiter)));
         }
         for (position, cell) in row.iter().enumerate() {
             let slot = self.slots.get(position).unwrap_or(&Slot::Unnamed);
             if *slot == Slot::Unnamed && !cell.is_blank() {
-                return Err(self.nameless(position, cell.text, place));
+                return Err(Box::new(self.nameless(position, cell.text, place)));
             }
         }
         unescaped?;
         match self.saved_text(row) {
-            Some(_) => Err(not_fixed(place)),
+            Some(_) => Err(Box::new(not_fixed(place))),
             None => Ok(()),
         }
     }
@@ -147,7 +147,7 @@ impl Header {
         row: &[Cell<'_>],
         cells: &mut [Cell<'_>],
         place: Place,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Box<Problem>> {
         let Some(list) = filled(row, self.escaped) else {
             return Ok(());
         };
@@ -155,12 +155,11 @@ impl Header {
         let names = names.and_then(|names| serde_json::from_str::<Vec<String>>(names).ok());
         let Some(names) = names else {
             let message = "the list of cells with an added ' is damaged";
-            return Err(Problem::new(Code::BadCaseloadKey, place, message)
+            let problem = Problem::new(Code::BadCaseloadKey, place, message)
                 .in_column(ESCAPED)
                 .with_value(list)
-                .with_hint(
-                    "restore it, or empty it and remove the leading ' from the row's cells",
-                ));
+                .with_hint("restore it, or empty it and remove the leading ' from the row's cells");
+            return Err(Box::new(problem));
         };
         for name in names {
             if let Some(column) = self.columns.position(name.trim())

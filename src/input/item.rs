@@ -33,7 +33,7 @@ impl Unread<'_> {
     /// by column, and the whole row in `caseload_text`. While that is filled,
     /// the record can't be imported. JSON that can't pass for a record stays
     /// unchanged.
-    pub fn raw(&self) -> String {
+    pub(crate) fn raw(&self) -> String {
         if self.as_is {
             return self.text.clone().into_owned();
         }

@@ -33,7 +33,7 @@ pub use error::{InputError, InputErrorKind};
 pub use item::Item;
 pub use parser::Parser;
 pub use reader::{Reader, open};
-pub use workbook::WORKBOOK_THREAD;
+pub(crate) use workbook::WORKBOOK_THREAD;
 
 /// How to read a file, where detection is wrong.
 #[derive(Debug, Clone, Default)]
@@ -93,7 +93,7 @@ pub enum Input {
 
 impl Input {
     /// What an argument means: `-` is standard input.
-    pub fn from_arg(argument: &OsStr) -> Self {
+    pub(crate) fn from_arg(argument: &OsStr) -> Self {
         if argument == "-" {
             Self::Stdin
         } else {
@@ -102,7 +102,7 @@ impl Input {
     }
 
     /// The name in messages: the path as it was given, or `standard input`.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Path(path) => path.display().to_string(),
             Self::Stdin => "standard input".to_owned(),

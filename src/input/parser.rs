@@ -135,7 +135,7 @@ impl TableParser<'_> {
                     cells,
                     json: None,
                 }),
-                Err(problem) => Item::Problem(problem, self.unread(&row, cells)),
+                Err(problem) => Item::Problem(*problem, self.unread(&row, cells)),
             });
         }
     }
@@ -290,7 +290,7 @@ impl<'b> Found<'b> {
         }
     }
 
-    /// Where a byte of the value stands, in words.
+    /// The place of a byte of the value, for a message.
     #[cold]
     fn position(&self, at: usize) -> String {
         let position = self.start.after(&self.bytes[..self.row.start + at]);

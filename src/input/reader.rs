@@ -25,7 +25,6 @@ pub struct Reader {
     input: Input,
     file: FileId,
     options: ReadOptions,
-    format: Format,
     encoding: &'static str,
     encoding_guessed: bool,
     tally: SharedTally,
@@ -91,7 +90,6 @@ impl Reader {
             input: input.clone(),
             file,
             options: options.clone(),
-            format: Format::Xlsx,
             encoding: "UTF-8",
             encoding_guessed: false,
             tally,
@@ -145,10 +143,10 @@ impl Reader {
             return Err(InputErrorKind::Empty);
         }
         let detect = || format_of_text(&preview, is_all, by_name);
-        self.format = self.options.format.unwrap_or_else(detect);
+        let format = self.options.format.unwrap_or_else(detect);
         let text = detected.text(head, bytes);
         let (file, limits) = (self.file, self.options.limits.clone());
-        match self.format {
+        match format {
             Format::Json => {
                 let window = Window::new(text, limits.chunk);
                 let records = self.options.records.as_deref();
@@ -160,7 +158,7 @@ impl Reader {
                 self.body = Body::Json(Box::new(Document::of_lines(window, file, &limits)));
             }
             Format::Csv | Format::Tsv | Format::Xlsx => {
-                let tab = (self.format == Format::Tsv).then_some(b'\t');
+                let tab = (format == Format::Tsv).then_some(b'\t');
                 let delimiter = self.options.delimiter.or(tab);
                 let (rows, (cells, line)) =
                     RowReader::open(text, &preview, delimiter, file, &limits, self.encoding)?;
@@ -214,52 +212,40 @@ impl Reader {
 
     /// What is wrong with the header, once. It concerns every record of the
     /// file, so that skipping records does not fix it.
-    pub fn problems(&mut self) -> Vec<Problem> {
+    pub(crate) fn problems(&mut self) -> Vec<Problem> {
         std::mem::take(&mut self.problems)
     }
 
     /// The header's columns; none for JSON, whose records bring their own.
-    pub fn columns(&self) -> Option<&Arc<Columns>> {
+    pub(crate) fn columns(&self) -> Option<&Arc<Columns>> {
         self.header.as_ref().map(|header| &header.columns)
     }
 
     /// The delimiter of a CSV.
-    pub fn delimiter(&self) -> Option<u8> {
+    pub(crate) fn delimiter(&self) -> Option<u8> {
         match &self.body {
             Body::Rows(rows) => Some(rows.delimiter),
             _ => None,
         }
     }
 
-    /// The name of the sheet that is read.
-    pub fn sheet(&self) -> Option<&str> {
-        match &self.body {
-            Body::Sheet(sheet) => Some(sheet.name()),
-            _ => None,
-        }
-    }
-
-    pub fn format(&self) -> Format {
-        self.format
-    }
-
-    pub fn encoding(&self) -> &'static str {
+    pub(crate) fn encoding(&self) -> &'static str {
         self.encoding
     }
 
     /// Whether the encoding was guessed from the bytes, which users should know.
-    pub fn encoding_guessed(&self) -> bool {
+    pub(crate) fn encoding_guessed(&self) -> bool {
         self.encoding_guessed
     }
 
     /// The SHA-256 of the file's bytes, once all were read, with
     /// [`ReadOptions::digest`].
-    pub fn sha256(&self) -> Option<[u8; 32]> {
+    pub(crate) fn sha256(&self) -> Option<[u8; 32]> {
         self.tally.sha256()
     }
 }
 
-/// Whether the bytes are a workbook, which must fit what was said of them.
+/// Whether the bytes are a workbook, which must be the expected format.
 fn is_workbook(
     head: &[u8],
     named: Option<Format>,

@@ -11,7 +11,7 @@ use super::{InputErrorKind, Limits};
 /// A part smaller than so many records of the largest size does no harm, even if
 /// it is a single cell.
 const HARMLESS: u64 = 4;
-/// The table of texts says in its beginning how many it has.
+/// How much of the table of texts is searched for their number.
 const BEGINNING: u64 = 64 << 10;
 /// The shortest text of the table: `<si/>`.
 const SHORTEST: u64 = 5;

@@ -69,8 +69,8 @@ impl Window {
         self.position.after(&self.ahead()[..at])
     }
 
-    /// Reads on: to a full chunk, or to twice of what is there, so that whoever
-    /// has to start over does so only a few times.
+    /// Reads on: to a full chunk, or to twice of what is there, so that a
+    /// value that does not fit is started over only a few times.
     pub(super) fn more(&mut self) -> io::Result<()> {
         self.buffer.drain(..self.start);
         self.start = 0;

@@ -16,22 +16,15 @@ use crate::model::CellKind;
 
 /// The name of the threads that read workbooks. Their library may panic over a
 /// damaged file, which becomes an error of the file here.
-pub const WORKBOOK_THREAD: &str = "workbook";
+pub(crate) const WORKBOOK_THREAD: &str = "workbook";
 
 /// Rows of one sheet as they come from its thread.
 #[derive(Default)]
-pub(super) struct Sheet {
-    name: String,
-    chunks: Option<Receiver<Result<Message, InputErrorKind>>>,
-}
+pub(super) struct Sheet(Option<Receiver<Result<Message, InputErrorKind>>>);
 
 /// What the thread sends: once the header, then chunks.
 enum Message {
-    Header {
-        sheet: String,
-        cells: Vec<String>,
-        line: u64,
-    },
+    Header(Vec<String>, u64),
     Rows(Chunk),
     End,
 }
@@ -56,37 +49,26 @@ impl Sheet {
             .name(WORKBOOK_THREAD.to_owned())
             .spawn(move || {
                 let last = read(file, wanted.as_deref(), &limits, &sender).map(|()| Message::End);
-                // Nobody may read any more.
+                // The reader may be gone.
                 let _ = sender.send(last);
             })
             .map_err(InputErrorKind::Io)?;
         match receive(&receiver)? {
-            Message::Header { sheet, cells, line } => Ok((
-                Self {
-                    name: sheet,
-                    chunks: Some(receiver),
-                },
-                cells,
-                line,
-            )),
+            Message::Header(cells, line) => Ok((Self(Some(receiver)), cells, line)),
             Message::Rows(_) | Message::End => Err(InputErrorKind::Empty),
         }
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The next rows, or nothing at the end.
     pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
-        let Some(chunks) = &self.chunks else {
+        let Some(chunks) = &self.0 else {
             return Ok(None);
         };
         let message = receive(chunks);
         if let Ok(Message::Rows(chunk)) = message {
             return Ok(Some(chunk));
         }
-        self.chunks = None;
+        self.0 = None;
         message.map(|_| None)
     }
 }
@@ -115,9 +97,17 @@ fn read(
     size_limits::check_size(&file, limits)?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(damaged)?;
     let name = choose(&workbook, wanted)?;
-    let is_1904 = workbook.has_1904_epoch();
+    let mut rows = Rows {
+        is_1904: workbook.has_1904_epoch(),
+        limits,
+        sender,
+        width: None,
+        index: 0,
+        table: Table::default(),
+        row: 0,
+        cells: Vec::new(),
+    };
     let mut cells = workbook.worksheet_cells_reader(&name).map_err(damaged)?;
-    let mut rows = Rows::new(name, is_1904, limits, sender);
     while let Some(cell) = cells.next_cell().map_err(damaged)? {
         let (row, column) = cell.get_position();
         if !rows.add(row, column, cell.get_value())? {
@@ -160,7 +150,6 @@ fn choose(
 
 /// Gathers cells to rows and rows to chunks.
 struct Rows<'a> {
-    sheet: String,
     is_1904: bool,
     limits: &'a Limits,
     sender: &'a Sender,
@@ -173,22 +162,8 @@ struct Rows<'a> {
     cells: Vec<(u32, CellKind, String)>,
 }
 
-impl<'a> Rows<'a> {
-    fn new(sheet: String, is_1904: bool, limits: &'a Limits, sender: &'a Sender) -> Self {
-        Self {
-            sheet,
-            is_1904,
-            limits,
-            sender,
-            width: None,
-            index: 0,
-            table: Table::default(),
-            row: 0,
-            cells: Vec::new(),
-        }
-    }
-
-    /// Takes one cell; false when nobody reads any more.
+impl Rows<'_> {
+    /// Takes one cell; false when no more are read.
     fn add(&mut self, row: u32, column: u32, value: &DataRef<'_>) -> Result<bool, InputErrorKind> {
         if row < self.row || row >= MOST_ROWS || column >= MOST_COLUMNS {
             let row = self.row + 1;
@@ -255,12 +230,7 @@ impl<'a> Rows<'a> {
         for (column, _, text) in self.cells.drain(..) {
             cells[column as usize] = text;
         }
-        let header = Message::Header {
-            sheet: self.sheet.clone(),
-            cells,
-            line,
-        };
-        self.sender.send(Ok(header)).is_ok()
+        self.sender.send(Ok(Message::Header(cells, line))).is_ok()
     }
 
     fn send_rows(&mut self) -> bool {

@@ -29,7 +29,7 @@ pub(crate) enum NeededFor {
 
 /// A column that a rule names and a file does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingColumn {
+pub(crate) struct MissingColumn {
     pub(crate) column: Box<str>,
     pub(crate) needed_for: NeededFor,
     /// The line of the config that names it.

@@ -42,8 +42,8 @@ pub(in crate::input) struct Document {
     state: State,
     /// How many objects are open around the array.
     around: u32,
-    /// The member that holds the array, if nobody named it: it must be the only
-    /// one.
+    /// The member that holds the array, unless it was named: it must be the
+    /// only one.
     only: Option<String>,
 }
 
@@ -256,8 +256,8 @@ impl Document {
         Ok(())
     }
 
-    /// Nobody named the records: they are in the object's only member, if that
-    /// is an array of objects; else the object is the record.
+    /// Without --records, they are in the object's only member, if that is an
+    /// array of objects; else the object is the record.
     fn find_only_member(&mut self) -> Result<(), InputErrorKind> {
         let mut before: Vec<String> = Vec::new();
         let mut at = 1;

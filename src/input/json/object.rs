@@ -132,7 +132,7 @@ impl Objects {
                 rewritten.push_str(if rewritten.ends_with('{') { "" } else { "," });
                 rewritten.push_str(&text[name_at..at + value.len()]);
             }
-            let (kind, text) = cell(text, value).map_err(|error| inside(&name, error))?;
+            let (kind, text) = inside(&name, cell(text, value))?;
             cells.push(Member { column, kind, text });
             Ok(())
         })?;
@@ -231,18 +231,17 @@ fn check_nested(record: &str, value: &str, depth: usize) -> JsonResult<()> {
                 if names.contains(&name) {
                     return repeated(name_at, &name);
                 }
-                let checked = check_nested(record, value, depth + 1);
-                let checked = checked.map_err(|error| inside(&name, error));
+                inside(&name, check_nested(record, value, depth + 1))?;
                 names.insert(name);
-                checked
+                Ok(())
             })
         }
         b'[' => {
             // Valid JSON, as all of the record is.
             let elements: Vec<&RawValue> = serde_json::from_str(value).unwrap_or_default();
             for (number, value) in elements.into_iter().enumerate() {
-                check_nested(record, value.get(), depth + 1)
-                    .map_err(|error| inside(&format!("[{number}]"), error))?;
+                let checked = check_nested(record, value.get(), depth + 1);
+                inside(format_args!("[{number}]"), checked)?;
             }
             Ok(())
         }
@@ -254,14 +253,16 @@ fn check_nested(record: &str, value: &str, depth: usize) -> JsonResult<()> {
     }
 }
 
-/// An error whose column is named as seen from the value around it.
-#[cold]
-fn inside(name: &str, mut error: Box<JsonError>) -> Box<JsonError> {
-    if let Some(column) = &mut error.column {
+/// A result of a member's value: an error's column is named as seen from the
+/// object around it.
+fn inside<T>(name: impl fmt::Display, mut result: JsonResult<T>) -> JsonResult<T> {
+    if let Err(error) = &mut result
+        && let Some(column) = &mut error.column
+    {
         let dot = if column.starts_with('[') { "" } else { "." };
         *column = format!("{name}{dot}{column}").into();
     }
-    error
+    result
 }
 
 /// Where a part of a text begins in it.
