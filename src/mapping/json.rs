@@ -15,7 +15,7 @@ use crate::model::{Cell, CellKind, Record};
 /// are looked at together, since every text that is sent passes here.
 #[inline]
 pub(super) fn is_plain(text: &str) -> bool {
-    let needs_escape = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+    let needs_escape = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\');
     let any = |bytes: &[u8; 8]| {
         bytes
             .iter()

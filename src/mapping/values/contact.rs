@@ -25,9 +25,17 @@ pub(super) fn phone(text: &str, out: &mut String) -> Result<(), ValueError> {
                 digits[count] = c as u8;
                 count += 1;
             }
-            ' ' | '-' | '.' | '(' | ')' | '/' | '\t' => {}
-            // No-break spaces, and the dashes of word processors.
-            '\u{a0}' | '\u{202f}' | '\u{2010}'..='\u{2015}' => {}
+            // The last are no-break spaces and the dashes of word processors.
+            ' '
+            | '-'
+            | '.'
+            | '('
+            | ')'
+            | '/'
+            | '\t'
+            | '\u{a0}'
+            | '\u{202f}'
+            | '\u{2010}'..='\u{2015}' => {}
             _ => return Err(not_a_phone(text)),
         }
     }

@@ -92,9 +92,8 @@ impl DateFormat {
         }
         let without_offset = format.strip_suffix("%z").or(format.strip_suffix("%:z"));
         let has_offset = without_offset.is_some();
-        if let Some(without) = without_offset {
-            format = without.trim_end().to_owned();
-        }
+        let length = without_offset.map_or(format.len(), |format| format.trim_end().len());
+        format.truncate(length);
         let has_time = check_directives(text, &format, has_offset)?;
         let respelled = if format.contains("%B") {
             format.replace("%B", "%b")
