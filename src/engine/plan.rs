@@ -20,8 +20,10 @@ pub(crate) enum PlanAction {
     Send,
     /// It is already imported.
     Skip,
-    /// It is in doubt and waits for the user.
-    Hold,
+    /// It waits for the user's resolution.
+    InDoubt,
+    /// A known case has its content under another key: it may be a duplicate.
+    Held,
     /// It is imported, and the row has changed since: reported, not sent.
     Changed,
 }
@@ -32,7 +34,8 @@ impl PlanAction {
         match self {
             Self::Send => "send",
             Self::Skip => "skip",
-            Self::Hold => "hold",
+            Self::InDoubt => "in_doubt",
+            Self::Held => "held",
             Self::Changed => "changed",
         }
     }
@@ -96,8 +99,6 @@ pub(crate) struct Plan {
     pub(crate) drafts: u64,
     /// Cases that would be sent if they were no duplicates.
     pub(crate) excluded: Vec<Slot>,
-    /// Cases left out because a known case has their content under another key.
-    pub(crate) same_content: u64,
     /// Every valid case in the input's order, with [`PlanOptions::keep_all`].
     pub(crate) all: Vec<(Slot, PlanAction)>,
 }
@@ -158,7 +159,6 @@ pub(crate) struct Planner<'a> {
     others: Vec<(u32, PlanAction)>,
     firms: Vec<Box<str>>,
     firm_numbers: HashMap<Box<str>, u32>,
-    same_content: u64,
     hasher: Hasher,
 }
 
@@ -202,7 +202,6 @@ impl<'a> Planner<'a> {
             others: Vec::new(),
             firms: Vec::new(),
             firm_numbers: HashMap::new(),
-            same_content: 0,
             hasher,
         })
     }
@@ -251,7 +250,6 @@ impl<'a> Planner<'a> {
             firms,
             drafts,
             excluded: duplicates.iter().map(|planned| planned.slot).collect(),
-            same_content: self.same_content,
         };
         Ok((plan, checked))
     }
@@ -285,21 +283,15 @@ impl<'a> Planner<'a> {
     ) -> Result<(), PlanError> {
         self.hasher.write_piece(case.key.canonical().as_bytes());
         self.hasher.write(&case.payload_digest.0);
-        if known.is_none()
-            && self.has_content
-            && let Some(same) = self.find_same(&case)?
-        {
-            self.same_content += 1;
-            let problem = same_content(&case, &same);
-            found.invalid.push(Invalid {
-                file: case.place.file,
-                reason: format!("{} [{}]", problem.message, problem.code),
-                raw: case.raw,
-            });
-            found.problems.push(problem);
-            return Ok(());
-        }
-        let (action, order) = self.decide(&case, known);
+        let same = if known.is_none() && self.has_content {
+            self.find_same(&case)?
+        } else {
+            None
+        };
+        let (action, order) = match &same {
+            Some(_) => (PlanAction::Held, SendOrder::First),
+            None => self.decide(&case, known),
+        };
         if action == PlanAction::Send || self.options.keep_all {
             let slot = self.spool.write(&case).map_err(PlanError::Spool)?;
             if self.options.keep_all {
@@ -318,7 +310,15 @@ impl<'a> Planner<'a> {
             }
         }
         self.others.push((number, action));
-        if action == PlanAction::Changed {
+        if let Some(same) = same {
+            let problem = same_content(&case, &same);
+            found.invalid.push(Invalid {
+                file: case.place.file,
+                reason: format!("{} [{}]", problem.message, problem.code),
+                raw: case.raw,
+            });
+            found.problems.push(problem);
+        } else if action == PlanAction::Changed {
             found.changed.push(case);
         }
         Ok(())
@@ -344,7 +344,7 @@ impl<'a> Planner<'a> {
             {
                 (PlanAction::Send, SendOrder::First)
             }
-            State::Sending | State::InDoubt => (PlanAction::Hold, SendOrder::First),
+            State::Sending | State::InDoubt => (PlanAction::InDoubt, SendOrder::First),
         }
     }
 

@@ -145,7 +145,7 @@ fn each_case_is_shown_with_its_planned_action() {
         .iter()
         .map(|document| document["action"].clone())
         .collect();
-    assert_eq!(actions, ["skip", "hold", "changed", "send"]);
+    assert_eq!(actions, ["skip", "in_doubt", "changed", "send"]);
     assert_eq!(done.summary().of("to_send"), 1);
     home.import_for_people(&server.url(), &["cases.csv"])
         .arg("--dry-run")

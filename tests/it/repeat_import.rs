@@ -164,6 +164,17 @@ fn a_new_key_with_the_content_of_an_imported_case_is_a_problem() {
     assert_eq!(problem["code"], "same-content");
     assert_eq!(problem["line"], 3);
     assert_eq!(server.requests().len(), 2);
+    let dry_run = home
+        .import(&server.url())
+        .args(&["--dry-run", "--skip-invalid"])
+        .run()
+        .exits(0)
+        .counts(&[("problems", 1), ("already_imported", 1)]);
+    let documents = dry_run.json();
+    let actions = documents
+        .iter()
+        .filter_map(|document| document.get("action"));
+    assert_eq!(actions.collect::<Vec<_>>(), ["skip", "held"]);
     home.import(&server.url())
         .arg("--allow-same-content")
         .run()

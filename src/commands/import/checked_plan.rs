@@ -50,7 +50,7 @@ impl CheckedPlan {
     }
 
     pub(super) fn errors(&self) -> u64 {
-        self.checked.errors + self.plan.same_content
+        self.checked.errors + self.plan.count(PlanAction::Held)
     }
 
     /// Whether problems keep everything from being sent.
@@ -73,8 +73,8 @@ impl CheckedPlan {
             total: self.checked.total,
             already_imported: self.plan.count(PlanAction::Skip),
             changed: self.plan.count(PlanAction::Changed),
-            in_doubt: self.plan.count(PlanAction::Hold),
-            problems: self.checked.total - self.checked.valid + self.plan.same_content,
+            in_doubt: self.plan.count(PlanAction::InDoubt),
+            problems: self.checked.total - self.checked.valid + self.plan.count(PlanAction::Held),
             ..Totals::default()
         };
         totals += self.plan.beyond_limit;

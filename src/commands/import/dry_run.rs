@@ -58,7 +58,7 @@ fn show(settings: &ImportSettings, plan: &CheckedPlan, summary: &Summary) {
             "already imported, and changed since",
         ),
         (
-            plan.plan.count(PlanAction::Hold),
+            plan.plan.count(PlanAction::InDoubt),
             "in doubt: check in Lexamica, then run `caseload resolve`",
         ),
         (summary.totals.problems, "skipped (validation errors)"),
