@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Cell, CellKind, Columns, Record, reserved};
+use crate::model::{Cell, CellKind, Columns, Record, json_cell, reserved};
 
 use super::columns::is_firm_name;
-use super::json::{member_name, value_at, value_of};
+use super::json::{member_name, value_at};
 use super::options::FieldRule;
 use super::rules::Rules;
 
@@ -71,7 +71,7 @@ impl ColumnPath {
         let value = self.inside.iter().find_map(|(position, path)| {
             let cell = record.cell(*position);
             let is_nested = cell.kind == CellKind::Json;
-            is_nested.then(|| value_at(cell.text, path))?.map(value_of)
+            is_nested.then(|| value_at(cell.text, path))?.map(json_cell)
         });
         value.map_or_else(FoundValue::default, |(kind, text)| FoundValue {
             kind,

@@ -1,15 +1,11 @@
-//! JSON text: values written into a buffer, and values found in text that the
-//! reader has checked. Values stay as they are written, so that numbers keep
-//! their digits.
+//! JSON text: values written into a buffer, and values found in text by their
+//! paths. Values stay as they are written, so that numbers keep their digits.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::model::{Cell, CellKind, Record};
+use crate::model::{Cell, CellKind, Members, Record, json_cell, json_members};
 
 /// Whether a string can be put between quotes without an escape. Eight bytes
 /// are looked at together, since every text that is sent passes here.
@@ -111,45 +107,9 @@ pub(crate) fn record_json(record: &Record<'_>, out: &mut String) {
     out.push('}');
 }
 
-/// The members of an object in their order, each with the text of its value.
-#[derive(Default)]
-struct ObjectMembers<'a>(Vec<(Cow<'a, str>, &'a str)>);
-
-/// A string that is borrowed where it has no escapes.
-#[derive(Deserialize)]
-struct JsonText<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for ObjectMembers<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = ObjectMembers<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut members = Vec::new();
-                while let Some((JsonText(name), value)) =
-                    map.next_entry::<JsonText<'de>, &'de RawValue>()?
-                {
-                    members.push((name, value.get()));
-                }
-                Ok(ObjectMembers(members))
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
 /// The members of an object's text; none of any other text.
-pub(super) fn members(text: &str) -> Vec<(Cow<'_, str>, &str)> {
-    serde_json::from_str::<ObjectMembers<'_>>(text)
-        .unwrap_or_default()
-        .0
+pub(super) fn members(text: &str) -> Members<'_> {
+    json_members(text).unwrap_or_default()
 }
 
 /// The members of an object's text as cells: name, kind and text.
@@ -157,7 +117,7 @@ pub(crate) fn object_members(
     text: &str,
 ) -> impl Iterator<Item = (Cow<'_, str>, CellKind, Cow<'_, str>)> {
     members(text).into_iter().map(|(name, value)| {
-        let (kind, text) = value_of(value);
+        let (kind, text) = json_cell(value);
         (name, kind, text)
     })
 }
@@ -174,20 +134,6 @@ pub(super) fn value_at<'a>(text: &'a str, path: &[Box<str>]) -> Option<&'a str> 
             members.find_map(|(name, value)| (*name == **segment).then_some(value))
         }
     })
-}
-
-/// A value's kind and text as a cell has them.
-pub(super) fn value_of(text: &str) -> (CellKind, Cow<'_, str>) {
-    match text.as_bytes().first() {
-        Some(b'"') => {
-            let decoded = serde_json::from_str(text).map(|JsonText(text)| text);
-            (CellKind::Text, decoded.unwrap_or_default())
-        }
-        Some(b'{' | b'[') => (CellKind::Json, Cow::Borrowed(text)),
-        Some(b't' | b'f') => (CellKind::Bool, Cow::Borrowed(text)),
-        Some(b'n') | None => (CellKind::Null, Cow::Borrowed("")),
-        Some(_) => (CellKind::Number, Cow::Borrowed(text)),
-    }
 }
 
 #[cfg(test)]
@@ -208,7 +154,7 @@ mod tests {
                 .collect::<Vec<Box<str>>>()
         };
         assert_eq!(
-            value_at(text, &path(&["b\n", "c", "1", "d"])).map(value_of),
+            value_at(text, &path(&["b\n", "c", "1", "d"])).map(json_cell),
             Some((CellKind::Text, Cow::Borrowed("x\"y")))
         );
         assert_eq!(value_at(text, &path(&["b\n", "x"])), None);
@@ -250,7 +196,7 @@ mod tests {
             let text = serde_json::to_string(&members).unwrap();
             let found: std::collections::BTreeMap<String, String> = super::members(&text)
                 .into_iter()
-                .map(|(name, value)| (name.into_owned(), value_of(value).1.into_owned()))
+                .map(|(name, value)| (name.into_owned(), json_cell(value).1.into_owned()))
                 .collect();
             prop_assert_eq!(found, members);
         }

@@ -224,6 +224,7 @@ fn import_on_a_full_disk(blocks: u32, in_flight: &str) -> u64 {
     assert_eq!(unwritten.len() as u64, in_doubt, "{done}");
     for line in unwritten {
         assert!(line.contains("status 201, case id x"), "{line}");
+        assert!(line.contains(", imported ("), "{line}");
     }
 
     // With room again the rest is sent, and the cases in doubt are not.

@@ -1,24 +1,22 @@
 //! Results, rejects and cases in doubt together: their names, and which case
 //! goes where.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
-use super::in_doubt::InDoubtFile;
 use super::output_file::{
     CannotWrite, OutputFile, OutputFileError, OutputOpener, private_directory,
 };
-use super::raw_record::{RecordShape, SourceFile};
-use super::rejects::RejectsFile;
+use super::rows::{CASE_COLUMNS, InDoubtFile, RejectsFile, case_cells};
+use super::source::{RecordShape, SourceFile};
 use super::table::CsvTable;
 use crate::ledger::CaseRow;
-use crate::model::{Format, Key, State, private_file};
+use crate::model::{Format, Key, State};
 
 /// The names of the outputs that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,7 +89,7 @@ impl CaseFiles {
         }
         Ok(Self {
             results: results
-                .map(|file| CsvTable::create(file, RESULT_COLUMNS))
+                .map(|file| CsvTable::create(file, CASE_COLUMNS))
                 .transpose()?,
             rejects,
             in_doubt: in_doubt
@@ -111,7 +109,7 @@ impl CaseFiles {
     pub(crate) fn add_case(&mut self, source: Option<usize>, case: &CaseRow) {
         let source = source.unwrap_or_default();
         if let Some(results) = &mut self.results {
-            results.write_row(result_cells(case));
+            results.write_row(case_cells(case));
         }
         if let Some(json) = &mut self.json {
             json.write_row(format!("{}\n", case_json(case)).as_bytes());
@@ -167,37 +165,6 @@ impl CaseFiles {
     }
 }
 
-impl SourceFile {
-    /// Takes the place of the inputs where there are none; its shape is what
-    /// the name of its rejects file asks for.
-    fn empty(rejects: Option<&Path>) -> Self {
-        let name = rejects.map(Path::to_string_lossy).unwrap_or_default();
-        let shape = match Format::from_name(&name) {
-            Some(format) if format.is_json() => RecordShape::Json,
-            _ => RecordShape::Table(Vec::new()),
-        };
-        Self {
-            name: String::new(),
-            path: Some("cases".into()),
-            shape,
-            has_unread: false,
-        }
-    }
-
-    /// `cases` of `export/cases.csv.gz`.
-    fn stem(&self) -> String {
-        let Some(path) = &self.path else {
-            return "stdin".to_owned();
-        };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let name = name.strip_suffix(".gz").unwrap_or(&name);
-        match name.rsplit_once('.') {
-            Some((stem, _)) if !stem.is_empty() => stem.to_owned(),
-            _ => name.to_owned(),
-        }
-    }
-}
-
 /// One rejects file per input: the given name for a single one, else files in
 /// that directory, named after the inputs.
 fn rejects_paths(given: &Path, sources: &[SourceFile]) -> Result<Vec<PathBuf>, OutputFileError> {
@@ -236,36 +203,6 @@ fn rejects_paths(given: &Path, sources: &[SourceFile]) -> Result<Vec<PathBuf>, O
     Ok(paths)
 }
 
-const RESULT_COLUMNS: [&str; 11] = [
-    "key",
-    "file",
-    "line",
-    "partner_firm_id",
-    "state",
-    "case_id",
-    "status",
-    "attempts",
-    "time",
-    "message",
-    "possible_twin",
-];
-
-fn result_cells(case: &CaseRow) -> [Cow<'_, str>; RESULT_COLUMNS.len()] {
-    [
-        case.key.to_string().into(),
-        (&*case.file).into(),
-        case.line.to_string().into(),
-        case.partner_firm_id.as_deref().unwrap_or_default().into(),
-        case.state.as_str().into(),
-        case.case_id.as_deref().unwrap_or_default().into(),
-        number(case.status).into(),
-        number(Some(case.attempts).filter(|number| *number > 0)).into(),
-        time(case.updated_at).into(),
-        case.message.as_deref().unwrap_or_default().into(),
-        if case.possible_twin { "yes" } else { "" }.into(),
-    ]
-}
-
 /// A case as `export --json` and `status` print it.
 pub(crate) fn case_json(case: &CaseRow) -> Value {
     json!({
@@ -287,15 +224,6 @@ pub(crate) fn case_json(case: &CaseRow) -> Value {
 /// UTC, to the second.
 pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// `key:["00123"]`, which no spreadsheet takes for a number.
-pub(super) fn key_cell(key: &Key) -> String {
-    format!("key:{}", key.canonical())
-}
-
-pub(super) fn number(number: Option<impl Into<u64>>) -> String {
-    number.map_or_else(String::new, |number| number.into().to_string())
 }
 
 /// `DIR/<run>/` of `--out DIR`: a directory for the files of one run.
@@ -345,16 +273,13 @@ impl RunDirectory {
     /// Writes the closing object of the run.
     pub(crate) fn write_summary(&self, summary: &Value) -> Result<(), OutputFileError> {
         let path = self.0.join("summary.json");
-        let temporary = self.0.join(".summary.json.part");
-        private_file()
-            .write(true)
-            .create_new(true)
-            .open(&temporary)
+        NamedTempFile::new_in(&self.0)
             .and_then(|mut file| {
-                file.write_all(format!("{summary:#}\n").as_bytes())?;
-                file.sync_all()
+                writeln!(file, "{summary:#}")?;
+                file.as_file().sync_all()?;
+                Ok(file.persist(&path)?)
             })
-            .and_then(|()| fs::rename(&temporary, &path))
+            .map(drop)
             .map_err(|error| CannotWrite::Open(error).at(&path))
     }
 }

@@ -7,12 +7,10 @@
 //! the file again from the ledger.
 
 mod case_files;
-mod in_doubt;
 mod output_file;
-mod problems;
-mod raw_record;
-mod rejects;
+mod rows;
 mod run_files;
+mod source;
 mod table;
 
 #[cfg(test)]
@@ -22,6 +20,6 @@ pub(crate) use case_files::{
     CaseFiles, CaseOutput, OutputPaths, RunDirectory, WrittenFiles, case_json,
 };
 pub(crate) use output_file::{FlushPolicy, OutputFileError, OutputOpener};
-pub(crate) use problems::ProblemsFile;
-pub(crate) use raw_record::{RecordShape, ShapeDetector, SourceFile};
+pub(crate) use rows::ProblemsFile;
 pub(crate) use run_files::RunFiles;
+pub(crate) use source::{RecordShape, ShapeDetector, SourceFile};

@@ -93,7 +93,6 @@ impl RunFiles {
             case_id: answer.case_id.as_deref().map(str::to_owned),
             file: source.map(|source| source.name.clone()).unwrap_or_default(),
             line: case.place.line,
-
             partner_firm_id: case.partner_firm.as_deref().map(str::to_owned),
             run: self.run,
             attempts: 0,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::color;
 use super::streams::{OutputOptions, print_json, print_result, print_status};
-use super::text::{count, escaped, grouped, shape, value};
+use super::text::{count, escaped, grouped, redacted, value};
 use crate::model::{Code, Place, Problem, Severity};
 use crate::output::explain;
 use crate::output::files::{OutputFileError, ProblemsFile};
@@ -164,9 +164,6 @@ fn places(places: &[Place], files: &[String]) -> String {
 }
 
 fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
-    let shown = |text: &str| {
-        if redact { shape(text) } else { text.to_owned() }
-    };
     json!({
         "schema": 1,
         "severity": problem.severity.as_str(),
@@ -174,7 +171,7 @@ fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
         "file": file_name(problem.place, files),
         "line": problem.place.line,
         "column": problem.column,
-        "value": problem.value.as_deref().map(shown),
+        "value": problem.value.as_deref().map(|value| redacted(value, redact)),
         "message": problem.message,
         "hint": problem.hint,
         "also": problem.also.iter().map(|place| json!({

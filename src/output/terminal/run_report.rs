@@ -1,10 +1,12 @@
 //! The events of a run as people see them.
 
+use std::time::Duration;
+
 use super::color;
 use super::problems::file_name;
 use super::progress::Progress;
 use super::streams::OutputOptions;
-use super::text::{count, escaped, escaped_lines, span, value};
+use super::text::{count, escaped, escaped_lines, escaped_or_redacted, span, value};
 use crate::model::{
     Answer, CaseData, Event, PauseReason, SettledAttempt, State, StopReason, Totals,
 };
@@ -25,7 +27,6 @@ pub(crate) struct RunReport {
     /// Show every response in full: `--limit 1`, `-v`.
     show_answers: bool,
     last_error: Option<String>,
-    paused: bool,
 }
 
 impl RunReport {
@@ -44,7 +45,6 @@ impl RunReport {
             shown: 0,
             show_answers,
             last_error: None,
-            paused: false,
         }
     }
 
@@ -76,11 +76,7 @@ impl RunReport {
                 message,
                 ..
             } => self.show_pause(*wait, *reason, *message),
-            Event::Resumed => {
-                if std::mem::take(&mut self.paused) {
-                    self.progress.resume();
-                }
-            }
+            Event::Resumed => self.progress.resume(),
             Event::AskEcho => self.progress.hide(),
             Event::EchoDiffers { case, answer } => self.show_differences(case, answer),
             Event::Stopping { reason, in_flight } => {
@@ -105,10 +101,11 @@ impl RunReport {
                 // Known nowhere else, so it is printed with --quiet too.
                 self.progress.println(&color::red(&format!(
                     "could not write to the ledger, keep this line: key {}, {}, case id {}, \
-                     {verdict:?} ({})",
+                     {} ({})",
                     escaped(case.key.canonical()),
                     status_text(answer),
                     escaped(answer.case_id.as_deref().unwrap_or("unknown")),
+                    verdict.state().label(),
                     escaped(error),
                 )));
             }
@@ -125,13 +122,7 @@ impl RunReport {
         self.show_answer(case, answer);
     }
 
-    fn show_pause(
-        &mut self,
-        wait: std::time::Duration,
-        reason: PauseReason,
-        message: Option<&str>,
-    ) {
-        self.paused = true;
+    fn show_pause(&self, wait: Duration, reason: PauseReason, message: Option<&str>) {
         let why = match reason {
             PauseReason::Busy => "rate limited: resuming",
             PauseReason::Unreachable => "server unreachable: retrying",
@@ -226,11 +217,7 @@ impl RunReport {
 
     /// A server's message may quote values of the case.
     fn server_text(&self, text: &str) -> String {
-        if self.output.redact {
-            value(text, true)
-        } else {
-            escaped(text)
-        }
+        escaped_or_redacted(text, self.output.redact)
     }
 
     fn place(&self, case: &CaseData) -> String {

@@ -1,8 +1,11 @@
 //! Text for people: escaped, cut, redacted; numbers and durations.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
+
+use indicatif::HumanCount;
+use serde_json::Value;
 
 /// How many characters of a value are shown.
 const MAX_VALUE: usize = 60;
@@ -12,15 +15,10 @@ const MAX_VALUE: usize = 60;
 pub(crate) fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        match c {
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            c if c.is_control() || changes_direction(c) => {
-                // Writing to a String cannot fail.
-                let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
-            }
-            c => shown.push(c),
+        if c.is_control() || changes_direction(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
         }
     }
     shown
@@ -57,6 +55,16 @@ pub(crate) fn value(text: &str, redact: bool) -> String {
     }
 }
 
+/// Text of a case or a server for people: escaped, or with `redact` its shape
+/// and length.
+pub(crate) fn escaped_or_redacted(text: &str, redact: bool) -> String {
+    if redact {
+        value(text, true)
+    } else {
+        escaped(text)
+    }
+}
+
 /// Letters as `a` and `A`, digits as `9`. Punctuation and white space are kept:
 /// that is mostly where the problem is.
 pub(crate) fn shape(text: &str) -> String {
@@ -70,9 +78,17 @@ pub(crate) fn shape(text: &str) -> String {
         .collect()
 }
 
+/// The text, or with `redact` its shape.
+pub(crate) fn redacted(text: &str, redact: bool) -> Cow<'_, str> {
+    if redact {
+        shape(text).into()
+    } else {
+        text.into()
+    }
+}
+
 /// A JSON payload with the shapes of its values.
-pub(crate) fn redacted_json(value: &serde_json::Value) -> serde_json::Value {
-    use serde_json::Value;
+pub(crate) fn redacted_json(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(shape(text)),
         Value::Number(number) => Value::String(shape(&number.to_string())),
@@ -87,7 +103,7 @@ pub(crate) fn redacted_json(value: &serde_json::Value) -> serde_json::Value {
 
 /// JSON over several lines; text that is not JSON as it is.
 pub(crate) fn pretty_json(json: &str) -> String {
-    serde_json::from_str::<serde_json::Value>(json)
+    serde_json::from_str::<Value>(json)
         .and_then(|value| serde_json::to_string_pretty(&value))
         .unwrap_or_else(|_| json.to_owned())
 }
@@ -104,15 +120,7 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 
 /// `1234567` as `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    HumanCount(number).to_string()
 }
 
 /// A duration in words: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.

@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::in_doubt::InDoubtFile;
 use super::output_file::CannotWrite;
-use super::rejects::RejectsFile;
+use super::rows::{InDoubtFile, RejectsFile};
 use super::*;
 use crate::ledger::{CaseRow, RunId};
 use crate::model::{Format, Key, State};

@@ -74,7 +74,7 @@ fn row(key: &str, state: &str, message: &str) -> (String, String, String) {
 }
 
 #[test]
-fn a_case_has_one_row_and_stands_where_it_belongs() {
+fn each_case_has_one_row_in_the_files_it_belongs_to() {
     let dir = TestDir::new();
     let mut files = begin(&out(&dir), vec![table("cases.csv", &["Id"])]);
     let cases: Vec<CaseData> = ["a", "b", "c", "d"]
@@ -163,7 +163,7 @@ fn an_answer_that_the_ledger_could_not_take_is_kept() {
 }
 
 #[test]
-fn an_id_of_another_case_and_differing_fields_are_told() {
+fn an_id_of_another_case_and_differing_fields_are_reported() {
     let dir = TestDir::new();
     let mut files = begin(&out(&dir), vec![table("cases.csv", &["Id"])]);
     let (first, second) = (case("a", 0, "{}"), case("b", 0, "{}"));

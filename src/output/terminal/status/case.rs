@@ -12,7 +12,7 @@ use crate::model::State;
 use crate::output::files::case_json;
 use crate::output::terminal::color;
 use crate::output::terminal::streams::OutputOptions;
-use crate::output::terminal::text::{count, escaped, shape, span, value};
+use crate::output::terminal::text::{count, escaped, escaped_or_redacted, redacted, span};
 
 /// The last attempts are shown one by one.
 const ATTEMPTS_SHOWN: usize = 4;
@@ -61,7 +61,7 @@ impl CaseView {
             let _ = write!(text, "\n    {title:10} {value}");
         };
         if let Some(person) = &self.person {
-            line("person", &shown(person, output));
+            line("person", &escaped_or_redacted(person, output.redact));
         }
         let firm = case.partner_firm_id.as_deref();
         line("firm", &firm.map_or("none, a draft".to_owned(), escaped));
@@ -78,7 +78,7 @@ impl CaseView {
                 "sent",
                 &format!("{sent}, run {run}, map {}", escaped(map_id)),
             );
-            line("response", &response(attempt, case.state, output));
+            line("response", &response(attempt, case.state, output.redact));
         }
         if let Some(id) = self.id() {
             let doubt = match case.state {
@@ -102,7 +102,7 @@ impl CaseView {
             && case.message.as_ref() != Some(answer)
         {
             let cut = &answer[..answer.floor_char_boundary(MAX_ANSWER)];
-            line("body", &shown(cut, output));
+            line("body", &escaped_or_redacted(cut, output.redact));
         }
         text
     }
@@ -113,7 +113,7 @@ impl CaseView {
         let mut text = escaped(&case.key.to_string());
         // Writing to a String can't fail.
         if let Some(person) = &self.person {
-            let _ = write!(text, ", {}", shown(person, output));
+            let _ = write!(text, ", {}", escaped_or_redacted(person, output.redact));
         }
         let _ = write!(
             text,
@@ -134,9 +134,7 @@ impl CaseView {
 
     /// What `export` writes of the case, and what a person needs to find it.
     pub(crate) fn to_json(&self, redact: bool) -> Value {
-        let shown = |text: &str| {
-            if redact { shape(text) } else { text.to_owned() }
-        };
+        let shown = |text| redacted(text, redact);
         let case = &self.case;
         let mut json = case_json(case);
         json["message"] = case.message.as_deref().map(shown).into();
@@ -173,20 +171,11 @@ pub(crate) fn case_link(case_url: &str, id: &str) -> String {
     case_url.replace("{case_id}", &id.replace('+', "%20"))
 }
 
-/// A value of a case; redacted output shows only its shape.
-fn shown(text: &str, output: OutputOptions) -> String {
-    if output.redact {
-        value(text, true)
-    } else {
-        escaped(text)
-    }
-}
-
-fn response(attempt: &AttemptRow, state: State, output: OutputOptions) -> String {
+fn response(attempt: &AttemptRow, state: State, redact: bool) -> String {
     let message = attempt.message.as_deref();
     match (
         attempt.status,
-        message.map(|message| shown(message, output)),
+        message.map(|message| escaped_or_redacted(message, redact)),
     ) {
         (Some(status), Some(message)) => format!("{status}: {message}"),
         (Some(status), None) => status.to_string(),

@@ -1,0 +1,310 @@
+//! The rows of each file: of the results, of the cases in doubt, of the rejects
+//! and of the problems.
+
+use std::borrow::Cow;
+
+use indexmap::IndexSet;
+
+use super::case_files::time;
+use super::output_file::{OutputFile, OutputFileError};
+use super::source::{RecordShape, SourceFile};
+use super::table::CsvTable;
+use crate::ledger::CaseRow;
+use crate::model::reserved::{self, IN_DOUBT_KEY, KEY, REASON, TEXT};
+use crate::model::{Key, Problem, json_cell, json_members};
+use crate::output::terminal::problems::file_name;
+use crate::output::terminal::text::redacted;
+
+/// The columns of the results.
+pub(super) const CASE_COLUMNS: [&str; 11] = [
+    "key",
+    "file",
+    "line",
+    "partner_firm_id",
+    "state",
+    "case_id",
+    "status",
+    "attempts",
+    "time",
+    "message",
+    "possible_twin",
+];
+
+pub(super) fn case_cells(case: &CaseRow) -> [Cow<'_, str>; CASE_COLUMNS.len()] {
+    let number = |number: u32| match number {
+        0 => Cow::Borrowed(""),
+        number => number.to_string().into(),
+    };
+    [
+        case.key.to_string().into(),
+        (&*case.file).into(),
+        case.line.to_string().into(),
+        case.partner_firm_id.as_deref().unwrap_or_default().into(),
+        case.state.as_str().into(),
+        case.case_id.as_deref().unwrap_or_default().into(),
+        number(case.status.unwrap_or_default().into()),
+        number(case.attempts),
+        time(case.updated_at).into(),
+        case.message.as_deref().unwrap_or_default().into(),
+        if case.possible_twin { "yes" } else { "" }.into(),
+    ]
+}
+
+/// Columns of the results that the cases in doubt do not have.
+const RESULTS_ONLY: [&str; 3] = ["key", "state", "possible_twin"];
+
+/// The cases in doubt, with what a person needs to find them on the platform.
+///
+/// The file must not be imported, since that could create them twice. So no
+/// column has its name from the input: the key is in `in_doubt_key`, which
+/// `check` refuses, and the record's columns begin with `record: `. Records of
+/// JSON are one text under `record`.
+#[derive(Debug)]
+pub(super) struct InDoubtFile {
+    table: CsvTable,
+    /// The columns of all tables among the inputs.
+    columns: Vec<Box<str>>,
+    has_json: bool,
+}
+
+impl InDoubtFile {
+    pub(super) fn create(
+        file: OutputFile,
+        sources: &[SourceFile],
+    ) -> Result<Self, OutputFileError> {
+        let shapes = sources.iter().map(|source| &source.shape);
+        let columns: IndexSet<_> = shapes.flat_map(RecordShape::columns).cloned().collect();
+        let has_json = (sources.iter()).any(|source| source.shape == RecordShape::Json);
+        let facts = CASE_COLUMNS
+            .iter()
+            .filter(|column| !RESULTS_ONLY.contains(column));
+        let header = std::iter::once(IN_DOUBT_KEY.to_owned())
+            .chain(facts.map(ToString::to_string))
+            .chain(columns.iter().map(|column| format!("record: {column}")))
+            .chain(has_json.then(|| "record".to_owned()));
+        Ok(Self {
+            table: CsvTable::create(file, header)?,
+            columns: columns.into_iter().collect(),
+            has_json,
+        })
+    }
+
+    /// Adds a case whose record has this shape.
+    pub(super) fn add(&mut self, case: &CaseRow, shape: &RecordShape) {
+        let facts = CASE_COLUMNS.into_iter().zip(case_cells(case));
+        let facts = facts.filter(|(column, _)| !RESULTS_ONLY.contains(column));
+        let raw = case.raw.as_deref().unwrap_or_default();
+        let (table_record, json) = match shape {
+            RecordShape::Table(_) => (raw, "".into()),
+            RecordShape::Json => ("", on_one_line(raw)),
+        };
+        let cells = std::iter::once(key_cell(&case.key).into())
+            .chain(facts.map(|(_, cell)| cell))
+            .chain(record_cells(table_record, &self.columns))
+            .chain(self.has_json.then_some(json));
+        self.table.write_row(cells);
+    }
+
+    pub(super) fn into_file(self) -> OutputFile {
+        self.table.into_file()
+    }
+}
+
+/// The rejected records of one input as they were, to fix and import again.
+///
+/// Tables become CSV. After the record's own columns come `caseload_key` (the
+/// record's key, whatever a spreadsheet does to the key columns) and
+/// `caseload_reason`, and `caseload_text` where records could not be read: the
+/// text of the whole record, for whoever fixes its cells. JSON objects become
+/// NDJSON, each with its own text, so that numbers keep their digits.
+#[derive(Debug)]
+pub(super) enum RejectsFile {
+    Table {
+        table: CsvTable,
+        /// The record's own columns, then those of ours that a record may
+        /// already have.
+        columns: Vec<Box<str>>,
+        own: usize,
+    },
+    Ndjson(OutputFile),
+}
+
+impl RejectsFile {
+    pub(super) fn create(file: OutputFile, source: &SourceFile) -> Result<Self, OutputFileError> {
+        let RecordShape::Table(columns) = &source.shape else {
+            return Ok(Self::Ndjson(file));
+        };
+        let own = columns.iter().map(AsRef::as_ref);
+        let text = source.has_unread.then_some(TEXT);
+        let header = own.clone().chain([KEY, REASON]).chain(text);
+        Ok(Self::Table {
+            table: CsvTable::create(file, header)?,
+            columns: own.chain([KEY]).chain(text).map(Box::from).collect(),
+            own: columns.len(),
+        })
+    }
+
+    pub(super) fn add(&mut self, raw: Option<&str>, key: Option<&Key>, reason: &str) {
+        match self {
+            Self::Table {
+                table,
+                columns,
+                own,
+            } => {
+                let mut cells = record_cells(raw.unwrap_or_default(), columns);
+                if let Some(key) = key {
+                    cells[*own] = key_cell(key).into();
+                }
+                cells.insert(*own + 1, reason.into());
+                table.write_row(cells);
+            }
+            Self::Ndjson(file) => file.write_row(json_line(raw, key, reason).as_bytes()),
+        }
+    }
+
+    pub(super) fn into_file(self) -> OutputFile {
+        match self {
+            Self::Table { table, .. } => table.into_file(),
+            Self::Ndjson(file) => file,
+        }
+    }
+}
+
+/// The values of a raw record under these names; empty where there is none.
+fn record_cells<'r>(raw: &'r str, names: &[Box<str>]) -> Vec<Cow<'r, str>> {
+    let members = json_members(raw).unwrap_or_default();
+    let value = |(position, name): (usize, &Box<str>)| {
+        // Mostly they are in the order of the header.
+        let expected = members
+            .get(position)
+            .filter(|(member, _)| **member == **name);
+        let found = expected.or_else(|| members.iter().find(|(member, _)| **member == **name));
+        found.map_or(Cow::Borrowed(""), |(_, value)| json_cell(value).1)
+    };
+    names.iter().enumerate().map(value).collect()
+}
+
+/// The object with its own members as they are written, then ours.
+fn json_line(raw: Option<&str>, key: Option<&Key>, reason: &str) -> String {
+    let mut members: Vec<String> = Vec::new();
+    let mut add = |name: &str, value: &str| members.push(format!("{}:{value}", quoted(name)));
+    match (raw.and_then(json_members), raw) {
+        (Some(own), _) => {
+            // A key that the record already has stays, unless there is a new
+            // one; so does a text that nobody has fixed yet.
+            let keeps = |name: &str| match name {
+                KEY => key.is_none(),
+                name => name == TEXT || !reserved::is_rejects_column(name),
+            };
+            for (name, value) in own.iter().filter(|(name, _)| keeps(name)) {
+                add(name, &on_one_line(value));
+            }
+        }
+        (None, Some(text)) => add(TEXT, &quoted(text)),
+        (None, None) => {}
+    }
+    if let Some(key) = key {
+        add(KEY, &quoted(&key_cell(key)));
+    }
+    add(REASON, &quoted(reason));
+    format!("{{{}}}\n", members.join(","))
+}
+
+fn quoted(text: &str) -> String {
+    // A string always serializes.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+/// `key:["00123"]`, which no spreadsheet takes for a number.
+fn key_cell(key: &Key) -> String {
+    format!("key:{}", key.canonical())
+}
+
+/// JSON on one line. In valid JSON line breaks are only between tokens, never
+/// inside a string.
+fn on_one_line(json: &str) -> Cow<'_, str> {
+    if json.contains(['\n', '\r']) {
+        json.split(['\n', '\r']).map(str::trim_start).collect()
+    } else {
+        Cow::Borrowed(json)
+    }
+}
+
+const PROBLEM_COLUMNS: [&str; 9] = [
+    "severity", "code", "file", "line", "column", "value", "message", "hint", "also",
+];
+
+/// All problems of a check as a spreadsheet.
+#[derive(Debug)]
+pub(crate) struct ProblemsFile {
+    table: CsvTable,
+    files: Vec<String>,
+    redact: bool,
+}
+
+impl ProblemsFile {
+    /// The names of the files are those of messages; with `redact` values show
+    /// their shape only.
+    pub(crate) fn create(
+        file: OutputFile,
+        files: Vec<String>,
+        redact: bool,
+    ) -> Result<Self, OutputFileError> {
+        Ok(Self {
+            table: CsvTable::create(file, PROBLEM_COLUMNS)?,
+            files,
+            redact,
+        })
+    }
+
+    pub(crate) fn add(&mut self, problem: &Problem) {
+        let line = match problem.place.line {
+            0 => String::new(),
+            line => line.to_string(),
+        };
+        let also = problem.also.iter();
+        let also = also.map(|place| format!("{}:{}", file_name(*place, &self.files), place.line));
+        let cells: [Cow<'_, str>; PROBLEM_COLUMNS.len()] = [
+            problem.severity.as_str().into(),
+            problem.code.as_str().into(),
+            file_name(problem.place, &self.files).into(),
+            line.into(),
+            problem.column.as_deref().unwrap_or_default().into(),
+            redacted(problem.value.as_deref().unwrap_or_default(), self.redact),
+            (&*problem.message).into(),
+            problem.hint.as_deref().unwrap_or_default().into(),
+            also.collect::<Vec<_>>().join(", ").into(),
+        ];
+        self.table.write_row(cells);
+    }
+
+    /// Completes the file and returns the number of rows.
+    pub(crate) fn finish(self) -> Result<u64, OutputFileError> {
+        self.table.into_file().finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_found_by_name_and_keep_their_digits() {
+        let raw =
+            r#"{"b": 12345678901234567890.10, "a": "x\ny", "c": null, "d": {"e": [1]}, "b": 2}"#;
+        let names = ["b", "d", "z", "c", "a"].map(Box::from);
+        assert_eq!(
+            record_cells(raw, &names),
+            ["12345678901234567890.10", "{\"e\": [1]}", "", "", "x\ny"]
+        );
+        assert_eq!(record_cells("{\"a\":", &names), [""; 5]);
+    }
+
+    #[test]
+    fn pretty_json_fits_on_one_line() {
+        assert_eq!(
+            on_one_line("{\r\n  \"a\": \"b  \\n c\",\n  \"d\": [\n    1\n  ]\n}"),
+            "{\"a\": \"b  \\n c\",\"d\": [1]}"
+        );
+    }
+}
