@@ -7,7 +7,7 @@ use foldhash::HashMap;
 use foldhash::fast::FixedState;
 
 use crate::mapping::looks_confidential;
-use crate::model::{ColumnSummary, Columns, Record};
+use crate::model::{ColumnSummary, Columns, ColumnsVersion, Record};
 
 /// Distinct values are kept up to here.
 const MAX_DISTINCT: usize = 1_000;
@@ -125,7 +125,7 @@ pub(crate) fn hash_of(text: &str) -> u64 {
 pub(super) struct ColumnProfiles {
     columns: Vec<(Box<str>, ColumnProfile)>,
     /// The state of the file's columns that `slots` belongs to.
-    bound: Option<(u64, usize)>,
+    bound: ColumnsVersion,
     /// Where each column of the file is in `columns`.
     slots: Vec<usize>,
 }
@@ -142,9 +142,9 @@ impl ColumnProfiles {
     }
 
     fn bind(&mut self, columns: &Columns) {
-        let state = Some((columns.id(), columns.len()));
-        if self.bound != state {
-            self.bound = state;
+        let version = columns.version();
+        if self.bound != version {
+            self.bound = version;
             self.slots = columns.names().map(|name| self.slot(name)).collect();
         }
     }

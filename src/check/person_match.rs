@@ -6,12 +6,12 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::{FixedState, FoldHasher};
 
 use crate::mapping::headers::{self, folded};
-use crate::model::{Columns, Record};
+use crate::model::{Columns, ColumnsVersion, Record};
 
 /// The columns of one file that identify the person of a case.
 #[derive(Debug, Default)]
 pub(super) struct PersonColumns {
-    bound: Option<(u64, usize)>,
+    bound: ColumnsVersion,
     first: Option<usize>,
     last: Option<usize>,
     full: Option<usize>,
@@ -49,8 +49,8 @@ impl PersonColumns {
     }
 
     fn bind(&mut self, columns: &Columns) {
-        let state = Some((columns.id(), columns.len()));
-        if self.bound == state {
+        let version = columns.version();
+        if self.bound == version {
             return;
         }
         let folded: Vec<String> = columns.names().map(folded).collect();
@@ -60,7 +60,7 @@ impl PersonColumns {
                 .find_map(|name| folded.iter().position(|column| column == name))
         };
         *self = Self {
-            bound: state,
+            bound: version,
             first: find(headers::FIRST_NAME),
             last: find(headers::LAST_NAME),
             full: find(headers::FULL_NAME),

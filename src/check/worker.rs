@@ -13,7 +13,9 @@ use super::person_match::PersonColumns;
 use super::{CheckOptions, Invalid};
 use crate::input::{Chunk, Item, Parser};
 use crate::mapping::{self, MappedCase, Mapper, RecordDigests};
-use crate::model::{CaseData, Code, Digest, FileId, Hasher, Key, Problem, Record, Severity};
+use crate::model::{
+    CaseData, Code, ColumnsVersion, Digest, FileId, Hasher, Key, Problem, Record, Severity,
+};
 
 /// What a chunk's records came to.
 #[derive(Debug, Default)]
@@ -80,7 +82,7 @@ pub(super) struct Worker {
     digests: RecordDigests,
     key: String,
     raw: String,
-    met: Option<(u64, usize)>,
+    met: ColumnsVersion,
     members: BTreeMap<FileId, BTreeSet<Box<str>>>,
 }
 
@@ -94,7 +96,7 @@ impl Worker {
             digests: RecordDigests::default(),
             key: String::new(),
             raw: String::new(),
-            met: None,
+            met: ColumnsVersion::default(),
             members: BTreeMap::new(),
             options,
         }
@@ -167,9 +169,9 @@ impl Worker {
     }
 
     fn meet_members(&mut self, record: &Record<'_>) {
-        let state = (record.columns.id(), record.columns.len());
-        if self.met != Some(state) {
-            self.met = Some(state);
+        let version = record.columns.version();
+        if self.met != version {
+            self.met = version;
             let members = self.members.entry(record.place.file).or_default();
             members.extend(record.columns.names().map(Box::from));
         }
@@ -336,7 +338,7 @@ fn folded_key(key: &str) -> Option<u64> {
         .map(|part| part.to_uppercase().trim_start_matches('0').to_owned());
     let mut folded = String::new();
     Key::write_canonical(parts, &mut folded);
-    let mut hasher = Hasher::new();
+    let mut hasher = Hasher::default();
     hasher.write(folded.as_bytes());
     Some(hasher.finish().short())
 }

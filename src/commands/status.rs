@@ -86,7 +86,7 @@ fn needing_attention(
     let mut filters = vec![CaseFilter::in_states([State::InDoubt])];
     let mut total = info.counts.of(State::InDoubt);
     if info.counts.possible_twins > 0 {
-        let others = State::ALL.into_iter();
+        let others = State::ALL.iter().copied();
         let others: Vec<_> = others.filter(|state| *state != State::InDoubt).collect();
         let twins = CaseFilter {
             possible_twin: true,

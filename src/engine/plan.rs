@@ -184,7 +184,7 @@ impl<'a> Planner<'a> {
         map_id: &str,
         options: PlanOptions,
     ) -> Result<Self, PlanError> {
-        let mut hasher = Hasher::new();
+        let mut hasher = Hasher::default();
         hasher.write_piece(account.as_bytes());
         hasher.write_piece(map_id.as_bytes());
         let has_content = match ledger {

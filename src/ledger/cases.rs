@@ -177,7 +177,7 @@ impl LedgerReader {
         let mut condition = String::new();
         let mut values = Vec::new();
         if let Some(states) = &filter.states {
-            let stored: Vec<State> = (State::ALL.into_iter())
+            let stored: Vec<State> = (State::ALL.iter().copied())
                 .filter(|&state| states.contains(&self.shown(state)))
                 .collect();
             let marks = vec!["?"; stored.len()].join(", ");

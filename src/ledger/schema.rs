@@ -142,7 +142,7 @@ impl ToSql for Verdict {
 
 impl FromSql for Verdict {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::from_state(State::column_result(value)?).ok_or(FromSqlError::InvalidType)
+        value.as_str()?.parse().map_err(FromSqlError::other)
     }
 }
 
@@ -166,7 +166,7 @@ impl ToSql for Key {
 
 impl FromSql for Key {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).map_err(FromSqlError::other)
+        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
     }
 }
 

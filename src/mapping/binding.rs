@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Cell, CellKind, Columns, Record, json_cell, reserved};
+use crate::model::{Cell, CellKind, Columns, ColumnsVersion, Record, json_cell, reserved};
 
 use super::columns::is_firm_name;
 use super::json::{member_name, value_at};
@@ -100,7 +100,7 @@ pub(super) enum Passthrough {
 #[derive(Debug, Default)]
 pub(super) struct Binding {
     /// The columns that they were resolved for.
-    columns: Option<(u64, usize)>,
+    columns: ColumnsVersion,
     /// For each field the paths of its columns.
     pub(super) fields: Vec<Vec<ColumnPath>>,
     pub(super) key: Vec<ColumnPath>,
@@ -119,10 +119,10 @@ impl Binding {
     /// Resolves the names again when the columns are not those of last time.
     #[inline]
     pub(super) fn refresh(&mut self, rules: &Rules, columns: &Columns) {
-        let state = Some((columns.id(), columns.len()));
-        if self.columns != state {
+        let version = columns.version();
+        if self.columns != version {
             *self = Self::new(rules, columns);
-            self.columns = state;
+            self.columns = version;
         }
     }
 
@@ -152,7 +152,7 @@ impl Binding {
         let digest_order = parts.into_iter().map(|(_, position)| position).collect();
         let paths = |columns: &Vec<String>| columns.iter().map(path).collect();
         Self {
-            columns: None,
+            columns: ColumnsVersion::default(),
             fields: rules
                 .fields
                 .iter()

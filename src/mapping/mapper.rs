@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Columns, Digest, Problem, Record, Severity, reserved};
+use crate::model::{Columns, ColumnsVersion, Digest, Problem, Record, Severity, reserved};
 
 use super::binding::{Binding, Passthrough};
 use super::field::{Buffers, problem};
@@ -158,7 +158,7 @@ impl MappedCase<'_> {
 #[derive(Debug, Default)]
 pub struct RecordDigests {
     /// The columns that `order` is for.
-    columns: Option<(u64, usize)>,
+    columns: ColumnsVersion,
     order: Vec<usize>,
     /// One long write is faster than many short ones.
     pieces: Vec<u8>,
@@ -183,9 +183,9 @@ impl RecordDigests {
     }
 
     fn bind(&mut self, columns: &Columns) {
-        let state = Some((columns.id(), columns.len()));
-        if self.columns != state {
-            self.columns = state;
+        let version = columns.version();
+        if self.columns != version {
+            self.columns = version;
             self.order = (0..columns.len())
                 .filter(|&column| !reserved::is_reserved(columns.name(column)))
                 .collect();

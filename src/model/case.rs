@@ -1,11 +1,12 @@
-//! A case: a record after mapping, and its key.
+//! A case: a record after mapping, its key, and the hashes of its content.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::{Digest, Place};
+use super::Place;
 
 /// What identifies a case for the user: the text of one column or several,
 /// trimmed, in Unicode NFC, letter case kept.
@@ -13,10 +14,6 @@ use super::{Digest, Place};
 /// Stored as its canonical text, a JSON array of strings: `["00123"]`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key(Box<str>);
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a key: expected a JSON array of strings such as [\"00123\"]")]
-pub struct KeyParseError;
 
 impl Key {
     /// Trims and normalizes the parts.
@@ -46,24 +43,23 @@ impl Key {
         out.push(']');
     }
 
-    /// Parses a canonical text, as stored in the ledger and in `caseload_key`.
-    pub(crate) fn parse(canonical: &str) -> Result<Self, KeyParseError> {
-        let parts: Vec<String> = serde_json::from_str(canonical).map_err(|_| KeyParseError)?;
-        if parts.is_empty() || parts.iter().all(|part| part.trim().is_empty()) {
-            return Err(KeyParseError);
-        }
-        Ok(Self::new(parts))
+    /// Parses a canonical text, as stored in the ledger and in `caseload_key`:
+    /// a JSON array of strings that are not all blank.
+    pub(crate) fn parse(canonical: &str) -> Option<Self> {
+        let parts: Vec<String> = serde_json::from_str(canonical).ok()?;
+        let is_blank = parts.iter().all(|part| part.trim().is_empty());
+        (!is_blank).then(|| Self::new(parts))
     }
 
     /// The text must be one that [`Self::write_canonical`] wrote.
     pub(crate) fn from_canonical(canonical: &str) -> Self {
-        debug_assert!(Self::parse(canonical).is_ok_and(|key| key.canonical() == canonical));
+        debug_assert!(Self::parse(canonical).is_some_and(|key| key.canonical() == canonical));
         Self(canonical.into())
     }
 
     /// Parses what a user types: a JSON array, or the text of a single column.
     pub(crate) fn from_typed(typed: &str) -> Self {
-        Self::parse(typed).unwrap_or_else(|_| Self::new([typed]))
+        Self::parse(typed).unwrap_or_else(|| Self::new([typed]))
     }
 
     pub(crate) fn canonical(&self) -> &str {
@@ -127,6 +123,60 @@ pub struct CaseData {
     pub record_digest: Digest,
 }
 
+/// The first 128 bits of a SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Digest(pub [u8; 16]);
+
+impl Digest {
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::default();
+        hasher.write(bytes);
+        hasher.finish()
+    }
+
+    /// The first 64 bits, for tables where a rare collision does no harm.
+    pub(crate) fn short(&self) -> u64 {
+        (u128::from_be_bytes(self.0) >> 64) as u64
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Makes a [`Digest`] of bytes that come piece by piece.
+#[derive(Debug, Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Adds bytes; where one piece ends makes no difference.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Adds a piece after its length, so that two pieces differ from their
+    /// concatenation.
+    pub(crate) fn write_piece(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> Digest {
+        let full = self.0.finalize();
+        let mut short = [0; 16];
+        short.copy_from_slice(&full[..16]);
+        Digest(short)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,7 +197,7 @@ mod tests {
             Key::new(["[\"odd\"]"]),
         ] {
             assert_eq!(Key::from_typed(&key.to_string()), key);
-            assert_eq!(Key::parse(key.canonical()), Ok(key));
+            assert_eq!(Key::parse(key.canonical()), Some(key));
         }
     }
 }

@@ -1,13 +1,15 @@
-//! What an attempt proved, and the states that a case can be in.
+//! The states that a case can be in, how many are in each, and what an attempt
+//! proved.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// What the ledger knows of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr, EnumString, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// Claimed; committed before the request's first byte.
     Sending,
@@ -23,35 +25,16 @@ pub enum State {
     Removed,
 }
 
-/// A text that is not a state.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown state {0:?}: expected sending, imported, rejected, not_sent, in_doubt or removed")]
-pub struct UnknownState(pub String);
-
 impl State {
-    pub const ALL: [Self; 6] = [
-        Self::Sending,
-        Self::Imported,
-        Self::Rejected,
-        Self::NotSent,
-        Self::InDoubt,
-        Self::Removed,
-    ];
+    pub(crate) const ALL: &'static [Self] = Self::VARIANTS;
 
     /// As in the ledger and in output.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sending => "sending",
-            Self::Imported => "imported",
-            Self::Rejected => "rejected",
-            Self::NotSent => "not_sent",
-            Self::InDoubt => "in_doubt",
-            Self::Removed => "removed",
-        }
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// For people.
-    pub(crate) const fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Sending => "in flight",
             Self::NotSent => "not sent",
@@ -61,31 +44,10 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for State {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl FromStr for State {
-    type Err = UnknownState;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| UnknownState(text.to_owned()))
-    }
-}
-
-/// What one attempt proved about its case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What one attempt proved about its case. Named as the state that it leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr, EnumString)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Verdict {
     /// The server created it.
     Imported,
@@ -97,12 +59,6 @@ pub enum Verdict {
     InDoubt,
 }
 
-impl Serialize for Verdict {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.state().serialize(serializer)
-    }
-}
-
 impl Verdict {
     /// The state of a new case after this.
     pub(crate) const fn state(self) -> State {
@@ -111,16 +67,6 @@ impl Verdict {
             Self::Rejected => State::Rejected,
             Self::NotSent => State::NotSent,
             Self::InDoubt => State::InDoubt,
-        }
-    }
-
-    pub(crate) const fn from_state(state: State) -> Option<Self> {
-        match state {
-            State::Imported => Some(Self::Imported),
-            State::Rejected => Some(Self::Rejected),
-            State::NotSent => Some(Self::NotSent),
-            State::InDoubt => Some(Self::InDoubt),
-            State::Sending | State::Removed => None,
         }
     }
 }
@@ -178,5 +124,88 @@ impl Outcome {
                 ..Answer::default()
             },
         }
+    }
+}
+
+/// What became of the records of an input, under the names of the closing
+/// summary. Each record is in exactly one of the numbers between `total` and
+/// `drafts`; drafts are part of the imported ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    pub(crate) total: u64,
+    pub(crate) imported: u64,
+    pub(crate) already_imported: u64,
+    pub(crate) rejected: u64,
+    pub(crate) not_sent: u64,
+    pub(crate) in_doubt: u64,
+    pub(crate) changed: u64,
+    pub(crate) held: u64,
+    pub(crate) problems: u64,
+    pub(crate) untried: u64,
+    pub(crate) drafts: u64,
+}
+
+impl Totals {
+    /// Counts cases by their state after the run; `total` stays as it is.
+    pub(crate) fn add(&mut self, state: Option<State>, count: u64) {
+        *match state {
+            Some(State::Imported) => &mut self.imported,
+            Some(State::Rejected) => &mut self.rejected,
+            Some(State::NotSent) => &mut self.not_sent,
+            Some(State::InDoubt | State::Sending) => &mut self.in_doubt,
+            Some(State::Removed) | None => &mut self.untried,
+        } += count;
+    }
+
+    /// All that was counted, whatever `total` says.
+    pub(crate) fn sum(mut self) -> u64 {
+        self.parts().into_iter().map(|part| *part).sum()
+    }
+
+    fn parts(&mut self) -> [&mut u64; 9] {
+        [
+            &mut self.imported,
+            &mut self.already_imported,
+            &mut self.rejected,
+            &mut self.not_sent,
+            &mut self.in_doubt,
+            &mut self.changed,
+            &mut self.held,
+            &mut self.problems,
+            &mut self.untried,
+        ]
+    }
+}
+
+impl std::ops::AddAssign for Totals {
+    fn add_assign(&mut self, mut other: Self) {
+        self.total += other.total;
+        self.drafts += other.drafts;
+        for (part, other) in self.parts().into_iter().zip(other.parts()) {
+            *part += *other;
+        }
+    }
+}
+
+/// The cases of a ledger by state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct StateCounts {
+    by_state: [u64; State::ALL.len()],
+    /// Cases in any state that were imported after a doubt.
+    pub(crate) possible_twins: u64,
+}
+
+impl StateCounts {
+    pub(crate) fn total(&self) -> u64 {
+        self.by_state.iter().sum()
+    }
+
+    pub(crate) fn of(&self, state: State) -> u64 {
+        self.by_state[state as usize]
+    }
+
+    pub(crate) fn add(&mut self, state: State, count: u64) {
+        self.by_state[state as usize] += count;
     }
 }

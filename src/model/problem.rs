@@ -1,12 +1,15 @@
-//! Problems: what is wrong with a record, for the person who must fix it.
-
-use std::fmt;
+//! What a check reports: problems, for the person who must fix them, and a
+//! summary of each column.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::Place;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr,
+)]
+#[strum(serialize_all = "lowercase")]
 pub enum Severity {
     /// Nothing is sent until it is fixed.
     Error,
@@ -15,137 +18,144 @@ pub enum Severity {
 }
 
 impl Severity {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-macro_rules! codes {
-    ($( $(#[$doc:meta])* $name:ident $severity:ident $text:literal, )*) => {
-        /// The kind of a problem, as named in output and by `explain`.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[derive(Serialize, Deserialize)]
-        pub enum Code { $( $(#[$doc])* $name, )* }
-
-        impl Code {
-            pub const ALL: &'static [Self] = &[ $( Self::$name, )* ];
-
-            /// In kebab case.
-            pub(crate) const fn as_str(self) -> &'static str {
-                match self { $( Self::$name => $text, )* }
-            }
-
-            /// Without `--strict`.
-            pub(crate) const fn severity(self) -> Severity {
-                match self { $( Self::$name => Severity::$severity, )* }
-            }
-        }
-    };
-}
-
-codes! {
+/// The kind of a problem, as named in output and by `explain`.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    strum::Display,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Code {
     // Reading
     /// A row has more or fewer cells than the header.
-    RaggedRow Error "ragged-row",
+    RaggedRow,
     /// Two columns have the same name.
-    DuplicateHeader Error "duplicate-header",
+    DuplicateHeader,
     /// A column has no name and is not empty.
-    EmptyHeader Error "empty-header",
+    EmptyHeader,
     /// Bytes that are invalid in the file's encoding.
-    InvalidText Error "invalid-text",
+    InvalidText,
     /// The file ends in the middle of a record.
-    Truncated Error "truncated",
+    Truncated,
     /// Invalid JSON.
-    BadJson Error "bad-json",
+    BadJson,
     /// A JSON object has a member twice.
-    DuplicateMember Error "duplicate-member",
+    DuplicateMember,
     /// A JSON value where an object was expected.
-    NotAnObject Error "not-an-object",
+    NotAnObject,
     /// A quote that is never closed.
-    UnclosedQuote Error "unclosed-quote",
+    UnclosedQuote,
     /// A row of a rejects file that could not be read and was not corrected.
-    NotFixed Error "not-fixed",
+    NotFixed,
     /// A record, a cell or a file over a size limit.
-    TooLarge Error "too-large",
+    TooLarge,
     /// A cell contains control characters such as NUL.
-    ControlCharacter Warning "control-character",
+    ControlCharacter,
     /// A spreadsheet error value such as `#N/A`.
-    SpreadsheetError Warning "spreadsheet-error",
+    SpreadsheetError,
     // Mapping
     /// A required field has no value.
-    MissingRequired Error "missing-required",
+    MissingRequired,
     /// Does not match any date format, or is not a valid date.
-    BadDate Error "bad-date",
+    BadDate,
     /// Two formats give different dates.
-    AmbiguousDate Error "ambiguous-date",
+    AmbiguousDate,
     /// Not a whole number.
-    BadInteger Error "bad-integer",
+    BadInteger,
     /// Not a number.
-    BadNumber Error "bad-number",
+    BadNumber,
     /// Neither yes nor no.
-    BadBool Error "bad-bool",
+    BadBool,
     /// Not a state of the US.
-    BadState Error "bad-state",
+    BadState,
     /// Not a phone number.
-    BadPhone Error "bad-phone",
+    BadPhone,
     /// Not an e-mail address.
-    BadEmail Error "bad-email",
+    BadEmail,
     /// Not one of a field's choices.
-    NotAChoice Error "not-a-choice",
+    NotAChoice,
     /// Shorter than `min_length`.
-    TooShort Error "too-short",
+    TooShort,
     /// Longer than `max_length`.
-    TooLong Error "too-long",
+    TooLong,
     /// Does not match `pattern`.
-    PatternMismatch Error "pattern-mismatch",
+    PatternMismatch,
     /// Not of the form "Last, First".
-    BadName Error "bad-name",
+    BadName,
     /// A nested value where a single one is needed.
-    NestedValue Error "nested-value",
+    NestedValue,
     /// Two columns of a record map to the same field.
-    TargetConflict Error "target-conflict",
+    TargetConflict,
     /// The key columns are empty.
-    EmptyKey Error "empty-key",
+    EmptyKey,
     /// An invalid `caseload_key`.
-    BadCaseloadKey Error "bad-caseload-key",
+    BadCaseloadKey,
     /// No partner firm.
-    MissingPartnerFirm Error "missing-partner-firm",
+    MissingPartnerFirm,
     /// A firm that is not in the `[partner_firms]` table.
-    UnknownPartnerFirm Error "unknown-partner-firm",
+    UnknownPartnerFirm,
     /// Can't be a firm's id.
-    BadPartnerFirm Error "bad-partner-firm",
+    BadPartnerFirm,
     /// A date in the future, or more than 120 years ago.
-    ImplausibleDate Warning "implausible-date",
+    ImplausibleDate,
     /// A column that looks confidential is sent, though no rule names it.
-    LooksConfidential Warning "looks-confidential",
+    LooksConfidential,
     // The whole input
     /// A key occurs twice, with different payloads.
-    DuplicateKey Error "duplicate-key",
+    DuplicateKey,
     /// A key occurs twice, with the same payload.
-    DuplicateRow Error "duplicate-row",
+    DuplicateRow,
     /// Differs by one letter from a far more frequent firm.
-    RareFirm Warning "rare-firm",
+    RareFirm,
     /// Keys that differ in letter case or leading zeros only.
-    SimilarKeys Warning "similar-keys",
+    SimilarKeys,
     /// Damaged by a spreadsheet, such as `4.41E+11`.
-    DamagedKey Warning "damaged-key",
+    DamagedKey,
     /// Case types are not validated: no `choices` list is set.
-    UncheckedCaseType Warning "unchecked-case-type",
+    UncheckedCaseType,
     /// The key is not in the payload.
-    KeyNotSent Warning "key-not-sent",
+    KeyNotSent,
     /// The same person with the same incident under two keys.
-    LikelyDuplicate Warning "likely-duplicate",
+    LikelyDuplicate,
     // Against the ledger
     /// A new key with the content of a case imported or in doubt.
-    SameContent Error "same-content",
+    SameContent,
 }
 
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+impl Code {
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Without `--strict`.
+    pub(crate) fn severity(self) -> Severity {
+        match self {
+            Self::ControlCharacter
+            | Self::SpreadsheetError
+            | Self::ImplausibleDate
+            | Self::LooksConfidential
+            | Self::RareFirm
+            | Self::SimilarKeys
+            | Self::DamagedKey
+            | Self::UncheckedCaseType
+            | Self::KeyNotSent
+            | Self::LikelyDuplicate => Severity::Warning,
+            _ => Severity::Error,
+        }
     }
 }
 
@@ -201,4 +211,20 @@ impl Problem {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// What a check reports about a column.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ColumnSummary {
+    pub(crate) column: Box<str>,
+    /// Records in which it is filled.
+    pub(crate) filled: u64,
+    /// Distinct values, up to 1,000.
+    pub(crate) distinct: usize,
+    /// There are more distinct values than were counted.
+    pub(crate) more_distinct: bool,
+    /// Its values are shown by their shape only.
+    pub(crate) confidential: bool,
+    /// Its first distinct values.
+    pub(crate) samples: Vec<Box<str>>,
 }

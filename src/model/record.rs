@@ -1,9 +1,50 @@
-//! Records as read: cells by column, each with the place it came from.
+//! Case files and their records as read: cells by column, each with the place
+//! it came from.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use foldhash::fast::RandomState;
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+/// What a case file is, by its name on the command line. Parses that name and
+/// every extension that such files have, in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, EnumString, VariantArray)]
+#[strum(serialize_all = "lowercase")]
+pub enum Format {
+    /// Cells between commas, or another character.
+    Csv,
+    /// Cells between tabs.
+    #[strum(to_string = "tsv", serialize = "tab")]
+    Tsv,
+    /// An array of objects, an object with one in it, or a single object.
+    Json,
+    /// One object a line.
+    #[strum(to_string = "ndjson", serialize = "jsonl")]
+    Ndjson,
+    /// An Excel workbook.
+    #[strum(to_string = "xlsx", serialize = "xlsm")]
+    Xlsx,
+}
+
+impl Format {
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The format that a file's name promises; a final `.gz` does not count.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let name = name.to_lowercase();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        name.rsplit_once('.')?.1.parse().ok()
+    }
+
+    /// Whether its records are JSON objects.
+    pub(crate) fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson)
+    }
+}
 
 /// One of the input files, by its position in the command.
 #[derive(
@@ -73,24 +114,21 @@ impl<'a> Cell<'a> {
 #[derive(Debug)]
 pub struct Columns {
     id: u64,
-    names: Vec<Box<str>>,
-    index: HashMap<Box<str>, usize>,
+    names: IndexSet<Box<str>, RandomState>,
 }
 
-impl Default for Columns {
-    fn default() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            names: Vec::new(),
-            index: HashMap::new(),
-        }
-    }
-}
+/// One state of one set of columns: positions that were found in another state
+/// must be found again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ColumnsVersion(Option<(u64, usize)>);
 
 impl Columns {
     pub(crate) fn new() -> Self {
-        Self::default()
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            names: IndexSet::default(),
+        }
     }
 
     /// The columns of a header, in its order. Names must be distinct.
@@ -102,10 +140,8 @@ impl Columns {
         columns
     }
 
-    /// Identifies this set of columns, so that positions of another set are not
-    /// used with it. Together with `len` it identifies one state.
-    pub(crate) fn id(&self) -> u64 {
-        self.id
+    pub(crate) fn version(&self) -> ColumnsVersion {
+        ColumnsVersion(Some((self.id, self.len())))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -127,18 +163,13 @@ impl Columns {
 
     /// Of exactly this name.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        self.index.get(name).copied()
+        self.names.get_index_of(name)
     }
 
     /// The position of a name, which is added when it is new.
     pub(crate) fn intern(&mut self, name: &str) -> usize {
-        if let Some(position) = self.position(name) {
-            return position;
-        }
-        let position = self.names.len();
-        self.names.push(name.into());
-        self.index.insert(name.into(), position);
-        position
+        self.position(name)
+            .unwrap_or_else(|| self.names.insert_full(name.into()).0)
     }
 }
 
@@ -171,10 +202,36 @@ impl<'a> Record<'a> {
     /// The columns that the record has, with their cells, in the file's order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, Cell<'a>)> + use<'a> {
         self.columns
-            .names
-            .iter()
-            .map(AsRef::as_ref)
+            .names()
             .zip(self.cells.iter().copied())
             .filter(|(_, cell)| cell.kind != CellKind::Absent)
+    }
+}
+
+/// The columns that caseload adds to the files it writes, and reads back from
+/// them.
+pub(crate) mod reserved {
+    /// The record's key as `key:["00123"]`, whatever a spreadsheet does to the key
+    /// columns.
+    pub(crate) const KEY: &str = "caseload_key";
+    /// Why the record was left out.
+    pub(crate) const REASON: &str = "caseload_reason";
+    /// The columns whose cells got a `'` so that no spreadsheet takes them for
+    /// formulas, as `escaped:["Name"]`.
+    pub(crate) const ESCAPED: &str = "caseload_escaped";
+    /// The whole text of a record that could not be read. While it is filled, the
+    /// record has not been fixed.
+    pub(crate) const TEXT: &str = "caseload_text";
+    /// The key in the files of cases in doubt, which must not be imported.
+    pub(crate) const IN_DOUBT_KEY: &str = "in_doubt_key";
+
+    /// Whether it is one of the columns or members of a rejects file.
+    pub(crate) fn is_rejects_column(name: &str) -> bool {
+        matches!(name, KEY | REASON | ESCAPED | TEXT)
+    }
+
+    /// Whether the name is reserved for columns of caseload.
+    pub(crate) fn is_reserved(name: &str) -> bool {
+        name.starts_with("caseload_")
     }
 }

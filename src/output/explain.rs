@@ -35,6 +35,8 @@ pub(crate) fn find(name: &str) -> Option<Explanation> {
 mod tests {
     use std::collections::HashSet;
 
+    use strum::VariantArray as _;
+
     use super::*;
     use crate::model::{Code, State};
 
@@ -43,7 +45,7 @@ mod tests {
 
     #[test]
     fn every_code_and_state_has_one_entry_and_every_entry_has_one() {
-        let codes = Code::ALL.iter().map(|code| code.as_str());
+        let codes = Code::VARIANTS.iter().map(|code| code.as_str());
         let states = State::ALL.iter().map(|state| state.as_str());
         let expected: Vec<&str> = codes.chain(states).chain(OTHERS).collect();
         let names: HashSet<&str> = entries().map(|entry| entry.name).collect();

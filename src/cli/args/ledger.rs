@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args};
 
 use super::{AccountArgs, duration};
 use crate::ledger::ResolveAction;
-use crate::model::{State, UnknownState};
+use crate::model::State;
 
 /// Which ledger, and which of its cases.
 #[derive(Debug, Clone, Args)]
@@ -132,6 +132,8 @@ impl ResolveOptions {
     }
 }
 
-fn state(text: &str) -> Result<State, UnknownState> {
-    text.to_lowercase().replace(['-', ' '], "_").parse()
+fn state(text: &str) -> Result<State, &'static str> {
+    let name = text.to_lowercase().replace(['-', ' '], "_");
+    name.parse()
+        .map_err(|_| "expected sending, imported, rejected, not_sent, in_doubt or removed")
 }

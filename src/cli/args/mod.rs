@@ -21,6 +21,7 @@ pub(crate) use self::ledger::{
     CaseSelection, ExportArgs, ExportFiles, LedgerArgs, ResolveArgs, ResolveOptions,
 };
 use crate::engine::parse_duration;
+use crate::model::Format;
 use crate::sandbox::{Faults, RateLimit};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -100,8 +101,8 @@ pub(crate) struct AccountArgs {
 #[command(next_help_heading = "Reading files")]
 pub(crate) struct ReadArgs {
     /// csv, tsv, json, ndjson or xlsx [default: detected]
-    #[arg(long, value_name = "FORMAT", hide_short_help = true)]
-    pub format: Option<crate::model::Format>,
+    #[arg(long, value_name = "FORMAT", value_parser = format, hide_short_help = true)]
+    pub format: Option<Format>,
     /// Field delimiter: one character, or "tab" [default: detected]
     #[arg(long, value_name = "C", value_parser = delimiter, hide_short_help = true)]
     pub delimiter: Option<u8>,
@@ -207,6 +208,11 @@ fn faults_help() -> String {
         let _ = write!(help, "\n  {kind:18} {meaning}");
     }
     help
+}
+
+fn format(text: &str) -> Result<Format, &'static str> {
+    text.parse()
+        .map_err(|_| "expected csv, tsv, json, ndjson or xlsx")
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

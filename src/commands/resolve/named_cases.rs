@@ -62,7 +62,7 @@ impl NamedCases {
 /// `KEY=CASE_ID`, split at the last `=`. A complete JSON array is a key, and
 /// with nothing after the `=` there is no id.
 pub(super) fn parse_key_and_id(text: &str) -> NamedCase {
-    if let Ok(key) = Key::parse(text) {
+    if let Some(key) = Key::parse(text) {
         return (key, None);
     }
     match text.rsplit_once('=') {
@@ -128,10 +128,12 @@ fn read_lines(path: &Path, name: &str) -> Result<Vec<NamedCase>> {
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
-        .map(|line| match line.strip_prefix("key:").map(Key::parse) {
-            Some(Ok(key)) => (key, None),
-            _ => (Key::from_typed(line), None),
-        })
+        .map(
+            |line| match line.strip_prefix("key:").and_then(Key::parse) {
+                Some(key) => (key, None),
+                _ => (Key::from_typed(line), None),
+            },
+        )
         .collect())
 }
 
@@ -171,7 +173,7 @@ fn named_case(record: &Record<'_>) -> Result<NamedCase, &'static str> {
     };
     let key = if let Some(text) = WRITTEN_KEYS.into_iter().find_map(filled) {
         (text.strip_prefix("key:"))
-            .and_then(|canonical| Key::parse(canonical).ok())
+            .and_then(Key::parse)
             .ok_or("not a key as caseload writes it, such as key:[\"00123\"]")?
     } else {
         Key::from_typed(filled(TYPED_KEY).ok_or("no key in this row")?)

@@ -30,7 +30,7 @@ fn each_action_is_for_one_state_and_leads_to_one() {
         (Removed, None, State::Imported, State::Removed),
     ];
     for (action, id, from, to) in actions {
-        for state in State::ALL {
+        for &state in State::ALL {
             let mut test = TestLedger::new();
             test.bring(1, state);
             let before = test.row(1).unwrap();

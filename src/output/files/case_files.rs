@@ -125,7 +125,7 @@ impl CaseFiles {
                 (Some(status), Some(message)) => format!("HTTP {status}: {message}"),
                 (Some(status), None) => format!("HTTP {status}"),
                 (None, Some(message)) => message.to_owned(),
-                (None, None) => case.state.to_string(),
+                (None, None) => case.state.as_str().to_owned(),
             };
             self.add_reject(source, case.raw.as_deref(), Some(&case.key), &reason);
         }

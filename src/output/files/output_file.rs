@@ -176,7 +176,7 @@ impl OutputOpener {
 fn check_extension(path: &Path, format: Format) -> Result<(), CannotWrite> {
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     let extension = extension.to_lowercase();
-    let named = Format::from_extension(&extension);
+    let named = extension.parse::<Format>().ok();
     let fits = match named {
         Some(named) => named == format || (named.is_json() && format.is_json()),
         None => !matches!(&*extension, "xls" | "ods" | "gz"),

@@ -196,7 +196,7 @@ fn counts_json(counts: &StateCounts) -> Value {
         "total": counts.total(),
         "possible_twins": counts.possible_twins,
     });
-    for state in State::ALL {
+    for &state in State::ALL {
         json[state.as_str()] = counts.of(state).into();
     }
     json
