@@ -9,8 +9,8 @@ use super::exit::Exit;
 use super::outputs;
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::settings::ReadSettings;
+use crate::output::terminal::check_report::column_table;
 use crate::output::terminal::color;
-use crate::output::terminal::columns::column_table;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_result};
 use crate::output::terminal::text::{count, escaped};
 

@@ -9,7 +9,7 @@ use crate::cli::settings::ReadSettings;
 use crate::input::Input;
 use crate::model::Format;
 use crate::output::files::{FlushPolicy, OutputOpener, ProblemsFile};
-use crate::output::terminal::problems::ProblemReporter;
+use crate::output::terminal::check_report::ProblemReporter;
 use crate::output::terminal::streams::OutputOptions;
 
 /// What a command reads and must not write to: inputs and config.

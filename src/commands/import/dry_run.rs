@@ -11,7 +11,7 @@ use super::{CheckedPlan, Import, review};
 use crate::cli::settings::ImportSettings;
 use crate::engine::PlanAction;
 use crate::model::CaseData;
-use crate::output::terminal::problems::file_name;
+use crate::output::terminal::check_report::file_name;
 use crate::output::terminal::streams::{is_interactive, print_json, print_result};
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::{count, grouped, span};

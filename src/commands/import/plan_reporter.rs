@@ -10,7 +10,7 @@ use crate::engine::PlanBatch;
 use crate::ledger::LedgerReader;
 use crate::model::CaseData;
 use crate::output::files::OutputFileError;
-use crate::output::terminal::problems::{PROBLEMS_SHOWN, ProblemReporter, file_name};
+use crate::output::terminal::check_report::{PROBLEMS_SHOWN, ProblemReporter, file_name};
 use crate::output::terminal::status::case_link;
 use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped};

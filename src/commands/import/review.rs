@@ -9,8 +9,8 @@ use super::super::ledgers::{ImportLedger, listed};
 use super::{CheckedPlan, Import};
 use crate::cli::settings::ImportSettings;
 use crate::model::{CaseData, State};
+use crate::output::terminal::check_report::file_name;
 use crate::output::terminal::color;
-use crate::output::terminal::problems::file_name;
 use crate::output::terminal::streams::{confirm, print_status};
 use crate::output::terminal::text::{
     count, escaped, escaped_lines, escaped_path, grouped, pretty_json, redacted_json, span,

@@ -9,7 +9,6 @@
 mod case_files;
 mod output_file;
 mod rows;
-mod run_files;
 mod source;
 mod table;
 
@@ -17,9 +16,8 @@ mod table;
 mod tests;
 
 pub(crate) use case_files::{
-    CaseFiles, CaseOutput, OutputPaths, RunDirectory, WrittenFiles, case_json,
+    CaseFiles, CaseOutput, OutputPaths, RunDirectory, RunFiles, WrittenFiles, case_json,
 };
 pub(crate) use output_file::{FlushPolicy, OutputFileError, OutputOpener};
 pub(crate) use rows::ProblemsFile;
-pub(crate) use run_files::RunFiles;
 pub(crate) use source::{RecordShape, ShapeDetector, SourceFile};

@@ -12,7 +12,7 @@ use super::table::CsvTable;
 use crate::ledger::CaseRow;
 use crate::model::reserved::{self, IN_DOUBT_KEY, KEY, REASON, TEXT};
 use crate::model::{Key, Problem, json_cell, json_members};
-use crate::output::terminal::problems::file_name;
+use crate::output::terminal::check_report::file_name;
 use crate::output::terminal::text::redacted;
 
 /// The columns of the results.

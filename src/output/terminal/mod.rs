@@ -1,8 +1,7 @@
 //! What a terminal shows.
 
+pub(crate) mod check_report;
 pub(crate) mod color;
-pub(crate) mod columns;
-pub(crate) mod problems;
 pub(crate) mod progress;
 pub(crate) mod run_report;
 pub(crate) mod status;

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::color;
 use super::streams::{OutputOptions, print_status};
+use super::summary::other_counts;
 use super::text::{grouped, span};
 use crate::model::Totals;
 
@@ -131,17 +132,8 @@ fn line(counts: &Totals, total: u64, elapsed: Duration) -> String {
 }
 
 fn counts_text(counts: &Totals) -> String {
-    let mut text = format!("{} imported", grouped(counts.imported));
-    for (number, state) in [
-        (counts.rejected, "rejected"),
-        (counts.in_doubt, "in doubt"),
-        (counts.not_sent, "not sent"),
-    ] {
-        if number > 0 {
-            let _ = write!(text, ", {} {state}", grouped(number));
-        }
-    }
-    text
+    let imported = grouped(counts.imported);
+    format!("{imported} imported{}", other_counts(counts))
 }
 
 const TEMPLATE: &str = "{bar:28} {pos}/{len}  {msg}  {pause}";

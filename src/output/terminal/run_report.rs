@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::check_report::file_name;
 use super::color;
-use super::problems::file_name;
 use super::progress::Progress;
 use super::streams::OutputOptions;
 use super::text::{count, escaped, escaped_lines, escaped_or_redacted, span, value};

@@ -1,7 +1,6 @@
 //! What a ledger knows: its account, how many cases, the last runs, what needs
-//! attention.
-
-mod case;
+//! attention; and of one case all that a person needs to find it on the
+//! platform.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,12 +9,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-pub(crate) use case::{CaseView, case_link};
-
 use super::color;
-use super::text::{count, escaped, grouped, span};
-use crate::ledger::{LastUsed, LedgerInfo, LockStatus, RunEnd, RunRow};
-use crate::model::{State, StateCounts, Totals};
+use super::streams::OutputOptions;
+use super::summary::other_counts;
+use super::text::{count, escaped, escaped_or_redacted, grouped, redacted, span};
+use crate::ledger::{
+    AttemptRow, CaseRow, LastUsed, LedgerInfo, LockStatus, ResolutionRow, ResolveAction, RunEnd,
+    RunRow,
+};
+use crate::model::{State, StateCounts};
+use crate::output::files::case_json;
 
 /// Runs that are shown to people.
 pub(crate) const RUNS_SHOWN: usize = 5;
@@ -60,13 +63,7 @@ impl LedgerView<'_> {
         if let Some(last_used) = &info.moved_from {
             line("", &color::yellow(&moved_warning(last_used)));
         }
-        line(
-            "now",
-            &match lock_text(&self.lock) {
-                None => "not in use".to_owned(),
-                Some(text) => color::yellow(&text),
-            },
-        );
+        line("now", &lock_text(&self.lock));
         line("cases", &grouped(info.counts.total()));
         text.push_str(&counts_lines(&info.counts));
         if let Some(latest) = self.runs.first() {
@@ -137,11 +134,11 @@ pub(crate) fn moved_warning(last_used: &LastUsed) -> String {
     )
 }
 
-fn lock_text(lock: &LockStatus) -> Option<String> {
+fn lock_text(lock: &LockStatus) -> String {
     match lock {
-        LockStatus::Free => None,
-        LockStatus::Held => Some("in use by another process".to_owned()),
-        LockStatus::HeldBy(holder) => Some(format!(
+        LockStatus::Free => "not in use".to_owned(),
+        LockStatus::Held => color::yellow("in use by another process"),
+        LockStatus::HeldBy(holder) => color::yellow(&format!(
             "running: {}, by {} on {}, process {}, since {}",
             escaped(&holder.command),
             escaped(&holder.user),
@@ -153,39 +150,30 @@ fn lock_text(lock: &LockStatus) -> Option<String> {
 }
 
 fn counts_lines(counts: &StateCounts) -> String {
-    let numbers = [
-        (State::Sending, "in flight"),
-        (State::Imported, "imported"),
-        (
-            State::InDoubt,
-            "in doubt: may or may not exist on the platform",
-        ),
-        (
-            State::Rejected,
-            "rejected by the server: fix them and import again",
-        ),
-        (
-            State::NotSent,
-            "not sent, no case was created: the next import sends them",
-        ),
-        (
-            State::Removed,
-            "removed on the platform: the next import sends them",
-        ),
-    ]
-    .map(|(state, meaning)| (counts.of(state), meaning, state == State::InDoubt));
+    use State::{Imported, InDoubt, NotSent, Rejected, Removed, Sending};
+    let states = [Sending, Imported, InDoubt, Rejected, NotSent, Removed].map(|state| {
+        let meaning = match state {
+            Sending => "in flight",
+            Imported => "imported",
+            InDoubt => "in doubt: may or may not exist on the platform",
+            Rejected => "rejected by the server: fix them and import again",
+            NotSent => "not sent, no case was created: the next import sends them",
+            Removed => "removed on the platform: the next import sends them",
+        };
+        (counts.of(state), meaning, state == InDoubt)
+    });
     let twins = "imported after being in doubt: the platform may have two of each";
+    let twins = (counts.possible_twins, twins, true);
     let mut text = String::new();
-    for (number, meaning, needs_attention) in
-        (numbers.into_iter()).chain([(counts.possible_twins, twins, true)])
-    {
+    for (number, meaning, needs_attention) in states.into_iter().chain([twins]) {
         if number > 0 {
-            let mut meaning = meaning.to_owned();
-            if needs_attention {
-                meaning = color::yellow(&meaning);
-            }
+            let style = if needs_attention {
+                color::yellow
+            } else {
+                str::to_owned
+            };
             // Writing to a String can't fail.
-            let _ = writeln!(text, "  {:>9} {meaning}", grouped(number));
+            let _ = writeln!(text, "  {:>9} {}", grouped(number), style(meaning));
         }
     }
     text
@@ -220,39 +208,209 @@ fn run_lines(run: &RunRow) -> String {
         .and_then(|end| Duration::try_from(end.duration_since(start.at)).ok())
         .map(|duration| format!(" after {}", span(duration)))
         .unwrap_or_default();
-    let totals = run.counts.as_ref().map(totals_text).unwrap_or_default();
+    let totals = run.counts.as_ref().map(|totals| {
+        let (imported, total) = (grouped(totals.imported), grouped(totals.total));
+        format!("; {imported} of {total} imported{}", other_counts(totals))
+    });
     format!(
-        "  {:>9} {}, {} on {}{ci}: {end}{duration}{totals}\n            {}\n",
+        "  {:>9} {}, {} on {}{ci}: {end}{duration}{}\n            {}\n",
         run.id,
         time(start.at),
         escaped(&start.user),
         escaped(&start.host),
+        totals.unwrap_or_default(),
         color::dim(&escaped(&start.command)),
     )
 }
 
-/// `; 20 of 25 imported, 5 rejected`
-fn totals_text(totals: &Totals) -> String {
-    let mut text = format!(
-        "; {} of {} imported",
-        grouped(totals.imported),
-        grouped(totals.total)
-    );
-    for (number, meaning) in [
-        (totals.already_imported, "already imported"),
-        (totals.changed, "changed since import"),
-        (totals.rejected, "rejected"),
-        (totals.not_sent, "not sent"),
-        (totals.in_doubt, "in doubt"),
-        (totals.problems, "skipped (validation errors)"),
-        (totals.untried, "not attempted"),
-    ] {
-        if number > 0 {
-            // Writing to a String can't fail.
-            let _ = write!(text, ", {} {meaning}", grouped(number));
+/// The last attempts are shown one by one.
+const ATTEMPTS_SHOWN: usize = 4;
+/// Bytes of an answer that are shown.
+const MAX_ANSWER: usize = 2_000;
+
+/// A case, what was attempted, and what users recorded about it.
+#[derive(Debug)]
+pub(crate) struct CaseView {
+    /// With its content, where the answer is to be shown.
+    pub(crate) case: CaseRow,
+    /// The first one first.
+    pub(crate) attempts: Vec<AttemptRow>,
+    /// The last one that was not undone.
+    pub(crate) resolution: Option<ResolutionRow>,
+    /// The client's name, if the record has one.
+    pub(crate) person: Option<String>,
+    /// `[platform] case_url`.
+    pub(crate) case_url: Option<String>,
+}
+
+impl CaseView {
+    /// The platform's id, or the one that came back without being a proof.
+    fn id(&self) -> Option<&str> {
+        match self.case.state {
+            State::Imported => self.case.case_id.as_deref(),
+            State::InDoubt | State::Sending => {
+                let mut latest_first = self.attempts.iter().rev();
+                latest_first.find_map(|attempt| attempt.case_id.as_deref())
+            }
+            State::Rejected | State::NotSent | State::Removed => None,
         }
     }
-    text
+
+    fn link(&self) -> Option<String> {
+        Some(case_link(self.case_url.as_deref()?, self.id()?))
+    }
+
+    /// Several lines for people, without a line break at the end.
+    pub(crate) fn text(&self, output: OutputOptions, verbose: bool, now: Timestamp) -> String {
+        let case = &self.case;
+        let mut text = color::bold(&escaped(&case.key.to_string()));
+        // Writing to a String can't fail.
+        let _ = write!(text, "  {}", self.state_text(now));
+        let mut line = |title: &str, value: &str| {
+            let _ = write!(text, "\n    {title:10} {value}");
+        };
+        if let Some(person) = &self.person {
+            line("person", &escaped_or_redacted(person, output.redact));
+        }
+        let firm = case.partner_firm_id.as_deref();
+        line("firm", &firm.map_or("none, a draft".to_owned(), escaped));
+        line("record", &format!("{}:{}", escaped(&case.file), case.line));
+        let skipped = self.attempts.len().saturating_sub(ATTEMPTS_SHOWN);
+        if skipped > 0 {
+            let earlier = count(skipped as u64, "earlier attempt");
+            line("", &format!("{earlier} not shown"));
+        }
+        for attempt in &self.attempts[skipped..] {
+            let AttemptRow { run, map_id, .. } = attempt;
+            let sent = time(attempt.started_at);
+            line(
+                "sent",
+                &format!("{sent}, run {run}, map {}", escaped(map_id)),
+            );
+            line("response", &response(attempt, case.state, output.redact));
+        }
+        if let Some(id) = self.id() {
+            let doubt = match case.state {
+                State::Imported => "",
+                _ => " (returned by the server; not proof that the case exists)",
+            };
+            line("case id", &format!("{}{doubt}", escaped(id)));
+        }
+        if let Some(link) = self.link() {
+            line("link", &escaped(&link));
+        }
+        if case.possible_twin {
+            let twin = "imported after being in doubt: the platform may have two of it";
+            line("duplicate", &color::yellow(twin));
+        }
+        if let Some(resolution) = &self.resolution {
+            line("resolution", &resolution_text(resolution));
+        }
+        if verbose
+            && let Some(answer) = &case.answer
+            && case.message.as_ref() != Some(answer)
+        {
+            let cut = &answer[..answer.floor_char_boundary(MAX_ANSWER)];
+            line("body", &escaped_or_redacted(cut, output.redact));
+        }
+        text
+    }
+
+    /// One line for people, in a list to confirm.
+    pub(crate) fn line(&self, output: OutputOptions) -> String {
+        let case = &self.case;
+        let mut text = escaped(&case.key.to_string());
+        // Writing to a String can't fail.
+        if let Some(person) = &self.person {
+            let _ = write!(text, ", {}", escaped_or_redacted(person, output.redact));
+        }
+        let _ = write!(
+            text,
+            ", {}:{}, {} since {}",
+            escaped(&case.file),
+            case.line,
+            case.state.label(),
+            time(case.updated_at)
+        );
+        if let Some(id) = &case.case_id {
+            let _ = write!(text, ", {}", escaped(id));
+        }
+        if let Some(resolution) = &self.resolution {
+            let _ = write!(text, "; {}", resolution_text(resolution));
+        }
+        text
+    }
+
+    /// What `export` writes of the case, and what a person needs to find it.
+    pub(crate) fn to_json(&self, redact: bool) -> Value {
+        let shown = |text| redacted(text, redact);
+        let case = &self.case;
+        let mut json = case_json(case);
+        json["message"] = case.message.as_deref().map(shown).into();
+        json["person"] = self.person.as_deref().map(shown).into();
+        json["run"] = case.run.0.into();
+        json["url"] = self.link().into();
+        json["answer"] = case.answer.as_deref().map(shown).into();
+        json["history"] = (self.attempts.iter())
+            .map(|attempt| {
+                let mut json = json!(attempt);
+                json["message"] = attempt.message.as_deref().map(shown).into();
+                json
+            })
+            .collect();
+        json["resolution"] = json!(self.resolution);
+        json
+    }
+
+    fn state_text(&self, now: Timestamp) -> String {
+        let case = &self.case;
+        let age = Duration::try_from(now.duration_since(case.updated_at)).unwrap_or_default();
+        match case.state {
+            State::InDoubt => color::yellow(&format!("in doubt for {}", span(age))),
+            State::Rejected => color::red(case.state.label()),
+            other => other.label().to_owned(),
+        }
+    }
+}
+
+/// The address of a case on the platform. Its id came from a server: nothing
+/// in it may lead elsewhere.
+pub(crate) fn case_link(case_url: &str, id: &str) -> String {
+    let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    case_url.replace("{case_id}", &id.replace('+', "%20"))
+}
+
+fn response(attempt: &AttemptRow, state: State, redact: bool) -> String {
+    let message = attempt.message.as_deref();
+    match (
+        attempt.status,
+        message.map(|message| escaped_or_redacted(message, redact)),
+    ) {
+        (Some(status), Some(message)) => format!("{status}: {message}"),
+        (Some(status), None) => status.to_string(),
+        (None, Some(message)) => format!("none: {message}"),
+        (None, None) if attempt.ended_at.is_some() => "none".to_owned(),
+        (None, None) if state == State::Sending => "none yet".to_owned(),
+        (None, None) => "unknown: the run ended before a response was recorded".to_owned(),
+    }
+}
+
+/// `imported as c1, marked by root on box, 2026-11-23 19:40:12 UTC`
+fn resolution_text(resolution: &ResolutionRow) -> String {
+    let (what, id) = match resolution.action {
+        ResolveAction::Imported => ("imported as", &resolution.case_id),
+        ResolveAction::Removed => ("removed on the platform, was", &resolution.case_id_before),
+        ResolveAction::NotImported | ResolveAction::Undo => ("not imported", &None),
+    };
+    let what = match id {
+        Some(id) => format!("{what} {}", escaped(id)),
+        None => resolution.action.as_str().replace('_', " "),
+    };
+    format!(
+        "{what}, marked by {}, {}",
+        escaped(&resolution.marked_by),
+        time(resolution.marked_at)
+    )
 }
 
 /// In local time, as the platform shows it.
@@ -260,4 +418,22 @@ pub(crate) fn time(at: Timestamp) -> String {
     at.to_zoned_datetime(TimeZone::system())
         .strftime("%Y-%m-%d %H:%M:%S %Z")
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_stays_within_its_part_of_a_link() {
+        let url = "https://app.example.com/cases/{case_id}?view=1";
+        assert_eq!(
+            case_link(url, "c-1_a"),
+            "https://app.example.com/cases/c-1_a?view=1"
+        );
+        assert_eq!(
+            case_link(url, "../x?y #z"),
+            "https://app.example.com/cases/..%2Fx%3Fy%20%23z?view=1"
+        );
+    }
 }

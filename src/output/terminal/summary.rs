@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::color;
@@ -9,12 +10,14 @@ use super::streams::{print_result, print_status};
 use super::text::{count, grouped, span};
 use crate::model::{StopReason, Totals};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Summary {
     /// The run's number in the ledger, if it began.
     pub run: Option<i64>,
     pub account: String,
+    #[serde(flatten)]
     pub totals: Totals,
+    #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
     /// `HASH-N`.
     pub plan: Option<String>,
@@ -24,37 +27,23 @@ pub(crate) struct Summary {
     pub next: Vec<String>,
     pub exit_code: u8,
     /// Only in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub to_send: Option<u64>,
+}
+
+/// To the millisecond.
+fn seconds<S: Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((elapsed.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
 impl Summary {
     /// The closing object, on every exit.
     pub(crate) fn to_json(&self) -> Value {
-        let totals = &self.totals;
-        let mut json = json!({
-            "schema": 1,
-            "command": "import",
-            "run": self.run,
-            "account": self.account,
-            "total": totals.total,
-            "imported": totals.imported,
-            "already_imported": totals.already_imported,
-            "rejected": totals.rejected,
-            "not_sent": totals.not_sent,
-            "in_doubt": totals.in_doubt,
-            "changed": totals.changed,
-            "held": totals.held,
-            "problems": totals.problems,
-            "untried": totals.untried,
-            "drafts": totals.drafts,
-            "seconds": (self.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
-            "plan": self.plan,
-            "stopped": self.stopped,
-            "next": self.next,
-            "exit_code": self.exit_code,
-        });
-        if let Some(to_send) = self.to_send {
-            json["to_send"] = to_send.into();
+        let mut json = json!({ "schema": 1, "command": "import" });
+        if let (Value::Object(json), Value::Object(members)) = (&mut json, json!(self)) {
+            json.extend(members);
+        }
+        if self.to_send.is_some() {
             json["dry_run"] = true.into();
         }
         json
@@ -118,6 +107,23 @@ impl Summary {
             print_result(&format!("next: {next}"));
         }
     }
+}
+
+/// `, 5 rejected, 2 in doubt`: what a run did besides importing.
+pub(crate) fn other_counts(totals: &Totals) -> String {
+    [
+        (totals.already_imported, "already imported"),
+        (totals.changed, "changed since import"),
+        (totals.rejected, "rejected"),
+        (totals.not_sent, "not sent"),
+        (totals.in_doubt, "in doubt"),
+        (totals.problems, "skipped (validation errors)"),
+        (totals.untried, "not attempted"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, meaning)| format!(", {} {meaning}", grouped(number)))
+    .collect()
 }
 
 /// Why a run stopped early: the likely cause and the way out, in one or two
