@@ -216,10 +216,10 @@ impl<'a> Planner<'a> {
                 *actions.entry(*action).or_insert(0) += 1;
             }
         }
-        let (duplicates, mut send): (Vec<_>, Vec<_>) = self
-            .send
-            .into_iter()
-            .partition(|planned| is_duplicate(planned.number));
+        // Not a second list of a million cases.
+        let mut send = self.send;
+        let duplicates = send.extract_if(.., |planned| is_duplicate(planned.number));
+        let excluded = duplicates.map(|planned| planned.slot).collect();
         send.sort_by_key(|planned| (planned.order, planned.number));
         actions.insert(PlanAction::Send, send.len() as u64);
         let mut beyond_limit = Totals::default();
@@ -249,7 +249,7 @@ impl<'a> Planner<'a> {
             hash: self.hasher.finish().to_string()[..16].to_owned(),
             firms,
             drafts,
-            excluded: duplicates.iter().map(|planned| planned.slot).collect(),
+            excluded,
         };
         Ok((plan, checked))
     }

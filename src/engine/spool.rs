@@ -2,7 +2,7 @@
 //!
 //! It has no name and only its owner can read it: the input may change or
 //! disappear meanwhile, memory stays flat, and nothing is left behind. Each case
-//! is JSON, after its length in four bytes.
+//! is in the format of `postcard`, after its length in four bytes.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -41,7 +41,8 @@ impl Spool {
 
     pub(super) fn write(&mut self, case: &CaseData) -> io::Result<Slot> {
         self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, case)?;
+        self.buffer = postcard::to_extend(case, std::mem::take(&mut self.buffer))
+            .map_err(io::Error::other)?;
         let length = u32::try_from(self.buffer.len())
             .map_err(|_| io::Error::other("a case is larger than 4 GiB"))?;
         self.file.write_all(&length.to_le_bytes())?;
@@ -67,7 +68,7 @@ impl Spooled {
         self.file.read_exact(&mut length)?;
         self.buffer.resize(u32::from_le_bytes(length) as usize, 0);
         self.file.read_exact(&mut self.buffer)?;
-        Ok(serde_json::from_slice(&self.buffer)?)
+        postcard::from_bytes(&self.buffer).map_err(io::Error::other)
     }
 }
 

@@ -11,17 +11,28 @@ use crate::model::{Cell, CellKind, Members, Record, json_cell, json_members};
 /// are looked at together, since every text that is sent passes here.
 #[inline]
 pub(super) fn is_plain(text: &str) -> bool {
-    let needs_escape = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\');
-    let any = |bytes: &[u8; 8]| {
-        bytes
-            .iter()
-            .fold(false, |any, byte| any | needs_escape(byte))
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    // Sets the highest bit of a byte that is less than a limit, since it
+    // borrows from there.
+    let less = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word;
+    let escapes = |bytes: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*bytes);
+        let quote = less(word ^ (EACH * u64::from(b'"')), 1);
+        let backslash = less(word ^ (EACH * u64::from(b'\\')), 1);
+        (less(word, 0x20) | quote | backslash) & (EACH << 7)
     };
     let (chunks, rest) = text.as_bytes().as_chunks::<8>();
     match text.as_bytes().last_chunk() {
         // The rest with some bytes before it.
-        Some(last) => !any(last) && !chunks.iter().any(any),
-        None => !rest.iter().any(needs_escape),
+        Some(last) => {
+            chunks
+                .iter()
+                .fold(escapes(last), |all, chunk| all | escapes(chunk))
+                == 0
+        }
+        None => !rest
+            .iter()
+            .any(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')),
     }
 }
 

@@ -101,10 +101,15 @@ impl<'a> Cell<'a> {
     }
 
     /// Absent, null, or white space only.
+    #[inline]
     pub(crate) fn is_blank(&self) -> bool {
         match self.kind {
             CellKind::Absent | CellKind::Null => true,
-            _ => self.text.chars().all(char::is_whitespace),
+            _ => match self.text.as_bytes().first() {
+                // Nearly every cell is decided by its first byte.
+                Some(first) if first.is_ascii_graphic() => false,
+                _ => self.text.chars().all(char::is_whitespace),
+            },
         }
     }
 }
@@ -188,6 +193,7 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// [`CellKind::Absent`] when there is none.
+    #[inline]
     pub(crate) fn cell(&self, position: usize) -> Cell<'a> {
         self.cells.get(position).copied().unwrap_or_default()
     }

@@ -109,25 +109,32 @@ pub(super) fn email(text: &str) -> Result<&str, ValueError> {
 
 fn is_local_part(local: &str) -> bool {
     // No dot at the start or the end, and no two in a row.
-    let mut before = '.';
-    let is_allowed = |c: char| {
-        let is_allowed = match c {
-            '.' => before != '.',
-            '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']' => false,
-            c => c.is_ascii_graphic() || !(c.is_ascii() || c.is_whitespace()),
+    let mut before = b'.';
+    let is_allowed = |byte: u8| {
+        let is_allowed = match byte {
+            b'.' => before != b'.',
+            b'"' | b'(' | b')' | b',' | b':' | b';' | b'<' | b'>' | b'[' | b'\\' | b']' => false,
+            byte => byte.is_ascii_graphic() || !byte.is_ascii(),
         };
-        before = c;
+        before = byte;
         is_allowed
     };
-    local.len() <= 64 && local.chars().all(is_allowed) && before != '.'
+    local.len() <= 64
+        && local.bytes().all(is_allowed)
+        && before != b'.'
+        && (local.is_ascii() || !local.contains(char::is_whitespace))
 }
 
 fn is_domain(domain: &str) -> bool {
-    let is_allowed = |c: char| matches!(c, '.' | '-') || c.is_alphanumeric();
+    let is_allowed = |byte: u8| matches!(byte, b'.' | b'-') || byte.is_ascii_alphanumeric();
+    let is_other = |c: char| !c.is_ascii() && !c.is_alphanumeric();
     let is_label = |label: &[u8]| {
         (1..=63).contains(&label.len()) && label[0] != b'-' && !label.ends_with(b"-")
     };
-    domain.chars().all(is_allowed)
+    domain
+        .bytes()
+        .all(|byte| is_allowed(byte) || !byte.is_ascii())
+        && (domain.is_ascii() || !domain.contains(is_other))
         && domain.as_bytes().split(|byte| *byte == b'.').all(is_label)
         && domain.rsplit_once('.').is_some_and(|(_, last)| {
             last.len() >= 2 && !last.bytes().all(|byte| byte.is_ascii_digit())

@@ -42,6 +42,9 @@ pub(crate) struct DateFormat {
     text: Box<str>,
     /// The format, and again with short month names for long or long for short.
     spellings: Vec<String>,
+    /// `mm/dd/YYYY` for `%m/%d/%Y`; empty for a format with any other directive
+    /// or letter.
+    fixed: Box<str>,
     /// Which of a text's digit runs has the year, and how long it is: jiff alone
     /// would take `26` for the year 26.
     year_run: (usize, usize),
@@ -102,6 +105,11 @@ impl DateFormat {
         };
         let year_run = year_run(&format)
             .map_err(|error| format!("\"{text}\" is not a date format: {error}"))?;
+        let mut fixed = format.replace("%Y", "YYYY");
+        fixed = fixed.replace("%m", "mm").replace("%d", "dd");
+        if fixed.contains('%') || fixed.matches(char::is_alphabetic).count() != 8 {
+            fixed.clear();
+        }
         let mut spellings = vec![format];
         if respelled != spellings[0] {
             spellings.push(respelled);
@@ -109,6 +117,7 @@ impl DateFormat {
         Ok(Self {
             text: text.into(),
             spellings,
+            fixed: fixed.into(),
             year_run,
             has_time,
             has_offset,
@@ -117,6 +126,10 @@ impl DateFormat {
 
     /// Reads all of a text.
     pub(crate) fn read(&self, text: &str) -> Result<ParsedDate, DateError> {
+        if let Some(date) = self.read_fixed(text) {
+            let (time, offset) = (None, None);
+            return Ok(ParsedDate { date, time, offset });
+        }
         // Exports put these in front of AM and PM.
         let text = if text.is_ascii() {
             Cow::Borrowed(text)
@@ -155,6 +168,31 @@ impl DateFormat {
             Ok(date) if date.year() > 0 => Ok(ParsedDate { date, time, offset }),
             _ => Err(DateError::Invalid),
         }
+    }
+
+    /// Reads what most dates are, two digits for month and day and four for the
+    /// year, several times faster than jiff does.
+    fn read_fixed(&self, text: &str) -> Option<Date> {
+        let (mut year, mut month, mut day) = (0, 0, 0);
+        if text.len() != self.fixed.len() {
+            return None;
+        }
+        for (form, byte) in self.fixed.bytes().zip(text.bytes()) {
+            let number = match form {
+                b'Y' => &mut year,
+                b'm' => &mut month,
+                b'd' => &mut day,
+                _ if form == byte => continue,
+                _ => return None,
+            };
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
+            *number = *number * 10 + i16::from(digit);
+        }
+        let date = Date::new(year, month as i8, day as i8).ok()?;
+        (year > 0).then_some(date)
     }
 
     /// `MM/DD/YYYY` for `%m/%d/%Y`.

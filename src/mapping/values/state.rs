@@ -115,7 +115,8 @@ fn by_code(text: &str) -> Option<&'static str> {
         return None;
     };
     let code = [a.to_ascii_uppercase(), b.to_ascii_uppercase()];
-    let found = STATES.binary_search_by(|(state, _)| state.as_bytes().cmp(&code));
+    let found =
+        STATES.binary_search_by_key(&Some(&code), |(state, _)| state.as_bytes().first_chunk());
     found.ok().map(|position| STATES[position].0)
 }
 
