@@ -1,28 +1,30 @@
 //! `caseload check`: the same checks with no network, no key and no ledger.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
 use serde_json::json;
 
-use super::exit::Exit;
-use super::outputs;
+use super::Exit;
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::settings::ReadSettings;
-use crate::output::terminal::check_report::column_table;
+use crate::model::Format;
+use crate::output::files::{FlushPolicy, OutputOpener, ProblemsFile};
+use crate::output::terminal::check_report::{ProblemReporter, column_table};
 use crate::output::terminal::color;
-use crate::output::terminal::streams::{OutputOptions, print_json, print_result};
-use crate::output::terminal::text::{count, escaped};
+use crate::output::terminal::streams::{OutputOptions, print_json, print_result, print_status};
+use crate::output::terminal::text::{count, escaped, grouped};
 
 /// Runs the command.
 pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
     let began = Instant::now();
-    let protected = outputs::read_paths(read);
-    let mut problems = outputs::problem_reporter(output, read, u64::MAX, protected)?;
+    let mut problems = problem_reporter(output, read, u64::MAX, read.paths())?;
     let options = CheckOptions {
         inputs: read.inputs.clone(),
         read: read.options.clone(),
-        rules: read.rules()?,
+        rules: Arc::clone(&read.rules),
         strict: read.strict,
         collect_cases: false,
         collect_invalid: false,
@@ -65,7 +67,7 @@ fn show(checked: &Checked, output: OutputOptions) {
     if !output.quiet {
         let table = column_table(&checked.columns, checked.total, output.redact);
         print_result(&table);
-        super::warn_guessed_encodings(checked, output);
+        warn_guessed_encodings(checked, output);
         for file in checked.files.iter().filter(|file| !file.unused.is_empty()) {
             let unused: Vec<String> = file.unused.iter().map(|name| escaped(name)).collect();
             print_result(&format!(
@@ -78,17 +80,57 @@ fn show(checked: &Checked, output: OutputOptions) {
     }
     let valid = format!(
         "{} of {} valid",
-        crate::output::terminal::text::grouped(checked.valid),
+        grouped(checked.valid),
         count(checked.total, "record")
     );
-    let found = format!(
-        "{}, {}",
-        count(checked.errors, "error"),
-        count(checked.warnings, "warning")
-    );
-    print_result(&if checked.errors > 0 {
-        format!("{}; {found}", color::red(&valid))
-    } else {
-        format!("{}; {found}", color::green(&valid))
-    });
+    let valid = match checked.errors {
+        0 => color::green(&valid),
+        _ => color::red(&valid),
+    };
+    let errors = count(checked.errors, "error");
+    let warnings = count(checked.warnings, "warning");
+    print_result(&format!("{valid}; {errors}, {warnings}"));
+}
+
+/// Where the problems of an input go. The spreadsheet of `--problems` never
+/// replaces one of the protected files.
+pub(super) fn problem_reporter(
+    output: OutputOptions,
+    read: &ReadSettings,
+    max_shown: u64,
+    protected: Vec<PathBuf>,
+) -> Result<ProblemReporter> {
+    let files = read.file_names();
+    let spreadsheet = match &read.problems_file {
+        Some(path) => {
+            let mut opener = OutputOpener::new(read.force, FlushPolicy::Chunks, protected);
+            let file = opener.open(path, Format::Csv)?;
+            Some(ProblemsFile::create(file, files.clone(), output.redact)?)
+        }
+        None => None,
+    };
+    let github = read.github_annotations;
+    Ok(ProblemReporter::new(
+        output,
+        files,
+        max_shown,
+        github,
+        spreadsheet,
+    ))
+}
+
+/// Warns about guessed encodings: a wrong one shows in names only.
+pub(super) fn warn_guessed_encodings(checked: &Checked, output: OutputOptions) {
+    if output.quiet || output.json {
+        return;
+    }
+    for file in &checked.files {
+        if let Some(encoding) = file.guessed_encoding {
+            print_status(&format!(
+                "{}: encoding not declared, read as {encoding}; check names with accents, and \
+                 use --encoding if they are wrong",
+                escaped(&file.name)
+            ));
+        }
+    }
 }

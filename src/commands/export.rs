@@ -1,38 +1,36 @@
 //! `caseload export`: the ledger's cases as files.
 
 use std::io::{self, BufWriter, Write as _};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use indexmap::IndexMap;
 use serde_json::json;
 
-use super::exit::Exit;
-use super::{ledgers, outputs};
+use super::{Exit, ledgers};
 use crate::cli::args::ExportFiles;
 use crate::cli::settings::LedgerSettings;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, CaseRow, LedgerReader};
 use crate::model::State;
 use crate::output::files::{
-    CaseFiles, CaseOutput, FlushPolicy, OutputOpener, OutputPaths, ShapeDetector, SourceFile,
-    WrittenFiles, case_json,
+    CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ShapeDetector, SourceFile, WrittenFiles,
+    case_json,
 };
-use crate::output::terminal::color;
-use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
-use crate::output::terminal::text::{count, escaped, escaped_path, shape};
+use crate::output::terminal::streams::{print_error, print_json, print_status};
+use crate::output::terminal::text::{count, escaped_path, shape};
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit> {
-    let streams = files.json.as_deref() == Some(Path::new("-"));
+    let to_stdout = files.json.as_deref() == Some(Path::new("-"));
     let paths = OutputPaths {
         results: files.results.clone(),
         rejects: files.rejects.clone(),
         in_doubt: files.in_doubt.clone(),
-        json: files.json.clone().filter(|_| !streams),
+        json: files.json.clone().filter(|_| !to_stdout),
     };
-    let stream_only = paths == OutputPaths::default();
-    if stream_only && !streams {
+    let no_files = paths == OutputPaths::default();
+    if no_files && !to_stdout {
         bail!(
             "nothing to write: name at least one of --results FILE, --rejects FILE, \
              --in-doubt FILE and --json - (standard output)"
@@ -42,119 +40,81 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     ledgers::report_ledger(&info, output);
     let filter = settings.cases.filter(&reader)?;
-    let mut protected = outputs::ledger_paths(&info.path);
-    protected.extend(settings.config_path.clone());
+    let protected = ledgers::paths(&info.path).chain(settings.config_path.clone());
     let mut opener = OutputOpener::new(files.force, FlushPolicy::Chunks, protected);
     let sources = sources(&reader, &filter, &paths)?;
-    let mut exporter = Exporter {
-        files: CaseFiles::open(&mut opener, &paths, sources)?,
-        stream: streams.then(|| BufWriter::new(io::stdout().lock())),
-        stream_only,
-        redact: output.redact,
-    };
+    let mut case_files = CaseFiles::open(&mut opener, &paths, sources)?;
+    let mut stream = to_stdout.then(|| BufWriter::new(io::stdout().lock()));
     let filter = CaseFilter {
         with_content: files.rejects.is_some() || files.in_doubt.is_some(),
         ..filter
     };
     for case in reader.cases(&filter) {
-        if exporter.add(&case?).context("standard output")?.is_break() {
-            break;
-        }
-    }
-    exporter.finish(streams, output)
-}
-
-struct Exporter<'a> {
-    files: CaseFiles,
-    stream: Option<BufWriter<io::StdoutLock<'a>>>,
-    /// No file is written.
-    stream_only: bool,
-    redact: bool,
-}
-
-impl Exporter<'_> {
-    /// Breaks when nobody reads what is written any more.
-    fn add(&mut self, case: &CaseRow) -> io::Result<ControlFlow<()>> {
-        let mut sources = self.files.sources().iter();
+        let case = case?;
+        let mut sources = case_files.sources().iter();
         // A file that a run added meanwhile counts as the first one.
         let source = sources.position(|source| source.name == case.file);
-        self.files.add_case(source, case);
-        let Some(stream) = &mut self.stream else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        let mut document = case_json(case);
-        if self.redact {
-            // A server's message may quote the case.
-            document["message"] = case.message.as_deref().map(shape).into();
-        }
-        match writeln!(stream, "{document}") {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.stream = None;
-                if self.stream_only {
-                    return Ok(ControlFlow::Break(()));
-                }
+        case_files.add_case(source, &case);
+        if let Some(out) = &mut stream
+            && is_closed(print_case(out, &case, output.redact))?
+        {
+            stream = None;
+            if no_files {
+                break;
             }
-            written => written?,
         }
-        Ok(ControlFlow::Continue(()))
     }
+    if let Some(out) = &mut stream {
+        is_closed(out.flush())?;
+    }
+    let written = case_files.finish();
+    let exit = if written.errors.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Stopped
+    };
+    report_written(&written, "case", output.quiet, "");
+    if output.json && !to_stdout {
+        print_json(&json!({
+            "schema": 1,
+            "command": "export",
+            "files": written.files.iter().map(|file| json!({
+                "output": file.output,
+                "path": file.path.display().to_string(),
+                "cases": file.rows,
+            })).collect::<Vec<_>>(),
+            "errors": written.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "exit_code": exit.code(),
+        }));
+    }
+    Ok(exit)
+}
 
-    fn finish(mut self, streamed: bool, output: OutputOptions) -> Result<Exit> {
-        match self.stream.as_mut().map(BufWriter::flush) {
-            Some(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
-                return Err(error).context("standard output");
-            }
-            _ => {}
-        }
-        let written = self.files.finish();
-        let exit = if written.errors.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Stopped
-        };
-        report_files(&written, output);
-        if output.json && !streamed {
-            print_json(&json!({
-                "schema": 1,
-                "command": "export",
-                "files": written.files.iter().map(|file| json!({
-                    "output": output_name(file.output),
-                    "path": file.path,
-                    "cases": file.rows,
-                })).collect::<Vec<_>>(),
-                "errors": written.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "exit_code": exit.code(),
-            }));
-        }
-        Ok(exit)
+fn print_case(out: &mut impl io::Write, case: &CaseRow, redact: bool) -> io::Result<()> {
+    let mut document = case_json(case);
+    if redact {
+        // A server's message may quote the case.
+        document["message"] = case.message.as_deref().map(shape).into();
+    }
+    writeln!(out, "{document}")
+}
+
+/// Whether nobody reads standard output any more, which is no error.
+fn is_closed(written: io::Result<()>) -> Result<bool> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+        written => written.map(|()| false).context("standard output"),
     }
 }
 
-fn report_files(written: &WrittenFiles, output: OutputOptions) {
-    if !output.quiet {
-        for file in &written.files {
-            print_status(&format!(
-                "wrote {} to {}",
-                count(file.rows, "case"),
-                escaped_path(&file.path)
-            ));
-        }
+/// Reports the files of a command, and what could not be written, with a hint.
+pub(super) fn report_written(written: &WrittenFiles, noun: &str, quiet: bool, hint: &str) {
+    for file in written.files.iter().filter(|_| !quiet) {
+        let (rows, path) = (count(file.rows, noun), escaped_path(&file.path));
+        print_status(&format!("wrote {rows} to {path}"));
     }
     for error in &written.errors {
-        print_status(&format!(
-            "{} {}",
-            color::red("error:"),
-            escaped(&error.to_string())
-        ));
-    }
-}
-
-const fn output_name(output: CaseOutput) -> &'static str {
-    match output {
-        CaseOutput::Results => "results",
-        CaseOutput::Rejects => "rejects",
-        CaseOutput::InDoubt => "in_doubt",
-        CaseOutput::Json => "json",
+        print_error(&format!("{error}{hint}"));
     }
 }
 
@@ -165,40 +125,33 @@ fn sources(
     filter: &CaseFilter,
     paths: &OutputPaths,
 ) -> Result<Vec<SourceFile>> {
-    let mut found: Vec<(String, ShapeDetector)> = Vec::new();
+    let mut states = Vec::new();
     for (state, path) in [
         (State::Rejected, &paths.rejects),
         (State::InDoubt, &paths.in_doubt),
     ] {
         let selected = (filter.states.as_ref()).is_none_or(|states| states.contains(&state));
-        if path.is_none() || !selected {
-            continue;
-        }
-        let of_state = CaseFilter {
-            states: Some(vec![state]),
-            with_content: true,
-            ..filter.clone()
-        };
-        for case in reader.cases(&of_state) {
-            let case = case?;
-            let position = found.iter().position(|(name, _)| *name == case.file);
-            let position = position.unwrap_or_else(|| {
-                found.push((case.file, ShapeDetector::default()));
-                found.len() - 1
-            });
-            if let Some(raw) = &case.raw {
-                found[position].1.add(raw);
-            }
+        states.extend((path.is_some() && selected).then_some(state));
+    }
+    let filter = CaseFilter {
+        states: Some(states),
+        with_content: true,
+        ..filter.clone()
+    };
+    let mut shapes: IndexMap<String, ShapeDetector> = IndexMap::new();
+    for case in reader.cases(&filter) {
+        let case = case?;
+        let shape = shapes.entry(case.file).or_default();
+        if let Some(raw) = &case.raw {
+            shape.add(raw);
         }
     }
-    Ok(found
-        .into_iter()
-        .map(|(name, shape)| SourceFile {
-            // The ledger has only cases.
-            has_unread: false,
-            path: (name != Input::Stdin.name()).then(|| PathBuf::from(&name)),
-            shape: shape.finish(&name),
-            name,
-        })
-        .collect())
+    let sources = shapes.into_iter().map(|(name, shape)| SourceFile {
+        // The ledger has only cases.
+        has_unread: false,
+        path: (name != Input::Stdin.name()).then(|| PathBuf::from(&name)),
+        shape: shape.finish(&name),
+        name,
+    });
+    Ok(sources.collect())
 }

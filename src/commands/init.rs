@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::exit::Exit;
+use super::Exit;
 use crate::cli::settings::InitSettings;
 use crate::cli::shell_word;
 use crate::init::{InputProfile, draft_config};

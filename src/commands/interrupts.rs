@@ -4,52 +4,35 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::exit::Exit;
+use super::Exit;
 use crate::engine::Interrupt;
 
-enum Phase {
-    /// Nothing is sent yet: an interrupt calls this and ends the process.
-    BeforeRun(Option<Box<dyn FnOnce() + Send>>),
-    /// A run decides how it ends.
-    Running(UnboundedSender<Interrupt>),
-}
-
-pub(super) struct Interrupts(Arc<Mutex<Phase>>);
+/// Where interrupts go: to the run, once there is one.
+pub(super) struct Interrupts(Arc<Mutex<Option<UnboundedSender<Interrupt>>>>);
 
 impl Interrupts {
     /// Handles the process's signals from now on: before anything is sent, an
     /// interrupt calls `report` and exits.
-    pub(super) fn catch(report: impl FnOnce() + Send + 'static) -> anyhow::Result<Self> {
-        let phase = Arc::new(Mutex::new(Phase::BeforeRun(Some(Box::new(report)))));
-        let caught = Arc::clone(&phase);
-        let mut received = 0_u32;
+    pub(super) fn catch(mut report: impl FnMut() + Send + 'static) -> anyhow::Result<Self> {
+        let run = Arc::default();
+        let caught: Arc<Mutex<Option<UnboundedSender<Interrupt>>>> = Arc::clone(&run);
+        let mut next = Interrupt::Finish;
         ctrlc::set_handler(move || {
-            received += 1;
-            let mut phase = caught.lock().unwrap_or_else(PoisonError::into_inner);
-            match &mut *phase {
-                Phase::BeforeRun(report) => {
-                    if let Some(report) = report.take() {
-                        report();
-                    }
-                    std::process::exit(i32::from(Exit::Interrupted.code()));
-                }
-                Phase::Running(run) => {
-                    // Nobody listens after the run.
-                    let _ = run.send(if received == 1 {
-                        Interrupt::Finish
-                    } else {
-                        Interrupt::Abort
-                    });
-                }
-            }
+            let run = caught.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(run) = &*run else {
+                report();
+                std::process::exit(i32::from(Exit::Interrupted.code()));
+            };
+            // Nobody listens after the run.
+            let _ = run.send(std::mem::replace(&mut next, Interrupt::Abort));
         })?;
-        Ok(Self(phase))
+        Ok(Self(run))
     }
 
     /// From now on interrupts go to a run.
     pub(super) fn run(&self) -> UnboundedReceiver<Interrupt> {
         let (sender, receiver) = unbounded_channel();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Phase::Running(sender);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         receiver
     }
 }

@@ -15,27 +15,37 @@ use crate::ledger::{
 use crate::model::{self, State};
 use crate::output::terminal::color;
 use crate::output::terminal::status::moved_warning;
-use crate::output::terminal::streams::{OutputOptions, print_status};
+use crate::output::terminal::streams::{OutputOptions, print_status, print_warning};
 use crate::output::terminal::text::{count, escaped, escaped_path};
 
 /// Opens an existing ledger to read it.
 pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, LedgerInfo)> {
     let reader = ledger::open_read_only(&existing(choice)?)?;
     let info = reader.info()?;
-    refuse_other_account(&info, choice)?;
     refuse_other_id(&info, choice)?;
+    refuse_other_account(&info, choice, "leave the account out")?;
     Ok((reader, info))
 }
 
 /// Opens an existing ledger to change it while nobody else does.
-pub(super) fn open_to_change(choice: &LedgerChoice, command: &str) -> Result<Ledger> {
+pub(super) fn open_to_change(choice: &LedgerChoice, command: &str) -> Result<(Ledger, LedgerInfo)> {
     let path = existing(choice)?;
     let lock = LedgerLock::take(&path, &holder(command))?;
     let ledger = ledger::open(&path, &lock)?;
     let info = ledger.reader().info()?;
-    refuse_other_account(&info, choice)?;
     refuse_other_id(&info, choice)?;
-    Ok(ledger)
+    refuse_other_account(&info, choice, "leave the account out")?;
+    Ok((ledger, info))
+}
+
+/// A ledger and the files that belong to it.
+pub(super) fn paths(ledger: &Path) -> impl Iterator<Item = PathBuf> {
+    let endings = ["", "-journal", "-wal", "-shm", ".lock"].into_iter();
+    endings.map(|ending| {
+        let mut path = ledger.as_os_str().to_owned();
+        path.push(ending);
+        path.into()
+    })
 }
 
 /// The file that is chosen, if it exists.
@@ -54,18 +64,22 @@ fn existing(choice: &LedgerChoice) -> Result<PathBuf> {
              creates one"
         );
     }
-    let account = (choice.account.as_ref())
-        .map(|account| format!(" for {account}"))
-        .unwrap_or_default();
-    let others = ledger::state_folder()
-        .ok()
-        .and_then(|folder| ledger::discover(&folder).ok())
-        .unwrap_or_default();
-    let others = match others.as_slice() {
+    let account = match &choice.account {
+        Some(account) => format!(" for {account}"),
+        None => String::new(),
+    };
+    let others = match discovered().as_slice() {
         [] => String::new(),
         others => format!("; these exist, for --ledger:{}", listed(others)),
     };
     bail!("there is no ledger{account} at {}{others}", path.display())
+}
+
+/// The ledgers in the state folder; none if it can't be read.
+fn discovered() -> Vec<DiscoveredLedger> {
+    let folder = ledger::state_folder().ok();
+    let found = folder.and_then(|folder| ledger::discover(&folder).ok());
+    found.unwrap_or_default()
 }
 
 /// What can't be looked at counts as there: opening it tells why.
@@ -99,11 +113,11 @@ fn only_ledger() -> Result<PathBuf> {
     }
 }
 
-fn refuse_other_account(info: &LedgerInfo, choice: &LedgerChoice) -> Result<()> {
+fn refuse_other_account(info: &LedgerInfo, choice: &LedgerChoice, way_out: &str) -> Result<()> {
     match &choice.account {
         Some(account) if account.as_str() != info.account => bail!(
             "{} is the ledger of {}, not of {account}; name this account's ledger with --ledger, \
-             or leave the account out",
+             or {way_out}",
             info.path.display(),
             escaped(&info.account)
         ),
@@ -139,7 +153,7 @@ pub(super) fn report_ledger(info: &LedgerInfo, output: OutputOptions) {
 
 fn warn_moved(info: &LedgerInfo) {
     if let Some(home) = &info.moved_from {
-        print_status(&color::yellow(&moved_warning(home)));
+        print_warning(&moved_warning(home));
     }
 }
 
@@ -208,67 +222,52 @@ impl ImportLedger {
 /// Opens the ledger of an import, or makes sure that it may be created.
 pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger> {
     let path = &settings.ledger_path;
-    if settings.sending.dry_run {
-        // Only a run that sends forgets earlier ones.
-        if exists(path) && !settings.fresh {
-            let reader = ledger::open_read_only(path)?;
-            is_former_address(&reader.info()?, settings)?;
-            return Ok(ImportLedger::ReadOnly(reader));
-        }
-        refuse_missing(settings)?;
-        let others = others_of_host(settings);
-        return Ok(ImportLedger::Missing { lock: None, others });
-    }
-    let lock = LedgerLock::take(path, &holder("import"))?;
-    if !exists(path) {
-        refuse_missing(settings)?;
+    let dry_run = settings.sending.dry_run;
+    let lock = if dry_run {
+        None
+    } else {
+        Some(LedgerLock::take(path, &holder("import"))?)
+    };
+    // A dry run does not forget earlier test runs: it shows what would be sent
+    // without them.
+    if !exists(path) || (dry_run && settings.fresh) {
         let others = others_of_host(settings);
         refuse_new(settings, &others)?;
-        let lock = Some(lock);
         return Ok(ImportLedger::Missing { lock, others });
     }
+    let Some(lock) = lock else {
+        let reader = ledger::open_read_only(path)?;
+        refuse_unexpected(&reader.info()?, settings)?;
+        return Ok(ImportLedger::ReadOnly(reader));
+    };
     let mut ledger = ledger::open(path, &lock)?;
-    let info = ledger.reader().info()?;
-    let adopt = is_former_address(&info, settings)?;
-    if !settings.ledger.is_sandbox() {
-        refuse_unexpected(&info, settings)?;
-    }
-    if adopt {
+    refuse_unexpected(&ledger.reader().info()?, settings)?;
+    if settings.adopt_ledger {
         ledger.adopt(settings.destination.account.as_str())?;
     }
     if ledger.recovered() > 0 && !settings.output.quiet {
-        print_status(&color::yellow(&format!(
+        print_warning(&format!(
             "the previous run did not finish: {} that it was sending {} in doubt now",
             count(ledger.recovered(), "case"),
             if ledger.recovered() == 1 { "is" } else { "are" }
-        )));
+        ));
     }
     Ok(ImportLedger::Existing(Box::new(ledger)))
 }
 
-/// True when the ledger is this account's under its former address.
-fn is_former_address(info: &LedgerInfo, settings: &ImportSettings) -> Result<bool> {
+/// Refuses an existing ledger that this import must not use.
+fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()> {
     refuse_other_id(info, &settings.ledger)?;
     if !settings.output.quiet {
         warn_moved(info);
     }
-    if settings.destination.account.as_str() == info.account {
-        return Ok(false);
+    if !settings.adopt_ledger {
+        let way_out = "use --adopt-ledger if the account's address has changed";
+        refuse_other_account(info, &settings.ledger, way_out)?;
     }
-    if settings.adopt_ledger {
-        return Ok(true);
+    if settings.ledger.is_sandbox() || settings.sending.dry_run {
+        return Ok(());
     }
-    bail!(
-        "{} is the ledger of {}, not of {}; name this account's ledger with --ledger, or use \
-         --adopt-ledger if the account's address has changed",
-        info.path.display(),
-        escaped(&info.account),
-        settings.destination.account
-    )
-}
-
-/// What an existing ledger of a real account must not be used with.
-fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()> {
     if settings.new_ledger {
         bail!(
             "{} already exists, with {}; leave --new-ledger out",
@@ -286,45 +285,38 @@ fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()>
     Ok(())
 }
 
-fn refuse_missing(settings: &ImportSettings) -> Result<()> {
-    match &settings.ledger.id {
-        Some(id) => bail!(
-            "there is no ledger at {}, expected ledger {id}: nothing is sent without it; restore \
-             it from a backup",
-            settings.ledger_path.display()
-        ),
-        None => Ok(()),
-    }
-}
-
 /// Ledgers of the same host, beside the one that would be created.
 fn others_of_host(settings: &ImportSettings) -> Vec<DiscoveredLedger> {
-    let Some(address) = &settings.destination.address else {
+    if settings.ledger.is_sandbox() {
         return Vec::new();
-    };
-    let Ok(folder) = ledger::state_folder() else {
-        return Vec::new();
-    };
-    let host = ledger::host_of(address.account().as_str());
-    let mut ledgers = ledger::discover(&folder).unwrap_or_default();
-    ledgers.retain(|found| {
-        (found.info.as_ref()).is_ok_and(|info| ledger::host_of(&info.account) == host)
-    });
+    }
+    let host = ledger::host_of(settings.destination.account.as_str());
+    let is_same_host = |info: &LedgerInfo| ledger::host_of(&info.account) == host;
+    let mut ledgers = discovered();
+    ledgers.retain(|found| found.info.as_ref().is_ok_and(is_same_host));
     ledgers
 }
 
-/// Without a question, a new ledger must be asked for.
+/// Without a question, a new ledger must be asked for; one that is expected by
+/// its id must exist.
 fn refuse_new(settings: &ImportSettings, others: &[DiscoveredLedger]) -> Result<()> {
-    if settings.ledger.is_sandbox() || settings.confirmation == Confirmation::Ask {
+    let path = settings.ledger_path.display();
+    if let Some(id) = &settings.ledger.id {
+        bail!(
+            "there is no ledger at {path}, expected ledger {id}: nothing is sent without it; \
+             restore it from a backup"
+        );
+    }
+    let is_asked = settings.confirmation == Confirmation::Ask;
+    if is_asked || settings.sending.dry_run || settings.ledger.is_sandbox() {
         return Ok(());
     }
     if !settings.new_ledger {
         bail!(
-            "no ledger for {} at {}: with an empty one every case is sent. If this is this \
+            "no ledger for {} at {path}: with an empty one every case is sent. If this is this \
              account's first import, add --new-ledger; if not, find the ledger (another user, \
              another machine, --ledger){}",
             settings.destination.account,
-            settings.ledger_path.display(),
             listed(others)
         );
     }
@@ -373,9 +365,10 @@ fn holder(command: &str) -> LockHolder {
 
 /// The user's name by the environment, or else by the system.
 pub(super) fn user() -> String {
-    ["USER", "LOGNAME", "USERNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+    let variables = ["USER", "LOGNAME", "USERNAME"].into_iter();
+    let mut names = variables.filter_map(|name| std::env::var(name).ok());
+    names
+        .find(|user| !user.is_empty())
         .or_else(model::user_id)
         .unwrap_or_else(|| "unknown".to_owned())
 }

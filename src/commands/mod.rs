@@ -1,34 +1,55 @@
 //! One file a command, where the rooms of the crate are joined.
 
+mod cases;
 mod check;
-mod exit;
-mod explain;
 mod export;
 mod import;
 mod init;
 mod interrupts;
 mod ledgers;
-mod lookup;
-mod outputs;
 mod rerun_command;
 mod resolve;
 mod sandbox;
-mod selection;
 mod status;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Parser as _;
 
-use self::exit::Exit;
 use crate::cli::args::GlobalArgs;
 use crate::cli::settings::{self, ImportSettings, InitSettings, LedgerSettings, ReadSettings};
 use crate::cli::{self, Cli, Command};
-use crate::output::terminal::color;
-use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
+use crate::mapping::names;
+use crate::output::explain::{self, Explanation};
+use crate::output::terminal::streams::{OutputOptions, print_error, print_json, print_result};
 use crate::output::terminal::summary::Summary;
-use crate::output::terminal::text::{escaped, escaped_lines};
+
+/// How the process ends. Where several fit: 130, 5, 4, 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Exit {
+    /// Everything in the input is imported, or `--limit` was reached with
+    /// nothing failed.
+    Done = 0,
+    /// Finished, but some cases were rejected, not sent or skipped.
+    Unfinished = 1,
+    /// Wrong usage or configuration, or a ledger that can't be used; nothing was sent.
+    Usage = 2,
+    /// The files have problems or no records; nothing was sent.
+    Problems = 3,
+    /// Cases of this input are in doubt.
+    InDoubt = 4,
+    /// Stopped early, declined, or the ledger failed during the run.
+    Stopped = 5,
+    Interrupted = 130,
+}
+
+impl Exit {
+    const fn code(self) -> u8 {
+        self as u8
+    }
+}
 
 /// Runs the process's command.
 pub fn run() -> ExitCode {
@@ -39,31 +60,24 @@ pub fn run() -> ExitCode {
     settings::set_color(&cli.globals);
     let output = settings::output_options(&cli.globals);
     let is_import = matches!(cli.command, Command::Import(_));
-    match run_command(cli.command, &cli.globals) {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            let error = format!("{error:#}");
-            if is_import && output.json {
-                // A summary is printed on every exit.
-                let summary = Summary {
-                    stopped: Some(error.clone()),
-                    exit_code: Exit::Usage.code(),
-                    ..Summary::default()
-                };
-                print_json(&summary.to_json());
-            }
-            print_status(&format!(
-                "{} {}",
-                color::red("error:"),
-                escaped_lines(&error)
-            ));
-            Exit::Usage.into()
+    let exit = run_command(cli.command, &cli.globals, output).unwrap_or_else(|error| {
+        let error = format!("{error:#}");
+        if is_import && output.json {
+            // A summary is printed on every exit.
+            let summary = Summary {
+                stopped: Some(error.clone()),
+                exit_code: Exit::Usage.code(),
+                ..Summary::default()
+            };
+            print_json(&summary.to_json());
         }
-    }
+        print_error(&error);
+        Exit::Usage
+    });
+    ExitCode::from(exit.code())
 }
 
-fn run_command(command: Command, globals: &GlobalArgs) -> Result<Exit> {
-    let output = settings::output_options(globals);
+fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) -> Result<Exit> {
     match command {
         Command::Import(args) => import::run(&ImportSettings::new(*args, globals)?),
         Command::Check(args) => check::run(&ReadSettings::of_check(args, globals)?, output),
@@ -76,12 +90,30 @@ fn run_command(command: Command, globals: &GlobalArgs) -> Result<Exit> {
             resolve::run(&LedgerSettings::new(args.ledger, globals)?, &args.options)
         }
         Command::Sandbox(args) => sandbox::run(args, output),
-        Command::Explain(args) => explain::run(args.code.as_deref()),
+        Command::Explain(args) => explain(args.code.as_deref()),
         Command::Completions { shell } => {
             cli::print_completions(shell);
             Ok(Exit::Done)
         }
     }
+}
+
+/// `caseload explain CODE`: what a problem or a state means.
+fn explain(code: Option<&str>) -> Result<Exit> {
+    let Some(code) = code else {
+        for Explanation { name, title, .. } in explain::entries() {
+            print_result(&format!("{name:22} {title}"));
+        }
+        return Ok(Exit::Done);
+    };
+    let Some(Explanation { name, title, text }) = explain::find(code) else {
+        match names::closest(code, explain::entries().map(|entry| entry.name)) {
+            Some(closest) => bail!("unknown code {code:?}; did you mean {closest:?}?"),
+            None => bail!("unknown code {code:?}; run `caseload explain` for a list"),
+        }
+    };
+    print_result(&format!("{name}: {title}\n\n{text}"));
+    Ok(Exit::Done)
 }
 
 /// A panic over a damaged workbook is reported as an error of that file, and
@@ -93,21 +125,4 @@ fn silence_panics_over_damaged_workbooks() {
             show(panic);
         }
     }));
-}
-
-/// Warns about guessed encodings: a wrong one shows in names only.
-fn warn_guessed_encodings(checked: &crate::check::Checked, output: OutputOptions) {
-    for file in checked
-        .files
-        .iter()
-        .filter(|_| !output.quiet && !output.json)
-    {
-        if let Some(encoding) = file.guessed_encoding {
-            print_status(&format!(
-                "{}: encoding not declared, read as {encoding}; check names with accents, and \
-                 use --encoding if they are wrong",
-                escaped(&file.name)
-            ));
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::exit::Exit;
+use super::Exit;
 use crate::api::PublicKey;
 use crate::cli::args::SandboxArgs;
 use crate::output::terminal::color;

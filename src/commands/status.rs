@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::exit::Exit;
-use super::{ledgers, lookup, rerun_command};
+use super::Exit;
+use super::{cases, ledgers, rerun_command};
 use crate::cli::settings::LedgerSettings;
 use crate::ledger::{
     CaseFilter, LedgerError, LedgerInfo, LedgerLock, LedgerReader, LockStatus, RunRow,
@@ -42,7 +42,7 @@ pub(super) fn run(settings: &LedgerSettings) -> Result<Exit> {
     let mut cases = filters
         .into_iter()
         .flat_map(|filter| reader.cases(&filter.with_content()))
-        .map(|case| lookup::view(&reader, case?, settings.case_url.as_deref()));
+        .map(|case| cases::view(&reader, case?, settings.case_url.as_deref()));
     let view = LedgerView {
         info: &info,
         runs: &runs[..runs.len().min(RUNS_SHOWN)],

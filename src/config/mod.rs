@@ -30,7 +30,7 @@ use sections::{
 /// A config and the code tables that it names.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
-    pub(crate) path: PathBuf,
+    pub(crate) path: Option<PathBuf>,
     pub(crate) api: ApiSettings,
     /// `[case]`, `[partner_firms]` and `[fields]`, without what only the command
     /// line says.
@@ -56,7 +56,8 @@ impl Config {
             _ => (found.len() - found.trim_start().len(), found.trim().len()),
         };
         let span = start + at..start + at + width;
-        ConfigError::at(&self.text, &self.path, span, message)
+        let path = self.path.as_deref().unwrap_or(Path::new(""));
+        ConfigError::at(&self.text, path, span, message)
     }
 }
 
@@ -93,7 +94,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         return Err(document.error(&["platform", "case_url"], message));
     }
     Ok(Config {
-        path: path.to_owned(),
+        path: Some(path.to_owned()),
         mapping: mapping(file.case, file.partner_firms, file.fields, &document)?,
         api: file.api,
         ledger: file.ledger,

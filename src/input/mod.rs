@@ -25,7 +25,7 @@ mod workbook;
 mod tests;
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use crate::model::Format;
 pub use chunk::Chunk;
@@ -106,6 +106,14 @@ impl Input {
         match self {
             Self::Path(path) => path.display().to_string(),
             Self::Stdin => "standard input".to_owned(),
+        }
+    }
+
+    /// None is standard input.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Stdin => None,
         }
     }
 

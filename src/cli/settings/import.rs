@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::{
-    LedgerChoice, ReadSettings, api, environment, environment_path, in_ci, output_options,
-};
+use super::account::{self, setting};
+use super::{LedgerChoice, ReadSettings, environment, environment_path, in_ci, output_options};
 use crate::api::{Account, Address, Contract, PublicKey};
 use crate::cli::args::{
     ApprovedPlan, GlobalArgs, ImportArgs, PaceOptions, RunOutputs, SendingOptions,
@@ -80,10 +79,15 @@ impl ImportSettings {
         }
         let config = super::config(globals)?;
         let (destination, ledger, key) = if args.account.sandbox {
-            let ledger = LedgerChoice::sandbox(&args.account)?;
-            (Destination::sandbox(), ledger, None)
+            let destination = Destination {
+                account: Account::sandbox(),
+                address: None,
+                map_id: "sandbox".to_owned(),
+                contract: Contract::default(),
+            };
+            (destination, LedgerChoice::sandbox(&args.account)?, None)
         } else {
-            real_account(&args, globals, config.as_ref())?
+            real_account(&args, globals, &config)?
         };
         if args.pace.pace.lower < SHORTEST_PACE && !destination.is_loopback() {
             bail!("a pace under 100ms is only allowed for a server on this machine");
@@ -107,9 +111,7 @@ impl ImportSettings {
             new_ledger: args.new_ledger,
             adopt_ledger: args.adopt_ledger,
             fresh: args.fresh,
-            keep_payloads: config
-                .as_ref()
-                .is_some_and(|config| config.ledger.keep_payloads),
+            keep_payloads: config.ledger.keep_payloads,
             public_key,
             public_key_file: args.public_key_file,
             ca_file: (args.ca_file).or_else(|| environment_path("SSL_CERT_FILE")),
@@ -124,9 +126,7 @@ impl ImportSettings {
             sending,
             pace: args.pace,
             outputs: args.outputs,
-            case_url: config
-                .as_ref()
-                .and_then(|config| config.platform.case_url.clone()),
+            case_url: config.platform.case_url.clone(),
             warning: warning.flatten(),
             read: ReadSettings::new(&args.files, args.read, force, config)?,
         })
@@ -134,7 +134,9 @@ impl ImportSettings {
 
     /// Sending needs to know which cases are the same.
     pub(crate) fn needs_key_columns(&self) -> bool {
-        !self.ledger.is_sandbox() && !self.sending.dry_run && self.read.mapping.key.is_empty()
+        !self.ledger.is_sandbox()
+            && !self.sending.dry_run
+            && self.read.rules.options().key.is_empty()
     }
 
     /// In a CI job a ledger is created in a run of its own, which sends nothing.
@@ -151,36 +153,38 @@ type Key = (PublicKey, Option<String>);
 fn real_account(
     args: &ImportArgs,
     globals: &GlobalArgs,
-    config: Option<&Config>,
+    config: &Config,
 ) -> Result<(Destination, LedgerChoice, Option<Key>)> {
-    let key = if args.sending.dry_run {
-        None
-    } else {
-        public_key(args)?
+    let dry_run = args.sending.dry_run;
+    let key = if dry_run { None } else { public_key(args)? };
+    let mut missing = Vec::new();
+    let mut required = |value: Option<String>, name| {
+        if value.is_none() {
+            missing.push(name);
+        }
+        value.unwrap_or_default()
     };
-    let map_id = api::map_id(args.map_id.clone(), config);
-    let mut missing = api::missing(&args.account, map_id.as_deref(), config);
-    if key.is_none() && !args.sending.dry_run {
+    let base_url = required(account::base_url(&args.account, config), account::BASE_URL);
+    let in_config = config.api.map_id.as_ref();
+    let map_id = required(
+        setting(args.map_id.as_ref(), "LEXAMICA_MAP_ID", in_config),
+        "map id: --map-id, LEXAMICA_MAP_ID or [api] map_id in the config",
+    );
+    if key.is_none() && !dry_run {
         missing.push("public key: --public-key-file or LEXAMICA_PUBLIC_KEY");
     }
-    api::refuse_missing(&missing)?;
-    let map_id = map_id.unwrap_or_default();
-    let address = api::address(&args.account, config, &map_id)?;
+    if !missing.is_empty() {
+        return Err(account::missing_settings(&missing));
+    }
+    let address = account::address(&args.account, config, &base_url, &map_id)?;
     let account = address.account().clone();
-    let ledger = LedgerChoice::of_account(
-        &args.account,
-        globals,
-        config,
-        args.ledger_id.clone(),
-        account.clone(),
-    );
+    let id = account::ledger_id(args.ledger_id.as_ref(), config);
+    let ledger = LedgerChoice::real(&args.account, globals, config, id, Some(account.clone()));
     let destination = Destination {
         account,
         address: Some(address),
         map_id,
-        contract: config
-            .map(|config| config.api.contract())
-            .unwrap_or_default(),
+        contract: config.api.contract(),
     };
     Ok((destination, ledger, key))
 }
@@ -195,15 +199,6 @@ fn public_key(args: &ImportArgs) -> Result<Option<Key>> {
 }
 
 impl Destination {
-    fn sandbox() -> Self {
-        Self {
-            account: Account::sandbox(),
-            address: None,
-            map_id: "sandbox".to_owned(),
-            contract: Contract::default(),
-        }
-    }
-
     /// Whether the server is on this machine.
     fn is_loopback(&self) -> bool {
         self.address.as_ref().is_none_or(Address::is_loopback)

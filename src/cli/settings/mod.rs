@@ -2,9 +2,8 @@
 //! environment, that over the config. An environment variable that is empty
 //! counts as not set.
 
-mod api;
+mod account;
 mod import;
-mod ledger;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +11,8 @@ use std::sync::Arc;
 use anstream::ColorChoice;
 use anyhow::{Result, anyhow, bail};
 
+pub(crate) use self::account::{LedgerChoice, LedgerSettings, SANDBOX_LEDGER};
 pub(crate) use self::import::{Confirmation, ImportSettings};
-pub(crate) use self::ledger::{LedgerChoice, LedgerSettings, SANDBOX_LEDGER};
 use super::args::{AnnotationFormat, CheckArgs, GlobalArgs, InitArgs, OutputFormat, ReadArgs};
 use crate::check;
 use crate::config::{self, Config};
@@ -64,14 +63,18 @@ fn config_path(globals: &GlobalArgs) -> Option<PathBuf> {
     (globals.config.clone()).or_else(|| environment_path("CASELOAD_CONFIG"))
 }
 
-/// Loads the config that is named, or the one in the working directory.
-fn config(globals: &GlobalArgs) -> Result<Option<Config>> {
-    let path = match config_path(globals) {
-        Some(path) => path,
-        None if Path::new(CONFIG).exists() => PathBuf::from(CONFIG),
-        None => return Ok(None),
-    };
-    Ok(Some(config::load(&path)?))
+/// Loads the config that is named, or the one in the working directory. Without
+/// any, every column is sent under its own name.
+fn config(globals: &GlobalArgs) -> Result<Config> {
+    match config_path(globals) {
+        Some(path) => Ok(config::load(&path)?),
+        None if Path::new(CONFIG).exists() => Ok(config::load(Path::new(CONFIG))?),
+        None => {
+            let mut config = Config::default();
+            config.mapping.passthrough = true;
+            Ok(config)
+        }
+    }
 }
 
 /// How a command's input is read, checked and reported.
@@ -79,7 +82,7 @@ fn config(globals: &GlobalArgs) -> Result<Option<Config>> {
 pub(crate) struct ReadSettings {
     pub inputs: Vec<Input>,
     pub options: input::ReadOptions,
-    pub mapping: MappingOptions,
+    pub rules: Arc<Rules>,
     /// Warnings are errors.
     pub strict: bool,
     pub github_annotations: bool,
@@ -88,7 +91,7 @@ pub(crate) struct ReadSettings {
     /// Replace output files that exist.
     pub force: bool,
     /// Where the rules came from, for errors in them.
-    pub config: Option<Config>,
+    pub config: Config,
 }
 
 impl ReadSettings {
@@ -97,11 +100,11 @@ impl ReadSettings {
         Self::new(&args.files, args.read, args.force, config(globals)?)
     }
 
-    fn new(files: &[PathBuf], args: ReadArgs, force: bool, config: Option<Config>) -> Result<Self> {
+    fn new(files: &[PathBuf], args: ReadArgs, force: bool, config: Config) -> Result<Self> {
         Ok(Self {
             inputs: inputs(files)?,
             options: read_options(&args),
-            mapping: mapping(&args, config.as_ref()),
+            rules: rules(&args, config.mapping.clone())?,
             strict: args.strict,
             force,
             github_annotations: args.annotations == Some(AnnotationFormat::Github),
@@ -114,41 +117,33 @@ impl ReadSettings {
         self.inputs.iter().map(Input::name).collect()
     }
 
-    /// The rules, compiled.
-    pub(crate) fn rules(&self) -> Result<Arc<Rules>> {
-        Rules::compile(self.mapping.clone())
-            .map(Arc::new)
-            .map_err(|errors| {
-                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                anyhow!("{}", errors.join("\n"))
-            })
+    /// The files that are read, which no output may replace.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        let inputs = self.inputs.iter().filter_map(Input::path);
+        let paths = inputs.chain(self.config.path.as_deref());
+        paths.map(Path::to_owned).collect()
     }
 
     /// The error of a check that failed, with the lines of the config.
     pub(crate) fn check_error(&self, error: check::CheckError) -> anyhow::Error {
-        match error {
-            check::CheckError::Columns(faults) => {
-                let lines: Vec<String> = faults
-                    .iter()
-                    .map(|(file, fault)| {
-                        let file = file
-                            .and_then(|file| self.inputs.get(usize::from(file.0)))
-                            .map(|input| format!(" in {}", input.name()))
-                            .unwrap_or_default();
-                        let message = format!("{fault}{file}");
-                        match (fault.line, &self.config) {
-                            (Some(line), Some(config)) => {
-                                let fault = config.error_at(line, &fault.column, &message);
-                                fault.to_string()
-                            }
-                            _ => message,
-                        }
-                    })
-                    .collect();
-                anyhow!("{}", lines.join("\n"))
+        let check::CheckError::Columns(missing) = error else {
+            return anyhow!("{error}");
+        };
+        let lines = missing.iter().map(|(file, column)| {
+            let input = file.and_then(|file| self.inputs.get(usize::from(file.0)));
+            let message = match input {
+                Some(input) => format!("{column} in {}", input.name()),
+                None => column.to_string(),
+            };
+            match column.line {
+                Some(line) => {
+                    let error = self.config.error_at(line, &column.column, &message);
+                    error.to_string()
+                }
+                None => message,
             }
-            error => anyhow!("{error}"),
-        }
+        });
+        anyhow!("{}", lines.collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -164,23 +159,14 @@ fn read_options(read: &ReadArgs) -> input::ReadOptions {
     }
 }
 
-/// How a record becomes a case.
-fn mapping(read: &ReadArgs, config: Option<&Config>) -> MappingOptions {
-    let mut options = config.map_or_else(
-        || MappingOptions {
-            passthrough: true,
-            ..MappingOptions::default()
-        },
-        |config| config.mapping.clone(),
-    );
+/// How a record becomes a case, by the config and the arguments.
+fn rules(read: &ReadArgs, mut options: MappingOptions) -> Result<Arc<Rules>> {
     if !read.key_column.is_empty() {
         options.key.clone_from(&read.key_column);
         options.key_line = None;
     }
-    if read.partner_firm_column.is_some() {
-        options
-            .partner_firm_column
-            .clone_from(&read.partner_firm_column);
+    if let Some(column) = &read.partner_firm_column {
+        options.partner_firm_column = Some(column.clone());
         options.partner_firm_line = None;
     }
     options
@@ -188,7 +174,10 @@ fn mapping(read: &ReadArgs, config: Option<&Config>) -> MappingOptions {
         .clone_from(&read.partner_firm_id);
     options.allow_drafts |= read.allow_drafts;
     options.today = Some(jiff::ZonedDateTime::now().date());
-    options
+    Rules::compile(options).map(Arc::new).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow!("{}", errors.join("\n"))
+    })
 }
 
 /// The inputs of a command; no file may be named twice.

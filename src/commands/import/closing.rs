@@ -1,7 +1,7 @@
 //! How an import ends: what became of every record, the exit code, and the
 //! commands that come next.
 
-use super::super::exit::Exit;
+use super::super::Exit;
 use super::super::rerun_command;
 use super::{CheckedPlan, Import};
 use crate::api::Address;

@@ -1,24 +1,21 @@
 //! The files that a run leaves: those that were named, and those of `--out`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::super::outputs;
-use super::CheckedPlan;
-use super::findings::Finding;
+use super::super::export::report_written;
+use super::super::ledgers;
+use super::plan::{CheckedPlan, Finding};
 use crate::cli::settings::ImportSettings;
-use crate::input::Input;
 use crate::ledger::RunId;
 use crate::model::{Event, Format};
 use crate::output::files::{
     CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ProblemsFile, RecordShape, RunDirectory,
     RunFiles, SourceFile,
 };
-use crate::output::terminal::color;
-use crate::output::terminal::streams::{OutputOptions, print_status};
+use crate::output::terminal::streams::{OutputOptions, print_error};
 use crate::output::terminal::summary::Summary;
-use crate::output::terminal::text::{count, escaped, escaped_path};
 
 /// The files that were named, open before the question is asked. Dropped, they
 /// are removed again.
@@ -40,10 +37,7 @@ pub(super) fn open_named(settings: &ImportSettings, planned: &CheckedPlan) -> Re
     let sources: Vec<SourceFile> = inputs
         .map(|(input, file)| SourceFile {
             name: file.name.clone(),
-            path: match input {
-                Input::Path(path) => Some(path.clone()),
-                Input::Stdin => None,
-            },
+            path: input.path().map(Path::to_owned),
             shape: match &file.columns {
                 Some(columns) => RecordShape::table(columns),
                 None => RecordShape::Json,
@@ -57,15 +51,9 @@ pub(super) fn open_named(settings: &ImportSettings, planned: &CheckedPlan) -> Re
         in_doubt: outputs.in_doubt.clone(),
         json: None,
     };
-    let files = if paths == OutputPaths::default() {
-        None
-    } else {
-        Some(CaseFiles::open(
-            &mut opener(settings),
-            &paths,
-            sources.clone(),
-        )?)
-    };
+    let files = (paths != OutputPaths::default())
+        .then(|| CaseFiles::open(&mut opener(settings), &paths, sources.clone()))
+        .transpose()?;
     Ok(NamedFiles { sources, files })
 }
 
@@ -79,8 +67,8 @@ fn opener(settings: &ImportSettings) -> OutputOpener {
 
 /// What an output of this command never replaces.
 pub(super) fn protected(settings: &ImportSettings) -> Vec<PathBuf> {
-    let mut paths = outputs::read_paths(&settings.read);
-    paths.extend(outputs::ledger_paths(&settings.ledger_path));
+    let mut paths = settings.read.paths();
+    paths.extend(ledgers::paths(&settings.ledger_path));
     paths.extend(settings.public_key_file.clone());
     paths
 }
@@ -152,31 +140,13 @@ impl Outputs {
     /// Completes the files, and reports what was written.
     pub(super) fn finish(self, summary: &Summary, output: OutputOptions) {
         let written = self.files.finish();
-        for file in &written.files {
-            if !output.quiet && !output.json {
-                print_status(&format!(
-                    "wrote {} to {}",
-                    count(file.rows, "row"),
-                    escaped_path(&file.path)
-                ));
-            }
-        }
-        for error in &written.errors {
-            print_status(&format!(
-                "{} {}; `caseload export` can write it again",
-                color::red("error:"),
-                escaped(&error.to_string())
-            ));
-        }
-        let summary_error = self
-            .directory
-            .and_then(|directory| directory.write_summary(&summary.to_json()).err());
-        if let Some(error) = summary_error {
-            print_status(&format!(
-                "{} {}",
-                color::red("error:"),
-                escaped(&error.to_string())
-            ));
+        let quiet = output.quiet || output.json;
+        let hint = "; `caseload export` can write it again";
+        report_written(&written, "row", quiet, hint);
+        if let Some(directory) = self.directory
+            && let Err(error) = directory.write_summary(&summary.to_json())
+        {
+            print_error(&error.to_string());
         }
     }
 }

@@ -1,11 +1,8 @@
 //! `caseload import`: check every row, then post each case once.
 
-mod checked_plan;
 mod closing;
-mod dry_run;
 mod files;
-mod findings;
-mod plan_reporter;
+mod plan;
 mod review;
 mod send;
 
@@ -13,16 +10,15 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use self::checked_plan::{CheckedPlan, check_and_plan};
-use super::exit::Exit;
+use self::plan::{CheckedPlan, check_and_plan};
+use super::Exit;
 use super::interrupts::Interrupts;
 use super::ledgers::{self, ImportLedger};
 use super::rerun_command;
 use crate::cli::settings::{Confirmation, ImportSettings};
 use crate::cli::shell_word;
 use crate::init::{self, InputProfile};
-use crate::output::terminal::color;
-use crate::output::terminal::streams::{is_interactive, print_json, print_status};
+use crate::output::terminal::streams::{is_interactive, print_json, print_status, print_warning};
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::escaped_path;
 
@@ -38,7 +34,7 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
         began: Instant::now(),
     };
     if let Some(warning) = &settings.warning {
-        print_status(&color::yellow(warning));
+        print_warning(warning);
     }
     if settings.fresh && !settings.sending.dry_run {
         ledgers::forget_test_runs(settings.output)?;
@@ -51,12 +47,12 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
     if settings.creates_ledger_only() {
         return create_ledger_only(settings, ledger);
     }
-    let mut plan = check_and_plan(settings, &settings.read.rules()?, ledger.reader())?;
+    let mut plan = check_and_plan(settings, ledger.reader())?;
     if plan.is_blocked(settings) {
         return Ok(import.close_for_problems(&plan));
     }
     if settings.sending.dry_run {
-        return dry_run::report(&import, plan, &ledger);
+        return review::dry_run(&import, plan, &ledger);
     }
     if let Confirmation::Plan(approved) = &settings.confirmation {
         plan.refuse_other_than(approved)?;

@@ -1,17 +1,25 @@
-//! What a person reviews before anything is sent, and the question.
+//! What a person reviews before anything is sent: a dry run, or the question.
 
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
+use super::super::Exit;
 use super::super::ledgers::{ImportLedger, listed};
+use super::super::rerun_command::{self, AFTER_DRY_RUN};
 use super::{CheckedPlan, Import};
 use crate::cli::settings::ImportSettings;
+use crate::engine::PlanAction;
 use crate::model::{CaseData, State};
 use crate::output::terminal::check_report::file_name;
 use crate::output::terminal::color;
-use crate::output::terminal::streams::{confirm, print_status};
+use crate::output::terminal::streams::{
+    confirm, is_interactive, print_json, print_result, print_status,
+};
+use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::{
     count, escaped, escaped_lines, escaped_path, grouped, pretty_json, redacted_json, span,
 };
@@ -40,8 +48,136 @@ pub(super) fn ask(
     Ok(yes)
 }
 
+/// Shows what would be sent, and the command that sends it.
+pub(super) fn dry_run(
+    import: &Import<'_>,
+    mut plan: CheckedPlan,
+    ledger: &ImportLedger,
+) -> Result<Exit> {
+    let settings = import.settings;
+    let summary = Summary {
+        totals: plan.totals(),
+        plan: plan.name(),
+        to_send: Some(plan.to_send()),
+        next: Vec::from_iter(next_command(settings, &plan, ledger)),
+        ..import.summary()
+    };
+    if settings.output.json {
+        for (slot, action) in std::mem::take(&mut plan.plan.all) {
+            let case = plan.plan.spooled.read(slot).context("the spool")?;
+            print_json(&request(settings, &plan, &case, action)?);
+        }
+        print_json(&summary.to_json());
+    } else {
+        if let Some(first) = plan.first()? {
+            describe(settings, &plan, ledger, &first, print_result)?;
+        }
+        show_counts(settings, &plan, &summary);
+    }
+    Ok(Exit::Done)
+}
+
+fn show_counts(settings: &ImportSettings, plan: &CheckedPlan, summary: &Summary) {
+    print_result(&format!(
+        "\n{} of {} would be sent, in at least {}",
+        grouped(plan.to_send()),
+        count(summary.totals.total, "record"),
+        span(shortest(settings, plan.to_send()))
+    ));
+    for (number, text) in [
+        (plan.plan.count(PlanAction::Skip), "already imported"),
+        (
+            plan.plan.count(PlanAction::Changed),
+            "already imported, and changed since",
+        ),
+        (
+            plan.plan.count(PlanAction::InDoubt),
+            "in doubt: check in Lexamica, then run `caseload resolve`",
+        ),
+        (summary.totals.problems, "skipped (validation errors)"),
+        (plan.plan.beyond_limit.sum(), "beyond --limit"),
+    ] {
+        if number > 0 {
+            print_result(&format!("  {:>7} {text}", grouped(number)));
+        }
+    }
+    print_result(
+        "not checked, since only the server knows: whether the map id and the firm ids exist, \
+         and whether the case types are on the platform's list",
+    );
+    if !plan.has_key {
+        print_result("no key column: which cases are already imported can't be checked");
+    }
+    if let Some(name) = &summary.plan {
+        print_result(&format!("plan: {name}"));
+    }
+    for next in &summary.next {
+        print_result(&format!("next: {next}"));
+    }
+}
+
+/// The same import without the dry run, if that works as it is.
+fn next_command(
+    settings: &ImportSettings,
+    plan: &CheckedPlan,
+    ledger: &ImportLedger,
+) -> Option<String> {
+    if plan.to_send() == 0 {
+        return None;
+    }
+    let rerun = |more: &str| rerun_command::command(&rerun_command::own(), AFTER_DRY_RUN, more);
+    let is_test_run = settings.ledger.is_sandbox();
+    let plan = match plan.name() {
+        Some(plan) => format!(" --plan {plan}"),
+        // A test run needs no key columns.
+        None if is_test_run => String::new(),
+        None => return None,
+    };
+    match ledger {
+        ImportLedger::Missing { others, .. } if !is_test_run => {
+            if others.is_empty() || settings.ledger.path.is_some() {
+                rerun(&format!("{plan} --new-ledger"))
+            } else {
+                // Whether another ledger is meant is for a person to decide.
+                is_interactive().then(|| rerun("")).flatten()
+            }
+        }
+        _ => rerun(&plan),
+    }
+}
+
+/// A case as it would go out.
+#[derive(Serialize)]
+struct Request<'a> {
+    schema: u32,
+    file: &'a str,
+    line: u64,
+    key: String,
+    partner_firm_id: Option<&'a str>,
+    /// The body's own text: a `Value` would lose the digits of long numbers.
+    payload: Box<RawValue>,
+    action: &'static str,
+}
+
+fn request<'a>(
+    settings: &ImportSettings,
+    plan: &'a CheckedPlan,
+    case: &'a CaseData,
+    action: PlanAction,
+) -> Result<Request<'a>> {
+    Ok(Request {
+        schema: 1,
+        file: file_name(case.place, &plan.files),
+        line: case.place.line,
+        key: case.key.to_string(),
+        partner_firm_id: case.partner_firm.as_deref(),
+        payload: RawValue::from_string(body(settings, case)?)?,
+        action: action.as_str(),
+    })
+}
+
 /// Shows what would be sent.
-pub(super) fn describe(
+fn describe(
     settings: &ImportSettings,
     plan: &CheckedPlan,
     ledger: &ImportLedger,
@@ -76,8 +212,8 @@ pub(super) fn describe(
     let to_send = count(plan.to_send(), "case");
     line("firms    ", &format!("{to_send}{default_firm}"));
     firms(settings, plan, print);
-    let config = match &settings.read.config {
-        Some(config) => escaped_path(&config.path),
+    let config = match &settings.read.config.path {
+        Some(path) => escaped_path(path),
         None => "none: every column is sent under its own name".to_owned(),
     };
     line("config   ", &config);
@@ -98,7 +234,7 @@ fn firms(settings: &ImportSettings, plan: &CheckedPlan, print: fn(&str)) {
     let line = |cases: u64, text: &str| format!("  {:>7} {text}", grouped(cases));
     let mut firms: Vec<_> = plan.plan.firms.iter().collect();
     firms.sort_by_key(|(firm, cases)| (Reverse(**cases), (*firm).clone()));
-    let names = &settings.read.mapping.partner_firms;
+    let names = &settings.read.rules.options().partner_firms;
     for (firm, cases) in firms.iter().take(MOST_FIRMS) {
         let name = (names.iter())
             .find(|(_, id)| **id == ***firm)
@@ -129,13 +265,13 @@ fn firms(settings: &ImportSettings, plan: &CheckedPlan, print: fn(&str)) {
 }
 
 /// The time that the pace alone takes.
-pub(super) fn shortest(settings: &ImportSettings, cases: u64) -> Duration {
+fn shortest(settings: &ImportSettings, cases: u64) -> Duration {
     let gaps = u32::try_from(cases.saturating_sub(1)).unwrap_or(u32::MAX);
     settings.pace.pace.lower.saturating_mul(gaps)
 }
 
 /// The body exactly as it would go out, or its shape.
-pub(super) fn body(settings: &ImportSettings, case: &CaseData) -> Result<String> {
+fn body(settings: &ImportSettings, case: &CaseData) -> Result<String> {
     let contract = &settings.destination.contract;
     let body = contract.body(&case.payload, case.partner_firm.as_deref());
     if settings.output.redact {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 
-use super::super::exit::Exit;
+use super::super::Exit;
 use super::super::interrupts::Interrupts;
 use super::super::{ledgers, rerun_command};
 use super::files::NamedFiles;

@@ -6,8 +6,8 @@ use std::io::{BufRead as _, Write as _};
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::super::exit::Exit;
-use super::super::lookup;
+use super::super::Exit;
+use super::super::cases;
 use super::{ResolveJob, messages};
 use crate::ledger::ResolveAction;
 use crate::model::{Key, State};
@@ -72,7 +72,7 @@ fn ask(job: &mut ResolveJob<'_>, key: &Key, position: u64, total: u64) -> Result
         return Ok(UserAnswer::Skip);
     };
     let is_young = job.is_young(&case);
-    let view = lookup::view(reader, case, job.settings.case_url.as_deref())?;
+    let view = cases::view(reader, case, job.settings.case_url.as_deref())?;
     let text = view.text(job.settings.output, true, Timestamp::now());
     print_status(&format!("\n{position} of {total}: {text}"));
     if is_young {

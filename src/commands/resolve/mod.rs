@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use self::named_cases::{NamedCase, NamedCases};
-use super::exit::Exit;
+use super::Exit;
+use super::cases;
 use super::ledgers::{self, user};
-use super::lookup;
 use crate::cli::args::ResolveOptions;
 use crate::cli::settings::LedgerSettings;
 use crate::ledger::{
@@ -48,8 +48,7 @@ pub(super) fn run(settings: &LedgerSettings, options: &ResolveOptions) -> Result
         }
     }
     // The lock comes first: without it no list needs to be read.
-    let ledger = ledgers::open_to_change(&settings.ledger, "resolve")?;
-    let info = ledger.reader().info()?;
+    let (ledger, info) = ledgers::open_to_change(&settings.ledger, "resolve")?;
     ledgers::report_ledger(&info, settings.output);
     let mut job = ResolveJob {
         settings,
@@ -202,7 +201,7 @@ impl ResolveJob<'_> {
         let Some(case) = reader.case(key)? else {
             return Ok(());
         };
-        let view = lookup::view(reader, case, self.settings.case_url.as_deref())?;
+        let view = cases::view(reader, case, self.settings.case_url.as_deref())?;
         let named = cases.iter().find(|(named, _)| named == key);
         let id = named
             .and_then(|(_, id)| id.as_deref())

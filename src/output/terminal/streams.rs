@@ -4,6 +4,7 @@
 use std::io::{self, BufRead as _, IsTerminal, Write};
 
 use super::color;
+use super::text::escaped_lines;
 
 /// How output looks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +23,16 @@ pub(crate) fn print_status(text: &str) {
     let line = color::for_stream(&stderr, format!("{text}\n"));
     // One write a line, so that the lines of several processes do not mix.
     let _ = stderr.lock().write_all(line.as_bytes());
+}
+
+/// Writes an error to standard error; what it quotes is escaped.
+pub(crate) fn print_error(message: &str) {
+    let message = escaped_lines(message);
+    print_status(&format!("{} {message}", color::red("error:")));
+}
+
+pub(crate) fn print_warning(message: &str) {
+    print_status(&color::yellow(message));
 }
 
 /// Writes text that a command was asked for to standard output, for people.

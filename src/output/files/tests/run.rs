@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::{Answer, CaseData, Digest, Event, FileId, Place, SettledAttempt, Verdict};
+use crate::output::files::case_files::CaseOutput;
 
 fn case(key: &str, file: u16, raw: &str) -> CaseData {
     CaseData {

@@ -1,12 +1,12 @@
-//! Which ledger is meant, for every command that has one.
+//! Which account and which ledger are meant.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, anyhow, bail};
 
 use super::{environment, environment_path, output_options};
-use crate::api::Account;
+use crate::api::{Account, Address};
 use crate::cli::args::{AccountArgs, CaseSelection, GlobalArgs, LedgerArgs};
 use crate::cli::shell_word;
 use crate::config::Config;
@@ -14,6 +14,46 @@ use crate::output::terminal::streams::OutputOptions;
 
 /// The ledger of test runs, in the working directory.
 pub(crate) const SANDBOX_LEDGER: &str = "caseload-sandbox.db";
+
+/// How to set the base URL, for messages.
+pub(super) const BASE_URL: &str =
+    "base URL: --base-url, LEXAMICA_BASE_URL or [api] base_url in the config";
+
+/// A setting by its flag, its environment variable or the config.
+pub(super) fn setting(
+    flag: Option<&String>,
+    variable: &str,
+    config: Option<&String>,
+) -> Option<String> {
+    flag.cloned()
+        .or_else(|| environment(variable))
+        .or_else(|| config.cloned())
+}
+
+pub(super) fn base_url(args: &AccountArgs, config: &Config) -> Option<String> {
+    let in_config = config.api.base_url.as_ref();
+    setting(args.base_url.as_ref(), "LEXAMICA_BASE_URL", in_config)
+}
+
+pub(super) fn missing_settings(missing: &[&str]) -> Error {
+    anyhow!(
+        "missing settings:\n  {}\n--sandbox makes a test run without them",
+        missing.join("\n  ")
+    )
+}
+
+/// The address of the call.
+pub(super) fn address(
+    args: &AccountArgs,
+    config: &Config,
+    base_url: &str,
+    map_id: &str,
+) -> Result<Address> {
+    let in_config = config.api.org_id.as_ref();
+    let org_id = setting(args.org_id.as_ref(), "LEXAMICA_ORG_ID", in_config);
+    let template = config.api.path.as_deref();
+    Ok(Address::new(base_url, org_id.as_deref(), map_id, template)?)
+}
 
 /// Which ledger is meant. Nothing of it was looked up on disk yet.
 #[derive(Debug)]
@@ -49,43 +89,44 @@ impl LedgerChoice {
         );
     }
 
-    /// The ledger of an import, whose account is known.
-    pub(super) fn of_account(
+    /// The ledger of an account, if that is known.
+    pub(super) fn real(
         args: &AccountArgs,
         globals: &GlobalArgs,
-        config: Option<&Config>,
+        config: &Config,
         id: Option<String>,
-        account: Account,
+        account: Option<Account>,
     ) -> Self {
+        let path = args.ledger.clone();
         Self {
-            path: named(args, config),
-            account: Some(account),
-            id: id.or_else(|| expected_id(config)),
+            path: path
+                .or_else(|| environment_path("CASELOAD_LEDGER"))
+                .or_else(|| config.ledger.path.clone()),
+            account,
+            id,
             flags: repeated_flags(args, globals),
         }
     }
 
     /// The ledger of a command that only looks into one. A ledger named on the
     /// command line needs no account, whatever environment and config say.
-    fn of_any(args: &AccountArgs, globals: &GlobalArgs, config: Option<&Config>) -> Result<Self> {
+    fn existing(args: &AccountArgs, globals: &GlobalArgs, config: &Config) -> Result<Self> {
         if args.sandbox {
             return Self::sandbox(args);
         }
         let typed = args.ledger.is_some();
-        let has_account = if typed {
-            args.base_url.is_some()
-        } else {
-            super::api::base_url(args, config).is_some() || args.org_id.is_some()
+        let account = match base_url(args, config) {
+            Some(base_url) if !typed || args.base_url.is_some() => {
+                // The account does not depend on the map.
+                let map_id = config.api.map_id.as_deref().unwrap_or("any");
+                let address = address(args, config, &base_url, map_id)?;
+                Some(address.account().clone())
+            }
+            None if !typed && args.org_id.is_some() => return Err(missing_settings(&[BASE_URL])),
+            _ => None,
         };
-        let account = has_account
-            .then(|| super::api::account(args, config))
-            .transpose()?;
-        Ok(Self {
-            path: named(args, config),
-            account,
-            id: (!typed).then(|| expected_id(config)).flatten(),
-            flags: repeated_flags(args, globals),
-        })
+        let id = if typed { None } else { ledger_id(None, config) };
+        Ok(Self::real(args, globals, config, id, account))
     }
 
     pub(crate) fn is_sandbox(&self) -> bool {
@@ -95,15 +136,8 @@ impl LedgerChoice {
     }
 }
 
-fn named(args: &AccountArgs, config: Option<&Config>) -> Option<PathBuf> {
-    args.ledger
-        .clone()
-        .or_else(|| environment_path("CASELOAD_LEDGER"))
-        .or_else(|| config?.ledger.path.clone())
-}
-
-fn expected_id(config: Option<&Config>) -> Option<String> {
-    environment("CASELOAD_LEDGER_ID").or_else(|| config?.ledger.id.clone())
+pub(super) fn ledger_id(flag: Option<&String>, config: &Config) -> Option<String> {
+    setting(flag, "CASELOAD_LEDGER_ID", config.ledger.id.as_ref())
 }
 
 fn repeated_flags(args: &AccountArgs, globals: &GlobalArgs) -> String {
@@ -144,10 +178,10 @@ impl LedgerSettings {
         Ok(Self {
             output: output_options(globals),
             verbose: globals.verbose,
-            ledger: LedgerChoice::of_any(&args.account, globals, config.as_ref())?,
+            ledger: LedgerChoice::existing(&args.account, globals, &config)?,
             cases: args.cases,
-            case_url: (config.as_ref()).and_then(|config| config.platform.case_url.clone()),
-            config_path: config.map(|config| config.path),
+            case_url: config.platform.case_url,
+            config_path: config.path,
         })
     }
 }

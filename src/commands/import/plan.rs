@@ -1,0 +1,261 @@
+//! Reading, checking and planning: what an import would do, before it does it.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::super::check::{problem_reporter, warn_guessed_encodings};
+use super::files;
+use crate::check::{self, CheckOptions, Checked, Invalid};
+use crate::cli::args::ApprovedPlan;
+use crate::cli::settings::ImportSettings;
+use crate::engine::{Plan, PlanAction, PlanBatch, PlanError, PlanOptions, Planner};
+use crate::input::ReadOptions;
+use crate::ledger::LedgerReader;
+use crate::model::{CaseData, Problem, Totals};
+use crate::output::terminal::check_report::{PROBLEMS_SHOWN, file_name};
+use crate::output::terminal::status::case_link;
+use crate::output::terminal::streams::print_status;
+use crate::output::terminal::text::{count, escaped};
+
+/// Changed rows that are named one by one.
+const CHANGED_SHOWN: u64 = 5;
+
+/// The input, checked and compared with the ledger.
+pub(super) struct CheckedPlan {
+    pub(super) checked: Checked,
+    pub(super) plan: Plan,
+    pub(super) has_key: bool,
+    pub(super) files: Vec<String>,
+    /// Records and problems for the files that the run leaves.
+    pub(super) findings: Option<FindingsSpool>,
+}
+
+impl CheckedPlan {
+    pub(super) fn to_send(&self) -> u64 {
+        self.plan.planned.len() as u64
+    }
+
+    /// The first case to send.
+    pub(super) fn first(&mut self) -> Result<Option<CaseData>> {
+        let first = self.plan.planned.first();
+        first
+            .map(|planned| self.plan.spooled.read(planned.slot))
+            .transpose()
+            .context("the spool")
+    }
+
+    /// `HASH-N`; without a key column there is none.
+    pub(super) fn name(&self) -> Option<String> {
+        self.has_key
+            .then(|| format!("{}-{}", self.plan.hash, self.to_send()))
+    }
+
+    pub(super) fn errors(&self) -> u64 {
+        self.checked.errors + self.plan.count(PlanAction::Held)
+    }
+
+    /// Whether problems keep everything from being sent.
+    pub(super) fn is_blocked(&self, settings: &ImportSettings) -> bool {
+        self.errors() > 0 && (!settings.sending.skip_invalid || self.checked.unskippable > 0)
+    }
+
+    /// Before anything was sent.
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = self.totals_without_sends();
+        for planned in &self.plan.planned {
+            totals.add(planned.state, 1);
+        }
+        totals
+    }
+
+    /// Every record but those that are about to be sent: the run counts them.
+    pub(super) fn totals_without_sends(&self) -> Totals {
+        let mut totals = Totals {
+            total: self.checked.total,
+            already_imported: self.plan.count(PlanAction::Skip),
+            changed: self.plan.count(PlanAction::Changed),
+            in_doubt: self.plan.count(PlanAction::InDoubt),
+            problems: self.checked.total - self.checked.valid + self.plan.count(PlanAction::Held),
+            ..Totals::default()
+        };
+        totals += self.plan.beyond_limit;
+        totals
+    }
+
+    /// Refuses another plan than the approved one, and more cases than it allows.
+    pub(super) fn refuse_other_than(&self, approved: &ApprovedPlan) -> Result<()> {
+        if approved.hash != self.plan.hash {
+            bail!(
+                "the plan has changed: it is now {}; the account, the map or the cases differ \
+                 from what the dry run showed. Nothing was sent",
+                self.name().unwrap_or_default()
+            );
+        }
+        if self.to_send() > approved.most {
+            bail!(
+                "the plan allows {}, and {} would be sent now: the ledger knows less than it \
+                 did. Nothing was sent",
+                count(approved.most, "case"),
+                self.to_send()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Reads, checks and plans; problems and changed rows are reported on the way.
+pub(super) fn check_and_plan(
+    settings: &ImportSettings,
+    ledger: Option<&LedgerReader>,
+) -> Result<CheckedPlan> {
+    let read = &settings.read;
+    let mut problems = problem_reporter(
+        settings.output,
+        read,
+        PROBLEMS_SHOWN,
+        files::protected(settings),
+    )?;
+    let mut findings = files::want_findings(settings)
+        .then(FindingsSpool::create)
+        .transpose()
+        .context("can't create a temporary file")?;
+    let explained = |error| read.check_error(error);
+    let mut planner = Planner::new(
+        check::check(check_options(settings)).map_err(explained)?,
+        ledger,
+        settings.destination.account.as_str(),
+        &settings.destination.map_id,
+        plan_options(settings),
+    )?;
+    let (names, mut changed) = (read.file_names(), 0);
+    for batch in &mut planner {
+        let batch = batch.map_err(|error| match error {
+            PlanError::Check(error) => explained(error),
+            error => error.into(),
+        })?;
+        for problem in &batch.problems {
+            problems.add(problem);
+        }
+        for case in &batch.changed {
+            changed += 1;
+            if changed <= CHANGED_SHOWN {
+                report_changed(settings, ledger, case, &names);
+            }
+        }
+        if let Some(findings) = &mut findings {
+            let written = findings.add(batch);
+            written.context("can't write a temporary file")?;
+        }
+    }
+    let (plan, checked) = planner.finish()?;
+    if changed > CHANGED_SHOWN && !settings.output.quiet && !settings.output.json {
+        let more = count(changed - CHANGED_SHOWN, "changed row");
+        print_status(&format!("… and {more} more"));
+    }
+    problems.finish()?;
+    warn_guessed_encodings(&checked, settings.output);
+    Ok(CheckedPlan {
+        findings,
+        checked,
+        plan,
+        has_key: !read.rules.options().key.is_empty(),
+        files: names,
+    })
+}
+
+fn check_options(settings: &ImportSettings) -> CheckOptions {
+    CheckOptions {
+        inputs: settings.read.inputs.clone(),
+        read: ReadOptions {
+            digest: true,
+            ..settings.read.options.clone()
+        },
+        rules: Arc::clone(&settings.read.rules),
+        strict: settings.read.strict,
+        collect_cases: true,
+        collect_invalid: files::want_findings(settings) && settings.sending.skip_invalid,
+        summarize_columns: false,
+    }
+}
+
+fn plan_options(settings: &ImportSettings) -> PlanOptions {
+    let sending = &settings.sending;
+    let now = Timestamp::now().as_second();
+    PlanOptions {
+        allow_same_content: sending.allow_same_content,
+        resend_doubts_before: (sending.resend_in_doubt)
+            .then(|| now.saturating_sub_unsigned(sending.min_doubt_age.as_secs())),
+        limit: sending.limit,
+        keep_all: sending.dry_run && settings.output.json,
+    }
+}
+
+/// Names a row that was imported and has changed since, with its place on the
+/// platform.
+fn report_changed(
+    settings: &ImportSettings,
+    ledger: Option<&LedgerReader>,
+    case: &CaseData,
+    files: &[String],
+) {
+    if settings.output.quiet || settings.output.json {
+        return;
+    }
+    // Without its id the row is reported all the same.
+    let known = ledger.and_then(|ledger| ledger.case(&case.key).ok()?);
+    let case_id = known.and_then(|known| known.case_id);
+    let imported_as = match (case_id, &settings.case_url) {
+        (None, _) => String::new(),
+        (Some(id), None) => format!(" as {}", escaped(&id)),
+        (Some(id), Some(url)) => {
+            format!(" as {} ({})", escaped(&id), escaped(&case_link(url, &id)))
+        }
+    };
+    print_status(&format!(
+        "{}:{}: skipped, changed since import: case {} was imported{imported_as} and is not sent \
+         again",
+        escaped(file_name(case.place, files)),
+        case.place.line,
+        escaped(&case.key.to_string()),
+    ));
+}
+
+/// What the check found, for the files that the run leaves.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Finding {
+    Problem(Problem),
+    Invalid(Invalid),
+}
+
+/// Findings in an unlinked temporary file, one a line, until the run's files can
+/// be opened.
+pub(super) struct FindingsSpool(BufWriter<File>);
+
+impl FindingsSpool {
+    fn create() -> io::Result<Self> {
+        tempfile::tempfile().map(BufWriter::new).map(Self)
+    }
+
+    fn add(&mut self, batch: PlanBatch) -> io::Result<()> {
+        let problems = batch.problems.into_iter().map(Finding::Problem);
+        let invalid = batch.invalid.into_iter().map(Finding::Invalid);
+        for finding in problems.chain(invalid) {
+            serde_json::to_writer(&mut self.0, &finding)?;
+            self.0.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// Reads the findings back in their order.
+    pub(super) fn read(self) -> io::Result<impl Iterator<Item = io::Result<Finding>>> {
+        let mut file = self.0.into_inner()?;
+        file.rewind()?;
+        let lines = BufReader::new(file).lines();
+        Ok(lines.map(|line| Ok(serde_json::from_str(&line?)?)))
+    }
+}
