@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, ToSql, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use super::schema::{Millis, half};
 use super::{LedgerError, LedgerOptions, RunId};
@@ -214,16 +214,13 @@ pub(super) fn settle(
     at: Timestamp,
     options: LedgerOptions,
 ) -> rusqlite::Result<Option<Settlement>> {
-    let same_id_as = match (verdict, &answer.case_id) {
-        (Verdict::Imported, Some(id)) => holder_of(conn, id, claim.case_no)?,
-        _ => None,
-    };
+    let new_id = (answer.case_id.as_deref()).filter(|_| verdict == Verdict::Imported);
+    let same_id_as = holder_of(conn, new_id, claim.case_no)?;
     // Two of our cases can't be one of the platform's: the id is wrong, or the
     // server merged them.
-    let proved = if same_id_as.is_some() {
-        Verdict::InDoubt
-    } else {
-        verdict
+    let proved = match same_id_as {
+        Some(_) => Verdict::InDoubt,
+        None => verdict,
     };
     if !end_attempt(conn, claim, proved, answer, same_id_as.as_ref(), at)? {
         return Ok(None);
@@ -267,10 +264,8 @@ fn end_attempt(
     same_id_as: Option<&Key>,
     at: Timestamp,
 ) -> rusqlite::Result<bool> {
-    let message = match same_id_as {
-        Some(other) => Some(format!("its case id is already held by {other}").into()),
-        None => answer.message.clone(),
-    };
+    let same_id = same_id_as.map(|other| format!("its case id is already held by {other}"));
+    let message = same_id.as_deref().or(answer.message.as_deref());
     let ended = conn
         .prepare_cached(
             "UPDATE attempts SET ended_at = ?3, outcome = ?4, status = ?5, case_id = ?6,
@@ -289,11 +284,11 @@ fn end_attempt(
     Ok(ended > 0)
 }
 
-/// The key of another case that is imported under this id. A removed case
-/// holds none.
+/// The key of another case that is imported under this id, if there is an id.
+/// A removed case holds none.
 pub(super) fn holder_of(
     conn: &Connection,
-    id: &str,
+    id: Option<&str>,
     except_case_no: i64,
 ) -> rusqlite::Result<Option<Key>> {
     conn.prepare_cached("SELECT key FROM cases WHERE case_id = ?1 AND no <> ?2 LIMIT 1")?
@@ -310,11 +305,8 @@ pub(super) fn release(conn: &Connection, claim: Claim) -> rusqlite::Result<bool>
     if in_flight == 0 {
         return Ok(false);
     }
-    let (columns, contents) = match claim.former {
-        Some(former) => (Some(former.columns), former.contents),
-        None => (None, None),
-    };
-    match contents {
+    let former = claim.former.as_ref();
+    match former.and_then(|former| former.contents.as_ref()) {
         Some((payload, raw)) => conn
             .prepare_cached("UPDATE contents SET payload = ?2, raw = ?3 WHERE case_no = ?1")?
             .execute(params![case_no, payload, raw])?,
@@ -322,17 +314,14 @@ pub(super) fn release(conn: &Connection, claim: Claim) -> rusqlite::Result<bool>
             .prepare_cached("DELETE FROM contents WHERE case_no = ?1")?
             .execute([case_no])?,
     };
-    match columns {
-        Some(columns) => conn
+    match former {
+        Some(former) => conn
             .prepare_cached(&format!(
                 "UPDATE cases SET ({CLAIMED_COLUMNS}) = ({}) WHERE no = ?",
                 ["?"; CLAIMED_COUNT].join(", ")
             ))?
             .execute(params_from_iter(
-                columns
-                    .iter()
-                    .map(|value| value as &dyn ToSql)
-                    .chain([&case_no as &dyn ToSql]),
+                former.columns.iter().chain([&Value::Integer(case_no)]),
             ))?,
         None => conn
             .prepare_cached("DELETE FROM cases WHERE no = ?1")?

@@ -5,61 +5,60 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use super::LockHolder;
+use super::{LockHolder, schema};
 
 /// What is wrong with the ledger at a path.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("ledger {}: {kind}", path.display())]
 pub struct LedgerError {
-    pub path: PathBuf,
-    pub kind: LedgerErrorKind,
+    pub(super) path: PathBuf,
+    pub(super) kind: LedgerErrorKind,
 }
 
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum LedgerErrorKind {
+pub(super) enum LedgerErrorKind {
     #[error("not found")]
     NotFound,
     #[error("already exists")]
     AlreadyExists,
+    /// By whom, when the lock file says so.
     #[error(
         "another run is using it{}; wait until that run has ended",
-        holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default()
+        .0.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default()
     )]
-    Locked {
-        /// Who holds the lock, when the lock file says so.
-        holder: Option<Box<LockHolder>>,
-    },
-    #[error("the lock held is the one of {}", locked.display())]
-    WrongLock { locked: PathBuf },
+    Locked(Option<Box<LockHolder>>),
+    #[error("the lock held is the one of {}", .0.display())]
+    WrongLock(PathBuf),
     #[error("not a caseload ledger, or its header is damaged; choose another file with --ledger")]
     NotALedger,
     #[error(
-        "written by a newer version of caseload (schema {found}, this version supports {known}); \
-         upgrade caseload"
+        "written by a newer version of caseload (schema {0}, this version supports {supported}); \
+         upgrade caseload",
+        supported = schema::VERSION
     )]
-    NewerSchema { found: i64, known: i64 },
+    NewerSchema(i64),
     #[error(
-        "the file is damaged ({detail}); restore a backup, because an empty ledger would send \
+        "the file is damaged ({0}); restore a backup, because an empty ledger would send \
          every case again"
     )]
-    Damaged { detail: String },
-    #[error("the file or its folder is read-only ({detail}); make both writable")]
-    ReadOnly { detail: String },
-    #[error("can't be opened: {detail}")]
-    NoAccess { detail: String },
+    Damaged(String),
+    #[error("the file or its folder is read-only ({0}); make both writable")]
+    ReadOnly(String),
+    #[error("can't be opened: {0}")]
+    NoAccess(String),
     #[error("the disk is full; free some space, then run the command again")]
     DiskFull,
-    #[error("disk error: {detail}")]
-    Io { detail: String },
+    #[error("disk error: {0}")]
+    Io(String),
     #[error("another program is writing to the file; close that program")]
     Busy,
     #[error(
-        "on a network file system ({file_system}), where locks and fsync are not reliable; keep \
+        "on a network file system ({0}), where locks and fsync are not reliable; keep \
          it on a local disk"
     )]
-    NetworkFolder { file_system: String },
-    #[error("in a folder that {service} syncs, which can restore an old copy; keep it elsewhere")]
-    SyncFolder { service: String },
+    NetworkFolder(String),
+    #[error("in a folder that {0} syncs, which can restore an old copy; keep it elsewhere")]
+    SyncFolder(String),
     #[error(
         "the file has a second name (hard link), so two runs could use it at the same time; \
          remove one of the names"
@@ -72,20 +71,15 @@ pub enum LedgerErrorKind {
          again"
     )]
     Replaced,
-    #[error("can't be written safely here ({detail}); keep it on another disk")]
-    Unsafe { detail: String },
+    #[error("can't be written safely here ({0}); keep it on another disk")]
+    Unsafe(String),
     #[error("the attempt is not in flight")]
     NotClaimed,
     #[error("already closed")]
     Closed,
-    #[error("{detail}")]
-    Sqlite { detail: String },
+    #[error("{0}")]
+    Sqlite(String),
 }
-
-/// The user's state folder can't be determined.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("no state folder: the home folder is unknown; name the ledger with --ledger")]
-pub(crate) struct NoStateFolder;
 
 impl LedgerErrorKind {
     pub(super) fn at(self, path: &Path) -> LedgerError {
@@ -101,13 +95,13 @@ impl From<rusqlite::Error> for LedgerErrorKind {
         let detail = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
-            Some(ErrorCode::ReadOnly) => Self::ReadOnly { detail },
-            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::NoAccess { detail },
-            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { detail },
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly(detail),
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::NoAccess(detail),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged(detail),
             Some(ErrorCode::NotADatabase) => Self::NotALedger,
-            Some(ErrorCode::SystemIoFailure) => Self::Io { detail },
+            Some(ErrorCode::SystemIoFailure) => Self::Io(detail),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
-            _ => Self::Sqlite { detail },
+            _ => Self::Sqlite(detail),
         }
     }
 }
@@ -118,8 +112,8 @@ impl From<io::Error> for LedgerErrorKind {
         match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
-            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { detail },
-            _ => Self::NoAccess { detail },
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly(detail),
+            _ => Self::NoAccess(detail),
         }
     }
 }

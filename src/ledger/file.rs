@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::AtPath as _;
-use super::{
-    LedgerError, LedgerErrorKind, LedgerLock, LockStatus, claim, location, run, schema, system,
-};
+use super::error::{AtPath as _, LedgerErrorKind};
+use super::{LedgerError, LedgerLock, LockStatus, claim, location, run, schema};
 use crate::model::{abort_point, private_file};
 
 /// Reads a ledger; can't change it.
@@ -67,17 +65,16 @@ pub(super) fn end_reading(conn: &Connection) -> rusqlite::Result<()> {
 pub fn open(path: &Path, lock: &LedgerLock) -> Result<Ledger, LedgerError> {
     let path: Arc<Path> = existing(path)?.into();
     check_lock(lock, &path)?;
-    if system::link_count(&path).at(&path)? > 1 {
+    if location::link_count(&path).at(&path)? > 1 {
         return Err(LedgerErrorKind::HardLinked.at(&path));
     }
     // Another user's file can't be changed; that it is writable is enough.
-    let _ = system::make_private(&path);
+    let _ = location::make_private(&path);
     let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     schema::check_identity(&conn, &path)?;
     // SQLite falls back to reading without an error.
     if conn.is_readonly("main").at(&path)? {
-        let detail = "it can only be read".to_owned();
-        return Err(LedgerErrorKind::ReadOnly { detail }.at(&path));
+        return Err(LedgerErrorKind::ReadOnly("it can only be read".to_owned()).at(&path));
     }
     schema::configure(&conn).at(&path)?;
     schema::configure_writer(&conn, &path)?;
@@ -131,11 +128,11 @@ fn create_file(draft: &Path, path: &Path, account: &str) -> Result<(), LedgerErr
         .create_new(true)
         .open(draft)
         .at(draft)?;
-    let file = system::file_id(draft).at(draft)?;
+    let file = location::file_id(draft).at(draft)?;
     let conn = connect(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     schema::configure(&conn).at(draft)?;
     schema::configure_writer(&conn, draft)?;
-    let home = (&*system::host_name(), &*path.to_string_lossy(), file);
+    let home = (&*location::host_name(), &*path.to_string_lossy(), file);
     schema::create_tables(&conn, account, home).at(draft)?;
     close(conn, draft)?;
     abort_point("before-ledger-named");
@@ -178,7 +175,7 @@ fn check_lock(lock: &LedgerLock, path: &Path) -> Result<(), LedgerError> {
         return Ok(());
     }
     let locked = lock.ledger_path().to_owned();
-    Err(LedgerErrorKind::WrongLock { locked }.at(path))
+    Err(LedgerErrorKind::WrongLock(locked).at(path))
 }
 
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection, LedgerError> {

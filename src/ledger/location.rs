@@ -1,12 +1,16 @@
-//! Where ledgers are kept: the state folder, a ledger's true path, and the
-//! folders that are refused.
+//! Where ledgers are kept: the state folder, a ledger's true path, the folders
+//! that are refused, and all that is asked of the file system.
 
+use std::fs::{DirBuilder, File, Permissions};
+use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use etcetera::base_strategy::BaseStrategy as _;
 
-use super::error::{AtPath as _, NoStateFolder};
-use super::{LedgerError, LedgerErrorKind, LedgerInfo, open_read_only, system};
+use super::error::{AtPath as _, LedgerErrorKind};
+use super::{LedgerError, LedgerInfo, open_read_only};
 use crate::model::Digest;
 
 /// Folders of sync services, by the start of their names.
@@ -22,6 +26,17 @@ const SYNCED: [&str; 9] = [
     "Nextcloud",
 ];
 
+/// File systems of the network, by the names that Linux and macOS have for them.
+const NETWORK_FILE_SYSTEMS: &str = "\
+    afpfs afs beegfs ceph cifs coda ftp lustre macfuse ncp ncpfs nfs nfs4 osxfuse smb3 smbfs \
+    vboxsf webdav fuse.ceph-fuse fuse.davfs2 fuse.gcsfuse fuse.glusterfs \
+    fuse.google-drive-ocamlfuse fuse.onedriver fuse.rclone fuse.s3fs fuse.sshfs";
+
+/// The user's state folder can't be determined.
+#[derive(Debug, thiserror::Error)]
+#[error("no state folder: the home folder is unknown; name the ledger with --ledger")]
+pub(crate) struct NoStateFolder;
+
 /// The folder of ledgers that were given no path: the user's state folder by
 /// the platform's convention.
 pub(crate) fn state_folder() -> Result<PathBuf, NoStateFolder> {
@@ -35,9 +50,12 @@ pub(crate) fn state_folder() -> Result<PathBuf, NoStateFolder> {
 pub(crate) fn default_path(state_folder: &Path, account: &str) -> PathBuf {
     let host: String = host_of(account)
         .chars()
-        .map(|c| match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' => c,
-            _ => '_',
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || ".-".contains(c) {
+                c
+            } else {
+                '_'
+            }
         })
         .collect();
     let digest = Digest::of(account.as_bytes()).to_string();
@@ -64,24 +82,18 @@ pub(crate) struct DiscoveredLedger {
 /// Every ledger in a folder, by name, including those that can't be read.
 pub(crate) fn discover(folder: &Path) -> Result<Vec<DiscoveredLedger>, LedgerError> {
     let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.at(folder)?,
     };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.at(folder)?.path();
-        if path.extension().is_some_and(|extension| extension == "db") {
-            paths.push(path);
-        }
-    }
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<io::Result<Vec<_>>>().at(folder)?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "db"));
     paths.sort();
-    Ok(paths
-        .into_iter()
-        .map(|path| {
-            let info = open_read_only(&path).and_then(|reader| reader.info());
-            DiscoveredLedger { path, info }
-        })
-        .collect())
+    let ledgers = paths.into_iter().map(|path| {
+        let info = open_read_only(&path).and_then(|reader| reader.info());
+        DiscoveredLedger { path, info }
+    });
+    Ok(ledgers.collect())
 }
 
 /// The absolute path without links of a file that need not exist, so that two
@@ -90,16 +102,12 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf, LedgerError> {
     let absolute = std::path::absolute(path).at(path)?;
     for known in absolute.ancestors() {
         match known.canonicalize() {
-            Ok(known_canonical) => {
-                let rest = absolute.strip_prefix(known).unwrap_or(Path::new(""));
-                // Joining an empty rest would add a slash.
-                return Ok(if rest.as_os_str().is_empty() {
-                    known_canonical
-                } else {
-                    known_canonical.join(rest)
-                });
+            Ok(canonical) => {
+                let rest = absolute.iter().skip(known.iter().count());
+                // Not `join`, which would add a slash where nothing is missing.
+                return Ok(canonical.iter().chain(rest).collect());
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).at(path),
         }
     }
@@ -110,15 +118,14 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf, LedgerError> {
 pub(super) fn checked(path: &Path) -> Result<PathBuf, LedgerError> {
     let ledger = canonical(path)?;
     if ledger.is_dir() {
-        let detail = "it is a folder".to_owned();
-        return Err(LedgerErrorKind::NoAccess { detail }.at(&ledger));
+        return Err(LedgerErrorKind::NoAccess("it is a folder".to_owned()).at(&ledger));
     }
     if let Some(service) = synced_folder(&ledger) {
-        return Err(LedgerErrorKind::SyncFolder { service }.at(&ledger));
+        return Err(LedgerErrorKind::SyncFolder(service).at(&ledger));
     }
     let folder = ledger.ancestors().skip(1).find(|folder| folder.exists());
-    if let Some(file_system) = folder.and_then(system::network_file_system) {
-        return Err(LedgerErrorKind::NetworkFolder { file_system }.at(&ledger));
+    if let Some(file_system) = folder.and_then(network_file_system) {
+        return Err(LedgerErrorKind::NetworkFolder(file_system).at(&ledger));
     }
     Ok(ledger)
 }
@@ -149,7 +156,7 @@ pub(super) fn create_folders(ledger: &Path) -> Result<(), LedgerError> {
         .take_while(|folder| !folder.exists())
         .collect();
     for folder in missing.into_iter().rev() {
-        system::create_private_folder(folder).at(folder)?;
+        DirBuilder::new().mode(0o700).create(folder).at(folder)?;
         sync_folder_of(folder)?;
     }
     Ok(())
@@ -158,7 +165,8 @@ pub(super) fn create_folders(ledger: &Path) -> Result<(), LedgerError> {
 /// Makes a new name in a folder last through a crash.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), LedgerError> {
     let folder = path.parent().unwrap_or(path);
-    system::sync_folder(folder).at(folder)
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.at(folder)
 }
 
 /// The file beside a ledger with this ending.
@@ -166,6 +174,78 @@ pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
     let mut name = ledger.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+/// The machine's name.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// What stays of a file when it is renamed, and is another for a copy.
+pub(super) fn file_id(path: &Path) -> io::Result<i64> {
+    Ok(path.symlink_metadata()?.ino().cast_signed())
+}
+
+/// How many names a file has.
+pub(super) fn link_count(path: &Path) -> io::Result<u64> {
+    Ok(path.metadata()?.nlink())
+}
+
+/// Takes the rights of everybody but the owner from a file. `SQLite` gives
+/// the files beside it the same mode.
+pub(super) fn make_private(path: &Path) -> io::Result<()> {
+    let mode = path.metadata()?.permissions().mode() & 0o777;
+    let private = mode & 0o700;
+    if mode == private {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(private))
+}
+
+/// The name of the file system under a folder, when it is one of the network.
+fn network_file_system(folder: &Path) -> Option<String> {
+    let name = file_system(folder)?;
+    let is_network = NETWORK_FILE_SYSTEMS
+        .split(' ')
+        .any(|network| network == name);
+    is_network.then_some(name)
+}
+
+#[cfg(target_os = "linux")]
+fn file_system(folder: &Path) -> Option<String> {
+    let device = folder.metadata().ok()?.dev();
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    file_system_of(device, &mounts)
+}
+
+/// The file system on a device, from the text of `/proc/self/mountinfo`.
+#[cfg(target_os = "linux")]
+fn file_system_of(device: u64, mounts: &str) -> Option<String> {
+    let number = format!(
+        "{}:{}",
+        rustix::fs::major(device),
+        rustix::fs::minor(device)
+    );
+    mounts.lines().find_map(|line| {
+        let (mount, file_system) = line.split_once(" - ")?;
+        let name = file_system.split(' ').next()?;
+        (mount.split(' ').nth(2)? == number).then(|| name.to_owned())
+    })
+}
+
+#[cfg(target_os = "macos")]
+fn file_system(folder: &Path) -> Option<String> {
+    let statfs = rustix::fs::statfs(folder).ok()?;
+    let name = statfs.f_fstypename.iter().map(|&byte| byte as u8);
+    Some(name.take_while(|&byte| byte != 0).map(char::from).collect())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn file_system(_folder: &Path) -> Option<String> {
+    None
 }
 
 #[cfg(test)]
@@ -216,5 +296,30 @@ mod tests {
         ] {
             assert_eq!(synced_folder(Path::new(path)), None, "{path}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn network_file_systems_are_recognized_by_the_device_of_a_folder() {
+        let mounts = "\
+21 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+40 21 0:50 / /mnt/far\\040away rw,nosuid shared:1 - fuse.sshfs me@host: rw\n\
+41 21 0:51 / /mnt/near rw - fuse.gocryptfs /x rw\n";
+        for (device, name) in [
+            ((8, 1), Some("ext4")),
+            ((0, 50), Some("fuse.sshfs")),
+            ((0, 51), Some("fuse.gocryptfs")),
+            ((0, 5), None),
+        ] {
+            let device = rustix::fs::makedev(device.0, device.1);
+            assert_eq!(file_system_of(device, mounts).as_deref(), name);
+        }
+        assert!(
+            NETWORK_FILE_SYSTEMS
+                .split(' ')
+                .any(|name| name == "fuse.sshfs")
+        );
+        assert!(NETWORK_FILE_SYSTEMS.split(' ').all(|name| !name.is_empty()));
+        assert_eq!(network_file_system(&std::env::temp_dir()), None);
     }
 }

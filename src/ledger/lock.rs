@@ -12,8 +12,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::error::AtPath as _;
-use super::{LedgerError, LedgerErrorKind, location};
+use super::error::{AtPath as _, LedgerErrorKind};
+use super::{LedgerError, location};
 use crate::model::private_file;
 
 /// Who holds a ledger; written into the lock file.
@@ -29,17 +29,8 @@ pub struct LockHolder {
 
 impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            user,
-            host,
-            pid,
-            since,
-            command,
-        } = self;
-        write!(
-            f,
-            "{user} on {host}, process {pid}, since {since:.0} ({command})"
-        )
+        write!(f, "{} on {}, process {}, ", self.user, self.host, self.pid)?;
+        write!(f, "since {:.0} ({})", self.since, self.command)
     }
 }
 
@@ -75,12 +66,10 @@ impl LedgerLock {
         let path = lock_path(&ledger);
         location::create_folders(&ledger)?;
         let file = lock(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                let detail = error.to_string();
-                LedgerErrorKind::ReadOnly { detail }.at(&path)
-            }
-            _ => LedgerErrorKind::from(error).at(&path),
-        })?;
+            io::ErrorKind::PermissionDenied => LedgerErrorKind::ReadOnly(error.to_string()),
+            _ => error.into(),
+        });
+        let file = file.at(&path)?;
         match file {
             Ok(mut file) => {
                 write_holder(&mut file, holder).at(&path)?;
@@ -88,7 +77,7 @@ impl LedgerLock {
             }
             Err(mut file) => {
                 let holder = read_holder(&mut file).map(Box::new);
-                Err(LedgerErrorKind::Locked { holder }.at(&ledger))
+                Err(LedgerErrorKind::Locked(holder).at(&ledger))
             }
         }
     }
@@ -101,10 +90,9 @@ impl LedgerLock {
         };
         match file.try_lock_shared() {
             Ok(()) => Ok(LockStatus::Free),
-            Err(TryLockError::WouldBlock) => Ok(match read_holder(&mut file) {
-                Some(holder) => LockStatus::HeldBy(holder),
-                None => LockStatus::Held,
-            }),
+            Err(TryLockError::WouldBlock) => {
+                Ok(read_holder(&mut file).map_or(LockStatus::Held, LockStatus::HeldBy))
+            }
             Err(TryLockError::Error(error)) => Err(error).at(&path),
         }
     }

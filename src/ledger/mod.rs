@@ -11,36 +11,30 @@
 //! - [`LedgerReader`]: planning, `status` and `export`
 //! - [`Handle`]: a run's claims and settles, in front of the one writer
 
-mod cases;
 mod claim;
 mod error;
 mod file;
-mod info;
-mod known;
 mod location;
 mod lock;
+mod queries;
 mod resolution;
 mod run;
 mod schema;
-#[cfg(unix)]
-#[path = "unix.rs"]
-mod system;
 mod writer;
 
-pub(crate) use cases::{AttemptRow, CaseFilter, CaseRow};
 pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
-pub use error::{LedgerError, LedgerErrorKind};
+pub use error::LedgerError;
 pub use file::{Ledger, LedgerReader, create, open, open_read_only};
-pub(crate) use info::{LastUsed, LedgerInfo};
-pub(crate) use known::SameContent;
-pub use known::{KeyLookup, KnownCase};
-pub(crate) use location::{DiscoveredLedger, default_path, discover, host_of, state_folder};
+pub(crate) use location::{
+    DiscoveredLedger, default_path, discover, host_name, host_of, state_folder,
+};
 pub(crate) use lock::LockStatus;
 pub use lock::{LedgerLock, LockHolder};
+pub(crate) use queries::{AttemptRow, CaseFilter, CaseRow, SameContent};
+pub use queries::{KeyLookup, KnownCase};
 pub(crate) use resolution::{Refusal, ResolutionReport, ResolutionRow, ResolveAction};
-pub(crate) use run::RunRow;
+pub(crate) use run::{LastUsed, LedgerInfo, RunRow};
 pub use run::{RunEnd, RunFile, RunId, RunStart};
-pub(crate) use system::host_name;
 pub use writer::Handle;
 
 /// How a run uses the ledger.

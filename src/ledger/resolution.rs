@@ -2,12 +2,9 @@
 //! and the only way back from imported. Each resolution is kept with who and
 //! when, and can be undone until the case is attempted again.
 
-use std::fmt;
-
 use jiff::Timestamp;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::file::{Ledger, LedgerReader};
 use super::schema::Millis;
@@ -15,7 +12,9 @@ use super::{LedgerError, claim};
 use crate::model::{Key, State};
 
 /// What a user records about cases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, strum::IntoStaticStr, strum::EnumString)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum ResolveAction {
     /// They are on the platform.
     Imported,
@@ -28,13 +27,8 @@ pub(crate) enum ResolveAction {
 }
 
 impl ResolveAction {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Imported => "imported",
-            Self::NotImported => "not_imported",
-            Self::Removed => "removed",
-            Self::Undo => "undo",
-        }
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The state that it needs, and the one that it leads to.
@@ -48,44 +42,21 @@ impl ResolveAction {
     }
 }
 
-impl Serialize for ResolveAction {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl FromSql for ResolveAction {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let text = value.as_str()?;
-        [Self::Imported, Self::NotImported, Self::Removed]
-            .into_iter()
-            .find(|action| action.as_str() == text)
-            .ok_or(FromSqlError::InvalidType)
-    }
-}
-
 /// Why a case was left as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
+    #[error("no case with this key in the ledger")]
     UnknownKey,
     /// The action is not for cases in this state.
+    #[error("the case is {}", .0.label())]
     State(State),
     /// Another case is imported under that id.
+    #[error("case {0} already has this case id")]
     IdHeldBy(Key),
+    #[error("no resolution to undo")]
     NothingToUndo,
+    #[error("the case was attempted again since")]
     AttemptedSince,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownKey => f.write_str("no case with this key in the ledger"),
-            Self::State(state) => write!(f, "the case is {}", state.label()),
-            Self::IdHeldBy(key) => write!(f, "case {key} already has this case id"),
-            Self::NothingToUndo => f.write_str("no resolution to undo"),
-            Self::AttemptedSince => f.write_str("the case was attempted again since"),
-        }
-    }
 }
 
 /// What became of the cases of a request.
@@ -126,16 +97,14 @@ impl Ledger {
         self.write(|conn| {
             let mut report = ResolutionReport::default();
             for (key, case_id) in cases {
+                let case_id = case_id.as_deref();
                 let done = match (find(conn, key)?, action.states()) {
                     (None, _) => Err(Refusal::UnknownKey),
                     (Some(case), None) => undo(conn, &case, who, at)?,
-                    (Some(case), Some((from, _))) if case.state != from => {
-                        Err(Refusal::State(case.state))
-                    }
-                    (Some(case), Some((_, to))) => {
-                        let case_id = case_id.as_deref();
+                    (Some(case), Some((from, to))) if case.state == from => {
                         apply(conn, case.no, action, to, case_id, who, at)?
                     }
+                    (Some(case), Some(_)) => Err(Refusal::State(case.state)),
                 };
                 match done {
                     Ok(()) => report.done += 1,
@@ -176,8 +145,8 @@ fn apply(
     at: Timestamp,
 ) -> rusqlite::Result<Result<(), Refusal>> {
     let case_id = case_id.filter(|_| action == ResolveAction::Imported);
-    if let Some(refusal) = id_in_use(conn, case_id, case_no)? {
-        return Ok(Err(refusal));
+    if let Some(other) = claim::holder_of(conn, case_id, case_no)? {
+        return Ok(Err(Refusal::IdHeldBy(other)));
     }
     conn.prepare_cached(
         "INSERT INTO resolutions (case_no, resolution, case_id, marked_by, marked_at,
@@ -185,7 +154,7 @@ fn apply(
          SELECT no, ?2, ?3, ?4, ?5, state, case_id, updated_at, attempts FROM cases
          WHERE no = ?1",
     )?
-    .execute((case_no, action.as_str(), case_id, who, Millis(at)))?;
+    .execute((case_no, action, case_id, who, Millis(at)))?;
     conn.prepare_cached(
         "UPDATE cases SET state = ?2, case_id = ?3, updated_at = ?4 WHERE no = ?1",
     )?
@@ -212,8 +181,8 @@ fn undo(
     if attempts != case.attempts {
         return Ok(Err(Refusal::AttemptedSince));
     }
-    if let Some(refusal) = id_in_use(conn, case_id.as_deref(), case.no)? {
-        return Ok(Err(refusal));
+    if let Some(other) = claim::holder_of(conn, case_id.as_deref(), case.no)? {
+        return Ok(Err(Refusal::IdHeldBy(other)));
     }
     conn.prepare_cached("UPDATE resolutions SET undone_by = ?2, undone_at = ?3 WHERE no = ?1")?
         .execute((resolution, who, Millis(at)))?;
@@ -225,15 +194,6 @@ fn undo(
     )?
     .execute((case.no, resolution))?;
     Ok(Ok(()))
-}
-
-fn id_in_use(
-    conn: &Connection,
-    case_id: Option<&str>,
-    except_case_no: i64,
-) -> rusqlite::Result<Option<Refusal>> {
-    let Some(id) = case_id else { return Ok(None) };
-    Ok(claim::holder_of(conn, id, except_case_no)?.map(Refusal::IdHeldBy))
 }
 
 impl LedgerReader {

@@ -1,16 +1,17 @@
-//! The runs: who, when, with what, and how it ended.
+//! The runs: who, when, with what, and how it ended; and the ledger as a whole,
+//! with where the last run used it.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::file::LedgerReader;
-use super::schema::Millis;
-use super::{LedgerError, LedgerOptions, claim, system};
-use crate::model::Totals;
+use super::schema::{Json, Millis};
+use super::{LedgerError, LedgerOptions, claim, location};
+use crate::model::{State, StateCounts, Totals};
 
 /// The number of a run, counted from 1 in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -23,7 +24,7 @@ impl fmt::Display for RunId {
 }
 
 /// One input file of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFile {
     /// As given; `-` for standard input.
     pub name: String,
@@ -32,9 +33,9 @@ pub struct RunFile {
     pub records: u64,
 }
 
-/// What is known when a run begins. Its serialized form is part of the output
-/// of `status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What is known when a run begins. Its serialized form is stored, and part of
+/// the output of `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunStart {
     #[serde(rename = "started_at")]
     pub at: Timestamp,
@@ -55,26 +56,18 @@ pub struct RunStart {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "lowercase")]
 pub enum RunEnd {
     Finished,
     /// Early, for this reason.
+    #[strum(to_string = "stopped: {0}")]
     Stopped(String),
     /// By the user or the system.
     Interrupted,
     /// The process died.
+    #[strum(to_string = "ended unexpectedly")]
     Unexpected,
-}
-
-impl fmt::Display for RunEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Finished => f.write_str("finished"),
-            Self::Stopped(reason) => write!(f, "stopped: {reason}"),
-            Self::Interrupted => f.write_str("interrupted"),
-            Self::Unexpected => f.write_str("ended unexpectedly"),
-        }
-    }
 }
 
 impl RunEnd {
@@ -108,6 +101,28 @@ pub(crate) struct RunRow {
     pub(crate) counts: Option<Totals>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LedgerInfo {
+    pub(crate) path: PathBuf,
+    pub(crate) id: String,
+    pub(crate) account: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) schema: i64,
+    pub(crate) counts: StateCounts,
+    /// How many different case ids are imported; 2 stands for more, too.
+    pub(crate) imported_distinct_ids: u8,
+    /// Where the last run used it, when it is elsewhere now or another file:
+    /// it was moved, copied or restored.
+    pub(crate) moved_from: Option<LastUsed>,
+}
+
+/// Where a ledger was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct LastUsed {
+    pub(crate) host: String,
+    pub(crate) path: String,
+}
+
 /// Begins a run, and notes where the ledger is used now.
 pub(super) fn begin(
     conn: &Connection,
@@ -118,7 +133,7 @@ pub(super) fn begin(
 ) -> rusqlite::Result<RunId> {
     conn.execute(
         "UPDATE ledger SET home_host = ?1, home_path = ?2, home_file = ?3",
-        params![system::host_name(), path, file_id],
+        params![location::host_name(), path, file_id],
     )?;
     if !options.keep_payloads {
         // Of cases that a user marked as imported, which could be undone until now.
@@ -128,27 +143,11 @@ pub(super) fn begin(
             [],
         )?;
     }
-    conn.execute(
-        "INSERT INTO runs (started_at, user, host, ci_job, version, command, account, map_id, plan)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        params![
-            Millis(start.at),
-            start.user,
-            start.host,
-            start.ci_job,
-            start.version,
-            start.command,
-            start.account,
-            start.map_id,
-            start.plan
-        ],
-    )?;
+    conn.execute("INSERT INTO runs (start) VALUES (?1)", [Json(start)])?;
     let run = conn.last_insert_rowid();
-    let mut insert = conn.prepare(
-        "INSERT INTO files (run, position, name, sha256, records) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
+    let mut insert = conn.prepare("INSERT INTO files (run, position, name) VALUES (?1, ?2, ?3)")?;
     for (position, file) in start.files.iter().enumerate() {
-        insert.execute(params![run, position, file.name, file.sha256, file.records])?;
+        insert.execute(params![run, position, file.name])?;
     }
     Ok(RunId(run))
 }
@@ -162,11 +161,9 @@ pub(super) fn end(
     end: &RunEnd,
     at: Timestamp,
 ) -> rusqlite::Result<u64> {
-    let totals = serde_json::to_string(totals)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     conn.execute(
         "UPDATE runs SET ended_at = ?2, ended = ?3, counts = ?4 WHERE no = ?1",
-        params![run.0, Millis(at), end.to_string(), totals],
+        params![run.0, Millis(at), end.to_string(), Json(totals)],
     )?;
     claim::recover(conn)
 }
@@ -185,57 +182,81 @@ impl LedgerReader {
     pub(crate) fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.read(|conn| {
-            let mut files = read_files(conn, limit)?;
             conn.prepare_cached(
-                "SELECT no, started_at, ended_at, ended, user, host, ci_job, version, command,
-                        account, map_id, plan, counts
-                 FROM runs ORDER BY no DESC LIMIT ?1",
+                "SELECT no, start, ended_at, ended, counts FROM runs ORDER BY no DESC LIMIT ?1",
             )?
             .query_map([limit], |row| {
-                let no = row.get(0)?;
                 let ended: Option<String> = row.get(3)?;
-                let counts: Option<String> = row.get(12)?;
                 Ok(RunRow {
-                    id: RunId(no),
-                    start: RunStart {
-                        at: row.get::<_, Millis>(1)?.0,
-                        user: row.get(4)?,
-                        host: row.get(5)?,
-                        ci_job: row.get(6)?,
-                        version: row.get(7)?,
-                        command: row.get(8)?,
-                        account: row.get(9)?,
-                        map_id: row.get(10)?,
-                        plan: row.get(11)?,
-                        files: files.remove(&no).unwrap_or_default(),
-                    },
+                    id: RunId(row.get(0)?),
+                    start: row.get::<_, Json<_>>(1)?.0,
                     ended_at: row.get::<_, Option<Millis>>(2)?.map(|at| at.0),
                     end: match ended {
                         Some(text) => Some(RunEnd::parse(&text)),
                         None => self.orphaned.then_some(RunEnd::Unexpected),
                     },
-                    counts: counts.and_then(|text| serde_json::from_str(&text).ok()),
+                    counts: row.get::<_, Option<Json<_>>>(4)?.map(|counts| counts.0),
                 })
             })?
             .collect()
         })
     }
+
+    pub(crate) fn info(&self) -> Result<LedgerInfo, LedgerError> {
+        self.read(|conn| {
+            let schema = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            let counts = self.count_all()?;
+            conn.query_row(
+                "SELECT id, account, created_at, home_host, home_path, home_file,
+                        (SELECT count(*) FROM (
+                          SELECT DISTINCT case_id FROM cases WHERE case_id IS NOT NULL LIMIT 2))
+                 FROM ledger",
+                [],
+                |row| {
+                    let home = LastUsed {
+                        host: row.get(3)?,
+                        path: row.get(4)?,
+                    };
+                    let file_id = row.get(5)?;
+                    Ok(LedgerInfo {
+                        path: self.path.to_path_buf(),
+                        id: row.get(0)?,
+                        account: row.get(1)?,
+                        created_at: row.get::<_, Millis>(2)?.0,
+                        schema,
+                        counts,
+                        imported_distinct_ids: row.get(6)?,
+                        moved_from: (!home.is(&self.path, file_id)).then_some(home),
+                    })
+                },
+            )
+        })
+    }
+
+    /// Imported cases are what the others leave, so that no row has to be read.
+    fn count_all(&self) -> rusqlite::Result<StateCounts> {
+        let count = |sql| self.conn.query_row(sql, [], |row| row.get::<_, u64>(0));
+        let mut counts = StateCounts::default();
+        counts.possible_twins = count("SELECT count(*) FROM cases WHERE possible_twin")?;
+        let mut statement = self.conn.prepare_cached(
+            "SELECT state, count(*) FROM cases WHERE state <> 'imported' GROUP BY state",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            counts.add(self.shown(row.get(0)?), row.get(1)?);
+        }
+        let imported = count("SELECT count(*) FROM cases")? - counts.total();
+        counts.add(State::Imported, imported);
+        Ok(counts)
+    }
 }
 
-/// The files of the latest runs, by run.
-fn read_files(conn: &Connection, limit: i64) -> rusqlite::Result<BTreeMap<i64, Vec<RunFile>>> {
-    let mut files: BTreeMap<i64, Vec<RunFile>> = BTreeMap::new();
-    let mut statement = conn.prepare_cached(
-        "SELECT run, name, sha256, records FROM files
-         WHERE run IN (SELECT no FROM runs ORDER BY no DESC LIMIT ?1) ORDER BY run, position",
-    )?;
-    let mut rows = statement.query([limit])?;
-    while let Some(row) = rows.next()? {
-        files.entry(row.get(0)?).or_default().push(RunFile {
-            name: row.get(1)?,
-            sha256: row.get(2)?,
-            records: row.get(3)?,
-        });
+impl LastUsed {
+    /// Whether a file on this machine is the one that was used. A rename keeps
+    /// the file and changes the path; a copy or a restored file is another.
+    fn is(&self, path: &Path, file_id: i64) -> bool {
+        self.host == location::host_name()
+            && self.path == path.to_string_lossy()
+            && location::file_id(path).is_ok_and(|id| id == file_id)
     }
-    Ok(files)
 }

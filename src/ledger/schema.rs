@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::error::AtPath as _;
-use super::{LedgerError, LedgerErrorKind};
+use super::error::{AtPath as _, LedgerErrorKind};
+use super::{LedgerError, ResolveAction};
 use crate::model::{Digest, Key, State, Verdict};
 
 /// "case" in ASCII: distinguishes a ledger from other `SQLite` files.
@@ -41,8 +43,7 @@ pub(super) fn check_identity(conn: &Connection, path: &Path) -> Result<(), Ledge
     }
     let found = pragma("user_version").at(path)?;
     if found > VERSION {
-        let known = VERSION;
-        return Err(LedgerErrorKind::NewerSchema { found, known }.at(path));
+        return Err(LedgerErrorKind::NewerSchema(found).at(path));
     }
     Ok(())
 }
@@ -62,19 +63,20 @@ pub(super) fn configure(conn: &Connection) -> rusqlite::Result<()> {
 /// Further settings of a connection that writes: each commit is on the disk
 /// before it returns, and what is deleted is erased from the file.
 pub(super) fn configure_writer(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
-    let mode: String = conn
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .at(path)?;
-    conn.pragma_update(None, "synchronous", "FULL").at(path)?;
-    for name in ["fullfsync", "checkpoint_fullfsync", "secure_delete"] {
-        conn.pragma_update(None, name, true).at(path)?;
-    }
-    let synchronous: i64 = conn
-        .pragma_query_value(None, "synchronous", |row| row.get(0))
-        .at(path)?;
+    let set = || {
+        let mode: String =
+            conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        for name in ["fullfsync", "checkpoint_fullfsync", "secure_delete"] {
+            conn.pragma_update(None, name, true)?;
+        }
+        let synchronous = conn.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+        Ok::<_, rusqlite::Error>((mode, synchronous))
+    };
+    let (mode, synchronous): (_, i64) = set().at(path)?;
     if !mode.eq_ignore_ascii_case("wal") || synchronous != 2 {
         let detail = format!("journal mode {mode}, synchronous {synchronous}");
-        return Err(LedgerErrorKind::Unsafe { detail }.at(path));
+        return Err(LedgerErrorKind::Unsafe(detail).at(path));
     }
     Ok(())
 }
@@ -88,7 +90,7 @@ pub(super) fn quick_check(conn: &Connection, path: &Path) -> Result<(), LedgerEr
     }
     // The first line is only a heading.
     let detail = result.lines().last().unwrap_or_default().to_owned();
-    Err(LedgerErrorKind::Damaged { detail }.at(path))
+    Err(LedgerErrorKind::Damaged(detail).at(path))
 }
 
 pub(super) fn limit_memory(conn: &Connection) -> rusqlite::Result<()> {
@@ -121,28 +123,41 @@ pub(super) fn create_tables(
     tx.commit()
 }
 
-impl ToSql for State {
+/// Enums that are stored by their names.
+macro_rules! stored_by_name {
+    ($($name:ty),*) => { $(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(<&str>::from(*self).into())
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                value.as_str()?.parse().map_err(FromSqlError::other)
+            }
+        }
+    )* };
+}
+
+stored_by_name!(State, Verdict, ResolveAction);
+
+/// A value that is stored as JSON text.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: Serialize> ToSql for Json<T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
+        let text = serde_json::to_string(&self.0);
+        text.map(Into::into)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
     }
 }
 
-impl FromSql for State {
+impl<T: DeserializeOwned> FromSql for Json<T> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str()?.parse().map_err(FromSqlError::other)
-    }
-}
-
-/// Stored as the state that it leads to by itself.
-impl ToSql for Verdict {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.state().as_str().into())
-    }
-}
-
-impl FromSql for Verdict {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str()?.parse().map_err(FromSqlError::other)
+        serde_json::from_str(value.as_str()?)
+            .map(Self)
+            .map_err(FromSqlError::other)
     }
 }
 

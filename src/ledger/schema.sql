@@ -13,17 +13,11 @@ CREATE TABLE ledger (
 
 CREATE TABLE runs (
   no INTEGER PRIMARY KEY AUTOINCREMENT,
-  started_at INTEGER NOT NULL,
+  -- Who started it, when and with what, as JSON.
+  start TEXT NOT NULL,
   ended_at INTEGER,
   ended TEXT,
-  user TEXT NOT NULL,
-  host TEXT NOT NULL,
-  ci_job TEXT,
-  version TEXT NOT NULL,
-  command TEXT NOT NULL,
-  account TEXT NOT NULL,
-  map_id TEXT NOT NULL,
-  plan TEXT,
+  -- What became of its records, as JSON.
   counts TEXT
 ) STRICT;
 
@@ -32,8 +26,6 @@ CREATE TABLE files (
   run INTEGER NOT NULL REFERENCES runs (no),
   position INTEGER NOT NULL,
   name TEXT NOT NULL,
-  sha256 TEXT,
-  records INTEGER NOT NULL,
   UNIQUE (run, position)
 ) STRICT;
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::error::LedgerErrorKind;
 use super::*;
 use crate::model::{
     Answer, CaseData, Digest, FileId, Key, Place, State, StateCounts, Totals, Verdict,
@@ -229,7 +230,7 @@ pub(super) fn begin(ledger: &Ledger) -> RunId {
             run::begin(
                 conn,
                 &ledger.reader.path.to_string_lossy(),
-                system::file_id(&ledger.reader.path).unwrap(),
+                location::file_id(&ledger.reader.path).unwrap(),
                 &run_start(),
                 LedgerOptions::default(),
             )

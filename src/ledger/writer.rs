@@ -1,6 +1,7 @@
 //! The one writer of a run: a thread that owns the connection, commits what is
 //! waiting together, and answers only when it is on the disk.
 
+use std::iter;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
@@ -9,11 +10,11 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::error::AtPath as _;
+use super::error::{AtPath as _, LedgerErrorKind};
 use super::file::{self, Ledger, end_reading, in_transaction};
 use super::{
-    Claim, ClaimError, ClaimRequest, LedgerError, LedgerErrorKind, LedgerLock, LedgerOptions,
-    RunEnd, RunId, RunStart, Settlement, claim, run, schema, system,
+    Claim, ClaimError, ClaimRequest, LedgerError, LedgerLock, LedgerOptions, RunEnd, RunId,
+    RunStart, Settlement, claim, location, run, schema,
 };
 use crate::model::{Answer, Totals, Verdict, abort_point};
 
@@ -59,7 +60,7 @@ impl Ledger {
         let writer = Writer {
             conn: reader.conn,
             path: Arc::clone(&path),
-            file_id: system::file_id(&path).at(&path)?,
+            file_id: location::file_id(&path).at(&path)?,
             failure: Arc::clone(&failure),
             _lock: lock,
         };
@@ -80,7 +81,7 @@ impl Handle {
     /// Begins a run. Each case's place names one of its files.
     pub async fn begin_run(&self, start: RunStart) -> Result<RunId, LedgerError> {
         let (path, options) = (Arc::clone(&self.path), self.options);
-        let file_id = system::file_id(&path).at(&path)?;
+        let file_id = location::file_id(&path).at(&path)?;
         self.write("begin-run", move |conn| {
             run::begin(conn, &path.to_string_lossy(), file_id, &start, options)
         })
@@ -196,20 +197,14 @@ fn work<T: Send + 'static>(
 ) -> (Work, oneshot::Receiver<T>) {
     let (sender, answer) = oneshot::channel();
     let work = move |conn: &Connection| -> (rusqlite::Result<()>, Reply) {
-        match statements(conn) {
-            Ok(done) => (
-                Ok(()),
-                Box::new(move || sender.send(done).err().and_then(undo)),
-            ),
-            // The sender is dropped when the reason is known to the handles.
-            Err(error) => (
-                Err(error),
-                Box::new(move || {
-                    drop(sender);
-                    None
-                }),
-            ),
-        }
+        let (result, done) = match statements(conn) {
+            Ok(done) => (Ok(()), Some(done)),
+            Err(error) => (Err(error), None),
+        };
+        // After an error the reply is dropped, and the sender with it, when the
+        // reason is known to the handles.
+        let reply = Box::new(move || sender.send(done?).err().and_then(undo));
+        (result, reply)
     };
     (Work(Box::new(work)), answer)
 }
@@ -227,9 +222,8 @@ impl Writer {
     fn run(self, inbox: &mpsc::Receiver<Message>) {
         while let Ok(first) = inbox.recv() {
             let mut batch = Vec::new();
-            let mut next = Some(first);
             let mut closing = None;
-            while let Some(message) = next {
+            for message in iter::once(first).chain(inbox.try_iter()).take(MAX_BATCH) {
                 match message {
                     Message::Work(work) => batch.push(work),
                     Message::Close(reply) => {
@@ -237,9 +231,6 @@ impl Writer {
                         break;
                     }
                 }
-                next = (batch.len() < MAX_BATCH)
-                    .then(|| inbox.try_recv().ok())
-                    .flatten();
             }
             while !batch.is_empty() {
                 batch = self.commit(batch);
@@ -274,7 +265,7 @@ impl Writer {
         replies: &mut Vec<Reply>,
     ) -> Result<(), LedgerError> {
         // A file that lost its name would take the truth with it.
-        if system::file_id(&self.path).ok() != Some(self.file_id) {
+        if location::file_id(&self.path).ok() != Some(self.file_id) {
             return Err(LedgerErrorKind::Replaced.at(&self.path));
         }
         in_transaction(&self.conn, |conn| {

@@ -55,7 +55,7 @@ fn rows(conn: &Connection) -> rusqlite::Result<Rows> {
 
 fn attempts(conn: &Connection, case: i64) -> rusqlite::Result<Vec<Attempt>> {
     conn.prepare_cached(
-        "SELECT a.state_before, a.outcome, a.started_at, a.ended_at, r.command
+        "SELECT a.state_before, a.outcome, a.started_at, a.ended_at, r.start ->> 'command'
          FROM attempts a JOIN runs r ON r.no = a.run WHERE a.case_no = ?1 ORDER BY a.nth",
     )?
     .query_map(params![case], |row| {

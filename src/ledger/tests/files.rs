@@ -150,7 +150,7 @@ fn a_damaged_ledger_is_refused() {
         file.set_len(length / 2 / 4096 * 4096).unwrap();
     });
     assert!(
-        matches!(error.kind, LedgerErrorKind::Damaged { .. }),
+        matches!(error.kind, LedgerErrorKind::Damaged(_)),
         "truncated: {error}"
     );
 
@@ -166,7 +166,7 @@ fn a_damaged_ledger_is_refused() {
         }
     });
     assert!(
-        matches!(error.kind, LedgerErrorKind::Damaged { .. }),
+        matches!(error.kind, LedgerErrorKind::Damaged(_)),
         "flipped: {error}"
     );
     assert!(error.to_string().contains("restore a backup"), "{error}");
@@ -199,11 +199,11 @@ fn a_newer_schema_is_refused() {
         .write(|conn| conn.pragma_update(None, "user_version", 2))
         .unwrap();
     let error = open_read_only(&test.path).unwrap_err();
-    let newer = LedgerErrorKind::NewerSchema { found: 2, known: 1 };
+    let newer = LedgerErrorKind::NewerSchema(2);
     assert_eq!(error.to_string(), newer.at(&test.path).to_string());
     let error = open(&test.path, &test.lock).unwrap_err();
     assert!(
-        matches!(error.kind, LedgerErrorKind::NewerSchema { .. }),
+        matches!(error.kind, LedgerErrorKind::NewerSchema(_)),
         "{error}"
     );
 }
@@ -221,7 +221,7 @@ fn a_read_only_folder_is_reported() {
     }
     let error = LedgerLock::take(&closed.join("ledger.db"), &holder()).unwrap_err();
     assert!(
-        matches!(error.kind, LedgerErrorKind::ReadOnly { .. }),
+        matches!(error.kind, LedgerErrorKind::ReadOnly(_)),
         "{error}"
     );
 }
@@ -239,7 +239,7 @@ fn synced_folders_and_hard_links_are_refused() {
     let synced = folder.path().join("OneDrive - Smith LLP/ledger.db");
     let error = LedgerLock::take(&synced, &holder()).unwrap_err();
     assert!(
-        matches!(error.kind, LedgerErrorKind::SyncFolder { .. }),
+        matches!(error.kind, LedgerErrorKind::SyncFolder(_)),
         "{error}"
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

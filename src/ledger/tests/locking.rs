@@ -6,7 +6,7 @@ use super::*;
 fn a_second_run_learns_who_holds_the_lock() {
     let test = TestLedger::new();
     let error = LedgerLock::take(&test.path, &holder()).unwrap_err();
-    let LedgerErrorKind::Locked { holder: Some(who) } = &error.kind else {
+    let LedgerErrorKind::Locked(Some(who)) = &error.kind else {
         panic!("{error}");
     };
     assert_eq!(**who, holder());
@@ -25,10 +25,7 @@ fn a_symlink_leads_to_the_same_lock() {
     let link = test.folder.path().join("link.db");
     std::os::unix::fs::symlink(&test.path, &link).unwrap();
     let error = LedgerLock::take(&link, &holder()).unwrap_err();
-    assert!(
-        matches!(error.kind, LedgerErrorKind::Locked { .. }),
-        "{error}"
-    );
+    assert!(matches!(error.kind, LedgerErrorKind::Locked(_)), "{error}");
 }
 
 #[test]
@@ -57,7 +54,7 @@ fn a_lock_opens_only_its_own_ledger() {
     let other = TestLedger::new();
     let error = open(&test.path, &other.lock).unwrap_err();
     assert!(
-        matches!(error.kind, LedgerErrorKind::WrongLock { .. }),
+        matches!(error.kind, LedgerErrorKind::WrongLock(_)),
         "{error}"
     );
 }

@@ -221,7 +221,7 @@ async fn a_failed_commit_ends_all_writing_and_keeps_earlier_commits() {
     assert!(failing.await.is_err());
     let error = running.claim(3, None).await.unwrap_err();
     assert!(
-        matches!(&error, ClaimError::Ledger(error) if matches!(error.kind, LedgerErrorKind::Sqlite { .. })),
+        matches!(&error, ClaimError::Ledger(error) if matches!(error.kind, LedgerErrorKind::Sqlite(_))),
         "{error}"
     );
     let settled = running.handle.settle(

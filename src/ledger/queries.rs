@@ -1,0 +1,440 @@
+//! What is asked about cases. `status`, `export` and `resolve` select some of
+//! them; a plan asks which of its keys are known, and whether an unknown key has
+//! the content of a known case.
+
+use std::iter;
+
+use foldhash::{HashMap, HashMapExt as _};
+use jiff::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension as _, Row, params_from_iter};
+use serde::Serialize;
+
+use super::error::AtPath as _;
+use super::file::LedgerReader;
+use super::schema::{Millis, half};
+use super::{LedgerError, RunId};
+use crate::model::{Digest, Key, State, StateCounts, Verdict};
+
+/// How many rows are read at once.
+const PAGE: usize = 500;
+
+/// Which cases: all, narrowed by each part that is set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct CaseFilter {
+    /// Only these, in this order.
+    pub(crate) keys: Option<Vec<Key>>,
+    /// Attempted last by this run.
+    pub(crate) run: Option<RunId>,
+    pub(crate) states: Option<Vec<State>>,
+    /// Read last from a file of this name, as it was given.
+    pub(crate) file: Option<String>,
+    /// Only cases that were imported after a doubt.
+    pub(crate) possible_twin: bool,
+    /// Also read payload, raw record and answer.
+    pub(crate) with_content: bool,
+}
+
+impl CaseFilter {
+    pub(crate) fn in_states(states: impl Into<Vec<State>>) -> Self {
+        Self {
+            states: Some(states.into()),
+            ..Self::default()
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn with_content(mut self) -> Self {
+        self.with_content = true;
+        self
+    }
+}
+
+/// One case, with its latest attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CaseRow {
+    pub(crate) key: Key,
+    pub(crate) state: State,
+    /// The platform's id, when it is imported.
+    pub(crate) case_id: Option<String>,
+    /// The file that it came from, as it was named.
+    pub(crate) file: String,
+    pub(crate) line: u64,
+    /// The handling firm; none is a draft.
+    pub(crate) partner_firm_id: Option<String>,
+    /// The run that attempted it last.
+    pub(crate) run: RunId,
+    pub(crate) attempts: u32,
+    /// A success after doubt: there may be two of it.
+    pub(crate) possible_twin: bool,
+    /// When its state last changed.
+    pub(crate) updated_at: Timestamp,
+    /// The latest attempt's HTTP status.
+    pub(crate) status: Option<u16>,
+    /// The latest attempt's answer or error.
+    pub(crate) message: Option<String>,
+    /// The raw record as JSON, if asked for and kept.
+    pub(crate) raw: Option<String>,
+    /// The payload as JSON, if asked for and kept.
+    pub(crate) payload: Option<String>,
+    /// The answer that left it in doubt or rejected, if asked for and kept.
+    pub(crate) answer: Option<String>,
+}
+
+/// One attempt at a case. Its serialized form is part of the output of `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct AttemptRow {
+    pub(crate) run: RunId,
+    pub(crate) map_id: String,
+    /// The case's state before; `None` when it was new.
+    pub(crate) state_before: Option<State>,
+    pub(crate) started_at: Timestamp,
+    /// Unknown when the run died.
+    pub(crate) ended_at: Option<Timestamp>,
+    /// `None` while it is in flight.
+    #[serde(rename = "outcome")]
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) status: Option<u16>,
+    /// The case id that came back.
+    pub(crate) case_id: Option<String>,
+    pub(crate) message: Option<String>,
+}
+
+/// A case that the ledger knows. Small: a plan holds one for every record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownCase {
+    pub state: State,
+    /// Of the payload and firm that were sent last.
+    pub payload_digest: Digest,
+    pub possible_twin: bool,
+    pub attempts: u32,
+    /// When it was last attempted or resolved.
+    pub last_attempt_at: Timestamp,
+}
+
+/// A case, imported or in doubt, that has the content of another key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SameContent {
+    pub(crate) key: Key,
+    pub(crate) state: State,
+    /// The file that it came from, as it was named then.
+    pub(crate) file: String,
+    pub(crate) line: u64,
+}
+
+const KNOWN: &str = "SELECT key_digest, no, state, payload_digest, possible_twin, attempts, \
+                     updated_at FROM cases";
+
+/// Looks keys up in the order of an input.
+///
+/// A re-run asks for its keys in the order in which they were first claimed,
+/// and the cases are stored in that order: where it shows, a range of them is
+/// read at once, which takes a fraction of the time of a search for each.
+#[derive(Debug)]
+pub struct KeyLookup<'l> {
+    reader: &'l LedgerReader,
+    /// The number of the case that the next question probably begins with.
+    next: Option<i64>,
+    /// The range read for a question.
+    range: HashMap<Digest, (i64, KnownCase)>,
+}
+
+impl LedgerReader {
+    /// The cases of a selection, read page by page: in the order in which they
+    /// were first claimed, or that of the keys. Unknown keys are passed over.
+    pub(crate) fn cases(
+        &self,
+        filter: &CaseFilter,
+    ) -> impl Iterator<Item = Result<CaseRow, LedgerError>> + use<'_> {
+        let (condition, values) = self.condition(filter);
+        let (contents, join) = if filter.with_content {
+            let join = "LEFT JOIN contents k ON k.case_no = c.no";
+            ("k.raw, k.payload, k.answer", join)
+        } else {
+            ("NULL, NULL, NULL", "")
+        };
+        let next = if filter.keys.is_some() {
+            "c.key_digest = ?".to_owned()
+        } else {
+            format!("c.no > ? ORDER BY c.no LIMIT {PAGE}")
+        };
+        let sql = format!(
+            "SELECT c.no, c.key, c.state, c.case_id, f.name, c.line, c.partner_firm, a.run,
+                    c.attempts, c.possible_twin, c.updated_at, a.status, a.message, {contents}
+             FROM cases c JOIN files f ON f.no = c.file
+             JOIN attempts a ON a.case_no = c.no AND a.nth = c.attempts
+             {join} WHERE {condition} {next}"
+        );
+        let mut keys = filter.keys.clone().map(Vec::into_iter);
+        // After the case of this number, unless the selection is by key.
+        let mut after = Some(0);
+        let pages = iter::from_fn(move || {
+            let from = match &mut keys {
+                Some(keys) => Value::Blob(keys.next()?.digest().0.to_vec()),
+                None => Value::Integer(after?),
+            };
+            let page = self.page(&sql, values.iter().chain([&from]));
+            after = match &page {
+                Ok(page) if page.len() == PAGE => page.last().map(|(no, _)| *no),
+                _ => None,
+            };
+            Some(page)
+        });
+        pages.flat_map(|page| match page {
+            Ok(page) => page.into_iter().map(|(_, case)| Ok(case)).collect(),
+            Err(error) => vec![Err(error)],
+        })
+    }
+
+    /// Cases with their numbers.
+    fn page<'v>(
+        &self,
+        sql: &str,
+        values: impl Iterator<Item = &'v Value>,
+    ) -> Result<Vec<(i64, CaseRow)>, LedgerError> {
+        self.read(|conn| {
+            conn.prepare_cached(sql)?
+                .query_map(params_from_iter(values), |row| {
+                    Ok((row.get(0)?, case_row(row, self)?))
+                })?
+                .collect()
+        })
+    }
+
+    /// The cases of a selection, all at once.
+    pub(crate) fn select(&self, filter: &CaseFilter) -> Result<Vec<CaseRow>, LedgerError> {
+        self.cases(filter).collect()
+    }
+
+    /// One case with its content.
+    pub(crate) fn case(&self, key: &Key) -> Result<Option<CaseRow>, LedgerError> {
+        let filter = CaseFilter {
+            keys: Some(vec![key.clone()]),
+            with_content: true,
+            ..CaseFilter::default()
+        };
+        self.cases(&filter).next().transpose()
+    }
+
+    /// How many cases of a selection are in each state.
+    pub(crate) fn counts(&self, filter: &CaseFilter) -> Result<StateCounts, LedgerError> {
+        let mut counts = StateCounts::default();
+        for case in self.cases(filter) {
+            let case = case?;
+            counts.add(case.state, 1);
+            counts.possible_twins += u64::from(case.possible_twin);
+        }
+        Ok(counts)
+    }
+
+    /// The SQL of a filter without its keys, ending in `AND`, and its values.
+    fn condition(&self, filter: &CaseFilter) -> (String, Vec<Value>) {
+        let mut condition = String::new();
+        let mut values = Vec::new();
+        if let Some(states) = &filter.states {
+            let stored: Vec<State> = (State::ALL.iter().copied())
+                .filter(|&state| states.contains(&self.shown(state)))
+                .collect();
+            let marks = vec!["?"; stored.len()].join(", ");
+            condition = format!("c.state IN ({marks}) AND ");
+            if !stored.contains(&State::Imported) {
+                // Makes the partial index of these cases usable.
+                condition.push_str("c.state <> 'imported' AND ");
+            }
+            values.extend(stored.iter().map(|state| state.as_str().to_owned().into()));
+        }
+        if let Some(run) = filter.run {
+            condition.push_str("a.run = ? AND ");
+            values.push(run.0.into());
+        }
+        if let Some(file) = &filter.file {
+            condition.push_str("f.name = ? AND ");
+            values.push(file.clone().into());
+        }
+        if filter.possible_twin {
+            condition.push_str("c.possible_twin AND ");
+        }
+        (condition, values)
+    }
+
+    /// Every attempt at a case, the first one first.
+    pub(crate) fn attempts(&self, key: &Key) -> Result<Vec<AttemptRow>, LedgerError> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT a.run, r.start ->> 'map_id', a.state_before, a.started_at, a.ended_at, a.outcome,
+                        a.status, a.case_id, a.message
+                 FROM cases c JOIN attempts a ON a.case_no = c.no JOIN runs r ON r.no = a.run
+                 WHERE c.key_digest = ?1 ORDER BY a.nth",
+            )?
+            .query_map([key.digest()], |row| {
+                Ok(AttemptRow {
+                    run: RunId(row.get(0)?),
+                    map_id: row.get(1)?,
+                    state_before: row.get(2)?,
+                    started_at: row.get::<_, Millis>(3)?.0,
+                    ended_at: row.get::<_, Option<Millis>>(4)?.map(|at| at.0),
+                    verdict: row.get(5)?,
+                    status: row.get(6)?,
+                    case_id: row.get(7)?,
+                    message: row.get(8)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// To look up many keys, question after question.
+    pub fn lookups(&self) -> KeyLookup<'_> {
+        KeyLookup {
+            reader: self,
+            next: None,
+            range: HashMap::new(),
+        }
+    }
+
+    /// Whether any case is imported or in doubt, so that asking for
+    /// [`Self::same_content`] makes sense.
+    pub(crate) fn has_content(&self) -> Result<bool, LedgerError> {
+        self.read(|conn| {
+            let sql = "SELECT EXISTS (
+                         SELECT 1 FROM cases WHERE state IN ('sending', 'imported', 'in_doubt'))";
+            conn.query_row(sql, [], |row| row.get(0))
+        })
+    }
+
+    /// A case, imported or in doubt, with this raw record or with this payload
+    /// without its key fields. To be asked for keys that are not known.
+    pub(crate) fn same_content(
+        &self,
+        record: &Digest,
+        content: &Digest,
+    ) -> Result<Option<SameContent>, LedgerError> {
+        // Two statements: each uses its own index.
+        for (column, digest) in [("record", record), ("content", content)] {
+            let sql = format!(
+                "SELECT c.key, c.state, f.name, c.line FROM cases c JOIN files f ON f.no = c.file
+                 WHERE c.{column} = ?1 AND c.state IN ('sending', 'imported', 'in_doubt')
+                 ORDER BY c.no LIMIT 1"
+            );
+            let same = self.read(|conn| {
+                conn.prepare_cached(&sql)?
+                    .query_row([half(digest)], |row| {
+                        Ok(SameContent {
+                            key: row.get(0)?,
+                            state: self.shown(row.get(1)?),
+                            file: row.get(2)?,
+                            line: row.get(3)?,
+                        })
+                    })
+                    .optional()
+            })?;
+            if same.is_some() {
+                return Ok(same);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The state as readers see it.
+    pub(super) fn shown(&self, state: State) -> State {
+        if self.orphaned && state == State::Sending {
+            State::InDoubt
+        } else {
+            state
+        }
+    }
+}
+
+fn case_row(row: &Row<'_>, reader: &LedgerReader) -> rusqlite::Result<CaseRow> {
+    Ok(CaseRow {
+        key: row.get(1)?,
+        state: reader.shown(row.get(2)?),
+        case_id: row.get(3)?,
+        file: row.get(4)?,
+        line: row.get(5)?,
+        partner_firm_id: row.get(6)?,
+        run: RunId(row.get(7)?),
+        attempts: row.get(8)?,
+        possible_twin: row.get(9)?,
+        updated_at: row.get::<_, Millis>(10)?.0,
+        status: row.get(11)?,
+        message: row.get(12)?,
+        raw: row.get(13)?,
+        payload: row.get(14)?,
+        answer: row.get(15)?,
+    })
+}
+
+impl<'l> KeyLookup<'l> {
+    pub(crate) fn reader(&self) -> &'l LedgerReader {
+        self.reader
+    }
+
+    /// What is known of each of these keys; ask for some thousands at once.
+    pub fn find(&mut self, keys: &[Digest]) -> Result<Vec<Option<KnownCase>>, LedgerError> {
+        let found = self.read(keys).at(&self.reader.path)?;
+        Ok(found
+            .into_iter()
+            .map(|found| found.map(|(_, known)| known))
+            .collect())
+    }
+
+    fn read(&mut self, keys: &[Digest]) -> rusqlite::Result<Vec<Option<(i64, KnownCase)>>> {
+        self.range.clear();
+        if let Some(next) = self.next {
+            self.read_range(next, keys.len())?;
+        }
+        let mut found: Vec<_> = keys
+            .iter()
+            .map(|key| self.range.get(key).copied())
+            .collect();
+        // In the order of the index, so that neighbors are found together.
+        let mut others: Vec<(Digest, usize)> = (keys.iter().copied().zip(0..))
+            .filter(|(_, position)| found[*position].is_none())
+            .collect();
+        others.sort_unstable();
+        let sql = format!("{KNOWN} WHERE key_digest = ?1");
+        let mut statement = self.reader.conn.prepare_cached(&sql)?;
+        for (key, position) in others {
+            let case = statement.query_row([key], |row| self.known_case(row));
+            found[position] = case.optional()?;
+        }
+        self.next = next(&found);
+        Ok(found)
+    }
+
+    fn read_range(&mut self, from: i64, count: usize) -> rusqlite::Result<()> {
+        let sql = format!("{KNOWN} WHERE no >= ?1 ORDER BY no LIMIT ?2");
+        let mut statement = self.reader.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query((from, count))?;
+        while let Some(row) = rows.next()? {
+            let case = self.known_case(row)?;
+            self.range.insert(row.get(0)?, case);
+        }
+        Ok(())
+    }
+
+    fn known_case(&self, row: &Row<'_>) -> rusqlite::Result<(i64, KnownCase)> {
+        let known = KnownCase {
+            state: self.reader.shown(row.get(2)?),
+            payload_digest: row.get(3)?,
+            possible_twin: row.get(4)?,
+            attempts: row.get(5)?,
+            last_attempt_at: row.get::<_, Millis>(6)?.0,
+        };
+        Ok((row.get(1)?, known))
+    }
+}
+
+/// The case after the last one, when most of a question's cases were stored
+/// one after the other.
+fn next(found: &[Option<(i64, KnownCase)>]) -> Option<i64> {
+    let mut last = None;
+    let mut in_order = 0;
+    for (number, _) in found.iter().flatten() {
+        in_order += usize::from(last.is_some_and(|last: i64| last + 1 == *number));
+        last = Some(*number);
+    }
+    last.filter(|_| in_order * 2 >= found.len())
+        .map(|last| last + 1)
+}
