@@ -24,7 +24,7 @@ pub(crate) use sections::ApiSettings;
 
 use error::line_at;
 use sections::{
-    CaseSection, ConfigFile, FieldSection, LedgerSettings, PlatformSettings, WebhookSettings,
+    CaseSection, ConfigFile, FieldSection, LedgerSection, PlatformSection, WebhookSection,
 };
 
 /// A config and the code tables that it names.
@@ -35,9 +35,9 @@ pub struct Config {
     /// `[case]`, `[partner_firms]` and `[fields]`, without what only the command
     /// line says.
     pub mapping: MappingOptions,
-    pub(crate) ledger: LedgerSettings,
-    pub(crate) platform: PlatformSettings,
-    pub(crate) webhooks: WebhookSettings,
+    pub(crate) ledger: LedgerSection,
+    pub(crate) platform: PlatformSection,
+    pub(crate) webhooks: WebhookSection,
     text: String,
 }
 
@@ -80,7 +80,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let root = DeTable::parse(text).map_err(invalid)?;
     let mut file =
         ConfigFile::deserialize(toml::Deserializer::from(root.clone())).map_err(invalid)?;
-    let document = Document {
+    let document = ConfigText {
         text,
         path,
         root: root.get_ref(),
@@ -108,7 +108,7 @@ fn mapping(
     case: CaseSection,
     partner_firms: IndexMap<String, String>,
     fields: Option<IndexMap<String, FieldSection>>,
-    document: &Document<'_>,
+    document: &ConfigText<'_>,
 ) -> Result<MappingOptions, ConfigError> {
     let nothing_is_sent = match &fields {
         Some(fields) => fields.is_empty().then_some(&["fields"][..]),
@@ -151,7 +151,7 @@ fn mapping(
 fn field_rule(
     target: String,
     section: FieldSection,
-    document: &Document<'_>,
+    document: &ConfigText<'_>,
 ) -> Result<FieldRule, ConfigError> {
     let from = ["fields", &target, "from"];
     let line = document.line_of(&from);
@@ -192,13 +192,13 @@ fn field_rule(
 }
 
 /// The parsed text, to find where a setting is and how a number is written.
-struct Document<'t> {
+struct ConfigText<'t> {
     text: &'t str,
     path: &'t Path,
     root: &'t DeTable<'t>,
 }
 
-impl<'t> Document<'t> {
+impl<'t> ConfigText<'t> {
     /// Refuses empty texts, except where they are sent or renamed to.
     fn check_blanks(&self, table_name: &str, table: &DeTable<'_>) -> Result<(), ConfigError> {
         for (name, value) in table {

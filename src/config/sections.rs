@@ -17,9 +17,9 @@ pub(super) struct ConfigFile {
     pub(super) case: CaseSection,
     pub(super) partner_firms: IndexMap<String, String>,
     pub(super) fields: Option<IndexMap<String, FieldSection>>,
-    pub(super) ledger: LedgerSettings,
-    pub(super) platform: PlatformSettings,
-    pub(super) webhooks: WebhookSettings,
+    pub(super) ledger: LedgerSection,
+    pub(super) platform: PlatformSection,
+    pub(super) webhooks: WebhookSection,
 }
 
 /// `[api]`.
@@ -92,7 +92,7 @@ pub(super) struct FieldSection {
 /// `[ledger]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct LedgerSettings {
+pub(crate) struct LedgerSection {
     /// Resolved against the config's folder.
     pub(crate) path: Option<PathBuf>,
     /// The only ledger to accept.
@@ -104,7 +104,7 @@ pub(crate) struct LedgerSettings {
 /// `[platform]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct PlatformSettings {
+pub(crate) struct PlatformSection {
     /// A link with `{case_id}` in it.
     pub(crate) case_url: Option<String>,
 }
@@ -112,7 +112,7 @@ pub(crate) struct PlatformSettings {
 /// `[webhooks]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct WebhookSettings {
+pub(crate) struct WebhookSection {
     pub(crate) signature_header: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use super::counted;
 
 /// A config for a person to finish.
 #[derive(Debug, Default)]
-pub(crate) struct Draft {
+pub(crate) struct ConfigDraft {
     /// None where no proposal is good enough.
     pub(super) key: Vec<String>,
     pub(super) key_notes: Vec<String>,
@@ -80,7 +80,7 @@ impl DraftField {
     }
 }
 
-impl Draft {
+impl ConfigDraft {
     /// How many decisions are left to a person.
     pub(crate) fn decisions(&self) -> usize {
         let notes = [&self.notes, &self.key_notes, &self.firm_notes];

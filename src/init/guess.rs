@@ -4,7 +4,7 @@
 use crate::mapping::{can_be_firm_id, headers};
 
 use super::counted;
-use super::draft::{Draft, DraftField};
+use super::draft::{ConfigDraft, DraftField};
 use super::key::propose_key;
 use super::profile::{Column, InputProfile, named};
 
@@ -14,18 +14,18 @@ const MAX_CHOICES: usize = 50;
 const MAX_FIRMS: usize = 200;
 
 /// Drafts the config that fits the input.
-pub(crate) fn draft_config(profile: &InputProfile) -> Draft {
+pub(crate) fn draft_config(profile: &InputProfile) -> ConfigDraft {
     let (confidential, columns) = profile.partition();
     let key = propose_key(profile);
     let names = |columns: &[&Column]| columns.iter().map(|column| column.name.clone()).collect();
     let mut guess = Guess {
         rows: profile.rows,
-        draft: Draft {
+        draft: ConfigDraft {
             rows: profile.rows,
             columns: profile.columns.len(),
             confidential: names(&confidential),
             key_notes: key.notes,
-            ..Draft::default()
+            ..ConfigDraft::default()
         },
         columns,
     };
@@ -61,7 +61,7 @@ struct Guess<'p> {
     rows: usize,
     /// Those that do not look confidential.
     columns: Vec<&'p Column>,
-    draft: Draft,
+    draft: ConfigDraft,
 }
 
 impl<'p> Guess<'p> {

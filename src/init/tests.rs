@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::draft::Draft;
+use super::draft::ConfigDraft;
 use super::{InputProfile, draft_config, propose_key};
 use crate::config::parse;
 use crate::mapping::{Mapper, NameSource, Rules};
@@ -26,7 +26,7 @@ fn profile(header: &[&str], rows: &[&[&str]]) -> InputProfile {
     profile
 }
 
-fn draft(header: &[&str], rows: &[&[&str]]) -> Draft {
+fn draft(header: &[&str], rows: &[&[&str]]) -> ConfigDraft {
     draft_config(&profile(header, rows))
 }
 
