@@ -1,5 +1,7 @@
 //! What the sandbox has received: the calls, and the cases created by them.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -15,14 +17,13 @@ pub(super) struct Case {
     map_id: String,
     partner_firm_id: Option<String>,
     draft: bool,
-    status: &'static str,
     received_ms: f64,
     payload: Box<RawValue>,
 }
 
 /// A call as `/__sandbox/calls` shows it. Times are since the start of the
 /// sandbox.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Call {
     #[serde(rename = "call")]
     number: usize,
@@ -52,9 +53,9 @@ pub(super) struct CallLog {
 }
 
 impl CallLog {
-    pub(super) fn new(start: Instant, id_rng: fastrand::Rng) -> Self {
+    pub(super) fn new(id_rng: fastrand::Rng) -> Self {
         Self {
-            start,
+            start: Instant::now(),
             id_rng,
             cases: Vec::new(),
             calls: Vec::new(),
@@ -73,12 +74,7 @@ impl CallLog {
             method: method.to_owned(),
             path: path.to_owned(),
             started_ms: self.now(),
-            received_ms: None,
-            duration_ms: None,
-            status: None,
-            fault: None,
-            case_id: None,
-            body_sha256: None,
+            ..Call::default()
         });
         CallId(self.calls.len() - 1)
     }
@@ -86,12 +82,14 @@ impl CallLog {
     /// Adds the complete body, and the fault that the call meets.
     pub(super) fn received(&mut self, id: CallId, body: &[u8], fault: Option<&str>) {
         let now = self.now();
-        let hash = Sha256::digest(body);
-        let (first, second) = hash.split_at(16);
-        let number = |half: &[u8]| half.iter().fold(0, |n, byte| n << 8 | u128::from(*byte));
+        let mut hash = String::new();
+        for byte in Sha256::digest(body) {
+            // Writing to a String can't fail.
+            let _ = write!(hash, "{byte:02x}");
+        }
         let call = &mut self.calls[id.0];
         call.received_ms = Some(now);
-        call.body_sha256 = Some(format!("{:032x}{:032x}", number(first), number(second)));
+        call.body_sha256 = Some(hash);
         call.fault = fault.map(str::to_owned);
     }
 
@@ -105,7 +103,6 @@ impl CallLog {
             map_id: draft.map_id.clone(),
             partner_firm_id: draft.firm.clone(),
             draft: draft.firm.is_none(),
-            status: draft.status(),
             received_ms: self.now(),
             payload: draft.payload.clone(),
         });

@@ -7,10 +7,12 @@ use std::fmt;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
+use serde::Deserializer as _;
 use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+
+use super::SandboxOptions;
 
 /// Names the handling firm, in the query or in the body.
 const FIRM: &str = "partnerFirmId";
@@ -44,100 +46,76 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn status(&self) -> &'static str {
-        if self.firm.is_some() {
-            "active"
-        } else {
-            "draft"
-        }
-    }
-
     /// The response: the caller's own fields, and what the platform adds. The
     /// caller's own `status` is kept.
     pub(super) fn response(&self, id: Option<String>) -> Value {
-        let mut response = Map::new();
-        if let Some(id) = id {
-            response.insert(ID.to_owned(), id.into());
-        }
-        for (name, value) in &self.fields {
-            if name != ID && name != FIRM {
-                response.insert(name.clone(), value.clone());
-            }
-        }
+        let own = self.fields.clone().into_iter();
+        let own = own.filter(|(name, _)| name != ID && name != FIRM);
+        let id = id.map(|id| (ID.to_owned(), id.into()));
+        let mut response: Map<String, Value> = id.into_iter().chain(own).collect();
         if let Some(firm) = &self.firm {
             response.insert(FIRM.to_owned(), firm.as_str().into());
         }
-        response
-            .entry(STATUS)
-            .or_insert_with(|| self.status().into());
+        let status = if self.firm.is_some() {
+            "active"
+        } else {
+            "draft"
+        };
+        response.entry(STATUS).or_insert_with(|| status.into());
         Value::Object(response)
     }
 }
 
 /// Why no case is created.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Rejection {
-    pub(super) status: StatusCode,
-    pub(super) message: String,
-}
+pub(super) type Rejection = (StatusCode, String);
 
 fn reject<T>(status: StatusCode, message: impl Into<String>) -> Result<T, Rejection> {
-    let message = message.into();
-    Err(Rejection { status, message })
+    Err((status, message.into()))
 }
 
-/// The only account; what has no value here is not checked.
-pub(super) struct KnownAccount {
-    pub(super) org_id: Option<String>,
-    pub(super) map_id: Option<String>,
-    pub(super) public_key: Option<String>,
-}
-
-impl KnownAccount {
-    /// Checks a call in the order that servers do: address, key, content.
-    pub(super) fn check(&self, head: &Parts, body: &[u8]) -> Result<Draft, Rejection> {
-        let Some((org_id, map_id)) = create_case(head.uri.path()) else {
-            return reject(StatusCode::NOT_FOUND, "there is nothing at this address");
-        };
-        if head.method != Method::POST {
-            return reject(StatusCode::METHOD_NOT_ALLOWED, "use POST to create a case");
-        }
-        let query = head.uri.query().unwrap_or_default();
-        let query: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-        if let Some(key) = &self.public_key
-            && !has_key(key, &head.headers, &query)
-        {
-            return reject(StatusCode::UNAUTHORIZED, "the key is missing or wrong");
-        }
-        let differs = |known: &Option<String>, named: Option<&str>| matches!((known, named), (Some(known), Some(named)) if known != named);
-        if differs(&self.org_id, org_id) {
-            return reject(StatusCode::NOT_FOUND, "unknown organization");
-        }
-        if differs(&self.map_id, Some(map_id)) {
-            return reject(StatusCode::NOT_FOUND, "unknown mapping");
-        }
-        let read = serde_json::from_slice(body)
-            .and_then(|UniqueMembers(fields)| Ok((fields, serde_json::from_slice(body)?)));
-        let (fields, payload) = match read {
-            Ok(read) => read,
-            Err(error) => {
-                let message = format!("the body must be a JSON object: {error}");
-                return reject(StatusCode::BAD_REQUEST, message);
-            }
-        };
-        let firm = partner_firm(query, &fields)?;
-        if fields.keys().all(|name| name == FIRM) {
-            return reject(StatusCode::UNPROCESSABLE_ENTITY, "the case has no fields");
-        }
-        Ok(Draft {
-            map_id: map_id.to_owned(),
-            payload,
-            fields,
-            firm,
-        })
+/// Checks a call in the order that servers do: address, key, content.
+pub(super) fn check(
+    options: &SandboxOptions,
+    head: &Parts,
+    body: &[u8],
+) -> Result<Draft, Rejection> {
+    let Some((org_id, map_id)) = create_case(head.uri.path()) else {
+        return reject(StatusCode::NOT_FOUND, "there is nothing at this address");
+    };
+    if head.method != Method::POST {
+        return reject(StatusCode::METHOD_NOT_ALLOWED, "use POST to create a case");
     }
+    let query = head.uri.query().unwrap_or_default();
+    let query: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    if let Some(key) = &options.public_key
+        && !has_key(key, &head.headers, &query)
+    {
+        return reject(StatusCode::UNAUTHORIZED, "the key is missing or wrong");
+    }
+    let differs = |known: &Option<String>, id| known.as_deref().is_some_and(|known| known != id);
+    if org_id.is_some_and(|id| differs(&options.org_id, id)) {
+        return reject(StatusCode::NOT_FOUND, "unknown organization");
+    }
+    if differs(&options.map_id, map_id) {
+        return reject(StatusCode::NOT_FOUND, "unknown mapping");
+    }
+    let members = serde_json::Deserializer::from_slice(body).deserialize_map(UniqueMembers);
+    let read = members.and_then(|fields| Ok((fields, serde_json::from_slice(body)?)));
+    let (fields, payload) = read.or_else(|error| {
+        let message = format!("the body must be a JSON object: {error}");
+        reject(StatusCode::BAD_REQUEST, message)
+    })?;
+    let firm = partner_firm(query, &fields)?;
+    if fields.keys().all(|name| name == FIRM) {
+        return reject(StatusCode::UNPROCESSABLE_ENTITY, "the case has no fields");
+    }
+    Ok(Draft {
+        map_id: map_id.to_owned(),
+        payload,
+        fields,
+        firm,
+    })
 }
-
 fn has_key(key: &str, headers: &HeaderMap, query: &[(Cow<str>, Cow<str>)]) -> bool {
     match headers.get(AUTHORIZATION) {
         Some(value) => value.as_bytes().strip_prefix(b"Key ") == Some(key.as_bytes()),
@@ -170,31 +148,23 @@ fn partner_firm(
     Ok(names.pop())
 }
 
-/// An object in which no member is repeated.
-struct UniqueMembers(Map<String, Value>);
+/// Reads an object in which no member is repeated.
+struct UniqueMembers;
 
-impl<'de> Deserialize<'de> for UniqueMembers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+impl<'de> Visitor<'de> for UniqueMembers {
+    type Value = Map<String, Value>;
 
-        impl<'de> Visitor<'de> for Members {
-            type Value = UniqueMembers;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueMembers, A::Error> {
-                let mut members = Map::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if members.insert(name.clone(), value).is_some() {
-                        return Err(A::Error::custom(format!("duplicate member {name:?}")));
-                    }
-                }
-                Ok(UniqueMembers(members))
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Map::new();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if members.insert(name.clone(), value).is_some() {
+                return Err(A::Error::custom(format!("duplicate member {name:?}")));
             }
         }
-
-        deserializer.deserialize_map(Members)
+        Ok(members)
     }
 }

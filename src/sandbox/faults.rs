@@ -8,8 +8,6 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::StatusCode;
 use jiff::SignedDuration;
 
-use super::SandboxError;
-
 /// How long `slow` takes by itself.
 const SLOW: Duration = Duration::from_secs(5);
 
@@ -19,12 +17,8 @@ const STATUSES: [u16; 12] = [400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 5
 /// Something that goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// No case is created.
-    Status {
-        code: StatusCode,
-        /// With `Retry-After: 1`.
-        retry_after: bool,
-    },
+    /// No case is created; with the seconds of a `Retry-After`.
+    Status(StatusCode, Option<u64>),
     /// The case is created.
     StatusAfter(StatusCode),
     /// No case is created, and the connection is closed without a response.
@@ -45,6 +39,10 @@ pub(super) enum Fault {
 
 impl Fault {
     fn parse(kind: &str) -> Option<Self> {
+        let status = |text: &str| {
+            let code = text.parse().ok().filter(|code| STATUSES.contains(code))?;
+            StatusCode::from_u16(code).ok()
+        };
         Some(match kind {
             "drop" => Self::Drop,
             "drop-after" => Self::DropAfter,
@@ -57,26 +55,15 @@ impl Fault {
                 if let Some(time) = kind.strip_prefix("slow:") {
                     Self::Slow(time.parse::<SignedDuration>().ok()?.try_into().ok()?)
                 } else if let Some(code) = kind.strip_suffix("+retry-after") {
-                    Self::Status {
-                        code: status(code)?,
-                        retry_after: true,
-                    }
+                    Self::Status(status(code)?, Some(1))
                 } else if let Some(code) = kind.strip_suffix("-after") {
                     Self::StatusAfter(status(code)?)
                 } else {
-                    Self::Status {
-                        code: status(kind)?,
-                        retry_after: false,
-                    }
+                    Self::Status(status(kind)?, None)
                 }
             }
         })
     }
-}
-
-fn status(text: &str) -> Option<StatusCode> {
-    let code = text.parse().ok().filter(|code| STATUSES.contains(code))?;
-    StatusCode::from_u16(code).ok()
 }
 
 /// Which faults there are, each as it was written and with its probability.
@@ -85,30 +72,10 @@ pub(crate) struct Faults(Vec<(String, Fault, f64)>);
 
 impl Faults {
     /// Every kind as it is written, and what it does: for a help text.
-    pub(crate) const KINDS: [(&str, &str); 10] = [
-        (
-            "CODE",
-            "answer this status, create nothing: 400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503 or 504",
-        ),
-        ("CODE+retry-after", "the same with Retry-After: 1"),
-        ("CODE-after", "create the case, then answer this status"),
-        (
-            "drop",
-            "close the connection without a response, create nothing",
-        ),
-        ("drop-after", "create the case, close without a response"),
-        ("slow", "answer after 5 s, or after another time: slow:30s"),
-        ("no-id", "create the case, answer 201 without its id"),
-        ("html", "answer 200 with a web page, create nothing"),
-        (
-            "half",
-            "create the case, cut off the response in the middle",
-        ),
-        (
-            "same-id",
-            "create the case, answer with the id of the one before",
-        ),
-    ];
+    pub(crate) fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+        let lines = include_str!("faults.txt").lines();
+        lines.filter_map(|line| line.split_once(": "))
+    }
 
     /// What happens to one call; `sample` is uniform over 0 to 1.
     pub(super) fn pick(&self, sample: f64) -> Option<(&str, Fault)> {
@@ -121,30 +88,38 @@ impl Faults {
 }
 
 impl FromStr for Faults {
-    type Err = SandboxError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let mut faults = Vec::new();
+        let mut sum = 0.0;
         let parts = text.split(',').map(str::trim);
         for part in parts.filter(|part| !part.is_empty()) {
-            let Some((kind, value)) = part.split_once('=') else {
-                return Err(SandboxError::Fault(part.to_owned()));
-            };
-            let (kind, value) = (kind.trim().to_owned(), value.trim().to_owned());
-            let Some(fault) = Fault::parse(&kind) else {
-                let kinds = Self::KINDS.map(|(name, _)| name).join(", ");
-                return Err(SandboxError::FaultKind { kind, kinds });
-            };
+            let (kind, value) = part.split_once('=').ok_or_else(|| {
+                format!(
+                    "`{part}` is not a valid fault; expected kind=probability, such as \
+                     429=0.1,drop=0.05"
+                )
+            })?;
+            let (kind, value) = (kind.trim(), value.trim());
+            let fault = Fault::parse(kind).ok_or_else(|| {
+                let kinds: Vec<&str> = Self::kinds().map(|(kind, _)| kind).collect();
+                format!("unknown fault `{kind}`; the kinds are {}", kinds.join(", "))
+            })?;
             let probability = value.parse().unwrap_or(f64::NAN);
             if !(0.0..=1.0).contains(&probability) {
-                return Err(SandboxError::Probability { kind, value });
+                return Err(format!(
+                    "fault `{kind}`: the probability `{value}` is not between 0 and 1"
+                ));
             }
-            faults.push((kind, fault, probability));
+            sum += probability;
+            faults.push((kind.to_owned(), fault, probability));
         }
-        let sum: f64 = faults.iter().map(|(.., probability)| probability).sum();
         // Ten times 0.1 is a hair off 1.
         if sum > 1.0 + 1e-9 {
-            return Err(SandboxError::TooManyFaults(sum));
+            return Err(format!(
+                "the probabilities of the faults add up to {sum:.3}, which is more than 1"
+            ));
         }
         Ok(Self(faults))
     }
@@ -155,15 +130,17 @@ impl FromStr for Faults {
 pub(crate) struct RateLimit(f64);
 
 impl FromStr for RateLimit {
-    type Err = SandboxError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, String> {
         text.trim()
             .strip_suffix("/s")
             .and_then(|number| number.trim().parse::<f64>().ok())
             .filter(|per_second| per_second.is_finite() && *per_second >= 0.001)
             .map(Self)
-            .ok_or_else(|| SandboxError::RateLimit(text.to_owned()))
+            .ok_or_else(|| {
+                format!("`{text}` is not a valid rate; expected calls per second, such as 10/s")
+            })
     }
 }
 
@@ -183,11 +160,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn status(code: u16, retry_after: bool) -> Fault {
-        let code = StatusCode::from_u16(code).unwrap();
-        Fault::Status { code, retry_after }
-    }
-
     #[test]
     fn reads_every_kind() {
         let faults: Faults =
@@ -199,8 +171,8 @@ mod tests {
         assert_eq!(
             kinds,
             [
-                status(429, false),
-                status(503, true),
+                Fault::Status(StatusCode::TOO_MANY_REQUESTS, None),
+                Fault::Status(StatusCode::SERVICE_UNAVAILABLE, Some(1)),
                 Fault::StatusAfter(StatusCode::INTERNAL_SERVER_ERROR),
                 Fault::Drop,
                 Fault::DropAfter,
@@ -227,7 +199,7 @@ mod tests {
             ("drop=NaN", "`NaN` is not between"),
             ("drop=0.7,html=0.7", "add up to 1.400"),
         ] {
-            let error = text.parse::<Faults>().unwrap_err().to_string();
+            let error = text.parse::<Faults>().unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
     }
@@ -239,6 +211,15 @@ mod tests {
         assert_eq!(faults.pick(0.25), Some(("html", Fault::Html)));
         assert_eq!(faults.pick(0.5), None);
         assert_eq!(Faults::default().pick(0.0), None);
+    }
+
+    #[test]
+    fn every_kind_of_the_help_is_known() {
+        assert_eq!(Faults::kinds().count(), 10);
+        for (kind, meaning) in Faults::kinds() {
+            let kind = kind.replace("CODE", "429");
+            assert!(Fault::parse(&kind).is_some(), "{kind}: {meaning}");
+        }
     }
 
     proptest! {
@@ -253,7 +234,7 @@ mod tests {
         assert_eq!("10/s".parse::<RateLimit>().unwrap(), RateLimit(10.0));
         assert_eq!(" 0.5 /s".parse::<RateLimit>().unwrap(), RateLimit(0.5));
         for invalid in ["", "10", "/s", "0/s", "-1/s", "inf/s", "NaN/s", "10/m"] {
-            let error = invalid.parse::<RateLimit>().unwrap_err().to_string();
+            let error = invalid.parse::<RateLimit>().unwrap_err();
             assert!(error.contains("10/s"), "{invalid}: {error}");
         }
     }

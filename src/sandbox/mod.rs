@@ -14,7 +14,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -44,20 +43,11 @@ pub(crate) struct SandboxOptions {
     pub public_key: Option<String>,
 }
 
-#[derive(Debug, Error)]
-pub(crate) enum SandboxError {
-    #[error("can't listen on 127.0.0.1:{port}: {source}; port 0 picks a free one")]
-    Bind { port: u16, source: io::Error },
-    #[error("`{0}` is not a valid rate; expected calls per second, such as 10/s")]
-    RateLimit(String),
-    #[error("`{0}` is not a valid fault; expected kind=probability, such as 429=0.1,drop=0.05")]
-    Fault(String),
-    #[error("unknown fault `{kind}`; the kinds are {kinds}")]
-    FaultKind { kind: String, kinds: String },
-    #[error("fault `{kind}`: the probability `{value}` is not between 0 and 1")]
-    Probability { kind: String, value: String },
-    #[error("the probabilities of the faults add up to {0:.3}, which is more than 1")]
-    TooManyFaults(f64),
+#[derive(Debug, thiserror::Error)]
+#[error("can't listen on 127.0.0.1:{port}: {source}; port 0 picks a free one")]
+pub(crate) struct SandboxError {
+    port: u16,
+    source: io::Error,
 }
 
 /// A sandbox that is listening, until this is dropped.
@@ -91,7 +81,7 @@ impl RunningSandbox {
 /// Starts a sandbox on the current runtime.
 pub(crate) async fn start(options: SandboxOptions) -> Result<RunningSandbox, SandboxError> {
     let port = options.port;
-    let bind = |source| SandboxError::Bind { port, source };
+    let bind = |source| SandboxError { port, source };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .map_err(bind)?;

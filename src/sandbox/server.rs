@@ -22,18 +22,15 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use super::SandboxOptions;
 use super::call_log::{CallId, CallLog};
-use super::contract::KnownAccount;
-use super::faults::{Fault, Faults, RateLimit};
+use super::faults::{Fault, RateLimit};
+use super::{SandboxOptions, contract};
 
 /// Longer bodies are answered 413.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const PAGE: &str = "<!doctype html><title>Sign in</title><h1>Please sign in</h1>\n";
 
 type Stopped = watch::Receiver<bool>;
@@ -61,9 +58,7 @@ async fn stop(mut stopped: Stopped) {
 }
 
 struct Sandbox {
-    account: KnownAccount,
-    latency: Duration,
-    faults: Faults,
+    options: SandboxOptions,
     rate_limit: Option<DefaultDirectRateLimiter>,
     stopped: Stopped,
     state: Mutex<SandboxState>,
@@ -75,32 +70,27 @@ struct SandboxState {
     rng: fastrand::Rng,
 }
 
-/// Where the connection is closed before the response is complete.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum CutOff {
-    Start,
-    Middle,
-}
-
 struct Reply {
     status: StatusCode,
     content_type: HeaderValue,
     body: Bytes,
     retry_after: Option<u64>,
     delay: Duration,
-    cut_off: Option<CutOff>,
+    /// The connection is closed after this much of the body; with 0 not even
+    /// the head is sent.
+    cut_off_at: Option<usize>,
 }
 
 impl Reply {
     fn json(status: StatusCode, value: &impl Serialize) -> Self {
         Self {
             status,
-            content_type: JSON,
+            content_type: HeaderValue::from_static("application/json"),
             // Text keys and plain values are always valid JSON.
             body: serde_json::to_vec(value).unwrap_or_default().into(),
             retry_after: None,
             delay: Duration::ZERO,
-            cut_off: None,
+            cut_off_at: None,
         }
     }
 
@@ -112,33 +102,29 @@ impl Reply {
         Self::error(status, status.canonical_reason().unwrap_or("fault"))
     }
 
-    fn cut_off(self, at: CutOff) -> Self {
+    fn cut_off(self, at: usize) -> Self {
         Self {
-            cut_off: Some(at),
+            cut_off_at: Some(at),
             ..self
         }
     }
 
-    /// The status that the caller sees.
-    fn visible_status(&self) -> Option<u16> {
-        (self.cut_off != Some(CutOff::Start)).then_some(self.status.as_u16())
-    }
-
     fn into_response(self) -> Response {
         let length = self.body.len();
-        let mut response = Response::new(match self.cut_off {
+        let mut response = Response::new(match self.cut_off_at {
             None => Body::from(self.body),
             // The server closes a connection whose body fails. The head is not
             // sent before the body's first part.
-            Some(CutOff::Start) => Body::from_stream(stream::iter([Err::<Bytes, _>(closed())])),
-            Some(CutOff::Middle) => {
-                let half = self.body.slice(..length / 2);
-                let end = async {
-                    // Lets the first half be sent.
-                    tokio::task::yield_now().await;
-                    Err(closed())
+            Some(at) => {
+                let part = (at > 0).then(|| Ok(self.body.slice(..at)));
+                let end = async move {
+                    if at > 0 {
+                        // Lets the first part be sent.
+                        tokio::task::yield_now().await;
+                    }
+                    Err(io::Error::from(io::ErrorKind::ConnectionAborted))
                 };
-                Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(end)))
+                Body::from_stream(stream::iter(part).chain(stream::once(end)))
             }
         });
         *response.status_mut() = self.status;
@@ -155,31 +141,17 @@ impl Reply {
     }
 }
 
-fn closed() -> io::Error {
-    io::ErrorKind::ConnectionAborted.into()
-}
-
 impl Sandbox {
     fn new(options: SandboxOptions, stopped: Stopped) -> Self {
         let mut rng = options
             .seed
             .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        let id_rng = rng.fork();
-        let now = Instant::now();
+        let log = CallLog::new(rng.fork());
         Self {
-            account: KnownAccount {
-                org_id: options.org_id,
-                map_id: options.map_id,
-                public_key: options.public_key,
-            },
-            latency: options.latency,
-            faults: options.faults,
             rate_limit: options.rate_limit.map(RateLimit::bucket),
+            options,
             stopped,
-            state: Mutex::new(SandboxState {
-                log: CallLog::new(now, id_rng),
-                rng,
-            }),
+            state: Mutex::new(SandboxState { log, rng }),
         }
     }
 
@@ -202,17 +174,16 @@ impl Sandbox {
                 ..Reply::error(StatusCode::TOO_MANY_REQUESTS, "too many calls")
             };
         }
-        let picked = self.faults.pick(state.rng.f64());
+        let picked = self.options.faults.pick(state.rng.f64());
         state.log.received(id, body, picked.map(|(kind, _)| kind));
-        let fault = picked.map(|(_, fault)| fault);
-        match fault {
-            Some(Fault::Status { code, retry_after }) => Reply {
-                retry_after: retry_after.then_some(1),
+        match picked.map(|(_, fault)| fault) {
+            Some(Fault::Status(code, retry_after)) => Reply {
+                retry_after,
                 ..Reply::fault(code)
             },
-            Some(Fault::Drop) => Reply::fault(StatusCode::BAD_GATEWAY).cut_off(CutOff::Start),
+            Some(Fault::Drop) => Reply::fault(StatusCode::BAD_GATEWAY).cut_off(0),
             Some(Fault::Html) => Reply {
-                content_type: HTML,
+                content_type: HeaderValue::from_static("text/html; charset=utf-8"),
                 body: PAGE.into(),
                 ..Reply::fault(StatusCode::OK)
             },
@@ -220,9 +191,10 @@ impl Sandbox {
                 delay,
                 ..self.create(&mut state.log, id, head, body, None)
             },
-            _ => self.create(&mut state.log, id, head, body, fault),
+            fault => self.create(&mut state.log, id, head, body, fault),
         }
     }
+
     /// Creates the case if the call is valid.
     fn create(
         &self,
@@ -232,9 +204,9 @@ impl Sandbox {
         body: &[u8],
         fault: Option<Fault>,
     ) -> Reply {
-        let draft = match self.account.check(head, body) {
+        let draft = match contract::check(&self.options, head, body) {
             Ok(draft) => draft,
-            Err(rejection) => return Reply::error(rejection.status, &rejection.message),
+            Err((status, message)) => return Reply::error(status, &message),
         };
         let case_id = log.create(id, &draft);
         let shown_id = match fault {
@@ -245,8 +217,11 @@ impl Sandbox {
         let reply = Reply::json(StatusCode::CREATED, &draft.response(shown_id));
         match fault {
             Some(Fault::StatusAfter(code)) => Reply::fault(code),
-            Some(Fault::DropAfter) => reply.cut_off(CutOff::Start),
-            Some(Fault::Half) => reply.cut_off(CutOff::Middle),
+            Some(Fault::DropAfter) => reply.cut_off(0),
+            Some(Fault::Half) => {
+                let half = reply.body.len() / 2;
+                reply.cut_off(half)
+            }
             _ => reply,
         }
     }
@@ -263,14 +238,15 @@ async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Respon
             "the body is longer than 16 MiB, or was cut off",
         ),
     };
-    let delay = sandbox.latency + reply.delay;
+    let delay = sandbox.options.latency + reply.delay;
     if !delay.is_zero() {
         tokio::select! {
             () = sleep(delay) => {}
             () = stop(sandbox.stopped.clone()) => {}
         }
     }
-    sandbox.state().log.end(id, reply.visible_status());
+    let visible_status = (reply.cut_off_at != Some(0)).then_some(reply.status.as_u16());
+    sandbox.state().log.end(id, visible_status);
     reply.into_response()
 }
 

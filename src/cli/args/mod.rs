@@ -322,7 +322,7 @@ pub(crate) struct SandboxArgs {
 
 fn faults_help() -> String {
     let mut help = "Faults to inject and how often, such as 429=0.1,drop=0.05. Kinds:".to_owned();
-    for (kind, meaning) in Faults::KINDS {
+    for (kind, meaning) in Faults::kinds() {
         // Writing to a String can't fail.
         let _ = write!(help, "\n  {kind:18} {meaning}");
     }
