@@ -3,7 +3,6 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -48,18 +47,12 @@ impl SharedTally {
 }
 
 /// Counts and hashes what is read through it.
-pub(super) struct Counted<R> {
-    inner: R,
-    tally: SharedTally,
+pub(super) struct Counted {
+    pub(super) inner: Bytes,
+    pub(super) tally: SharedTally,
 }
 
-impl<R> Counted<R> {
-    pub(super) fn new(inner: R, tally: SharedTally) -> Self {
-        Self { inner, tally }
-    }
-}
-
-impl<R: Read> Read for Counted<R> {
+impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         let mut tally = self.tally.lock();
@@ -72,14 +65,8 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// An input's bytes, and its handle if it is a regular file.
-pub(super) struct Opened {
-    pub(super) bytes: Bytes,
-    pub(super) regular: Option<RegularFile>,
-}
-
 /// A regular file as it was when it was opened. One that something else writes
-/// meanwhile may end in half a row that looks like a whole one.
+/// meanwhile may end in half a row that looks complete.
 pub(super) struct RegularFile {
     file: File,
     before: (u64, Option<SystemTime>),
@@ -92,8 +79,7 @@ fn state(metadata: &Metadata) -> (u64, Option<SystemTime>) {
 impl RegularFile {
     /// An error if it has another length or time than at first.
     pub(super) fn check_unchanged(&self) -> Result<(), InputErrorKind> {
-        let metadata = self.file.metadata().map_err(InputErrorKind::Io)?;
-        if state(&metadata) == self.before {
+        if state(&self.file.metadata()?) == self.before {
             Ok(())
         } else {
             Err(InputErrorKind::Changed)
@@ -108,13 +94,11 @@ impl RegularFile {
     }
 }
 
-/// Opens an input, or says why it can't be one.
-pub(super) fn open(input: &Input) -> Result<Opened, InputErrorKind> {
+/// Opens an input, or says why it can't be one. Its handle comes along if it
+/// is a regular file.
+pub(super) fn open(input: &Input) -> Result<(Bytes, Option<RegularFile>), InputErrorKind> {
     let Input::Path(path) = input else {
-        return Ok(Opened {
-            bytes: Box::new(io::stdin()),
-            regular: None,
-        });
+        return Ok((Box::new(io::stdin()), None));
     };
     if let Some(workbook) = input.file_name().strip_prefix("~$") {
         return Err(InputErrorKind::LockFile {
@@ -126,33 +110,18 @@ pub(super) fn open(input: &Input) -> Result<Opened, InputErrorKind> {
         io::ErrorKind::IsADirectory => InputErrorKind::Directory,
         _ => InputErrorKind::Io(error),
     })?;
-    let metadata = file.metadata().map_err(InputErrorKind::Io)?;
+    let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(InputErrorKind::Directory);
     }
-    let regular = if metadata.is_file() {
-        Some(RegularFile {
-            file: file.try_clone().map_err(InputErrorKind::Io)?,
+    let mut regular = None;
+    if metadata.is_file() {
+        regular = Some(RegularFile {
+            file: file.try_clone()?,
             before: state(&metadata),
-        })
-    } else {
-        None
-    };
-    Ok(Opened {
-        bytes: Box::new(file),
-        regular,
-    })
-}
-
-/// The same error with a possible reason: Excel's lock file is beside the
-/// workbook.
-pub(super) fn explain_lock(path: &Path, error: &InputErrorKind) -> Option<InputErrorKind> {
-    let name = path.file_name()?.to_str()?;
-    let lock = path.with_file_name(format!("~${name}"));
-    lock.exists().then(|| InputErrorKind::OpenInExcel {
-        lock: lock.display().to_string(),
-        detail: error.to_string(),
-    })
+        });
+    }
+    Ok((Box::new(file), regular))
 }
 
 /// The first bytes, as far as there are so many.
@@ -170,36 +139,24 @@ pub(super) fn spool(bytes: &mut dyn Read) -> io::Result<File> {
     Ok(file)
 }
 
-/// A compressed file that unpacks to far more than case files do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "unpacks to more than {limit} bytes and {ratio} times its size, which no case file does; if it is one, unpack it yourself"
-)]
-pub struct Bomb {
-    limit: u64,
-    ratio: u64,
-}
-
-impl Bomb {
-    /// The bomb that so many packed bytes are when they make so many.
-    pub(super) fn of(packed: u64, unpacked: u64, limits: &Limits) -> Option<Self> {
-        (unpacked > limits.unpacked && unpacked / limits.ratio.max(1) > packed).then_some(Self {
-            limit: limits.unpacked,
-            ratio: limits.ratio,
-        })
+impl Limits {
+    /// An error if so many packed bytes make more than any case file.
+    pub(super) fn check_unpacked(&self, packed: u64, unpacked: u64) -> Result<(), InputErrorKind> {
+        if unpacked > self.unpacked && unpacked / self.ratio.max(1) > packed {
+            return Err(InputErrorKind::Bomb {
+                limit: self.unpacked,
+                ratio: self.ratio,
+            });
+        }
+        Ok(())
     }
 }
 
-/// Marks an error of unpacking among those of reading.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub(super) struct Unpacking(pub(super) io::Error);
-
 /// The unpacked bytes of gzipped ones, all members, up to the limit.
-pub(super) struct Unpacked<R: Read> {
+pub(super) struct Unpacked<R> {
     decoder: MultiGzDecoder<BufReader<R>>,
     tally: SharedTally,
-    made: u64,
+    unpacked: u64,
     limits: Limits,
 }
 
@@ -208,7 +165,7 @@ impl<R: Read> Unpacked<R> {
         Self {
             decoder: MultiGzDecoder::new(BufReader::with_capacity(128 << 10, packed)),
             tally,
-            made: 0,
+            unpacked: 0,
             limits,
         }
     }
@@ -221,13 +178,12 @@ impl<R: Read> Read for Unpacked<R> {
             if error.raw_os_error().is_some() || error.kind() == io::ErrorKind::Interrupted {
                 error
             } else {
-                io::Error::new(error.kind(), Unpacking(error))
+                InputErrorKind::Gzip(error).into()
             }
         })?;
-        self.made += count as u64;
-        match Bomb::of(self.tally.lock().bytes, self.made, &self.limits) {
-            Some(bomb) => Err(io::Error::other(bomb)),
-            None => Ok(count),
-        }
+        self.unpacked += count as u64;
+        let packed = self.tally.lock().bytes;
+        self.limits.check_unpacked(packed, self.unpacked)?;
+        Ok(count)
     }
 }

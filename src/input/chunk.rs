@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::model::{CellKind, Problem};
+use crate::model::{Cell, CellKind, Problem};
 
 use super::window::Position;
 
@@ -22,7 +22,7 @@ impl Chunk {
     pub(crate) fn len(&self) -> usize {
         let rows = match &self.body {
             Body::Table(table) => table.rows.len(),
-            Body::Json { rows, .. } => rows.len(),
+            Body::Json(values) => values.rows.len(),
         };
         rows + usize::from(self.lost.is_some())
     }
@@ -31,94 +31,110 @@ impl Chunk {
 #[derive(Debug)]
 pub(super) enum Body {
     Table(Table),
-    /// JSON values in the bytes that begin at `position`.
-    Json {
-        bytes: Vec<u8>,
-        rows: Vec<Range<usize>>,
-        position: Position,
-    },
+    Json(Values),
+}
+
+/// JSON values in the bytes that begin at `start` of the file.
+#[derive(Debug)]
+pub(super) struct Values {
+    pub(super) bytes: Vec<u8>,
+    pub(super) rows: Vec<Range<usize>>,
+    pub(super) start: Position,
 }
 
 /// Rows of a CSV file or a sheet: their cells one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    pub(super) text: Vec<u8>,
-    pub(super) cells: Vec<TableCell>,
-    pub(super) rows: Vec<TableRow>,
-}
-
-/// Where a cell's text ends; it begins where the one before ends.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TableCell {
-    end: u32,
-    pub(super) kind: CellKind,
-}
-
-/// Where a row's cells end, and its line.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TableRow {
-    cells_end: u32,
-    pub(super) line: u64,
+    text: Vec<u8>,
+    /// Where each cell's text ends; it begins where the one before ends.
+    cells: Vec<(u32, CellKind)>,
+    /// Where each row's cells end, and its line.
+    pub(super) rows: Vec<(u32, u64)>,
 }
 
 impl Table {
     pub(super) fn push_cell(&mut self, text: &[u8], kind: CellKind) {
         self.text.extend_from_slice(text);
         // A chunk is at most one record of the limited size beyond its own.
-        let end = self.text.len() as u32;
-        self.cells.push(TableCell { end, kind });
+        self.cells.push((self.text.len() as u32, kind));
     }
 
     pub(super) fn end_row(&mut self, line: u64) {
-        let cells_end = self.cells.len() as u32;
-        self.rows.push(TableRow { cells_end, line });
+        self.rows.push((self.cells.len() as u32, line));
+    }
+
+    pub(super) fn push_record(&mut self, record: &csv::ByteRecord, line: u64) {
+        let mut end = self.text.len();
+        self.text.extend_from_slice(record.as_slice());
+        self.cells.extend(record.iter().map(|cell| {
+            end += cell.len();
+            (end as u32, CellKind::Text)
+        }));
+        self.end_row(line);
     }
 
     /// About how many bytes it has.
     pub(super) fn size(&self) -> usize {
-        self.text.len() + self.cells.len() * size_of::<TableCell>()
+        self.text.len() + size_of_val(&*self.cells)
     }
 
-    /// Each row with its cells.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (TableRow, TableCells<'_>)> {
-        let mut first = 0;
-        let mut start = 0;
-        self.rows.iter().map(move |row| {
-            let cells = &self.cells[first..row.cells_end as usize];
-            first = row.cells_end as usize;
+    pub(super) fn rows(&self) -> impl Iterator<Item = TableRow<'_>> {
+        let (mut first, mut start) = (0, 0);
+        self.rows.iter().map(move |&(end, line)| {
+            let cells = &self.cells[first..end as usize];
             let text_start = start;
-            start = cells.last().map_or(start, |cell| cell.end as usize);
-            let text = &self.text;
-            let start = text_start;
-            (*row, TableCells { text, cells, start })
+            first = end as usize;
+            start = cells.last().map_or(start, |(end, _)| *end as usize);
+            TableRow {
+                line,
+                bytes: &self.text[text_start..start],
+                start: text_start,
+                cells,
+            }
         })
     }
 }
 
-/// The cells of one row, not yet known to be text.
-#[derive(Clone)]
-pub(super) struct TableCells<'a> {
-    text: &'a [u8],
-    cells: &'a [TableCell],
+/// A row whose bytes may not be text.
+pub(super) struct TableRow<'a> {
+    pub(super) line: u64,
+    bytes: &'a [u8],
+    /// Where they begin in the table.
     start: usize,
+    cells: &'a [(u32, CellKind)],
 }
 
-impl<'a> Iterator for TableCells<'a> {
-    type Item = (CellKind, &'a [u8]);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let (cell, rest) = self.cells.split_first()?;
-        let end = cell.end as usize;
-        let bytes = &self.text[self.start..end];
-        self.cells = rest;
-        self.start = end;
-        Some((cell.kind, bytes))
+impl<'a> TableRow<'a> {
+    fn ranges(&self) -> impl Iterator<Item = (CellKind, Range<usize>)> + use<'a> {
+        let (table_start, cells) = (self.start, self.cells);
+        let mut start = 0;
+        cells.iter().map(move |&(end, kind)| {
+            let range = start..end as usize - table_start;
+            start = range.end;
+            (kind, range)
+        })
     }
-}
 
-impl ExactSizeIterator for TableCells<'_> {
-    fn len(&self) -> usize {
-        self.cells.len()
+    /// Each cell's bytes.
+    pub(super) fn cells(&self) -> impl Iterator<Item = (CellKind, &'a [u8])> + use<'a> {
+        let bytes = self.bytes;
+        self.ranges()
+            .map(move |(kind, range)| (kind, &bytes[range]))
+    }
+
+    /// Fills `row` with the cells, or returns false if one of them is not text.
+    pub(super) fn read_text(&self, row: &mut Vec<Cell<'a>>) -> bool {
+        row.clear();
+        // At once for all cells, then whether none of them splits a character.
+        let Ok(text) = std::str::from_utf8(self.bytes) else {
+            return false;
+        };
+        for (kind, range) in self.ranges() {
+            let Some(text) = text.get(range) else {
+                return false;
+            };
+            row.push(Cell { kind, text });
+        }
+        true
     }
 }

@@ -8,10 +8,11 @@
 //! is never closed is noticed.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
-use memchr::memchr_iter;
+use memchr::memchr2_iter;
 
-use crate::model::{CellKind, Code, FileId, Place, Problem};
+use crate::model::{Code, FileId, Place, Problem};
 
 use super::bytes::Bytes;
 use super::chunk::{Body, Chunk, Table};
@@ -28,17 +29,16 @@ const READ_AHEAD: usize = 64 << 10;
 /// out as the only cell of the last row, unless a quote is still open.
 const END: &[u8] = b"\n\xFF\xFE\xFD\xFC\xFB\xFA";
 
-/// The first line as it was read, whatever it is: cells and line.
-type HeaderRow = (Vec<String>, u64);
-
 /// Reads the rows of a delimited text.
 pub(super) struct RowReader {
     csv: csv::Reader<Source>,
     record: csv::ByteRecord,
-    pub(super) delimiter: u8,
+    pub(super) header: Arc<Header>,
     limits: Limits,
     file: FileId,
     index: u64,
+    /// Where the record begins.
+    row_line: u64,
     lines: LineCounter,
     done: bool,
 }
@@ -53,10 +53,6 @@ struct Source {
     limit: usize,
     ended: bool,
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("a row is too large")]
-struct RowTooLarge;
 
 impl Source {
     /// Forgets what comes before an offset, and returns its position in what is
@@ -81,7 +77,8 @@ impl Source {
 impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.kept.len() > self.limit + READ_AHEAD {
-            return Err(io::Error::other(RowTooLarge));
+            let (line, limit) = (0, self.limit);
+            return Err(InputErrorKind::TooLarge { line, limit }.into());
         }
         let count = self.text.read(buffer)?;
         self.kept.extend_from_slice(&buffer[..count]);
@@ -114,19 +111,8 @@ impl LineCounter {
 
 /// How many lines end in these bytes, with LF, CR or CRLF.
 pub(super) fn line_breaks(text: &[u8]) -> u64 {
-    let feeds = memchr_iter(b'\n', text).count();
-    let returns = memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n'));
-    (feeds + returns.count()) as u64
-}
-
-/// What comes next.
-enum Next {
-    /// A row, in the reader's record, that begins in this line.
-    Row(u64),
-    /// A quote that is still open at the end of the file.
-    OpenQuote(u64),
-    TooLarge(u64),
-    End,
+    let is_break = |at: &usize| text[*at] == b'\n' || text.get(at + 1) != Some(&b'\n');
+    memchr2_iter(b'\n', b'\r', text).filter(is_break).count() as u64
 }
 
 fn reader<R: Read>(text: R, delimiter: u8) -> csv::Reader<R> {
@@ -144,8 +130,8 @@ fn is_blank(record: &csv::ByteRecord) -> bool {
 }
 
 impl RowReader {
-    /// A reader of the rows after the header, and the header row. `sample` is
-    /// the text's beginning, or all of it.
+    /// A reader of the rows after the header, and what is wrong with the
+    /// header. `sample` is the text's beginning, or all of it.
     pub(super) fn open(
         mut text: Bytes,
         sample: &str,
@@ -153,12 +139,11 @@ impl RowReader {
         file: FileId,
         limits: &Limits,
         encoding: &'static str,
-    ) -> Result<(Self, HeaderRow), InputErrorKind> {
+    ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
         let declared = declared_delimiter(sample.as_bytes());
         let mut line = 1;
         if let Some((_, length)) = declared {
-            let mut skipped = (&mut text).take(length as u64);
-            io::copy(&mut skipped, &mut io::sink()).map_err(InputErrorKind::from_io)?;
+            io::copy(&mut (&mut text).take(length as u64), &mut io::sink())?;
             line = 2;
         }
         let delimiter = delimiter
@@ -177,127 +162,102 @@ impl RowReader {
         let mut rows = Self {
             csv: reader(source, delimiter),
             record: csv::ByteRecord::new(),
-            delimiter,
+            header: Arc::default(),
             limits: limits.clone(),
             file,
             index: 0,
+            row_line: line,
             lines: LineCounter {
                 line,
                 after_cr: false,
             },
             done: false,
         };
-        let header = rows.header(encoding)?;
-        Ok((rows, header))
-    }
-
-    fn header(&mut self, encoding: &'static str) -> Result<HeaderRow, InputErrorKind> {
-        let limit = self.limits.record;
-        let line = match self.next()? {
-            Next::Row(line) => line,
-            Next::OpenQuote(line) => {
-                let line = self.quote_line(line);
-                return Err(InputErrorKind::HeaderQuote { line });
-            }
-            Next::TooLarge(line) => return Err(InputErrorKind::TooLarge { line, limit }),
-            Next::End => return Err(InputErrorKind::Empty),
-        };
+        if !rows.read_row()? {
+            return Err(InputErrorKind::Empty);
+        }
+        let line = rows.row_line;
         let text = |cell: &[u8]| String::from_utf8(cell.to_vec());
-        let cells: Result<Vec<_>, _> = self.record.iter().map(text).collect();
+        let cells: Result<Vec<_>, _> = rows.record.iter().map(text).collect();
         let cells = cells.map_err(|_| InputErrorKind::HeaderText { line, encoding })?;
-        Ok((cells, line))
+        let (header, problems) = Header::new(&cells, file, line, limits, Some(delimiter))?;
+        rows.header = Arc::new(header);
+        Ok((rows, problems))
     }
 
-    /// Reads on to the next row that is not blank.
-    fn next(&mut self) -> Result<Next, InputErrorKind> {
+    /// Reads on to the next row that is not blank; false at the end. Among its
+    /// errors are a row that is too large and a quote that is never closed.
+    fn read_row(&mut self) -> Result<bool, InputErrorKind> {
+        let limit = self.limits.record;
         loop {
             let start = self.csv.position().byte();
             let source = self.csv.get_mut();
-            source.limit = self.limits.record + source.pass(start);
-            let found = match self.csv.read_byte_record(&mut self.record) {
-                Ok(found) => found,
-                Err(error) => match error.into_kind() {
-                    csv::ErrorKind::Io(error) => match error.downcast::<RowTooLarge>() {
-                        Ok(_) => {
-                            self.pass_blank_lines(start, u64::MAX);
-                            return Ok(Next::TooLarge(self.lines.line));
-                        }
-                        Err(error) => return Err(InputErrorKind::from_io(error)),
-                    },
-                    kind => return Err(InputErrorKind::Io(io::Error::other(format!("{kind:?}")))),
-                },
+            source.limit = limit + source.pass(start);
+            let read = self.csv.read_byte_record(&mut self.record);
+            let read = read.map_err(|error| match error.into_kind() {
+                csv::ErrorKind::Io(error) => InputErrorKind::from(error),
+                kind => InputErrorKind::Io(io::Error::other(format!("{kind:?}"))),
+            });
+            let end = match read {
+                Ok(false) => return Ok(false),
+                Ok(true) => self.csv.position().byte(),
+                Err(InputErrorKind::TooLarge { .. }) => u64::MAX,
+                Err(error) => return Err(error),
             };
-            if !found {
-                return Ok(Next::End);
-            }
-            let end = self.csv.position().byte();
-            let (line, size) = self.pass_blank_lines(start, end);
-            if size > self.limits.record {
-                return Ok(Next::TooLarge(line));
+            let size = self.pass_row(start, end);
+            let line = self.row_line;
+            if end == u64::MAX || size > limit {
+                return Err(InputErrorKind::TooLarge { line, limit });
             }
             let last = self.record.iter().next_back().unwrap_or_default();
             if last.ends_with(&END[1..]) && self.csv.get_ref().ended {
                 if self.record.len() == 1 && last.len() == END.len() - 1 {
-                    return Ok(Next::End);
+                    return Ok(false);
                 }
-                return Ok(Next::OpenQuote(line));
+                // The quote opens the last cell.
+                let before = self.record.iter().take(self.record.len() - 1);
+                let line = line + before.map(line_breaks).sum::<u64>();
+                return Err(InputErrorKind::UnclosedQuote { line });
             }
             if !is_blank(&self.record) {
-                return Ok(Next::Row(line));
+                return Ok(true);
             }
         }
     }
 
-    /// Passes the text of a row; the line in which it begins, after blank
-    /// lines, and its size.
-    fn pass_blank_lines(&mut self, start: u64, end: u64) -> (u64, usize) {
+    /// Passes the text of a row, with blank lines before it; its size.
+    fn pass_row(&mut self, start: u64, end: u64) -> usize {
         let source = self.csv.get_ref();
         let row = &source.kept[source.position(start)..source.position(end)];
         let is_break = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
         let (blank, row) = row.split_at(row.iter().take_while(is_break).count());
         self.lines.pass(blank);
-        let line = self.lines.line;
-        if end != u64::MAX {
-            self.lines.pass(row);
-        }
-        (line, row.len())
-    }
-
-    /// The line of the quote that opens the last cell of a row.
-    fn quote_line(&self, line: u64) -> u64 {
-        let before = self.record.len() - 1;
-        line + self
-            .record
-            .iter()
-            .take(before)
-            .map(line_breaks)
-            .sum::<u64>()
+        self.row_line = self.lines.line;
+        self.lines.pass(row);
+        row.len()
     }
 
     /// The next rows, or nothing at the end.
-    pub(super) fn next_chunk(&mut self, header: &Header) -> Result<Option<Chunk>, InputErrorKind> {
+    pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
         let mut table = Table::default();
         let mut lost = None;
         while !self.done && (table.rows.is_empty() || table.size() < self.limits.chunk) {
-            let next = self.next()?;
-            let place = |line| Place {
+            let row = self.read_row();
+            let place = Place {
                 file: self.file,
-                line,
+                line: self.row_line,
                 index: self.index + table.rows.len() as u64,
             };
-            match next {
-                Next::Row(line) => {
-                    for cell in &self.record {
-                        table.push_cell(cell, CellKind::Text);
-                    }
-                    table.end_row(line);
-                    continue;
+            match row {
+                Ok(true) => table.push_record(&self.record, self.row_line),
+                Ok(false) => self.done = true,
+                Err(InputErrorKind::TooLarge { .. }) => lost = Some(self.too_large(place)),
+                Err(InputErrorKind::UnclosedQuote { line }) => {
+                    lost = Some(self.unclosed(place, line));
                 }
-                Next::End => {}
-                Next::TooLarge(line) => lost = Some(self.too_large(place(line))),
-                Next::OpenQuote(line) => lost = Some(self.unclosed(place(line), header)),
+                Err(error) => return Err(error),
             }
-            self.done = true;
+            self.done |= lost.is_some();
         }
         if table.rows.is_empty() && lost.is_none() {
             return Ok(None);
@@ -323,17 +283,14 @@ impl RowReader {
         ))
     }
 
-    fn unclosed(&self, place: Place, header: &Header) -> Problem {
+    fn unclosed(&self, place: Place, line: u64) -> Problem {
         let message = format!(
-            "the quote opened in line {} is never closed, so the rest of the file is one cell",
-            self.quote_line(place.line)
+            "the quote opened in line {line} is never closed, so the rest of the file is one cell"
         );
-        let problem = Problem::new(Code::UnclosedQuote, place, message)
+        let mut problem = Problem::new(Code::UnclosedQuote, place, message)
             .with_hint("close the quote; a quote inside a cell is written as two");
-        match header.name(self.record.len() - 1) {
-            Some(column) => problem.in_column(column),
-            None => problem,
-        }
+        problem.column = self.header.name(self.record.len() - 1).map(Box::from);
+        problem
     }
 }
 
@@ -342,19 +299,18 @@ impl RowReader {
 fn declared_delimiter(text: &[u8]) -> Option<(u8, usize)> {
     let end = memchr::memchr2(b'\n', b'\r', text)?;
     let line = &text[..end];
-    let line = line
-        .strip_prefix(b"\"")
+    let quoted = line.strip_prefix(b"\"");
+    let line = quoted
         .and_then(|line| line.strip_suffix(b"\""))
         .unwrap_or(line);
-    let (name, delimiter) = line.split_last_chunk::<1>()?;
-    let next = end
-        + if text[end..].starts_with(b"\r\n") {
-            2
-        } else {
-            1
-        };
+    let (name, [delimiter]) = line.split_last_chunk()?;
+    let line_end = if text[end..].starts_with(b"\r\n") {
+        2
+    } else {
+        1
+    };
     name.eq_ignore_ascii_case(b"sep=")
-        .then_some((delimiter[0], next))
+        .then_some((*delimiter, end + line_end))
 }
 
 /// The delimiter that gives the header more than one cell and most of the first
@@ -362,18 +318,9 @@ fn declared_delimiter(text: &[u8]) -> Option<(u8, usize)> {
 fn detect_delimiter(sample: &str) -> u8 {
     let mut best = (b',', (0, 0));
     for delimiter in DELIMITERS {
-        let mut widths = Vec::new();
-        for record in reader(sample.as_bytes(), delimiter)
-            .into_byte_records()
-            .flatten()
-        {
-            if !is_blank(&record) {
-                widths.push(record.len());
-            }
-            if widths.len() > SAMPLE_ROWS {
-                break;
-            }
-        }
+        let rows = reader(sample.as_bytes(), delimiter).into_byte_records();
+        let rows = rows.flatten().filter(|row| !is_blank(row));
+        let mut widths: Vec<usize> = rows.map(|row| row.len()).take(SAMPLE_ROWS + 1).collect();
         // The last row may be cut off.
         if widths.len() > 2 {
             widths.pop();

@@ -1,11 +1,14 @@
 //! What encoding a file has, and its text as UTF-8.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::InputErrorKind;
-use super::bytes::Bytes;
+use super::bytes::{Bytes, read_head};
+
+/// How much is decoded at once.
+const BLOCK: usize = 64 << 10;
 
 /// The encoding of a file.
 #[derive(Debug, Clone, Copy)]
@@ -22,42 +25,30 @@ pub(super) struct Detected {
 /// file nothing is guessed.
 pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, InputErrorKind> {
     let marked = Encoding::for_bom(head);
-    if let Some(name) = named {
+    let (encoding, mark, guessed) = if let Some(name) = named {
         let encoding = Encoding::for_label(name.trim().as_bytes())
             .filter(|encoding| encoding.name() != "replacement")
             .ok_or_else(|| InputErrorKind::UnknownEncoding(name.to_owned()))?;
         // "utf-16" alone means little endian; the mark knows better.
-        let (encoding, mark) = match marked {
-            Some((by_mark, mark)) if by_mark == encoding || name.eq_ignore_ascii_case("utf-16") => {
-                (by_mark, mark)
-            }
-            _ => (encoding, 0),
-        };
-        return Ok(Detected {
-            encoding,
-            mark,
-            guessed: false,
-        });
-    }
-    if let Some((encoding, mark)) = marked {
-        return Ok(Detected {
-            encoding,
-            mark,
-            guessed: false,
-        });
-    }
-    let (encoding, guessed) = if let Some(encoding) = utf_16_by_nuls(head) {
-        (encoding, true)
+        let is_utf_16 = name.eq_ignore_ascii_case("utf-16");
+        let (encoding, mark) = marked
+            .filter(|(by_mark, _)| is_utf_16 || *by_mark == encoding)
+            .unwrap_or((encoding, 0));
+        (encoding, mark, false)
+    } else if let Some((encoding, mark)) = marked {
+        (encoding, mark, false)
+    } else if let Some(encoding) = utf_16_by_nuls(head) {
+        (encoding, 0, true)
     } else if is_utf_8_so_far(head) {
-        (UTF_8, false)
+        (UTF_8, 0, false)
     } else if head.contains(&0) {
         return Err(InputErrorKind::Binary);
     } else {
-        (WINDOWS_1252, true)
+        (WINDOWS_1252, 0, true)
     };
     Ok(Detected {
         encoding,
-        mark: 0,
+        mark,
         guessed,
     })
 }
@@ -72,22 +63,16 @@ fn is_utf_8_so_far(head: &[u8]) -> bool {
 
 /// Western text in UTF-16 has a NUL in nearly every other byte.
 fn utf_16_by_nuls(head: &[u8]) -> Option<&'static Encoding> {
-    let pairs = head.len() / 2;
-    let nuls = |parity: usize| {
-        head[..pairs * 2]
-            .iter()
-            .skip(parity)
-            .step_by(2)
-            .filter(|byte| **byte == 0)
-            .count()
-    };
+    let (pairs, _) = head.as_chunks::<2>();
+    let nuls = |half: usize| pairs.iter().filter(|pair| pair[half] == 0).count();
     let (even, odd) = (nuls(0), nuls(1));
-    if pairs >= 2 && odd * 10 >= pairs * 7 && even * 10 <= pairs {
+    let nearly_all = |nuls: usize, others: usize| {
+        pairs.len() >= 2 && nuls * 10 >= pairs.len() * 7 && others * 10 <= pairs.len()
+    };
+    if nearly_all(odd, even) {
         Some(UTF_16LE)
-    } else if pairs >= 2 && even * 10 >= pairs * 7 && odd * 10 <= pairs {
-        Some(UTF_16BE)
     } else {
-        None
+        nearly_all(even, odd).then_some(UTF_16BE)
     }
 }
 
@@ -97,20 +82,16 @@ impl Detected {
     /// parser finds them in their record.
     pub(super) fn text(self, mut head: Vec<u8>, rest: Bytes) -> Bytes {
         head.drain(..self.mark);
-        let whole = io::Cursor::new(head).chain(rest);
+        let source = Box::new(Cursor::new(head).chain(rest));
         if self.encoding == UTF_8 {
-            return Box::new(whole);
+            return source;
         }
         Box::new(Transcoded {
-            source: whole,
-            code_page: self.encoding.name().starts_with("windows-"),
+            source,
+            is_code_page: self.encoding.name().starts_with("windows-"),
             decoder: self.encoding.new_decoder_without_bom_handling(),
-            input: vec![0; 64 << 10],
-            pending: 0..0,
+            text: Cursor::default(),
             ended: false,
-            text: Vec::new(),
-            taken: 0,
-            finished: false,
         })
     }
 
@@ -124,19 +105,59 @@ impl Detected {
 }
 
 /// Text in another encoding, as UTF-8.
-struct Transcoded<R> {
-    source: R,
+struct Transcoded {
+    source: Bytes,
     /// Whether it is one of Windows' code pages.
-    code_page: bool,
+    is_code_page: bool,
     decoder: Decoder,
-    input: Vec<u8>,
-    /// What of `input` is still to be decoded.
-    pending: std::ops::Range<usize>,
+    /// The last block, decoded.
+    text: Cursor<Vec<u8>>,
     ended: bool,
-    /// Decoded, and read up to `taken`.
-    text: Vec<u8>,
-    taken: usize,
-    finished: bool,
+}
+
+impl Transcoded {
+    fn decode_block(&mut self) -> io::Result<()> {
+        let block = read_head(&mut self.source, BLOCK)?;
+        self.ended = block.len() < BLOCK;
+        let room = self
+            .decoder
+            .max_utf8_buffer_length_without_replacement(block.len());
+        // One more for each byte that may not be text.
+        let mut text = vec![0; room.unwrap_or(block.len() * 4) + block.len() + 16];
+        let (mut input, mut end) = (&block[..], 0);
+        loop {
+            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(
+                input,
+                &mut text[end..],
+                self.ended,
+            );
+            input = &input[read..];
+            end += written;
+            let DecoderResult::Malformed(..) = result else {
+                break;
+            };
+            text[end] = 0xFF;
+            end += 1;
+        }
+        text.truncate(end);
+        if self.is_code_page {
+            mark_undefined(&mut text);
+        }
+        self.text = Cursor::new(text);
+        Ok(())
+    }
+}
+
+impl Read for Transcoded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.text.read(buffer)?;
+            if count > 0 || self.ended || buffer.is_empty() {
+                return Ok(count);
+            }
+            self.decode_block()?;
+        }
+    }
 }
 
 /// Windows' code pages leave some bytes undefined, such as 0x81 in Windows-1252.
@@ -144,69 +165,16 @@ struct Transcoded<R> {
 /// which nothing else becomes there; in a case file they are a sign that the
 /// encoding is another. Each becomes a byte that is not text.
 fn mark_undefined(text: &mut Vec<u8>) {
-    let is_control =
-        |text: &[u8], at: usize| text[at] == 0xC2 && matches!(text.get(at + 1), Some(0x80..=0x9F));
-    let found = memchr::memchr_iter(0xC2, text).find(|at| is_control(text, *at));
-    let Some(mut at) = found else {
+    let is_control = |pair: &[u8]| pair[0] == 0xC2 && (0x80..=0x9F).contains(&pair[1]);
+    if !text.windows(2).any(is_control) {
         return;
-    };
-    let mut end = at;
-    while at < text.len() {
-        if is_control(text, at) {
-            text[end] = 0xFF;
-            at += 2;
-        } else {
-            text[end] = text[at];
-            at += 1;
-        }
-        end += 1;
     }
-    text.truncate(end);
-}
-
-impl<R: Read> Transcoded<R> {
-    /// Decodes the next piece; after that there is text, or the end.
-    fn decode(&mut self) -> io::Result<()> {
-        self.text.clear();
-        self.taken = 0;
-        while self.text.is_empty() && !self.finished {
-            if self.pending.is_empty() && !self.ended {
-                let count = self.source.read(&mut self.input)?;
-                self.pending = 0..count;
-                self.ended = count == 0;
-            }
-            let input = &self.input[self.pending.clone()];
-            let room = self
-                .decoder
-                .max_utf8_buffer_length_without_replacement(input.len())
-                .unwrap_or(input.len() * 4 + 16);
-            self.text.resize(room, 0);
-            let (result, read, written) =
-                self.decoder
-                    .decode_to_utf8_without_replacement(input, &mut self.text, self.ended);
-            self.text.truncate(written);
-            if self.code_page {
-                mark_undefined(&mut self.text);
-            }
-            self.pending.start += read;
-            match result {
-                DecoderResult::Malformed(..) => self.text.push(0xFF),
-                DecoderResult::InputEmpty => self.finished = self.ended,
-                DecoderResult::OutputFull => {}
-            }
-        }
-        Ok(())
+    let mut marked = Vec::with_capacity(text.len());
+    let mut rest = &text[..];
+    while let Some(&byte) = rest.first() {
+        let is_undefined = rest.len() > 1 && is_control(rest);
+        marked.push(if is_undefined { 0xFF } else { byte });
+        rest = &rest[1 + usize::from(is_undefined)..];
     }
-}
-
-impl<R: Read> Read for Transcoded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.text.len() {
-            self.decode()?;
-        }
-        let count = buffer.len().min(self.text.len() - self.taken);
-        buffer[..count].copy_from_slice(&self.text[self.taken..self.taken + count]);
-        self.taken += count;
-        Ok(count)
-    }
+    *text = marked;
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::bytes::Bomb;
+use super::Input;
 
 /// Why an input can't be used at all, or not read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +54,11 @@ pub enum InputErrorKind {
     OpenInExcel { lock: String, detail: String },
     #[error("invalid gzip data: {0}; the file may be cut off, copy it again")]
     Gzip(#[source] io::Error),
-    #[error("{0}")]
-    Bomb(Bomb),
+    /// A compressed file that unpacks to far more than case files do.
+    #[error(
+        "unpacks to more than {limit} bytes and {ratio} times its size, which no case file does; if it is one, unpack it yourself"
+    )]
+    Bomb { limit: u64, ratio: u64 },
     #[error("unknown encoding {0:?}: try utf-8, windows-1252, utf-16le or utf-16be")]
     UnknownEncoding(String),
     /// A delimiter that would make quoting or rows ambiguous.
@@ -68,7 +71,7 @@ pub enum InputErrorKind {
     HeaderText { line: u64, encoding: &'static str },
     /// A quote of the header that is never closed.
     #[error("line {line}: a quote of the header is never closed")]
-    HeaderQuote { line: u64 },
+    UnclosedQuote { line: u64 },
     /// A header of nothing but unnamed columns, or none.
     #[error("line {line}: the header has no column names; the first row must hold them")]
     NoHeader { line: u64 },
@@ -105,22 +108,37 @@ pub enum InputErrorKind {
 }
 
 impl InputErrorKind {
-    /// The cause of an I/O error, which may be one of unpacking.
-    pub(super) fn from_io(error: io::Error) -> Self {
-        match error.downcast::<Bomb>() {
-            Ok(bomb) => Self::Bomb(bomb),
-            Err(error) => match error.downcast::<super::bytes::Unpacking>() {
-                Ok(unpacking) => Self::Gzip(unpacking.0),
-                Err(error) => Self::Io(error),
-            },
-        }
+    /// The error of this input. One that a workbook open in Excel may cause
+    /// says so: Excel's lock file is beside it.
+    pub(super) fn of(self, input: &Input) -> InputError {
+        let name = input.name();
+        let kind = match (self, input) {
+            (kind @ (Self::Io(_) | Self::Workbook(_) | Self::NoWorkbook), Input::Path(path)) => {
+                let lock = path.with_file_name(format!("~${}", input.file_name()));
+                if lock.exists() {
+                    Self::OpenInExcel {
+                        lock: lock.display().to_string(),
+                        detail: kind.to_string(),
+                    }
+                } else {
+                    kind
+                }
+            }
+            (kind, _) => kind,
+        };
+        InputError { name, kind }
     }
+}
 
-    /// The error of the input with this name.
-    pub(super) fn of(self, name: &str) -> InputError {
-        InputError {
-            name: name.to_owned(),
-            kind: self,
-        }
+impl From<io::Error> for InputErrorKind {
+    /// A layer between the file and its reader wraps its own errors.
+    fn from(error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(Self::Io)
+    }
+}
+
+impl From<InputErrorKind> for io::Error {
+    fn from(error: InputErrorKind) -> Self {
+        Self::other(error)
     }
 }

@@ -20,7 +20,7 @@ enum Slot {
     Ignored,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Header {
     pub(super) columns: Arc<Columns>,
     pub(super) line: u64,
@@ -34,16 +34,19 @@ pub(super) struct Header {
     text: Option<usize>,
     /// Every position is the column of the same position.
     plain: bool,
+    /// Between two cells of a row, for hints.
+    pub(super) delimiter: u8,
 }
 
 impl Header {
-    /// A header of its cells, and what is wrong with it.
+    /// A header of its cells, and what is wrong with it. A sheet has no
+    /// delimiter.
     pub(super) fn new(
         cells: &[String],
         file: FileId,
         line: u64,
         limits: &Limits,
-        is_sheet: bool,
+        delimiter: Option<u8>,
     ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
         let named = cells
             .iter()
@@ -59,18 +62,30 @@ impl Header {
         let mut first_of: HashMap<&str, usize> = HashMap::new();
         let mut problems = Vec::new();
         let mut slots = Vec::with_capacity(named);
+        let place = Place {
+            file,
+            line,
+            index: 0,
+        };
         for (position, cell) in cells[..named].iter().enumerate() {
             let name = cell.trim();
+            let first = *first_of.entry(name).or_insert(position);
             slots.push(match name {
                 "" => Slot::Unnamed,
-                _ if first_of.contains_key(name) => {
-                    problems.push(duplicate(name, first_of[name], position, file, line));
+                _ if first < position => {
+                    let message = format!(
+                        "columns {} and {} of the header have the same name",
+                        first + 1,
+                        position + 1
+                    );
+                    let problem = Problem::new(Code::DuplicateHeader, place, message);
+                    let hint = "rename or remove one of them";
+                    problems.push(problem.in_column(name).with_hint(hint));
                     Slot::Ignored
                 }
                 ESCAPED | TEXT | REASON => Slot::Ignored,
                 _ => Slot::Column(columns.intern(name)),
             });
-            first_of.entry(name).or_insert(position);
         }
         if columns.is_empty() {
             return Err(InputErrorKind::NoHeader { line });
@@ -80,7 +95,8 @@ impl Header {
             columns: Arc::new(columns),
             line,
             slots,
-            width: if is_sheet { usize::MAX } else { cells.len() },
+            width: delimiter.map_or(usize::MAX, |_| cells.len()),
+            delimiter: delimiter.unwrap_or(b'\t'),
             escaped: first_of.get(ESCAPED).copied(),
             text: first_of.get(TEXT).copied(),
         };
@@ -114,7 +130,6 @@ impl Header {
         row: &[Cell<'a>],
         cells: &mut Vec<Cell<'a>>,
         place: Place,
-        delimiter: u8,
     ) -> Result<(), Box<Problem>> {
         cells.clear();
         for (position, slot) in self.slots.iter().enumerate() {
@@ -125,19 +140,23 @@ impl Header {
         let unescaped = self.unescape(row, cells, place);
         let mut beyond = row.iter().skip(self.width);
         if row.len() < self.slots.len() || beyond.any(|cell| !cell.is_blank()) {
-            return Err(Box::new(self.ragged(row, place, delimiter)));
+            return Err(Box::new(self.ragged(row, place)));
         }
         for (position, cell) in row.iter().enumerate() {
             let slot = self.slots.get(position).unwrap_or(&Slot::Unnamed);
             if *slot == Slot::Unnamed && !cell.is_blank() {
-                return Err(Box::new(self.nameless(position, cell.text, place)));
+                return Err(Box::new(self.unnamed(position, cell.text, place)));
             }
         }
         unescaped?;
-        match self.saved_text(row) {
-            Some(_) => Err(Box::new(not_fixed(place))),
-            None => Ok(()),
+        if self.saved_text(row).is_none() {
+            return Ok(());
         }
+        let message = "the row could not be read before, and has not been fixed since";
+        let problem = Problem::new(Code::NotFixed, place, message).in_column(TEXT);
+        Err(Box::new(problem.with_hint(format!(
+            "compare the row's cells with the text in {TEXT}, correct them, and empty that cell"
+        ))))
     }
 
     /// Takes off the apostrophes that keep cells from being formulas; a row
@@ -171,7 +190,7 @@ impl Header {
         Ok(())
     }
 
-    fn nameless(&self, position: usize, value: &str, place: Place) -> Problem {
+    fn unnamed(&self, position: usize, value: &str, place: Place) -> Problem {
         let column = position + 1;
         let message = format!(
             "column {column} has a value here but no name in the header (line {})",
@@ -182,24 +201,21 @@ impl Header {
             .with_hint(format!("name column {column}, or empty its cells"))
     }
 
-    fn ragged(&self, row: &[Cell<'_>], place: Place, delimiter: u8) -> Problem {
+    fn ragged(&self, row: &[Cell<'_>], place: Place) -> Problem {
         let (found, expected) = (row.len(), self.slots.len());
         let cells = if found == 1 { "cell" } else { "cells" };
         let message = format!("found {found} {cells}, the header has {expected} columns");
         let problem = Problem::new(Code::RaggedRow, place, message);
-        let mut line = place.line;
-        for cell in row {
-            let lines = line_breaks(cell.text.as_bytes());
-            if lines > 0 {
-                return problem.with_hint(format!(
-                    "a quote opened in line {line} closes in line {}: if the cell should not \
-                     span these lines, fix the quotes there",
-                    line + lines
-                ));
-            }
-            line += lines;
+        let lines = |cell: &Cell<'_>| line_breaks(cell.text.as_bytes());
+        if let Some(lines) = row.iter().map(lines).find(|lines| *lines > 0) {
+            return problem.with_hint(format!(
+                "a quote opened in line {} closes in line {}: if the cell should not span these \
+                 lines, fix the quotes there",
+                place.line,
+                place.line + lines
+            ));
         }
-        let delimiter = match delimiter {
+        let delimiter = match self.delimiter {
             b'\t' => "tab".to_owned(),
             other => format!("`{}`", char::from(other)),
         };
@@ -215,32 +231,4 @@ impl Header {
 fn filled<'a>(row: &[Cell<'a>], position: Option<usize>) -> Option<&'a str> {
     let cell = row.get(position?)?;
     (!cell.is_blank()).then_some(cell.text)
-}
-
-fn not_fixed(place: Place) -> Problem {
-    let message = "the row could not be read before, and has not been fixed since";
-    Problem::new(Code::NotFixed, place, message)
-        .in_column(TEXT)
-        .with_hint(format!(
-            "compare the row's cells with the text in {TEXT}, correct them, and empty that cell"
-        ))
-}
-
-fn duplicate(name: &str, first: usize, second: usize, file: FileId, line: u64) -> Problem {
-    let place = Place {
-        file,
-        line,
-        index: 0,
-    };
-    Problem::new(
-        Code::DuplicateHeader,
-        place,
-        format!(
-            "columns {} and {} of the header have the same name",
-            first + 1,
-            second + 1
-        ),
-    )
-    .in_column(name)
-    .with_hint("rename or remove one of them")
 }

@@ -12,12 +12,9 @@ mod delimited;
 mod encoding;
 mod error;
 mod header;
-mod item;
 mod json;
 mod parser;
 mod reader;
-mod sheet_value;
-mod size_limits;
 mod window;
 mod workbook;
 
@@ -30,8 +27,7 @@ use std::path::{Path, PathBuf};
 pub use crate::model::Format;
 pub use chunk::Chunk;
 pub use error::{InputError, InputErrorKind};
-pub use item::Item;
-pub use parser::Parser;
+pub use parser::{Item, Parser};
 pub use reader::{Reader, open};
 pub(crate) use workbook::WORKBOOK_THREAD;
 

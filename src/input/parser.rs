@@ -4,189 +4,242 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::model::{Cell, Code, FileId, Place, Problem, Record};
+use crate::model::reserved::TEXT;
+use crate::model::{Cell, CellKind, Code, Columns, FileId, Place, Problem, Record};
 
-use super::chunk::{Body, Chunk, Table, TableCells};
+use super::chunk::{Body, Chunk, Table, TableRow, Values};
 use super::delimited::line_breaks;
 use super::header::Header;
-use super::item::{Item, Unread};
-use super::json::{JsonError, Member, Objects};
-use super::window::Position;
+use super::json::{Member, Objects};
+
+/// What a parser finds, in the order of the file.
+#[derive(Debug)]
+pub enum Item<'a> {
+    Record(Record<'a>),
+    /// A record that can't be read; it counts as one.
+    Problem(Problem, Unread<'a>),
+    /// A record that can't be read and hides the rest of the file, which is
+    /// unknown: skipping this record would skip more. It counts as one, and is
+    /// the last item of its file.
+    Lost(Problem),
+}
+
+/// What there is of a record that can't be read, so that a person can fix it.
+#[derive(Debug)]
+pub struct Unread<'a> {
+    /// The record's text; bytes that are not text are `?`.
+    text: Cow<'a, str>,
+    /// Whether the text can be returned unchanged: it is JSON of some kind.
+    as_is: bool,
+    /// The cells of a row, as far as they fit its columns.
+    row: Option<(&'a Columns, &'a [Cell<'a>])>,
+}
+
+impl Unread<'_> {
+    /// As the text of a JSON object, like the raw text of any record: the cells
+    /// by column, and the whole row in `caseload_text`. While that is filled,
+    /// the record can't be imported. JSON that can't pass for a record stays
+    /// unchanged.
+    pub(crate) fn raw(&self) -> String {
+        if self.as_is {
+            return self.text.clone().into_owned();
+        }
+        let (columns, cells) = self.row.unzip();
+        let names = columns.into_iter().flat_map(Columns::names);
+        let cells = names.zip(cells.unwrap_or_default());
+        let members: serde_json::Map<_, _> = cells
+            .filter(|(_, cell)| cell.kind != CellKind::Absent)
+            .map(|(name, cell)| (name, cell.text))
+            .chain([(TEXT, &*self.text)])
+            .map(|(name, text)| (name.to_owned(), text.into()))
+            .collect();
+        serde_json::Value::Object(members).to_string()
+    }
+}
+
+type Each<'e> = &'e mut dyn FnMut(Item<'_>);
 
 /// Makes records of chunks. One for each worker and file; every parser knows
 /// only the columns of the JSON records that it has seen itself.
 #[derive(Debug)]
 pub struct Parser {
-    file: FileId,
-    encoding: &'static str,
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Table { header: Arc<Header>, delimiter: u8 },
-    Json(Objects),
+    pub(super) file: FileId,
+    pub(super) encoding: &'static str,
+    /// Of a table; JSON has none.
+    pub(super) header: Option<Arc<Header>>,
+    pub(super) objects: Objects,
 }
 
 impl Parser {
-    pub(super) fn of_table(
-        file: FileId,
-        encoding: &'static str,
-        header: Arc<Header>,
-        delimiter: u8,
-    ) -> Self {
-        let kind = Kind::Table { header, delimiter };
-        Self {
-            file,
-            encoding,
-            kind,
-        }
-    }
-
-    pub(super) fn of_json(file: FileId, encoding: &'static str, columns: usize) -> Self {
-        Self {
-            file,
-            encoding,
-            kind: Kind::Json(Objects::new(columns)),
-        }
-    }
-
     /// Reads a chunk: calls `each` with its items in the order of the file.
     pub fn parse(&mut self, chunk: &Chunk, each: &mut dyn FnMut(Item<'_>)) {
-        let (file, encoding) = (self.file, self.encoding);
-        match (&mut self.kind, &chunk.body) {
-            (Kind::Table { header, delimiter }, Body::Table(table)) => {
-                let rows = TableParser {
-                    header,
-                    delimiter: *delimiter,
-                    encoding,
-                };
-                rows.parse(file, chunk.index, table, each);
+        match (&chunk.body, &self.header) {
+            (Body::Table(table), Some(header)) => {
+                self.parse_table(header, table, chunk.index, each);
             }
-            (
-                Kind::Json(objects),
-                Body::Json {
-                    bytes,
-                    rows,
-                    position,
-                },
-            ) => {
-                let mut line = position.line;
-                let mut counted = 0;
-                let mut members = Vec::new();
-                for (index, row) in (chunk.index..).zip(rows) {
-                    line += memchr::memchr_iter(b'\n', &bytes[counted..row.start]).count() as u64;
-                    counted = row.start;
-                    let place = Place { file, line, index };
-                    let found = Found {
-                        encoding,
-                        bytes,
-                        row,
-                        start: *position,
-                        place,
-                    };
-                    members.clear();
-                    found.parse(objects, &mut members, each);
-                }
-            }
+            (Body::Json(values), _) => self.parse_values(values, chunk.index, each),
             // A reader's parser fits its chunks.
-            _ => {}
+            (Body::Table(_), None) => {}
         }
         if let Some(problem) = &chunk.lost {
             each(Item::Lost((**problem).clone()));
         }
     }
-}
 
-struct TableParser<'p> {
-    header: &'p Header,
-    delimiter: u8,
-    encoding: &'static str,
-}
-
-impl TableParser<'_> {
-    fn parse(&self, file: FileId, index: u64, table: &Table, each: &mut dyn FnMut(Item<'_>)) {
-        let columns = &*self.header.columns;
-        let (mut row, mut cells) = (Vec::new(), Vec::new());
-        for (index, (table_row, table_cells)) in (index..).zip(table.rows()) {
-            let line = table_row.line;
-            let place = Place { file, line, index };
-            row.clear();
-            for (kind, bytes) in table_cells.clone() {
-                let Ok(text) = std::str::from_utf8(bytes) else {
-                    break;
-                };
-                row.push(Cell { kind, text });
-            }
-            if row.len() < table_cells.len() {
-                self.report_invalid_text(table_cells, row.len(), place, each);
+    fn parse_table(&self, header: &Header, table: &Table, index: u64, each: Each<'_>) {
+        let (mut row, mut arranged) = (Vec::new(), Vec::new());
+        for (index, table_row) in (index..).zip(table.rows()) {
+            let place = Place {
+                file: self.file,
+                line: table_row.line,
+                index,
+            };
+            if !table_row.read_text(&mut row) {
+                self.report_invalid_row(header, &table_row, place, each);
                 continue;
             }
-            let (cells, fitted) = if self.header.fits(&row) {
-                (&row, Ok(()))
-            } else {
-                let fitted = self.header.arrange(&row, &mut cells, place, self.delimiter);
-                (&cells, fitted)
-            };
-            each(match fitted {
-                Ok(()) => Item::Record(Record {
-                    place,
-                    columns,
-                    cells,
-                    json: None,
-                }),
-                Err(problem) => Item::Problem(*problem, self.unread(&row, cells)),
-            });
+            let mut cells = &row;
+            if !header.fits(&row) {
+                let fitted = header.arrange(&row, &mut arranged, place);
+                if let Err(problem) = fitted {
+                    each(Item::Problem(*problem, unread_row(header, &row, &arranged)));
+                    continue;
+                }
+                cells = &arranged;
+            }
+            each(Item::Record(Record {
+                place,
+                columns: &header.columns,
+                cells,
+                json: None,
+            }));
         }
     }
 
-    fn unread<'a>(&'a self, row: &[Cell<'a>], cells: &'a [Cell<'a>]) -> Unread<'a> {
-        let text = self
-            .header
-            .saved_text(row)
-            .map_or_else(|| Cow::Owned(row_text(row, self.delimiter)), Cow::Borrowed);
-        Unread {
-            text,
-            as_is: false,
-            row: Some((&self.header.columns, cells)),
-        }
-    }
-
-    /// A row with bytes that are not text, for the first time at `position`.
     #[cold]
-    fn report_invalid_text(
+    fn report_invalid_row(
         &self,
-        cells: TableCells<'_>,
-        position: usize,
+        header: &Header,
+        row: &TableRow<'_>,
         place: Place,
-        each: &mut dyn FnMut(Item<'_>),
+        each: Each<'_>,
     ) {
+        let is_invalid = |(_, bytes): (_, &[u8])| std::str::from_utf8(bytes).is_err();
+        let position = row.cells().position(is_invalid).unwrap_or_default();
         let mut texts = Vec::new();
         let mut line = place.line;
-        for (at, (kind, bytes)) in cells.enumerate() {
-            let valid = match std::str::from_utf8(bytes) {
-                Err(error) if at == position => error.valid_up_to(),
-                _ => bytes.len(),
-            };
+        for (at, (kind, bytes)) in row.cells().enumerate() {
             if at <= position {
-                line += line_breaks(&bytes[..valid]);
+                let valid = bytes.utf8_chunks().next();
+                line += line_breaks(valid.map_or("", |chunk| chunk.valid()).as_bytes());
             }
             texts.push((kind, lossy(bytes)));
         }
-        let row: Vec<Cell<'_>> = texts
-            .iter()
-            .map(|(kind, text)| Cell { kind: *kind, text })
-            .collect();
-        let message = format!("line {line}: not valid {} text", self.encoding);
-        let mut problem = invalid_text(self.encoding, place, message);
+        let cells = texts.iter().map(|(kind, text)| Cell { kind: *kind, text });
+        let row: Vec<Cell<'_>> = cells.collect();
+        let mut problem = self.invalid_text(place, &format!("line {line}"));
         problem = problem.with_value(row[position].text);
-        if let Some(name) = self.header.name(position) {
-            problem = problem.in_column(name);
-        }
+        problem.column = header.name(position).map(Box::from);
         let mut cells = Vec::new();
         // Whatever else is wrong with the row, this is reported first.
-        let _ = self.header.arrange(&row, &mut cells, place, self.delimiter);
-        each(Item::Problem(problem, self.unread(&row, &cells)));
+        let _ = header.arrange(&row, &mut cells, place);
+        each(Item::Problem(problem, unread_row(header, &row, &cells)));
+    }
+
+    fn invalid_text(&self, place: Place, position: &str) -> Problem {
+        let message = format!("{position}: not valid {} text", self.encoding);
+        Problem::new(Code::InvalidText, place, message).with_hint(if self.encoding == "UTF-8" {
+            "name the file's encoding, for example --encoding windows-1252, or save it as UTF-8"
+        } else {
+            "name the file's real encoding with --encoding, or save it as UTF-8"
+        })
+    }
+
+    fn parse_values(&mut self, values: &Values, index: u64, each: Each<'_>) {
+        let mut line = values.start.line;
+        let mut counted = 0;
+        let mut members = Vec::new();
+        for (index, row) in (index..).zip(&values.rows) {
+            let before = &values.bytes[counted..row.start];
+            line += memchr::memchr_iter(b'\n', before).count() as u64;
+            counted = row.start;
+            let place = Place {
+                file: self.file,
+                line,
+                index,
+            };
+            members.clear();
+            self.parse_value(values, row, place, &mut members, each);
+        }
+    }
+
+    fn parse_value<'v>(
+        &mut self,
+        values: &'v Values,
+        row: &Range<usize>,
+        place: Place,
+        members: &mut Vec<Member<'v>>,
+        each: Each<'_>,
+    ) {
+        let position = |at: usize| {
+            let position = values.start.after(&values.bytes[..row.start + at]);
+            format!("line {}, column {}", position.line, position.column)
+        };
+        let bytes = &values.bytes[row.clone()];
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let problem = self.invalid_text(place, &position(error.valid_up_to()));
+                let unread = Unread {
+                    text: lossy(bytes).into(),
+                    // With its invalid bytes replaced it could pass.
+                    as_is: false,
+                    row: None,
+                };
+                return each(Item::Problem(problem, unread));
+            }
+        };
+        match self.objects.read(text, members) {
+            Ok(json) => {
+                let columns = &self.objects.columns;
+                let mut cells = Vec::with_capacity(columns.len());
+                for Member { column, kind, text } in members.iter() {
+                    if *column >= cells.len() {
+                        cells.resize(*column + 1, Cell::default());
+                    }
+                    cells[*column] = Cell { kind: *kind, text };
+                }
+                each(Item::Record(Record {
+                    place,
+                    columns,
+                    cells: &cells,
+                    json: Some(&json),
+                }));
+            }
+            Err(error) => {
+                let message = format!("{}: {}", position(error.at), error.message);
+                let mut problem = Problem::new(error.code, place, message);
+                problem.column = error.column;
+                let unread = Unread {
+                    text: text.into(),
+                    as_is: true,
+                    row: None,
+                };
+                each(Item::Problem(problem, unread));
+            }
+        }
+    }
+}
+
+fn unread_row<'a>(header: &'a Header, row: &[Cell<'a>], cells: &'a [Cell<'a>]) -> Unread<'a> {
+    let text = match header.saved_text(row) {
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Owned(row_text(row, header.delimiter)),
+    };
+    Unread {
+        text,
+        as_is: false,
+        row: Some((&header.columns, cells)),
     }
 }
 
@@ -209,91 +262,4 @@ fn lossy(bytes: &[u8]) -> String {
         text.extend(piece.invalid().iter().map(|_| '?'));
     }
     text
-}
-
-fn invalid_text(encoding: &str, place: Place, message: String) -> Problem {
-    Problem::new(Code::InvalidText, place, message).with_hint(if encoding == "UTF-8" {
-        "name the file's encoding, for example --encoding windows-1252, or save it as UTF-8"
-    } else {
-        "name the file's real encoding with --encoding, or save it as UTF-8"
-    })
-}
-
-/// A JSON value of a chunk.
-struct Found<'b> {
-    encoding: &'static str,
-    /// Of the chunk, which begins at `start`.
-    bytes: &'b [u8],
-    row: &'b Range<usize>,
-    start: Position,
-    place: Place,
-}
-
-impl<'b> Found<'b> {
-    fn parse(
-        &self,
-        objects: &mut Objects,
-        members: &mut Vec<Member<'b>>,
-        each: &mut dyn FnMut(Item<'_>),
-    ) {
-        let bytes = &self.bytes[self.row.clone()];
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let position = self.position(error.valid_up_to());
-                let message = format!("{position}: not valid {} text", self.encoding);
-                let unread = Unread {
-                    text: lossy(bytes).into(),
-                    // With its invalid bytes replaced it could pass.
-                    as_is: false,
-                    row: None,
-                };
-                let problem = invalid_text(self.encoding, self.place, message);
-                return each(Item::Problem(problem, unread));
-            }
-        };
-        match objects.read(text, members) {
-            Ok(json) => {
-                let columns = &objects.columns;
-                let mut cells = Vec::with_capacity(columns.len());
-                for Member { column, kind, text } in members.iter() {
-                    if *column >= cells.len() {
-                        cells.resize(*column + 1, Cell::default());
-                    }
-                    cells[*column] = Cell { kind: *kind, text };
-                }
-                each(Item::Record(Record {
-                    place: self.place,
-                    columns,
-                    cells: &cells,
-                    json: Some(&json),
-                }));
-            }
-            Err(error) => {
-                let position = self.position(error.at);
-                let JsonError {
-                    code,
-                    message,
-                    column,
-                    ..
-                } = *error;
-                let message = format!("{position}: {message}");
-                let mut problem = Problem::new(code, self.place, message);
-                problem.column = column;
-                let unread = Unread {
-                    text: text.into(),
-                    as_is: true,
-                    row: None,
-                };
-                each(Item::Problem(problem, unread));
-            }
-        }
-    }
-
-    /// The place of a byte of the value, for a message.
-    #[cold]
-    fn position(&self, at: usize) -> String {
-        let position = self.start.after(&self.bytes[..self.row.start + at]);
-        format!("line {}, column {}", position.line, position.column)
-    }
 }

@@ -1,6 +1,5 @@
 //! Opening an input: what it is, and the reader that cuts it into chunks.
 
-use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 
@@ -8,11 +7,11 @@ use serde::de::IgnoredAny;
 
 use crate::model::{Columns, FileId, Problem};
 
-use super::bytes::{self, Bytes, Counted, Opened, RegularFile, SharedTally, Unpacked};
+use super::bytes::{self, Bytes, Counted, RegularFile, SharedTally, Unpacked};
 use super::delimited::RowReader;
-use super::encoding;
+use super::encoding::{self, Detected};
 use super::header::Header;
-use super::json::Document;
+use super::json::{Document, Objects};
 use super::window::Window;
 use super::workbook::Sheet;
 use super::{Chunk, Format, Input, InputError, InputErrorKind, Parser, ReadOptions};
@@ -24,13 +23,12 @@ const HEAD: usize = 64 << 10;
 pub struct Reader {
     input: Input,
     file: FileId,
-    options: ReadOptions,
+    most_columns: usize,
     encoding: &'static str,
     encoding_guessed: bool,
     tally: SharedTally,
     /// The file, if it can change meanwhile.
     regular: Option<RegularFile>,
-    header: Option<Arc<Header>>,
     problems: Vec<Problem>,
     body: Body,
 }
@@ -45,168 +43,81 @@ enum Body {
 /// header. An error means that it can't be used at all; what is wrong with a
 /// header is among [`Reader::problems`].
 pub fn open(input: &Input, file: FileId, options: &ReadOptions) -> Result<Reader, InputError> {
-    bytes::open(input)
-        .and_then(|opened| Reader::new(input, opened, file, options))
-        .map_err(|error| explain_lock(input, error).of(&input.name()))
-}
-
-/// Says that Excel has a workbook open, if that may be why it can't be read.
-fn explain_lock(input: &Input, error: InputErrorKind) -> InputErrorKind {
-    match (&error, input) {
-        (
-            InputErrorKind::Io(_) | InputErrorKind::Workbook(_) | InputErrorKind::NoWorkbook,
-            Input::Path(path),
-        ) => bytes::explain_lock(path, &error).unwrap_or(error),
-        _ => error,
-    }
+    Reader::open(input, file, options).map_err(|error| error.of(input))
 }
 
 impl Reader {
-    fn new(
-        input: &Input,
-        opened: Opened,
-        file: FileId,
-        options: &ReadOptions,
-    ) -> Result<Self, InputErrorKind> {
+    fn open(input: &Input, file: FileId, options: &ReadOptions) -> Result<Self, InputErrorKind> {
+        let (inner, regular) = bytes::open(input)?;
         let tally = SharedTally::new(options.digest);
-        let mut bytes: Bytes = Box::new(Counted::new(opened.bytes, tally.clone()));
-        let read_head =
-            |bytes: &mut Bytes| bytes::read_head(bytes, HEAD).map_err(InputErrorKind::from_io);
-        let mut head = read_head(&mut bytes)?;
+        let mut bytes: Bytes = Box::new(Counted {
+            inner,
+            tally: tally.clone(),
+        });
+        let mut head = bytes::read_head(&mut bytes, HEAD)?;
         let gzipped = head.starts_with(b"\x1f\x8b");
         if gzipped {
-            bytes = Box::new(Unpacked::new(
-                Cursor::new(head).chain(bytes),
-                tally.clone(),
-                options.limits.clone(),
-            ));
-            head = read_head(&mut bytes)?;
+            let packed = Cursor::new(head).chain(bytes);
+            bytes = Box::new(Unpacked::new(packed, tally.clone(), options.limits.clone()));
+            head = bytes::read_head(&mut bytes, HEAD)?;
         }
         if head.is_empty() {
             return Err(InputErrorKind::Empty);
         }
         let by_name = Format::from_name(input.file_name());
-        let mut reader = Self {
+        let mut encoding = (encoding_rs::UTF_8.name(), false);
+        let (body, problems) = if is_workbook(&head, options.format, by_name)? {
+            let unpacked = regular.as_ref().filter(|_| !gzipped);
+            open_sheet(head, bytes, unpacked, file, options)?
+        } else {
+            let detected = encoding::detect(&head, options.encoding.as_deref())?;
+            encoding = (detected.encoding.name(), detected.guessed);
+            open_text(detected, head, bytes, by_name, file, options)?
+        };
+        Ok(Self {
             input: input.clone(),
             file,
-            options: options.clone(),
-            encoding: "UTF-8",
-            encoding_guessed: false,
+            most_columns: options.limits.columns,
+            encoding: encoding.0,
+            encoding_guessed: encoding.1,
             tally,
-            regular: opened.regular,
-            header: None,
-            problems: Vec::new(),
-            body: Body::Sheet(Sheet::default()),
-        };
-        if is_workbook(&head, options.format, by_name)? {
-            reader.open_workbook(head, bytes, gzipped)?;
-        } else {
-            reader.open_text(head, bytes, by_name)?;
-        }
-        Ok(reader)
-    }
-
-    fn open_workbook(
-        &mut self,
-        head: Vec<u8>,
-        mut bytes: Bytes,
-        gzipped: bool,
-    ) -> Result<(), InputErrorKind> {
-        let workbook: File = match self.regular.as_ref().filter(|_| !gzipped) {
-            Some(file) => {
-                if self.options.digest {
-                    io::copy(&mut bytes, &mut io::sink()).map_err(InputErrorKind::from_io)?;
-                }
-                file.rewound().map_err(InputErrorKind::Io)?
-            }
-            None => bytes::spool(&mut Cursor::new(head).chain(bytes))
-                .map_err(InputErrorKind::from_io)?,
-        };
-        let sheet = self.options.sheet.as_deref();
-        let (sheet, cells, line) = Sheet::open(workbook, sheet, &self.options.limits)?;
-        self.body = Body::Sheet(sheet);
-        self.set_header(&cells, line, true)
-    }
-
-    fn open_text(
-        &mut self,
-        head: Vec<u8>,
-        bytes: Bytes,
-        by_name: Option<Format>,
-    ) -> Result<(), InputErrorKind> {
-        let detected = encoding::detect(&head, self.options.encoding.as_deref())?;
-        self.encoding = detected.encoding.name();
-        self.encoding_guessed = detected.guessed;
-        let is_all = head.len() < HEAD;
-        let preview = detected.preview(&head);
-        if is_all && preview.trim().is_empty() {
-            return Err(InputErrorKind::Empty);
-        }
-        let detect = || format_of_text(&preview, is_all, by_name);
-        let format = self.options.format.unwrap_or_else(detect);
-        let text = detected.text(head, bytes);
-        let (file, limits) = (self.file, self.options.limits.clone());
-        match format {
-            Format::Json => {
-                let window = Window::new(text, limits.chunk);
-                let records = self.options.records.as_deref();
-                let document = Document::open(window, file, &limits, records)?;
-                self.body = Body::Json(Box::new(document));
-            }
-            Format::Ndjson => {
-                let window = Window::new(text, limits.chunk);
-                self.body = Body::Json(Box::new(Document::of_lines(window, file, &limits)));
-            }
-            Format::Csv | Format::Tsv | Format::Xlsx => {
-                let tab = (format == Format::Tsv).then_some(b'\t');
-                let delimiter = self.options.delimiter.or(tab);
-                let (rows, (cells, line)) =
-                    RowReader::open(text, &preview, delimiter, file, &limits, self.encoding)?;
-                self.body = Body::Rows(Box::new(rows));
-                self.set_header(&cells, line, false)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn set_header(
-        &mut self,
-        cells: &[String],
-        line: u64,
-        is_sheet: bool,
-    ) -> Result<(), InputErrorKind> {
-        let limits = &self.options.limits;
-        let (header, problems) = Header::new(cells, self.file, line, limits, is_sheet)?;
-        self.header = Some(Arc::new(header));
-        self.problems = problems;
-        Ok(())
+            regular,
+            problems,
+            body,
+        })
     }
 
     /// The next records, or nothing at the end. After an error nothing more
     /// comes, and the file must count as unread.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, InputError> {
-        let chunk = match (&mut self.body, &self.header) {
-            (Body::Rows(rows), Some(header)) => rows.next_chunk(header),
-            (Body::Rows(_), None) => Ok(None),
-            (Body::Json(document), _) => document.next_chunk(),
-            (Body::Sheet(sheet), _) => sheet.next_chunk(),
+        let chunk = match &mut self.body {
+            Body::Rows(rows) => rows.next_chunk(),
+            Body::Json(document) => document.next_chunk(),
+            Body::Sheet(sheet) => sheet.next_chunk(),
         };
         chunk
             .and_then(|chunk| match (&chunk, &self.regular) {
                 (None, Some(file)) => file.check_unchanged().map(|()| None),
                 _ => Ok(chunk),
             })
-            .map_err(|error| explain_lock(&self.input, error).of(&self.input.name()))
+            .map_err(|error| error.of(&self.input))
     }
 
     /// A parser for this reader's chunks.
     pub fn parser(&self) -> Parser {
-        let delimiter = self.delimiter().unwrap_or(b'\t');
-        match &self.header {
-            Some(header) => {
-                Parser::of_table(self.file, self.encoding, Arc::clone(header), delimiter)
-            }
-            None => Parser::of_json(self.file, self.encoding, self.options.limits.columns),
+        Parser {
+            file: self.file,
+            encoding: self.encoding,
+            header: self.header().cloned(),
+            objects: Objects::new(self.most_columns),
+        }
+    }
+
+    pub(super) fn header(&self) -> Option<&Arc<Header>> {
+        match &self.body {
+            Body::Rows(rows) => Some(&rows.header),
+            Body::Sheet(sheet) => Some(&sheet.header),
+            Body::Json(_) => None,
         }
     }
 
@@ -218,15 +129,7 @@ impl Reader {
 
     /// The header's columns; none for JSON, whose records bring their own.
     pub(crate) fn columns(&self) -> Option<&Arc<Columns>> {
-        self.header.as_ref().map(|header| &header.columns)
-    }
-
-    /// The delimiter of a CSV.
-    pub(crate) fn delimiter(&self) -> Option<u8> {
-        match &self.body {
-            Body::Rows(rows) => Some(rows.delimiter),
-            _ => None,
-        }
+        self.header().map(|header| &header.columns)
     }
 
     pub(crate) fn encoding(&self) -> &'static str {
@@ -243,6 +146,60 @@ impl Reader {
     pub(crate) fn sha256(&self) -> Option<[u8; 32]> {
         self.tally.sha256()
     }
+}
+
+/// Opens a workbook: the file itself if it is a regular one, or a copy of its
+/// bytes.
+fn open_sheet(
+    head: Vec<u8>,
+    mut bytes: Bytes,
+    regular: Option<&RegularFile>,
+    file: FileId,
+    options: &ReadOptions,
+) -> Result<(Body, Vec<Problem>), InputErrorKind> {
+    let workbook = if let Some(regular) = regular {
+        if options.digest {
+            io::copy(&mut bytes, &mut io::sink())?;
+        }
+        regular.rewound()?
+    } else {
+        bytes::spool(&mut Cursor::new(head).chain(bytes))?
+    };
+    let name = options.sheet.as_deref();
+    let (sheet, problems) = Sheet::open(workbook, name, file, &options.limits)?;
+    Ok((Body::Sheet(sheet), problems))
+}
+
+fn open_text(
+    detected: Detected,
+    head: Vec<u8>,
+    bytes: Bytes,
+    by_name: Option<Format>,
+    file: FileId,
+    options: &ReadOptions,
+) -> Result<(Body, Vec<Problem>), InputErrorKind> {
+    let is_all = head.len() < HEAD;
+    let preview = detected.preview(&head);
+    if is_all && preview.trim().is_empty() {
+        return Err(InputErrorKind::Empty);
+    }
+    let detect = || format_of_text(&preview, is_all, by_name);
+    let format = options.format.unwrap_or_else(detect);
+    let text = detected.text(head, bytes);
+    let limits = &options.limits;
+    if matches!(format, Format::Json | Format::Ndjson) {
+        let window = Window::new(text, limits.chunk);
+        let document = match format {
+            Format::Ndjson => Document::of_lines(window, file, limits),
+            _ => Document::open(window, file, limits, options.records.as_deref())?,
+        };
+        return Ok((Body::Json(Box::new(document)), Vec::new()));
+    }
+    let tab = (format == Format::Tsv).then_some(b'\t');
+    let delimiter = options.delimiter.or(tab);
+    let encoding = detected.encoding.name();
+    let (rows, problems) = RowReader::open(text, &preview, delimiter, file, limits, encoding)?;
+    Ok((Body::Rows(Box::new(rows)), problems))
 }
 
 /// Whether the bytes are a workbook, which must be the expected format.

@@ -1,161 +1,187 @@
 //! XLSX: the rows of one sheet. A thread of its own holds the workbook and sends
 //! its rows, so that no more than a few chunks of them are in memory, beside
-//! the workbook's table of shared texts.
+//! the workbook's table of shared texts. Workbooks that would fill the memory
+//! are refused before anything reads them.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use calamine::{DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
+use calamine::{
+    DataRef, ExcelDateTime, ExcelDateTimeType, Reader as _, SheetType, SheetVisible, Xlsx,
+    XlsxError,
+};
+use jiff::civil::{Date, DateTime};
+use memchr::{memchr_iter, memmem};
 
 use super::chunk::{Body, Chunk, Table};
-use super::sheet_value::write_value;
-use super::{InputErrorKind, Limits, size_limits};
-use crate::model::CellKind;
+use super::header::Header;
+use super::{InputErrorKind, Limits};
+use crate::model::{Cell, CellKind, FileId, Problem};
 
 /// The name of the threads that read workbooks. Their library may panic over a
 /// damaged file, which becomes an error of the file here.
 pub(crate) const WORKBOOK_THREAD: &str = "workbook";
 
-/// Rows of one sheet as they come from its thread.
-#[derive(Default)]
-pub(super) struct Sheet(Option<Receiver<Result<Message, InputErrorKind>>>);
-
-/// What the thread sends: once the header, then chunks.
-enum Message {
-    Header(Vec<String>, u64),
-    Rows(Chunk),
-    End,
-}
-
 /// What a sheet can have. A damaged one may claim more.
 const MOST_ROWS: u32 = 1 << 20;
 const MOST_COLUMNS: u32 = 1 << 14;
 
-type Sender = SyncSender<Result<Message, InputErrorKind>>;
+/// Some rows, or nothing at the end of the sheet. The header comes alone.
+type Message = Result<Option<Table>, InputErrorKind>;
+
+/// Rows of one sheet as they come from its thread.
+pub(super) struct Sheet {
+    pub(super) header: Arc<Header>,
+    tables: Receiver<Message>,
+    index: u64,
+    done: bool,
+}
 
 impl Sheet {
-    /// Opens a sheet, with the texts of its header and the header's row.
+    /// Opens a sheet, and says what is wrong with its header.
     pub(super) fn open(
-        file: File,
-        wanted: Option<&str>,
+        workbook: File,
+        name: Option<&str>,
+        file: FileId,
         limits: &Limits,
-    ) -> Result<(Self, Vec<String>, u64), InputErrorKind> {
-        let (sender, receiver) = sync_channel(2);
-        let wanted = wanted.map(str::to_owned);
-        let limits = limits.clone();
+    ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
+        let (sender, tables) = sync_channel(2);
+        let name = name.map(str::to_owned);
+        let thread_limits = limits.clone();
         thread::Builder::new()
             .name(WORKBOOK_THREAD.to_owned())
             .spawn(move || {
-                let last = read(file, wanted.as_deref(), &limits, &sender).map(|()| Message::End);
+                let last = read(workbook, name.as_deref(), &thread_limits, &sender);
                 // The reader may be gone.
-                let _ = sender.send(last);
-            })
-            .map_err(InputErrorKind::Io)?;
-        match receive(&receiver)? {
-            Message::Header(cells, line) => Ok((Self(Some(receiver)), cells, line)),
-            Message::Rows(_) | Message::End => Err(InputErrorKind::Empty),
-        }
+                let _ = sender.send(last.map(|()| None));
+            })?;
+        let table = receive(&tables)?.unwrap_or_default();
+        let row = table.rows().next().ok_or(InputErrorKind::Empty)?;
+        let text = |(_, bytes)| String::from_utf8_lossy(bytes).into_owned();
+        let cells: Vec<String> = row.cells().map(text).collect();
+        let (header, problems) = Header::new(&cells, file, row.line, limits, None)?;
+        let sheet = Self {
+            header: Arc::new(header),
+            tables,
+            index: 0,
+            done: false,
+        };
+        Ok((sheet, problems))
     }
 
     /// The next rows, or nothing at the end.
     pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
-        let Some(chunks) = &self.0 else {
+        if self.done {
             return Ok(None);
-        };
-        let message = receive(chunks);
-        if let Ok(Message::Rows(chunk)) = message {
-            return Ok(Some(chunk));
         }
-        self.0 = None;
-        message.map(|_| None)
+        let received = receive(&self.tables);
+        self.done = !matches!(received, Ok(Some(_)));
+        Ok(received?.map(|table| {
+            let index = self.index;
+            self.index += table.rows.len() as u64;
+            Chunk {
+                body: Body::Table(table),
+                index,
+                lost: None,
+            }
+        }))
     }
 }
 
-fn receive(chunks: &Receiver<Result<Message, InputErrorKind>>) -> Result<Message, InputErrorKind> {
+fn receive(tables: &Receiver<Message>) -> Message {
     // A thread that ended without a message has panicked over the file.
-    chunks
+    tables
         .recv()
-        .unwrap_or_else(|_| Err(InputErrorKind::Workbook("it is damaged".to_owned())))
+        .unwrap_or_else(|_| Err(damaged("it is damaged")))
 }
 
-fn damaged(error: XlsxError) -> InputErrorKind {
-    match error {
-        XlsxError::Io(error) => InputErrorKind::from_io(error),
-        XlsxError::Password => InputErrorKind::OldWorkbook,
-        other => InputErrorKind::Workbook(other.to_string()),
+fn damaged(reason: impl std::fmt::Display) -> InputErrorKind {
+    InputErrorKind::Workbook(reason.to_string())
+}
+
+impl From<XlsxError> for InputErrorKind {
+    fn from(error: XlsxError) -> Self {
+        match error {
+            XlsxError::Io(error) => error.into(),
+            XlsxError::Password => Self::OldWorkbook,
+            other => damaged(other),
+        }
+    }
+}
+
+impl From<zip::result::ZipError> for InputErrorKind {
+    fn from(error: zip::result::ZipError) -> Self {
+        damaged(error)
     }
 }
 
 fn read(
     file: File,
-    wanted: Option<&str>,
+    name: Option<&str>,
     limits: &Limits,
-    sender: &Sender,
+    sender: &SyncSender<Message>,
 ) -> Result<(), InputErrorKind> {
-    size_limits::check_size(&file, limits)?;
-    let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(damaged)?;
-    let name = choose(&workbook, wanted)?;
+    check_size(&file, limits)?;
+    let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file))?;
+    let name = choose(&workbook, name)?;
     let mut rows = Rows {
         is_1904: workbook.has_1904_epoch(),
         limits,
         sender,
-        width: None,
-        index: 0,
+        width: 0,
         table: Table::default(),
         row: 0,
         cells: Vec::new(),
     };
-    let mut cells = workbook.worksheet_cells_reader(&name).map_err(damaged)?;
-    while let Some(cell) = cells.next_cell().map_err(damaged)? {
+    let mut cells = workbook.worksheet_cells_reader(&name)?;
+    while let Some(cell) = cells.next_cell()? {
         let (row, column) = cell.get_position();
         if !rows.add(row, column, cell.get_value())? {
             return Ok(());
         }
     }
-    rows.finish()
+    if rows.end_row()? && !rows.table.rows.is_empty() {
+        rows.send();
+    }
+    Ok(())
 }
 
 /// The sheet of this name, or the first visible one.
-fn choose(
-    workbook: &Xlsx<BufReader<File>>,
-    wanted: Option<&str>,
-) -> Result<String, InputErrorKind> {
-    let sheets: Vec<_> = workbook
-        .sheets_metadata()
-        .iter()
+fn choose(workbook: &Xlsx<BufReader<File>>, name: Option<&str>) -> Result<String, InputErrorKind> {
+    let sheets = workbook.sheets_metadata().iter();
+    let sheets: Vec<_> = sheets
         .filter(|sheet| sheet.typ == SheetType::WorkSheet)
         .collect();
-    if let Some(wanted) = wanted {
-        return match sheets.iter().find(|sheet| sheet.name == wanted) {
-            Some(sheet) => Ok(sheet.name.clone()),
-            None => Err(InputErrorKind::NoSuchSheet {
+    let found = match name {
+        Some(name) => sheets.iter().find(|sheet| sheet.name == name),
+        None => sheets
+            .iter()
+            .find(|sheet| sheet.visible == SheetVisible::Visible)
+            .or(sheets.first()),
+    };
+    match (found, name) {
+        (Some(sheet), _) => Ok(sheet.name.clone()),
+        (None, None) => Err(InputErrorKind::NoSheet),
+        (None, Some(wanted)) => {
+            let names = sheets.iter().map(|sheet| format!("{:?}", sheet.name));
+            Err(InputErrorKind::NoSuchSheet {
                 wanted: wanted.to_owned(),
-                sheets: sheets
-                    .iter()
-                    .map(|sheet| format!("{:?}", sheet.name))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            }),
-        };
+                sheets: names.collect::<Vec<_>>().join(", "),
+            })
+        }
     }
-    sheets
-        .iter()
-        .find(|sheet| sheet.visible == SheetVisible::Visible)
-        .or(sheets.first())
-        .map(|sheet| sheet.name.clone())
-        .ok_or(InputErrorKind::NoSheet)
 }
 
-/// Gathers cells to rows and rows to chunks.
+/// Gathers cells to rows and rows to tables.
 struct Rows<'a> {
     is_1904: bool,
     limits: &'a Limits,
-    sender: &'a Sender,
-    /// How many cells the header has; none before it was read.
-    width: Option<usize>,
-    index: u64,
+    sender: &'a SyncSender<Message>,
+    /// How many cells the header has; 0 before it was read.
+    width: u32,
     table: Table,
     /// The row under way, from 0, and its filled cells.
     row: u32,
@@ -167,8 +193,9 @@ impl Rows<'_> {
     fn add(&mut self, row: u32, column: u32, value: &DataRef<'_>) -> Result<bool, InputErrorKind> {
         if row < self.row || row >= MOST_ROWS || column >= MOST_COLUMNS {
             let row = self.row + 1;
-            let message = format!("cell outside the sheet's range, after row {row}");
-            return Err(InputErrorKind::Workbook(message));
+            return Err(damaged(format!(
+                "cell outside the sheet's range, after row {row}"
+            )));
         }
         if row != self.row {
             if !self.end_row()? {
@@ -176,8 +203,7 @@ impl Rows<'_> {
             }
             self.row = row;
         }
-        let mut text = String::new();
-        let Some(kind) = write_value(value, self.is_1904, &mut text) else {
+        let Some((kind, text)) = cell_value(value, self.is_1904) else {
             return Ok(true);
         };
         if text.len() > self.limits.record {
@@ -186,7 +212,7 @@ impl Rows<'_> {
                 limit: self.limits.record,
             });
         }
-        if !text.trim().is_empty() {
+        if !Cell::text(&text).is_blank() {
             self.cells.push((column, kind, text));
         }
         Ok(true)
@@ -199,12 +225,8 @@ impl Rows<'_> {
         let line = u64::from(self.row) + 1;
         self.cells.sort_by_key(|(column, ..)| *column);
         if self.cells.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            let message = format!("row {line} has the same cell twice");
-            return Err(InputErrorKind::Workbook(message));
+            return Err(damaged(format!("row {line} has the same cell twice")));
         }
-        let Some(width) = self.width else {
-            return Ok(self.send_header(line));
-        };
         let mut next = 0;
         for (column, kind, text) in self.cells.drain(..) {
             for _ in next..column {
@@ -213,42 +235,184 @@ impl Rows<'_> {
             self.table.push_cell(text.as_bytes(), kind);
             next = column + 1;
         }
-        for _ in next as usize..width {
+        for _ in next..self.width {
             self.table.push_cell(b"", CellKind::Text);
         }
         self.table.end_row(line);
-        Ok(self.table.size() < self.limits.chunk || self.send_rows())
-    }
-
-    fn send_header(&mut self, line: u64) -> bool {
-        let width = self
-            .cells
-            .last()
-            .map_or(0, |(column, ..)| *column as usize + 1);
-        self.width = Some(width);
-        let mut cells = vec![String::new(); width];
-        for (column, _, text) in self.cells.drain(..) {
-            cells[column as usize] = text;
+        let is_header = self.width == 0;
+        if is_header {
+            self.width = next;
         }
-        self.sender.send(Ok(Message::Header(cells, line))).is_ok()
+        Ok(!is_header && self.table.size() < self.limits.chunk || self.send())
     }
 
-    fn send_rows(&mut self) -> bool {
+    /// Sends the rows so far; false when nobody wants more.
+    fn send(&mut self) -> bool {
         let table = std::mem::take(&mut self.table);
-        let index = self.index;
-        self.index += table.rows.len() as u64;
-        let chunk = Chunk {
-            body: Body::Table(table),
-            index,
-            lost: None,
-        };
-        self.sender.send(Ok(Message::Rows(chunk))).is_ok()
+        self.sender.send(Ok(Some(table))).is_ok()
     }
+}
 
-    fn finish(mut self) -> Result<(), InputErrorKind> {
-        if self.end_row()? && !self.table.rows.is_empty() {
-            self.send_rows();
+/// A cell's value as people see it, and what it is: dates as dates, numbers by
+/// their digits, text as it is. Nothing for an empty cell.
+fn cell_value(value: &DataRef<'_>, is_1904: bool) -> Option<(CellKind, String)> {
+    Some(match value {
+        DataRef::Empty => return None,
+        DataRef::String(text) | DataRef::DurationIso(text) => (CellKind::Text, text.clone()),
+        DataRef::SharedString(text) => (CellKind::Text, (*text).to_owned()),
+        DataRef::Bool(value) => (CellKind::Bool, value.to_string()),
+        DataRef::Int(value) => (CellKind::Number, value.to_string()),
+        DataRef::Float(value) => number(*value),
+        DataRef::DateTime(value) => date_time(*value, is_1904),
+        DataRef::DateTimeIso(text) => iso_date(text),
+        DataRef::Error(error) => (CellKind::Text, error.to_string()),
+    })
+}
+
+/// The shortest digits that mean this number, never with an exponent.
+fn number(value: f64) -> (CellKind, String) {
+    if !value.is_finite() {
+        return (CellKind::Text, value.to_string());
+    }
+    // Never "-0".
+    let value = if value == 0.0 { 0.0 } else { value };
+    (CellKind::Number, value.to_string())
+}
+
+fn date_time(value: ExcelDateTime, is_1904: bool) -> (CellKind, String) {
+    const DAY: i64 = 86_400;
+    /// The first serial that is not a date any more: year 10000.
+    const END: f64 = 2_958_466.0;
+    let serial = value.as_f64();
+    if !(0.0..END).contains(&serial) {
+        return number(serial);
+    }
+    // In seconds, since fractions of a day have no exact binary form.
+    let seconds = (serial * DAY as f64).round() as i64;
+    let (days, hours) = (seconds / DAY, seconds / 3600);
+    let minutes = format!("{:02}:{:02}", seconds / 60 % 60, seconds % 60);
+    if value.is_duration() {
+        return (CellKind::Text, format!("{hours}:{minutes}"));
+    }
+    if serial < 1.0 && days == 0 {
+        // A time of no day.
+        return (CellKind::Text, format!("{hours:02}:{minutes}"));
+    }
+    let date = ExcelDateTime::new(days as f64, ExcelDateTimeType::DateTime, is_1904);
+    let (year, month, day, ..) = date.to_ymd_hms_milli();
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    if seconds % DAY == 0 {
+        return (CellKind::Date, date);
+    }
+    let time = format!("{:02}:{minutes}", hours % 24);
+    (CellKind::DateTime, format!("{date}T{time}"))
+}
+
+/// A date that the workbook holds as text, with or without a time.
+fn iso_date(text: &str) -> (CellKind, String) {
+    let has_time = text.contains('T');
+    match text.parse::<DateTime>() {
+        Ok(time) if has_time => {
+            let text = time.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            (CellKind::DateTime, text)
         }
-        Ok(())
+        _ if !has_time && text.parse::<Date>().is_ok() => (CellKind::Date, text.to_owned()),
+        _ => (CellKind::Text, text.to_owned()),
+    }
+}
+
+/// A part smaller than so many records of the largest size does no harm, even if
+/// it is a single cell.
+const HARMLESS: u64 = 4;
+/// How much of the table of texts is searched for their number.
+const BEGINNING: u64 = 64 << 10;
+/// The shortest text of the table: `<si/>`.
+const SHORTEST: u64 = 5;
+
+/// Refuses a workbook that fills the memory: its table of texts goes there as a
+/// whole, and so does each cell. Goes by the sizes that it declares, which every
+/// reading then holds it to.
+fn check_size(file: &File, limits: &Limits) -> Result<(), InputErrorKind> {
+    let packed = file.metadata()?.len();
+    let mut archive = zip::ZipArchive::new(BufReader::new(file))?;
+    let mut unpacked = 0_u64;
+    for number in 0..archive.len() {
+        let entry = archive.by_index_raw(number)?;
+        let is_texts = entry
+            .name()
+            .is_ok_and(|name| name.to_lowercase().ends_with("sharedstrings.xml"));
+        let declared = entry.size();
+        drop(entry);
+        if is_texts && declared > limits.unpacked {
+            return Err(too_many_texts(limits));
+        }
+        if is_texts {
+            let part = archive.by_index(number)?;
+            if claimed_texts(part, limits)? > declared / SHORTEST {
+                return Err(damaged("it claims more texts than fit into it"));
+            }
+        }
+        unpacked = unpacked.saturating_add(declared);
+        limits.check_unpacked(packed, unpacked)?;
+        if declared > HARMLESS.saturating_mul(limits.record as u64) {
+            let part = archive.by_index(number)?;
+            refuse_long_cell(part, limits)?;
+        }
+    }
+    Ok(())
+}
+
+fn too_many_texts(limits: &Limits) -> InputErrorKind {
+    damaged(format!(
+        "its texts are larger than the limit of {} bytes",
+        limits.unpacked
+    ))
+}
+
+/// How many texts the beginning of the table claims. Room for all of them is
+/// taken before the first is read.
+fn claimed_texts(part: impl Read, limits: &Limits) -> Result<u64, InputErrorKind> {
+    let mut beginning = Vec::new();
+    part.take(BEGINNING)
+        .read_to_end(&mut beginning)
+        .map_err(damaged)?;
+    if memmem::find(&beginning, b"<si").is_none() && beginning.len() as u64 == BEGINNING {
+        return Err(too_many_texts(limits));
+    }
+    let name = b"uniqueCount";
+    let most = memmem::find_iter(&beginning, name).map(|at| {
+        let digits = beginning[at + name.len()..]
+            .iter()
+            .skip_while(|byte| !byte.is_ascii_digit())
+            .take_while(|byte| byte.is_ascii_digit());
+        digits.fold(0_u64, |number, digit| {
+            let digit = u64::from(digit - b'0');
+            number.saturating_mul(10).saturating_add(digit)
+        })
+    });
+    Ok(most.max().unwrap_or_default())
+}
+
+/// Unpacks a part for nothing but its longest text.
+fn refuse_long_cell(mut part: impl Read, limits: &Limits) -> Result<(), InputErrorKind> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut run = 0;
+    loop {
+        let count = part.read(&mut buffer).map_err(damaged)?;
+        if count == 0 {
+            return Ok(());
+        }
+        let mut from = 0;
+        for tag in memchr_iter(b'<', &buffer[..count]) {
+            run = 0;
+            from = tag;
+        }
+        run += count - from;
+        if run > limits.record {
+            return Err(damaged(format!(
+                "a cell is larger than the limit of {} bytes",
+                limits.record
+            )));
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! in memory. An array is read up to its first syntax error. In NDJSON each line
 //! is a record; blank lines are skipped.
 
+use std::io;
 use std::ops::Range;
 
 use serde::Deserialize as _;
@@ -11,7 +12,7 @@ use serde_json::Deserializer;
 
 use crate::model::{Code, FileId, Place, Problem};
 
-use super::super::chunk::{Body, Chunk};
+use super::super::chunk::{Body, Chunk, Values};
 use super::super::window::Window;
 use super::super::{InputErrorKind, Limits};
 use super::{error_message, error_offset};
@@ -47,38 +48,29 @@ pub(in crate::input) struct Document {
     only: Option<String>,
 }
 
-/// What a text begins with.
-enum Parsed<T> {
-    /// A value that ends here.
-    Value(T, usize),
-    /// The beginning of a value, or nothing.
-    Incomplete,
-    /// A syntax error at a byte.
-    Error(usize, String),
-}
+/// The byte of a text where its syntax is wrong, and how.
+type SyntaxError = (usize, String);
 
-fn parse<T: DeserializeOwned>(text: &[u8], ended: bool) -> Parsed<T> {
+/// The value that a text begins with, and where it ends; none if there is only
+/// its beginning, or nothing.
+fn parse<T: DeserializeOwned>(text: &[u8], ended: bool) -> Result<Option<(T, usize)>, SyntaxError> {
     let mut values = Deserializer::from_slice(text).into_iter::<T>();
     match values.next() {
         Some(Ok(value)) => {
             let end = values.byte_offset();
-            // A number or a word may go on where the text does.
+            // A number or a literal may go on where the text does.
             let is_complete =
                 ended || end < text.len() || matches!(text[end - 1], b'}' | b']' | b'"');
-            if is_complete {
-                Parsed::Value(value, end)
-            } else {
-                Parsed::Incomplete
-            }
+            Ok(is_complete.then_some((value, end)))
         }
-        None => Parsed::Incomplete,
+        None => Ok(None),
         Some(Err(error)) => {
             let at = error_offset(text, &error);
             // A number cut off in its middle is an error at its last byte.
             if error.is_eof() || !ended && at + 1 >= text.len() {
-                Parsed::Incomplete
+                Ok(None)
             } else {
-                Parsed::Error(at, error_message(&error))
+                Err((at, error_message(&error)))
             }
         }
     }
@@ -89,32 +81,31 @@ fn skip_space(bytes: &[u8], at: usize) -> usize {
     bytes.len() - bytes[at..].trim_ascii_start().len()
 }
 
-/// One step through an array.
+/// What comes next in an array.
 enum Step {
     Element(Range<usize>),
-    Close { next: usize },
-    More,
-    Error(usize, String),
+    /// The array's end; what follows begins here.
+    Close(usize),
 }
 
-fn step(bytes: &[u8], at: usize, first: bool, ended: bool) -> Step {
+/// The next step; none if the text does not reach so far.
+fn step(bytes: &[u8], at: usize, first: bool, ended: bool) -> Result<Option<Step>, SyntaxError> {
     let mut start = skip_space(bytes, at);
     match bytes.get(start) {
-        None => return Step::More,
-        Some(b']') => return Step::Close { next: start + 1 },
+        None => return Ok(None),
+        Some(b']') => return Ok(Some(Step::Close(start + 1))),
         Some(b',') if !first => start = skip_space(bytes, start + 1),
         Some(_) if !first => {
-            return Step::Error(start, "expected `,` or `]` after a record".to_owned());
+            return Err((start, "expected `,` or `]` after a record".to_owned()));
         }
         Some(_) => {}
     }
     if let Some(b',' | b']' | b'}' | b':') = bytes.get(start) {
-        return Step::Error(start, "expected a record".to_owned());
+        return Err((start, "expected a record".to_owned()));
     }
     match parse::<IgnoredAny>(&bytes[start..], ended) {
-        Parsed::Value(_, length) => Step::Element(start..start + length),
-        Parsed::Incomplete => Step::More,
-        Parsed::Error(at, message) => Step::Error(start + at, message),
+        Ok(value) => Ok(value.map(|(_, length)| Step::Element(start..start + length))),
+        Err((at, message)) => Err((start + at, message)),
     }
 }
 
@@ -161,10 +152,6 @@ impl Document {
         Ok(document)
     }
 
-    fn more(&mut self) -> Result<(), InputErrorKind> {
-        self.window.more().map_err(InputErrorKind::from_io)
-    }
-
     fn error(&self, at: usize, message: impl Into<String>) -> InputErrorKind {
         let position = self.window.position_at(at);
         InputErrorKind::Json {
@@ -182,7 +169,7 @@ impl Document {
             match self.window.ahead().first() {
                 Some(byte) => return Ok(Some(*byte)),
                 None if self.window.ended() => return Ok(None),
-                None => self.more()?,
+                None => self.window.more()?,
             }
         }
     }
@@ -196,7 +183,7 @@ impl Document {
                 None if self.window.ended() => return Ok((found, None)),
                 None => {
                     self.within_limit(found)?;
-                    self.more()?;
+                    self.window.more()?;
                 }
             }
         }
@@ -217,17 +204,17 @@ impl Document {
         loop {
             let ended = self.window.ended();
             match parse(&self.window.ahead()[at..], ended) {
-                Parsed::Value(value, length) => {
+                Ok(Some((value, length))) => {
                     self.within_limit(at + length)?;
                     return Ok((value, at + length));
                 }
-                Parsed::Error(offset, message) => return Err(self.error(at + offset, message)),
-                Parsed::Incomplete => self.within_limit(self.window.ahead().len())?,
+                Err((offset, message)) => return Err(self.error(at + offset, message)),
+                Ok(None) => self.within_limit(self.window.ahead().len())?,
             }
             if ended {
                 return Err(self.error(at, "the file ends in the middle of this value"));
             }
-            self.more()?;
+            self.window.more()?;
         }
     }
 
@@ -343,7 +330,7 @@ impl Document {
         // Such a value ends with its last byte: nothing after it is read.
         match IgnoredAny::deserialize(&mut Deserializer::from_reader(&mut self.window)) {
             Ok(_) => Ok(()),
-            Err(error) if error.is_io() => Err(InputErrorKind::from_io(error.into())),
+            Err(error) if error.is_io() => Err(io::Error::from(error).into()),
             Err(error) => Err(self.error(0, error_message(&error))),
         }
     }
@@ -377,14 +364,12 @@ impl Document {
         let is_empty = rows.is_empty() && lost.is_none();
         let index = self.index;
         self.index += rows.len() as u64;
-        let (bytes, position) = self.window.take(length);
-        let body = Body::Json {
-            bytes,
-            rows,
-            position,
-        };
-        let lost = lost.map(Box::new);
-        (!is_empty).then_some(Chunk { body, index, lost })
+        let (bytes, start) = self.window.take(length);
+        (!is_empty).then_some(Chunk {
+            body: Body::Json(Values { bytes, rows, start }),
+            index,
+            lost: lost.map(Box::new),
+        })
     }
 
     fn lines(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
@@ -412,7 +397,7 @@ impl Document {
             } else if rows.is_empty() {
                 self.window.skip(start);
                 start = 0;
-                self.more()?;
+                self.window.more()?;
             } else {
                 break;
             }
@@ -427,37 +412,36 @@ impl Document {
         loop {
             let bytes = self.window.ahead();
             let limit = self.limits.record;
-            match step(bytes, at, first, self.window.ended()) {
-                Step::Element(range) if range.len() > limit => {
+            let ended = self.window.ended();
+            match step(bytes, at, first, ended) {
+                Ok(Some(Step::Element(range))) if range.len() > limit => {
                     lost = Some(self.too_large(range.start, rows.len()));
                 }
-                Step::Element(range) => {
+                Ok(Some(Step::Element(range))) => {
                     at = range.end;
                     rows.push(range);
                     first = false;
                     continue;
                 }
-                Step::Close { next } => {
+                Ok(Some(Step::Close(next))) => {
                     at = next;
                     self.state = State::Tail;
                     break;
                 }
-                Step::Error(place, message) => {
+                Err((place, message)) => {
                     lost = Some(self.lost(place, rows.len(), Code::BadJson, &message));
                 }
-                Step::More if bytes.len() - at > limit => {
+                Ok(None) if bytes.len() - at > limit => {
                     lost = Some(self.too_large(at, rows.len()));
                 }
-                Step::More if self.window.ended() => {
-                    lost = Some(self.truncated(at, rows.len()));
-                }
-                Step::More if rows.is_empty() => {
+                Ok(None) if ended => lost = Some(self.truncated(at, rows.len())),
+                Ok(None) if rows.is_empty() => {
                     self.window.skip(at);
                     at = 0;
-                    self.more()?;
+                    self.window.more()?;
                     continue;
                 }
-                Step::More => {
+                Ok(None) => {
                     self.state = State::Elements { first };
                     break;
                 }

@@ -5,10 +5,19 @@
 //! they are.
 
 mod document;
-mod object;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::value::RawValue;
+
+use crate::model::reserved::{ESCAPED, REASON, TEXT};
+use crate::model::{CellKind, Code, Columns};
 
 pub(super) use document::Document;
-pub(super) use object::{JsonError, Member, Objects};
 
 /// How deep a record may be nested, itself among the levels: what `serde_json`
 /// reads too.
@@ -31,5 +40,324 @@ fn error_message(error: &serde_json::Error) -> String {
     match message.rsplit_once(" at line ") {
         Some((message, _)) => message.to_owned(),
         None => message,
+    }
+}
+
+/// Why a text is not a record. Boxed, so that results stay small.
+#[derive(Debug)]
+pub(super) struct JsonError {
+    /// The byte of the record's text.
+    pub(super) at: usize,
+    pub(super) code: Code,
+    pub(super) message: String,
+    pub(super) column: Option<Box<str>>,
+}
+
+type JsonResult<T> = Result<T, Box<JsonError>>;
+
+#[cold]
+fn json_error<T>(at: usize, code: Code, message: impl Into<String>) -> JsonResult<T> {
+    member_error(at, code, message, None)
+}
+
+/// An error of a member, which is its column.
+#[cold]
+fn member_error<T>(
+    at: usize,
+    code: Code,
+    message: impl Into<String>,
+    column: Option<&str>,
+) -> JsonResult<T> {
+    Err(Box::new(JsonError {
+        at,
+        code,
+        message: message.into(),
+        column: column.map(Box::from),
+    }))
+}
+
+/// What `serde_json` says of a text that begins at `at`.
+#[cold]
+fn syntax_error<T>(at: usize, text: &str, error: &serde_json::Error) -> JsonResult<T> {
+    let code = if error.is_eof() {
+        Code::Truncated
+    } else {
+        Code::BadJson
+    };
+    let at = at + error_offset(text.as_bytes(), error);
+    json_error(at, code, error_message(error))
+}
+
+fn repeated<T>(at: usize, name: &str) -> JsonResult<T> {
+    let message = format!("the object has the member {name:?} twice");
+    member_error(at, Code::DuplicateMember, message, Some(name))
+}
+
+/// One member of a record.
+#[derive(Debug)]
+pub(super) struct Member<'a> {
+    pub(super) column: usize,
+    pub(super) kind: CellKind,
+    pub(super) text: Cow<'a, str>,
+}
+
+/// Makes cells of objects; keeps the columns that they have shown so far.
+#[derive(Debug)]
+pub(super) struct Objects {
+    pub(super) columns: Columns,
+    limit: usize,
+    /// The column of each member of the last object, by the member's position.
+    shape: Vec<usize>,
+    /// The last object, by number, that had a column.
+    seen: Vec<u64>,
+    number: u64,
+}
+
+impl Objects {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            columns: Columns::new(),
+            limit,
+            shape: Vec::new(),
+            seen: Vec::new(),
+            number: 0,
+        }
+    }
+
+    /// Adds the members of an object, and returns its text without those that
+    /// caseload has added to it.
+    pub(super) fn read<'a>(
+        &mut self,
+        text: &'a str,
+        cells: &mut Vec<Member<'a>>,
+    ) -> JsonResult<Cow<'a, str>> {
+        if !text.starts_with('{') {
+            return not_an_object(text);
+        }
+        self.number += 1;
+        let mut position = 0;
+        // The text so far, as soon as it differs.
+        let mut rewritten: Option<String> = None;
+        members(text, 0, |name, name_at, value| {
+            let at = offset(text, value);
+            let column = match self.known_column(&name, position) {
+                Some(column) => column,
+                None if is_reserved(&name) => {
+                    if name == TEXT && !matches!(value, "\"\"" | "null") {
+                        return not_fixed(name_at);
+                    }
+                    let before = text[..name_at].trim_end();
+                    let before = before.strip_suffix(',').unwrap_or(before);
+                    rewritten.get_or_insert_with(|| before.to_owned());
+                    return Ok(());
+                }
+                None => self.new_column(&name, name_at, position)?,
+            };
+            position += 1;
+            if self.seen[column] == self.number {
+                return repeated(name_at, &name);
+            }
+            self.seen[column] = self.number;
+            if let Some(rewritten) = &mut rewritten {
+                rewritten.push_str(if rewritten.ends_with('{') { "" } else { "," });
+                rewritten.push_str(&text[name_at..at + value.len()]);
+            }
+            let (kind, text) = inside(&name, cell(text, value))?;
+            cells.push(Member { column, kind, text });
+            Ok(())
+        })?;
+        Ok(match rewritten {
+            Some(rewritten) => Cow::Owned(rewritten + "}"),
+            None => Cow::Borrowed(text),
+        })
+    }
+
+    /// The column of the last object's member at the same position, if it has
+    /// the same name.
+    fn known_column(&self, name: &str, position: usize) -> Option<usize> {
+        let column = *self.shape.get(position)?;
+        (self.columns.name(column) == name).then_some(column)
+    }
+
+    fn new_column(&mut self, name: &str, at: usize, position: usize) -> JsonResult<usize> {
+        if self.columns.len() >= self.limit && self.columns.position(name).is_none() {
+            let message = format!(
+                "the file has more than {} distinct member names",
+                self.limit
+            );
+            return json_error(at, Code::TooLarge, message);
+        }
+        let column = self.columns.intern(name);
+        self.seen.resize(self.columns.len(), 0);
+        self.shape.truncate(position);
+        self.shape.push(column);
+        Ok(column)
+    }
+}
+
+/// Whether caseload adds it to records that it writes.
+fn is_reserved(name: &str) -> bool {
+    matches!(name, REASON | ESCAPED | TEXT)
+}
+
+fn not_an_object<T>(text: &str) -> JsonResult<T> {
+    if let Err(error) = serde_json::from_str::<de::IgnoredAny>(text) {
+        return syntax_error(0, text, &error);
+    }
+    let found = match text.as_bytes().first() {
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "true or false",
+        Some(b'n') => "null",
+        _ => "a number",
+    };
+    json_error(
+        0,
+        Code::NotAnObject,
+        format!("expected an object, found {found}"),
+    )
+}
+
+fn not_fixed<T>(at: usize) -> JsonResult<T> {
+    let message = format!(
+        "the record could not be read before, and has not been fixed since: write its own \
+         members here, and remove {TEXT}"
+    );
+    member_error(at, Code::NotFixed, message, Some(TEXT))
+}
+
+/// A member's value as a cell.
+fn cell<'a>(record: &'a str, value: &'a str) -> JsonResult<(CellKind, Cow<'a, str>)> {
+    Ok(match value.as_bytes()[0] {
+        b'"' if memchr::memchr(b'\\', value.as_bytes()).is_none() => {
+            (CellKind::Text, Cow::Borrowed(&value[1..value.len() - 1]))
+        }
+        b'"' => match serde_json::from_str(value) {
+            Ok(text) => (CellKind::Text, Cow::Owned(text)),
+            Err(error) => return syntax_error(offset(record, value), value, &error),
+        },
+        b'{' | b'[' => {
+            check_nested(record, value, 1)?;
+            (CellKind::Json, Cow::Borrowed(value))
+        }
+        b't' | b'f' => (CellKind::Bool, Cow::Borrowed(value)),
+        b'n' => (CellKind::Null, Cow::Borrowed("")),
+        _ => (CellKind::Number, Cow::Borrowed(value)),
+    })
+}
+
+/// Checks what `serde_json` passes over in a nested value: members that are
+/// there twice, halves of surrogate pairs, and the depth.
+fn check_nested(record: &str, value: &str, depth: usize) -> JsonResult<()> {
+    let at = offset(record, value);
+    match value.as_bytes()[0] {
+        b'{' | b'[' if depth >= MAX_DEPTH => {
+            let message = format!("nested more than {MAX_DEPTH} levels deep");
+            json_error(at, Code::TooLarge, message)
+        }
+        b'{' => {
+            let mut names = HashSet::new();
+            members(value, at, |name, name_at, value| {
+                if names.contains(&name) {
+                    return repeated(name_at, &name);
+                }
+                inside(&name, check_nested(record, value, depth + 1))?;
+                names.insert(name);
+                Ok(())
+            })
+        }
+        b'[' => {
+            // Valid JSON, as all of the record is.
+            let elements: Vec<&RawValue> = serde_json::from_str(value).unwrap_or_default();
+            for (number, value) in elements.into_iter().enumerate() {
+                let checked = check_nested(record, value.get(), depth + 1);
+                inside(format_args!("[{number}]"), checked)?;
+            }
+            Ok(())
+        }
+        b'"' => match serde_json::from_str::<Cow<'_, str>>(value) {
+            Ok(_) => Ok(()),
+            Err(error) => syntax_error(at, value, &error),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// A result of a member's value: an error's column is named as seen from the
+/// object around it.
+fn inside<T>(name: impl fmt::Display, mut result: JsonResult<T>) -> JsonResult<T> {
+    if let Err(error) = &mut result
+        && let Some(column) = &mut error.column
+    {
+        let dot = if column.starts_with('[') { "" } else { "." };
+        *column = format!("{name}{dot}{column}").into();
+    }
+    result
+}
+
+/// Where a part of a text begins in it.
+fn offset(text: &str, part: &str) -> usize {
+    part.as_ptr() as usize - text.as_ptr() as usize
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Calls `each` for the members of an object: name, where it begins, value.
+/// The text begins at `at` of the record's.
+fn members<'a>(
+    text: &'a str,
+    at: usize,
+    each: impl FnMut(Cow<'a, str>, usize, &'a str) -> JsonResult<()>,
+) -> JsonResult<()> {
+    let mut visitor = Members {
+        text,
+        at,
+        each,
+        failed: None,
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let done = deserializer
+        .deserialize_map(&mut visitor)
+        .and_then(|()| deserializer.end());
+    match (visitor.failed, done) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) => syntax_error(at, text, &error),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+struct Members<'a, F> {
+    text: &'a str,
+    at: usize,
+    each: F,
+    failed: Option<Box<JsonError>>,
+}
+
+impl<'a, F> Visitor<'a> for &mut Members<'a, F>
+where
+    F: FnMut(Cow<'a, str>, usize, &'a str) -> JsonResult<()>,
+{
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut passed = 1;
+        while let Some(Name(name)) = map.next_key()? {
+            let value: &RawValue = map.next_value()?;
+            let value = value.get();
+            // Between two members there are only white space and a comma.
+            let name_at = passed + self.text[passed..].find('"').unwrap_or_default();
+            passed = offset(self.text, value) + value.len();
+            if let Err(error) = (self.each)(name, self.at + name_at, value) {
+                self.failed = Some(error);
+                return Err(de::Error::custom("refused"));
+            }
+        }
+        Ok(())
     }
 }

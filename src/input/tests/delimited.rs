@@ -40,7 +40,7 @@ fn delimiters_are_detected_with_quotes_in_mind() {
     ] {
         let (_folder, input) = file("a.csv", text.as_bytes());
         let reader = open(&input, FileId(0), &ReadOptions::default()).unwrap();
-        assert_eq!(reader.delimiter(), Some(delimiter), "{text}");
+        assert_eq!(reader.header().unwrap().delimiter, delimiter, "{text}");
     }
     let tsv = read("a.tsv", "a,b\tc\n1\t2\n");
     assert_eq!(tsv.records[0].get("a,b"), "1");
