@@ -34,27 +34,23 @@ pub(super) struct RecordRow {
     /// makes a difference.
     pub(super) folded: Option<u64>,
     /// Of the person's name with phone and incident date, or with e-mail.
-    pub(super) person: [Option<u64>; 2],
+    pub(super) people: [Option<u64>; 2],
 }
 
-/// A hash and the record's number, without padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Hashed<const N: usize> {
-    hash: [u32; N],
-    number: u32,
+/// A hash in the upper 96 bits and the record's number in the lower 32: sorting
+/// brings equal hashes together.
+type Hashed = u128;
+
+fn hashed(hash: u64, number: u32) -> Hashed {
+    Hashed::from(hash) << 64 | Hashed::from(number)
 }
 
-impl Hashed<2> {
-    fn new(hash: u64, number: u32) -> Self {
-        Self {
-            hash: halves(hash),
-            number,
-        }
-    }
+fn number_of(row: Hashed) -> u32 {
+    row as u32
 }
 
-fn halves(hash: u64) -> [u32; 2] {
-    [(hash >> 32) as u32, hash as u32]
+fn is_same_hash(a: &Hashed, b: &Hashed) -> bool {
+    a >> 32 == b >> 32
 }
 
 /// Records that share something, by their numbers in the order of the input.
@@ -79,54 +75,14 @@ pub(super) struct RecordTable {
     places: Vec<(u32, u32)>,
     /// 0 for an invalid record.
     payloads: Vec<u64>,
-    keys: Vec<Hashed<3>>,
-    folded: Vec<Hashed<2>>,
-    people: [Vec<Hashed<2>>; 2],
-    key_texts: KeyTexts,
-}
-
-/// The texts of keys. Most keys begin like the one before, so only what differs
-/// is kept: how many bytes are the same, the others, and [`KeyTexts::END`].
-#[derive(Debug, Default)]
-struct KeyTexts {
-    bytes: Vec<u8>,
-    /// Where each block of keys begins; its first is complete.
-    blocks: Vec<usize>,
-    last: Vec<u8>,
-    count: usize,
-}
-
-impl KeyTexts {
-    /// Not part of any text.
-    const END: u8 = 0xFF;
-    const BLOCK: usize = 64;
-
-    fn push(&mut self, text: &[u8]) {
-        if self.count.is_multiple_of(Self::BLOCK) {
-            self.blocks.push(self.bytes.len());
-            self.last.clear();
-        }
-        self.count += 1;
-        let pairs = self.last.iter().zip(text);
-        let same = pairs.take_while(|(a, b)| a == b).count().min(255);
-        self.bytes.push(same as u8);
-        self.bytes.extend_from_slice(&text[same..]);
-        self.bytes.push(Self::END);
-        self.last.clear();
-        self.last.extend_from_slice(text);
-    }
-
-    fn get(&self, number: usize) -> String {
-        let mut rest = &self.bytes[self.blocks[number / Self::BLOCK]..];
-        let mut text = Vec::new();
-        for _ in 0..=number % Self::BLOCK {
-            let end = 1 + memchr::memchr(Self::END, &rest[1..]).unwrap_or(rest.len() - 1);
-            text.truncate(rest[0].into());
-            text.extend_from_slice(&rest[1..end]);
-            rest = &rest[(end + 1).min(rest.len())..];
-        }
-        String::from_utf8(text).unwrap_or_default()
-    }
+    keys: Vec<Hashed>,
+    folded: Vec<Hashed>,
+    people: Vec<Hashed>,
+    /// The keys' texts as they came, one after the other, and the number of
+    /// each piece's first record.
+    key_texts: Vec<(u32, Box<str>)>,
+    /// Where each key ends in its piece.
+    key_ends: Vec<u32>,
 }
 
 impl RecordTable {
@@ -144,37 +100,26 @@ impl RecordTable {
 
     /// Adds the next records with the texts of their keys; none past the
     /// largest number.
-    pub(super) fn append(&mut self, rows: &[RecordRow], keys: &str) -> Option<()> {
-        let mut key_start = 0;
+    pub(super) fn append(&mut self, rows: &[RecordRow], keys: String) -> Option<()> {
+        self.key_texts.push((self.len(), keys.into()));
         for row in rows {
             let number = u32::try_from(self.places.len()).ok()?;
-            if self
-                .files
-                .last()
-                .is_none_or(|(_, file)| *file != row.place.file)
-            {
-                self.files.push((number, row.place.file));
+            let file = row.place.file;
+            if self.files.last().is_none_or(|(_, last)| *last != file) {
+                self.files.push((number, file));
             }
             let fits = |position: u64| u32::try_from(position).unwrap_or(u32::MAX);
-            self.places
-                .push((fits(row.place.line), fits(row.place.index)));
+            let (line, index) = (fits(row.place.line), fits(row.place.index));
+            self.places.push((line, index));
+            self.key_ends.push(row.key_end);
             self.payloads
                 .push(row.payload.map_or(0, |hash| hash.max(1)));
-            let key_end = row.key_end as usize;
-            self.key_texts.push(&keys.as_bytes()[key_start..key_end]);
-            key_start = key_end;
-            let key = row.key.0;
-            let low = u32::from_be_bytes([key[8], key[9], key[10], key[11]]);
-            let [high, middle] = halves(row.key.short());
-            self.keys.push(Hashed {
-                hash: [high, middle, low],
-                number,
-            });
+            let hash = u128::from_be_bytes(row.key.0) >> 32 << 32;
+            self.keys.push(hash | Hashed::from(number));
             self.folded
-                .extend(row.folded.map(|hash| Hashed::new(hash, number)));
-            for (people, person) in self.people.iter_mut().zip(row.person) {
-                people.extend(person.map(|hash| Hashed::new(hash, number)));
-            }
+                .extend(row.folded.map(|hash| hashed(hash, number)));
+            let people = row.people.into_iter().flatten();
+            self.people.extend(people.map(|hash| hashed(hash, number)));
         }
         Some(())
     }
@@ -191,8 +136,19 @@ impl RecordTable {
 
     /// A record's key as people write it.
     pub(super) fn key(&self, number: u32) -> Option<String> {
-        let text = self.key_texts.get(number as usize);
-        (!text.is_empty()).then(|| Key::from_canonical(&text).to_string())
+        let piece = self
+            .key_texts
+            .partition_point(|(first, _)| *first <= number)
+            - 1;
+        let (first, texts) = &self.key_texts[piece];
+        let end_of = |number: u32| self.key_ends[number as usize] as usize;
+        let start = if number == *first {
+            0
+        } else {
+            end_of(number - 1)
+        };
+        let text = &texts[start..end_of(number)];
+        (!text.is_empty()).then(|| Key::from_canonical(text).to_string())
     }
 
     pub(super) fn is_valid(&self, number: u32) -> bool {
@@ -211,11 +167,8 @@ impl RecordTable {
         let same_key = groups(&mut self.keys);
         // These look into the sorted keys.
         let similar_keys = self.similar_keys();
-        let mut same_person = Vec::new();
-        for mut people in std::mem::take(&mut self.people) {
-            same_person.extend(groups(&mut people));
-        }
-        same_person.sort_unstable();
+        // Two records may agree in both hashes.
+        let mut same_person = groups(&mut std::mem::take(&mut self.people));
         same_person.dedup();
         Groups {
             same_key,
@@ -227,15 +180,15 @@ impl RecordTable {
     fn similar_keys(&mut self) -> Vec<Group> {
         self.folded.sort_unstable();
         let mut found = Vec::new();
-        for run in self.folded.chunk_by(|a, b| a.hash == b.hash) {
-            let hash = run[0].hash;
-            let mut group: Group = run.iter().map(|row| row.number).collect();
+        for run in self.folded.chunk_by(is_same_hash) {
+            let hash = run[0] >> 64;
             // A key that is its own folded form is among the keys only.
-            let plain = self.keys.partition_point(|key| key.hash[..2] < hash[..]);
-            let equal = self.keys[plain..]
+            let plain = self.keys.partition_point(|key| key >> 64 < hash);
+            let plain = self.keys[plain..].iter();
+            let equal = run
                 .iter()
-                .take_while(|key| key.hash[..2] == hash);
-            group.extend(equal.map(|key| key.number));
+                .chain(plain.take_while(|key| **key >> 64 == hash));
+            let mut group: Group = equal.copied().map(number_of).collect();
             group.sort_unstable();
             group.dedup();
             found.push(group);
@@ -249,9 +202,9 @@ impl RecordTable {
         if !groups.is_empty() {
             // Keys are sorted away from their numbers; this leads back.
             let mut keys = vec![0_u32; self.keys.len()];
-            for (key, run) in (0..).zip(self.keys.chunk_by(|a, b| a.hash == b.hash)) {
-                for row in run {
-                    keys[row.number as usize] = key;
+            for (key, run) in (0..).zip(self.keys.chunk_by(is_same_hash)) {
+                for &row in run {
+                    keys[number_of(row) as usize] = key;
                 }
             }
             let key = |number: u32| keys[number as usize];
@@ -277,12 +230,11 @@ impl RecordTable {
 
 /// Sorts a table; its runs of two and more equal hashes, in the order of the
 /// input.
-fn groups<const N: usize>(table: &mut [Hashed<N>]) -> Vec<Group> {
+fn groups(table: &mut [Hashed]) -> Vec<Group> {
     table.sort_unstable();
-    let mut groups: Vec<Group> = table
-        .chunk_by(|a, b| a.hash == b.hash)
-        .filter(|run| run.len() > 1)
-        .map(|run| run.iter().map(|row| row.number).collect())
+    let runs = table.chunk_by(is_same_hash).filter(|run| run.len() > 1);
+    let mut groups: Vec<Group> = runs
+        .map(|run| run.iter().copied().map(number_of).collect())
         .collect();
     groups.sort_unstable();
     groups

@@ -42,8 +42,10 @@ impl PersonColumns {
             return [None, None];
         }
         hash_letters(date.text, &mut hasher);
-        [self.phone, self.email].map(|column| {
+        // Compared in one table, so a phone must not pass for an e-mail.
+        [(self.phone, 0), (self.email, 1)].map(|(column, kind)| {
             let mut hasher = hasher.clone();
+            hasher.write_u8(kind);
             hash_letters(record.cell(column?).text, &mut hasher).then(|| hasher.finish())
         })
     }

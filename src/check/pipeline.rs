@@ -7,7 +7,6 @@
 //! more and ends, and after it the workers.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fmt::Write as _;
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -256,7 +255,7 @@ impl Check {
         }
         let first = self.records.len();
         self.records
-            .append(&batch.rows, &batch.keys)
+            .append(&batch.rows, batch.keys)
             .ok_or(CheckError::TooManyRecords)?;
         let cases = batch.cases.into_iter();
         Ok(CheckBatch {
@@ -293,7 +292,7 @@ impl Check {
         }
         let mut headers = Vec::new();
         for (file, reader) in self.checked.files.iter_mut().zip(&readers) {
-            file.sha256 = reader.sha256().map(|hash| hex(&hash));
+            file.sha256 = reader.sha256();
             if let Some(columns) = reader.columns() {
                 file.unused = options.rules.unused_columns(columns);
                 file.columns = Some(columns.names().map(Box::from).collect());
@@ -323,12 +322,4 @@ fn join<T>(thread: JoinHandle<T>) -> T {
     thread
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

@@ -257,7 +257,7 @@ fn add_row(
         key_end: batch.keys.len() as u32,
         payload: None,
         folded: folded_key(key),
-        person: people.hashes(record),
+        people: people.hashes(record),
     });
     batch.rows.len() - 1
 }

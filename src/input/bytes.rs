@@ -38,11 +38,18 @@ impl SharedTally {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The SHA-256 of the whole file, once its end was read.
-    pub(super) fn sha256(&self) -> Option<[u8; 32]> {
+    /// The SHA-256 of the whole file in hex, once its end was read.
+    pub(super) fn sha256(&self) -> Option<String> {
         let tally = self.lock();
         let hasher = tally.hasher.clone().filter(|_| tally.ended)?;
-        Some(hasher.finalize().into())
+        let hash = hasher.finalize();
+        let number = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(0_u128, |all, byte| all << 8 | u128::from(*byte))
+        };
+        let (high, low) = (number(&hash[..16]), number(&hash[16..]));
+        Some(format!("{high:032x}{low:032x}"))
     }
 }
 

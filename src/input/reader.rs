@@ -141,9 +141,9 @@ impl Reader {
         self.encoding_guessed
     }
 
-    /// The SHA-256 of the file's bytes, once all were read, with
+    /// The SHA-256 of the file's bytes in hex, once all were read, with
     /// [`ReadOptions::digest`].
-    pub(crate) fn sha256(&self) -> Option<[u8; 32]> {
+    pub(crate) fn sha256(&self) -> Option<String> {
         self.tally.sha256()
     }
 }

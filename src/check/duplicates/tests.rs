@@ -14,7 +14,7 @@ fn row(line: u64, key: &str, payload: Option<u64>) -> RecordRow {
         payload,
         folded: Some(Digest::of(key.to_uppercase().as_bytes()).short())
             .filter(|_| key != key.to_uppercase()),
-        person: [Some(7), None],
+        people: [Some(7), None],
     }
 }
 
@@ -26,7 +26,7 @@ fn table(rows: &[(&str, Option<u64>)]) -> RecordTable {
             key_end: canonical.len() as u32,
             ..row(line, key, *payload)
         };
-        table.append(&[row], &canonical).unwrap();
+        table.append(&[row], canonical).unwrap();
     }
     table
 }
@@ -69,7 +69,7 @@ fn places_are_kept_for_each_file() {
     let mut all = table(&[("A", Some(1))]);
     let mut second = row(9, "B", Some(1));
     second.place.file = FileId(4);
-    all.append(&[second], "").unwrap();
+    all.append(&[second], String::new()).unwrap();
     assert_eq!(all.place(0).file, FileId(0));
     assert_eq!(all.place(1), second.place);
     assert_eq!(all.key(1), None);
