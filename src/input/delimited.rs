@@ -33,7 +33,8 @@ const END: &[u8] = b"\n\xFF\xFE\xFD\xFC\xFB\xFA";
 pub(super) struct RowReader {
     csv: csv::Reader<Source>,
     record: csv::ByteRecord,
-    pub(super) header: Arc<Header>,
+    /// None until it was read.
+    pub(super) header: Option<Arc<Header>>,
     limits: Limits,
     file: FileId,
     index: u64,
@@ -162,7 +163,7 @@ impl RowReader {
         let mut rows = Self {
             csv: reader(source, delimiter),
             record: csv::ByteRecord::new(),
-            header: Arc::default(),
+            header: None,
             limits: limits.clone(),
             file,
             index: 0,
@@ -181,7 +182,7 @@ impl RowReader {
         let cells: Result<Vec<_>, _> = rows.record.iter().map(text).collect();
         let cells = cells.map_err(|_| InputErrorKind::HeaderText { line, encoding })?;
         let (header, problems) = Header::new(&cells, file, line, limits, Some(delimiter))?;
-        rows.header = Arc::new(header);
+        rows.header = Some(Arc::new(header));
         Ok((rows, problems))
     }
 
@@ -289,7 +290,9 @@ impl RowReader {
         );
         let mut problem = Problem::new(Code::UnclosedQuote, place, message)
             .with_hint("close the quote; a quote inside a cell is written as two");
-        problem.column = self.header.name(self.record.len() - 1).map(Box::from);
+        let column = self.header.as_ref();
+        let column = column.and_then(|header| header.name(self.record.len() - 1));
+        problem.column = column.map(Box::from);
         problem
     }
 }

@@ -20,7 +20,7 @@ enum Slot {
     Ignored,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Header {
     pub(super) columns: Arc<Columns>,
     pub(super) line: u64,

@@ -115,7 +115,7 @@ impl Reader {
 
     pub(super) fn header(&self) -> Option<&Arc<Header>> {
         match &self.body {
-            Body::Rows(rows) => Some(&rows.header),
+            Body::Rows(rows) => rows.header.as_ref(),
             Body::Sheet(sheet) => Some(&sheet.header),
             Body::Json(_) => None,
         }
