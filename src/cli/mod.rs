@@ -73,3 +73,13 @@ pub(crate) fn shell_word(word: &str) -> String {
     // Only a NUL byte can't be quoted, and no argument holds one.
     shlex::try_quote(word).unwrap_or_default().into_owned()
 }
+
+/// Whether a flag of `import` is followed by a value.
+pub(crate) fn takes_value(flag: &str) -> bool {
+    let mut cli = Cli::command();
+    // Hands the global flags to every command.
+    cli.build();
+    let import = cli.find_subcommand("import");
+    let mut flags = import.into_iter().flat_map(clap::Command::get_arguments);
+    flags.any(|arg| arg.get_long() == flag.strip_prefix("--") && arg.get_action().takes_values())
+}

@@ -1,57 +1,38 @@
 //! The command of a run, as it is repeated: what the ledger keeps of it,
 //! without the flags that were meant for that run only.
 
-use crate::cli::shell_word;
+use crate::cli::{shell_word, takes_value};
 
-/// Not repeated right after a run: what was done, or permitted once.
-pub(super) const AFTER_RUN: &[&str] = &[
-    "--new-ledger",
-    "--adopt-ledger",
-    "--fresh",
-    "--resend-in-doubt",
-    "--min-doubt-age",
-    // Their files exist now, and may have been edited.
-    "--results",
-    "--rejects",
-    "--in-doubt",
-    "--problems",
-    "--force",
-];
-/// Not repeated after a dry run: what its plan takes the place of.
-pub(super) const AFTER_DRY_RUN: &[&str] =
-    &["--dry-run", "--yes", "--plan", "--new-ledger", "--problems"];
-/// Not repeated on another day: what was meant for that day.
-pub(super) const LATER: &[&str] = &[
-    "--new-ledger",
-    "--adopt-ledger",
-    "--fresh",
-    "--dry-run",
-    "--resend-in-doubt",
-    "--min-doubt-age",
-    "--yes",
-    "--allow-same-content",
-    "--limit",
-    "--plan",
-    "--ledger-id",
-    "--output",
-    "--results",
-    "--rejects",
-    "--in-doubt",
-    "--problems",
-    "--force",
-];
-/// Those of them that take a value.
-const WITH_VALUE: [&str; 9] = [
-    "--limit",
-    "--plan",
-    "--min-doubt-age",
-    "--ledger-id",
-    "--output",
-    "--results",
-    "--rejects",
-    "--in-doubt",
-    "--problems",
-];
+/// When a command is run once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rerun {
+    /// Right after a run: without what was done, or permitted once.
+    AfterRun,
+    /// After a run in which the few that `--limit` let through went well.
+    WithoutLimit,
+    /// After a dry run, whose plan is approved now.
+    AfterDryRun,
+    /// On another day: without what was meant for that day.
+    Later,
+}
+
+impl Rerun {
+    fn drops(self, flag: &str) -> bool {
+        match flag {
+            "--new-ledger" | "--problems" => true,
+            "--adopt-ledger" | "--fresh" | "--resend-in-doubt" | "--min-doubt-age" => {
+                self != Self::AfterDryRun
+            }
+            // Their files exist now, and may have been edited.
+            "--results" | "--rejects" | "--in-doubt" | "--force" => self != Self::AfterDryRun,
+            "--limit" => matches!(self, Self::WithoutLimit | Self::Later),
+            "--plan" => self != Self::AfterRun,
+            "--dry-run" | "--yes" => matches!(self, Self::AfterDryRun | Self::Later),
+            "--allow-same-content" | "--ledger-id" | "--output" => self == Self::Later,
+            _ => false,
+        }
+    }
+}
 
 /// This process's own command, as the ledger keeps it.
 pub(super) fn own() -> String {
@@ -68,10 +49,10 @@ fn joined<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The kept command without the flags of `dropped`, and with `more`, which is
-/// empty or begins with a space. None if it can't be typed as it was, or read
+/// The kept command as it is run once more, with `more` added, which is empty or
+/// begins with a space. None if it can't be typed as it was, or read
 /// standard input, which is gone.
-pub(super) fn command(kept: &str, dropped: &[&str], more: &str) -> Option<String> {
+pub(super) fn command(kept: &str, when: Rerun, more: &str) -> Option<String> {
     let mut repeated = String::from("caseload");
     let mut more = Some(more);
     let mut words = shlex::split(kept)?.into_iter();
@@ -80,8 +61,8 @@ pub(super) fn command(kept: &str, dropped: &[&str], more: &str) -> Option<String
         let untypable = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
         if word == "-" || word.contains(untypable) {
             return None;
-        } else if dropped.contains(&flag) {
-            if flag == word && WITH_VALUE.contains(&flag) {
+        } else if when.drops(flag) {
+            if flag == word && takes_value(flag) {
                 words.next();
             }
             continue;
@@ -125,16 +106,29 @@ mod tests {
             "--yes",
         ]);
         assert_eq!(
-            command(&typed, LATER, "").unwrap(),
+            command(&typed, Rerun::Later, "").unwrap(),
             "caseload import 'my cases.csv' --map-id m1"
         );
         assert_eq!(
-            command(&typed, AFTER_RUN, " --ledger-id x").unwrap(),
+            command(&typed, Rerun::AfterRun, " --ledger-id x").unwrap(),
             "caseload import 'my cases.csv' --limit 1 '--plan=abc-3' --map-id m1 --yes --ledger-id x"
         );
         assert_eq!(
-            command("import --dry-run -- -a.csv", AFTER_DRY_RUN, " --plan p").unwrap(),
+            command(
+                "import --dry-run -- -a.csv",
+                Rerun::AfterDryRun,
+                " --plan p"
+            )
+            .unwrap(),
             "caseload import --plan p -- -a.csv"
+        );
+        assert_eq!(
+            command(&typed, Rerun::WithoutLimit, "").unwrap(),
+            "caseload import 'my cases.csv' --map-id m1 --yes"
+        );
+        assert_eq!(
+            command("import --output json a.csv", Rerun::Later, "").unwrap(),
+            "caseload import a.csv"
         );
         for lost in [
             "import - --sandbox",
@@ -142,7 +136,7 @@ mod tests {
             "import 'caf\u{fffd}.csv'",
             "import 'a\u{1b}.csv'",
         ] {
-            assert_eq!(command(lost, LATER, ""), None, "{lost}");
+            assert_eq!(command(lost, Rerun::Later, ""), None, "{lost}");
         }
     }
 }

@@ -7,7 +7,8 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::Exit;
-use super::{cases, ledgers, rerun_command};
+use super::rerun_command::{self, Rerun};
+use super::{cases, ledgers};
 use crate::cli::settings::LedgerSettings;
 use crate::ledger::{
     CaseFilter, LedgerError, LedgerInfo, LedgerLock, LedgerReader, LockStatus, RunRow,
@@ -174,8 +175,7 @@ fn commands_to_repeat(reader: &LedgerReader, runs: &[RunRow]) -> Result<Vec<Stri
         // A run that ended unexpectedly has no counts.
         let unfinished = position == 0 && run.counts.is_none_or(|counts| counts.untried > 0);
         if (unfinished || unsent.contains(&run.id))
-            && let Some(command) =
-                rerun_command::command(&run.start.command, rerun_command::LATER, "")
+            && let Some(command) = rerun_command::command(&run.start.command, Rerun::Later, "")
             && !commands.contains(&command)
         {
             commands.push(command);

@@ -2,7 +2,7 @@
 //! commands that come next.
 
 use super::super::Exit;
-use super::super::rerun_command;
+use super::super::rerun_command::{self, Rerun};
 use super::{CheckedPlan, Import};
 use crate::api::Address;
 use crate::cli::settings::Confirmation;
@@ -122,12 +122,11 @@ impl Import<'_> {
         let left = totals.untried + totals.not_sent + totals.rejected > 0;
         let approved = matches!(self.settings.confirmation, Confirmation::Plan(_));
         if left && (exit != Exit::Done || !approved || is_interactive()) {
-            let mut dropped = rerun_command::AFTER_RUN.to_vec();
-            if exit == Exit::Done {
-                // The few that --limit let through went well.
-                dropped.extend(["--limit", "--plan"]);
-            }
-            next.extend(rerun_command::command(&rerun_command::own(), &dropped, ""));
+            let when = match exit {
+                Exit::Done => Rerun::WithoutLimit,
+                _ => Rerun::AfterRun,
+            };
+            next.extend(rerun_command::command(&rerun_command::own(), when, ""));
         }
         next
     }

@@ -14,7 +14,7 @@ use self::plan::{CheckedPlan, check_and_plan};
 use super::Exit;
 use super::interrupts::Interrupts;
 use super::ledgers::{self, ImportLedger};
-use super::rerun_command;
+use super::rerun_command::{self, Rerun};
 use crate::cli::settings::{Confirmation, ImportSettings};
 use crate::cli::shell_word;
 use crate::init::{self, InputProfile};
@@ -124,7 +124,7 @@ fn propose_key(settings: &ImportSettings) -> Result<Exit> {
 fn create_ledger_only(settings: &ImportSettings, ledger: ImportLedger) -> Result<Exit> {
     let info = ledger.into_ledger(settings)?.reader().info()?;
     let id_flag = format!(" --ledger-id {}", info.id);
-    let next = rerun_command::command(&rerun_command::own(), rerun_command::AFTER_RUN, &id_flag);
+    let next = rerun_command::command(&rerun_command::own(), Rerun::AfterRun, &id_flag);
     if settings.output.json {
         print_json(&serde_json::json!({
             "schema": 1,

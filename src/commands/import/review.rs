@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::Exit;
 use super::super::ledgers::{ImportLedger, listed};
-use super::super::rerun_command::{self, AFTER_DRY_RUN};
+use super::super::rerun_command::{self, Rerun};
 use super::{CheckedPlan, Import};
 use crate::cli::settings::ImportSettings;
 use crate::engine::PlanAction;
@@ -125,7 +125,8 @@ fn next_command(
     if plan.to_send() == 0 {
         return None;
     }
-    let rerun = |more: &str| rerun_command::command(&rerun_command::own(), AFTER_DRY_RUN, more);
+    let rerun =
+        |more: &str| rerun_command::command(&rerun_command::own(), Rerun::AfterDryRun, more);
     let is_test_run = settings.ledger.is_sandbox();
     let plan = match plan.name() {
         Some(plan) => format!(" --plan {plan}"),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::super::Exit;
 use super::super::cases;
-use super::{ResolveJob, messages};
+use super::{ResolveJob, refusal_text};
 use crate::ledger::ResolveAction;
 use crate::model::{Key, State};
 use crate::output::terminal::color;
@@ -19,8 +19,8 @@ const PROMPT: &str = "(i)mported [CASE_ID], (n)ot imported, (s)kip, (q)uit: ";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum UserAnswer {
-    Imported(Option<String>),
-    NotImported,
+    /// The case id belongs to an imported case.
+    Record(ResolveAction, Option<String>),
     Skip,
     Quit,
 }
@@ -44,7 +44,7 @@ pub(super) fn run(job: &mut ResolveJob<'_>) -> Result<Exit> {
         match ask(job, key, seen + 1, total)? {
             UserAnswer::Quit => break,
             UserAnswer::Skip => {}
-            UserAnswer::Imported(_) | UserAnswer::NotImported => resolved += 1,
+            UserAnswer::Record(..) => resolved += 1,
         }
         seen += 1;
     }
@@ -76,23 +76,21 @@ fn ask(job: &mut ResolveJob<'_>, key: &Key, position: u64, total: u64) -> Result
     let text = view.text(job.settings.output, true, Timestamp::now());
     print_status(&format!("\n{position} of {total}: {text}"));
     if is_young {
-        print_status(&color::yellow(&job.young_warning(1)));
+        job.warn_young(1);
     }
     loop {
         let answer = prompt()?;
-        let (action, case_id) = match &answer {
-            UserAnswer::Skip | UserAnswer::Quit => return Ok(answer),
-            UserAnswer::Imported(case_id) => (ResolveAction::Imported, case_id.clone()),
-            UserAnswer::NotImported => (ResolveAction::NotImported, None),
+        let UserAnswer::Record(action, case_id) = &answer else {
+            return Ok(answer);
         };
-        let report = job.record(action, &[(key.clone(), case_id.clone())])?;
+        let report = job.record(*action, &[(key.clone(), case_id.clone())])?;
         let refusal = report.refused.first().map(|(_, refusal)| refusal);
         if job.settings.output.json {
-            job.print_case(action, key, case_id.as_deref(), refusal);
+            job.print_case(*action, key, case_id.as_deref(), refusal);
         }
         match refusal {
             None => return Ok(answer),
-            Some(refusal) => print_status(&color::red(&messages::refused(action, refusal))),
+            Some(refusal) => print_status(&color::red(&refusal_text(*action, refusal))),
         }
     }
 }
@@ -118,11 +116,13 @@ fn parse_answer(line: &str) -> Option<UserAnswer> {
     let line = line.trim();
     let (answer, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     match (answer.to_lowercase().as_str(), rest.trim()) {
-        ("i" | "imported", "") => Some(UserAnswer::Imported(None)),
         ("i" | "imported", id) if !id.contains(char::is_whitespace) => {
-            Some(UserAnswer::Imported(Some(id.to_owned())))
+            let id = (!id.is_empty()).then(|| id.to_owned());
+            Some(UserAnswer::Record(ResolveAction::Imported, id))
         }
-        ("n" | "not", "") | ("not", "imported") => Some(UserAnswer::NotImported),
+        ("n" | "not", "") | ("not", "imported") => {
+            Some(UserAnswer::Record(ResolveAction::NotImported, None))
+        }
         ("s" | "skip", "") => Some(UserAnswer::Skip),
         ("q" | "quit", "") => Some(UserAnswer::Quit),
         _ => None,
@@ -135,14 +135,15 @@ mod tests {
 
     #[test]
     fn only_a_clear_answer_is_accepted() {
-        let imported = |id: Option<&str>| Some(UserAnswer::Imported(id.map(str::to_owned)));
-        assert_eq!(parse_answer("i\n"), imported(None));
-        assert_eq!(parse_answer("I  c-1 \n"), imported(Some("c-1")));
-        assert_eq!(
-            parse_answer("not imported\n"),
-            Some(UserAnswer::NotImported)
-        );
-        assert_eq!(parse_answer(" n\n"), Some(UserAnswer::NotImported));
+        let record = |action, id: Option<&str>| {
+            let id = id.map(str::to_owned);
+            Some(UserAnswer::Record(action, id))
+        };
+        let (imported, not_imported) = (ResolveAction::Imported, ResolveAction::NotImported);
+        assert_eq!(parse_answer("i\n"), record(imported, None));
+        assert_eq!(parse_answer("I  c-1 \n"), record(imported, Some("c-1")));
+        assert_eq!(parse_answer("not imported\n"), record(not_imported, None));
+        assert_eq!(parse_answer(" n\n"), record(not_imported, None));
         let unclear = [
             "",
             "\n",

@@ -1,9 +1,9 @@
 //! `caseload resolve`: records what became of cases.
 
 mod interactive;
-mod messages;
 mod named_cases;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -11,9 +11,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use self::named_cases::{NamedCase, NamedCases};
-use super::Exit;
-use super::cases;
 use super::ledgers::{self, user};
+use super::{Exit, cases};
 use crate::cli::args::ResolveOptions;
 use crate::cli::settings::LedgerSettings;
 use crate::ledger::{
@@ -21,7 +20,9 @@ use crate::ledger::{
 };
 use crate::model::{Key, State};
 use crate::output::terminal::color;
-use crate::output::terminal::streams::{confirm, is_interactive, print_json, print_status};
+use crate::output::terminal::streams::{
+    confirm, is_interactive, print_json, print_status, print_warning,
+};
 use crate::output::terminal::text::{count, escaped, span};
 
 /// Cases that are shown to people one by one.
@@ -67,7 +68,7 @@ impl ResolveJob<'_> {
     fn apply(&mut self, action: ResolveAction) -> Result<Exit> {
         let cases = self.selected(action)?;
         if cases.is_empty() {
-            bail!("no cases selected: {}", messages::none_selected(action));
+            bail!("no cases selected: {}", none_selected(action));
         }
         if !self.confirm(action, &cases)? {
             print_status("nothing was changed");
@@ -90,13 +91,14 @@ impl ResolveJob<'_> {
     /// [`ResolveAction::Imported`].
     fn named(&self, action: Option<ResolveAction>) -> Result<NamedCases> {
         let imported = action == Some(ResolveAction::Imported);
-        let mut named = NamedCases::default();
+        let mut named = NamedCases::new();
         for text in self.options.keys() {
-            named.add(if imported {
+            let case = if imported {
                 named_cases::parse_key_and_id(text)
             } else {
                 (Key::from_typed(text), None)
-            })?;
+            };
+            named_cases::add(&mut named, case)?;
         }
         let Some(path) = &self.options.list else {
             return Ok(named);
@@ -112,7 +114,7 @@ impl ResolveJob<'_> {
             );
         }
         for (key, id) in listed {
-            named.add((key, id.filter(|_| imported)))?;
+            named_cases::add(&mut named, (key, id.filter(|_| imported)))?;
         }
         Ok(named)
     }
@@ -121,7 +123,7 @@ impl ResolveJob<'_> {
     fn filter(&self, named: &NamedCases) -> Result<CaseFilter> {
         let mut filter = self.settings.cases.filter(self.ledger.reader())?;
         if !named.is_empty() || self.options.list.is_some() {
-            filter.keys = Some(named.keys());
+            filter.keys = Some(named.keys().cloned().collect());
         }
         Ok(filter)
     }
@@ -129,30 +131,26 @@ impl ResolveJob<'_> {
     /// The selected cases, each once. Named ones that the action is not for are
     /// among them, so that they are reported.
     fn selected(&self, action: ResolveAction) -> Result<Vec<NamedCase>> {
-        let named = self.named(Some(action))?;
+        let mut named = self.named(Some(action))?;
         let filter = self.filter(&named)?;
         let reader = self.ledger.reader();
         let all = self.settings.cases.is_all();
-        if filter.keys.is_some() {
-            let mut named = named.into_vec();
-            if !all {
-                let mut selected = reader.select(&filter)?.into_iter().peekable();
-                // Both are in the order in which they were named.
-                named.retain(|(key, _)| selected.next_if(|case| case.key == *key).is_some());
+        if filter.keys.is_none() {
+            if all {
+                bail!("which cases? Use keys, --list FILE, --run N, --file FILE or --state STATE");
             }
-            return Ok(named);
-        }
-        if all {
-            bail!("which cases? Use keys, --list FILE, --run N, --file FILE or --state STATE");
-        }
-        let mut selected = Vec::new();
-        for case in reader.cases(&filter) {
-            let case = case?;
-            if self.is_for(action, &case)? {
-                selected.push((case.key, None));
+            for case in reader.cases(&filter) {
+                let case = case?;
+                if self.is_for(action, &case)? {
+                    named.insert(case.key, None);
+                }
             }
+        } else if !all {
+            let selected = reader.select(&filter)?.into_iter().map(|case| case.key);
+            let selected: HashSet<Key> = selected.collect();
+            named.retain(|key, _| selected.contains(key));
         }
-        Ok(selected)
+        Ok(named.into_iter().collect())
     }
 
     fn is_for(&self, action: ResolveAction, case: &CaseRow) -> Result<bool, LedgerError> {
@@ -168,9 +166,10 @@ impl ResolveJob<'_> {
 
     /// Shows the cases that would change, and asks.
     fn confirm(&self, action: ResolveAction, cases: &[NamedCase]) -> Result<bool> {
-        let reader = self.ledger.reader();
+        let (reader, output) = (self.ledger.reader(), self.settings.output);
         let filter = CaseFilter {
             keys: Some(cases.iter().map(|(key, _)| key.clone()).collect()),
+            with_content: true,
             ..CaseFilter::default()
         };
         let (mut number, mut young) = (0, 0);
@@ -181,34 +180,25 @@ impl ResolveJob<'_> {
             }
             number += 1;
             young += u64::from(self.is_young(&case));
-            if number <= CASES_SHOWN && !self.settings.output.quiet {
-                self.show(&case.key, cases)?;
+            if number <= CASES_SHOWN && !output.quiet {
+                let named = cases.iter().find(|(key, _)| *key == case.key);
+                let id = match named {
+                    Some((_, Some(id))) => format!("; imported as {}", escaped(id)),
+                    _ => String::new(),
+                };
+                let view = cases::view(reader, case, self.settings.case_url.as_deref())?;
+                print_status(&format!("  {}{id}", view.line(output)));
             }
         }
-        if number > CASES_SHOWN && !self.settings.output.quiet {
+        if number > CASES_SHOWN && !output.quiet {
             let all = count(number, "case");
             print_status(&format!("showing {CASES_SHOWN} of {all}"));
         }
         if action == ResolveAction::NotImported && young > 0 {
-            print_status(&color::yellow(&self.young_warning(young)));
+            self.warn_young(young);
         }
         // Without any there is nothing to confirm: all will be refused.
-        Ok(number == 0 || self.options.yes || confirm(&messages::question(action, number))?)
-    }
-
-    fn show(&self, key: &Key, cases: &[NamedCase]) -> Result<()> {
-        let reader = self.ledger.reader();
-        let Some(case) = reader.case(key)? else {
-            return Ok(());
-        };
-        let view = cases::view(reader, case, self.settings.case_url.as_deref())?;
-        let named = cases.iter().find(|(named, _)| named == key);
-        let id = named
-            .and_then(|(_, id)| id.as_deref())
-            .map(|id| format!("; imported as {}", escaped(id)))
-            .unwrap_or_default();
-        print_status(&format!("  {}{id}", view.line(self.settings.output)));
-        Ok(())
+        Ok(number == 0 || self.options.yes || confirm(&question(action, number))?)
     }
 
     /// Whether the server may still create the case.
@@ -218,8 +208,13 @@ impl ResolveJob<'_> {
             && Duration::try_from(age).unwrap_or_default() < self.options.min_doubt_age
     }
 
-    fn young_warning(&self, number: u64) -> String {
-        messages::young_warning(number, &span(self.options.min_doubt_age))
+    fn warn_young(&self, number: u64) {
+        print_warning(&format!(
+            "{} in doubt for less than {}: the server may still be processing; check again after \
+             that time",
+            count(number, "case"),
+            span(self.options.min_doubt_age)
+        ));
     }
 
     fn finish(
@@ -229,10 +224,9 @@ impl ResolveJob<'_> {
         report: &ResolutionReport,
     ) -> Exit {
         let refused = report.refused.len() as u64;
-        let exit = if refused == 0 {
-            Exit::Done
-        } else {
-            Exit::Unfinished
+        let exit = match refused {
+            0 => Exit::Done,
+            _ => Exit::Unfinished,
         };
         if self.settings.output.json {
             let mut refusals = report.refused.iter().peekable();
@@ -245,7 +239,7 @@ impl ResolveJob<'_> {
             self.print_closing(Some(action), report.done, refused, exit);
         } else {
             for (key, refusal) in &report.refused {
-                let reason = messages::refused(action, refusal);
+                let reason = refusal_text(action, refusal);
                 let key = escaped(&key.to_string());
                 print_status(&format!("{key}: {}", escaped(&reason)));
             }
@@ -255,7 +249,7 @@ impl ResolveJob<'_> {
             print_status(&color::red(&format!("{cases} not changed")));
         }
         if !self.settings.output.quiet && report.done > 0 {
-            print_status(&messages::done(action, report.done));
+            print_status(&done(action, report.done));
         }
         exit
     }
@@ -271,11 +265,11 @@ impl ResolveJob<'_> {
         print_json(&json!({
             "schema": 1,
             "key": key.to_string(),
-            "action": action.as_str(),
+            "action": action,
             "case_id": case_id,
             "done": refusal.is_none(),
-            "refused": refusal.map(|refusal| messages::refused(action, refusal)),
-            "state": case.map(|case| case.state.as_str()),
+            "refused": refusal.map(|refusal| refusal_text(action, refusal)),
+            "state": case.map(|case| case.state),
         }));
     }
 
@@ -284,11 +278,70 @@ impl ResolveJob<'_> {
             "schema": 1,
             "command": "resolve",
             "account": self.account,
-            "ledger": self.ledger.reader().path(),
-            "action": action.map(ResolveAction::as_str),
+            "ledger": self.ledger.reader().path().display().to_string(),
+            "action": action,
             "done": done,
             "refused": refused,
             "exit_code": exit.code(),
         }));
     }
+}
+
+fn question(action: ResolveAction, number: u64) -> String {
+    let cases = count(number, "case");
+    match action {
+        ResolveAction::Imported => {
+            format!("Mark {cases} as imported? The next import will not send them again.")
+        }
+        ResolveAction::NotImported => {
+            format!(
+                "Mark {cases} as not imported? The next import sends them, and creates duplicates \
+                 of those that are on the platform after all."
+            )
+        }
+        ResolveAction::Removed => {
+            format!("Mark {cases} as removed from the platform? The next import sends them again.")
+        }
+        ResolveAction::Undo => format!("Undo the last resolution of {cases}?"),
+    }
+}
+
+fn done(action: ResolveAction, number: u64) -> String {
+    let cases = count(number, "case");
+    match action {
+        ResolveAction::Imported => format!("{cases} marked as imported"),
+        ResolveAction::NotImported => {
+            format!("{cases} marked as not imported; the next import sends them")
+        }
+        ResolveAction::Removed => format!("{cases} marked as removed; the next import sends them"),
+        ResolveAction::Undo => format!("undid the last resolution of {cases}"),
+    }
+}
+
+/// Why a selection has no case for the action.
+const fn none_selected(action: ResolveAction) -> &'static str {
+    match action {
+        ResolveAction::Imported | ResolveAction::NotImported => "none of these cases is in doubt",
+        ResolveAction::Removed => "none of these cases is imported",
+        ResolveAction::Undo => "none of these cases has a resolution to undo",
+    }
+}
+
+/// Why a case was left as it is, with what to do instead.
+fn refusal_text(action: ResolveAction, refusal: &Refusal) -> String {
+    use ResolveAction::{Imported, NotImported, Removed};
+    let hint = match (action, refusal) {
+        (Imported, Refusal::State(State::Imported)) => "nothing to do",
+        (NotImported, Refusal::State(State::Imported)) => {
+            "if it was deleted on the platform, use --removed"
+        }
+        (Imported | NotImported, Refusal::State(_)) => {
+            "only cases in doubt can be marked; the next import sends this one"
+        }
+        (Removed, Refusal::State(State::InDoubt)) => "use --not-imported for cases in doubt",
+        (Removed, Refusal::State(_)) => "--removed is only for imported cases",
+        (_, Refusal::IdHeldBy(_)) => "check both cases on the platform",
+        _ => return refusal.to_string(),
+    };
+    format!("{refusal}; {hint}")
 }

@@ -1,11 +1,11 @@
 //! Cases that the user names: keys as typed, and keys in a file, each with the
 //! case id that was found on the platform.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use indexmap::IndexMap;
 
 use crate::input::{self, Input, Item, ReadOptions};
 use crate::model::reserved::{self, IN_DOUBT_KEY};
@@ -21,42 +21,18 @@ const CASE_ID: &str = "case_id";
 pub(super) type NamedCase = (Key, Option<String>);
 
 /// Named cases, each once, in the order in which they were named.
-#[derive(Debug, Default)]
-pub(super) struct NamedCases {
-    cases: Vec<NamedCase>,
-    positions: HashMap<Key, usize>,
-}
+pub(super) type NamedCases = IndexMap<Key, Option<String>>;
 
-impl NamedCases {
-    /// Adds a case unless it was named before. Two ids for one case are an
-    /// error.
-    pub(super) fn add(&mut self, (key, id): NamedCase) -> Result<()> {
-        let Some(&position) = self.positions.get(&key) else {
-            self.positions.insert(key.clone(), self.cases.len());
-            self.cases.push((key, id));
-            return Ok(());
-        };
-        let known = &mut self.cases[position].1;
-        if let (Some(known), Some(id)) = (&known, &id)
-            && known != id
-        {
-            bail!("two case ids for case {key}: {known} and {id}");
-        }
-        *known = known.take().or(id);
-        Ok(())
+/// Adds a case unless it was named before. Two ids for one case are an error.
+pub(super) fn add(named: &mut NamedCases, (key, id): NamedCase) -> Result<()> {
+    if let (Some(Some(known)), Some(id)) = (named.get(&key), &id)
+        && known != id
+    {
+        bail!("two case ids for case {key}: {known} and {id}");
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.cases.is_empty()
-    }
-
-    pub(super) fn keys(&self) -> Vec<Key> {
-        self.cases.iter().map(|(key, _)| key.clone()).collect()
-    }
-
-    pub(super) fn into_vec(self) -> Vec<NamedCase> {
-        self.cases
-    }
+    let known = named.entry(key).or_default();
+    *known = known.take().or(id);
+    Ok(())
 }
 
 /// `KEY=CASE_ID`, split at the last `=`. A complete JSON array is a key, and
@@ -204,13 +180,13 @@ mod tests {
 
     #[test]
     fn a_case_is_named_once_and_with_one_id() {
-        let mut named = NamedCases::default();
+        let mut named = NamedCases::new();
         for text in ["a", "b=1", "a=2", "b"] {
-            named.add(parse_key_and_id(text)).unwrap();
+            add(&mut named, parse_key_and_id(text)).unwrap();
         }
-        assert!(named.add(parse_key_and_id("a=3")).is_err());
+        assert!(add(&mut named, parse_key_and_id("a=3")).is_err());
         assert_eq!(
-            named.into_vec(),
+            named.into_iter().collect::<Vec<_>>(),
             [
                 (Key::new(["a"]), Some("2".to_owned())),
                 (Key::new(["b"]), Some("1".to_owned()))
