@@ -42,7 +42,9 @@ pub(crate) fn propose_key(profile: &InputProfile) -> KeyProposal {
         .iter()
         .filter(|column| is_filled(column))
         .find_map(|first| {
-            let others = columns.iter().filter(|other| other.name != first.name);
+            let others = columns
+                .iter()
+                .filter(|other| other.name != first.name && is_filled(other));
             let mut fits = others
                 .take(MAX_SECOND)
                 .filter(|second| are_distinct(&[first, second], rows));

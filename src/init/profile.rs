@@ -105,10 +105,10 @@ impl InputProfile {
     }
 
     /// The columns of the input that look confidential, and the others; those
-    /// that caseload added itself are in neither.
+    /// that caseload added itself or that have no name are in neither.
     pub(super) fn partition(&self) -> (Vec<&Column>, Vec<&Column>) {
         let own = self.columns.iter();
-        own.filter(|column| !reserved::is_reserved(&column.name))
+        own.filter(|column| !reserved::is_reserved(&column.name) && !column.name.trim().is_empty())
             .partition(|column| looks_confidential(&column.name) || column.is_mostly(column.ssns))
     }
 }

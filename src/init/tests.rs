@@ -417,6 +417,17 @@ fn the_key_is_a_column_or_two_that_are_filled_and_different() {
         propose(&header, &[&["a", "1", "7"], &["b", "1", "7"]]),
         ["Lead ID", "Summary"]
     );
+    let nameless = ["Id", ""];
+    assert_eq!(
+        propose(&nameless, &[&["1", "a"], &["1", "b"]]),
+        [""; 0],
+        "a column without a name can't be configured"
+    );
+    assert_eq!(
+        propose(&["Id", "Note"], &[&["1", "a"], &["1", ""]]),
+        [""; 0],
+        "no part of a key may be empty"
+    );
     let confidential = ["SSN", "Case Number"];
     assert_eq!(propose(&confidential, &[&["1", "3"], &["2", "3"]]), [""; 0]);
     assert_eq!(propose(&header, &[]), [""; 0]);
