@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::duplicates::{Groups, RecordTable};
-use crate::mapping::{FieldSource, Rules, headers, looks_confidential};
+use crate::mapping::{FieldSource, Rules, looks_confidential, names};
 use crate::model::{Code, Columns, Place, Problem};
 
 /// A firm is rare beside another that has so many times its cases.
@@ -120,17 +120,17 @@ pub(super) fn rare_firms(firms: &BTreeMap<Box<str>, u64>) -> Vec<Problem> {
 }
 
 /// What the rules leave unchecked, reported once for the input.
-pub(super) fn review_rules(rules: &Rules, headers: &[Arc<Columns>]) -> Vec<Problem> {
+pub(super) fn review_rules(rules: &Rules, names: &[Arc<Columns>]) -> Vec<Problem> {
     let options = rules.options();
     let has_rule = |name: &str| options.fields.iter().any(|rule| rule.target == name);
     let mut without_rule: Vec<&str> = Vec::new();
-    for name in headers.iter().flat_map(|columns| columns.names()) {
+    for name in names.iter().flat_map(|columns| columns.names()) {
         if rules.sends(name) && !has_rule(name) && !without_rule.contains(&name) {
             without_rule.push(name);
         }
     }
     let problem = |code, message: &str| Problem::new(code, Place::default(), message);
-    let is_case_type = |name: &str| headers::CASE_TYPE.contains(&&*headers::folded(name));
+    let is_case_type = |name: &str| names::position_among(names::CASE_TYPE, name).is_some();
     let by_rule = options
         .fields
         .iter()

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::{FixedState, FoldHasher};
 
-use crate::mapping::headers::{self, folded};
+use crate::mapping::names::{self, folded};
 use crate::model::{Columns, ColumnsVersion, Record};
 
 /// The columns of one file that identify the person of a case.
@@ -56,19 +56,19 @@ impl PersonColumns {
             return;
         }
         let folded: Vec<String> = columns.names().map(folded).collect();
-        let find = |names: &[&str]| {
+        let find = |names: &str| {
             names
-                .iter()
+                .split(' ')
                 .find_map(|name| folded.iter().position(|column| column == name))
         };
         *self = Self {
             bound: version,
-            first: find(headers::FIRST_NAME),
-            last: find(headers::LAST_NAME),
-            full: find(headers::FULL_NAME),
-            phone: find(headers::PHONE),
-            email: find(headers::EMAIL),
-            date: find(headers::INCIDENT_DATE),
+            first: find(names::FIRST_NAME),
+            last: find(names::LAST_NAME),
+            full: find(names::FULL_NAME),
+            phone: find(names::PHONE),
+            email: find(names::EMAIL),
+            date: find(names::INCIDENT_DATE),
         };
     }
 }

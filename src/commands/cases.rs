@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::cli::args::CaseSelection;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, CaseRow, LedgerError, LedgerReader, RunId};
-use crate::mapping::headers::{self, FIRST_NAME, FULL_NAME, LAST_NAME};
+use crate::mapping::names::{self, FIRST_NAME, FULL_NAME, LAST_NAME};
 use crate::output::terminal::status::CaseView;
 use crate::output::terminal::text::escaped;
 
@@ -81,16 +81,14 @@ fn person(content: &str) -> Option<String> {
     let object: Map<String, Value> = serde_json::from_str(content).ok()?;
     let mut texts = Vec::new();
     flatten("", &object, &mut texts);
-    let find = |names: &[&str]| {
+    let find = |names: &str| {
         let mut found = names
-            .iter()
+            .split(' ')
             .filter_map(|name| texts.iter().find(|(header, _)| header == name));
         found.next().map(|(_, text)| text.trim())
     };
     match [find(FIRST_NAME), find(LAST_NAME)] {
-        [None, None] => find(FULL_NAME)
-            .or_else(|| find(&["name"]))
-            .map(str::to_owned),
+        [None, None] => find(FULL_NAME).or_else(|| find("name")).map(str::to_owned),
         parts => Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" ")),
     }
 }
@@ -99,7 +97,7 @@ fn person(content: &str) -> Option<String> {
 /// headers in front.
 fn flatten<'o>(prefix: &str, object: &'o Map<String, Value>, texts: &mut Vec<(String, &'o str)>) {
     for (name, value) in object {
-        let header = format!("{prefix}{}", headers::folded(name));
+        let header = format!("{prefix}{}", names::folded(name));
         match value {
             Value::String(text) if !text.trim().is_empty() => texts.push((header, text)),
             Value::Object(object) => flatten(&header, object, texts),

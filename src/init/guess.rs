@@ -1,7 +1,7 @@
 //! Guesses which field each column is for. Each guess is shown in the config,
 //! and what only a person can know is marked `decide`.
 
-use crate::mapping::{can_be_firm_id, headers};
+use crate::mapping::{can_be_firm_id, names};
 
 use super::counted;
 use super::draft::{ConfigDraft, DraftField};
@@ -33,7 +33,7 @@ pub(crate) fn draft_config(profile: &InputProfile) -> ConfigDraft {
     for name in &key.columns {
         let column = guess.columns.iter().find(|column| column.name == *name);
         if let Some(column) = column.copied() {
-            guess.add(&headers::field_name(name), &[column]);
+            guess.add(&names::field_name(name), &[column]);
         }
     }
     guess.draft.key = key.columns;
@@ -43,7 +43,7 @@ pub(crate) fn draft_config(profile: &InputProfile) -> ConfigDraft {
     guess.incident_date();
     guess.incident_state();
     guess.case_type();
-    if let Some(column) = guess.first(headers::SUMMARY) {
+    if let Some(column) = guess.first(names::SUMMARY) {
         guess.add("Summary", &[column]);
     }
     let unused: Vec<&Column> = guess
@@ -65,7 +65,7 @@ struct Guess<'p> {
 }
 
 impl<'p> Guess<'p> {
-    fn first(&self, headers: &[&str]) -> Option<&'p Column> {
+    fn first(&self, headers: &str) -> Option<&'p Column> {
         named(&self.columns, headers).first().copied()
     }
 
@@ -115,7 +115,7 @@ impl<'p> Guess<'p> {
         let by_id = self.columns.iter().find(is_id).copied();
         let notes = &mut self.draft.firm_notes;
         let Some(column) =
-            by_id.or_else(|| named(&self.columns, headers::PARTNER_FIRM).first().copied())
+            by_id.or_else(|| named(&self.columns, names::PARTNER_FIRM).first().copied())
         else {
             notes.push("decide: no column names the handling firm; name one here, or use --partner-firm-id for all rows".to_owned());
             return;
@@ -133,14 +133,14 @@ impl<'p> Guess<'p> {
     }
 
     fn client_name(&mut self) {
-        let first = self.first(headers::FIRST_NAME);
-        let last = self.first(headers::LAST_NAME);
+        let first = self.first(names::FIRST_NAME);
+        let last = self.first(names::LAST_NAME);
         if let (Some(first), Some(last)) = (first, last) {
             self.add("FirstName", &[first]);
             self.add("LastName", &[last]);
             return;
         }
-        let Some(full) = self.first(headers::FULL_NAME) else {
+        let Some(full) = self.first(names::FULL_NAME) else {
             self.ask("no column with the client's name was found; which one is it?");
             return;
         };
@@ -157,7 +157,7 @@ impl<'p> Guess<'p> {
     }
 
     fn phone(&mut self) {
-        let named = named(&self.columns, headers::PHONE);
+        let named = named(&self.columns, names::PHONE);
         self.typed(
             "Phone",
             "phone",
@@ -168,7 +168,7 @@ impl<'p> Guess<'p> {
     }
 
     fn email(&mut self) {
-        let named = self.first(headers::EMAIL).into_iter().collect();
+        let named = self.first(names::EMAIL).into_iter().collect();
         self.typed(
             "Email",
             "email",
@@ -211,7 +211,7 @@ impl<'p> Guess<'p> {
     }
 
     fn incident_date(&mut self) {
-        let Some(column) = self.first(headers::INCIDENT_DATE) else {
+        let Some(column) = self.first(names::INCIDENT_DATE) else {
             let dates = self.by_value(|column| column.dates.total());
             let dates: Vec<String> = dates
                 .iter()
@@ -247,8 +247,8 @@ impl<'p> Guess<'p> {
     }
 
     fn incident_state(&mut self) {
-        let incident = self.first(headers::INCIDENT_STATE);
-        let Some(column) = incident.or_else(|| self.first(headers::ANY_STATE)) else {
+        let incident = self.first(names::INCIDENT_STATE);
+        let Some(column) = incident.or_else(|| self.first(names::ANY_STATE)) else {
             return;
         };
         if let Some(field) = self.add("IncidentState", &[column]) {
@@ -264,7 +264,7 @@ impl<'p> Guess<'p> {
     }
 
     fn case_type(&mut self) {
-        let Some(column) = self.first(headers::CASE_TYPE) else {
+        let Some(column) = self.first(names::CASE_TYPE) else {
             self.ask("no column with the case type was found; which one is it?");
             return;
         };

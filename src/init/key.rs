@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::mapping::headers;
+use crate::mapping::names;
 use crate::mapping::names::words;
 
 use super::counted;
@@ -27,7 +27,7 @@ pub(crate) fn propose_key(profile: &InputProfile) -> KeyProposal {
     let (_, columns) = profile.partition();
     let is_filled = |column: &Column| rows > 0 && column.filled() == rows;
     let is_key = |column: &&&Column| is_filled(column) && are_distinct(&[column], rows);
-    let candidates = named(&columns, headers::KEY);
+    let candidates = named(&columns, names::KEY);
     let by_name = candidates.iter().find(is_key);
     let by_word = || {
         columns

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::check::{ColumnProfile, hash_of};
 use crate::input::{self, Input, InputError, Item, ReadOptions};
-use crate::mapping::{email_of, headers, looks_confidential, looks_like_ssn, object_members};
+use crate::mapping::{email_of, looks_confidential, looks_like_ssn, names, object_members};
 use crate::mapping::{phone_of, state_of};
 use crate::model::{Cell, CellKind, Columns, FileId, Record, reserved};
 
@@ -115,11 +115,10 @@ impl InputProfile {
 
 /// The columns with one of these headers, in the order of the headers; none
 /// that is empty.
-pub(super) fn named<'p>(columns: &[&'p Column], headers: &[&str]) -> Vec<&'p Column> {
+pub(super) fn named<'p>(columns: &[&'p Column], headers: &str) -> Vec<&'p Column> {
     let mut found: Vec<(usize, &Column)> = Vec::new();
     for column in columns.iter().filter(|column| column.filled() > 0) {
-        let folded = headers::folded(&column.name);
-        let position = headers.iter().position(|header| *header == folded);
+        let position = names::position_among(headers, &column.name);
         found.extend(position.map(|position| (position, *column)));
     }
     // Stable: of two columns with one header the first of the file is first.

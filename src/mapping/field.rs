@@ -5,11 +5,11 @@ use jiff::civil::Date;
 
 use crate::model::{Cell, CellKind, Code, Place, Problem, Record};
 
-use super::binding::{ColumnPath, FoundValue};
+use super::columns::{ColumnPath, FoundValue};
 use super::json::{PayloadValue, is_plain};
+use super::mapper::PayloadWriter;
 use super::names;
 use super::options::{FieldRule, NamePart};
-use super::payload::PayloadWriter;
 use super::rules::{CompiledField, CompiledSource};
 use super::template;
 use super::values::{ValueError, convert};

@@ -2,7 +2,7 @@
 
 use crate::model::{Cell, CellKind, Code, Key, Problem, Record, reserved};
 
-use super::binding::{Binding, FoundValue};
+use super::columns::{Binding, FoundValue};
 use super::field::{problem, warn};
 use super::values::ValueError;
 

@@ -10,17 +10,14 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod binding;
 mod columns;
 mod field;
-pub(crate) mod headers;
 mod json;
 mod key;
 mod mapper;
 pub(crate) mod names;
 mod options;
 mod partner_firm;
-mod payload;
 mod rules;
 mod template;
 mod values;
@@ -29,9 +26,9 @@ mod values;
 mod tests;
 
 pub(crate) use columns::{MissingColumn, NameSource, merge_missing_columns};
-pub(crate) use headers::{looks_confidential, looks_like_ssn};
 pub(crate) use json::{object_members, record_json};
 pub use mapper::{MappedCase, Mapper, RecordDigests};
+pub(crate) use names::{looks_confidential, looks_like_ssn};
 pub use options::{Constant, FieldRule, FieldSource, MappingOptions, NamePart, ValueType};
 pub(crate) use partner_firm::can_be_firm_id;
 pub use rules::{RuleError, Rules};

@@ -4,7 +4,7 @@ use foldhash::HashMap;
 
 use crate::model::{Cell, CellKind, Code, Problem, Record};
 
-use super::binding::Binding;
+use super::columns::Binding;
 use super::field::problem;
 use super::names;
 use super::options::MappingOptions;

@@ -6,9 +6,9 @@ use regex::Regex;
 
 use crate::model::{Cell, CellKind};
 
-use super::headers::allows_future_dates;
 use super::json::{PayloadValue, member_name, push_string};
 use super::names;
+use super::names::allows_future_dates;
 use super::options::{Constant, FieldRule, FieldSource, MappingOptions, ValueType};
 use super::partner_firm::PartnerFirms;
 use super::template::{self, TemplatePiece};

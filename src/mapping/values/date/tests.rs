@@ -1,0 +1,172 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn formats(texts: &[&str]) -> DateFormats {
+    let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+    let (formats, errors) = DateFormats::compile(&texts);
+    assert_eq!(errors, [""; 0]);
+    formats
+}
+
+fn date(texts: &[&str], text: &str) -> Result<String, Code> {
+    let mut out = String::new();
+    match formats(texts).write_date(CellKind::Text, text, &mut out) {
+        Ok(_) => Ok(out),
+        Err(fault) => Err(fault.code),
+    }
+}
+
+fn datetime(texts: &[&str], text: &str) -> Result<String, Code> {
+    let mut out = String::new();
+    match formats(texts).write_datetime(CellKind::Text, text, &mut out) {
+        Ok(_) => Ok(out),
+        Err(fault) => Err(fault.code),
+    }
+}
+
+#[test]
+fn dates_are_read_by_their_formats() {
+    for (format, text, expected) in [
+        ("%m/%d/%y", "6/14/26", "2026-06-14"),
+        ("%m/%d/%y", "06/14/26 0:00", "2026-06-14"),
+        ("%m/%d/%y", "6/14/68", "2068-06-14"),
+        ("%m/%d/%y", "6/14/69", "1969-06-14"),
+        ("%-m/%-d/%Y", "6/4/2026 12:00:00 AM", "2026-06-04"),
+        ("%Y%m%d", "20260614", "2026-06-14"),
+        ("%d.%m.%Y", "14.6.2026", "2026-06-14"),
+        ("%b %d, %Y", "jun 14, 2026", "2026-06-14"),
+        ("%B %-d, %Y", "June 14, 2026", "2026-06-14"),
+        ("%A, %d %B %Y", "Sunday, 14 June 2026", "2026-06-14"),
+        ("%Y-%m-%d %H:%M:%S", "2026-06-14 00:00:00", "2026-06-14"),
+        ("%F", "2026-06-14T00:00:00.000-08:00", "2026-06-14"),
+    ] {
+        assert_eq!(
+            date(&[format], text).as_deref(),
+            Ok(expected),
+            "{format} {text}"
+        );
+    }
+}
+
+#[test]
+fn only_iso_dates_are_read_without_formats() {
+    assert_eq!(date(&[], "2026-06-14").as_deref(), Ok("2026-06-14"));
+    assert_eq!(
+        date(&[], "2026-06-14T00:00:00Z").as_deref(),
+        Ok("2026-06-14")
+    );
+    assert_eq!(date(&[], "6/14/2026"), Err(Code::BadDate));
+}
+
+#[test]
+fn text_in_another_format_is_a_problem() {
+    for text in [
+        "2/30/2026",
+        "13/1/2026",
+        "6/14/26",
+        "6/14/2026x",
+        "6/14/2026 9:30",
+        "6/14/20260",
+        "45000",
+        "#####",
+        "6/14",
+        "",
+        "6/14/2026 25:00",
+        "six",
+        "é/1/2026",
+    ] {
+        assert_eq!(date(&["%m/%d/%Y"], text), Err(Code::BadDate), "{text}");
+    }
+    let fault = formats(&[]).write_date(CellKind::Number, "45000", &mut String::new());
+    assert!(fault.unwrap_err().hint.unwrap().contains("serial"));
+}
+
+#[test]
+fn two_different_readings_are_ambiguous() {
+    let both = ["%m/%d/%Y", "%d/%m/%Y"];
+    assert_eq!(date(&both, "01/02/2026"), Err(Code::AmbiguousDate));
+    assert_eq!(date(&both, "02/02/2026").as_deref(), Ok("2026-02-02"));
+    assert_eq!(date(&both, "14/02/2026").as_deref(), Ok("2026-02-14"));
+    assert_eq!(
+        date(&["%m/%d/%Y", "%Y-%m-%d"], "2026-02-14").as_deref(),
+        Ok("2026-02-14")
+    );
+}
+
+#[test]
+fn times_keep_their_offset() {
+    for (formats, text, expected) in [
+        (&[][..], "2026-06-14T09:30", "2026-06-14T09:30:00"),
+        (&[], "2026-06-14 09:30:15", "2026-06-14T09:30:15"),
+        (&[], "2026-06-14T09:30:15.250Z", "2026-06-14T09:30:15.250Z"),
+        (&[], "2026-06-14T09:30:15-0800", "2026-06-14T09:30:15-08:00"),
+        (&["%m/%d/%Y"], "6/14/2026 3:05 PM", "2026-06-14T15:05:00"),
+        (
+            &["%m/%d/%Y %I:%M %p"],
+            "6/14/2026 12:05 am",
+            "2026-06-14T00:05:00",
+        ),
+    ] {
+        assert_eq!(datetime(formats, text).as_deref(), Ok(expected), "{text}");
+    }
+    assert_eq!(datetime(&[], "2026-06-14"), Err(Code::BadDate));
+    assert_eq!(
+        datetime(&["%m/%d/%Y"], "6/14/2026 13:05 PM"),
+        Err(Code::BadDate)
+    );
+}
+
+#[test]
+fn workbook_dates_need_no_format() {
+    let formats = formats(&["%m/%d/%Y"]);
+    let mut out = String::new();
+    formats
+        .write_date(CellKind::Date, "2026-06-14", &mut out)
+        .unwrap();
+    assert_eq!(out, "2026-06-14");
+    out.clear();
+    formats
+        .write_date(CellKind::DateTime, "2026-06-14T00:00:00", &mut out)
+        .unwrap();
+    assert_eq!(out, "2026-06-14");
+    out.clear();
+    formats
+        .write_datetime(CellKind::Date, "2026-06-14", &mut out)
+        .unwrap();
+    assert_eq!(out, "2026-06-14T00:00:00");
+    assert!(
+        formats
+            .write_date(CellKind::DateTime, "2026-06-14T08:00:00", &mut out)
+            .is_err()
+    );
+}
+
+#[test]
+fn invalid_formats_are_refused() {
+    let error = |text: &str| DateFormat::compile(text).unwrap_err();
+    assert!(error("MM/DD/YYYY").contains("\"%m/%d/%Y\""));
+    assert!(error("M/D/YY").contains("\"%m/%d/%y\""));
+    assert!(error("%m/%Y").contains("a day"));
+    assert!(error("%m/%d/%Y %q").contains("%q"));
+    assert!(error("%m/%d/%Y %I:%M").contains("%p"));
+    assert!(error("%m/%d/%Y %M").contains("%H"));
+    assert!(error("%d/%d/%m/%Y").contains("once"));
+    assert!(error("%m/%d/%").contains("unknown directive"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_causes_a_panic(text in any::<String>(), format in "[-%YymdbHMSp/ .]{0,12}") {
+        let _ = date(&["%m/%d/%y", "%B %d, %Y %I:%M %p"], &text);
+        let _ = DateFormat::compile(&format).map(|format| format.read(&text));
+    }
+
+    #[test]
+    fn every_day_is_read_back(year in 1_u16..=9999, month in 1_u8..=12, day in 1_u8..=28) {
+        let expected = format!("{year:04}-{month:02}-{day:02}");
+        prop_assert_eq!(date(&[], &expected), Ok(expected.clone()));
+        let american = format!("{month}/{day}/{year:04}");
+        prop_assert_eq!(date(&["%m/%d/%Y"], &american), Ok(expected));
+    }
+}
