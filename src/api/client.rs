@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::Url;
 use serde_json::Value;
 
@@ -16,8 +16,7 @@ use super::classify::{Exchange, classify};
 use super::contract::{AuthPlace, Contract, FirmPlace, PARTNER_FIRM_ID};
 use super::gate::{Gate, GatedBody};
 use super::key::PublicKey;
-use super::retry_after::retry_after;
-use super::trust::{self, CertificateRejected, TrustError};
+use super::trust::{self, TrustError};
 use crate::model::{CaseData, Outcome};
 
 #[derive(Debug, Clone)]
@@ -189,6 +188,36 @@ async fn exchange(request: reqwest::RequestBuilder, gate: &Gate) -> Exchange {
     }
 }
 
+/// The longest wait that `Retry-After` headers ask for, in seconds or until an
+/// HTTP date, which is measured against the response's own `Date`, so that a
+/// wrong clock on either side does no harm (RFC 9110, 10.2.3). None when there
+/// is no such header, or it can't be read.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let sent_at = headers.get(DATE).and_then(http_date).unwrap_or(now);
+    let waits = headers.get_all(RETRY_AFTER).into_iter();
+    waits.filter_map(|value| wait(value, sent_at)).max()
+}
+
+fn wait(value: &HeaderValue, sent_at: SystemTime) -> Option<Duration> {
+    if let Some(until) = http_date(value) {
+        return Some(until.duration_since(sent_at).unwrap_or_default());
+    }
+    let text = value.to_str().ok()?.trim();
+    if text
+        .bytes()
+        .any(|byte| !byte.is_ascii_digit() && byte != b'.')
+    {
+        return None;
+    }
+    let seconds: f64 = text.parse().ok()?;
+    // A number that does not fit is longer than any `--max-wait`.
+    Some(Duration::try_from_secs_f64(seconds.ceil()).unwrap_or(Duration::MAX))
+}
+
+fn http_date(value: &HeaderValue) -> Option<SystemTime> {
+    httpdate::parse_http_date(value.to_str().ok()?.trim()).ok()
+}
+
 /// The complete body as text. Invalid UTF-8 somewhere in it makes the id beside
 /// it no less true.
 async fn read_body(mut response: reqwest::Response) -> Option<String> {
@@ -212,7 +241,7 @@ fn describe(error: &reqwest::Error) -> (String, bool) {
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = next {
         if let Some(rejected) = certificate_rejected(cause) {
-            return (rejected.to_string(), true);
+            return (rejected, true);
         }
         let mut text = cause.to_string();
         // The type of hyper-util's tunnel errors is private; their text is stable.
@@ -235,13 +264,10 @@ fn describe(error: &reqwest::Error) -> (String, bool) {
 }
 
 /// Looks into `io::Error`s, whose `source` skips the error that they wrap.
-fn certificate_rejected<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateRejected> {
-    if let Some(io) = error.downcast_ref::<std::io::Error>() {
-        return certificate_rejected(io.get_ref()?);
-    }
-    match error.downcast_ref::<rustls::Error>()? {
-        rustls::Error::Other(other) => other.0.downcast_ref(),
-        _ => None,
+fn certificate_rejected(error: &(dyn Error + 'static)) -> Option<String> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(io) => certificate_rejected(io.get_ref()?),
+        None => trust::certificate_rejected(error.downcast_ref()?),
     }
 }
 
@@ -252,5 +278,60 @@ fn redact_key(outcome: &mut Outcome, key: &PublicKey) {
         if text.contains(key.reveal()) {
             *text = key.redact(text).into();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&'static str, &'static str)]) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let now = httpdate::parse_http_date("Mon, 23 Nov 2026 00:00:10 GMT").unwrap();
+        retry_after(&headers, now)
+    }
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        for (value, seconds) in [(" 7 ", 7), ("0", 0), ("1.2", 2), ("0.001", 1)] {
+            let expected = Some(Duration::from_secs(seconds));
+            assert_eq!(read(&[("retry-after", value)]), expected, "{value:?}");
+        }
+        let forever = read(&[("retry-after", "99999999999999999999999")]);
+        assert_eq!(forever, Some(Duration::MAX));
+        for value in ["", "soon", "-1", "inf", "1e3", "7 s"] {
+            assert_eq!(read(&[("retry-after", value)]), None, "{value:?}");
+        }
+        assert_eq!(read(&[]), None);
+    }
+
+    #[test]
+    fn all_three_forms_of_dates_are_measured_against_the_response() {
+        let five = Some(Duration::from_secs(5));
+        for value in [
+            "Wed, 21 Oct 2015 07:28:05 GMT",
+            "Wednesday, 21-Oct-15 07:28:05 GMT",
+            "Wed Oct 21 07:28:05 2015",
+        ] {
+            let date = ("date", "Wed, 21 Oct 2015 07:28:00 GMT");
+            assert_eq!(read(&[("retry-after", value), date]), five, "{value}");
+        }
+        let without_date = read(&[("retry-after", "Mon, 23 Nov 2026 00:00:30 GMT")]);
+        assert_eq!(without_date, Some(Duration::from_secs(20)), "by our clock");
+        let past = read(&[("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT")]);
+        assert_eq!(past, Some(Duration::ZERO), "a date in the past is no wait");
+    }
+
+    #[test]
+    fn of_two_headers_the_longer_counts() {
+        let two = read(&[
+            ("retry-after", "3"),
+            ("retry-after", "9"),
+            ("retry-after", "?"),
+        ]);
+        assert_eq!(two, Some(Duration::from_secs(9)));
     }
 }

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -103,7 +102,7 @@ impl From<String> for CaseIdField {
 pub(crate) struct StatusList(Vec<StatusEntry>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "StatusText")]
+#[serde(try_from = "Value")]
 struct StatusEntry {
     statuses: RangeInclusive<u16>,
     /// A class leaves out [`NOT_IN_4XX`].
@@ -111,29 +110,15 @@ struct StatusEntry {
     needs_retry_after: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a status such as \"429\", \"4xx\" or \"503+retry-after\""
-)]
-enum StatusText {
-    Number(u16),
-    Text(String),
-}
-
 impl StatusList {
     /// Responses that mean "never processed", unless the config says otherwise.
     pub(crate) fn not_sent() -> Self {
-        let entry = |status, needs_retry_after| StatusEntry {
+        let entries = [301, 307, 308, 401, 407, 429, 503].map(|status| StatusEntry {
             statuses: status..=status,
             class: false,
-            needs_retry_after,
-        };
-        let mut entries = [301, 307, 308, 401, 407, 429]
-            .map(|status| entry(status, false))
-            .to_vec();
-        entries.push(entry(503, true));
-        Self(entries)
+            needs_retry_after: status == 503,
+        });
+        Self(entries.into())
     }
 
     /// Responses that mean "rejected, nothing was created", unless the config
@@ -150,7 +135,8 @@ impl StatusList {
     pub(crate) fn parse<S: AsRef<str>>(
         entries: impl IntoIterator<Item = S>,
     ) -> Result<Self, String> {
-        let entries = entries.into_iter().map(|entry| entry.as_ref().parse());
+        let entries = entries.into_iter();
+        let entries = entries.map(|entry| Value::from(entry.as_ref()).try_into());
         entries.collect::<Result<_, _>>().map(Self)
     }
 
@@ -163,43 +149,33 @@ impl StatusList {
     }
 }
 
-impl TryFrom<StatusText> for StatusEntry {
+/// Text, or a number.
+impl TryFrom<Value> for StatusEntry {
     type Error = String;
 
-    fn try_from(text: StatusText) -> Result<Self, String> {
-        match text {
-            StatusText::Number(status) => status.to_string().parse(),
-            StatusText::Text(text) => text.parse(),
-        }
-    }
-}
-
-impl FromStr for StatusEntry {
-    type Err = String;
-
-    fn from_str(entry: &str) -> Result<Self, String> {
-        let (status, needs_retry_after) = match entry.trim().strip_suffix("+retry-after") {
-            Some(status) => (status, true),
-            None => (entry.trim(), false),
+    fn try_from(entry: Value) -> Result<Self, String> {
+        let text = match &entry {
+            Value::String(text) => text.trim().to_owned(),
+            other => other.to_string(),
         };
-        let invalid = || {
-            format!(
-                "invalid status {entry:?}: expected 300 to 599, a class such as \"4xx\", or either \
-                 followed by \"+retry-after\""
-            )
+        let (status, needs_retry_after) = match text.strip_suffix("+retry-after") {
+            Some(status) => (status, true),
+            None => (&*text, false),
         };
         let (first, class) = match status.strip_suffix("xx") {
             Some(digit) => (format!("{digit}00"), true),
             None => (status.to_owned(), false),
         };
-        let first: u16 = first.parse().map_err(|_| invalid())?;
-        match first {
-            300..=599 => Ok(Self {
+        match first.parse() {
+            Ok(first @ 300..=599) => Ok(Self {
                 statuses: first..=first + if class { 99 } else { 0 },
                 class,
                 needs_retry_after,
             }),
-            _ => Err(invalid()),
+            _ => Err(format!(
+                "invalid status {text:?}: expected 300 to 599, a class such as \"4xx\", or either \
+                 followed by \"+retry-after\""
+            )),
         }
     }
 }

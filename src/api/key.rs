@@ -13,26 +13,23 @@ use crate::model::readable_by_others;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PublicKey(Box<str>);
 
-/// Why there is no usable key; `origin` is the file or variable.
+/// Why there is no usable key in a file or variable.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
-    #[error("the public key in {origin} is empty")]
-    Empty { origin: String },
+    #[error("the public key in {0} is empty")]
+    Empty(String),
     #[error(
-        "the public key in {origin} has an invalid character (such as a line break in the \
+        "the public key in {0} has an invalid character (such as a line break in the \
          middle); copy it again"
     )]
-    Malformed { origin: String },
+    Malformed(String),
     #[error("can't read the public key from {}", path.display())]
     Unreadable {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error(
-        "other users can read the key file {0}; to fix this, run: chmod 600 {0}",
-        path.display()
-    )]
-    Exposed { path: PathBuf },
+    #[error("other users can read the key file {path}; to fix this, run: chmod 600 {path}", path = .0.display())]
+    Exposed(PathBuf),
 }
 
 /// Longer than any key, so that a case file given by mistake is not read whole.
@@ -40,13 +37,12 @@ const MAX_KEY_FILE: u64 = 64 * 1024;
 
 impl PublicKey {
     pub(crate) fn from_text(text: &str, origin: &str) -> Result<Self, KeyError> {
-        let origin = || origin.to_owned();
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
-            return Err(KeyError::Empty { origin: origin() });
+            return Err(KeyError::Empty(origin.to_owned()));
         }
         if text.bytes().any(|byte| !(0x20..0x7f).contains(&byte)) {
-            return Err(KeyError::Malformed { origin: origin() });
+            return Err(KeyError::Malformed(origin.to_owned()));
         }
         Ok(Self(text.into()))
     }
@@ -54,17 +50,14 @@ impl PublicKey {
     /// Reads a key file. One that others can read is an error, or a warning to
     /// show where this user can't change its mode.
     pub(crate) fn from_file(path: &Path) -> Result<(Self, Option<String>), KeyError> {
-        let path_buf = || path.to_owned();
         let unreadable = |source| KeyError::Unreadable {
-            path: path_buf(),
+            path: path.to_owned(),
             source,
         };
         let file = std::fs::File::open(path).map_err(unreadable)?;
         let warning = match readable_by_others(&file).map_err(unreadable)? {
             None => None,
-            Some(exposed) if exposed.fixable => {
-                return Err(KeyError::Exposed { path: path_buf() });
-            }
+            Some(exposed) if exposed.fixable => return Err(KeyError::Exposed(path.to_owned())),
             Some(_) => Some(format!(
                 "other users can read the key file {}, and you can't change its mode",
                 path.display()
@@ -119,7 +112,7 @@ mod tests {
     fn an_empty_or_malformed_key_is_an_error_that_does_not_show_it() {
         assert!(matches!(
             PublicKey::from_text(" \n", "LEXAMICA_PUBLIC_KEY"),
-            Err(KeyError::Empty { .. })
+            Err(KeyError::Empty(_))
         ));
         let error = PublicKey::from_text("pk_a\npk_b", "x").unwrap_err();
         assert!(!error.to_string().contains("pk_a"));

@@ -9,7 +9,6 @@ mod client;
 mod contract;
 mod gate;
 mod key;
-mod retry_after;
 mod trust;
 
 pub(crate) use address::{Account, Address};

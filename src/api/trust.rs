@@ -1,6 +1,7 @@
 //! TLS: the platform's trust store, one more authority if the user names one,
 //! and an error that says who issued a rejected certificate.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,17 +64,17 @@ fn platform_verifier(
         .map_err(|error| unusable(error.to_string()))
 }
 
+/// The message of an error of [`IssuerNamingVerifier`].
+pub(super) fn certificate_rejected(error: &rustls::Error) -> Option<String> {
+    match error {
+        rustls::Error::Other(message) => Some(message.0.to_string()),
+        _ => None,
+    }
+}
+
 /// The platform's verifier, whose errors name the issuer of the certificate.
 #[derive(Debug)]
 struct IssuerNamingVerifier(Verifier);
-
-#[derive(Debug, thiserror::Error)]
-#[error("the server's certificate was rejected ({cause}){}", issuer.as_ref().map_or_else(String::new, |issuer| format!("; it was issued by {issuer}")))]
-pub(super) struct CertificateRejected {
-    #[source]
-    cause: rustls::Error,
-    issuer: Option<String>,
-}
 
 impl ServerCertVerifier for IssuerNamingVerifier {
     fn verify_server_cert(
@@ -87,8 +88,12 @@ impl ServerCertVerifier for IssuerNamingVerifier {
         self.0
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             .map_err(|cause| {
-                let issuer = issuer(end_entity);
-                rustls::Error::Other(OtherError(Arc::new(CertificateRejected { cause, issuer })))
+                let issuer =
+                    issuer(end_entity).map(|issuer| format!("; it was issued by {issuer}"));
+                let issuer = issuer.unwrap_or_default();
+                let message = format!("the server's certificate was rejected ({cause}){issuer}");
+                let error: Box<dyn Error + Send + Sync> = message.into();
+                rustls::Error::Other(OtherError(error.into()))
             })
     }
 

@@ -113,7 +113,10 @@ fn the_config_reads_the_contracts_own_types() {
             "unknown field `prefix`",
         ),
         (rest.replace("409", "200"), "expected 300 to 599"),
-        (rest.replace("409", "4.5"), "a status such as"),
+        (
+            rest.replace("409", "4.5"),
+            "invalid status \"4.5\": expected 300 to 599",
+        ),
     ] {
         let error = read(&text).unwrap_err().to_string();
         assert!(error.contains(message), "{text}: {error}");
