@@ -42,7 +42,11 @@ pub(super) fn run(settings: &LedgerSettings) -> Result<Exit> {
     };
     let mut cases = filters
         .into_iter()
-        .flat_map(|filter| reader.cases(&filter.with_content()))
+        .map(|filter| CaseFilter {
+            with_content: true,
+            ..filter
+        })
+        .flat_map(|filter| reader.cases(&filter))
         .map(|case| cases::view(&reader, case?, settings.case_url.as_deref()));
     let view = LedgerView {
         info: &info,

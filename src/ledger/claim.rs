@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
 use super::schema::{Millis, half};
-use super::{LedgerError, LedgerOptions, RunId};
+use super::{LedgerError, RunId};
 use crate::model::{Answer, CaseData, Key, State, Verdict};
 
 /// What a run wants to send.
@@ -212,7 +212,7 @@ pub(super) fn settle(
     verdict: Verdict,
     answer: &Answer,
     at: Timestamp,
-    options: LedgerOptions,
+    keep_payloads: bool,
 ) -> rusqlite::Result<Option<Settlement>> {
     let new_id = (answer.case_id.as_deref()).filter(|_| verdict == Verdict::Imported);
     let same_id_as = holder_of(conn, new_id, claim.case_no)?;
@@ -239,7 +239,7 @@ pub(super) fn settle(
             params![claim.case_no, state, case_id, is_twin, Millis(at)],
             |row| row.get(0),
         )?;
-    if imported && !options.keep_payloads {
+    if imported && !keep_payloads {
         conn.prepare_cached("DELETE FROM contents WHERE case_no = ?1")?
             .execute([claim.case_no])?;
     } else if proved == Verdict::InDoubt || (proved == Verdict::Rejected && !claim.after_doubt()) {

@@ -14,17 +14,8 @@ use super::{LedgerError, LedgerInfo, open_read_only};
 use crate::model::Digest;
 
 /// Folders of sync services, by the start of their names.
-const SYNCED: [&str; 9] = [
-    "OneDrive",
-    "Dropbox",
-    "Google Drive",
-    "GoogleDrive",
-    "iCloud Drive",
-    "iCloudDrive",
-    "Mobile Documents",
-    "CloudStorage",
-    "Nextcloud",
-];
+const SYNCED: &str = "OneDrive,Dropbox,Google Drive,GoogleDrive,iCloud Drive,iCloudDrive,\
+    Mobile Documents,CloudStorage,Nextcloud";
 
 /// File systems of the network, by the names that Linux and macOS have for them.
 const NETWORK_FILE_SYSTEMS: &str = "\
@@ -48,16 +39,8 @@ pub(crate) fn state_folder() -> Result<PathBuf, NoStateFolder> {
 /// The ledger of an account in a folder of ledgers. The name shows the host,
 /// and the digest distinguishes the accounts of one host.
 pub(crate) fn default_path(state_folder: &Path, account: &str) -> PathBuf {
-    let host: String = host_of(account)
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || ".-".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
+    let is_unsafe = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-');
+    let host = host_of(account).replace(is_unsafe, "_");
     let digest = Digest::of(account.as_bytes()).to_string();
     state_folder.join(format!("{host}-{}.db", &digest[..12]))
 }
@@ -65,9 +48,7 @@ pub(crate) fn default_path(state_folder: &Path, account: &str) -> PathBuf {
 /// The host of an account, with its port; an account that is not a URL is its
 /// own host.
 pub(crate) fn host_of(account: &str) -> &str {
-    let rest = account
-        .split_once("://")
-        .map_or(account, |(_, after)| after);
+    let (_, rest) = account.split_once("://").unwrap_or(("", account));
     rest.split('/').next().unwrap_or(rest)
 }
 
@@ -137,7 +118,7 @@ fn synced_folder(path: &Path) -> Option<String> {
             return None;
         };
         let name = name.to_str()?;
-        let synced = SYNCED.iter().any(|start| {
+        let synced = SYNCED.split(',').any(|start| {
             name.get(..start.len())
                 .is_some_and(|head| head.eq_ignore_ascii_case(start))
                 // "OneDrive - Firm", "Dropbox (Personal)", "GoogleDrive-me@firm"

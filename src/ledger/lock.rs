@@ -63,7 +63,7 @@ impl LedgerLock {
     /// Takes the lock of the ledger at this path, which need not exist.
     pub fn take(ledger_path: &Path, holder: &LockHolder) -> Result<Self, LedgerError> {
         let ledger = location::checked(ledger_path)?;
-        let path = lock_path(&ledger);
+        let path = location::beside(&ledger, ".lock");
         location::create_folders(&ledger)?;
         let file = lock(&path).map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => LedgerErrorKind::ReadOnly(error.to_string()),
@@ -83,7 +83,7 @@ impl LedgerLock {
     }
 
     pub(crate) fn status(ledger_path: &Path) -> Result<LockStatus, LedgerError> {
-        let path = lock_path(&location::canonical(ledger_path)?);
+        let path = location::beside(&location::canonical(ledger_path)?, ".lock");
         let mut file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LockStatus::Free),
             file => file.at(&path)?,
@@ -108,10 +108,6 @@ impl Drop for Held {
         // Only tidies up: the lock alone decides whether it is held.
         let _ = self.file.set_len(0);
     }
-}
-
-fn lock_path(ledger: &Path) -> PathBuf {
-    location::beside(ledger, ".lock")
 }
 
 /// The locked file, or as an error the file that another process has locked.

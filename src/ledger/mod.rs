@@ -37,12 +37,5 @@ pub(crate) use run::{LastUsed, LedgerInfo, RunRow};
 pub use run::{RunEnd, RunFile, RunId, RunStart};
 pub use writer::Handle;
 
-/// How a run uses the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LedgerOptions {
-    /// Keep payload and raw record after the import, instead of hashes only.
-    pub keep_payloads: bool,
-}
-
 #[cfg(test)]
 mod tests;

@@ -42,12 +42,6 @@ impl CaseFilter {
             ..Self::default()
         }
     }
-
-    #[must_use]
-    pub(crate) fn with_content(mut self) -> Self {
-        self.with_content = true;
-        self
-    }
 }
 
 /// One case, with its latest attempt.
@@ -133,9 +127,9 @@ const KNOWN: &str = "SELECT key_digest, no, state, payload_digest, possible_twin
 #[derive(Debug)]
 pub struct KeyLookup<'l> {
     reader: &'l LedgerReader,
-    /// The number of the case that the next question probably begins with.
+    /// The number of the case that the next batch probably begins with.
     next: Option<i64>,
-    /// The range read for a question.
+    /// The range read for a batch.
     range: HashMap<Digest, (i64, KnownCase)>,
 }
 
@@ -261,8 +255,8 @@ impl LedgerReader {
     pub(crate) fn attempts(&self, key: &Key) -> Result<Vec<AttemptRow>, LedgerError> {
         self.read(|conn| {
             conn.prepare_cached(
-                "SELECT a.run, r.start ->> 'map_id', a.state_before, a.started_at, a.ended_at, a.outcome,
-                        a.status, a.case_id, a.message
+                "SELECT a.run, r.start ->> 'map_id', a.state_before, a.started_at, a.ended_at,
+                        a.outcome, a.status, a.case_id, a.message
                  FROM cases c JOIN attempts a ON a.case_no = c.no JOIN runs r ON r.no = a.run
                  WHERE c.key_digest = ?1 ORDER BY a.nth",
             )?
@@ -283,7 +277,7 @@ impl LedgerReader {
         })
     }
 
-    /// To look up many keys, question after question.
+    /// To look up many keys, batch after batch.
     pub fn lookups(&self) -> KeyLookup<'_> {
         KeyLookup {
             reader: self,
@@ -303,7 +297,7 @@ impl LedgerReader {
     }
 
     /// A case, imported or in doubt, with this raw record or with this payload
-    /// without its key fields. To be asked for keys that are not known.
+    /// without its key fields. Only meant for unknown keys.
     pub(crate) fn same_content(
         &self,
         record: &Digest,
@@ -426,15 +420,12 @@ impl<'l> KeyLookup<'l> {
     }
 }
 
-/// The case after the last one, when most of a question's cases were stored
-/// one after the other.
+/// The case after the last one, when most of a batch's cases were stored one
+/// after the other.
 fn next(found: &[Option<(i64, KnownCase)>]) -> Option<i64> {
-    let mut last = None;
-    let mut in_order = 0;
-    for (number, _) in found.iter().flatten() {
-        in_order += usize::from(last.is_some_and(|last: i64| last + 1 == *number));
-        last = Some(*number);
-    }
-    last.filter(|_| in_order * 2 >= found.len())
-        .map(|last| last + 1)
+    let numbers: Vec<i64> = found.iter().flatten().map(|(number, _)| *number).collect();
+    let pairs = numbers.windows(2);
+    let in_order = pairs.filter(|pair| pair[0] + 1 == pair[1]).count();
+    let last = numbers.last()?;
+    (in_order * 2 >= found.len()).then_some(last + 1)
 }

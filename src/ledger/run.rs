@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::file::LedgerReader;
 use super::schema::{Json, Millis};
-use super::{LedgerError, LedgerOptions, claim, location};
+use super::{LedgerError, claim, location};
 use crate::model::{State, StateCounts, Totals};
 
 /// The number of a run, counted from 1 in its ledger.
@@ -129,13 +129,13 @@ pub(super) fn begin(
     path: &str,
     file_id: i64,
     start: &RunStart,
-    options: LedgerOptions,
+    keep_payloads: bool,
 ) -> rusqlite::Result<RunId> {
     conn.execute(
         "UPDATE ledger SET home_host = ?1, home_path = ?2, home_file = ?3",
         params![location::host_name(), path, file_id],
     )?;
-    if !options.keep_payloads {
+    if !keep_payloads {
         // Of cases that a user marked as imported, which could be undone until now.
         conn.execute(
             "DELETE FROM contents

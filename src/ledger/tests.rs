@@ -175,7 +175,7 @@ impl TestLedger {
                     verdict,
                     &answer(200, case_id),
                     moment(20),
-                    LedgerOptions::default(),
+                    false,
                 )
             })
             .unwrap()
@@ -232,7 +232,7 @@ pub(super) fn begin(ledger: &Ledger) -> RunId {
                 &ledger.reader.path.to_string_lossy(),
                 location::file_id(&ledger.reader.path).unwrap(),
                 &run_start(),
-                LedgerOptions::default(),
+                false,
             )
         })
         .unwrap()

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use super::error::{AtPath as _, LedgerErrorKind};
 use super::file::{self, Ledger, end_reading, in_transaction};
 use super::{
-    Claim, ClaimError, ClaimRequest, LedgerError, LedgerLock, LedgerOptions, RunEnd, RunId,
-    RunStart, Settlement, claim, location, run, schema,
+    Claim, ClaimError, ClaimRequest, LedgerError, LedgerLock, RunEnd, RunId, RunStart, Settlement,
+    claim, location, run, schema,
 };
 use crate::model::{Answer, Totals, Verdict, abort_point};
 
@@ -30,7 +30,7 @@ pub struct Handle {
     path: Arc<Path>,
     /// Why the writer takes nothing more.
     failure: Arc<OnceLock<LedgerError>>,
-    options: LedgerOptions,
+    keep_payloads: bool,
 }
 
 enum Message {
@@ -48,8 +48,9 @@ type Statements = Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) +
 type Reply = Box<dyn FnOnce() -> Option<Work> + Send>;
 
 impl Ledger {
-    /// Starts the writer. The lock is held until it has ended.
-    pub fn start(self, options: LedgerOptions) -> Result<Handle, LedgerError> {
+    /// Starts the writer. The lock is held until it has ended. Of imported cases
+    /// payload and raw record are dropped unless `keep_payloads`.
+    pub fn start(self, keep_payloads: bool) -> Result<Handle, LedgerError> {
         let Self { reader, lock, .. } = self;
         let path = reader.path;
         end_reading(&reader.conn)
@@ -72,7 +73,7 @@ impl Ledger {
             messages,
             path,
             failure,
-            options,
+            keep_payloads,
         })
     }
 }
@@ -80,10 +81,16 @@ impl Ledger {
 impl Handle {
     /// Begins a run. Each case's place names one of its files.
     pub async fn begin_run(&self, start: RunStart) -> Result<RunId, LedgerError> {
-        let (path, options) = (Arc::clone(&self.path), self.options);
+        let (path, keep_payloads) = (Arc::clone(&self.path), self.keep_payloads);
         let file_id = location::file_id(&path).at(&path)?;
         self.write("begin-run", move |conn| {
-            run::begin(conn, &path.to_string_lossy(), file_id, &start, options)
+            run::begin(
+                conn,
+                &path.to_string_lossy(),
+                file_id,
+                &start,
+                keep_payloads,
+            )
         })
         .await
     }
@@ -127,10 +134,10 @@ impl Handle {
         answer: Answer,
         at: Timestamp,
     ) -> Result<Settlement, LedgerError> {
-        let options = self.options;
+        let keep_payloads = self.keep_payloads;
         let settled = self
             .write("settle", move |conn| {
-                claim::settle(conn, &claim, verdict, &answer, at, options)
+                claim::settle(conn, &claim, verdict, &answer, at, keep_payloads)
             })
             .await?;
         settled.ok_or_else(|| LedgerErrorKind::NotClaimed.at(&self.path))

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use caseload::ledger::{
-    self, ClaimRequest, Handle, LedgerLock, LedgerOptions, LockHolder, RunFile, RunId, RunStart,
+    self, ClaimRequest, Handle, LedgerLock, LockHolder, RunFile, RunId, RunStart,
 };
 use caseload::model::{Answer, CaseData, Digest, FileId, Key, Place, Verdict};
 use criterion::{Criterion, Throughput};
@@ -56,7 +56,7 @@ fn begin(runtime: &Runtime, path: &Path) -> (Handle, RunId) {
     let account = "https://api.example.com";
     let lock = LedgerLock::take(path, &holder()).unwrap();
     let ledger = ledger::create(path, &lock, account).unwrap();
-    let handle = ledger.start(LedgerOptions::default()).unwrap();
+    let handle = ledger.start(false).unwrap();
     let start = RunStart {
         user: "bench".to_owned(),
         host: "bench".to_owned(),

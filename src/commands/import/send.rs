@@ -15,9 +15,7 @@ use crate::api::{Address, CaseIdField, Client, ClientOptions};
 use crate::cli::settings::{Confirmation, ImportSettings};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
-use crate::ledger::{
-    self, Handle, Ledger, LedgerError, LedgerOptions, RunEnd, RunFile, RunId, RunStart,
-};
+use crate::ledger::{self, Handle, Ledger, LedgerError, RunEnd, RunFile, RunId, RunStart};
 use crate::model::{StopReason, Totals};
 use crate::output::terminal::run_report::RunReport;
 use crate::output::terminal::streams::confirm;
@@ -67,9 +65,7 @@ async fn run(
     let settings = import.settings;
     let (sandbox, client) = connect(settings).await?;
     let run_settings = run_settings(settings, &plan, &ledger)?;
-    let ledger = ledger.start(LedgerOptions {
-        keep_payloads: settings.keep_payloads,
-    })?;
+    let ledger = ledger.start(settings.keep_payloads)?;
     let run = ledger.begin_run(run_start(settings, &plan)).await?;
     let mut files = named.begin(settings, Some(run), &mut plan)?;
     let mut report = RunReport::new(

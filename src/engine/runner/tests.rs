@@ -91,7 +91,7 @@ async fn run(sleeps_at: Option<usize>) -> (usize, Vec<Duration>) {
     };
     let lock = LedgerLock::take(&path, &holder).unwrap();
     let ledger = ledger::create(&path, &lock, "account").unwrap();
-    let handle = ledger.start(ledger::LedgerOptions::default()).unwrap();
+    let handle = ledger.start(false).unwrap();
     let start = RunStart {
         user: String::new(),
         host: String::new(),

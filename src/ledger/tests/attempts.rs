@@ -236,10 +236,7 @@ fn a_later_rejection_does_not_replace_the_answer_that_left_a_doubt() {
     ] {
         let claim = test.claim(version(1, 0), expected).unwrap();
         test.ledger
-            .write(|conn| {
-                let options = LedgerOptions::default();
-                claim::settle(conn, &claim, verdict, &body(text), moment(20), options)
-            })
+            .write(|conn| claim::settle(conn, &claim, verdict, &body(text), moment(20), false))
             .unwrap();
     }
     assert_eq!(
@@ -252,9 +249,7 @@ fn a_later_rejection_does_not_replace_the_answer_that_left_a_doubt() {
 fn keep_payloads_keeps_payloads() {
     let test = TestLedger::new();
     let claim = test.claim(version(1, 0), None).unwrap();
-    let options = LedgerOptions {
-        keep_payloads: true,
-    };
+    let keep_payloads = true;
     let answer = answer(201, Some("a"));
     test.ledger
         .write(|conn| {
@@ -264,7 +259,7 @@ fn keep_payloads_keeps_payloads() {
                 Verdict::Imported,
                 &answer,
                 moment(20),
-                options,
+                keep_payloads,
             )
         })
         .unwrap();

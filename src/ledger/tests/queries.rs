@@ -132,15 +132,7 @@ fn cases_are_read_page_by_page() {
                 let request = request(test.run, version(n, 0), None);
                 let claim = claim::claim(conn, &request)?.unwrap();
                 let answer = answer(422, None);
-                let options = LedgerOptions::default();
-                claim::settle(
-                    conn,
-                    &claim,
-                    Verdict::Rejected,
-                    &answer,
-                    moment(20),
-                    options,
-                )?;
+                claim::settle(conn, &claim, Verdict::Rejected, &answer, moment(20), false)?;
             }
             Ok(())
         })

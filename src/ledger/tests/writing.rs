@@ -25,7 +25,7 @@ fn start(test: TestLedger) -> Running {
     Running {
         _folder: folder,
         path,
-        handle: ledger.start(LedgerOptions::default()).unwrap(),
+        handle: ledger.start(false).unwrap(),
         run,
     }
 }
@@ -145,7 +145,7 @@ async fn of_many_claims_of_a_case_one_succeeds() {
     let second = open(&test.path, &test.lock).unwrap();
     let run = test.run;
     let running = start(test);
-    let second = second.start(LedgerOptions::default()).unwrap();
+    let second = second.start(false).unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..40_u64 {
         let handle = if n % 2 == 0 { &running.handle } else { &second };
