@@ -78,11 +78,35 @@ pub(super) struct RecordTable {
     keys: Vec<Hashed>,
     folded: Vec<Hashed>,
     people: Vec<Hashed>,
-    /// The keys' texts as they came, one after the other, and the number of
-    /// each piece's first record.
+    /// The keys' texts in pieces, each with the number of its first record. Keys
+    /// of one piece mostly begin alike: its first line is what they share, and
+    /// every other line the rest of one key.
     key_texts: Vec<(u32, Box<str>)>,
-    /// Where each key ends in its piece.
-    key_ends: Vec<u32>,
+}
+
+/// What every key's text ends with.
+const KEY_END: &str = "\"]";
+
+/// A piece of [`RecordTable::key_texts`]. A key's text has no line feeds.
+fn shorten(rows: &[RecordRow], keys: &str) -> Box<str> {
+    let mut start = 0;
+    let texts = rows.iter().map(|row| {
+        let text = &keys[start..row.key_end as usize];
+        start = row.key_end as usize;
+        text.strip_suffix(KEY_END).unwrap_or(text)
+    });
+    let texts: Vec<&str> = texts.collect();
+    let first = texts.first().copied().unwrap_or_default();
+    let shared = texts.iter().fold(first.len(), |shared, text| {
+        let pairs = first[..shared].bytes().zip(text.bytes());
+        first.floor_char_boundary(pairs.take_while(|(a, b)| a == b).count())
+    });
+    let mut piece = first[..shared].to_owned();
+    for text in texts {
+        piece.push('\n');
+        piece.push_str(&text[shared..]);
+    }
+    piece.into()
 }
 
 impl RecordTable {
@@ -100,8 +124,8 @@ impl RecordTable {
 
     /// Adds the next records with the texts of their keys; none past the
     /// largest number.
-    pub(super) fn append(&mut self, rows: &[RecordRow], keys: String) -> Option<()> {
-        self.key_texts.push((self.len(), keys.into()));
+    pub(super) fn append(&mut self, rows: &[RecordRow], keys: &str) -> Option<()> {
+        self.key_texts.push((self.len(), shorten(rows, keys)));
         for row in rows {
             let number = u32::try_from(self.places.len()).ok()?;
             let file = row.place.file;
@@ -111,7 +135,6 @@ impl RecordTable {
             let fits = |position: u64| u32::try_from(position).unwrap_or(u32::MAX);
             let (line, index) = (fits(row.place.line), fits(row.place.index));
             self.places.push((line, index));
-            self.key_ends.push(row.key_end);
             self.payloads
                 .push(row.payload.map_or(0, |hash| hash.max(1)));
             let hash = u128::from_be_bytes(row.key.0) >> 32 << 32;
@@ -141,14 +164,9 @@ impl RecordTable {
             .partition_point(|(first, _)| *first <= number)
             - 1;
         let (first, texts) = &self.key_texts[piece];
-        let end_of = |number: u32| self.key_ends[number as usize] as usize;
-        let start = if number == *first {
-            0
-        } else {
-            end_of(number - 1)
-        };
-        let text = &texts[start..end_of(number)];
-        (!text.is_empty()).then(|| Key::from_canonical(text).to_string())
+        let mut lines = texts.split('\n');
+        let text = lines.next()?.to_owned() + lines.nth((number - first) as usize)?;
+        (!text.is_empty()).then(|| Key::from_canonical(&(text + KEY_END)).to_string())
     }
 
     pub(super) fn is_valid(&self, number: u32) -> bool {

@@ -255,7 +255,7 @@ impl Check {
         }
         let first = self.records.len();
         self.records
-            .append(&batch.rows, batch.keys)
+            .append(&batch.rows, &batch.keys)
             .ok_or(CheckError::TooManyRecords)?;
         let cases = batch.cases.into_iter();
         Ok(CheckBatch {

@@ -26,7 +26,7 @@ fn table(rows: &[(&str, Option<u64>)]) -> RecordTable {
             key_end: canonical.len() as u32,
             ..row(line, key, *payload)
         };
-        table.append(&[row], canonical).unwrap();
+        table.append(&[row], &canonical).unwrap();
     }
     table
 }
@@ -69,7 +69,7 @@ fn places_are_kept_for_each_file() {
     let mut all = table(&[("A", Some(1))]);
     let mut second = row(9, "B", Some(1));
     second.place.file = FileId(4);
-    all.append(&[second], String::new()).unwrap();
+    all.append(&[second], "").unwrap();
     assert_eq!(all.place(0).file, FileId(0));
     assert_eq!(all.place(1), second.place);
     assert_eq!(all.key(1), None);
@@ -106,4 +106,21 @@ fn one_person_under_several_keys_is_a_group() {
     );
     let mut all = valid(&[("A", 1), ("B", 1)]);
     assert_eq!(all.groups().same_person, [vec![0, 1]]);
+}
+
+#[test]
+fn keys_that_begin_alike_are_shown_in_full() {
+    let keys = ["L-0é1", "L-0è2", "L-0é\n1", "L-0é"];
+    let mut all = RecordTable::default();
+    let (mut rows, mut texts) = (Vec::new(), String::new());
+    for (line, key) in (2..).zip(keys) {
+        Key::write_canonical([key], &mut texts);
+        rows.push(RecordRow {
+            key_end: texts.len() as u32,
+            ..row(line, key, Some(line))
+        });
+    }
+    all.append(&rows, &texts).unwrap();
+    let shown: Vec<String> = (0..4).filter_map(|number| all.key(number)).collect();
+    assert_eq!(shown, keys.map(str::to_owned));
 }
