@@ -298,15 +298,19 @@ pub(super) fn holder_of(
 
 /// Undoes a claim. `false` when the attempt is not in flight.
 pub(super) fn release(conn: &Connection, claim: Claim) -> rusqlite::Result<bool> {
-    let case_no = claim.case_no;
+    let Claim {
+        case_no,
+        nth,
+        former,
+        ..
+    } = claim;
     let in_flight = conn
         .prepare_cached("DELETE FROM attempts WHERE case_no = ?1 AND nth = ?2 AND outcome IS NULL")?
-        .execute([case_no, claim.nth])?;
+        .execute([case_no, nth])?;
     if in_flight == 0 {
         return Ok(false);
     }
-    let former = claim.former.as_ref();
-    match former.and_then(|former| former.contents.as_ref()) {
+    match former.as_ref().and_then(|former| former.contents.as_ref()) {
         Some((payload, raw)) => conn
             .prepare_cached("UPDATE contents SET payload = ?2, raw = ?3 WHERE case_no = ?1")?
             .execute(params![case_no, payload, raw])?,

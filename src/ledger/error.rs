@@ -27,7 +27,7 @@ pub(super) enum LedgerErrorKind {
         .0.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default()
     )]
     Locked(Option<Box<LockHolder>>),
-    #[error("the lock held is the one of {}", .0.display())]
+    #[error("the lock is for another ledger, {}", .0.display())]
     WrongLock(PathBuf),
     #[error("not a caseload ledger, or its header is damaged; choose another file with --ledger")]
     NotALedger,

@@ -27,8 +27,8 @@ pub struct Ledger {
     recovered: u64,
 }
 
-/// Opens a ledger for `status`, `export` and dry runs. Everything read from it
-/// is the truth of one moment, also while a run goes on.
+/// Opens a ledger for `status`, `export` and dry runs. All queries see one
+/// snapshot, even while a run goes on.
 pub fn open_read_only(path: &Path) -> Result<LedgerReader, LedgerError> {
     let path: Arc<Path> = existing(path)?.into();
     let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -50,8 +50,8 @@ pub fn open_read_only(path: &Path) -> Result<LedgerReader, LedgerError> {
     })
 }
 
-/// One read transaction for all questions: the truth of one moment; without it
-/// each of a million lookups would take and release the file's locks.
+/// One read transaction for all queries: they see one snapshot, and a million
+/// lookups don't each take and release the file's locks.
 fn begin_reading(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch("BEGIN; SELECT one FROM ledger")
 }
@@ -211,7 +211,7 @@ impl Ledger {
         &self.reader
     }
 
-    /// How many cases a dead run had left in flight; they are in doubt now.
+    /// How many cases a dead run left in flight; they are in doubt now.
     pub(crate) fn recovered(&self) -> u64 {
         self.recovered
     }

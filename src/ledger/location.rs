@@ -143,7 +143,7 @@ pub(super) fn create_folders(ledger: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// Makes a new name in a folder last through a crash.
+/// Makes sure that a new file or folder is still there after a crash.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), LedgerError> {
     let folder = path.parent().unwrap_or(path);
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
@@ -165,7 +165,7 @@ pub(crate) fn host_name() -> String {
         .into_owned()
 }
 
-/// What stays of a file when it is renamed, and is another for a copy.
+/// The inode number: a renamed file keeps it, a copy has another.
 pub(super) fn file_id(path: &Path) -> io::Result<i64> {
     Ok(path.symlink_metadata()?.ino().cast_signed())
 }
@@ -175,8 +175,8 @@ pub(super) fn link_count(path: &Path) -> io::Result<u64> {
     Ok(path.metadata()?.nlink())
 }
 
-/// Takes the rights of everybody but the owner from a file. `SQLite` gives
-/// the files beside it the same mode.
+/// Removes everybody's access but the owner's. `SQLite` gives the files beside
+/// the ledger the same mode.
 pub(super) fn make_private(path: &Path) -> io::Result<()> {
     let mode = path.metadata()?.permissions().mode() & 0o777;
     let private = mode & 0o700;

@@ -39,7 +39,7 @@ impl fmt::Display for LockHolder {
 #[serde(untagged)]
 pub(crate) enum LockStatus {
     Free,
-    /// By a process that left no name.
+    /// By a process whose details are not in the lock file.
     Held,
     HeldBy(LockHolder),
 }

@@ -364,7 +364,7 @@ impl<'l> KeyLookup<'l> {
         self.reader
     }
 
-    /// What is known of each of these keys; ask for some thousands at once.
+    /// What is known of each of these keys; meant for thousands at once.
     pub fn find(&mut self, keys: &[Digest]) -> Result<Vec<Option<KnownCase>>, LedgerError> {
         let found = self.read(keys).at(&self.reader.path)?;
         Ok(found

@@ -1,5 +1,5 @@
-//! What users record about cases: beside a proof the only way out of a doubt,
-//! and the only way back from imported. Each resolution is kept with who and
+//! What users record about cases: besides proof the only way out of doubt, and
+//! the only way back from imported. Each resolution is kept with who and
 //! when, and can be undone until the case is attempted again.
 
 use jiff::Timestamp;
@@ -186,7 +186,7 @@ fn undo(
     }
     conn.prepare_cached("UPDATE resolutions SET undone_by = ?2, undone_at = ?3 WHERE no = ?1")?
         .execute((resolution, who, Millis(at)))?;
-    // With its time, since the age of a doubt counts.
+    // Restores the time too, since the age of a doubt counts.
     conn.prepare_cached(
         "UPDATE cases SET (state, case_id, updated_at) =
            (SELECT state_before, case_id_before, updated_at_before FROM resolutions WHERE no = ?2)

@@ -109,7 +109,7 @@ pub(crate) struct LedgerInfo {
     pub(crate) created_at: Timestamp,
     pub(crate) schema: i64,
     pub(crate) counts: StateCounts,
-    /// How many different case ids are imported; 2 stands for more, too.
+    /// How many different case ids are imported; 2 means two or more.
     pub(crate) imported_distinct_ids: u8,
     /// Where the last run used it, when it is elsewhere now or another file:
     /// it was moved, copied or restored.
@@ -233,7 +233,7 @@ impl LedgerReader {
         })
     }
 
-    /// Imported cases are what the others leave, so that no row has to be read.
+    /// Imported cases are the total less all others, so that no row is read.
     fn count_all(&self) -> rusqlite::Result<StateCounts> {
         let count = |sql| self.conn.query_row(sql, [], |row| row.get::<_, u64>(0));
         let mut counts = StateCounts::default();

@@ -21,14 +21,14 @@ use crate::model::{Answer, Totals, Verdict, abort_point};
 /// The most groups of statements in one commit, so that none waits too long.
 const MAX_BATCH: usize = 256;
 
-/// A run's way to the ledger. What it returns is on the disk. After an error
-/// other than a refusal it takes nothing more: what a failed commit wrote may
+/// A run's access to the ledger. What it returns is on the disk. After an error
+/// other than a refusal it accepts nothing more: what a failed commit wrote may
 /// still be there after a crash.
 #[derive(Debug, Clone)]
 pub struct Handle {
     messages: mpsc::Sender<Message>,
     path: Arc<Path>,
-    /// Why the writer takes nothing more.
+    /// Why the writer accepts nothing more.
     failure: Arc<OnceLock<LedgerError>>,
     keep_payloads: bool,
 }
@@ -271,7 +271,7 @@ impl Writer {
         batch: &mut std::vec::IntoIter<Work>,
         replies: &mut Vec<Reply>,
     ) -> Result<(), LedgerError> {
-        // A file that lost its name would take the truth with it.
+        // What is committed to a file that was moved or deleted would be lost.
         if location::file_id(&self.path).ok() != Some(self.file_id) {
             return Err(LedgerErrorKind::Replaced.at(&self.path));
         }

@@ -54,7 +54,7 @@ impl RestoredKey {
             return Ok(None);
         };
         let text = cell.text.trim().strip_prefix("key:");
-        let Some(key) = text.and_then(|text| Key::parse(text)) else {
+        let Some(key) = text.and_then(Key::parse) else {
             let hint = format!(
                 "restore the value from the rejects file, such as key:[\"00123\"], or clear {}",
                 reserved::KEY

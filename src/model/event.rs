@@ -101,7 +101,7 @@ pub(crate) enum Event<'a> {
         /// Requests that are still waited for.
         in_flight: usize,
     },
-    /// An outcome could not be stored: its reader has to.
+    /// An outcome could not be stored in the ledger: only this event has it.
     SettleFailed {
         case: &'a CaseData,
         verdict: Verdict,

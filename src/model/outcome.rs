@@ -90,7 +90,7 @@ pub enum NextStep {
     Stop,
 }
 
-/// What came back, as far as anything did.
+/// What came back, if anything did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Answer {
     /// The HTTP status, when there was a complete head.
@@ -158,7 +158,7 @@ impl Totals {
         } += count;
     }
 
-    /// All that was counted, whatever `total` says.
+    /// The sum of all counts; ignores `total`.
     pub(crate) fn sum(mut self) -> u64 {
         self.parts().into_iter().map(|part| *part).sum()
     }
