@@ -109,14 +109,14 @@ pub(super) fn problem_reporter(
         }
         None => None,
     };
-    let github = read.github_annotations;
-    Ok(ProblemReporter::new(
+    Ok(ProblemReporter {
         output,
         files,
         max_shown,
-        github,
+        github: read.github_annotations,
         spreadsheet,
-    ))
+        ..ProblemReporter::default()
+    })
 }
 
 /// Warns about guessed encodings: a wrong one shows in names only.

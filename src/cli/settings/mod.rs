@@ -18,7 +18,6 @@ use crate::check;
 use crate::config::{self, Config};
 use crate::input::{self, Input};
 use crate::mapping::{MappingOptions, Rules};
-use crate::output::terminal::color;
 use crate::output::terminal::streams::OutputOptions;
 
 /// The config file that is used, and written by `init`, unless one is named.
@@ -52,11 +51,12 @@ pub(crate) fn output_options(globals: &GlobalArgs) -> OutputOptions {
 
 /// Applies `--color`, once for the process.
 pub(crate) fn set_color(globals: &GlobalArgs) {
-    color::set_choice(match globals.color {
+    let choice = match globals.color {
         clap::ColorChoice::Auto => ColorChoice::Auto,
         clap::ColorChoice::Always => ColorChoice::Always,
         clap::ColorChoice::Never => ColorChoice::Never,
-    });
+    };
+    choice.write_global();
 }
 
 fn config_path(globals: &GlobalArgs) -> Option<PathBuf> {

@@ -79,8 +79,12 @@ impl CaseFiles {
             let path = path.as_ref();
             path.map(|path| opener.open(path, format)).transpose()
         };
-        let results = open(&paths.results, Format::Csv)?;
-        let in_doubt = open(&paths.in_doubt, Format::Csv)?;
+        let results = open(&paths.results, Format::Csv)?
+            .map(|file| CsvTable::create(file, CASE_COLUMNS))
+            .transpose()?;
+        let in_doubt = open(&paths.in_doubt, Format::Csv)?
+            .map(|file| InDoubtFile::create(file, &sources))
+            .transpose()?;
         let json = open(&paths.json, Format::Ndjson)?;
         let mut rejects = Vec::new();
         if let Some(given) = &paths.rejects {
@@ -90,13 +94,9 @@ impl CaseFiles {
             }
         }
         Ok(Self {
-            results: results
-                .map(|file| CsvTable::create(file, CASE_COLUMNS))
-                .transpose()?,
+            results,
             rejects,
-            in_doubt: in_doubt
-                .map(|file| InDoubtFile::create(file, &sources))
-                .transpose()?,
+            in_doubt,
             json,
             sources,
         })
@@ -148,6 +148,12 @@ impl CaseFiles {
 
     /// Completes the files.
     pub(crate) fn finish(self) -> WrittenFiles {
+        let mut written = WrittenFiles::default();
+        self.finish_into(&mut written);
+        written
+    }
+
+    fn finish_into(self, written: &mut WrittenFiles) {
         let results = self.results.map(CsvTable::into_file);
         let rejects = self.rejects.into_iter().map(RejectsFile::into_file);
         let in_doubt = self.in_doubt.map(InDoubtFile::into_file);
@@ -155,7 +161,6 @@ impl CaseFiles {
             .chain(rejects.map(|file| (CaseOutput::Rejects, file)))
             .chain(in_doubt.into_iter().map(|file| (CaseOutput::InDoubt, file)))
             .chain(self.json.into_iter().map(|file| (CaseOutput::Json, file)));
-        let mut written = WrittenFiles::default();
         for (output, file) in files {
             let path = file.path().to_owned();
             match file.finish() {
@@ -163,29 +168,25 @@ impl CaseFiles {
                 Err(error) => written.errors.push(error),
             }
         }
-        written
     }
 }
 
 /// One rejects file per input: the given name for a single one, else files in
 /// that directory, named after the inputs.
 fn rejects_paths(given: &Path, sources: &[SourceFile]) -> Result<Vec<PathBuf>, OutputFileError> {
-    if let [_] = sources
-        && !given.is_dir()
-    {
-        return Ok(vec![given.to_owned()]);
-    }
     if !given.is_dir() {
+        if sources.len() == 1 {
+            return Ok(vec![given.to_owned()]);
+        }
         if given.exists() || given.extension().is_some() {
             return Err(CannotWrite::DirectoryNeeded(sources.len()).at(given));
         }
-        private_directory().create(given).map_err(|error| {
-            if error.kind() == io::ErrorKind::NotFound {
-                CannotWrite::NoDirectory.at(given)
-            } else {
-                CannotWrite::Open(error).at(given)
-            }
-        })?;
+        private_directory()
+            .create(given)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => CannotWrite::NoDirectory.at(given),
+                _ => CannotWrite::Open(error).at(given),
+            })?;
     }
     let mut taken = HashSet::new();
     let mut paths = Vec::new();
@@ -256,13 +257,8 @@ impl RunFiles {
                 error,
                 ..
             } => self.add_settle_failed(case, answer, error),
-            Event::Started { .. }
-            | Event::Skipped { .. }
-            | Event::Paused { .. }
-            | Event::Resumed
-            | Event::AskEcho
-            | Event::EchoDiffers { .. }
-            | Event::Stopping { .. } => {}
+            // Nothing became of a case.
+            _ => {}
         }
     }
 
@@ -288,12 +284,11 @@ impl RunFiles {
     /// call the case in doubt.
     fn add_settle_failed(&mut self, case: &CaseData, answer: &Answer, error: &str) {
         self.waiting.remove(&case.key);
-        let answered = answer.message.as_deref();
-        let message = format!(
-            "the ledger could not be written ({error}){}{}",
-            if answered.is_some() { "; " } else { "" },
-            answered.unwrap_or_default()
-        );
+        let mut message = format!("the ledger could not be written ({error})");
+        if let Some(answered) = &answer.message {
+            message += "; ";
+            message += answered;
+        }
         let row = CaseRow {
             message: Some(message),
             ..self.row(case, answer)
@@ -303,10 +298,8 @@ impl RunFiles {
 
     /// A case in doubt after this answer.
     fn row(&self, case: &CaseData, answer: &Answer) -> CaseRow {
-        let source = self.sets.first().and_then(|files| {
-            let sources = files.sources();
-            sources.get(usize::from(case.place.file.0))
-        });
+        let index = usize::from(case.place.file.0);
+        let source = self.sets.first().and_then(|files| files.sources.get(index));
         CaseRow {
             key: case.key.clone(),
             state: State::InDoubt,
@@ -346,31 +339,27 @@ impl RunFiles {
         for (file, row) in std::mem::take(&mut self.waiting).into_values() {
             self.write(file, &row);
         }
-        let mut all = WrittenFiles::default();
+        let mut written = WrittenFiles::default();
         for files in self.sets {
-            let written = files.finish();
-            all.files.extend(written.files);
-            all.errors.extend(written.errors);
+            files.finish_into(&mut written);
         }
-        all
+        written
     }
 }
 
 /// What the attempt's columns do not say.
 fn message(settled: &SettledAttempt<'_>) -> Option<String> {
-    if let Some(other) = settled.same_id_as {
-        return Some(format!(
-            "the case id in the response already belongs to {other}"
-        ));
-    }
     let differing = &settled.answer.echo_differs;
-    if settled.answer.message.is_none() && !differing.is_empty() {
-        return Some(format!(
+    match (settled.same_id_as, &settled.answer.message) {
+        (Some(other), _) => Some(format!(
+            "the case id in the response already belongs to {other}"
+        )),
+        (None, None) if !differing.is_empty() => Some(format!(
             "the server returned different values for: {}",
             differing.join(", ")
-        ));
+        )),
+        (None, message) => message.as_deref().map(str::to_owned),
     }
-    settled.answer.message.as_deref().map(str::to_owned)
 }
 
 /// `DIR/<run>/` of `--out DIR`: a directory for the files of one run.

@@ -17,39 +17,21 @@ use crate::output::files::{OutputFileError, ProblemsFile};
 pub(crate) const PROBLEMS_SHOWN: u64 = 20;
 
 /// Shows problems as they are found, and counts them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ProblemReporter {
-    output: OutputOptions,
-    files: Vec<String>,
+    pub(crate) output: OutputOptions,
+    /// The names of the files as messages show them.
+    pub(crate) files: Vec<String>,
     /// How many are shown in full.
-    max_shown: u64,
+    pub(crate) max_shown: u64,
     /// Also as GitHub's workflow commands, without values.
-    github: bool,
-    spreadsheet: Option<ProblemsFile>,
-    shown: u64,
-    counts: BTreeMap<(Severity, Code, Option<Box<str>>), u64>,
+    pub(crate) github: bool,
+    pub(crate) spreadsheet: Option<ProblemsFile>,
+    pub(crate) shown: u64,
+    pub(crate) counts: BTreeMap<(Severity, Code, Option<Box<str>>), u64>,
 }
 
 impl ProblemReporter {
-    /// With the names of the files as messages show them.
-    pub(crate) fn new(
-        output: OutputOptions,
-        files: Vec<String>,
-        max_shown: u64,
-        github: bool,
-        spreadsheet: Option<ProblemsFile>,
-    ) -> Self {
-        Self {
-            output,
-            files,
-            max_shown,
-            github,
-            spreadsheet,
-            shown: 0,
-            counts: BTreeMap::new(),
-        }
-    }
-
     pub(crate) fn add(&mut self, problem: &Problem) {
         let kind = (problem.severity, problem.code, problem.column.clone());
         *self.counts.entry(kind).or_default() += 1;

@@ -1,15 +1,10 @@
 //! Colors. Text is always built with them; [`for_stream`] removes them where
-//! the stream does not show any.
+//! the stream does not show any: by `--color`, which `cli` sets, `NO_COLOR`,
+//! `CLICOLOR_FORCE`, `TERM=dumb` and pipes.
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-
-/// Sets `--color` for both streams. `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb`
-/// and pipes count where it is automatic.
-pub(crate) fn set_choice(choice: ColorChoice) {
-    choice.write_global();
-}
 
 /// Whether the stream shows colors.
 pub(crate) fn is_shown_on(stream: &impl RawStream) -> bool {

@@ -1,5 +1,6 @@
 //! The events of a run as people see them.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::check_report::file_name;
@@ -64,7 +65,7 @@ impl RunReport {
             Event::Started { .. } => {}
             Event::Settled(settled) => self.add_settled(settled),
             Event::Skipped { case, state } => {
-                let state = state.map_or("unknown", State::as_str);
+                let state = state.map_or("unknown", State::label);
                 self.println(&format!(
                     "{}: not sent; its state in the ledger is now {state}",
                     self.place(case)
@@ -74,7 +75,6 @@ impl RunReport {
                 wait,
                 reason,
                 message,
-                ..
             } => self.show_pause(*wait, *reason, *message),
             Event::Resumed => self.progress.resume(),
             Event::AskEcho => self.progress.hide(),
@@ -180,24 +180,21 @@ impl RunReport {
         let state = match settled.state {
             State::InDoubt => color::yellow("in doubt"),
             State::Rejected => color::red("rejected"),
-            State::NotSent | State::Imported | State::Removed | State::Sending => {
-                "not sent".to_owned()
-            }
+            _ => "not sent".to_owned(),
         };
-        let status = settled.answer.status.map(|status| format!(" {status}"));
-        let message = settled.answer.message.as_deref();
-        let message = message.map(|message| format!(": {}", self.server_text(message)));
-        let same_id = settled.same_id_as.map(|key| {
+        let mut text = format!("{}: {state}", self.place(settled.case));
+        // Writing to a String can't fail.
+        if let Some(status) = settled.answer.status {
+            let _ = write!(text, " {status}");
+        }
+        if let Some(message) = &settled.answer.message {
+            let _ = write!(text, ": {}", self.server_text(message));
+        }
+        if let Some(key) = settled.same_id_as {
             let key = escaped(&key.to_string());
-            format!(": the response has the id of case {key}")
-        });
-        self.println(&format!(
-            "{}: {state}{}{}{}",
-            self.place(settled.case),
-            status.unwrap_or_default(),
-            message.unwrap_or_default(),
-            same_id.unwrap_or_default()
-        ));
+            let _ = write!(text, ": the response has the id of case {key}");
+        }
+        self.println(&text);
     }
 
     fn show_answer(&self, case: &CaseData, answer: &Answer) {

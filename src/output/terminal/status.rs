@@ -109,7 +109,7 @@ impl LedgerView<'_> {
             "schema": 1,
             "command": "status",
             "account": info.account,
-            "ledger": info.path,
+            "ledger": info.path.display().to_string(),
             "ledger_id": info.id,
             "ledger_schema": info.schema,
             "created_at": info.created_at,
@@ -162,7 +162,7 @@ fn counts_lines(counts: &StateCounts) -> String {
         };
         (counts.of(state), meaning, state == InDoubt)
     });
-    let twins = "imported after being in doubt: the platform may have two of each";
+    let twins = "imported after being in doubt: the platform may have them twice";
     let twins = (counts.possible_twins, twins, true);
     let mut text = String::new();
     for (number, meaning, needs_attention) in states.into_iter().chain([twins]) {
@@ -300,7 +300,7 @@ impl CaseView {
             line("link", &escaped(&link));
         }
         if case.possible_twin {
-            let twin = "imported after being in doubt: the platform may have two of it";
+            let twin = "imported after being in doubt: the platform may have it twice";
             line("duplicate", &color::yellow(twin));
         }
         if let Some(resolution) = &self.resolution {
