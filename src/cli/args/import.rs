@@ -10,42 +10,33 @@ use crate::engine::PaceRange;
 /// Arguments of import. Those in groups of their own need neither environment
 /// nor config: the groups are settings as they are.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Account")]
 pub(crate) struct ImportArgs {
     /// Case files; "-" reads standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", help_heading = None::<&str>)]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub account: AccountArgs,
     /// Id of the mapping [env: LEXAMICA_MAP_ID]
-    #[arg(long, value_name = "ID", help_heading = "Account")]
+    #[arg(long, value_name = "ID")]
     pub map_id: Option<String>,
     /// File with the public key [env: LEXAMICA_PUBLIC_KEY holds the key itself]
-    #[arg(long, value_name = "FILE", help_heading = "Account")]
+    #[arg(long, value_name = "FILE")]
     pub public_key_file: Option<PathBuf>,
     /// Certificate authority to trust beside the system's [env: SSL_CERT_FILE]
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub ca_file: Option<PathBuf>,
     /// First import of this account: a ledger may be created
-    #[arg(long, help_heading = "Account")]
+    #[arg(long)]
     pub new_ledger: bool,
     /// Accept only this ledger [env: CASELOAD_LEDGER_ID]
-    #[arg(
-        long,
-        value_name = "ID",
-        help_heading = "Account",
-        hide_short_help = true
-    )]
+    #[arg(long, value_name = "ID", hide_short_help = true)]
     pub ledger_id: Option<String>,
     /// The ledger is this account's, under its former address
-    #[arg(long, help_heading = "Account", hide_short_help = true)]
+    #[arg(long, hide_short_help = true)]
     pub adopt_ledger: bool,
     /// With --sandbox: forget earlier test runs
-    #[arg(long, help_heading = "Account", hide_short_help = true)]
+    #[arg(long, hide_short_help = true)]
     pub fresh: bool,
     #[command(flatten)]
     pub read: ReadArgs,

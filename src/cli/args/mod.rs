@@ -32,21 +32,14 @@ pub(crate) enum OutputFormat {
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Global options")]
+#[command(next_help_heading = "Global options", mut_args(|arg| arg.global(true)))]
 pub(crate) struct GlobalArgs {
     /// Output format
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        value_name = "FORMAT"
-    )]
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: OutputFormat,
     /// When to use color
     #[arg(
         long,
-        global = true,
         value_enum,
         default_value_t,
         value_name = "WHEN",
@@ -54,24 +47,19 @@ pub(crate) struct GlobalArgs {
     )]
     pub color: clap::ColorChoice,
     /// Hide the values of cases, show their shape and length (default when CI is set)
-    #[arg(
-        long,
-        global = true,
-        overrides_with = "no_redact",
-        hide_short_help = true
-    )]
+    #[arg(long, overrides_with = "no_redact", hide_short_help = true)]
     pub redact: bool,
     /// Show the values of cases
-    #[arg(long, global = true, overrides_with = "redact", hide_short_help = true)]
+    #[arg(long, overrides_with = "redact", hide_short_help = true)]
     pub no_redact: bool,
     /// Only errors and the summary
-    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    #[arg(long, short, conflicts_with = "verbose")]
     pub quiet: bool,
     /// More detail, with every server response
-    #[arg(long, short, global = true)]
+    #[arg(long, short)]
     pub verbose: bool,
     /// Config file [env: CASELOAD_CONFIG] [default: caseload.toml, if it exists]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
@@ -347,13 +335,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn positive_duration(text: &str) -> Result<Duration, String> {
-    duration(text).and_then(|duration| {
-        if duration.is_zero() {
-            Err("must be longer than zero".to_owned())
-        } else {
-            Ok(duration)
-        }
-    })
+    match duration(text)? {
+        Duration::ZERO => Err("must be longer than zero".to_owned()),
+        duration => Ok(duration),
+    }
 }
 
 fn state(text: &str) -> Result<State, &'static str> {
