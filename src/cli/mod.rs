@@ -60,12 +60,8 @@ pub(crate) enum Command {
 }
 
 pub(crate) fn print_completions(shell: clap_complete::Shell) {
-    clap_complete::generate(
-        shell,
-        &mut Cli::command(),
-        "caseload",
-        &mut std::io::stdout(),
-    );
+    let mut cli = Cli::command();
+    clap_complete::generate(shell, &mut cli, "caseload", &mut std::io::stdout());
 }
 
 /// A word of a command as a shell takes it.

@@ -125,16 +125,14 @@ fn sources(
     filter: &CaseFilter,
     paths: &OutputPaths,
 ) -> Result<Vec<SourceFile>> {
-    let mut states = Vec::new();
-    for (state, path) in [
-        (State::Rejected, &paths.rejects),
-        (State::InDoubt, &paths.in_doubt),
-    ] {
-        let selected = (filter.states.as_ref()).is_none_or(|states| states.contains(&state));
-        states.extend((path.is_some() && selected).then_some(state));
-    }
+    let is_written = |state: &State| match state {
+        State::Rejected => paths.rejects.is_some(),
+        State::InDoubt => paths.in_doubt.is_some(),
+        _ => false,
+    };
+    let selected = filter.states.as_deref().unwrap_or(State::ALL);
     let filter = CaseFilter {
-        states: Some(states),
+        states: Some(selected.iter().copied().filter(is_written).collect()),
         with_content: true,
         ..filter.clone()
     };

@@ -14,7 +14,7 @@ mod status;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser as _;
 
 use crate::cli::args::GlobalArgs;
@@ -114,6 +114,13 @@ fn explain(code: Option<&str>) -> Result<Exit> {
     };
     print_result(&format!("{name}: {title}\n\n{text}"));
     Ok(Exit::Done)
+}
+
+/// Runs a future to its end, on this thread.
+fn block_on<F: Future>(future: F) -> Result<F::Output> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build();
+    Ok(runtime.context("can't start the runtime")?.block_on(future))
 }
 
 /// A panic over a damaged workbook is reported as an error of that file, and

@@ -1,13 +1,12 @@
 //! `caseload sandbox`: a local stand-in for the API.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 
-use super::Exit;
+use super::{Exit, block_on};
 use crate::api::PublicKey;
 use crate::cli::args::SandboxArgs;
-use crate::output::terminal::color;
-use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
+use crate::output::terminal::streams::{OutputOptions, print_json, print_status, print_warning};
 use crate::sandbox::{self, SandboxOptions};
 
 /// Runs the command until it is interrupted.
@@ -16,7 +15,7 @@ pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
     if let Some(path) = &args.public_key_file {
         let (key, warning) = PublicKey::from_file(path)?;
         if let Some(warning) = warning {
-            print_status(&color::yellow(&warning));
+            print_warning(&warning);
         }
         public_key = Some(key.reveal().to_owned());
     }
@@ -30,16 +29,12 @@ pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
         map_id: args.map_id,
         public_key,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("can't start the runtime")?;
     let (stop, mut stopped) = tokio::sync::mpsc::unbounded_channel();
     ctrlc::set_handler(move || {
         // The server may have ended by itself.
         let _ = stop.send(());
     })?;
-    runtime.block_on(async {
+    block_on(async {
         let running = sandbox::start(options).await?;
         let url = running.base_url();
         if args.port == 0 || output.json {
@@ -61,5 +56,5 @@ pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
         stopped.recv().await;
         running.shutdown().await;
         Ok(Exit::Done)
-    })
+    })?
 }

@@ -130,9 +130,7 @@ impl LedgerChoice {
     }
 
     pub(crate) fn is_sandbox(&self) -> bool {
-        self.account
-            .as_ref()
-            .is_some_and(|account| *account == Account::sandbox())
+        self.account == Some(Account::sandbox())
     }
 }
 

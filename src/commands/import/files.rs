@@ -9,7 +9,7 @@ use super::super::ledgers;
 use super::plan::{CheckedPlan, Finding};
 use crate::cli::settings::ImportSettings;
 use crate::ledger::RunId;
-use crate::model::{Event, Format};
+use crate::model::Format;
 use crate::output::files::{
     CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ProblemsFile, RecordShape, RunDirectory,
     RunFiles, SourceFile,
@@ -26,7 +26,7 @@ pub(super) struct NamedFiles {
 
 /// Files that the run writes.
 pub(super) struct Outputs {
-    files: RunFiles,
+    pub(super) files: RunFiles,
     directory: Option<RunDirectory>,
 }
 
@@ -133,10 +133,6 @@ impl NamedFiles {
 }
 
 impl Outputs {
-    pub(super) fn add_event(&mut self, event: &Event<'_>) {
-        self.files.add_event(event);
-    }
-
     /// Completes the files, and reports what was written.
     pub(super) fn finish(self, summary: &Summary, output: OutputOptions) {
         let written = self.files.finish();

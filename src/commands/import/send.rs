@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use jiff::Timestamp;
 
-use super::super::Exit;
 use super::super::interrupts::Interrupts;
+use super::super::{Exit, block_on};
 use super::super::{ledgers, rerun_command};
 use super::files::NamedFiles;
 use super::{CheckedPlan, Import};
@@ -16,7 +16,7 @@ use crate::cli::settings::{Confirmation, ImportSettings};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
 use crate::ledger::{self, Handle, Ledger, LedgerError, RunEnd, RunFile, RunId, RunStart};
-use crate::model::{StopReason, Totals};
+use crate::model::StopReason;
 use crate::output::terminal::run_report::RunReport;
 use crate::output::terminal::streams::confirm;
 use crate::output::terminal::summary::{Summary, stop_message};
@@ -29,12 +29,7 @@ pub(super) fn nothing(
     named: NamedFiles,
 ) -> Result<Exit> {
     let files = named.begin(import.settings, None, &mut plan)?;
-    let result = RunResult {
-        stop: None,
-        failure: None,
-        totals: Totals::default(),
-    };
-    let (mut summary, exit) = import.summary_of_run(plan.totals(), &result, None);
+    let (mut summary, exit) = import.summary_of_run(plan.totals(), &RunResult::default(), None);
     summary.plan = plan.name();
     files.finish(&summary, import.settings.output);
     Ok(import.close(&summary, exit))
@@ -48,11 +43,7 @@ pub(super) fn send(
     ledger: Ledger,
     interrupts: &Interrupts,
 ) -> Result<Exit> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("can't start the runtime")?
-        .block_on(run(import, plan, named, ledger, interrupts))
+    block_on(run(import, plan, named, ledger, interrupts))?
 }
 
 async fn run(
@@ -88,7 +79,7 @@ async fn run(
     };
     let result = engine::run_import(import_run, &mut |event| {
         report.add_event(&event);
-        files.add_event(&event);
+        files.files.add_event(&event);
     })
     .await;
     report.finish();

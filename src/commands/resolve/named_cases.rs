@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use indexmap::IndexMap;
 
 use crate::input::{self, Input, Item, ReadOptions};
@@ -120,29 +120,22 @@ fn read_records(mut reader: input::Reader, name: &str) -> Result<Vec<NamedCase>>
     let mut parser = reader.parser();
     let mut cases = Vec::new();
     while let Some(chunk) = reader.next_chunk()? {
-        let mut first_error = None;
         parser.parse(&chunk, &mut |item| {
-            let case = match item {
-                Item::Record(record) => {
-                    named_case(&record).map_err(|message| (record.place.line, message.to_owned()))
-                }
+            let (line, case) = match item {
+                Item::Record(record) => (record.place.line, named_case(&record)),
                 Item::Problem(problem, _) | Item::Lost(problem) => {
-                    Err((problem.place.line, problem.message))
+                    (problem.place.line, Err(problem.message))
                 }
             };
-            match case {
-                Ok(case) => cases.push(case),
-                Err(error) => first_error = first_error.take().or(Some(error)),
-            }
+            cases.push(
+                case.map_err(|message| anyhow!("{name}:{line}: {message}; nothing was changed")),
+            );
         });
-        if let Some((line, message)) = first_error {
-            bail!("{name}:{line}: {message}; nothing was changed");
-        }
     }
-    Ok(cases)
+    cases.into_iter().collect()
 }
 
-fn named_case(record: &Record<'_>) -> Result<NamedCase, &'static str> {
+fn named_case(record: &Record<'_>) -> Result<NamedCase, String> {
     let filled = |column: &str| {
         let text = record.get(column).text.trim();
         (!text.is_empty()).then_some(text)

@@ -66,7 +66,7 @@ pub(crate) enum LocalFailure {
 }
 
 /// How a run ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RunResult {
     /// Why it stopped early, if it did.
     pub stop: Option<StopReason>,
