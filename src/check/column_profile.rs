@@ -5,6 +5,7 @@ use std::hash::BuildHasher as _;
 
 use foldhash::HashMap;
 use foldhash::fast::FixedState;
+use indexmap::IndexMap;
 
 use crate::mapping::looks_confidential;
 use crate::model::{ColumnSummary, Columns, ColumnsVersion, Record};
@@ -123,7 +124,7 @@ pub(crate) fn hash_of(text: &str) -> u64 {
 /// All columns in the order in which they appeared, as one worker saw them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ColumnProfiles {
-    columns: Vec<(Box<str>, ColumnProfile)>,
+    columns: IndexMap<Box<str>, ColumnProfile>,
     /// The state of the file's columns that `slots` belongs to.
     bound: ColumnsVersion,
     /// Where each column of the file is in `columns`.
@@ -136,7 +137,7 @@ impl ColumnProfiles {
         let ordinal = (record.place.file.0, record.place.index);
         for (&slot, cell) in self.slots.iter().zip(record.cells) {
             if !cell.is_blank() {
-                self.columns[slot].1.add(ordinal, cell.text);
+                self.columns[slot].add(ordinal, cell.text);
             }
         }
     }
@@ -150,18 +151,17 @@ impl ColumnProfiles {
     }
 
     fn slot(&mut self, name: &str) -> usize {
-        let known = self.columns.iter().position(|(known, _)| **known == *name);
-        known.unwrap_or_else(|| {
-            self.columns.push((name.into(), ColumnProfile::default()));
-            self.columns.len() - 1
-        })
+        let entry = self.columns.entry(name.into());
+        let slot = entry.index();
+        entry.or_default();
+        slot
     }
 
     /// Adds what another worker counted.
     pub(super) fn merge(&mut self, other: Self) {
         for (name, theirs) in other.columns {
             let slot = self.slot(&name);
-            self.columns[slot].1.merge(theirs);
+            self.columns[slot].merge(theirs);
         }
     }
 
@@ -204,9 +204,9 @@ mod tests {
         }
         let [mut one, other] = pair;
         one.merge(other);
-        assert_eq!(one.columns[0].1.values(2, 2).unwrap(), ["NV", "CA"]);
-        assert_eq!(one.columns[0].1.values(1, 2), None);
-        assert_eq!(one.columns[0].1.values(2, 1), None);
+        assert_eq!(one.columns[0].values(2, 2).unwrap(), ["NV", "CA"]);
+        assert_eq!(one.columns[0].values(1, 2), None);
+        assert_eq!(one.columns[0].values(2, 1), None);
         let joined = one.summaries();
         assert_eq!(joined, alone.summaries());
         assert_eq!((joined[0].filled, joined[0].distinct), (2_250, 2));

@@ -1,7 +1,6 @@
 //! Problems that only the whole input shows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::duplicates::{Groups, RecordTable};
@@ -37,25 +36,23 @@ pub(super) fn shared(records: &RecordTable, groups: &Groups, key: &[String]) -> 
 }
 
 fn describe_duplicates(records: &RecordTable, group: &[u32]) -> (Code, String) {
-    let mut message = format!("{} rows have the same key", group.len());
-    if records.are_equal(group) {
-        message.push_str(" and the same values");
-        return (Code::DuplicateRow, message);
-    }
-    match group
-        .iter()
-        .filter(|&&number| !records.is_valid(number))
-        .count()
-    {
-        0 => message.push_str(" but different values"),
-        1 => message.push_str("; one of them also has errors of its own"),
-        // Writing to a String can't fail.
-        invalid => drop(write!(
-            message,
-            "; {invalid} of them also have errors of their own"
-        )),
-    }
-    (Code::DuplicateKey, message)
+    let invalid = group.iter().filter(|&&number| !records.is_valid(number));
+    let (code, rest) = match invalid.count() {
+        _ if records.are_equal(group) => (Code::DuplicateRow, " and the same values".to_owned()),
+        0 => (Code::DuplicateKey, " but different values".to_owned()),
+        1 => (
+            Code::DuplicateKey,
+            "; one of them also has errors of its own".to_owned(),
+        ),
+        invalid => (
+            Code::DuplicateKey,
+            format!("; {invalid} of them also have errors of their own"),
+        ),
+    };
+    (
+        code,
+        format!("{} rows have the same key{rest}", group.len()),
+    )
 }
 
 /// A problem of all rows of a group, with the keys of some.

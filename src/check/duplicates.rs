@@ -1,25 +1,17 @@
-//! What is kept of every record with a key, and the duplicates found by it.
+//! What is kept of every record with a key, and the duplicates found by it: the
+//! same key, similar keys, and the same person with the same incident under two
+//! keys.
 //!
 //! Tables of 1,000,000 rows are sorted, not hashed: a sort goes through memory
 //! in order. Only groups of equal hashes are looked at.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher};
 
-use crate::model::{Digest, FileId, Key, Place};
+use foldhash::fast::{FixedState, FoldHasher};
 
-/// Valid cases that must not be sent, by their number.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Excluded(HashSet<u32>);
-
-impl Excluded {
-    pub(crate) fn contains(&self, number: u32) -> bool {
-        self.0.contains(&number)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-}
+use crate::mapping::names;
+use crate::model::{Columns, ColumnsVersion, Digest, FileId, Key, Place, Record};
 
 /// What a worker found out about one record that has a key.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +27,25 @@ pub(super) struct RecordRow {
     pub(super) folded: Option<u64>,
     /// Of the person's name with phone and incident date, or with e-mail.
     pub(super) people: [Option<u64>; 2],
+}
+
+impl RecordRow {
+    /// A row of a record, invalid so far, whose key's text was just added.
+    pub(super) fn new(
+        record: &Record<'_>,
+        key: &str,
+        key_end: usize,
+        people: &mut PersonColumns,
+    ) -> Self {
+        Self {
+            place: record.place,
+            key: Digest::of(key.as_bytes()),
+            key_end: key_end as u32,
+            payload: None,
+            folded: folded_key(key),
+            people: people.hashes(record),
+        }
+    }
 }
 
 /// A hash in the upper 96 bits and the record's number in the lower 32: sorting
@@ -231,10 +242,10 @@ impl RecordTable {
         groups
     }
 
-    /// Leaves out duplicates: of equal cases the first may be sent, of
-    /// different ones none, and none beside an invalid record. With `strict`,
+    /// The valid cases that must not be sent: of equal cases all but the
+    /// first, of different ones all, and all beside an invalid record. With `strict`,
     /// no possible duplicate is sent either.
-    pub(super) fn exclude(&self, groups: &Groups, strict: bool) -> Excluded {
+    pub(super) fn exclude(&self, groups: &Groups, strict: bool) -> HashSet<u32> {
         let same_key = groups
             .same_key
             .iter()
@@ -242,7 +253,7 @@ impl RecordTable {
         let possible = groups.similar_keys.iter().chain(&groups.same_person);
         let possible = possible.filter(|_| strict).map(Vec::as_slice);
         let numbers = same_key.chain(possible).flatten().copied();
-        Excluded(numbers.filter(|&number| self.is_valid(number)).collect())
+        numbers.filter(|&number| self.is_valid(number)).collect()
     }
 }
 
@@ -256,6 +267,105 @@ fn groups(table: &mut [Hashed]) -> Vec<Group> {
         .collect();
     groups.sort_unstable();
     groups
+}
+
+/// A hash of the key in upper case and without leading zeros, where it is not
+/// so already. Compares with a plain key's hash.
+fn folded_key(key: &str) -> Option<u64> {
+    let bytes = key.as_bytes();
+    let plain = !bytes.iter().any(u8::is_ascii_lowercase)
+        && key.is_ascii()
+        && !bytes
+            .windows(2)
+            .any(|pair| pair[0] == b'"' && pair[1] == b'0');
+    if plain {
+        return None;
+    }
+    let parts = Key::from_canonical(key)
+        .parts()
+        .into_iter()
+        .map(|part| part.to_uppercase().trim_start_matches('0').to_owned());
+    let mut folded = String::new();
+    Key::write_canonical(parts, &mut folded);
+    Some(Digest::of(folded.as_bytes()).short())
+}
+
+/// The columns of one file that identify the person of a case.
+#[derive(Debug, Default)]
+pub(super) struct PersonColumns {
+    bound: ColumnsVersion,
+    names: Vec<usize>,
+    contacts: [Option<usize>; 2],
+    date: Option<usize>,
+}
+
+impl PersonColumns {
+    /// Hashes of name, date and phone, and of name, date and e-mail; none
+    /// where one of them is not filled.
+    fn hashes(&mut self, record: &Record<'_>) -> [Option<u64>; 2] {
+        self.bind(record.columns);
+        let date = self.date.map(|column| record.cell(column));
+        let Some(date) = date.filter(|date| !date.is_blank()) else {
+            return [None, None];
+        };
+        // The same key in every thread, so that hashes compare.
+        let mut hasher = FixedState::default().build_hasher();
+        let mut named = false;
+        for &column in &self.names {
+            named |= hash_letters(record.cell(column).text, &mut hasher);
+        }
+        if !named {
+            return [None, None];
+        }
+        hash_letters(date.text, &mut hasher);
+        self.contacts.map(|column| {
+            let mut hasher = hasher.clone();
+            // Both are in one table: no phone may pass for an e-mail.
+            hasher.write_u8((column == self.contacts[0]).into());
+            hash_letters(record.cell(column?).text, &mut hasher).then(|| hasher.finish())
+        })
+    }
+
+    fn bind(&mut self, columns: &Columns) {
+        let version = columns.version();
+        if self.bound == version {
+            return;
+        }
+        let folded: Vec<String> = columns.names().map(names::folded).collect();
+        let find = |known: &str| {
+            let mut known = known.split(' ');
+            known.find_map(|name| folded.iter().position(|column| column == name))
+        };
+        let known = [names::FIRST_NAME, names::LAST_NAME, names::FULL_NAME];
+        *self = Self {
+            bound: version,
+            names: known.into_iter().filter_map(find).collect(),
+            contacts: [names::PHONE, names::EMAIL].map(find),
+            date: find(names::INCIDENT_DATE),
+        };
+    }
+}
+
+/// Feeds letters and digits in lower case; false when there were none.
+fn hash_letters(text: &str, hasher: &mut FoldHasher<'_>) -> bool {
+    let mut any = false;
+    let mut buffer = [0_u8; 64];
+    let mut filled = 0;
+    for byte in text
+        .bytes()
+        .filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii())
+    {
+        any = true;
+        buffer[filled] = byte.to_ascii_lowercase();
+        filled += 1;
+        if filled == buffer.len() {
+            hasher.write(&buffer);
+            filled = 0;
+        }
+    }
+    hasher.write(&buffer[..filled]);
+    hasher.write_u8(0xff);
+    any
 }
 
 #[cfg(test)]

@@ -9,15 +9,13 @@
 mod column_profile;
 mod cross_record;
 mod duplicates;
-mod person_match;
 mod pipeline;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 pub(crate) use column_profile::{ColumnProfile, hash_of};
-pub(crate) use duplicates::Excluded;
 pub(crate) use pipeline::{Check, check};
 
 use crate::input::{Input, InputError, ReadOptions};
@@ -114,7 +112,7 @@ pub(crate) struct Checked {
     pub(crate) warnings: u64,
     pub(crate) files: Vec<FileSummary>,
     /// Valid cases that must not be sent, because of others in the input.
-    pub(crate) excluded: Excluded,
+    pub(crate) excluded: HashSet<u32>,
     /// With [`CheckOptions::summarize_columns`].
     pub(crate) columns: Vec<ColumnSummary>,
     /// Valid cases by firm.

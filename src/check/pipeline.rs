@@ -6,7 +6,7 @@
 //! has a limit. When the [`Check`] is dropped, the reader can queue nothing
 //! more and ends, and after it the workers.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,20 +25,15 @@ const WAITING: usize = 4;
 /// More threads than this wait for the reader.
 const MOST_WORKERS: usize = 4;
 
-type Members = BTreeMap<FileId, BTreeSet<Box<str>>>;
 /// The result of one chunk, soon.
 type Pending = Receiver<WorkerBatch>;
 
 struct Work {
-    file: Arc<OpenedFile>,
+    file: FileId,
+    /// A parser for each worker.
+    parsers: Arc<Mutex<Vec<Parser>>>,
     chunk: Chunk,
     done: SyncSender<WorkerBatch>,
-}
-
-/// A file as workers need it: a parser for each.
-struct OpenedFile {
-    id: FileId,
-    parsers: Mutex<Vec<Parser>>,
 }
 
 /// A check under way: an iterator of its batches.
@@ -51,7 +46,7 @@ pub(crate) struct Check {
     /// In the order of the input; none after its end.
     results: Option<Receiver<Result<Pending, InputError>>>,
     reader: Option<JoinHandle<Vec<Reader>>>,
-    workers: Vec<JoinHandle<(Tally, Members)>>,
+    workers: Vec<JoinHandle<Tally>>,
     records: RecordTable,
     confidential: HashSet<Option<Box<str>>>,
     checked: Checked,
@@ -94,19 +89,20 @@ fn read_chunks(
     queue_work: &SyncSender<Work>,
     queue_result: &SyncSender<Result<Pending, InputError>>,
 ) -> Vec<Reader> {
-    for (id, reader) in (0..).map(FileId).zip(&mut readers) {
-        let parsers = (0..workers).map(|_| reader.parser()).collect();
-        let file = Arc::new(OpenedFile {
-            id,
-            parsers: Mutex::new(parsers),
-        });
+    for (file, reader) in (0..).map(FileId).zip(&mut readers) {
+        let parsers: Vec<_> = (0..workers).map(|_| reader.parser()).collect();
+        let parsers = Arc::new(Mutex::new(parsers));
         loop {
             let queued = match reader.next_chunk() {
                 Ok(Some(chunk)) => {
                     let (done, pending) = sync_channel(1);
-                    let file = Arc::clone(&file);
-                    queue_result.send(Ok(pending)).is_ok()
-                        && queue_work.send(Work { file, chunk, done }).is_ok()
+                    let work = Work {
+                        file,
+                        parsers: Arc::clone(&parsers),
+                        chunk,
+                        done,
+                    };
+                    queue_result.send(Ok(pending)).is_ok() && queue_work.send(work).is_ok()
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -123,24 +119,24 @@ fn read_chunks(
     readers
 }
 
-fn map_chunks(options: Arc<CheckOptions>, work: &Mutex<Receiver<Work>>) -> (Tally, Members) {
+fn map_chunks(options: Arc<CheckOptions>, work: &Mutex<Receiver<Work>>) -> Tally {
     let mut worker = Worker::new(options);
     let mut parser: Option<(FileId, Parser)> = None;
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Work { file, chunk, done }) = next else {
+        let Ok(work) = next else {
             break;
         };
-        if parser.as_ref().is_none_or(|(id, _)| *id != file.id) {
-            let mut parsers = file.parsers.lock().unwrap_or_else(PoisonError::into_inner);
-            // There is one for each worker, and each takes one only.
-            parser = parsers.pop().map(|parser| (file.id, parser));
+        if parser.as_ref().is_none_or(|(file, _)| *file != work.file) {
+            let mut parsers = work.parsers.lock().unwrap_or_else(PoisonError::into_inner);
+            // Each worker takes one only.
+            parser = parsers.pop().map(|parser| (work.file, parser));
         }
         let Some((_, parser)) = &mut parser else {
             break;
         };
         // There is room for the result, and it may not be wanted any more.
-        let _ = done.send(worker.work(file.id, parser, &chunk));
+        let _ = work.done.send(worker.work(work.file, parser, &work.chunk));
     }
     worker.finish()
 }
@@ -268,23 +264,18 @@ impl Check {
     /// What only the whole input shows.
     fn last_batch(&mut self) -> Result<CheckBatch, CheckError> {
         let readers = self.reader.take().map(join).unwrap_or_default();
-        let (mut tally, mut members) = (Tally::default(), Members::new());
-        for (counted, names) in self.workers.drain(..).map(join) {
+        let mut tally = Tally::default();
+        for counted in self.workers.drain(..).map(join) {
             tally.join(counted);
-            for (file, names) in names {
-                members.entry(file).or_default().extend(names);
-            }
         }
         let options = Arc::clone(&self.options);
         let mut missing = std::mem::take(&mut self.missing);
-        for (file, names) in &members {
+        for (&file, names) in &tally.members {
             let columns = Columns::from_names(names);
-            missing.push((
-                *file,
-                options
-                    .rules
-                    .missing_columns(&columns, NameSource::JsonMembers),
-            ));
+            let lacking = options
+                .rules
+                .missing_columns(&columns, NameSource::JsonMembers);
+            missing.push((file, lacking));
             self.checked.files[usize::from(file.0)].unused = options.rules.unused_columns(&columns);
         }
         if self.checked.total > 0 {

@@ -8,13 +8,12 @@ use foldhash::HashMap;
 use foldhash::fast::FixedState;
 
 use super::column_profile::ColumnProfiles;
-use super::duplicates::RecordRow;
-use super::person_match::PersonColumns;
+use super::duplicates::{PersonColumns, RecordRow};
 use super::{CheckOptions, Invalid};
 use crate::input::{Chunk, Item, Parser};
 use crate::mapping::{self, MappedCase, Mapper, RecordDigests};
 use crate::model::{
-    CaseData, Code, ColumnsVersion, Digest, FileId, Hasher, Key, Problem, Record, Severity,
+    CaseData, Code, ColumnsVersion, Digest, FileId, Key, Problem, Record, Severity,
 };
 
 /// What a chunk's records came to.
@@ -38,6 +37,18 @@ pub(super) struct WorkerBatch {
     pub(super) problems: Vec<Problem>,
 }
 
+impl WorkerBatch {
+    /// Adds a record with a key, invalid until its payload is set.
+    fn add_row(&mut self, record: &Record<'_>, key: &str, people: &mut PersonColumns) {
+        if is_damaged(key) {
+            self.problems.push(damaged_key(record, key));
+        }
+        self.keys.push_str(key);
+        let row = RecordRow::new(record, key, self.keys.len(), people);
+        self.rows.push(row);
+    }
+}
+
 /// Counts that need no order.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -45,6 +56,8 @@ pub(super) struct Tally {
     pub(super) firms: HashMap<Box<str>, u64>,
     pub(super) drafts: u64,
     pub(super) default_firm: u64,
+    /// Member names that JSON records have.
+    pub(super) members: BTreeMap<FileId, BTreeSet<Box<str>>>,
 }
 
 impl Tally {
@@ -55,6 +68,9 @@ impl Tally {
         }
         self.drafts += other.drafts;
         self.default_firm += other.default_firm;
+        for (file, names) in other.members {
+            self.members.entry(file).or_default().extend(names);
+        }
     }
 
     fn count_firm(&mut self, firm: Option<&str>) {
@@ -83,7 +99,6 @@ pub(super) struct Worker {
     key: String,
     raw: String,
     met: ColumnsVersion,
-    members: BTreeMap<FileId, BTreeSet<Box<str>>>,
 }
 
 impl Worker {
@@ -97,7 +112,6 @@ impl Worker {
             key: String::new(),
             raw: String::new(),
             met: ColumnsVersion::default(),
-            members: BTreeMap::new(),
             options,
         }
     }
@@ -149,9 +163,12 @@ impl Worker {
         let invalidates = |problem: &&Problem| {
             problem.severity == Severity::Error || strict && is_of_record(problem)
         };
+        if !self.options.collect_invalid {
+            return;
+        }
         let errors = batch.problems[before..].iter().filter(invalidates);
         let reasons: Vec<String> = errors.map(reason).collect();
-        if !self.options.collect_invalid || reasons.is_empty() {
+        if reasons.is_empty() {
             return;
         }
         self.raw.clear();
@@ -163,23 +180,16 @@ impl Worker {
         });
     }
 
-    /// What was counted, and the member names that JSON records brought.
-    pub(super) fn finish(self) -> (Tally, BTreeMap<FileId, BTreeSet<Box<str>>>) {
-        (self.tally, self.members)
-    }
-
-    fn meet_members(&mut self, record: &Record<'_>) {
-        let version = record.columns.version();
-        if self.met != version {
-            self.met = version;
-            let members = self.members.entry(record.place.file).or_default();
-            members.extend(record.columns.names().map(Box::from));
-        }
+    pub(super) fn finish(self) -> Tally {
+        self.tally
     }
 
     fn record(&mut self, record: &Record<'_>, batch: &mut WorkerBatch) {
-        if record.json.is_some() {
-            self.meet_members(record);
+        let version = record.columns.version();
+        if record.json.is_some() && self.met != version {
+            self.met = version;
+            let members = self.tally.members.entry(record.place.file).or_default();
+            members.extend(record.columns.names().map(Box::from));
         }
         if self.options.summarize_columns {
             self.tally.columns.add(record);
@@ -189,10 +199,7 @@ impl Worker {
             // Duplicates of an invalid record are reported too, so that one
             // round of fixing is enough.
             if let Some(key) = self.mapper.key() {
-                if is_damaged(key) {
-                    batch.problems.push(damaged_key(record, key));
-                }
-                add_row(record, key, &mut self.people, batch);
+                batch.add_row(record, key, &mut self.people);
             }
             return;
         };
@@ -201,29 +208,30 @@ impl Worker {
         let key = match digest {
             Some(digest) if self.keyless => {
                 // The content serves as the key, so that a test run can still
-                // tell cases apart; nothing real is ever sent this way.
+                // tell cases apart; nothing real is ever sent this way. Nobody
+                // knows such a key by its text, and it is like no other.
                 self.key.clear();
                 Key::write_canonical([format!("content {digest}")], &mut self.key);
+                let row = RecordRow::new(record, &self.key, batch.keys.len(), &mut self.people);
+                batch.rows.push(RecordRow {
+                    folded: None,
+                    ..row
+                });
                 &*self.key
             }
-            _ => mapped.key.unwrap_or_default(),
+            _ => {
+                let key = mapped.key.unwrap_or_default();
+                batch.add_row(record, key, &mut self.people);
+                key
+            }
         };
-        if !self.keyless && is_damaged(key) {
-            batch.problems.push(damaged_key(record, key));
-        }
-        let row = add_row(record, key, &mut self.people, batch);
-        if self.keyless {
-            // Nobody knows such a key by its text, and it is like no other.
-            batch.rows[row].folded = None;
-            batch.keys.truncate(batch.keys.len() - key.len());
-            batch.rows[row].key_end = batch.keys.len() as u32;
-        }
         if self.options.strict && batch.problems[before..].iter().any(is_of_record) {
             return;
         }
         self.tally.count_firm(mapped.firm);
         self.tally.default_firm += u64::from(mapped.firm_from_default);
         let payload = FixedState::default().hash_one((mapped.payload, mapped.firm));
+        let row = batch.rows.len() - 1;
         batch.rows[row].payload = Some(payload);
         if self.options.collect_cases
             && let Some(digest) = digest
@@ -241,25 +249,6 @@ impl Worker {
 /// whole column.
 fn is_of_record(problem: &Problem) -> bool {
     problem.code != Code::LooksConfidential
-}
-
-/// Adds what is kept of a record, invalid so far; its position.
-fn add_row(
-    record: &Record<'_>,
-    key: &str,
-    people: &mut PersonColumns,
-    batch: &mut WorkerBatch,
-) -> usize {
-    batch.keys.push_str(key);
-    batch.rows.push(RecordRow {
-        place: record.place,
-        key: Digest::of(key.as_bytes()),
-        key_end: batch.keys.len() as u32,
-        payload: None,
-        folded: folded_key(key),
-        people: people.hashes(record),
-    });
-    batch.rows.len() - 1
 }
 
 fn reason(problem: &Problem) -> String {
@@ -299,14 +288,8 @@ fn is_damaged(key: &str) -> bool {
     // One byte is found faster than two, and hardly a key has it.
     memchr::memchr(b'+', key.as_bytes()).is_some()
         && key.split('"').skip(1).step_by(2).any(|part| {
-            part.split_once("E+").is_some_and(|(number, power)| {
-                number.starts_with(|c: char| c.is_ascii_digit())
-                    && number
-                        .bytes()
-                        .all(|byte| byte.is_ascii_digit() || byte == b'.')
-                    && !power.is_empty()
-                    && power.bytes().all(|byte| byte.is_ascii_digit())
-            })
+            let is_number = part.starts_with(|c: char| c.is_ascii_digit());
+            is_number && part.contains("E+") && part.parse::<f64>().is_ok()
         })
 }
 
@@ -320,40 +303,9 @@ fn damaged_key(record: &Record<'_>, key: &str) -> Problem {
     .with_hint("other rows may have lost the same digits; export again with this column as text")
 }
 
-/// A hash of the key in upper case and without leading zeros, where it is not
-/// so already. Compares with a plain key's hash.
-fn folded_key(key: &str) -> Option<u64> {
-    let bytes = key.as_bytes();
-    let plain = !bytes.iter().any(u8::is_ascii_lowercase)
-        && key.is_ascii()
-        && !bytes
-            .windows(2)
-            .any(|pair| pair[0] == b'"' && pair[1] == b'0');
-    if plain {
-        return None;
-    }
-    let parts = Key::from_canonical(key)
-        .parts()
-        .into_iter()
-        .map(|part| part.to_uppercase().trim_start_matches('0').to_owned());
-    let mut folded = String::new();
-    Key::write_canonical(parts, &mut folded);
-    let mut hasher = Hasher::default();
-    hasher.write(folded.as_bytes());
-    Some(hasher.finish().short())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_fold_to_what_a_plain_key_is() {
-        let hash = |key: &str| Digest::of(key.as_bytes()).short();
-        assert_eq!(folded_key(r#"["A17"]"#), None);
-        assert_eq!(folded_key(r#"["a17"]"#), Some(hash(r#"["A17"]"#)));
-        assert_eq!(folded_key(r#"["0017"]"#), Some(hash(r#"["17"]"#)));
-    }
 
     #[test]
     fn a_damaged_key_is_known_by_its_form() {

@@ -209,7 +209,7 @@ impl<'a> Planner<'a> {
     /// The plan and the check's summary, once every batch was pulled.
     pub(crate) fn finish(self) -> Result<(Plan, Checked), PlanError> {
         let checked = self.check.finish();
-        let is_duplicate = |number: u32| checked.excluded.contains(number);
+        let is_duplicate = |number: u32| checked.excluded.contains(&number);
         let mut actions = BTreeMap::new();
         for (number, action) in &self.others {
             if !is_duplicate(*number) {

@@ -1,6 +1,7 @@
 //! Which records are duplicates, or may be.
 
 use super::*;
+use crate::model::Cell;
 
 fn row(line: u64, key: &str, payload: Option<u64>) -> RecordRow {
     RecordRow {
@@ -45,7 +46,9 @@ fn equal_rows_exclude_all_but_the_first_and_different_rows_all() {
     let groups = all.groups();
     assert_eq!(groups.same_key, [vec![0, 2, 5], vec![1, 3]]);
     let excluded = all.exclude(&groups, false);
-    let out: Vec<u32> = (0..6).filter(|&number| excluded.contains(number)).collect();
+    let out: Vec<u32> = (0..6)
+        .filter(|&number| excluded.contains(&number))
+        .collect();
     assert_eq!(out, [1, 2, 3, 5]);
     assert_eq!(all.place(5).line, 7);
     assert_eq!(all.place(5).index, 5);
@@ -123,4 +126,36 @@ fn keys_that_begin_alike_are_shown_in_full() {
     all.append(&rows, &texts).unwrap();
     let shown: Vec<String> = (0..4).filter_map(|number| all.key(number)).collect();
     assert_eq!(shown, keys.map(str::to_owned));
+}
+
+#[test]
+fn keys_fold_to_what_a_plain_key_is() {
+    let hash = |key: &str| Digest::of(key.as_bytes()).short();
+    assert_eq!(folded_key(r#"["A17"]"#), None);
+    assert_eq!(folded_key(r#"["a17"]"#), Some(hash(r#"["A17"]"#)));
+    assert_eq!(folded_key(r#"["0017"]"#), Some(hash(r#"["17"]"#)));
+}
+
+fn hashes(cells: [&str; 5]) -> [Option<u64>; 2] {
+    let columns =
+        Columns::from_names(["First Name", "last_name", "Cell", "E-Mail", "Date of Loss"]);
+    let cells: Vec<Cell<'_>> = cells.into_iter().map(Cell::text).collect();
+    PersonColumns::default().hashes(&Record {
+        place: Place::default(),
+        columns: &columns,
+        cells: &cells,
+        json: None,
+    })
+}
+
+#[test]
+fn spelling_makes_no_difference_but_content_does() {
+    let one = hashes(["Ann", "O'Neil", "(702) 555-0101", "a@x.example", "1/2/26"]);
+    let same = hashes(["ANN", "ONeil", "702-555-0101", "A@x.example", "1/2/26"]);
+    let other = hashes(["Ann", "O'Neil", "702-555-0102", "", "1/2/26"]);
+    assert_eq!(one, same);
+    assert_ne!(one[0], other[0]);
+    assert_eq!(other[1], None, "an empty e-mail matches nobody");
+    assert_eq!(hashes(["", "", "7025550101", "", "1/2/26"]), [None, None]);
+    assert_eq!(hashes(["Ann", "Lee", "7025550101", "", ""]), [None, None]);
 }
