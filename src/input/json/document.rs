@@ -81,19 +81,37 @@ fn skip_space(bytes: &[u8], at: usize) -> usize {
     bytes.len() - bytes[at..].trim_ascii_start().len()
 }
 
-/// What comes next in an array.
+/// What comes next among the records.
 enum Step {
-    Element(Range<usize>),
-    /// The array's end; what follows begins here.
-    Close(usize),
+    Record(Range<usize>),
+    /// Their end; what follows begins here.
+    End(usize),
 }
 
-/// The next step; none if the text does not reach so far.
-fn step(bytes: &[u8], at: usize, first: bool, ended: bool) -> Result<Option<Step>, SyntaxError> {
-    let mut start = skip_space(bytes, at);
+/// The next step in NDJSON, from a byte that is not white space; none if the
+/// text does not reach so far.
+fn next_line(bytes: &[u8], start: usize, ended: bool) -> Option<Step> {
+    let line = &bytes[start..];
+    let line = match memchr::memchr(b'\n', line) {
+        Some(end) => &line[..end],
+        None if !ended => return None,
+        None if line.is_empty() => return Some(Step::End(start)),
+        None => line,
+    };
+    Some(Step::Record(start..start + line.trim_ascii_end().len()))
+}
+
+/// The next step in an array, from a byte that is not white space; none if the
+/// text does not reach so far.
+fn next_element(
+    bytes: &[u8],
+    mut start: usize,
+    first: bool,
+    ended: bool,
+) -> Result<Option<Step>, SyntaxError> {
     match bytes.get(start) {
         None => return Ok(None),
-        Some(b']') => return Ok(Some(Step::Close(start + 1))),
+        Some(b']') => return Ok(Some(Step::End(start + 1))),
         Some(b',') if !first => start = skip_space(bytes, start + 1),
         Some(_) if !first => {
             return Err((start, "expected `,` or `]` after a record".to_owned()));
@@ -104,7 +122,7 @@ fn step(bytes: &[u8], at: usize, first: bool, ended: bool) -> Result<Option<Step
         return Err((start, "expected a record".to_owned()));
     }
     match parse::<IgnoredAny>(&bytes[start..], ended) {
-        Ok(value) => Ok(value.map(|(_, length)| Step::Element(start..start + length))),
+        Ok(value) => Ok(value.map(|(_, length)| Step::Record(start..start + length))),
         Err((at, message)) => Err((start + at, message)),
     }
 }
@@ -343,8 +361,7 @@ impl Document {
                 let row = 0..length;
                 self.chunk(length, vec![row], None)
             }
-            State::Lines => self.lines()?,
-            State::Elements { first } => self.elements(first)?,
+            State::Lines | State::Elements { .. } => self.records()?,
             State::Tail | State::Done => None,
         };
         if chunk.is_some() || self.state != State::Tail {
@@ -372,61 +389,33 @@ impl Document {
         })
     }
 
-    fn lines(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
-        let mut rows = Vec::new();
-        let mut start = 0;
-        let mut lost = None;
-        while self.state == State::Lines {
-            let bytes = self.window.ahead();
-            let found = memchr::memchr(b'\n', &bytes[start..]).map(|at| start + at);
-            let end = found.unwrap_or(bytes.len());
-            if end - start > self.limits.record {
-                let hint = "NDJSON has one object a line; for other JSON use --format json";
-                lost = Some(self.too_large(start, rows.len()).with_hint(hint));
-                self.state = State::Done;
-            } else if found.is_some() || self.window.ended() {
-                let from = skip_space(&bytes[..end], start);
-                let length = bytes[from..end].trim_ascii_end().len();
-                if length > 0 {
-                    rows.push(from..from + length);
-                }
-                start = found.map_or(end, |at| at + 1);
-                if found.is_none() {
-                    self.state = State::Done;
-                }
-            } else if rows.is_empty() {
-                self.window.skip(start);
-                start = 0;
-                self.window.more()?;
-            } else {
-                break;
-            }
-        }
-        Ok(self.chunk(start, rows, lost))
-    }
-
-    fn elements(&mut self, mut first: bool) -> Result<Option<Chunk>, InputErrorKind> {
+    fn records(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
+        let limit = self.limits.record;
         let mut rows: Vec<Range<usize>> = Vec::new();
         let mut at = 0;
         let mut lost = None;
-        loop {
-            let bytes = self.window.ahead();
-            let limit = self.limits.record;
-            let ended = self.window.ended();
-            match step(bytes, at, first, ended) {
-                Ok(Some(Step::Element(range))) if range.len() > limit => {
+        while lost.is_none() {
+            let (bytes, ended) = (self.window.ahead(), self.window.ended());
+            at = skip_space(bytes, at);
+            let step = match self.state {
+                State::Lines => Ok(next_line(bytes, at, ended)),
+                State::Elements { first } => next_element(bytes, at, first, ended),
+                _ => break,
+            };
+            match step {
+                Ok(Some(Step::Record(range))) if range.len() > limit => {
                     lost = Some(self.too_large(range.start, rows.len()));
                 }
-                Ok(Some(Step::Element(range))) => {
+                Ok(Some(Step::Record(range))) => {
                     at = range.end;
                     rows.push(range);
-                    first = false;
-                    continue;
+                    if let State::Elements { first } = &mut self.state {
+                        *first = false;
+                    }
                 }
-                Ok(Some(Step::Close(next))) => {
+                Ok(Some(Step::End(next))) => {
                     at = next;
                     self.state = State::Tail;
-                    break;
                 }
                 Err((place, message)) => {
                     lost = Some(self.lost(place, rows.len(), Code::BadJson, &message));
@@ -439,15 +428,12 @@ impl Document {
                     self.window.skip(at);
                     at = 0;
                     self.window.more()?;
-                    continue;
                 }
-                Ok(None) => {
-                    self.state = State::Elements { first };
-                    break;
-                }
+                Ok(None) => break,
             }
+        }
+        if lost.is_some() {
             self.state = State::Done;
-            break;
         }
         Ok(self.chunk(at, rows, lost))
     }
@@ -476,13 +462,12 @@ impl Document {
                 (None, _) => return Ok(Some(self.truncated(0, 0))),
             }
         }
-        if self.token()?.is_none() {
-            return Ok(None);
-        }
-        let lost = self.lost(0, 0, Code::BadJson, "more text after the end of the JSON");
-        Ok(Some(lost.with_hint(
-            "one object a line is NDJSON: use --format ndjson",
-        )))
+        let more = self.token()?.map(|_| {
+            let message = "more text after the end of the JSON";
+            self.lost(0, 0, Code::BadJson, message)
+                .with_hint("one object a line is NDJSON: use --format ndjson")
+        });
+        Ok(more)
     }
 
     fn lost(&self, at: usize, before: usize, code: Code, message: &str) -> Problem {
@@ -525,7 +510,11 @@ impl Document {
             "record larger than the limit of {} bytes",
             self.limits.record
         );
-        self.lost(self.next_record(at), before, Code::TooLarge, &message)
+        let problem = self.lost(self.next_record(at), before, Code::TooLarge, &message);
+        if self.state != State::Lines {
+            return problem;
+        }
+        problem.with_hint("NDJSON has one object a line; for other JSON use --format json")
     }
 }
 
