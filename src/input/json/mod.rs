@@ -55,42 +55,48 @@ pub(super) struct JsonError {
 
 type JsonResult<T> = Result<T, Box<JsonError>>;
 
-#[cold]
-fn json_error<T>(at: usize, code: Code, message: impl Into<String>) -> JsonResult<T> {
-    member_error(at, code, message, None)
-}
+impl JsonError {
+    #[cold]
+    fn new(at: usize, code: Code, message: impl Into<String>) -> Box<Self> {
+        Box::new(Self {
+            at,
+            code,
+            message: message.into(),
+            column: None,
+        })
+    }
 
-/// An error of a member, which is its column.
-#[cold]
-fn member_error<T>(
-    at: usize,
-    code: Code,
-    message: impl Into<String>,
-    column: Option<&str>,
-) -> JsonResult<T> {
-    Err(Box::new(JsonError {
-        at,
-        code,
-        message: message.into(),
-        column: column.map(Box::from),
-    }))
-}
+    /// What `serde_json` says of a text that begins at `at`.
+    #[cold]
+    fn syntax(at: usize, text: &str, error: &serde_json::Error) -> Box<Self> {
+        let code = if error.is_eof() {
+            Code::Truncated
+        } else {
+            Code::BadJson
+        };
+        let at = at + error_offset(text.as_bytes(), error);
+        Self::new(at, code, error_message(error))
+    }
 
-/// What `serde_json` says of a text that begins at `at`.
-#[cold]
-fn syntax_error<T>(at: usize, text: &str, error: &serde_json::Error) -> JsonResult<T> {
-    let code = if error.is_eof() {
-        Code::Truncated
-    } else {
-        Code::BadJson
-    };
-    let at = at + error_offset(text.as_bytes(), error);
-    json_error(at, code, error_message(error))
-}
+    #[cold]
+    fn repeated(at: usize, name: &str) -> Box<Self> {
+        let message = format!("the object has the member {name:?} twice");
+        Self::new(at, Code::DuplicateMember, message).in_column(name)
+    }
 
-fn repeated<T>(at: usize, name: &str) -> JsonResult<T> {
-    let message = format!("the object has the member {name:?} twice");
-    member_error(at, Code::DuplicateMember, message, Some(name))
+    fn in_column(mut self: Box<Self>, name: &str) -> Box<Self> {
+        self.column = Some(name.into());
+        self
+    }
+
+    /// A column is named as seen from the object or array around the value.
+    fn inside(mut self: Box<Self>, name: &str) -> Box<Self> {
+        if let Some(column) = &mut self.column {
+            let dot = if column.starts_with('[') { "" } else { "." };
+            *column = format!("{name}{dot}{column}").into();
+        }
+        self
+    }
 }
 
 /// One member of a record.
@@ -132,40 +138,46 @@ impl Objects {
         cells: &mut Vec<Member<'a>>,
     ) -> JsonResult<Cow<'a, str>> {
         if !text.starts_with('{') {
-            return not_an_object(text);
+            return Err(not_an_object(text));
         }
         self.number += 1;
         let mut position = 0;
         // The text so far, as soon as it differs.
         let mut rewritten: Option<String> = None;
-        members(text, 0, |name, name_at, value| {
+        for (name, name_at, value) in members(text, 0, self.shape.len())? {
             let at = offset(text, value);
             let column = match self.known_column(&name, position) {
                 Some(column) => column,
-                None if is_reserved(&name) => {
+                // What caseload adds to records that it writes.
+                None if matches!(&*name, REASON | ESCAPED | TEXT) => {
                     if name == TEXT && !matches!(value, "\"\"" | "null") {
-                        return not_fixed(name_at);
+                        let message = format!(
+                            "the record could not be read before, and has not been fixed since: \
+                             write its own members here, and remove {TEXT}"
+                        );
+                        return Err(
+                            JsonError::new(name_at, Code::NotFixed, message).in_column(TEXT)
+                        );
                     }
                     let before = text[..name_at].trim_end();
                     let before = before.strip_suffix(',').unwrap_or(before);
                     rewritten.get_or_insert_with(|| before.to_owned());
-                    return Ok(());
+                    continue;
                 }
                 None => self.new_column(&name, name_at, position)?,
             };
             position += 1;
             if self.seen[column] == self.number {
-                return repeated(name_at, &name);
+                return Err(JsonError::repeated(name_at, &name));
             }
             self.seen[column] = self.number;
             if let Some(rewritten) = &mut rewritten {
                 rewritten.push_str(if rewritten.ends_with('{') { "" } else { "," });
                 rewritten.push_str(&text[name_at..at + value.len()]);
             }
-            let (kind, text) = inside(&name, cell(text, value))?;
+            let (kind, text) = cell(text, value, &name)?;
             cells.push(Member { column, kind, text });
-            Ok(())
-        })?;
+        }
         Ok(match rewritten {
             Some(rewritten) => Cow::Owned(rewritten + "}"),
             None => Cow::Borrowed(text),
@@ -185,7 +197,7 @@ impl Objects {
                 "the file has more than {} distinct member names",
                 self.limit
             );
-            return json_error(at, Code::TooLarge, message);
+            return Err(JsonError::new(at, Code::TooLarge, message));
         }
         let column = self.columns.intern(name);
         self.seen.resize(self.columns.len(), 0);
@@ -195,14 +207,9 @@ impl Objects {
     }
 }
 
-/// Whether caseload adds it to records that it writes.
-fn is_reserved(name: &str) -> bool {
-    matches!(name, REASON | ESCAPED | TEXT)
-}
-
-fn not_an_object<T>(text: &str) -> JsonResult<T> {
+fn not_an_object(text: &str) -> Box<JsonError> {
     if let Err(error) = serde_json::from_str::<de::IgnoredAny>(text) {
-        return syntax_error(0, text, &error);
+        return JsonError::syntax(0, text, &error);
     }
     let found = match text.as_bytes().first() {
         Some(b'[') => "an array",
@@ -211,33 +218,22 @@ fn not_an_object<T>(text: &str) -> JsonResult<T> {
         Some(b'n') => "null",
         _ => "a number",
     };
-    json_error(
-        0,
-        Code::NotAnObject,
-        format!("expected an object, found {found}"),
-    )
-}
-
-fn not_fixed<T>(at: usize) -> JsonResult<T> {
-    let message = format!(
-        "the record could not be read before, and has not been fixed since: write its own \
-         members here, and remove {TEXT}"
-    );
-    member_error(at, Code::NotFixed, message, Some(TEXT))
+    let message = format!("expected an object, found {found}");
+    JsonError::new(0, Code::NotAnObject, message)
 }
 
 /// A member's value as a cell.
-fn cell<'a>(record: &'a str, value: &'a str) -> JsonResult<(CellKind, Cow<'a, str>)> {
+fn cell<'a>(record: &str, value: &'a str, name: &str) -> JsonResult<(CellKind, Cow<'a, str>)> {
     Ok(match value.as_bytes()[0] {
         b'"' if memchr::memchr(b'\\', value.as_bytes()).is_none() => {
             (CellKind::Text, Cow::Borrowed(&value[1..value.len() - 1]))
         }
         b'"' => match serde_json::from_str(value) {
             Ok(text) => (CellKind::Text, Cow::Owned(text)),
-            Err(error) => return syntax_error(offset(record, value), value, &error),
+            Err(error) => return Err(JsonError::syntax(offset(record, value), value, &error)),
         },
         b'{' | b'[' => {
-            check_nested(record, value, 1)?;
+            check_nested(record, value, 1).map_err(|error| error.inside(name))?;
             (CellKind::Json, Cow::Borrowed(value))
         }
         b't' | b'f' => (CellKind::Bool, Cow::Borrowed(value)),
@@ -253,46 +249,33 @@ fn check_nested(record: &str, value: &str, depth: usize) -> JsonResult<()> {
     match value.as_bytes()[0] {
         b'{' | b'[' if depth >= MAX_DEPTH => {
             let message = format!("nested more than {MAX_DEPTH} levels deep");
-            json_error(at, Code::TooLarge, message)
+            return Err(JsonError::new(at, Code::TooLarge, message));
         }
         b'{' => {
             let mut names = HashSet::new();
-            members(value, at, |name, name_at, value| {
+            for (name, name_at, value) in members(value, at, 0)? {
                 if names.contains(&name) {
-                    return repeated(name_at, &name);
+                    return Err(JsonError::repeated(name_at, &name));
                 }
-                inside(&name, check_nested(record, value, depth + 1))?;
+                check_nested(record, value, depth + 1).map_err(|error| error.inside(&name))?;
                 names.insert(name);
-                Ok(())
-            })
+            }
         }
         b'[' => {
             // Valid JSON, as all of the record is.
             let elements: Vec<&RawValue> = serde_json::from_str(value).unwrap_or_default();
             for (number, value) in elements.into_iter().enumerate() {
-                let checked = check_nested(record, value.get(), depth + 1);
-                inside(format_args!("[{number}]"), checked)?;
+                check_nested(record, value.get(), depth + 1)
+                    .map_err(|error| error.inside(&format!("[{number}]")))?;
             }
-            Ok(())
         }
-        b'"' => match serde_json::from_str::<Cow<'_, str>>(value) {
-            Ok(_) => Ok(()),
-            Err(error) => syntax_error(at, value, &error),
-        },
-        _ => Ok(()),
+        b'"' => {
+            serde_json::from_str::<Cow<'_, str>>(value)
+                .map_err(|error| JsonError::syntax(at, value, &error))?;
+        }
+        _ => {}
     }
-}
-
-/// A result of a member's value: an error's column is named as seen from the
-/// object around it.
-fn inside<T>(name: impl fmt::Display, mut result: JsonResult<T>) -> JsonResult<T> {
-    if let Err(error) = &mut result
-        && let Some(column) = &mut error.column
-    {
-        let dot = if column.starts_with('[') { "" } else { "." };
-        *column = format!("{name}{dot}{column}").into();
-    }
-    result
+    Ok(())
 }
 
 /// Where a part of a text begins in it.
@@ -304,41 +287,32 @@ fn offset(text: &str, part: &str) -> usize {
 #[serde(transparent)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Calls `each` for the members of an object: name, where it begins, value.
-/// The text begins at `at` of the record's.
-fn members<'a>(
-    text: &'a str,
-    at: usize,
-    each: impl FnMut(Cow<'a, str>, usize, &'a str) -> JsonResult<()>,
-) -> JsonResult<()> {
-    let mut visitor = Members {
+/// The members of an object whose text begins at `at` of the record's: name,
+/// where it begins in the record, and value.
+type Members<'a> = Vec<(Cow<'a, str>, usize, &'a str)>;
+
+fn members(text: &str, at: usize, expected: usize) -> JsonResult<Members<'_>> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let mut members = Vec::with_capacity(expected);
+    let visitor = MembersVisitor {
         text,
         at,
-        each,
-        failed: None,
+        members: &mut members,
     };
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let done = deserializer
-        .deserialize_map(&mut visitor)
-        .and_then(|()| deserializer.end());
-    match (visitor.failed, done) {
-        (Some(error), _) => Err(error),
-        (None, Err(error)) => syntax_error(at, text, &error),
-        (None, Ok(())) => Ok(()),
-    }
+    deserializer
+        .deserialize_map(visitor)
+        .and_then(|()| deserializer.end())
+        .map_err(|error| JsonError::syntax(at, text, &error))?;
+    Ok(members)
 }
 
-struct Members<'a, F> {
+struct MembersVisitor<'a, 'm> {
     text: &'a str,
     at: usize,
-    each: F,
-    failed: Option<Box<JsonError>>,
+    members: &'m mut Members<'a>,
 }
 
-impl<'a, F> Visitor<'a> for &mut Members<'a, F>
-where
-    F: FnMut(Cow<'a, str>, usize, &'a str) -> JsonResult<()>,
-{
+impl<'a> Visitor<'a> for MembersVisitor<'a, '_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -353,10 +327,7 @@ where
             // Between two members there are only white space and a comma.
             let name_at = passed + self.text[passed..].find('"').unwrap_or_default();
             passed = offset(self.text, value) + value.len();
-            if let Err(error) = (self.each)(name, self.at + name_at, value) {
-                self.failed = Some(error);
-                return Err(de::Error::custom("refused"));
-            }
+            self.members.push((name, self.at + name_at, value));
         }
         Ok(())
     }
