@@ -369,6 +369,5 @@ pub(super) fn user() -> String {
     let mut names = variables.filter_map(|name| std::env::var(name).ok());
     names
         .find(|user| !user.is_empty())
-        .or_else(model::user_id)
-        .unwrap_or_else(|| "unknown".to_owned())
+        .unwrap_or_else(model::user_id)
 }

@@ -8,12 +8,14 @@ mod problem;
 mod record;
 mod system;
 
-pub use case::{CaseData, Digest, Hasher, Key};
+pub(crate) use case::Hasher;
+pub use case::{CaseData, Digest, Key};
 pub(crate) use event::{Event, PauseReason, SettledAttempt, StopReason};
 pub(crate) use json::{Members, json_cell, json_members};
-pub(crate) use outcome::StateCounts;
-pub use outcome::{Answer, NextStep, Outcome, State, Totals, Verdict};
-pub use problem::{Code, ColumnSummary, Problem, Severity};
+pub use outcome::{Answer, State, Totals, Verdict};
+pub(crate) use outcome::{NextStep, Outcome, StateCounts};
+pub(crate) use problem::ColumnSummary;
+pub use problem::{Code, Problem, Severity};
 pub use record::{Cell, CellKind, Columns, FileId, Format, Place, Record};
 pub(crate) use record::{ColumnsVersion, reserved};
 pub(crate) use system::{abort_point, private_file, readable_by_others, user_id};

@@ -73,7 +73,7 @@ impl Verdict {
 
 /// What the run does after an attempt, besides settling it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NextStep {
+pub(crate) enum NextStep {
     Next,
     /// The server could not be reached: pause and retry.
     Unreachable,
@@ -107,7 +107,7 @@ pub struct Answer {
 
 /// What one attempt proved, what came back, and what the run does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub verdict: Verdict,
     pub next_step: NextStep,
     pub answer: Answer,

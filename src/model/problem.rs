@@ -215,7 +215,7 @@ impl Problem {
 
 /// What a check reports about a column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ColumnSummary {
+pub(crate) struct ColumnSummary {
     pub(crate) column: Box<str>,
     /// Records in which it is filled.
     pub(crate) filled: u64,

@@ -46,19 +46,15 @@ pub(crate) fn private_file() -> OpenOptions {
     options
 }
 
-/// Such as `uid 1000`, on systems that have user ids.
-#[cfg_attr(
-    unix,
-    expect(clippy::unnecessary_wraps, reason = "other systems have no user ids")
-)]
-pub(crate) fn user_id() -> Option<String> {
-    #[cfg(unix)]
-    {
-        let user = rustix::process::geteuid();
-        Some(format!("uid {}", user.as_raw()))
-    }
-    #[cfg(not(unix))]
-    None
+/// Such as `uid 1000`.
+#[cfg(unix)]
+pub(crate) fn user_id() -> String {
+    format!("uid {}", rustix::process::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn user_id() -> String {
+    "unknown".to_owned()
 }
 
 #[cfg(all(feature = "abort-points", not(debug_assertions)))]
