@@ -1,13 +1,13 @@
 //! Does what the scheduler decides: waits, claims, sends, settles and reports
 //! events. It decides nothing itself.
 
-mod clock;
 mod settle;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,12 +15,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use governor::clock::{Clock, MonotonicClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
-use self::clock::{MinimumGap, SleepDetector};
-use self::settle::SettleDone;
+use self::settle::Settled;
 use super::plan::PlannedCase;
 use super::scheduler::{Action, CaseIndex, RunSettings, Scheduler, SchedulerEvent};
 use super::spool::Spooled;
@@ -82,7 +85,7 @@ enum Done {
     Released(CaseIndex, Result<(), LedgerError>),
     /// Without an outcome the task panicked.
     Sent(CaseIndex, Option<Outcome>),
-    Settled(CaseIndex, Box<SettleDone>),
+    Settled(CaseIndex, Box<Settled>),
     EchoAnswered(bool),
 }
 
@@ -348,5 +351,63 @@ impl Runner<'_> {
                 in_flight: self.in_flight.len(),
             });
         }
+    }
+}
+
+/// The hard floor below the schedule: whatever the scheduler decides, no two
+/// calls start closer than this.
+struct MinimumGap(RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>);
+
+impl MinimumGap {
+    fn new(interval: Duration) -> Self {
+        // Below 50 ms only the rate counts: as many calls as fit into 50 ms
+        // may start together.
+        let burst = (50_000_000 / interval.as_nanos().max(1)).clamp(1, 1_000);
+        let burst = NonZeroU32::new(burst as u32).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(interval.mul_f64(0.9).max(Duration::from_nanos(1)))
+            .unwrap_or(Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(burst);
+        Self(RateLimiter::direct_with_clock(quota, MonotonicClock))
+    }
+
+    async fn wait(&self) {
+        while let Err(too_soon) = self.0.check() {
+            tokio::time::sleep(too_soon.wait_time_from(MonotonicClock.now())).await;
+        }
+    }
+}
+
+/// Notices that the machine was asleep: the wall clock went on, the monotonic
+/// clock did not.
+struct SleepDetector {
+    wall_clock: Box<dyn FnMut() -> SystemTime>,
+    wall: SystemTime,
+    monotonic: Instant,
+}
+
+impl SleepDetector {
+    /// More than a wall clock is ever corrected by during a run.
+    const THRESHOLD: Duration = Duration::from_secs(5);
+
+    fn new(mut wall_clock: impl FnMut() -> SystemTime + 'static) -> Self {
+        Self {
+            wall: wall_clock(),
+            monotonic: Instant::now(),
+            wall_clock: Box::new(wall_clock),
+        }
+    }
+
+    /// Whether the machine slept since the last call.
+    fn slept(&mut self) -> bool {
+        let wall = (self.wall_clock)();
+        self.slept_at(wall, Instant::now())
+    }
+
+    fn slept_at(&mut self, wall: SystemTime, monotonic: Instant) -> bool {
+        // A clock that was set back is no sleep.
+        let passed = wall.duration_since(self.wall).unwrap_or_default();
+        let awake = monotonic.saturating_duration_since(self.monotonic);
+        (self.wall, self.monotonic) = (wall, monotonic);
+        passed > awake + Self::THRESHOLD
     }
 }

@@ -13,12 +13,8 @@ use crate::model::{
     CaseData, Event, NextStep, Outcome, PauseReason, SettledAttempt, State, Verdict, abort_point,
 };
 
-/// An outcome, and what the ledger did with it.
-pub(super) struct SettleDone {
-    case: Arc<CaseData>,
-    outcome: Outcome,
-    result: Result<Settlement, LedgerError>,
-}
+/// An outcome of a case, and what the ledger did with it.
+pub(super) type Settled = (Arc<CaseData>, Outcome, Result<Settlement, LedgerError>);
 
 impl Runner<'_> {
     pub(super) fn settle(&mut self, index: CaseIndex, outcome: Outcome) {
@@ -33,22 +29,13 @@ impl Runner<'_> {
             let result = ledger
                 .settle(claim, outcome.verdict, answer, Timestamp::now())
                 .await;
-            let done = SettleDone {
-                case,
-                outcome,
-                result,
-            };
-            Done::Settled(index, Box::new(done))
+            Done::Settled(index, Box::new((case, outcome, result)))
         }));
     }
 
     /// The outcome is on the disk, or never will be.
-    pub(super) fn settled(&mut self, index: CaseIndex, done: SettleDone) -> SchedulerEvent {
-        let SettleDone {
-            case,
-            outcome,
-            result,
-        } = done;
+    pub(super) fn settled(&mut self, index: CaseIndex, done: Settled) -> SchedulerEvent {
+        let (case, outcome, result) = done;
         let attempt = match result {
             Ok(settlement) => self.report_settled(index, &case, &outcome, &settlement),
             Err(error) => {

@@ -184,3 +184,28 @@ async fn after_a_sleep_the_next_call_has_a_connection_of_its_own() {
         "starts were made up for: {gaps:?}"
     );
 }
+
+#[test]
+fn a_sleep_is_noticed_once_and_a_corrected_clock_is_no_sleep() {
+    let secs = Duration::from_secs;
+    let mut detector = SleepDetector::new(SystemTime::now);
+    let (mut wall, mut monotonic) = (detector.wall, detector.monotonic);
+    for (what, passed, awake, slept) in [
+        ("an hour of work", 3_600, 3_600, false),
+        ("the clock is corrected by 4 s", 14, 10, false),
+        ("the lid was closed for 6 s", 16, 10, true),
+        ("nothing since", 0, 0, false),
+        ("a night", 30_000, 1, true),
+    ] {
+        wall += secs(passed);
+        monotonic += secs(awake);
+        assert_eq!(detector.slept_at(wall, monotonic), slept, "{what}");
+    }
+    wall -= secs(7_200);
+    assert!(
+        !detector.slept_at(wall, monotonic),
+        "the clock was set back"
+    );
+    wall += secs(60);
+    assert!(detector.slept_at(wall, monotonic), "slept after that");
+}

@@ -325,7 +325,8 @@ impl<'a> Visitor<'a> for MembersVisitor<'a, '_> {
             let value: &RawValue = map.next_value()?;
             let value = value.get();
             // Between two members there are only white space and a comma.
-            let name_at = passed + self.text[passed..].find('"').unwrap_or_default();
+            let between = self.text.as_bytes()[passed..].iter();
+            let name_at = passed + between.take_while(|byte| **byte != b'"').count();
             passed = offset(self.text, value) + value.len();
             self.members.push((name, self.at + name_at, value));
         }
