@@ -322,7 +322,11 @@ mod tests {
         let without_date = read(&[("retry-after", "Mon, 23 Nov 2026 00:00:30 GMT")]);
         assert_eq!(without_date, Some(Duration::from_secs(20)), "by our clock");
         let past = read(&[("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT")]);
-        assert_eq!(past, Some(Duration::ZERO), "a date in the past is no wait");
+        assert_eq!(
+            past,
+            Some(Duration::ZERO),
+            "a date in the past means no wait"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Error kinds prove nothing: a total timeout before the first byte looks like
 //! a slow server. So the body of every request is wrapped, and its first poll
 //! moves the gate from armed to open. Over HTTP/1 hyper polls the body before
-//! it flushes the head, so whoever shuts an armed gate knows that not one byte
+//! it flushes the head, so shutting an armed gate proves that not one byte
 //! was written and none will be.
 
 use std::pin::Pin;

@@ -8,7 +8,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::StatusCode;
 use jiff::SignedDuration;
 
-/// How long `slow` takes by itself.
+/// How long `slow` takes when no time is given.
 const SLOW: Duration = Duration::from_secs(5);
 
 /// Statuses that can be answered instead of the real one.
@@ -115,7 +115,7 @@ impl FromStr for Faults {
             sum += probability;
             faults.push((kind.to_owned(), fault, probability));
         }
-        // Ten times 0.1 is a hair off 1.
+        // Ten times 0.1 is slightly more or less than 1.
         if sum > 1.0 + 1e-9 {
             return Err(format!(
                 "the probabilities of the faults add up to {sum:.3}, which is more than 1"

@@ -28,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct SandboxOptions {
     /// The port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
-    /// How long every response takes; calls overlap meanwhile.
+    /// How long every response takes; calls may overlap.
     pub latency: Duration,
     /// Calls above it are answered 429 with `Retry-After`.
     pub rate_limit: Option<RateLimit>,

@@ -47,14 +47,14 @@ pub(crate) struct WrittenFile {
     pub rows: u64,
 }
 
-/// What became of the outputs.
+/// The files that are complete, and the errors of the others.
 #[derive(Debug, Default)]
 pub(crate) struct WrittenFiles {
     pub files: Vec<WrittenFile>,
     pub errors: Vec<OutputFileError>,
 }
 
-/// Open outputs. Dropped before the first row, they leave nothing behind.
+/// Open outputs. Dropped before the first row, they are removed again.
 #[derive(Debug)]
 pub(crate) struct CaseFiles {
     sources: Vec<SourceFile>,
@@ -94,11 +94,11 @@ impl CaseFiles {
             }
         }
         Ok(Self {
+            sources,
             results,
             rejects,
             in_doubt,
             json,
-            sources,
         })
     }
 
@@ -257,7 +257,7 @@ impl RunFiles {
                 error,
                 ..
             } => self.add_settle_failed(case, answer, error),
-            // Nothing became of a case.
+            // No case has a new state.
             _ => {}
         }
     }

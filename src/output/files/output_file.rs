@@ -60,7 +60,7 @@ impl CannotWrite {
 /// When rows reach the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FlushPolicy {
-    /// Each row by itself: after a kill the file is complete up to its last row.
+    /// Row by row: after a kill the file is complete up to its last row.
     EachRow,
     /// In large chunks.
     Chunks,
@@ -106,15 +106,19 @@ impl OutputOpener {
     }
 
     fn create(&mut self, path: &Path) -> Result<OutputFile, CannotWrite> {
-        self.check_unused(&FileIdentity::of(path))?;
+        let identity = FileIdentity::of(path);
+        if self.protected.iter().any(|other| other.is_same(&identity)) {
+            return Err(CannotWrite::InUse);
+        }
+        if self.opened.iter().any(|other| other.is_same(&identity)) {
+            return Err(CannotWrite::NamedTwice);
+        }
         let created = private_file().write(true).create_new(true).open(path);
-        let (file, replacement) = match created {
+        let (file, replacement) = match created.map_err(|error| (error.kind(), error)) {
             Ok(file) => (file, None),
-            Err(error) => match error.kind() {
-                io::ErrorKind::AlreadyExists => self.create_replacement(path)?,
-                io::ErrorKind::NotFound => return Err(CannotWrite::NoDirectory),
-                _ => return Err(CannotWrite::Open(error)),
-            },
+            Err((io::ErrorKind::AlreadyExists, _)) => self.create_replacement(path)?,
+            Err((io::ErrorKind::NotFound, _)) => return Err(CannotWrite::NoDirectory),
+            Err((_, error)) => return Err(CannotWrite::Open(error)),
         };
         self.opened.push(FileIdentity::of(path));
         Ok(OutputFile {
@@ -146,10 +150,8 @@ impl OutputOpener {
         if !self.force {
             return Err(CannotWrite::Exists);
         }
-        let directory = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
+        let parent = path.parent().filter(|parent| *parent != Path::new(""));
+        let directory = parent.unwrap_or(Path::new("."));
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = tempfile::Builder::new()
             .prefix(&format!(".{name}."))
@@ -158,16 +160,6 @@ impl OutputOpener {
             .map_err(CannotWrite::Open)?;
         let (file, temporary) = temporary.into_parts();
         Ok((file, Some(temporary)))
-    }
-
-    fn check_unused(&self, identity: &FileIdentity) -> Result<(), CannotWrite> {
-        if self.protected.iter().any(|other| other.is_same(identity)) {
-            return Err(CannotWrite::InUse);
-        }
-        if self.opened.iter().any(|other| other.is_same(identity)) {
-            return Err(CannotWrite::NamedTwice);
-        }
-        Ok(())
     }
 }
 
@@ -213,7 +205,7 @@ impl OutputFile {
         &self.path
     }
 
-    /// Writes what stands before the rows.
+    /// Writes what comes before the rows.
     pub(super) fn write_header(&mut self, header: &[u8]) -> Result<(), OutputFileError> {
         let written = self.file.write_all(header);
         self.length = header.len() as u64;
@@ -272,7 +264,7 @@ impl OutputFile {
 impl Drop for OutputFile {
     fn drop(&mut self) {
         let inode = self.file.metadata().ok().as_ref().and_then(inode);
-        // Somebody may have put another file there meanwhile.
+        // Another process may have replaced the file since.
         if !self.keep && FileIdentity::of(&self.path).inode == inode {
             let _ = fs::remove_file(&self.path);
         }

@@ -115,14 +115,14 @@ impl InDoubtFile {
 /// Tables become CSV. After the record's own columns come `caseload_key` (the
 /// record's key, whatever a spreadsheet does to the key columns) and
 /// `caseload_reason`, and `caseload_text` where records could not be read: the
-/// text of the whole record, for whoever fixes its cells. JSON objects become
+/// text of the whole record, as a help to fix its cells. JSON objects become
 /// NDJSON, each with its own text, so that numbers keep their digits.
 #[derive(Debug)]
 pub(super) enum RejectsFile {
     Table {
         table: CsvTable,
-        /// The record's own columns, then those of ours that a record may
-        /// already have.
+        /// The record's own columns, then those of caseload that a record
+        /// may already have.
         columns: Vec<Box<str>>,
         own: usize,
     },
@@ -173,15 +173,16 @@ impl RejectsFile {
 /// The values of a raw record under these names; empty where there is none.
 fn record_cells<'r>(raw: &'r str, names: &[Box<str>]) -> Vec<Cow<'r, str>> {
     let members = json_members(raw).unwrap_or_default();
-    let value = |(position, name): (usize, &Box<str>)| {
+    let names = names.iter().enumerate();
+    let values = names.map(|(position, name)| {
         // Mostly they are in the order of the header.
         let expected = members
             .get(position)
             .filter(|(member, _)| **member == **name);
         let found = expected.or_else(|| members.iter().find(|(member, _)| **member == **name));
         found.map_or(Cow::Borrowed(""), |(_, value)| json_cell(value).1)
-    };
-    names.iter().enumerate().map(value).collect()
+    });
+    values.collect()
 }
 
 /// The object with its own members as they are written, then ours.
@@ -191,7 +192,7 @@ fn json_line(raw: Option<&str>, key: Option<&Key>, reason: &str) -> String {
     match (raw.and_then(json_members), raw) {
         (Some(own), _) => {
             // A key that the record already has stays, unless there is a new
-            // one; so does a text that nobody has fixed yet.
+            // one; so does the text of a record that is not fixed yet.
             let keeps = |name: &str| match name {
                 KEY => key.is_none(),
                 name => name == TEXT || !reserved::is_rejects_column(name),

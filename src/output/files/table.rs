@@ -68,7 +68,7 @@ fn push_row<'c>(cells: impl Iterator<Item = &'c str>, out: &mut Vec<u8>) {
     let mut writer = csv::WriterBuilder::new()
         .buffer_capacity(1024)
         .from_writer(out);
-    // Writing to memory cannot fail, and each row is a record of its own.
+    // Writing to memory cannot fail, and each row has its own writer.
     let _ = writer.write_record(cells);
     let _ = writer.flush();
 }

@@ -68,22 +68,16 @@ impl ProblemReporter {
         if total > 1 && !self.output.json {
             print_result("");
             for ((severity, code, column), number) in &self.counts {
-                let column = column
-                    .as_deref()
-                    .map(|column| format!(" in {}", escaped(column)))
-                    .unwrap_or_default();
-                let severity = severity_text(*severity);
-                print_result(&format!(
-                    "  {:>7} {severity} {code}{column}",
-                    grouped(*number)
-                ));
+                let mut kind = format!("{} {code}", severity_text(*severity));
+                if let Some(column) = column {
+                    let _ = write!(kind, " in {}", escaped(column));
+                }
+                print_result(&format!("  {:>7} {kind}", grouped(*number)));
             }
             print_result("  run `caseload explain CODE` for what a code means and how to fix it");
         }
-        match self.spreadsheet.take() {
-            Some(spreadsheet) => spreadsheet.finish().map(|_| ()),
-            None => Ok(()),
-        }
+        let spreadsheet = self.spreadsheet.take();
+        spreadsheet.map_or(Ok(()), |file| file.finish().map(drop))
     }
 }
 

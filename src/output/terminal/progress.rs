@@ -66,16 +66,9 @@ impl Progress {
         }
     }
 
-    /// The whole run pauses.
-    pub(crate) fn pause(&self, wait: Duration, why: &'static str) {
-        self.set_pause(Some((Instant::now() + wait, why)));
-    }
-
-    pub(crate) fn resume(&self) {
-        self.set_pause(None);
-    }
-
-    fn set_pause(&self, pause: Pause) {
+    /// How long the whole run pauses from now on, and why.
+    pub(crate) fn set_pause(&self, pause: Option<(Duration, &'static str)>) {
+        let pause = pause.map(|(wait, why)| (Instant::now() + wait, why));
         *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = pause;
     }
 

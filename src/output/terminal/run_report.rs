@@ -49,7 +49,7 @@ impl RunReport {
         }
     }
 
-    /// What the server or the network said last, if the last case was not
+    /// The last server response or network error, if the last case was not
     /// imported.
     pub(crate) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
@@ -76,7 +76,7 @@ impl RunReport {
                 reason,
                 message,
             } => self.show_pause(*wait, *reason, *message),
-            Event::Resumed => self.progress.resume(),
+            Event::Resumed => self.progress.set_pause(None),
             Event::AskEcho => self.progress.hide(),
             Event::EchoDiffers { case, answer } => self.show_differences(case, answer),
             Event::Stopping { reason, in_flight } => {
@@ -127,7 +127,7 @@ impl RunReport {
             PauseReason::Busy => "rate limited: resuming",
             PauseReason::Unreachable => "server unreachable: retrying",
         };
-        self.progress.pause(wait, why);
+        self.progress.set_pause(Some((wait, why)));
         if !self.progress.is_bar() {
             let message = message
                 .map(|message| format!(" ({})", escaped(message)))

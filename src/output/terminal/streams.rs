@@ -61,7 +61,7 @@ pub(crate) fn is_interactive() -> bool {
 
 /// Asks a question that only "y" or "yes" answers with yes.
 pub(crate) fn confirm(question: &str) -> io::Result<bool> {
-    // Not locked while a person thinks: an interrupt must be reported meanwhile.
+    // Not locked while a person thinks: an interrupt must still be reported.
     let mut error = io::stderr();
     write!(error, "\n{question} [y/N] ")?;
     error.flush()?;

@@ -1,5 +1,6 @@
 //! The end of a run: one JSON object for scripts, a few lines for people.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -111,7 +112,8 @@ impl Summary {
 
 /// `, 5 rejected, 2 in doubt`: what a run did besides importing.
 pub(crate) fn other_counts(totals: &Totals) -> String {
-    [
+    let mut text = String::new();
+    for (number, meaning) in [
         (totals.already_imported, "already imported"),
         (totals.changed, "changed since import"),
         (totals.rejected, "rejected"),
@@ -119,11 +121,13 @@ pub(crate) fn other_counts(totals: &Totals) -> String {
         (totals.in_doubt, "in doubt"),
         (totals.problems, "skipped (validation errors)"),
         (totals.untried, "not attempted"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, meaning)| format!(", {} {meaning}", grouped(number)))
-    .collect()
+    ] {
+        if number > 0 {
+            // Writing to a String can't fail.
+            let _ = write!(text, ", {} {meaning}", grouped(number));
+        }
+    }
+    text
 }
 
 /// Why a run stopped early: the likely cause and the way out, in one or two
@@ -179,19 +183,11 @@ pub(crate) fn stop_message(reason: &StopReason, uses_short_path: bool) -> String
         ),
         StopReason::WaitTooLong(wait) => format!(
             "the server asked for a pause of {}. --max-wait sets the limit.",
-            wait_text(*wait)
+            span(*wait)
         ),
         StopReason::Ledger => "the ledger can no longer be written, so nothing more was sent. \
              Fix the cause, then check `caseload status` before you continue."
             .to_owned(),
-    }
-}
-
-fn wait_text(wait: Duration) -> String {
-    if wait > Duration::from_hours(720) {
-        "more than a month".to_owned()
-    } else {
-        span(wait)
     }
 }
 

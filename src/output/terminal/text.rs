@@ -135,6 +135,7 @@ pub(crate) fn span(duration: Duration) -> String {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, 0) => format!("{minutes} min"),
         (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (721.., ..) => "more than a month".to_owned(),
         (hours, 0, _) => format!("{hours} h"),
         (hours, minutes, _) => format!("{hours} h {minutes} min"),
     }
@@ -194,6 +195,7 @@ mod tests {
             (200_000, "3 min 20 s"),
             (120_000, "2 min"),
             (7_500_000, "2 h 5 min"),
+            (u64::MAX, "more than a month"),
         ] {
             assert_eq!(span(Duration::from_millis(milliseconds)), text);
         }
