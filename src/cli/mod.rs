@@ -1,5 +1,5 @@
 //! The command line: what can be typed (`args`), and the validated settings
-//! that are made of it once (`settings`).
+//! made from it once (`settings`).
 
 pub(crate) mod args;
 pub(crate) mod settings;

@@ -15,7 +15,7 @@ use crate::output::files::{FlushPolicy, OutputOpener, ProblemsFile};
 use crate::output::terminal::check_report::{ProblemReporter, column_table};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_result, print_status};
-use crate::output::terminal::text::{count, escaped, grouped};
+use crate::output::terminal::text::{count, escaped, escaped_list, grouped};
 
 /// Runs the command.
 pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
@@ -69,12 +69,11 @@ fn show(checked: &Checked, output: OutputOptions) {
         print_result(&table);
         warn_guessed_encodings(checked, output);
         for file in checked.files.iter().filter(|file| !file.unused.is_empty()) {
-            let unused: Vec<String> = file.unused.iter().map(|name| escaped(name)).collect();
+            let columns = count(file.unused.len() as u64, "column");
+            let names = escaped_list(&file.unused);
             print_result(&format!(
-                "{}: {} not sent: {}",
-                escaped(&file.name),
-                count(unused.len() as u64, "column"),
-                unused.join(", ")
+                "{}: {columns} not sent: {names}",
+                escaped(&file.name)
             ));
         }
     }

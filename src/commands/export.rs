@@ -99,7 +99,7 @@ fn print_case(out: &mut impl io::Write, case: &CaseRow, redact: bool) -> io::Res
     writeln!(out, "{document}")
 }
 
-/// Whether nobody reads standard output any more, which is no error.
+/// Whether the reader of standard output has closed it, which is not an error.
 fn is_closed(written: io::Result<()>) -> Result<bool> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),

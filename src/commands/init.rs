@@ -12,7 +12,7 @@ use crate::cli::shell_word;
 use crate::init::{InputProfile, draft_config};
 use crate::input::Input;
 use crate::output::terminal::streams::{print_json, print_status};
-use crate::output::terminal::text::{count, escaped, escaped_path};
+use crate::output::terminal::text::{count, escaped, escaped_list, escaped_path};
 
 /// Runs the command.
 pub(super) fn run(settings: &InitSettings) -> Result<Exit> {
@@ -31,7 +31,7 @@ pub(super) fn run(settings: &InitSettings) -> Result<Exit> {
         print_json(&json!({
             "schema": 1,
             "command": "init",
-            "config": path,
+            "config": path.display().to_string(),
             "decisions": decisions,
             "exit_code": 0,
         }));
@@ -45,28 +45,17 @@ pub(super) fn run(settings: &InitSettings) -> Result<Exit> {
         ));
     }
     if !draft.confidential.is_empty() {
-        let columns: Vec<String> = draft
-            .confidential
-            .iter()
-            .map(|name| escaped(name))
-            .collect();
+        let columns = escaped_list(&draft.confidential);
         print_status(&format!(
-            "not sent because they look confidential: {}",
-            columns.join(", ")
+            "not sent because they look confidential: {columns}"
         ));
     }
-    let config = if settings.config_is_default {
-        String::new()
-    } else {
-        format!(
-            " --config {}",
-            escaped(&shell_word(&path.display().to_string()))
-        )
-    };
-    print_status(&format!(
-        "next: caseload check {}{config}",
-        escaped(&shell_word(&settings.file.display().to_string()))
-    ));
+    let shell_path = |path: &Path| escaped(&shell_word(&path.display().to_string()));
+    let mut next = format!("next: caseload check {}", shell_path(&settings.file));
+    if !settings.config_is_default {
+        next = format!("{next} --config {}", shell_path(path));
+    }
+    print_status(&next);
     Ok(Exit::Done)
 }
 

@@ -23,7 +23,7 @@ impl Interrupts {
                 report();
                 std::process::exit(i32::from(Exit::Interrupted.code()));
             };
-            // Nobody listens after the run.
+            // After the run the receiver is gone.
             let _ = run.send(std::mem::replace(&mut next, Interrupt::Abort));
         })?;
         Ok(Self(run))

@@ -27,7 +27,7 @@ pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, Ledge
     Ok((reader, info))
 }
 
-/// Opens an existing ledger to change it while nobody else does.
+/// Opens an existing ledger to change it, under its lock.
 pub(super) fn open_to_change(choice: &LedgerChoice, command: &str) -> Result<(Ledger, LedgerInfo)> {
     let path = existing(choice)?;
     let lock = LedgerLock::take(&path, &holder(command))?;
@@ -91,7 +91,7 @@ fn exists(path: &Path) -> bool {
 fn only_ledger() -> Result<PathBuf> {
     let folder = ledger::state_folder()?;
     let mut found = ledger::discover(&folder)?;
-    // Test runs have a ledger of their own, which is easily meant.
+    // Test runs have their own ledger, which is often the one that is wanted.
     let test_runs = if Path::new(SANDBOX_LEDGER).exists() {
         "\nFor the test runs in this folder use --sandbox"
     } else {
@@ -137,7 +137,7 @@ fn refuse_other_id(info: &LedgerInfo, choice: &LedgerChoice) -> Result<()> {
     }
 }
 
-/// Says which ledger is used, for commands that show nothing of it otherwise.
+/// Reports which ledger is used, for commands that do not show it otherwise.
 pub(super) fn report_ledger(info: &LedgerInfo, output: OutputOptions) {
     if output.quiet {
         return;
@@ -285,7 +285,7 @@ fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()>
     Ok(())
 }
 
-/// Ledgers of the same host, beside the one that would be created.
+/// Other ledgers of the same host.
 fn others_of_host(settings: &ImportSettings) -> Vec<DiscoveredLedger> {
     if settings.ledger.is_sandbox() {
         return Vec::new();
@@ -322,7 +322,7 @@ fn refuse_new(settings: &ImportSettings, others: &[DiscoveredLedger]) -> Result<
     }
     if !others.is_empty() && settings.ledger.path.is_none() {
         bail!(
-            "this host has other ledgers; if a new one is really meant, name its file with \
+            "this host has other ledgers; to create another one, name its file with \
              --ledger{}",
             listed(others)
         );

@@ -1,9 +1,9 @@
-//! The command of a run, as it is repeated: what the ledger keeps of it,
-//! without the flags that were meant for that run only.
+//! The command of a run, to run again: as the ledger keeps it, without the flags
+//! that applied to that run only.
 
 use crate::cli::{shell_word, takes_value};
 
-/// When a command is run once more.
+/// When a command is run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rerun {
     /// Right after a run: without what was done, or permitted once.
@@ -12,7 +12,7 @@ pub(super) enum Rerun {
     WithoutLimit,
     /// After a dry run, whose plan is approved now.
     AfterDryRun,
-    /// On another day: without what was meant for that day.
+    /// On another day: without what applied to that day only.
     Later,
 }
 
@@ -49,7 +49,7 @@ fn joined<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The kept command as it is run once more, with `more` added, which is empty or
+/// The kept command to run again, with `more` added, which is empty or
 /// begins with a space. None if it can't be typed as it was, or read
 /// standard input, which is gone.
 pub(super) fn command(kept: &str, when: Rerun, more: &str) -> Option<String> {

@@ -1,4 +1,4 @@
-//! Which account and which ledger are meant.
+//! The account and the ledger that a command uses.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ pub(super) fn address(
     Ok(Address::new(base_url, org_id.as_deref(), map_id, template)?)
 }
 
-/// Which ledger is meant. Nothing of it was looked up on disk yet.
+/// The ledger that was chosen; nothing was looked up on disk yet.
 #[derive(Debug)]
 pub(crate) struct LedgerChoice {
     /// The file, if one is named; without one it is found by the account.
@@ -64,8 +64,8 @@ pub(crate) struct LedgerChoice {
     pub account: Option<Account>,
     /// The id that the ledger must have.
     pub id: Option<String>,
-    /// The flags that make this choice once more, each after a space;
-    /// environment and config will still be there.
+    /// The flags that repeat this choice, each after a space; environment and
+    /// config will still be there.
     pub flags: String,
 }
 

@@ -130,7 +130,7 @@ fn create_ledger_only(settings: &ImportSettings, ledger: ImportLedger) -> Result
             "schema": 1,
             "command": "import",
             "new_ledger": info.id,
-            "path": info.path,
+            "path": info.path.display().to_string(),
             "account": info.account,
             "next": next.into_iter().collect::<Vec<_>>(),
             "exit_code": 0,

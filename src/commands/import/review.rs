@@ -116,7 +116,7 @@ fn show_counts(settings: &ImportSettings, plan: &CheckedPlan, summary: &Summary)
     }
 }
 
-/// The same import without the dry run, if that works as it is.
+/// The command that sends this plan, if it works unchanged.
 fn next_command(
     settings: &ImportSettings,
     plan: &CheckedPlan,
@@ -139,7 +139,7 @@ fn next_command(
             if others.is_empty() || settings.ledger.path.is_some() {
                 rerun(&format!("{plan} --new-ledger"))
             } else {
-                // Whether another ledger is meant is for a person to decide.
+                // Only a person can decide whether one of the others is the right one.
                 is_interactive().then(|| rerun("")).flatten()
             }
         }

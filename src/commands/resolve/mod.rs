@@ -327,7 +327,7 @@ const fn none_selected(action: ResolveAction) -> &'static str {
     }
 }
 
-/// Why a case was left as it is, with what to do instead.
+/// Why a case was not changed, with what to do instead.
 fn refusal_text(action: ResolveAction, refusal: &Refusal) -> String {
     use ResolveAction::{Imported, NotImported, Removed};
     let hint = match (action, refusal) {

@@ -13,7 +13,7 @@ use crate::model::{Columns, FileId, Format, Key, Record};
 
 /// The columns that hold a key as caseload writes it.
 const WRITTEN_KEYS: [&str; 2] = [reserved::KEY, IN_DOUBT_KEY];
-/// The column that holds a key as it is typed.
+/// The column that holds a key as a user types it.
 const TYPED_KEY: &str = "key";
 const CASE_ID: &str = "case_id";
 

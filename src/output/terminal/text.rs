@@ -29,6 +29,12 @@ pub(crate) fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
 }
 
+/// Names, separated by commas.
+pub(crate) fn escaped_list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
+    let names = names.into_iter().map(|name| escaped(name.as_ref()));
+    names.collect::<Vec<_>>().join(", ")
+}
+
 pub(crate) fn escaped_path(path: &Path) -> String {
     escaped(&path.display().to_string())
 }
