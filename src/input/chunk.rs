@@ -11,7 +11,8 @@ use super::window::Position;
 #[derive(Debug)]
 pub struct Chunk {
     pub(super) body: Body,
-    /// Position of the first record among the file's.
+    /// Position of the first record among the file's, which the reader sets,
+    /// like the file and the position of `lost`.
     pub(super) index: u64,
     /// Why nothing after this chunk could be read.
     pub(super) lost: Option<Box<Problem>>,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use memchr::memchr2_iter;
 
-use crate::model::{Code, FileId, Place, Problem};
+use crate::model::{Code, Place, Problem};
 
 use super::bytes::Bytes;
 use super::chunk::{Body, Chunk, Table};
@@ -36,8 +36,6 @@ pub(super) struct RowReader {
     /// None until it was read.
     pub(super) header: Option<Arc<Header>>,
     limits: Limits,
-    file: FileId,
-    index: u64,
     /// Where the record begins.
     row_line: u64,
     lines: LineCounter,
@@ -137,7 +135,6 @@ impl RowReader {
         mut text: Bytes,
         sample: &str,
         delimiter: Option<u8>,
-        file: FileId,
         limits: &Limits,
         encoding: &'static str,
     ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
@@ -165,8 +162,6 @@ impl RowReader {
             record: csv::ByteRecord::new(),
             header: None,
             limits: limits.clone(),
-            file,
-            index: 0,
             row_line: line,
             lines: LineCounter {
                 line,
@@ -181,7 +176,7 @@ impl RowReader {
         let text = |cell: &[u8]| String::from_utf8(cell.to_vec());
         let cells: Result<Vec<_>, _> = rows.record.iter().map(text).collect();
         let cells = cells.map_err(|_| InputErrorKind::HeaderText { line, encoding })?;
-        let (header, problems) = Header::new(&cells, file, line, limits, Some(delimiter))?;
+        let (header, problems) = Header::new(&cells, line, limits, Some(delimiter))?;
         rows.header = Some(Arc::new(header));
         Ok((rows, problems))
     }
@@ -243,18 +238,12 @@ impl RowReader {
         let mut table = Table::default();
         let mut lost = None;
         while !self.done && (table.rows.is_empty() || table.size() < self.limits.chunk) {
-            let row = self.read_row();
-            let place = Place {
-                file: self.file,
-                line: self.row_line,
-                index: self.index + table.rows.len() as u64,
-            };
-            match row {
+            match self.read_row() {
                 Ok(true) => table.push_record(&self.record, self.row_line),
                 Ok(false) => self.done = true,
-                Err(InputErrorKind::TooLarge { .. }) => lost = Some(self.too_large(place)),
+                Err(InputErrorKind::TooLarge { .. }) => lost = Some(self.too_large()),
                 Err(InputErrorKind::UnclosedQuote { line }) => {
-                    lost = Some(self.unclosed(place, line));
+                    lost = Some(self.unclosed(line));
                 }
                 Err(error) => return Err(error),
             }
@@ -263,32 +252,36 @@ impl RowReader {
         if table.rows.is_empty() && lost.is_none() {
             return Ok(None);
         }
-        let index = self.index;
-        self.index += table.rows.len() as u64;
         Ok(Some(Chunk {
             body: Body::Table(table),
-            index,
+            index: 0,
             lost: lost.map(Box::new),
         }))
     }
 
-    fn too_large(&self, place: Place) -> Problem {
+    fn place(&self) -> Place {
+        Place {
+            line: self.row_line,
+            ..Place::default()
+        }
+    }
+
+    fn too_large(&self) -> Problem {
+        let (line, limit) = (self.row_line, self.limits.record);
         let message = format!(
-            "row larger than the limit of {} bytes; nothing after line {} was read",
-            self.limits.record, place.line
+            "row larger than the limit of {limit} bytes; nothing after line {line} was read"
         );
-        Problem::new(Code::TooLarge, place, message).with_hint(format!(
-            "a quote opened in line {} or soon after may never be closed: close it, or write two \
-             quotes for one inside a cell",
-            place.line
+        Problem::new(Code::TooLarge, self.place(), message).with_hint(format!(
+            "a quote opened in line {line} or soon after may never be closed: close it, or write \
+             two quotes for one inside a cell"
         ))
     }
 
-    fn unclosed(&self, place: Place, line: u64) -> Problem {
+    fn unclosed(&self, line: u64) -> Problem {
         let message = format!(
             "the quote opened in line {line} is never closed, so the rest of the file is one cell"
         );
-        let mut problem = Problem::new(Code::UnclosedQuote, place, message)
+        let mut problem = Problem::new(Code::UnclosedQuote, self.place(), message)
             .with_hint("close the quote; a quote inside a cell is written as two");
         let column = self.header.as_ref();
         let column = column.and_then(|header| header.name(self.record.len() - 1));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::reserved::{ESCAPED, REASON, TEXT};
-use crate::model::{Cell, Code, Columns, FileId, Place, Problem};
+use crate::model::{Cell, Code, Columns, Place, Problem};
 
 use super::delimited::line_breaks;
 use super::{InputErrorKind, Limits};
@@ -43,7 +43,6 @@ impl Header {
     /// delimiter.
     pub(super) fn new(
         cells: &[String],
-        file: FileId,
         line: u64,
         limits: &Limits,
         delimiter: Option<u8>,
@@ -63,9 +62,8 @@ impl Header {
         let mut problems = Vec::new();
         let mut slots = Vec::with_capacity(named);
         let place = Place {
-            file,
             line,
-            index: 0,
+            ..Place::default()
         };
         for (position, cell) in cells[..named].iter().enumerate() {
             let name = cell.trim();

@@ -23,6 +23,8 @@ const HEAD: usize = 64 << 10;
 pub struct Reader {
     input: Input,
     file: FileId,
+    /// Of the next chunk's first record.
+    index: u64,
     most_columns: usize,
     encoding: &'static str,
     encoding_guessed: bool,
@@ -66,17 +68,21 @@ impl Reader {
         }
         let by_name = Format::from_name(input.file_name());
         let mut encoding = (encoding_rs::UTF_8.name(), false);
-        let (body, problems) = if is_workbook(&head, options.format, by_name)? {
+        let (body, mut problems) = if is_workbook(&head, options.format, by_name)? {
             let unpacked = regular.as_ref().filter(|_| !gzipped);
-            open_sheet(head, bytes, unpacked, file, options)?
+            open_sheet(head, bytes, unpacked, options)?
         } else {
             let detected = encoding::detect(&head, options.encoding.as_deref())?;
             encoding = (detected.encoding.name(), detected.guessed);
-            open_text(detected, head, bytes, by_name, file, options)?
+            open_text(detected, head, bytes, by_name, options)?
         };
+        for problem in &mut problems {
+            problem.place.file = file;
+        }
         Ok(Self {
             input: input.clone(),
             file,
+            index: 0,
             most_columns: options.limits.columns,
             encoding: encoding.0,
             encoding_guessed: encoding.1,
@@ -95,12 +101,20 @@ impl Reader {
             Body::Json(document) => document.next_chunk(),
             Body::Sheet(sheet) => sheet.next_chunk(),
         };
-        chunk
-            .and_then(|chunk| match (&chunk, &self.regular) {
-                (None, Some(file)) => file.check_unchanged().map(|()| None),
-                _ => Ok(chunk),
-            })
-            .map_err(|error| error.of(&self.input))
+        let chunk = chunk.and_then(|chunk| match (&chunk, &self.regular) {
+            (None, Some(file)) => file.check_unchanged().map(|()| None),
+            _ => Ok(chunk),
+        });
+        let mut chunk = chunk.map_err(|error| error.of(&self.input))?;
+        if let Some(chunk) = &mut chunk {
+            chunk.index = self.index;
+            self.index += chunk.len() as u64;
+            if let Some(lost) = &mut chunk.lost {
+                lost.place.file = self.file;
+                lost.place.index = self.index - 1;
+            }
+        }
+        Ok(chunk)
     }
 
     /// A parser for this reader's chunks.
@@ -154,7 +168,6 @@ fn open_sheet(
     head: Vec<u8>,
     mut bytes: Bytes,
     regular: Option<&RegularFile>,
-    file: FileId,
     options: &ReadOptions,
 ) -> Result<(Body, Vec<Problem>), InputErrorKind> {
     let workbook = if let Some(regular) = regular {
@@ -166,7 +179,7 @@ fn open_sheet(
         bytes::spool(&mut Cursor::new(head).chain(bytes))?
     };
     let name = options.sheet.as_deref();
-    let (sheet, problems) = Sheet::open(workbook, name, file, &options.limits)?;
+    let (sheet, problems) = Sheet::open(workbook, name, &options.limits)?;
     Ok((Body::Sheet(sheet), problems))
 }
 
@@ -175,7 +188,6 @@ fn open_text(
     head: Vec<u8>,
     bytes: Bytes,
     by_name: Option<Format>,
-    file: FileId,
     options: &ReadOptions,
 ) -> Result<(Body, Vec<Problem>), InputErrorKind> {
     let is_all = head.len() < HEAD;
@@ -190,15 +202,15 @@ fn open_text(
     if matches!(format, Format::Json | Format::Ndjson) {
         let window = Window::new(text, limits.chunk);
         let document = match format {
-            Format::Ndjson => Document::of_lines(window, file, limits),
-            _ => Document::open(window, file, limits, options.records.as_deref())?,
+            Format::Ndjson => Document::of_lines(window, limits),
+            _ => Document::open(window, limits, options.records.as_deref())?,
         };
         return Ok((Body::Json(Box::new(document)), Vec::new()));
     }
     let tab = (format == Format::Tsv).then_some(b'\t');
     let delimiter = options.delimiter.or(tab);
     let encoding = detected.encoding.name();
-    let (rows, problems) = RowReader::open(text, &preview, delimiter, file, limits, encoding)?;
+    let (rows, problems) = RowReader::open(text, &preview, delimiter, limits, encoding)?;
     Ok((Body::Rows(Box::new(rows)), problems))
 }
 

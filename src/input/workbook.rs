@@ -19,7 +19,7 @@ use memchr::{memchr_iter, memmem};
 use super::chunk::{Body, Chunk, Table};
 use super::header::Header;
 use super::{InputErrorKind, Limits};
-use crate::model::{Cell, CellKind, FileId, Problem};
+use crate::model::{Cell, CellKind, Problem};
 
 /// The name of the threads that read workbooks. Their library may panic over a
 /// damaged file, which becomes an error of the file here.
@@ -36,7 +36,6 @@ type Message = Result<Option<Table>, InputErrorKind>;
 pub(super) struct Sheet {
     pub(super) header: Arc<Header>,
     tables: Receiver<Message>,
-    index: u64,
     done: bool,
 }
 
@@ -45,7 +44,6 @@ impl Sheet {
     pub(super) fn open(
         workbook: File,
         name: Option<&str>,
-        file: FileId,
         limits: &Limits,
     ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
         let (sender, tables) = sync_channel(2);
@@ -62,11 +60,10 @@ impl Sheet {
         let row = table.rows().next().ok_or(InputErrorKind::Empty)?;
         let text = |(_, bytes)| String::from_utf8_lossy(bytes).into_owned();
         let cells: Vec<String> = row.cells().map(text).collect();
-        let (header, problems) = Header::new(&cells, file, row.line, limits, None)?;
+        let (header, problems) = Header::new(&cells, row.line, limits, None)?;
         let sheet = Self {
             header: Arc::new(header),
             tables,
-            index: 0,
             done: false,
         };
         Ok((sheet, problems))
@@ -79,14 +76,10 @@ impl Sheet {
         }
         let received = receive(&self.tables);
         self.done = !matches!(received, Ok(Some(_)));
-        Ok(received?.map(|table| {
-            let index = self.index;
-            self.index += table.rows.len() as u64;
-            Chunk {
-                body: Body::Table(table),
-                index,
-                lost: None,
-            }
+        Ok(received?.map(|table| Chunk {
+            body: Body::Table(table),
+            index: 0,
+            lost: None,
         }))
     }
 }

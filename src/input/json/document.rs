@@ -10,7 +10,7 @@ use serde::Deserialize as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Deserializer;
 
-use crate::model::{Code, FileId, Place, Problem};
+use crate::model::{Code, Place, Problem};
 
 use super::super::chunk::{Body, Chunk, Values};
 use super::super::window::Window;
@@ -37,9 +37,7 @@ enum State {
 
 pub(in crate::input) struct Document {
     window: Window,
-    file: FileId,
     limits: Limits,
-    index: u64,
     state: State,
     /// How many objects are open around the array.
     around: u32,
@@ -128,31 +126,28 @@ fn next_element(
 }
 
 impl Document {
-    fn new(window: Window, file: FileId, limits: &Limits, state: State) -> Self {
+    fn new(window: Window, limits: &Limits, state: State) -> Self {
         Self {
             window,
-            file,
             limits: limits.clone(),
-            index: 0,
             state,
             around: 0,
             only: None,
         }
     }
 
-    pub(in crate::input) fn of_lines(window: Window, file: FileId, limits: &Limits) -> Self {
-        Self::new(window, file, limits, State::Lines)
+    pub(in crate::input) fn of_lines(window: Window, limits: &Limits) -> Self {
+        Self::new(window, limits, State::Lines)
     }
 
     /// Finds where the records begin: in the array that the document is, or the
     /// member that `records` or the document's shape names.
     pub(in crate::input) fn open(
         window: Window,
-        file: FileId,
         limits: &Limits,
         records: Option<&str>,
     ) -> Result<Self, InputErrorKind> {
-        let mut document = Self::new(window, file, limits, State::Elements { first: true });
+        let mut document = Self::new(window, limits, State::Elements { first: true });
         match (document.token()?, records) {
             (None, _) => return Err(InputErrorKind::Empty),
             (Some(b'['), None | Some(".")) => document.window.skip(1),
@@ -379,12 +374,10 @@ impl Document {
         lost: Option<Problem>,
     ) -> Option<Chunk> {
         let is_empty = rows.is_empty() && lost.is_none();
-        let index = self.index;
-        self.index += rows.len() as u64;
         let (bytes, start) = self.window.take(length);
         (!is_empty).then_some(Chunk {
             body: Body::Json(Values { bytes, rows, start }),
-            index,
+            index: 0,
             lost: lost.map(Box::new),
         })
     }
@@ -404,7 +397,7 @@ impl Document {
             };
             match step {
                 Ok(Some(Step::Record(range))) if range.len() > limit => {
-                    lost = Some(self.too_large(range.start, rows.len()));
+                    lost = Some(self.too_large(range.start));
                 }
                 Ok(Some(Step::Record(range))) => {
                     at = range.end;
@@ -418,12 +411,12 @@ impl Document {
                     self.state = State::Tail;
                 }
                 Err((place, message)) => {
-                    lost = Some(self.lost(place, rows.len(), Code::BadJson, &message));
+                    lost = Some(self.lost(place, Code::BadJson, &message));
                 }
                 Ok(None) if bytes.len() - at > limit => {
-                    lost = Some(self.too_large(at, rows.len()));
+                    lost = Some(self.too_large(at));
                 }
-                Ok(None) if ended => lost = Some(self.truncated(at, rows.len())),
+                Ok(None) if ended => lost = Some(self.truncated(at)),
                 Ok(None) if rows.is_empty() => {
                     self.window.skip(at);
                     at = 0;
@@ -457,25 +450,24 @@ impl Document {
                     self.pass_value()?;
                 }
                 (Some(_), _) => {
-                    return Ok(Some(self.lost(0, 0, Code::BadJson, "expected `,` or `}`")));
+                    return Ok(Some(self.lost(0, Code::BadJson, "expected `,` or `}`")));
                 }
-                (None, _) => return Ok(Some(self.truncated(0, 0))),
+                (None, _) => return Ok(Some(self.truncated(0))),
             }
         }
         let more = self.token()?.map(|_| {
             let message = "more text after the end of the JSON";
-            self.lost(0, 0, Code::BadJson, message)
+            self.lost(0, Code::BadJson, message)
                 .with_hint("one object a line is NDJSON: use --format ndjson")
         });
         Ok(more)
     }
 
-    fn lost(&self, at: usize, before: usize, code: Code, message: &str) -> Problem {
+    fn lost(&self, at: usize, code: Code, message: &str) -> Problem {
         let position = self.window.position_at(at);
         let place = Place {
-            file: self.file,
             line: position.line,
-            index: self.index + before as u64,
+            ..Place::default()
         };
         let message = format!(
             "line {}, column {}: {message}; nothing after it was read",
@@ -494,23 +486,23 @@ impl Document {
         }
     }
 
-    fn truncated(&self, at: usize, before: usize) -> Problem {
+    fn truncated(&self, at: usize) -> Problem {
         let start = self.next_record(at);
         let message = if start < self.window.ahead().len() {
             "the file ends in the middle of the record that begins here"
         } else {
             "the file ends before its records do"
         };
-        self.lost(start, before, Code::Truncated, message)
+        self.lost(start, Code::Truncated, message)
             .with_hint("the file was cut off: export or copy it again")
     }
 
-    fn too_large(&self, at: usize, before: usize) -> Problem {
+    fn too_large(&self, at: usize) -> Problem {
         let message = format!(
             "record larger than the limit of {} bytes",
             self.limits.record
         );
-        let problem = self.lost(self.next_record(at), before, Code::TooLarge, &message);
+        let problem = self.lost(self.next_record(at), Code::TooLarge, &message);
         if self.state != State::Lines {
             return problem;
         }
