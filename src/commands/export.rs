@@ -17,7 +17,7 @@ use crate::output::files::{
     CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ShapeDetector, SourceFile, WrittenFiles,
     case_json,
 };
-use crate::output::terminal::streams::{print_error, print_json, print_status};
+use crate::output::terminal::streams::{OutputOptions, print_error, print_json, print_status};
 use crate::output::terminal::text::{count, escaped_path, shape};
 
 /// Runs the command.
@@ -67,13 +67,17 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
     if let Some(out) = &mut stream {
         is_closed(out.flush())?;
     }
-    let written = case_files.finish();
+    Ok(close(&case_files.finish(), output, to_stdout))
+}
+
+/// Reports what was written.
+fn close(written: &WrittenFiles, output: OutputOptions, to_stdout: bool) -> Exit {
     let exit = if written.errors.is_empty() {
         Exit::Done
     } else {
         Exit::Stopped
     };
-    report_written(&written, "case", output.quiet, "");
+    report_written(written, "case", output.quiet, "");
     if output.json && !to_stdout {
         print_json(&json!({
             "schema": 1,
@@ -87,7 +91,7 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
             "exit_code": exit.code(),
         }));
     }
-    Ok(exit)
+    exit
 }
 
 fn print_case(out: &mut impl io::Write, case: &CaseRow, redact: bool) -> io::Result<()> {
