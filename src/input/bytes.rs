@@ -163,7 +163,7 @@ impl Limits {
 pub(super) struct Unpacked<R> {
     decoder: MultiGzDecoder<BufReader<R>>,
     tally: SharedTally,
-    unpacked: u64,
+    made: u64,
     limits: Limits,
 }
 
@@ -172,7 +172,7 @@ impl<R: Read> Unpacked<R> {
         Self {
             decoder: MultiGzDecoder::new(BufReader::with_capacity(128 << 10, packed)),
             tally,
-            unpacked: 0,
+            made: 0,
             limits,
         }
     }
@@ -188,9 +188,9 @@ impl<R: Read> Read for Unpacked<R> {
                 InputErrorKind::Gzip(error).into()
             }
         })?;
-        self.unpacked += count as u64;
+        self.made += count as u64;
         let packed = self.tally.lock().bytes;
-        self.limits.check_unpacked(packed, self.unpacked)?;
+        self.limits.check_unpacked(packed, self.made)?;
         Ok(count)
     }
 }

@@ -43,7 +43,7 @@ fn error_message(error: &serde_json::Error) -> String {
     }
 }
 
-/// Why a text is not a record. Boxed, so that results stay small.
+/// Why a text is not a record.
 #[derive(Debug)]
 pub(super) struct JsonError {
     /// The byte of the record's text.
@@ -53,22 +53,22 @@ pub(super) struct JsonError {
     pub(super) column: Option<Box<str>>,
 }
 
-type JsonResult<T> = Result<T, Box<JsonError>>;
+type JsonResult<T> = Result<T, JsonError>;
 
 impl JsonError {
     #[cold]
-    fn new(at: usize, code: Code, message: impl Into<String>) -> Box<Self> {
-        Box::new(Self {
+    fn new(at: usize, code: Code, message: impl Into<String>) -> Self {
+        Self {
             at,
             code,
             message: message.into(),
             column: None,
-        })
+        }
     }
 
     /// What `serde_json` says of a text that begins at `at`.
     #[cold]
-    fn syntax(at: usize, text: &str, error: &serde_json::Error) -> Box<Self> {
+    fn syntax(at: usize, text: &str, error: &serde_json::Error) -> Self {
         let code = if error.is_eof() {
             Code::Truncated
         } else {
@@ -79,18 +79,18 @@ impl JsonError {
     }
 
     #[cold]
-    fn repeated(at: usize, name: &str) -> Box<Self> {
+    fn repeated(at: usize, name: &str) -> Self {
         let message = format!("the object has the member {name:?} twice");
         Self::new(at, Code::DuplicateMember, message).in_column(name)
     }
 
-    fn in_column(mut self: Box<Self>, name: &str) -> Box<Self> {
+    fn in_column(mut self, name: &str) -> Self {
         self.column = Some(name.into());
         self
     }
 
     /// A column is named as seen from the object or array around the value.
-    fn inside(mut self: Box<Self>, name: &str) -> Box<Self> {
+    fn inside(mut self, name: &str) -> Self {
         if let Some(column) = &mut self.column {
             let dot = if column.starts_with('[') { "" } else { "." };
             *column = format!("{name}{dot}{column}").into();
@@ -207,7 +207,7 @@ impl Objects {
     }
 }
 
-fn not_an_object(text: &str) -> Box<JsonError> {
+fn not_an_object(text: &str) -> JsonError {
     if let Err(error) = serde_json::from_str::<de::IgnoredAny>(text) {
         return JsonError::syntax(0, text, &error);
     }
