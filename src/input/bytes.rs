@@ -101,8 +101,8 @@ impl RegularFile {
     }
 }
 
-/// Opens an input, or says why it can't be one. Its handle comes along if it
-/// is a regular file.
+/// Opens an input. A regular file is also returned as a handle, by which changes
+/// are noticed.
 pub(super) fn open(input: &Input) -> Result<(Bytes, Option<RegularFile>), InputErrorKind> {
     let Input::Path(path) = input else {
         return Ok((Box::new(io::stdin()), None));

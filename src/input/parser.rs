@@ -243,7 +243,7 @@ fn unread_row<'a>(header: &'a Header, row: &[Cell<'a>], cells: &'a [Cell<'a>]) -
     }
 }
 
-/// The text of a row, as it can be read again.
+/// The text of a row, in a form that can be read back.
 fn row_text(row: &[Cell<'_>], delimiter: u8) -> String {
     let mut writer = csv::WriterBuilder::new()
         .delimiter(delimiter)

@@ -239,7 +239,7 @@ impl Rows<'_> {
         Ok(!is_header && self.table.size() < self.limits.chunk || self.send())
     }
 
-    /// Sends the rows so far; false when nobody wants more.
+    /// Sends the rows so far; false when no more are wanted.
     fn send(&mut self) -> bool {
         let table = std::mem::take(&mut self.table);
         self.sender.send(Ok(Some(table))).is_ok()

@@ -159,7 +159,7 @@ fn a_bomb_is_refused_at_the_limit() {
 }
 
 #[test]
-fn the_digest_is_of_the_file_as_it_lies() {
+fn the_digest_covers_the_compressed_bytes() {
     use sha2::{Digest as _, Sha256};
     let bytes = gzipped(b"a,b\n1,2\n");
     let (_folder, input) = file("a.csv.gz", &bytes);

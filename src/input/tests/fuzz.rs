@@ -53,7 +53,7 @@ fn fuzz(test: impl Fn(&mut Rng)) {
 }
 
 /// What reading these bytes gives, the same in chunks of every size.
-fn told(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Read, String> {
+fn read_consistently(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Read, String> {
     let mut options = options.clone();
     options.limits.record = RECORD;
     options.limits.columns = 50;
@@ -145,7 +145,7 @@ fn csv() {
         let mut options = options(Format::Csv);
         options.delimiter = Some(b',');
         options.encoding = Some("utf-8".to_owned());
-        let Ok(read) = told("x", &bytes, &options) else {
+        let Ok(read) = read_consistently("x", &bytes, &options) else {
             return;
         };
         let declared = bytes
@@ -173,7 +173,7 @@ fn delimiters_that_are_detected() {
             .map(|byte| if *byte == b',' { delimiter } else { *byte })
             .collect();
         let bytes = mutated(rng, &text);
-        let _ = told(
+        let _ = read_consistently(
             rng.choice(["x.csv", "x.tsv", "x"]).unwrap(),
             &bytes,
             &ReadOptions::default(),
@@ -197,7 +197,7 @@ fn json() {
             .choice([None, None, Some("cases"), Some("."), Some("Client.tags")])
             .unwrap()
             .map(str::to_owned);
-        let Ok(read) = told("x", &bytes, &options) else {
+        let Ok(read) = read_consistently("x", &bytes, &options) else {
             return;
         };
         let parsed = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(&bytes);
@@ -216,7 +216,7 @@ fn ndjson() {
         let bytes = mutated(rng, &OBJECTS.join(&b"\n"[..]));
         let mut options = options(Format::Ndjson);
         options.encoding = Some("utf-8".to_owned());
-        let Ok(read) = told("x", &bytes, &options) else {
+        let Ok(read) = read_consistently("x", &bytes, &options) else {
             return;
         };
         if read.lost.is_empty() {
@@ -239,7 +239,7 @@ fn json_of_either_kind() {
             OBJECTS.join(&b"\n"[..])
         };
         let name = rng.choice(["x", "x.json", "x.ndjson", "x.csv"]).unwrap();
-        let _ = told(name, &mutated(rng, &seed), &ReadOptions::default());
+        let _ = read_consistently(name, &mutated(rng, &seed), &ReadOptions::default());
     });
 }
 
@@ -248,14 +248,17 @@ fn gzip() {
     fuzz(|rng| {
         let seed = if rng.bool() { CSV } else { OBJECTS[0] };
         let text = mutated(rng, seed);
-        let plain = told("x", &text, &ReadOptions::default());
+        let plain = read_consistently("x", &text, &ReadOptions::default());
         // What is packed twice, or is a workbook, is something else.
         if !text.starts_with(b"\x1f\x8b") && !text.starts_with(b"PK") {
-            assert_eq!(told("x", &gzipped(&text), &ReadOptions::default()), plain);
+            assert_eq!(
+                read_consistently("x", &gzipped(&text), &ReadOptions::default()),
+                plain
+            );
         }
         let mut packed = gzipped(&text);
         packed.extend(gzipped(CSV));
-        let _ = told("x", &mutated(rng, &packed), &ReadOptions::default());
+        let _ = read_consistently("x", &mutated(rng, &packed), &ReadOptions::default());
     });
 }
 
@@ -270,25 +273,25 @@ fn utf_16() {
         let little = rng.bool();
         let text = mutated(rng, seed.as_bytes());
         if let Ok(text) = String::from_utf8(text) {
-            let plain = told(
+            let plain = read_consistently(
                 "x",
                 format!("\u{feff}{text}").as_bytes(),
                 &ReadOptions::default(),
             );
-            let read = told("x", &wide(&text, little), &ReadOptions::default());
+            let read = read_consistently("x", &wide(&text, little), &ReadOptions::default());
             // Their names of the encoding differ.
             if plain.is_ok() && text.len() < 30_000 {
                 assert_eq!(read, plain, "{text:?}");
             }
         }
-        let _ = told(
+        let _ = read_consistently(
             "x",
             &mutated(rng, &wide(&seed, little)),
             &ReadOptions::default(),
         );
         let mut named = options(*rng.choice(Format::VARIANTS).unwrap());
         named.encoding = Some("utf-16le".to_owned());
-        let _ = told("x", &mutated(rng, &wide(&seed, little)), &named);
+        let _ = read_consistently("x", &mutated(rng, &wide(&seed, little)), &named);
     });
 }
 
@@ -299,19 +302,19 @@ fn windows_1252() {
         let mut options = options(Format::Csv);
         options.encoding = Some("windows-1252".to_owned());
         options.delimiter = Some(b',');
-        let Ok(read) = told("x", &bytes, &options) else {
+        let Ok(read) = read_consistently("x", &bytes, &options) else {
             return;
         };
-        // Each undefined byte is told, or is in what was not read.
+        // Each undefined byte is read_consistently, or is in what was not read.
         let undefined = bytes
             .iter()
             .any(|byte| matches!(byte, 0x81 | 0x8D | 0x8F | 0x90 | 0x9D));
-        let told = read
+        let read_consistently = read
             .codes()
             .iter()
             .any(|(code, _)| *code == Code::InvalidText);
         assert!(
-            !undefined || told || !read.lost.is_empty(),
+            !undefined || read_consistently || !read.lost.is_empty(),
             "{}",
             bytes.escape_ascii()
         );
@@ -359,7 +362,7 @@ fn xlsx() {
     });
     let parts = parts(&workbook);
     fuzz(|rng| {
-        let _ = told("x.xlsx", &mutated(rng, &workbook), &ReadOptions::default());
+        let _ = read_consistently("x.xlsx", &mutated(rng, &workbook), &ReadOptions::default());
         let mut parts = parts.clone();
         let wanted = rng
             .choice(["sheet1.xml", "sharedStrings.xml", "styles.xml", ".rels", ""])
@@ -368,6 +371,6 @@ fn xlsx() {
         let chosen = parts.iter().position(|(name, _)| name.ends_with(wanted));
         let (_, bytes) = &mut parts[chosen.unwrap_or(number)];
         *bytes = mutated(rng, bytes);
-        let _ = told("x.xlsx", &packed(&parts), &ReadOptions::default());
+        let _ = read_consistently("x.xlsx", &packed(&parts), &ReadOptions::default());
     });
 }

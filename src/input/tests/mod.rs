@@ -113,8 +113,8 @@ fn drain(reader: &mut Reader, parser: &mut Parser) -> Result<Read, InputError> {
                 }
             };
             // Every record and every problem is one, in order.
-            let told = read.records.len() + read.problems.len() + read.lost.len();
-            assert_eq!(index, told as u64 - 1);
+            let found = read.records.len() + read.problems.len() + read.lost.len();
+            assert_eq!(index, found as u64 - 1);
         });
         assert_eq!(count, chunk.len());
     }
