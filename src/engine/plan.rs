@@ -6,8 +6,10 @@
 //! will be sent to the spool. It returns what there is to report, batch by
 //! batch, and the [`Plan`] at the end.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
+
+use indexmap::IndexSet;
 
 use super::spool::{Slot, Spool, Spooled};
 use crate::check::{Check, CheckBatch, CheckError, Checked, Invalid};
@@ -157,8 +159,7 @@ pub(crate) struct Planner<'a> {
     all: Vec<(u32, Slot, PlanAction)>,
     /// The others by number: which of them are duplicates is known at the end.
     others: Vec<(u32, PlanAction)>,
-    firms: Vec<Box<str>>,
-    firm_numbers: HashMap<Box<str>, u32>,
+    firms: IndexSet<Box<str>>,
     hasher: Hasher,
 }
 
@@ -200,8 +201,7 @@ impl<'a> Planner<'a> {
             send: Vec::new(),
             all: Vec::new(),
             others: Vec::new(),
-            firms: Vec::new(),
-            firm_numbers: HashMap::new(),
+            firms: IndexSet::new(),
             hasher,
         })
     }
@@ -283,10 +283,12 @@ impl<'a> Planner<'a> {
     ) -> Result<(), PlanError> {
         self.hasher.write_piece(case.key.canonical().as_bytes());
         self.hasher.write(&case.payload_digest.0);
-        let same = if known.is_none() && self.has_content {
-            self.find_same(&case)?
-        } else {
-            None
+        let same = match &self.ledger {
+            Some(ledger) if known.is_none() && self.has_content => {
+                let reader = ledger.reader();
+                reader.same_content(&case.record_digest, &case.content_digest)?
+            }
+            _ => None,
         };
         let (action, order) = match &same {
             Some(_) => (PlanAction::Held, SendOrder::First),
@@ -348,22 +350,9 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn find_same(&self, case: &CaseData) -> Result<Option<SameContent>, PlanError> {
-        let Some(ledger) = &self.ledger else {
-            return Ok(None);
-        };
-        let reader = ledger.reader();
-        Ok(reader.same_content(&case.record_digest, &case.content_digest)?)
-    }
-
     fn firm(&mut self, firm: &str) -> u32 {
-        if let Some(&number) = self.firm_numbers.get(firm) {
-            return number;
-        }
-        let number = self.firms.len() as u32;
-        self.firms.push(firm.into());
-        self.firm_numbers.insert(firm.into(), number);
-        number
+        let known = self.firms.get_index_of(firm);
+        known.unwrap_or_else(|| self.firms.insert_full(firm.into()).0) as u32
     }
 }
 
