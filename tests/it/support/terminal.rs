@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -16,6 +15,12 @@ use super::program::run_through;
 
 /// Only a test that would otherwise hang waits this long.
 const DEADLINE: Duration = Duration::from_mins(5);
+
+/// The shell that owns the terminal runs the command, prints its exit code
+/// between two marks, and stays: when the owner of a terminal exits, Linux drops
+/// what was written to it and not yet read.
+const OWNER: &str = "trap : INT; \"$@\"; printf '\\036%s\\036' $?; read -r end";
+const MARK: char = '\u{1e}';
 
 /// A process whose input and outputs are a terminal. It is killed when it is
 /// dropped.
@@ -31,8 +36,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Runs a command there. Ctrl-C is a signal only where the terminal is the
-    /// process's own, which takes `setsid`.
+    /// Runs a command there. Ctrl-C is a signal only in a session of its own,
+    /// which takes `setsid`.
     pub(super) fn start(command: &Command) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         fcntl_setfd(&master, FdFlags::CLOEXEC).unwrap();
@@ -51,7 +56,7 @@ impl Terminal {
             Stdio::from(rustix::fs::open(&name, flags, Mode::empty()).unwrap())
         };
         let mut setsid = Command::new("setsid");
-        setsid.arg("-c");
+        setsid.args(["-c", "sh", "-c", OWNER, "sh"]);
         let mut on_terminal = run_through(setsid, command);
         on_terminal
             .env("TERM", "xterm")
@@ -98,11 +103,11 @@ impl Terminal {
                 self.read += at + part.len();
                 return self;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.screen.recv_timeout(left) {
-                Ok(bytes) => self.bytes.extend(bytes),
-                Err(error) => panic!("{part:?}: {error}; this was shown:\n{shown}"),
-            }
+            assert!(
+                exit_code(&shown).is_none(),
+                "{part:?} was not shown:\n{shown}"
+            );
+            self.read_screen(deadline);
         }
     }
 
@@ -133,16 +138,23 @@ impl Terminal {
     #[track_caller]
     pub fn ends_with(&mut self, code: i32) {
         let deadline = Instant::now() + DEADLINE;
-        while let Ok(bytes) =
-            (self.screen).recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        {
-            self.bytes.extend(bytes);
+        let ended = loop {
+            match exit_code(&self.shown()) {
+                Some(ended) => break ended,
+                None => self.read_screen(deadline),
+            }
+        };
+        assert_eq!(ended, code, "this was shown:\n{}", self.shown());
+    }
+
+    /// Waits for more on the screen.
+    #[track_caller]
+    fn read_screen(&mut self, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match self.screen.recv_timeout(left) {
+            Ok(bytes) => self.bytes.extend(bytes),
+            Err(error) => panic!("{error}; this was shown:\n{}", self.shown()),
         }
-        let shown = self.shown();
-        assert!(Instant::now() < deadline, "it did not end:\n{shown}");
-        let status = self.child.wait().unwrap();
-        let ended = status.code().or(status.signal().map(|signal| 128 + signal));
-        assert_eq!(ended, Some(code), "{status}:\n{shown}");
     }
 
     /// Whether a process can have a terminal of its own here.
@@ -160,4 +172,10 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The exit code at the end of what was shown, once there is one.
+fn exit_code(shown: &str) -> Option<i32> {
+    let (_, code) = shown.strip_suffix(MARK)?.rsplit_once(MARK)?;
+    Some(code.parse().unwrap())
 }
