@@ -11,13 +11,13 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::{FixedState, FoldHasher};
 
 use crate::mapping::names;
-use crate::model::{Columns, ColumnsVersion, Digest, FileId, Key, Place, Record};
+use crate::model::{Columns, ColumnsVersion, FileId, Key, Place, Record};
 
 /// What a worker found out about one record that has a key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RecordRow {
     pub(super) place: Place,
-    pub(super) key: Digest,
+    pub(super) key: u128,
     /// Where the key's text ends in the batch's; it begins after the one before.
     pub(super) key_end: u32,
     /// Of payload and firm; none for an invalid record.
@@ -39,7 +39,7 @@ impl RecordRow {
     ) -> Self {
         Self {
             place: record.place,
-            key: Digest::of(key.as_bytes()),
+            key: hash_of_key(key),
             key_end: key_end as u32,
             payload: None,
             folded: folded_key(key),
@@ -148,7 +148,7 @@ impl RecordTable {
             self.places.push((line, index));
             self.payloads
                 .push(row.payload.map_or(0, |hash| hash.max(1)));
-            let hash = u128::from_be_bytes(row.key.0) >> 32 << 32;
+            let hash = row.key >> 32 << 32;
             self.keys.push(hash | Hashed::from(number));
             self.folded
                 .extend(row.folded.map(|hash| hashed(hash, number)));
@@ -269,6 +269,12 @@ fn groups(table: &mut [Hashed]) -> Vec<Group> {
     groups
 }
 
+/// The same in every thread. One half alone is too short to tell keys apart.
+fn hash_of_key(key: &str) -> u128 {
+    let [high, low] = [0, 1].map(|seed| FixedState::with_seed(seed).hash_one(key));
+    u128::from(high) << 64 | u128::from(low)
+}
+
 /// A hash of the key in upper case and without leading zeros, where it is not
 /// so already. Compares with a plain key's hash.
 fn folded_key(key: &str) -> Option<u64> {
@@ -287,7 +293,7 @@ fn folded_key(key: &str) -> Option<u64> {
         .map(|part| part.to_uppercase().trim_start_matches('0').to_owned());
     let mut folded = String::new();
     Key::write_canonical(parts, &mut folded);
-    Some(Digest::of(folded.as_bytes()).short())
+    Some((hash_of_key(&folded) >> 64) as u64)
 }
 
 /// The columns of one file that identify the person of a case.
