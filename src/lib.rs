@@ -28,7 +28,7 @@
 //! `caseload import cases.csv`, from the file to the ledger:
 //!
 //! 1. **Settings.** `cli` parses the arguments and adds environment and config.
-//!    `commands/import/mod.rs` tells the rest of the story.
+//!    `commands/import/mod.rs` runs the steps below in this order.
 //! 2. **Read.** `input` detects format and encoding, and cuts the file into
 //!    chunks of whole records with their rows and lines. One thread reads.
 //! 3. **Map.** Worker threads of `check` parse the chunks and map each record:

@@ -145,8 +145,8 @@ pub(super) fn review_rules(rules: &Rules, names: &[Arc<Columns>]) -> Vec<Problem
         )
         .in_column(field)
         .with_hint(
-            "the platform accepts a case type that is not on its list, but such a case goes \
-             nowhere; `caseload init` writes the values of your file as choices to review",
+            "Lexamica files a case type that is not on its list as \"Other\", without an error; \
+             `caseload init` writes the values of your file as choices to review",
         )
     });
     let confidential = without_rule.iter().filter(|name| looks_confidential(name));

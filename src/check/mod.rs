@@ -54,7 +54,7 @@ pub(crate) struct CheckBatch {
 pub(crate) struct Invalid {
     pub(crate) file: FileId,
     /// The record as JSON, as far as it can be; see [`crate::input::Unread::raw`].
-    pub(crate) raw: Box<str>,
+    pub(crate) raw_record: Box<str>,
     /// What is wrong with it.
     pub(crate) reason: String,
 }

@@ -28,7 +28,7 @@ const MOST_WORKERS: usize = 4;
 /// The result of one chunk, soon.
 type Pending = Receiver<WorkerBatch>;
 
-struct Work {
+struct ChunkWork {
     file: FileId,
     /// A parser for each worker.
     parsers: Arc<Mutex<Vec<Parser>>>,
@@ -86,7 +86,7 @@ fn refuse_missing(missing: &[(FileId, Vec<MissingColumn>)]) -> Result<(), CheckE
 fn read_chunks(
     mut readers: Vec<Reader>,
     workers: usize,
-    queue_work: &SyncSender<Work>,
+    queue_work: &SyncSender<ChunkWork>,
     queue_result: &SyncSender<Result<Pending, InputError>>,
 ) -> Vec<Reader> {
     for (file, reader) in (0..).map(FileId).zip(&mut readers) {
@@ -96,7 +96,7 @@ fn read_chunks(
             let queued = match reader.next_chunk() {
                 Ok(Some(chunk)) => {
                     let (done, pending) = sync_channel(1);
-                    let work = Work {
+                    let work = ChunkWork {
                         file,
                         parsers: Arc::clone(&parsers),
                         chunk,
@@ -119,7 +119,7 @@ fn read_chunks(
     readers
 }
 
-fn map_chunks(options: Arc<CheckOptions>, work: &Mutex<Receiver<Work>>) -> Tally {
+fn map_chunks(options: Arc<CheckOptions>, work: &Mutex<Receiver<ChunkWork>>) -> Tally {
     let mut worker = Worker::new(options);
     let mut parser: Option<(FileId, Parser)> = None;
     loop {

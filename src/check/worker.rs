@@ -97,7 +97,7 @@ pub(super) struct Worker {
     keyless: bool,
     digests: RecordDigests,
     key: String,
-    raw: String,
+    raw_record: String,
     met: ColumnsVersion,
 }
 
@@ -110,7 +110,7 @@ impl Worker {
             keyless: options.rules.options().key.is_empty(),
             digests: RecordDigests::default(),
             key: String::new(),
-            raw: String::new(),
+            raw_record: String::new(),
             met: ColumnsVersion::default(),
             options,
         }
@@ -135,7 +135,7 @@ impl Worker {
                     batch.unread += 1;
                     let before = batch.problems.len();
                     batch.problems.push(problem);
-                    let raw = |raw: &mut String| raw.push_str(&unread.raw());
+                    let raw = |raw: &mut String| raw.push_str(&unread.raw_record());
                     self.keep_invalid(raw, &mut batch, before);
                 }
                 Item::Lost(problem) => {
@@ -171,11 +171,11 @@ impl Worker {
         if reasons.is_empty() {
             return;
         }
-        self.raw.clear();
-        raw(&mut self.raw);
+        self.raw_record.clear();
+        raw(&mut self.raw_record);
         batch.invalid.push(Invalid {
             file: batch.file,
-            raw: self.raw.as_str().into(),
+            raw_record: self.raw_record.as_str().into(),
             reason: reasons.join("; "),
         });
     }
@@ -236,10 +236,10 @@ impl Worker {
         if self.options.collect_cases
             && let Some(digest) = digest
         {
-            self.raw.clear();
-            mapping::record_json(record, &mut self.raw);
+            self.raw_record.clear();
+            mapping::record_json(record, &mut self.raw_record);
             let digests = [digest, self.digests.of(record)];
-            let case = case(record, &mapped, key, digests, &self.raw);
+            let case = case(record, &mapped, key, digests, &self.raw_record);
             batch.cases.push((row as u32, case));
         }
     }
@@ -276,7 +276,7 @@ fn case(
         place: record.place,
         partner_firm: mapped.firm.map(Into::into),
         payload: mapped.payload.into(),
-        raw: raw.into(),
+        raw_record: raw.into(),
         payload_digest,
         content_digest: mapped.content_digest(),
         record_digest,

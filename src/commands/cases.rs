@@ -65,7 +65,7 @@ pub(super) fn view(
     case: CaseRow,
     case_url: Option<&str>,
 ) -> Result<CaseView, LedgerError> {
-    let content = [&case.payload, &case.raw];
+    let content = [&case.payload, &case.raw_record];
     let person = content.into_iter().flatten().find_map(|json| person(json));
     Ok(CaseView {
         attempts: reader.attempts(&case.key)?,

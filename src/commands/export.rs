@@ -144,7 +144,7 @@ fn sources(
     for case in reader.cases(&filter) {
         let case = case?;
         let shape = shapes.entry(case.file).or_default();
-        if let Some(raw) = &case.raw {
+        if let Some(raw) = &case.raw_record {
             shape.add(raw);
         }
     }

@@ -292,7 +292,7 @@ impl<'a> Planner<'a> {
         };
         let (action, order) = match &same {
             Some(_) => (PlanAction::Held, SendOrder::First),
-            None => self.decide(&case, known),
+            None => self.choose_action(&case, known),
         };
         if action == PlanAction::Send || self.options.keep_all {
             let slot = self.spool.write(&case).map_err(PlanError::Spool)?;
@@ -317,7 +317,7 @@ impl<'a> Planner<'a> {
             found.invalid.push(Invalid {
                 file: case.place.file,
                 reason: format!("{} [{}]", problem.message, problem.code),
-                raw: case.raw,
+                raw_record: case.raw_record,
             });
             found.problems.push(problem);
         } else if action == PlanAction::Changed {
@@ -326,7 +326,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn decide(&self, case: &CaseData, known: Option<&KnownCase>) -> (PlanAction, SendOrder) {
+    fn choose_action(&self, case: &CaseData, known: Option<&KnownCase>) -> (PlanAction, SendOrder) {
         let Some(known) = known else {
             return (PlanAction::Send, SendOrder::First);
         };

@@ -88,7 +88,7 @@ mod tests {
             },
             partner_firm: firm.map(Into::into),
             payload: payload.into(),
-            raw: raw.into(),
+            raw_record: raw.into(),
             payload_digest: Digest::of(b"p"),
             content_digest: Digest::of(b"c"),
             record_digest: Digest::of(b"r"),

@@ -16,7 +16,7 @@ pub(super) type Bytes = Box<dyn Read + Send>;
 
 /// What was read of a file so far.
 #[derive(Debug, Default)]
-struct Tally {
+struct ByteTally {
     bytes: u64,
     ended: bool,
     hasher: Option<Sha256>,
@@ -24,17 +24,17 @@ struct Tally {
 
 /// The tally, shared by the reader and the layer that counts below it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SharedTally(Arc<Mutex<Tally>>);
+pub(super) struct SharedTally(Arc<Mutex<ByteTally>>);
 
 impl SharedTally {
     pub(super) fn new(digest: bool) -> Self {
-        Self(Arc::new(Mutex::new(Tally {
+        Self(Arc::new(Mutex::new(ByteTally {
             hasher: digest.then(Sha256::new),
-            ..Tally::default()
+            ..ByteTally::default()
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Tally> {
+    fn lock(&self) -> MutexGuard<'_, ByteTally> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

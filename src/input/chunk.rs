@@ -10,7 +10,7 @@ use super::window::Position;
 /// [`Parser`](super::Parser) of the same reader.
 #[derive(Debug)]
 pub struct Chunk {
-    pub(super) body: Body,
+    pub(super) body: ChunkBody,
     /// Position of the first record among the file's, which the reader sets,
     /// like the file and the position of `lost`.
     pub(super) index: u64,
@@ -22,15 +22,15 @@ impl Chunk {
     /// How many records it has, unreadable ones included.
     pub(crate) fn len(&self) -> usize {
         let rows = match &self.body {
-            Body::Table(table) => table.rows.len(),
-            Body::Json(values) => values.rows.len(),
+            ChunkBody::Table(table) => table.rows.len(),
+            ChunkBody::Json(values) => values.rows.len(),
         };
         rows + usize::from(self.lost.is_some())
     }
 }
 
 #[derive(Debug)]
-pub(super) enum Body {
+pub(super) enum ChunkBody {
     Table(Table),
     Json(Values),
 }

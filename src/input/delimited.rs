@@ -15,7 +15,7 @@ use memchr::memchr2_iter;
 use crate::model::{Code, Place, Problem};
 
 use super::bytes::Bytes;
-use super::chunk::{Body, Chunk, Table};
+use super::chunk::{Chunk, ChunkBody, Table};
 use super::header::Header;
 use super::{InputErrorKind, Limits};
 
@@ -253,7 +253,7 @@ impl RowReader {
             return Ok(None);
         }
         Ok(Some(Chunk {
-            body: Body::Table(table),
+            body: ChunkBody::Table(table),
             index: 0,
             lost: lost.map(Box::new),
         }))

@@ -11,7 +11,7 @@ use super::{InputErrorKind, Limits};
 
 /// Where the cells of a position in a row go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
+enum HeaderSlot {
     /// To the column at this position.
     Column(usize),
     /// Nowhere, so they must be empty.
@@ -25,7 +25,7 @@ pub(super) struct Header {
     pub(super) columns: Arc<Columns>,
     pub(super) line: u64,
     /// By position, up to the last that has a name.
-    slots: Vec<Slot>,
+    slots: Vec<HeaderSlot>,
     /// How many cells the header row has; a sheet's rows have no width.
     width: usize,
     /// The position of the list of cells with an apostrophe.
@@ -69,7 +69,7 @@ impl Header {
             let name = cell.trim();
             let first = *first_of.entry(name).or_insert(position);
             slots.push(match name {
-                "" => Slot::Unnamed,
+                "" => HeaderSlot::Unnamed,
                 _ if first < position => {
                     let message = format!(
                         "columns {} and {} of the header have the same name",
@@ -79,10 +79,10 @@ impl Header {
                     let problem = Problem::new(Code::DuplicateHeader, place, message);
                     let hint = "rename or remove one of them";
                     problems.push(problem.in_column(name).with_hint(hint));
-                    Slot::Ignored
+                    HeaderSlot::Ignored
                 }
-                ESCAPED | TEXT | REASON => Slot::Ignored,
-                _ => Slot::Column(columns.intern(name)),
+                ESCAPED | TEXT | REASON => HeaderSlot::Ignored,
+                _ => HeaderSlot::Column(columns.intern(name)),
             });
         }
         if columns.is_empty() {
@@ -104,7 +104,7 @@ impl Header {
     /// The name of a position, where it has one.
     pub(super) fn name(&self, position: usize) -> Option<&str> {
         match self.slots.get(position)? {
-            Slot::Column(column) => Some(self.columns.name(*column)),
+            HeaderSlot::Column(column) => Some(self.columns.name(*column)),
             _ => None,
         }
     }
@@ -131,7 +131,7 @@ impl Header {
     ) -> Result<(), Box<Problem>> {
         cells.clear();
         for (position, slot) in self.slots.iter().enumerate() {
-            if matches!(slot, Slot::Column(_)) {
+            if matches!(slot, HeaderSlot::Column(_)) {
                 cells.push(row.get(position).copied().unwrap_or_default());
             }
         }
@@ -141,8 +141,8 @@ impl Header {
             return Err(Box::new(self.ragged(row, place)));
         }
         for (position, cell) in row.iter().enumerate() {
-            let slot = self.slots.get(position).unwrap_or(&Slot::Unnamed);
-            if *slot == Slot::Unnamed && !cell.is_blank() {
+            let slot = self.slots.get(position).unwrap_or(&HeaderSlot::Unnamed);
+            if *slot == HeaderSlot::Unnamed && !cell.is_blank() {
                 return Err(Box::new(self.unnamed(position, cell.text, place)));
             }
         }

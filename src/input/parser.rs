@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::reserved::TEXT;
 use crate::model::{Cell, CellKind, Code, Columns, FileId, Place, Problem, Record};
 
-use super::chunk::{Body, Chunk, Table, TableRow, Values};
+use super::chunk::{Chunk, ChunkBody, Table, TableRow, Values};
 use super::delimited::line_breaks;
 use super::header::Header;
 use super::json::{Member, Objects};
@@ -40,7 +40,7 @@ impl Unread<'_> {
     /// by column, and the whole row in `caseload_text`. While that is filled,
     /// the record can't be imported. JSON that can't pass for a record stays
     /// unchanged.
-    pub(crate) fn raw(&self) -> String {
+    pub(crate) fn raw_record(&self) -> String {
         if self.as_is {
             return self.text.clone().into_owned();
         }
@@ -74,12 +74,12 @@ impl Parser {
     /// Reads a chunk: calls `each` with its items in the order of the file.
     pub fn parse(&mut self, chunk: &Chunk, each: &mut dyn FnMut(Item<'_>)) {
         match (&chunk.body, &self.header) {
-            (Body::Table(table), Some(header)) => {
+            (ChunkBody::Table(table), Some(header)) => {
                 self.parse_table(header, table, chunk.index, each);
             }
-            (Body::Json(values), _) => self.parse_values(values, chunk.index, each),
+            (ChunkBody::Json(values), _) => self.parse_values(values, chunk.index, each),
             // A reader's parser fits its chunks.
-            (Body::Table(_), None) => {}
+            (ChunkBody::Table(_), None) => {}
         }
         if let Some(problem) = &chunk.lost {
             each(Item::Lost((**problem).clone()));

@@ -11,7 +11,7 @@ use super::bytes::{self, Bytes, Counted, RegularFile, SharedTally, Unpacked};
 use super::delimited::RowReader;
 use super::encoding::{self, Detected};
 use super::header::Header;
-use super::json::{Document, Objects};
+use super::json::{JsonDocument, Objects};
 use super::window::Window;
 use super::workbook::Sheet;
 use super::{Chunk, Format, Input, InputError, InputErrorKind, Parser, ReadOptions};
@@ -32,12 +32,12 @@ pub struct Reader {
     /// The file, if it can change meanwhile.
     regular: Option<RegularFile>,
     problems: Vec<Problem>,
-    body: Body,
+    body: RecordReader,
 }
 
-enum Body {
+enum RecordReader {
     Rows(Box<RowReader>),
-    Json(Box<Document>),
+    Json(Box<JsonDocument>),
     Sheet(Sheet),
 }
 
@@ -97,9 +97,9 @@ impl Reader {
     /// comes, and the file must count as unread.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, InputError> {
         let chunk = match &mut self.body {
-            Body::Rows(rows) => rows.next_chunk(),
-            Body::Json(document) => document.next_chunk(),
-            Body::Sheet(sheet) => sheet.next_chunk(),
+            RecordReader::Rows(rows) => rows.next_chunk(),
+            RecordReader::Json(document) => document.next_chunk(),
+            RecordReader::Sheet(sheet) => sheet.next_chunk(),
         };
         let chunk = chunk.and_then(|chunk| match (&chunk, &self.regular) {
             (None, Some(file)) => file.check_unchanged().map(|()| None),
@@ -129,9 +129,9 @@ impl Reader {
 
     pub(super) fn header(&self) -> Option<&Arc<Header>> {
         match &self.body {
-            Body::Rows(rows) => rows.header.as_ref(),
-            Body::Sheet(sheet) => Some(&sheet.header),
-            Body::Json(_) => None,
+            RecordReader::Rows(rows) => rows.header.as_ref(),
+            RecordReader::Sheet(sheet) => Some(&sheet.header),
+            RecordReader::Json(_) => None,
         }
     }
 
@@ -169,7 +169,7 @@ fn open_sheet(
     mut bytes: Bytes,
     regular: Option<&RegularFile>,
     options: &ReadOptions,
-) -> Result<(Body, Vec<Problem>), InputErrorKind> {
+) -> Result<(RecordReader, Vec<Problem>), InputErrorKind> {
     let workbook = if let Some(regular) = regular {
         if options.digest {
             io::copy(&mut bytes, &mut io::sink())?;
@@ -180,7 +180,7 @@ fn open_sheet(
     };
     let name = options.sheet.as_deref();
     let (sheet, problems) = Sheet::open(workbook, name, &options.limits)?;
-    Ok((Body::Sheet(sheet), problems))
+    Ok((RecordReader::Sheet(sheet), problems))
 }
 
 fn open_text(
@@ -189,7 +189,7 @@ fn open_text(
     bytes: Bytes,
     by_name: Option<Format>,
     options: &ReadOptions,
-) -> Result<(Body, Vec<Problem>), InputErrorKind> {
+) -> Result<(RecordReader, Vec<Problem>), InputErrorKind> {
     let is_all = head.len() < HEAD;
     let preview = detected.preview(&head);
     if is_all && preview.trim().is_empty() {
@@ -202,16 +202,16 @@ fn open_text(
     if matches!(format, Format::Json | Format::Ndjson) {
         let window = Window::new(text, limits.chunk);
         let document = match format {
-            Format::Ndjson => Document::of_lines(window, limits),
-            _ => Document::open(window, limits, options.records.as_deref())?,
+            Format::Ndjson => JsonDocument::of_lines(window, limits),
+            _ => JsonDocument::open(window, limits, options.records.as_deref())?,
         };
-        return Ok((Body::Json(Box::new(document)), Vec::new()));
+        return Ok((RecordReader::Json(Box::new(document)), Vec::new()));
     }
     let tab = (format == Format::Tsv).then_some(b'\t');
     let delimiter = options.delimiter.or(tab);
     let encoding = detected.encoding.name();
     let (rows, problems) = RowReader::open(text, &preview, delimiter, limits, encoding)?;
-    Ok((Body::Rows(Box::new(rows)), problems))
+    Ok((RecordReader::Rows(Box::new(rows)), problems))
 }
 
 /// Whether the bytes are a workbook, which must be the expected format.

@@ -16,7 +16,7 @@ use calamine::{
 use jiff::civil::{Date, DateTime};
 use memchr::{memchr_iter, memmem};
 
-use super::chunk::{Body, Chunk, Table};
+use super::chunk::{Chunk, ChunkBody, Table};
 use super::header::Header;
 use super::{InputErrorKind, Limits};
 use crate::model::{Cell, CellKind, Problem};
@@ -30,12 +30,12 @@ const MOST_ROWS: u32 = 1 << 20;
 const MOST_COLUMNS: u32 = 1 << 14;
 
 /// Some rows, or nothing at the end of the sheet. The header comes alone.
-type Message = Result<Option<Table>, InputErrorKind>;
+type WorkbookMessage = Result<Option<Table>, InputErrorKind>;
 
 /// Rows of one sheet as they come from its thread.
 pub(super) struct Sheet {
     pub(super) header: Arc<Header>,
-    tables: Receiver<Message>,
+    tables: Receiver<WorkbookMessage>,
     done: bool,
 }
 
@@ -77,14 +77,14 @@ impl Sheet {
         let received = receive(&self.tables);
         self.done = !matches!(received, Ok(Some(_)));
         Ok(received?.map(|table| Chunk {
-            body: Body::Table(table),
+            body: ChunkBody::Table(table),
             index: 0,
             lost: None,
         }))
     }
 }
 
-fn receive(tables: &Receiver<Message>) -> Message {
+fn receive(tables: &Receiver<WorkbookMessage>) -> WorkbookMessage {
     // A thread that ended without a message has panicked over the file.
     tables
         .recv()
@@ -115,7 +115,7 @@ fn read(
     file: File,
     name: Option<&str>,
     limits: &Limits,
-    sender: &SyncSender<Message>,
+    sender: &SyncSender<WorkbookMessage>,
 ) -> Result<(), InputErrorKind> {
     check_size(&file, limits)?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file))?;
@@ -172,7 +172,7 @@ fn choose(workbook: &Xlsx<BufReader<File>>, name: Option<&str>) -> Result<String
 struct Rows<'a> {
     is_1904: bool,
     limits: &'a Limits,
-    sender: &'a SyncSender<Message>,
+    sender: &'a SyncSender<WorkbookMessage>,
     /// How many cells the header has; 0 before it was read.
     width: u32,
     table: Table,

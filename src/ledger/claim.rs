@@ -121,10 +121,10 @@ pub(super) fn claim(
     }
     let (case_no, nth) = set_sending(conn, request)?;
     conn.prepare_cached(
-        "INSERT INTO contents (case_no, payload, raw) VALUES (?1, ?2, ?3)
-         ON CONFLICT (case_no) DO UPDATE SET payload = excluded.payload, raw = excluded.raw",
+        "INSERT INTO contents (case_no, payload, raw_record) VALUES (?1, ?2, ?3)
+         ON CONFLICT (case_no) DO UPDATE SET payload = excluded.payload, raw_record = excluded.raw_record",
     )?
-    .execute(params![case_no, case.payload, case.raw])?;
+    .execute(params![case_no, case.payload, case.raw_record])?;
     conn.prepare_cached(
         "INSERT INTO attempts (case_no, nth, run, state_before, started_at)
          VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -146,7 +146,7 @@ pub(super) fn claim(
 
 fn former_case(conn: &Connection, key: &Key) -> rusqlite::Result<Option<FormerCase>> {
     conn.prepare_cached(&format!(
-        "SELECT {CLAIMED_COLUMNS}, k.payload, k.raw
+        "SELECT {CLAIMED_COLUMNS}, k.payload, k.raw_record
          FROM cases LEFT JOIN contents k ON k.case_no = no WHERE key_digest = ?1"
     ))?
     .query_row([key.digest()], |row| {
@@ -312,7 +312,7 @@ pub(super) fn release(conn: &Connection, claim: Claim) -> rusqlite::Result<bool>
     }
     match former.as_ref().and_then(|former| former.contents.as_ref()) {
         Some((payload, raw)) => conn
-            .prepare_cached("UPDATE contents SET payload = ?2, raw = ?3 WHERE case_no = ?1")?
+            .prepare_cached("UPDATE contents SET payload = ?2, raw_record = ?3 WHERE case_no = ?1")?
             .execute(params![case_no, payload, raw])?,
         None => conn
             .prepare_cached("DELETE FROM contents WHERE case_no = ?1")?

@@ -68,7 +68,7 @@ pub(crate) struct CaseRow {
     /// The latest attempt's answer or error.
     pub(crate) message: Option<String>,
     /// The raw record as JSON, if asked for and kept.
-    pub(crate) raw: Option<String>,
+    pub(crate) raw_record: Option<String>,
     /// The payload as JSON, if asked for and kept.
     pub(crate) payload: Option<String>,
     /// The answer that left it in doubt or rejected, if asked for and kept.
@@ -143,7 +143,7 @@ impl LedgerReader {
         let (condition, values) = self.condition(filter);
         let (contents, join) = if filter.with_content {
             let join = "LEFT JOIN contents k ON k.case_no = c.no";
-            ("k.raw, k.payload, k.answer", join)
+            ("k.raw_record, k.payload, k.answer", join)
         } else {
             ("NULL, NULL, NULL", "")
         };
@@ -353,7 +353,7 @@ fn case_row(row: &Row<'_>, reader: &LedgerReader) -> rusqlite::Result<CaseRow> {
         updated_at: row.get::<_, Millis>(10)?.0,
         status: row.get(11)?,
         message: row.get(12)?,
-        raw: row.get(13)?,
+        raw_record: row.get(13)?,
         payload: row.get(14)?,
         answer: row.get(15)?,
     })

@@ -59,7 +59,7 @@ CREATE INDEX cases_record ON cases (record) WHERE state IN ('sending', 'imported
 CREATE TABLE contents (
   case_no INTEGER PRIMARY KEY REFERENCES cases (no),
   payload TEXT NOT NULL,
-  raw TEXT NOT NULL,
+  raw_record TEXT NOT NULL,
   answer TEXT
 ) STRICT;
 

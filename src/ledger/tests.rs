@@ -86,7 +86,7 @@ pub(super) fn version(n: u64, version: u64) -> Arc<CaseData> {
         content_digest: Digest::of(content.as_bytes()),
         record_digest: Digest::of(raw.as_bytes()),
         payload: payload.into(),
-        raw: raw.into(),
+        raw_record: raw.into(),
     })
 }
 

@@ -26,14 +26,14 @@ const MAX_BATCH: usize = 256;
 /// still be there after a crash.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    messages: mpsc::Sender<Message>,
+    messages: mpsc::Sender<WriterMessage>,
     path: Arc<Path>,
     /// Why the writer accepts nothing more.
     failure: Arc<OnceLock<LedgerError>>,
     keep_payloads: bool,
 }
 
-enum Message {
+enum WriterMessage {
     Work(Work),
     Close(oneshot::Sender<Result<(), LedgerError>>),
 }
@@ -158,7 +158,7 @@ impl Handle {
     pub async fn close(self) -> Result<(), LedgerError> {
         let (reply, answer) = oneshot::channel();
         self.messages
-            .send(Message::Close(reply))
+            .send(WriterMessage::Close(reply))
             .map_err(|_| self.ended())?;
         answer.await.map_err(|_| self.ended())?
     }
@@ -184,7 +184,7 @@ impl Handle {
         abort_point(format_args!("before-{step}"));
         let (work, answer) = work(statements, undo);
         self.messages
-            .send(Message::Work(work))
+            .send(WriterMessage::Work(work))
             .map_err(|_| self.ended())?;
         let answer = answer.await;
         abort_point(format_args!("after-{step}"));
@@ -226,14 +226,14 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(self, inbox: &mpsc::Receiver<Message>) {
+    fn run(self, inbox: &mpsc::Receiver<WriterMessage>) {
         while let Ok(first) = inbox.recv() {
             let mut batch = Vec::new();
             let mut closing = None;
             for message in iter::once(first).chain(inbox.try_iter()).take(MAX_BATCH) {
                 match message {
-                    Message::Work(work) => batch.push(work),
-                    Message::Close(reply) => {
+                    WriterMessage::Work(work) => batch.push(work),
+                    WriterMessage::Close(reply) => {
                         closing = Some(reply);
                         break;
                     }

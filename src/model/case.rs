@@ -114,7 +114,7 @@ pub struct CaseData {
     pub payload: Box<str>,
     /// The record as JSON: an object of strings by column, or the object that
     /// was read.
-    pub raw: Box<str>,
+    pub raw_record: Box<str>,
     /// Of payload and firm; differs when the row has changed.
     pub payload_digest: Digest,
     /// Of the payload without its key fields, and the firm.

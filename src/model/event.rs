@@ -66,7 +66,7 @@ pub(crate) struct SettledAttempt<'a> {
 
 /// Something that happened in a run. Times are counted from its start.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Event<'a> {
+pub(crate) enum RunEvent<'a> {
     Started {
         #[cfg_attr(
             not(test),

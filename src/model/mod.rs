@@ -10,7 +10,7 @@ mod system;
 
 pub(crate) use case::Hasher;
 pub use case::{CaseData, Digest, Key};
-pub(crate) use event::{Event, PauseReason, SettledAttempt, StopReason};
+pub(crate) use event::{PauseReason, RunEvent, SettledAttempt, StopReason};
 pub(crate) use json::{Members, json_cell, json_members};
 pub use outcome::{Answer, State, Totals, Verdict};
 pub(crate) use outcome::{NextStep, Outcome, StateCounts};

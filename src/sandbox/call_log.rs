@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use super::contract::Draft;
+use super::contract::NewCase;
 
 /// A case as `/__sandbox/cases` shows it.
 #[derive(Debug, Serialize)]
@@ -94,7 +94,7 @@ impl CallLog {
     }
 
     /// Creates a case and returns its id.
-    pub(super) fn create(&mut self, id: CallId, draft: &Draft) -> String {
+    pub(super) fn create(&mut self, id: CallId, draft: &NewCase) -> String {
         let case_id = format!("{:024x}", self.id_rng.u128(..) >> 32);
         self.calls[id.0].case_id = Some(case_id.clone());
         self.cases.push(Case {

@@ -36,7 +36,7 @@ fn create_case(path: &str) -> Option<(Option<&str>, &str)> {
 
 /// A case that may be created.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct NewCase {
     pub(super) map_id: String,
     /// The body as it came in.
     pub(super) payload: Box<RawValue>,
@@ -45,7 +45,7 @@ pub(super) struct Draft {
     pub(super) firm: Option<String>,
 }
 
-impl Draft {
+impl NewCase {
     /// The response: the caller's own fields, and what the platform adds. The
     /// caller's own `status` is kept.
     pub(super) fn response(&self, id: Option<String>) -> Value {
@@ -78,7 +78,7 @@ pub(super) fn check(
     options: &SandboxOptions,
     head: &Parts,
     body: &[u8],
-) -> Result<Draft, Rejection> {
+) -> Result<NewCase, Rejection> {
     let Some((org_id, map_id)) = create_case(head.uri.path()) else {
         return reject(StatusCode::NOT_FOUND, "there is nothing at this address");
     };
@@ -109,7 +109,7 @@ pub(super) fn check(
     if fields.keys().all(|name| name == FIRM) {
         return reject(StatusCode::UNPROCESSABLE_ENTITY, "the case has no fields");
     }
-    Ok(Draft {
+    Ok(NewCase {
         map_id: map_id.to_owned(),
         payload,
         fields,

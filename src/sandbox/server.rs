@@ -70,7 +70,7 @@ struct SandboxState {
     rng: fastrand::Rng,
 }
 
-struct Reply {
+struct SandboxReply {
     status: StatusCode,
     content_type: HeaderValue,
     body: Bytes,
@@ -81,7 +81,7 @@ struct Reply {
     cut_off_at: Option<usize>,
 }
 
-impl Reply {
+impl SandboxReply {
     fn json(status: StatusCode, value: &impl Serialize) -> Self {
         Self {
             status,
@@ -161,7 +161,7 @@ impl Sandbox {
 
     /// Handles a call as soon as it is complete. A case is created now: a
     /// caller who leaves before the response changes nothing.
-    fn handle(&self, id: CallId, head: &Parts, body: &[u8]) -> Reply {
+    fn handle(&self, id: CallId, head: &Parts, body: &[u8]) -> SandboxReply {
         let mut state = self.state();
         let state = &mut *state;
         if let Some(limit) = &self.rate_limit
@@ -169,25 +169,25 @@ impl Sandbox {
         {
             state.log.received(id, body, None);
             let wait = too_soon.wait_time_from(limit.clock().now());
-            return Reply {
+            return SandboxReply {
                 retry_after: Some(wait.as_secs_f64().ceil().max(1.0) as u64),
-                ..Reply::error(StatusCode::TOO_MANY_REQUESTS, "too many calls")
+                ..SandboxReply::error(StatusCode::TOO_MANY_REQUESTS, "too many calls")
             };
         }
         let picked = self.options.faults.pick(state.rng.f64());
         state.log.received(id, body, picked.map(|(kind, _)| kind));
         match picked.map(|(_, fault)| fault) {
-            Some(Fault::Status(code, retry_after)) => Reply {
+            Some(Fault::Status(code, retry_after)) => SandboxReply {
                 retry_after,
-                ..Reply::fault(code)
+                ..SandboxReply::fault(code)
             },
-            Some(Fault::Drop) => Reply::fault(StatusCode::BAD_GATEWAY).cut_off(0),
-            Some(Fault::Html) => Reply {
+            Some(Fault::Drop) => SandboxReply::fault(StatusCode::BAD_GATEWAY).cut_off(0),
+            Some(Fault::Html) => SandboxReply {
                 content_type: HeaderValue::from_static("text/html; charset=utf-8"),
                 body: PAGE.into(),
-                ..Reply::fault(StatusCode::OK)
+                ..SandboxReply::fault(StatusCode::OK)
             },
-            Some(Fault::Slow(delay)) => Reply {
+            Some(Fault::Slow(delay)) => SandboxReply {
                 delay,
                 ..self.create(&mut state.log, id, head, body, None)
             },
@@ -203,10 +203,10 @@ impl Sandbox {
         head: &Parts,
         body: &[u8],
         fault: Option<Fault>,
-    ) -> Reply {
+    ) -> SandboxReply {
         let draft = match contract::check(&self.options, head, body) {
             Ok(draft) => draft,
-            Err((status, message)) => return Reply::error(status, &message),
+            Err((status, message)) => return SandboxReply::error(status, &message),
         };
         let case_id = log.create(id, &draft);
         let shown_id = match fault {
@@ -214,9 +214,9 @@ impl Sandbox {
             Some(Fault::SameId) => Some(log.id_before_last().unwrap_or(case_id)),
             _ => Some(case_id),
         };
-        let reply = Reply::json(StatusCode::CREATED, &draft.response(shown_id));
+        let reply = SandboxReply::json(StatusCode::CREATED, &draft.response(shown_id));
         match fault {
-            Some(Fault::StatusAfter(code)) => Reply::fault(code),
+            Some(Fault::StatusAfter(code)) => SandboxReply::fault(code),
             Some(Fault::DropAfter) => reply.cut_off(0),
             Some(Fault::Half) => {
                 let half = reply.body.len() / 2;
@@ -233,7 +233,7 @@ async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Respon
     let id = sandbox.state().log.begin(method, path);
     let reply = match to_bytes(body, MAX_BODY).await {
         Ok(body) => sandbox.handle(id, &head, &body),
-        Err(_) => Reply::error(
+        Err(_) => SandboxReply::error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "the body is longer than 16 MiB, or was cut off",
         ),
@@ -251,9 +251,9 @@ async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Respon
 }
 
 async fn cases(State(sandbox): State<Arc<Sandbox>>) -> Response {
-    Reply::json(StatusCode::OK, &sandbox.state().log.cases).into_response()
+    SandboxReply::json(StatusCode::OK, &sandbox.state().log.cases).into_response()
 }
 
 async fn calls(State(sandbox): State<Arc<Sandbox>>) -> Response {
-    Reply::json(StatusCode::OK, &sandbox.state().log.calls).into_response()
+    SandboxReply::json(StatusCode::OK, &sandbox.state().log.calls).into_response()
 }

@@ -36,7 +36,7 @@ fn case(number: u64) -> Arc<CaseData> {
         payload_digest: digest,
         content_digest: digest,
         record_digest: digest,
-        raw: payload.clone().into(),
+        raw_record: payload.clone().into(),
         payload: payload.into(),
     })
 }

@@ -37,7 +37,7 @@ fn a_case_resolved_as_not_imported_is_sent_and_an_imported_one_is_not() {
     let home = doubtful();
     resolve(&home, &["--not-imported", "doubt-1"])
         .exits(0)
-        .says("in doubt for less than 10 min");
+        .says("1 case has been in doubt for less than 10 min");
     let imported = ["--imported", "doubt-2=id-9", "--imported", "doubt-3"];
     resolve(&home, &imported).exits(0);
     assert_eq!(state(&home, "doubt-1"), "not_sent");

@@ -146,7 +146,7 @@ impl ImportSettings {
 }
 
 /// A key, and the warning about the file that it came from.
-type Key = (PublicKey, Option<String>);
+type LoadedKey = (PublicKey, Option<String>);
 
 /// Everything that only an import into a real account needs; what is missing
 /// is listed in one error.
@@ -154,7 +154,7 @@ fn real_account(
     args: &ImportArgs,
     globals: &GlobalArgs,
     config: &Config,
-) -> Result<(Destination, LedgerChoice, Option<Key>)> {
+) -> Result<(Destination, LedgerChoice, Option<LoadedKey>)> {
     let dry_run = args.sending.dry_run;
     let key = if dry_run { None } else { public_key(args)? };
     let mut missing = Vec::new();
@@ -189,7 +189,7 @@ fn real_account(
     Ok((destination, ledger, key))
 }
 
-fn public_key(args: &ImportArgs) -> Result<Option<Key>> {
+fn public_key(args: &ImportArgs) -> Result<Option<LoadedKey>> {
     if let Some(path) = &args.public_key_file {
         return Ok(Some(PublicKey::from_file(path)?));
     }

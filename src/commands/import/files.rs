@@ -106,7 +106,7 @@ impl NamedFiles {
             for finding in findings.read().context("the temporary file")? {
                 match finding.context("the temporary file")? {
                     Finding::Invalid(invalid) => {
-                        files.add_invalid(invalid.file, &invalid.raw, None, &invalid.reason);
+                        files.add_invalid(invalid.file, &invalid.raw_record, None, &invalid.reason);
                     }
                     Finding::Problem(problem) => {
                         if let Some(problems) = &mut problems {
@@ -123,7 +123,7 @@ impl NamedFiles {
             let case = planned.plan.spooled.read(*slot).context("the spool")?;
             files.add_invalid(
                 case.place.file,
-                &case.raw,
+                &case.raw_record,
                 Some(&case.key),
                 "another record of the input is, or may be, the same case",
             );

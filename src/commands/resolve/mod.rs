@@ -210,9 +210,10 @@ impl ResolveJob<'_> {
 
     fn warn_young(&self, number: u64) {
         print_warning(&format!(
-            "{} in doubt for less than {}: the server may still be processing; check again after \
-             that time",
+            "{} {} been in doubt for less than {}: the server may still be processing; check again \
+             after that time",
             count(number, "case"),
+            if number == 1 { "has" } else { "have" },
             span(self.options.min_doubt_age)
         ));
     }

@@ -25,12 +25,12 @@ use tokio::sync::oneshot;
 
 use self::settle::Settled;
 use super::plan::PlannedCase;
-use super::scheduler::{Action, CaseIndex, RunSettings, Scheduler, SchedulerEvent};
+use super::scheduler::{CaseIndex, RunSettings, Scheduler, SchedulerAction, SchedulerEvent};
 use super::spool::Spooled;
 use crate::api::{Client, Gate};
 use crate::ledger::{Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
 use crate::model::{
-    Event, NextStep, Outcome, PauseReason, State, StopReason, Totals, Verdict, abort_point,
+    NextStep, Outcome, PauseReason, RunEvent, State, StopReason, Totals, Verdict, abort_point,
 };
 
 /// What the user asks of a run by Ctrl-C or another signal.
@@ -55,7 +55,7 @@ pub(crate) struct ImportRun {
     pub settings: RunSettings,
     pub interrupts: UnboundedReceiver<Interrupt>,
     /// Asks the user whether fields that came back different are acceptable,
-    /// after [`Event::AskEcho`]; called in a thread that may wait.
+    /// after [`RunEvent::AskEcho`]; called in a thread that may wait.
     pub ask_echo: fn() -> bool,
 }
 
@@ -94,7 +94,7 @@ type Task = Pin<Box<dyn Future<Output = Done>>>;
 struct Runner<'a> {
     run: ImportRun,
     scheduler: Scheduler,
-    report: &'a mut dyn FnMut(Event<'_>),
+    report: &'a mut dyn FnMut(RunEvent<'_>),
     began: Instant,
     minimum_gap: MinimumGap,
     sleep_detector: SleepDetector,
@@ -116,13 +116,13 @@ struct Runner<'a> {
 }
 
 /// Works through a plan. Returns when nothing is in flight any more.
-pub(crate) async fn run_import(run: ImportRun, report: &mut dyn FnMut(Event<'_>)) -> RunResult {
+pub(crate) async fn run_import(run: ImportRun, report: &mut dyn FnMut(RunEvent<'_>)) -> RunResult {
     run_with_clock(run, report, SleepDetector::new(SystemTime::now)).await
 }
 
 async fn run_with_clock(
     run: ImportRun,
-    report: &mut dyn FnMut(Event<'_>),
+    report: &mut dyn FnMut(RunEvent<'_>),
     sleep_detector: SleepDetector,
 ) -> RunResult {
     let mut runner = Runner {
@@ -166,13 +166,13 @@ impl Runner<'_> {
             self.report_pause(now);
             self.report_stop();
             match self.scheduler.next(now) {
-                Action::Claim(case) => self.claim(case),
-                Action::Start(case) => self.start(case, now).await,
-                Action::Release(case) => self.release(case),
-                Action::AskEcho => self.ask_echo(),
-                Action::WaitUntil(time) => self.wait(Some(self.began + time)).await,
-                Action::WaitForEvent => self.wait(None).await,
-                Action::Finish(stop) => return stop,
+                SchedulerAction::Claim(case) => self.claim(case),
+                SchedulerAction::Start(case) => self.start(case, now).await,
+                SchedulerAction::Release(case) => self.release(case),
+                SchedulerAction::AskEcho => self.ask_echo(),
+                SchedulerAction::WaitUntil(time) => self.wait(Some(self.began + time)).await,
+                SchedulerAction::WaitForEvent => self.wait(None).await,
+                SchedulerAction::Finish(stop) => return stop,
             }
             if self.aborted {
                 return Some(StopReason::Interrupted);
@@ -250,7 +250,7 @@ impl Runner<'_> {
             let outcome = AssertUnwindSafe(request).catch_unwind().await;
             Done::Sent(index, outcome.ok())
         }));
-        (self.report)(Event::Started { at: now });
+        (self.report)(RunEvent::Started { at: now });
     }
 
     fn release(&mut self, index: CaseIndex) {
@@ -265,7 +265,7 @@ impl Runner<'_> {
     }
 
     fn ask_echo(&mut self) {
-        (self.report)(Event::AskEcho);
+        (self.report)(RunEvent::AskEcho);
         let ask = self.run.ask_echo;
         let (answer, answered) = oneshot::channel();
         // A thread of its own, since a question that is never answered must not
@@ -291,7 +291,7 @@ impl Runner<'_> {
                 self.count(index, state);
                 let slot = self.run.planned[index.0].slot;
                 if let Ok(case) = self.run.spooled.read(slot) {
-                    (self.report)(Event::Skipped { case: &case, state });
+                    (self.report)(RunEvent::Skipped { case: &case, state });
                 }
                 SchedulerEvent::ClaimRefused(index)
             }
@@ -332,12 +332,12 @@ impl Runner<'_> {
         }
         self.reported_pause = until;
         (self.report)(match (until, &self.pause_cause) {
-            (Some(until), Some((reason, message))) => Event::Paused {
+            (Some(until), Some((reason, message))) => RunEvent::Paused {
                 wait: until.saturating_sub(now),
                 reason: *reason,
                 message: message.as_deref(),
             },
-            _ => Event::Resumed,
+            _ => RunEvent::Resumed,
         });
     }
 
@@ -346,7 +346,7 @@ impl Runner<'_> {
             && !self.reported_stop
         {
             self.reported_stop = true;
-            (self.report)(Event::Stopping {
+            (self.report)(RunEvent::Stopping {
                 reason,
                 in_flight: self.in_flight.len(),
             });

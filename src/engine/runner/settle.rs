@@ -10,7 +10,7 @@ use super::super::scheduler::{AttemptResult, CaseIndex, SchedulerEvent};
 use super::{Done, Runner};
 use crate::ledger::{LedgerError, Settlement};
 use crate::model::{
-    CaseData, Event, NextStep, Outcome, PauseReason, SettledAttempt, State, Verdict, abort_point,
+    CaseData, NextStep, Outcome, PauseReason, RunEvent, SettledAttempt, State, Verdict, abort_point,
 };
 
 /// An outcome of a case, and what the ledger did with it.
@@ -39,7 +39,7 @@ impl Runner<'_> {
         let attempt = match result {
             Ok(settlement) => self.report_settled(index, &case, &outcome, &settlement),
             Err(error) => {
-                (self.report)(Event::SettleFailed {
+                (self.report)(RunEvent::SettleFailed {
                     case: &case,
                     verdict: outcome.verdict,
                     answer: &outcome.answer,
@@ -87,7 +87,7 @@ impl Runner<'_> {
             }
         }
         abort_point("before-report");
-        (self.report)(Event::Settled(SettledAttempt {
+        (self.report)(RunEvent::Settled(SettledAttempt {
             case,
             state: settlement.state,
             answer,
@@ -98,7 +98,7 @@ impl Runner<'_> {
             at: Timestamp::now(),
         }));
         if attempt.echo_differs && attempt.verdict == Verdict::Imported {
-            (self.report)(Event::EchoDiffers { case, answer });
+            (self.report)(RunEvent::EchoDiffers { case, answer });
         }
         attempt
     }

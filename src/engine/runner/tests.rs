@@ -65,7 +65,7 @@ fn plan() -> (Vec<PlannedCase>, Spooled) {
             },
             partner_firm: None,
             payload: "{\"name\":\"Ann\"}".into(),
-            raw: "{}".into(),
+            raw_record: "{}".into(),
             payload_digest: Digest::of(key.as_bytes()),
             content_digest: Digest::of(key.as_bytes()),
             record_digest: Digest::of(key.as_bytes()),
@@ -150,8 +150,8 @@ async fn run(sleeps_at: Option<usize>) -> (usize, Vec<Duration>) {
             SystemTime::now() + Duration::from_secs(if slept { 30_000 } else { 0 })
         }
     };
-    let mut report = |event: Event<'_>| {
-        if let Event::Started { at } = event {
+    let mut report = |event: RunEvent<'_>| {
+        if let RunEvent::Started { at } = event {
             starts.borrow_mut().push(at);
         }
     };

@@ -51,7 +51,7 @@ pub(crate) struct RunSettings {
 
 /// What the runner is to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum SchedulerAction {
     /// Claim the case in the ledger, then report [`SchedulerEvent::Claimed`] or
     /// [`SchedulerEvent::ClaimRefused`].
     Claim(CaseIndex),
@@ -201,58 +201,58 @@ impl Scheduler {
     }
 
     /// What to do now. Each action is handed out once. To be called after every
-    /// event, and at the time that [`Action::WaitUntil`] names.
-    pub(crate) fn next(&mut self, now: Duration) -> Action {
+    /// event, and at the time that [`SchedulerAction::WaitUntil`] names.
+    pub(crate) fn next(&mut self, now: Duration) -> SchedulerAction {
         if self.echo_question == EchoQuestion::Due {
             self.echo_question = EchoQuestion::Asked;
-            return Action::AskEcho;
+            return SchedulerAction::AskEcho;
         }
         match self.prefetched {
-            Prefetched::Claiming(_) | Prefetched::Releasing(_) => Action::WaitForEvent,
+            Prefetched::Claiming(_) | Prefetched::Releasing(_) => SchedulerAction::WaitForEvent,
             Prefetched::Claimed(case) => self.next_with_claim(case, now),
             Prefetched::None => self.next_without_claim(now),
         }
     }
 
-    fn next_with_claim(&mut self, case: CaseIndex, now: Duration) -> Action {
+    fn next_with_claim(&mut self, case: CaseIndex, now: Duration) -> SchedulerAction {
         if !self.may_start() || self.paused_until(now).is_some() {
             self.prefetched = Prefetched::Releasing(case);
-            return Action::Release(case);
+            return SchedulerAction::Release(case);
         }
         let next_start = self.pacing.next_start();
         if now < next_start {
-            return Action::WaitUntil(next_start);
+            return SchedulerAction::WaitUntil(next_start);
         }
         self.prefetched = Prefetched::None;
         self.last_call += 1;
         self.in_flight.insert(case, self.last_call);
         self.pacing.started(now);
-        Action::Start(case)
+        SchedulerAction::Start(case)
     }
 
-    fn next_without_claim(&mut self, now: Duration) -> Action {
+    fn next_without_claim(&mut self, now: Duration) -> SchedulerAction {
         let nothing_left = self.requeued.is_empty() && self.untaken >= self.settings.cases;
         if nothing_left || self.stop.is_some() {
             return if self.in_flight.is_empty() {
-                Action::Finish(self.stop.clone())
+                SchedulerAction::Finish(self.stop.clone())
             } else {
-                Action::WaitForEvent
+                SchedulerAction::WaitForEvent
             };
         }
         if !self.may_start() {
-            return Action::WaitForEvent;
+            return SchedulerAction::WaitForEvent;
         }
         let claim_at = self.pacing.next_start().saturating_sub(CLAIM_AHEAD);
         let claim_at = claim_at.max(self.paused_until(now).unwrap_or_default());
         if now < claim_at {
-            return Action::WaitUntil(claim_at);
+            return SchedulerAction::WaitUntil(claim_at);
         }
         let case = self.requeued.pop_front().unwrap_or_else(|| {
             self.untaken += 1;
             CaseIndex(self.untaken - 1)
         });
         self.prefetched = Prefetched::Claiming(case);
-        Action::Claim(case)
+        SchedulerAction::Claim(case)
     }
 
     /// Whether one more call may be in flight, time aside.

@@ -12,14 +12,14 @@ use serde_json::Deserializer;
 
 use crate::model::{Code, Place, Problem};
 
-use super::super::chunk::{Body, Chunk, Values};
+use super::super::chunk::{Chunk, ChunkBody, Values};
 use super::super::window::Window;
 use super::super::{InputErrorKind, Limits};
 use super::{error_message, error_offset};
 
 /// What is left of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum DocumentState {
     /// Lines of NDJSON.
     Lines,
     /// One object, of this length.
@@ -35,10 +35,10 @@ enum State {
     Done,
 }
 
-pub(in crate::input) struct Document {
+pub(in crate::input) struct JsonDocument {
     window: Window,
     limits: Limits,
-    state: State,
+    state: DocumentState,
     /// How many objects are open around the array.
     around: u32,
     /// The member that holds the array, unless it was named: it must be the
@@ -125,8 +125,8 @@ fn next_element(
     }
 }
 
-impl Document {
-    fn new(window: Window, limits: &Limits, state: State) -> Self {
+impl JsonDocument {
+    fn new(window: Window, limits: &Limits, state: DocumentState) -> Self {
         Self {
             window,
             limits: limits.clone(),
@@ -137,7 +137,7 @@ impl Document {
     }
 
     pub(in crate::input) fn of_lines(window: Window, limits: &Limits) -> Self {
-        Self::new(window, limits, State::Lines)
+        Self::new(window, limits, DocumentState::Lines)
     }
 
     /// Finds where the records begin: in the array that the document is, or the
@@ -147,7 +147,7 @@ impl Document {
         limits: &Limits,
         records: Option<&str>,
     ) -> Result<Self, InputErrorKind> {
-        let mut document = Self::new(window, limits, State::Elements { first: true });
+        let mut document = Self::new(window, limits, DocumentState::Elements { first: true });
         match (document.token()?, records) {
             (None, _) => return Err(InputErrorKind::Empty),
             (Some(b'['), None | Some(".")) => document.window.skip(1),
@@ -252,7 +252,7 @@ impl Document {
     /// The whole object is the one record.
     fn single(&mut self) -> Result<(), InputErrorKind> {
         let (IgnoredAny, length) = self.value_at(0)?;
-        self.state = State::Single { length };
+        self.state = DocumentState::Single { length };
         Ok(())
     }
 
@@ -351,18 +351,18 @@ impl Document {
     /// The next records, or nothing at the end.
     pub(in crate::input) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
         let chunk = match self.state {
-            State::Single { length } => {
-                self.state = State::Tail;
+            DocumentState::Single { length } => {
+                self.state = DocumentState::Tail;
                 let row = 0..length;
                 self.chunk(length, vec![row], None)
             }
-            State::Lines | State::Elements { .. } => self.records()?,
-            State::Tail | State::Done => None,
+            DocumentState::Lines | DocumentState::Elements { .. } => self.records()?,
+            DocumentState::Tail | DocumentState::Done => None,
         };
-        if chunk.is_some() || self.state != State::Tail {
+        if chunk.is_some() || self.state != DocumentState::Tail {
             return Ok(chunk);
         }
-        self.state = State::Done;
+        self.state = DocumentState::Done;
         let lost = self.tail()?;
         Ok(self.chunk(0, Vec::new(), lost))
     }
@@ -376,7 +376,7 @@ impl Document {
         let is_empty = rows.is_empty() && lost.is_none();
         let (bytes, start) = self.window.take(length);
         (!is_empty).then_some(Chunk {
-            body: Body::Json(Values { bytes, rows, start }),
+            body: ChunkBody::Json(Values { bytes, rows, start }),
             index: 0,
             lost: lost.map(Box::new),
         })
@@ -391,8 +391,8 @@ impl Document {
             let (bytes, ended) = (self.window.ahead(), self.window.ended());
             at = skip_space(bytes, at);
             let step = match self.state {
-                State::Lines => Ok(next_line(bytes, at, ended)),
-                State::Elements { first } => next_element(bytes, at, first, ended),
+                DocumentState::Lines => Ok(next_line(bytes, at, ended)),
+                DocumentState::Elements { first } => next_element(bytes, at, first, ended),
                 _ => break,
             };
             match step {
@@ -402,13 +402,13 @@ impl Document {
                 Ok(Some(Step::Record(range))) => {
                     at = range.end;
                     rows.push(range);
-                    if let State::Elements { first } = &mut self.state {
+                    if let DocumentState::Elements { first } = &mut self.state {
                         *first = false;
                     }
                 }
                 Ok(Some(Step::End(next))) => {
                     at = next;
-                    self.state = State::Tail;
+                    self.state = DocumentState::Tail;
                 }
                 Err((place, message)) => {
                     lost = Some(self.lost(place, Code::BadJson, &message));
@@ -426,7 +426,7 @@ impl Document {
             }
         }
         if lost.is_some() {
-            self.state = State::Done;
+            self.state = DocumentState::Done;
         }
         Ok(self.chunk(at, rows, lost))
     }
@@ -503,7 +503,7 @@ impl Document {
             self.limits.record
         );
         let problem = self.lost(self.next_record(at), Code::TooLarge, &message);
-        if self.state != State::Lines {
+        if self.state != DocumentState::Lines {
             return problem;
         }
         problem.with_hint("NDJSON has one object a line; for other JSON use --format json")

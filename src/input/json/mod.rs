@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use crate::model::reserved::{ESCAPED, REASON, TEXT};
 use crate::model::{CellKind, Code, Columns};
 
-pub(super) use document::Document;
+pub(super) use document::JsonDocument;
 
 /// How deep a record may be nested, itself among the levels: what `serde_json`
 /// reads too.
@@ -289,9 +289,9 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The members of an object whose text begins at `at` of the record's: name,
 /// where it begins in the record, and value.
-type Members<'a> = Vec<(Cow<'a, str>, usize, &'a str)>;
+type ObjectMembers<'a> = Vec<(Cow<'a, str>, usize, &'a str)>;
 
-fn members(text: &str, at: usize, expected: usize) -> JsonResult<Members<'_>> {
+fn members(text: &str, at: usize, expected: usize) -> JsonResult<ObjectMembers<'_>> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let mut members = Vec::with_capacity(expected);
     let visitor = MembersVisitor {
@@ -309,7 +309,7 @@ fn members(text: &str, at: usize, expected: usize) -> JsonResult<Members<'_>> {
 struct MembersVisitor<'a, 'm> {
     text: &'a str,
     at: usize,
-    members: &'m mut Members<'a>,
+    members: &'m mut ObjectMembers<'a>,
 }
 
 impl<'a> Visitor<'a> for MembersVisitor<'a, '_> {

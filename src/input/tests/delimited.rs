@@ -115,7 +115,7 @@ fn a_column_without_a_name_must_be_empty() {
 }
 
 #[test]
-fn a_quote_never_closed_is_told_with_its_line() {
+fn an_unclosed_quote_is_reported_with_its_line() {
     let read = read("a.csv", "a,b\n1,2\n3,\"oops\n4,5\n6,7\n");
     assert_eq!(read.records.len(), 1);
     assert_eq!(read.problems, []);
@@ -158,7 +158,7 @@ fn a_cell_of_ten_megabytes_is_read_whole() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_told_in_their_cell() {
+fn invalid_bytes_are_reported_in_their_cell() {
     // The first block is plain ASCII, so nothing is guessed.
     let mut bytes = b"Name,Note\n".to_vec();
     bytes.extend("Ada,fine\n".repeat(10_000).bytes());

@@ -217,7 +217,7 @@ fn lines_of_ndjson_stand_for_themselves() {
 }
 
 #[test]
-fn json_and_ndjson_are_told_apart_by_content() {
+fn json_and_ndjson_are_distinguished_by_content() {
     for (name, text, count) in [
         ("a.json", "{\"a\":1}\n{\"a\":2}\n", 2),
         ("a.ndjson", "[\n{\"a\":1},\n{\"a\":2}]\n", 2),
@@ -285,7 +285,7 @@ fn large_records_end_the_reading() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_told_with_their_place() {
+fn invalid_bytes_are_reported_with_their_position() {
     let mut bytes = b"[".to_vec();
     bytes.extend("{\"a\":1},\n".repeat(10_000).bytes());
     bytes.extend(b"{\"a\":\"\xe9\"},{\"a\":2}]");
@@ -300,7 +300,7 @@ fn bytes_that_are_no_text_are_told_with_their_place() {
 }
 
 #[test]
-fn a_member_twice_in_a_nested_object_is_told_by_its_path() {
+fn a_repeated_member_in_a_nested_object_is_reported_with_its_path() {
     let wide = |last: &str| {
         let members = (0..200).fold(String::new(), |text, n| text + &format!("\"m{n}\":{n},"));
         format!("{{\"a\":{{{members}\"{last}\":0}}}}")
@@ -341,7 +341,7 @@ fn a_member_twice_in_a_nested_object_is_told_by_its_path() {
 }
 
 #[test]
-fn a_broken_byte_moves_no_place_behind_it() {
+fn an_invalid_byte_does_not_shift_later_positions() {
     // Whether the two records come in one chunk or in two.
     let options = ReadOptions {
         encoding: Some("utf-8".to_owned()),

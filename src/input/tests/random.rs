@@ -107,7 +107,7 @@ proptest! {
             let count = problem.message.split(' ').nth(1).unwrap();
             found.push(count.parse::<usize>().unwrap());
         }
-        // Blank rows are skipped here and told by the crate.
+        // Blank rows are skipped here, and returned by the crate.
         let mut crate_rows = expected.into_iter();
         for count in found {
             prop_assert!(crate_rows.any(|expected| expected == count));
@@ -233,7 +233,7 @@ proptest! {
         text in r#"\{"a":([\[\]{}:,"\\uadt0-9.eE+ -]{0,12}|"[\\uD89a-f0-9"]{0,14}"|-?[0-9]{1,3}(\.[0-9]{0,2})?([eE][+-]?[0-9]?)?)\}"#,
     ) {
         let read = try_read("x", text.as_bytes(), &options(Format::Ndjson, 64)).unwrap();
-        // Their map keeps the last of two members: ours tells.
+        // Their map keeps the last of two members; ours reports them.
         let codes: Vec<_> = read.codes().iter().map(|(code, _)| *code).collect();
         let taken = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text);
         match taken {

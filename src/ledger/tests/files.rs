@@ -313,7 +313,7 @@ fn cases_that_a_dead_run_left_in_flight_are_in_doubt() {
     );
     // Its age counts from the attempt, not from the day when it was found.
     assert_eq!(row.updated_at, moment(10));
-    assert!(row.raw.is_some());
+    assert!(row.raw_record.is_some());
     assert_eq!(test.row(3).unwrap().state, State::Imported);
     let runs = test.ledger.reader().runs(2).unwrap();
     assert_eq!(runs[1].end, Some(RunEnd::Unexpected));

@@ -149,7 +149,7 @@ fn payloads_of_cases_marked_as_imported_are_dropped_when_the_next_run_begins() {
     let mut test = TestLedger::new();
     test.bring(1, State::InDoubt);
     resolve(&mut test, 1, Imported, None);
-    assert!(test.row(1).unwrap().raw.is_some());
+    assert!(test.row(1).unwrap().raw_record.is_some());
     let test = test.reopen();
-    assert_eq!(test.row(1).unwrap().raw, None);
+    assert_eq!(test.row(1).unwrap().raw_record, None);
 }

@@ -138,7 +138,7 @@ fn a_list_takes_the_first_filled_column_and_a_template_joins_columns() {
 
 #[test]
 fn dots_nest_objects_and_flat_keeps_the_dots() {
-    let mut flat = field("client.raw", "A");
+    let mut flat = field("client.raw_record", "A");
     flat.flat = true;
     let options = with(vec![
         field("client.name.first", "A"),
@@ -150,7 +150,7 @@ fn dots_nest_objects_and_flat_keeps_the_dots() {
     ]);
     assert_eq!(
         payload(options, &[("A", "1"), ("B", "2"), ("Gone", "")]),
-        r#"{"client":{"name":{"first":"1","last":"2"}},"Type":"2","client.raw":"1"}"#
+        r#"{"client":{"name":{"first":"1","last":"2"}},"Type":"2","client.raw_record":"1"}"#
     );
 }
 

@@ -17,7 +17,7 @@ use super::rows::{CASE_COLUMNS, InDoubtFile, RejectsFile, case_cells};
 use super::source::{RecordShape, SourceFile};
 use super::table::CsvTable;
 use crate::ledger::{CaseRow, RunId};
-use crate::model::{Answer, CaseData, Event, FileId, Format, Key, SettledAttempt, State};
+use crate::model::{Answer, CaseData, FileId, Format, Key, RunEvent, SettledAttempt, State};
 
 /// The names of the outputs that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -129,7 +129,7 @@ impl CaseFiles {
                 (None, Some(message)) => message.to_owned(),
                 (None, None) => case.state.as_str().to_owned(),
             };
-            self.add_reject(source, case.raw.as_deref(), Some(&case.key), &reason);
+            self.add_reject(source, case.raw_record.as_deref(), Some(&case.key), &reason);
         }
     }
 
@@ -248,10 +248,10 @@ impl RunFiles {
         }
     }
 
-    pub(crate) fn add_event(&mut self, event: &Event<'_>) {
+    pub(crate) fn add_event(&mut self, event: &RunEvent<'_>) {
         match event {
-            Event::Settled(settled) => self.add_settled(settled),
-            Event::SettleFailed {
+            RunEvent::Settled(settled) => self.add_settled(settled),
+            RunEvent::SettleFailed {
                 case,
                 answer,
                 error,
@@ -313,7 +313,7 @@ impl RunFiles {
             updated_at: Timestamp::now(),
             status: answer.status,
             message: None,
-            raw: Some(case.raw.as_ref().to_owned()),
+            raw_record: Some(case.raw_record.as_ref().to_owned()),
             payload: None,
             answer: None,
         }

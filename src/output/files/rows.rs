@@ -93,7 +93,7 @@ impl InDoubtFile {
     pub(super) fn add(&mut self, case: &CaseRow, shape: &RecordShape) {
         let facts = CASE_COLUMNS.into_iter().zip(case_cells(case));
         let facts = facts.filter(|(column, _)| !RESULTS_ONLY.contains(column));
-        let raw = case.raw.as_deref().unwrap_or_default();
+        let raw = case.raw_record.as_deref().unwrap_or_default();
         let (table_record, json) = match shape {
             RecordShape::Table(_) => (raw, "".into()),
             RecordShape::Json => ("", on_one_line(raw)),

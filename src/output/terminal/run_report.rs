@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::streams::OutputOptions;
 use super::text::{count, escaped, escaped_lines, escaped_or_redacted, span, value};
 use crate::model::{
-    Answer, CaseData, Event, PauseReason, SettledAttempt, State, StopReason, Totals,
+    Answer, CaseData, PauseReason, RunEvent, SettledAttempt, State, StopReason, Totals,
 };
 
 /// How many cases that were not imported are shown.
@@ -60,26 +60,26 @@ impl RunReport {
         self.progress.finish();
     }
 
-    pub(crate) fn add_event(&mut self, event: &Event<'_>) {
+    pub(crate) fn add_event(&mut self, event: &RunEvent<'_>) {
         match event {
-            Event::Started { .. } => {}
-            Event::Settled(settled) => self.add_settled(settled),
-            Event::Skipped { case, state } => {
+            RunEvent::Started { .. } => {}
+            RunEvent::Settled(settled) => self.add_settled(settled),
+            RunEvent::Skipped { case, state } => {
                 let state = state.map_or("unknown", State::label);
                 self.println(&format!(
                     "{}: not sent; its state in the ledger is now {state}",
                     self.place(case)
                 ));
             }
-            Event::Paused {
+            RunEvent::Paused {
                 wait,
                 reason,
                 message,
             } => self.show_pause(*wait, *reason, *message),
-            Event::Resumed => self.progress.set_pause(None),
-            Event::AskEcho => self.progress.hide(),
-            Event::EchoDiffers { case, answer } => self.show_differences(case, answer),
-            Event::Stopping { reason, in_flight } => {
+            RunEvent::Resumed => self.progress.set_pause(None),
+            RunEvent::AskEcho => self.progress.hide(),
+            RunEvent::EchoDiffers { case, answer } => self.show_differences(case, answer),
+            RunEvent::Stopping { reason, in_flight } => {
                 if self.progress.is_hidden() {
                     // Ends the line of the question.
                     self.progress.println("");
@@ -92,7 +92,7 @@ impl RunReport {
                     ));
                 }
             }
-            Event::SettleFailed {
+            RunEvent::SettleFailed {
                 case,
                 verdict,
                 answer,

@@ -143,7 +143,7 @@ impl World {
         for _ in 0..steps {
             let action = scheduler.next(now);
             match action.clone() {
-                Action::Claim(index) => {
+                SchedulerAction::Claim(index) => {
                     let case = plan[index.0];
                     self.check(claimed.is_none(), "two cases claimed ahead");
                     self.check(
@@ -157,7 +157,7 @@ impl World {
                     claimed = Some(case);
                     self.later(&mut due, now, 20, SchedulerEvent::Claimed(index));
                 }
-                Action::Release(index) => {
+                SchedulerAction::Release(index) => {
                     let case = plan[index.0];
                     self.check(
                         claimed == Some(case),
@@ -167,7 +167,7 @@ impl World {
                     claimed = None;
                     self.later(&mut due, now, 20, SchedulerEvent::Released(index));
                 }
-                Action::Start(index) => {
+                SchedulerAction::Start(index) => {
                     let case = plan[index.0];
                     self.check(claimed.take() == Some(case), "started without a claim");
                     self.check(!stopped, "started after the stop");
@@ -192,8 +192,8 @@ impl World {
                         SchedulerEvent::AttemptDone(index, answered),
                     );
                 }
-                Action::AskEcho => self.check(false, "asked although nothing differs"),
-                Action::WaitUntil(time) => {
+                SchedulerAction::AskEcho => self.check(false, "asked although nothing differs"),
+                SchedulerAction::WaitUntil(time) => {
                     self.check(time > now, "waits for a time that has passed");
                     // A timer is never early and often late.
                     let late = Duration::from_millis(self.random.u64(0..8));
@@ -202,12 +202,12 @@ impl World {
                         _ => now = time + late,
                     }
                 }
-                Action::WaitForEvent => {
+                SchedulerAction::WaitForEvent => {
                     let next = due.peek().map(|due| due.0);
                     self.check(next.is_some(), "waits for an event that never comes");
                     now = now.max(next.unwrap_or_default());
                 }
-                Action::Finish(stop) => {
+                SchedulerAction::Finish(stop) => {
                     self.check(in_flight.is_empty(), "finished with calls in flight");
                     self.check(claimed.is_none(), "finished with a claim");
                     self.check(

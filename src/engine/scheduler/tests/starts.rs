@@ -87,15 +87,15 @@ impl World {
                 due.insert((at, serial), event);
             };
             let wake = match scheduler.next(now) {
-                Action::Claim(case) => {
+                SchedulerAction::Claim(case) => {
                     later(now + self.claim, SchedulerEvent::Claimed(case));
                     continue;
                 }
-                Action::Release(case) => {
+                SchedulerAction::Release(case) => {
                     later(now + self.claim, SchedulerEvent::Released(case));
                     continue;
                 }
-                Action::Start(case) => {
+                SchedulerAction::Start(case) => {
                     let number = seen.starts.len();
                     seen.starts.push(now);
                     seen.most_in_flight = seen.most_in_flight.max(scheduler.in_flight.len());
@@ -107,13 +107,13 @@ impl World {
                     now += (self.sleep)(number);
                     continue;
                 }
-                Action::AskEcho => panic!("asked although nothing differs"),
-                Action::Finish(stop) => {
+                SchedulerAction::AskEcho => panic!("asked although nothing differs"),
+                SchedulerAction::Finish(stop) => {
                     assert_eq!(stop, None);
                     return seen;
                 }
-                Action::WaitUntil(time) => Some(time),
-                Action::WaitForEvent => None,
+                SchedulerAction::WaitUntil(time) => Some(time),
+                SchedulerAction::WaitForEvent => None,
             };
             let next = due.first_key_value().map(|(&(at, _), _)| at);
             match (wake, next) {

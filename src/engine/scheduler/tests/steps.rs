@@ -11,12 +11,12 @@ fn one(
     scheduler: &mut Scheduler,
     now: &mut Duration,
     answer: (Verdict, NextStep, Option<u16>),
-) -> Action {
+) -> SchedulerAction {
     loop {
         match scheduler.next(*now) {
-            Action::Claim(case) => scheduler.on(*now, SchedulerEvent::Claimed(case)),
-            Action::WaitUntil(time) => *now = time,
-            Action::Start(case) => {
+            SchedulerAction::Claim(case) => scheduler.on(*now, SchedulerEvent::Claimed(case)),
+            SchedulerAction::WaitUntil(time) => *now = time,
+            SchedulerAction::Start(case) => {
                 let (verdict, next_step, status) = answer;
                 scheduler.on(
                     *now,
@@ -30,7 +30,7 @@ fn one(
                         },
                     ),
                 );
-                return Action::Start(case);
+                return SchedulerAction::Start(case);
             }
             other => return other,
         }
@@ -55,10 +55,10 @@ fn a_server_that_never_answered_is_tried_three_times() {
     for _ in 0..3 {
         assert!(matches!(
             one(&mut scheduler, &mut now, DOWN),
-            Action::Start(_)
+            SchedulerAction::Start(_)
         ));
     }
-    let end = Action::Finish(Some(StopReason::Unreachable));
+    let end = SchedulerAction::Finish(Some(StopReason::Unreachable));
     assert_eq!(one(&mut scheduler, &mut now, DOWN), end);
     assert!(now <= secs(10), "took {now:?}");
 }
@@ -70,12 +70,12 @@ fn a_server_that_answered_before_is_waited_for() {
     for _ in 0..6 {
         assert_eq!(
             one(&mut scheduler, &mut now, DOWN),
-            Action::Start(CaseIndex(1))
+            SchedulerAction::Start(CaseIndex(1))
         );
     }
     assert_eq!(
         one(&mut scheduler, &mut now, GOOD),
-        Action::Start(CaseIndex(2)),
+        SchedulerAction::Start(CaseIndex(2)),
         "after the case's last retry the next case starts"
     );
 }
@@ -98,7 +98,7 @@ fn a_busy_server_pauses_the_whole_run() {
     one(&mut scheduler, &mut now, busy(Some(601)));
     assert_eq!(
         one(&mut scheduler, &mut now, GOOD),
-        Action::Finish(Some(StopReason::WaitTooLong(secs(601))))
+        SchedulerAction::Finish(Some(StopReason::WaitTooLong(secs(601))))
     );
 }
 
@@ -109,9 +109,9 @@ fn answers_to_calls_from_before_a_pause_belong_to_it() {
     let mut started = Vec::new();
     while started.len() < 3 {
         match scheduler.next(now) {
-            Action::Claim(case) => scheduler.on(now, SchedulerEvent::Claimed(case)),
-            Action::WaitUntil(time) => now = time,
-            Action::Start(case) => started.push(case),
+            SchedulerAction::Claim(case) => scheduler.on(now, SchedulerEvent::Claimed(case)),
+            SchedulerAction::WaitUntil(time) => now = time,
+            SchedulerAction::Start(case) => started.push(case),
             other => panic!("{other:?}"),
         }
     }
@@ -143,10 +143,10 @@ fn the_first_calls_go_one_at_a_time_and_stop_at_the_first_doubt() {
     };
     let mut scheduler = with_canary();
     let now = Duration::ZERO;
-    assert_eq!(scheduler.next(now), Action::Claim(CaseIndex(0)));
+    assert_eq!(scheduler.next(now), SchedulerAction::Claim(CaseIndex(0)));
     scheduler.on(now, SchedulerEvent::Claimed(CaseIndex(0)));
-    assert_eq!(scheduler.next(now), Action::Start(CaseIndex(0)));
-    assert_eq!(scheduler.next(secs(5)), Action::WaitForEvent);
+    assert_eq!(scheduler.next(now), SchedulerAction::Start(CaseIndex(0)));
+    assert_eq!(scheduler.next(secs(5)), SchedulerAction::WaitForEvent);
 
     for (answer, reason) in [
         (
@@ -166,7 +166,7 @@ fn the_first_calls_go_one_at_a_time_and_stop_at_the_first_doubt() {
         let (mut scheduler, mut now) = (with_canary(), Duration::ZERO);
         one(&mut scheduler, &mut now, GOOD);
         one(&mut scheduler, &mut now, answer);
-        let end = Action::Finish(Some(reason));
+        let end = SchedulerAction::Finish(Some(reason));
         assert_eq!(one(&mut scheduler, &mut now, GOOD), end);
     }
 }
@@ -192,10 +192,10 @@ fn a_different_echo_is_asked_about_and_a_no_stops_the_run() {
             echo_differs: true,
         };
         scheduler.on(now, SchedulerEvent::AttemptDone(CaseIndex(0), answered));
-        assert_eq!(scheduler.next(now), Action::AskEcho);
-        assert_eq!(scheduler.next(now), Action::WaitForEvent);
+        assert_eq!(scheduler.next(now), SchedulerAction::AskEcho);
+        assert_eq!(scheduler.next(now), SchedulerAction::WaitForEvent);
         scheduler.on(now, SchedulerEvent::EchoAccepted(accepted));
-        let finished = Action::Finish(Some(StopReason::EchoDiffers));
+        let finished = SchedulerAction::Finish(Some(StopReason::EchoDiffers));
         assert_eq!(scheduler.next(now) == finished, ends);
     }
 }
@@ -205,13 +205,13 @@ fn after_a_doubt_calls_go_one_at_a_time_until_one_is_answered() {
     let (mut scheduler, mut now) = (Scheduler::new(settings(10)), Duration::ZERO);
     one(&mut scheduler, &mut now, DOUBT);
     now += secs(1);
-    let Action::Claim(case) = scheduler.next(now) else {
+    let SchedulerAction::Claim(case) = scheduler.next(now) else {
         panic!("no further case is taken");
     };
     scheduler.on(now, SchedulerEvent::Claimed(case));
-    assert_eq!(scheduler.next(now), Action::Start(case));
+    assert_eq!(scheduler.next(now), SchedulerAction::Start(case));
     now += secs(1);
-    assert_eq!(scheduler.next(now), Action::WaitForEvent);
+    assert_eq!(scheduler.next(now), SchedulerAction::WaitForEvent);
 }
 
 #[test]
@@ -224,8 +224,8 @@ fn failures_in_a_row_stop_the_run_but_not_rejections_after_a_success() {
         let mut calls = 0;
         loop {
             match one(&mut scheduler, &mut now, rest) {
-                Action::Start(_) => calls += 1,
-                Action::Finish(reason) => return (calls, reason),
+                SchedulerAction::Start(_) => calls += 1,
+                SchedulerAction::Finish(reason) => return (calls, reason),
                 other => panic!("{other:?}"),
             }
         }

@@ -80,7 +80,7 @@ fn case_row(key: &str, file: &str, state: State, raw: &str) -> CaseRow {
         updated_at: Timestamp::UNIX_EPOCH,
         status: Some(422),
         message: Some("no such case type".to_owned()),
-        raw: Some(raw.to_owned()),
+        raw_record: Some(raw.to_owned()),
         payload: None,
         answer: None,
     }

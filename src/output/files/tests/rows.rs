@@ -213,7 +213,7 @@ fn no_column_of_the_in_doubt_file_has_its_name_from_the_input() {
     let case = case_row("00123", "a.csv", State::InDoubt, raw);
     in_doubt.add(&case, &inputs[0].shape);
     let case = CaseRow {
-        raw: Some("{\"id\":\n123}".to_owned()),
+        raw_record: Some("{\"id\":\n123}".to_owned()),
         file: "b.json".to_owned(),
         message: None,
         status: None,

@@ -1,7 +1,7 @@
 //! The outputs of a run and of an export.
 
 use super::*;
-use crate::model::{Answer, CaseData, Digest, Event, FileId, Place, SettledAttempt, Verdict};
+use crate::model::{Answer, CaseData, Digest, FileId, Place, RunEvent, SettledAttempt, Verdict};
 use crate::output::files::case_files::CaseOutput;
 
 fn case(key: &str, file: u16, raw: &str) -> CaseData {
@@ -14,7 +14,7 @@ fn case(key: &str, file: u16, raw: &str) -> CaseData {
         },
         partner_firm: None,
         payload: "{}".into(),
-        raw: raw.into(),
+        raw_record: raw.into(),
         payload_digest: Digest::default(),
         content_digest: Digest::default(),
         record_digest: Digest::default(),
@@ -26,8 +26,8 @@ fn settled<'a>(
     state: State,
     answer: &'a Answer,
     will_retry: bool,
-) -> Event<'a> {
-    Event::Settled(SettledAttempt {
+) -> RunEvent<'a> {
+    RunEvent::Settled(SettledAttempt {
         case,
         state,
         answer,
@@ -150,7 +150,7 @@ fn an_answer_that_the_ledger_could_not_take_is_kept() {
         case_id: Some("c9".into()),
         ..Answer::default()
     };
-    files.add_event(&Event::SettleFailed {
+    files.add_event(&RunEvent::SettleFailed {
         case: &case("a", 0, r#"{"Id":"a"}"#),
         verdict: Verdict::Imported,
         answer: &answer,
@@ -175,10 +175,10 @@ fn an_id_of_another_case_and_differing_fields_are_reported() {
         ..Answer::default()
     };
     files.add_event(&settled(&first, State::Imported, &echo, false));
-    let Event::Settled(same) = settled(&second, State::InDoubt, &echo, false) else {
+    let RunEvent::Settled(same) = settled(&second, State::InDoubt, &echo, false) else {
         unreachable!()
     };
-    files.add_event(&Event::Settled(SettledAttempt {
+    files.add_event(&RunEvent::Settled(SettledAttempt {
         same_id_as: Some(&first.key),
         ..same
     }));
