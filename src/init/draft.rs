@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::counted;
+use crate::model::count;
 
 /// A config for a person to finish.
 #[derive(Debug, Default)]
@@ -48,12 +48,12 @@ impl DraftField {
     }
 
     /// Asks about values that the rule will refuse.
-    pub(super) fn note_mismatches(&mut self, count: usize, expected: &str) {
-        if count > 0 {
-            let verb = if count == 1 { "was" } else { "were" };
+    pub(super) fn note_mismatches(&mut self, number: usize, expected: &str) {
+        if number > 0 {
+            let verb = if number == 1 { "was" } else { "were" };
             self.notes.push(format!(
                 "decide: {} {verb} not recognized as {expected}; `caseload check` shows each",
-                counted(count, "value")
+                count(number as u64, "value")
             ));
         }
     }
@@ -98,8 +98,8 @@ impl ConfigDraft {
              # Only the [fields] below are sent. The names in brackets must be those of your\n\
              # Lexamica mapping. What only you can know is marked \"decide\". When you are\n\
              # done, run `caseload check`.",
-            counted(self.rows, "row"),
-            counted(self.columns, "column"),
+            count(self.rows as u64, "row"),
+            count(self.columns as u64, "column"),
         )];
         comment(&self.notes, &mut lines);
         lines.push(API.to_owned());

@@ -3,10 +3,10 @@
 
 use crate::mapping::{can_be_firm_id, names};
 
-use super::counted;
 use super::draft::{ConfigDraft, DraftField};
 use super::key::propose_key;
 use super::profile::{Column, InputProfile, named};
+use crate::model::count;
 
 /// Case types that are listed as choices.
 const MAX_CHOICES: usize = 50;
@@ -122,7 +122,7 @@ impl<'p> Guess<'p> {
         };
         self.draft.partner_firm = Some(column.name.clone());
         if column.filled() < self.rows {
-            let rows = counted(self.rows - column.filled(), "row");
+            let rows = count((self.rows - column.filled()) as u64, "row");
             notes.push(format!("decide: {rows} without a firm; use --partner-firm-id to give them one, or --allow-drafts"));
         }
         match column.distinct(MAX_FIRMS) {

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use crate::mapping::names;
 use crate::mapping::names::words;
 
-use super::counted;
 use super::profile::{Column, InputProfile, KEY_ROWS, named};
+use crate::model::count;
 
 /// Columns that are tried as the second of a pair.
 const MAX_SECOND: usize = 60;
@@ -76,7 +76,7 @@ pub(crate) fn propose_key(profile: &InputProfile) -> KeyProposal {
 }
 
 fn single(column: &Column, rows: usize) -> KeyProposal {
-    let counted_rows = counted(rows, "row");
+    let counted_rows = count(rows as u64, "row");
     let mut notes = vec![if rows > KEY_ROWS {
         format!("filled in every row ({counted_rows}), different in the first {KEY_ROWS}")
     } else {
@@ -85,7 +85,7 @@ fn single(column: &Column, rows: usize) -> KeyProposal {
     if column.rounded > 0 {
         notes.push(format!(
             "decide: a spreadsheet has rounded {} (4.41E+11); export this column as text",
-            counted(column.rounded, "value")
+            count(column.rounded as u64, "value")
         ));
     }
     KeyProposal {

@@ -13,9 +13,3 @@ mod tests;
 pub(crate) use guess::draft_config;
 pub(crate) use key::propose_key;
 pub(crate) use profile::InputProfile;
-
-/// `1 row`, `2 rows`.
-fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
-}

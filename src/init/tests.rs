@@ -443,7 +443,7 @@ fn only_the_first_rows_are_compared_for_a_key() {
     let text = draft(&["Id"], &rows).to_toml();
     assert!(
         text.contains(
-            "# filled in every row (10002 rows), different in the first 10000\nkey = \"Id\""
+            "# filled in every row (10,002 rows), different in the first 10000\nkey = \"Id\""
         ),
         "{text}"
     );

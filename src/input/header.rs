@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::reserved::{ESCAPED, REASON, TEXT};
-use crate::model::{Cell, Code, Columns, Place, Problem};
+use crate::model::{Cell, Code, Columns, Place, Problem, count};
 
 use super::delimited::line_breaks;
 use super::{InputErrorKind, Limits};
@@ -201,8 +201,8 @@ impl Header {
 
     fn ragged(&self, row: &[Cell<'_>], place: Place) -> Problem {
         let (found, expected) = (row.len(), self.slots.len());
-        let cells = if found == 1 { "cell" } else { "cells" };
-        let message = format!("found {found} {cells}, the header has {expected} columns");
+        let cells = count(found as u64, "cell");
+        let message = format!("found {cells}, the header has {expected} columns");
         let problem = Problem::new(Code::RaggedRow, place, message);
         let lines = |cell: &Cell<'_>| line_breaks(cell.text.as_bytes());
         if let Some(lines) = row.iter().map(lines).find(|lines| *lines > 0) {

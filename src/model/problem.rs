@@ -1,6 +1,7 @@
 //! What a check reports: problems, for the person who must fix them, and a
 //! summary of each column.
 
+use indicatif::HumanCount;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
@@ -227,4 +228,19 @@ pub(crate) struct ColumnSummary {
     pub(crate) confidential: bool,
     /// Its first distinct values.
     pub(crate) samples: Vec<Box<str>>,
+}
+
+/// `1 case`, `2,500 cases`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    let ending = match number {
+        1 => "",
+        _ if noun.ends_with('s') || noun.ends_with('x') => "es",
+        _ => "s",
+    };
+    format!("{} {noun}{ending}", grouped(number))
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    HumanCount(number).to_string()
 }

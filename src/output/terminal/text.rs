@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use indicatif::HumanCount;
 use serde_json::Value;
+
+pub(crate) use crate::model::{count, grouped};
 
 /// How many characters of a value are shown.
 const MAX_VALUE: usize = 60;
@@ -112,21 +113,6 @@ pub(crate) fn pretty_json(json: &str) -> String {
     serde_json::from_str::<Value>(json)
         .and_then(|value| serde_json::to_string_pretty(&value))
         .unwrap_or_else(|_| json.to_owned())
-}
-
-/// `1 case`, `2,500 cases`.
-pub(crate) fn count(number: u64, noun: &str) -> String {
-    let ending = match number {
-        1 => "",
-        _ if noun.ends_with('s') || noun.ends_with('x') => "es",
-        _ => "s",
-    };
-    format!("{} {noun}{ending}", grouped(number))
-}
-
-/// `1234567` as `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
-    HumanCount(number).to_string()
 }
 
 /// A duration in words: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.

@@ -56,7 +56,9 @@ impl Terminal {
             Stdio::from(rustix::fs::open(&name, flags, Mode::empty()).unwrap())
         };
         let mut setsid = Command::new("setsid");
-        setsid.args(["-c", "sh", "-c", OWNER, "sh"]);
+        // Signals that the tests' own parent ignores would be ignored here too.
+        let default = "--default-signal=INT,QUIT,TERM,HUP";
+        setsid.args(["-c", "env", default, "sh", "-c", OWNER, "sh"]);
         let mut on_terminal = run_through(setsid, command);
         on_terminal
             .env("TERM", "xterm")
