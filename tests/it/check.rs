@@ -54,8 +54,8 @@ fn suggestions_are_shown_and_never_applied() {
     a.csv:2:Case Type: error: not one of the choices for CaseType: "Auto Acident" [not-a-choice]
         did you mean "Auto Accident"?
 
-            1 error not-a-choice in Case Type
-            1 error unknown-partner-firm in Firm
+            1 not-a-choice error in Case Type
+            1 unknown-partner-firm error in Firm
       run `caseload explain CODE` for what a code means and how to fix it
     column      filled  distinct  values
     id             all         1  1

@@ -155,8 +155,8 @@ fn twenty_problems_are_shown_and_all_are_counted() {
     let shown = done.out.lines().filter(|line| line.contains(": error: "));
     assert_eq!(shown.count(), 20, "{done}");
     done.prints("showing 20 of 26 problems")
-        .prints("25 error missing-partner-firm in partnerFirmId")
-        .prints("1 error empty-key in id");
+        .prints("25 missing-partner-firm errors in partnerFirmId")
+        .prints("1 empty-key error in id");
     let done = import().args(&["--output", "json"]).run().exits(3);
     assert_eq!(problems(&done).len(), 26);
     done.counts(&[("problems", 26)]);
@@ -243,8 +243,8 @@ fn problems_in_human_output() {
     a.csv:3: error: found 2 cells, the header has 3 columns [ragged-row]
         quote a cell that contains a line break or a `,`, and keep the delimiters of empty cells
 
-            1 error ragged-row
-            1 error bad-partner-firm in partnerFirmId
+            1 ragged-row error
+            1 bad-partner-firm error in partnerFirmId
       run `caseload explain CODE` for what a code means and how to fix it
     "#);
 }

@@ -68,7 +68,8 @@ impl ProblemReporter {
         if total > 1 && !self.output.json {
             print_result("");
             for ((severity, code, column), number) in &self.counts {
-                let mut kind = format!("{} {code}", severity_text(*severity));
+                let plural = if *number == 1 { "" } else { "s" };
+                let mut kind = format!("{code} {}{plural}", severity_text(*severity));
                 if let Some(column) = column {
                     let _ = write!(kind, " in {}", escaped(column));
                 }
