@@ -64,22 +64,24 @@ impl PlannedCase {
         Self {
             slot,
             state: None,
-            order: SendOrder::First,
+            order: SendOrder::Untried,
             number: 0,
             firm: None,
         }
     }
 }
 
-/// The order of sending: untried, not sent and removed cases as they stand in
-/// the input; then rejects whose payload has changed; then other rejects, the
-/// least recently tried first. So a row that the server never accepts holds up
-/// no other.
+/// The order of sending: untried cases as they stand in the input; then those
+/// that were tried and not sent, and removed ones; then rejects whose payload
+/// has changed; then other rejects. Where a time is named, the least recently
+/// tried first. So a row that the server never accepts, or that stops every
+/// run, holds up no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum SendOrder {
-    First,
+    Untried,
+    NotSent(i64),
     Changed,
-    Tried(i64),
+    Rejected(i64),
 }
 
 /// Everything that a run needs to know of what it will do.
@@ -291,7 +293,7 @@ impl<'a> Planner<'a> {
             _ => None,
         };
         let (action, order) = match &same {
-            Some(_) => (PlanAction::Held, SendOrder::First),
+            Some(_) => (PlanAction::Held, SendOrder::Untried),
             None => self.choose_action(&case, known),
         };
         if action == PlanAction::Send || self.options.keep_all {
@@ -328,25 +330,25 @@ impl<'a> Planner<'a> {
 
     fn choose_action(&self, case: &CaseData, known: Option<&KnownCase>) -> (PlanAction, SendOrder) {
         let Some(known) = known else {
-            return (PlanAction::Send, SendOrder::First);
+            return (PlanAction::Send, SendOrder::Untried);
         };
         let changed = known.payload_digest != case.payload_digest;
-        let tried = known.last_attempt_at.as_second();
+        let tried = known.last_attempt_at.as_millisecond();
         match known.state {
-            State::Removed | State::NotSent => (PlanAction::Send, SendOrder::First),
+            State::Removed | State::NotSent => (PlanAction::Send, SendOrder::NotSent(tried)),
             State::Rejected if changed => (PlanAction::Send, SendOrder::Changed),
-            State::Rejected => (PlanAction::Send, SendOrder::Tried(tried)),
-            State::Imported if changed => (PlanAction::Changed, SendOrder::First),
-            State::Imported => (PlanAction::Skip, SendOrder::First),
+            State::Rejected => (PlanAction::Send, SendOrder::Rejected(tried)),
+            State::Imported if changed => (PlanAction::Changed, SendOrder::Untried),
+            State::Imported => (PlanAction::Skip, SendOrder::Untried),
             State::InDoubt
                 if self
                     .options
                     .resend_doubts_before
-                    .is_some_and(|before| tried <= before) =>
+                    .is_some_and(|before| tried / 1000 <= before) =>
             {
-                (PlanAction::Send, SendOrder::First)
+                (PlanAction::Send, SendOrder::NotSent(tried))
             }
-            State::Sending | State::InDoubt => (PlanAction::InDoubt, SendOrder::First),
+            State::Sending | State::InDoubt => (PlanAction::InDoubt, SendOrder::Untried),
         }
     }
 

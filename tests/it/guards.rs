@@ -196,6 +196,35 @@ fn three_403_or_404_answers_in_a_row_stop_a_run_without_success() {
     );
 }
 
+/// Every run begins with the rows that no run has tried.
+#[test]
+fn a_row_that_stops_every_run_holds_up_no_other() {
+    for reaction in [
+        status(401),
+        status(307).header("Location", "/login"),
+        status(429).header("Retry-After", "3600"),
+    ] {
+        let home = Home::new();
+        home.cases(4);
+        let server = Server::start(move |request| match request.json()["id"].as_str() {
+            Some("c2") => reaction.clone().into(),
+            _ => create(request),
+        });
+        pass_the_canary(&home, &server);
+        let import = || {
+            let import = home.import(&server.url()).args(&["--in-flight", "1"]);
+            import.run().exits(5)
+        };
+        import().counts(&[("imported", 1), ("not_sent", 1), ("untried", 2)]);
+        import().counts(&[("already_imported", 1), ("imported", 2), ("not_sent", 1)]);
+        assert_eq!(
+            keys_in_order(&server)[2..],
+            ["c1", "c2", "c3", "c4", "c2"],
+            "untried rows come first"
+        );
+    }
+}
+
 #[test]
 fn reaching_the_limit_is_a_success() {
     let home = Home::new();
