@@ -186,6 +186,7 @@ fn field_rule(
         part: section.part,
         send_empty: section.omit_empty == Some(false),
         flat: section.flat,
+        lexamica: section.lexamica,
         line: line.or_else(|| document.line_of(&from[..2])),
         target,
     })

@@ -87,6 +87,7 @@ pub(super) struct FieldSection {
     pub(super) part: Option<NamePart>,
     pub(super) omit_empty: Option<bool>,
     pub(super) flat: bool,
+    pub(super) lexamica: Option<String>,
 }
 
 /// `[ledger]`.

@@ -38,6 +38,7 @@ Doe = "firm_9"
 
 [fields.FirstName]
 from = "Client First Name"
+lexamica = "client.firstName"
 required = true
 min_length = 1
 max_length = 50
@@ -113,6 +114,7 @@ signature_header = "x-sig"
         panic!("seven fields");
     };
     assert!(first.required && first.min_length == Some(1) && first.max_length == Some(50));
+    assert_eq!(first.lexamica.as_deref(), Some("client.firstName"));
     assert_eq!(first.line, Some(22), "the line of its `from`");
     assert_eq!(
         date.source,

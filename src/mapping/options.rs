@@ -58,6 +58,8 @@ pub struct FieldRule {
     pub part: Option<NamePart>,
     /// A blank value is sent as `""` instead of leaving the field out.
     pub send_empty: bool,
+    /// The platform's own name for the field, such as `client.firstName`.
+    pub lexamica: Option<String>,
     /// The rule's line in the config.
     pub line: Option<u32>,
 }
