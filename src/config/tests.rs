@@ -218,6 +218,30 @@ fn wrong_values_are_shown_with_what_is_expected() {
         ),
         ("[fields.A]\nfrom = [\"\"]", "2: must not be empty"),
         (
+            "[fields.A]\nvalue = \"x\"\nchoices = [\"x\"]",
+            "3: `choices` has no effect with `value`",
+        ),
+        (
+            "[fields.A]\nvalue = \"x\"\nrename = { x = \"y\" }",
+            "3: `rename` has no effect with `value`",
+        ),
+        (
+            "[fields.A]\ndefault = \"x\"\nrequired = true",
+            "3: `required` has no effect with `default`",
+        ),
+        (
+            "[fields.A]\nmin_length = 0",
+            "2: `min_length` has no effect if it is 0",
+        ),
+        (
+            "[fields.A]\nflat = true",
+            "2: `flat` has no effect on a name without a dot",
+        ),
+        (
+            "[fields.A]\nformats = \"%m/%d/%Y\"",
+            "2: `formats` needs type = \"date\" or \"datetime\"",
+        ),
+        (
             "[fields]\nA = \"B\"",
             "2: invalid type: string \"B\", expected a table such as { from = \"Column\" }",
         ),

@@ -221,17 +221,57 @@ fn compile_field(rule: &FieldRule, key: &[String], errors: &mut RuleErrors) -> C
     }
 }
 
-/// Settings that contradict each other.
+/// Settings that contradict each other, and those without effect.
 fn check_settings(rule: &FieldRule, errors: &mut RuleErrors) {
-    if matches!(rule.source, FieldSource::Constant(_)) {
-        for (setting, is_set) in [
-            ("default", rule.default.is_some()),
-            ("rename", !rule.rename.is_empty()),
-            ("part", rule.part.is_some()),
-        ] {
-            if is_set {
-                errors.push(setting, format!("`{setting}` has no effect with `value`"));
-            }
+    let is_constant = matches!(rule.source, FieldSource::Constant(_));
+    let has_default = rule.default.is_some();
+    for (setting, is_set, is_moot, reason) in [
+        ("default", has_default, is_constant, "with `value`"),
+        (
+            "rename",
+            !rule.rename.is_empty(),
+            is_constant,
+            "with `value`",
+        ),
+        (
+            "choices",
+            !rule.choices.is_empty(),
+            is_constant,
+            "with `value`",
+        ),
+        (
+            "pattern",
+            rule.pattern.is_some(),
+            is_constant,
+            "with `value`",
+        ),
+        (
+            "min_length",
+            rule.min_length.is_some(),
+            is_constant,
+            "with `value`",
+        ),
+        (
+            "max_length",
+            rule.max_length.is_some(),
+            is_constant,
+            "with `value`",
+        ),
+        ("part", rule.part.is_some(), is_constant, "with `value`"),
+        ("required", rule.required, is_constant, "with `value`"),
+        ("omit_empty", rule.send_empty, is_constant, "with `value`"),
+        ("required", rule.required, has_default, "with `default`"),
+        ("omit_empty", rule.send_empty, has_default, "with `default`"),
+        ("min_length", rule.min_length == Some(0), true, "if it is 0"),
+        (
+            "flat",
+            rule.flat,
+            !rule.target.contains('.'),
+            "on a name without a dot",
+        ),
+    ] {
+        if is_set && is_moot {
+            errors.push(setting, format!("`{setting}` has no effect {reason}"));
         }
     }
     if rule.required && rule.send_empty {
