@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use reqwest::Url;
 
 /// What a ledger belongs to: the normalized URL in front of
@@ -42,7 +43,10 @@ pub(crate) enum AddressError {
     Query,
     #[error("invalid {what} {value:?}; only letters, digits, '-', '_', '~' and '.' are allowed")]
     Id { what: &'static str, value: String },
-    #[error("the path template {0:?} must start with / and contain {{map_id}}")]
+    #[error(
+        "the path template {0:?} must start with /, contain {{map_id}}, and have no other name \
+         in braces but {{org_id}}, no ? and no #"
+    )]
     Template(String),
     #[error("the path template {0:?} needs an organization id: --org-id")]
     NeedsOrganization(String),
@@ -52,6 +56,13 @@ pub(crate) enum AddressError {
 const SHORT_PATH: &str = "/case/{map_id}/create-existing";
 /// The full path (contract: public docs).
 const FULL_PATH: &str = "/organization/{org_id}/inbound-webhooks/case/{map_id}/create-existing";
+
+/// All but what never needs an escape in a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The URL of the call that creates a case, and its account.
 #[derive(Debug, Clone)]
@@ -79,22 +90,30 @@ impl Address {
             None => SHORT_PATH,
         };
         let template = template.unwrap_or(usual);
-        if !template.starts_with('/') || !template.contains("{map_id}") || template.contains('?') {
-            return Err(AddressError::Template(template.to_owned()));
-        }
         if org_id.is_none() && template.contains("{org_id}") {
             return Err(AddressError::NeedsOrganization(template.to_owned()));
         }
+        let invalid = || AddressError::Template(template.to_owned());
         let path = template.replace("{org_id}", org_id.unwrap_or_default());
-        let front = path
-            .split_once("/case/{map_id}")
-            .or_else(|| path.split_once("{map_id}"))
-            .map_or("", |(front, _)| front);
-        let account = format!("{base}{}", front.trim_end_matches('/'));
-        let url = format!("{base}{}", path.replace("{map_id}", map_id));
+        let other_names = path.replace("{map_id}", "").contains(['{', '}']);
+        if !path.starts_with('/') || other_names || path.contains(['?', '#']) {
+            return Err(invalid());
+        }
+        let resolve = |map_id| {
+            let url = format!("{base}{}", path.replace("{map_id}", map_id));
+            Url::parse(&url).map_err(|_| AddressError::NotAUrl(url))
+        };
+        // No map's id can hold this, so it shows where the id is.
+        let marked = normalized_path(&resolve("{map_id}")?);
+        let front = marked
+            .split_once("/case/%7Bmap_id%7D")
+            .or_else(|| marked.split_once("%7Bmap_id%7D"));
+        let (front, _) = front.ok_or_else(invalid)?;
+        let mut account = resolve("")?;
+        account.set_path(front);
         Ok(Self {
-            url: Url::parse(&url).map_err(|_| AddressError::NotAUrl(url))?,
-            account: Account(account.into()),
+            url: resolve(map_id)?,
+            account: Account(account.as_str().trim_end_matches('/').into()),
             short: org_id.is_none(),
         })
     }
@@ -127,7 +146,12 @@ impl Address {
 
 fn normalized_base(text: &str) -> Result<String, AddressError> {
     let text = text.trim();
-    let url = Url::parse(text).map_err(|_| AddressError::NotAUrl(text.to_owned()))?;
+    let not_a_url = || AddressError::NotAUrl(text.to_owned());
+    let mut url = Url::parse(text).map_err(|_| not_a_url())?;
+    if let Some(host) = url.domain().and_then(|host| host.strip_suffix('.')) {
+        let host = host.to_owned();
+        url.set_host(Some(&host)).map_err(|_| not_a_url())?;
+    }
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&url) => {}
@@ -141,6 +165,16 @@ fn normalized_base(text: &str) -> Result<String, AddressError> {
         return Err(AddressError::Query);
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// A path in one spelling: without escapes that it does not need, and without
+/// empty segments.
+fn normalized_path(url: &Url) -> String {
+    let segments = url.path().split('/').filter(|segment| !segment.is_empty());
+    segments.fold(String::new(), |path, segment| {
+        let decoded: Vec<u8> = percent_decode_str(segment).collect();
+        format!("{path}/{}", percent_encode(&decoded, RESERVED))
+    })
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -174,9 +208,28 @@ mod tests {
 
     #[test]
     fn two_spellings_of_an_address_are_one_account() {
-        assert_eq!(
-            account("https://API.Example.com:443/", None),
-            "https://api.example.com"
+        for spelling in [
+            "https://API.Example.com:443/",
+            "https://api.example.com.",
+            "https://api.example.com./v1/..",
+            "https://api.example.com/./%2e%2E/",
+            "https:\\\\api.example.com\\",
+            " https://api.example.com//",
+        ] {
+            assert_eq!(account(spelling, None), "https://api.example.com");
+        }
+        for spelling in [
+            "https://api.example.com/%7efirm%2fx/%76%31",
+            "https://api.example.com//~firm%2Fx/v2/../v1/",
+        ] {
+            assert_eq!(
+                account(spelling, None),
+                "https://api.example.com/~firm%2Fx/v1"
+            );
+        }
+        assert_ne!(
+            account("https://api.example.com/a/b", None),
+            account("https://api.example.com/a%2Fb", None)
         );
         assert_eq!(
             account("https://api.example.com/v1//", Some("o1")),
@@ -211,6 +264,27 @@ mod tests {
         .unwrap();
         assert_eq!(address.url().path(), "/v2/o1/case/m1/existing");
         assert_eq!(address.account().as_str(), "https://api.example.com/v2/o1");
+    }
+
+    #[test]
+    fn a_template_with_dot_segments_is_the_path_that_they_lead_to() {
+        let address =
+            |template| Address::new("https://x.example", Some("o1"), "m1", Some(template));
+        let dotted = address("/v1/../v2/{org_id}/./case/{map_id}/existing").unwrap();
+        assert_eq!(dotted.url().path(), "/v2/o1/case/m1/existing");
+        assert_eq!(dotted.account().as_str(), "https://x.example/v2/o1");
+        for template in [
+            "/case/{map_id}/../..",
+            "case/{map_id}",
+            "/case/{map}",
+            "/case/{map_id}/{key}",
+            "/case/{map_id}?x",
+            "/case/{map_id}#x",
+            "/case",
+        ] {
+            let refused = address(template).unwrap_err();
+            assert_eq!(refused, AddressError::Template(template.to_owned()));
+        }
     }
 
     #[test]
