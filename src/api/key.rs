@@ -28,8 +28,6 @@ pub(crate) enum KeyError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("other users can read the key file {path}; to fix this, run: chmod 600 {path}", path = .0.display())]
-    Exposed(PathBuf),
 }
 
 /// Longer than any key, so that a case file given by mistake is not read whole.
@@ -47,22 +45,19 @@ impl PublicKey {
         Ok(Self(text.into()))
     }
 
-    /// Reads a key file. One that others can read is an error, or a warning to
-    /// show where this user can't change its mode.
+    /// Reads a key file. One that others can read is a warning to show and no
+    /// error, since secrets are mounted so into containers.
     pub(crate) fn from_file(path: &Path) -> Result<(Self, Option<String>), KeyError> {
         let unreadable = |source| KeyError::Unreadable {
             path: path.to_owned(),
             source,
         };
         let file = std::fs::File::open(path).map_err(unreadable)?;
-        let warning = match readable_by_others(&file).map_err(unreadable)? {
-            None => None,
-            Some(exposed) if exposed.fixable => return Err(KeyError::Exposed(path.to_owned())),
-            Some(_) => Some(format!(
-                "other users can read the key file {}, and you can't change its mode",
-                path.display()
-            )),
-        };
+        let exposed = readable_by_others(&file).map_err(unreadable)?;
+        let warning = exposed.then(|| {
+            let path = path.display();
+            format!("other users can read the key file {path}; to fix this, run: chmod 600 {path}")
+        });
         let mut bytes = Vec::new();
         file.take(MAX_KEY_FILE)
             .read_to_end(&mut bytes)

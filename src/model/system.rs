@@ -5,34 +5,17 @@ use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io;
 
-/// A file that others can read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Exposed {
-    /// Whether this user may change its mode.
-    pub(crate) fixable: bool,
-}
-
 /// Whether users other than the owner can read an open file.
 #[cfg(unix)]
-pub(crate) fn readable_by_others(file: &File) -> io::Result<Option<Exposed>> {
+pub(crate) fn readable_by_others(file: &File) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.mode().trailing_zeros() >= 6 {
-        return Ok(None);
-    }
-    let user = rustix::process::geteuid();
-    let owned = user.is_root() || metadata.uid() == user.as_raw();
-    // A secret that is mounted read-only, as containers have them.
-    let read_only = rustix::fs::fstatvfs(file)
-        .is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
-    Ok(Some(Exposed {
-        fixable: owned && !read_only,
-    }))
+    Ok(metadata.is_file() && metadata.mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-pub(crate) fn readable_by_others(_: &File) -> io::Result<Option<Exposed>> {
-    Ok(None)
+pub(crate) fn readable_by_others(_: &File) -> io::Result<bool> {
+    Ok(false)
 }
 
 /// Options that create a file readable by its owner only.

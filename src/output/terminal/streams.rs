@@ -31,8 +31,9 @@ pub(crate) fn print_error(message: &str) {
     print_status(&format!("{} {message}", color::red("error:")));
 }
 
+/// Writes a warning to standard error; what it quotes is escaped.
 pub(crate) fn print_warning(message: &str) {
-    print_status(&color::yellow(message));
+    print_status(&color::yellow(&escaped_lines(message)));
 }
 
 /// Writes text that a command was asked for to standard output, for people.
