@@ -3,7 +3,9 @@
 use foldhash::HashMap;
 use jiff::civil::Date;
 
-use crate::model::{Cell, CellKind, Code, Place, Problem, Record};
+use crate::model::{
+    Cell, CellKind, Code, Place, Problem, Record, invisible_names, is_spreadsheet_error,
+};
 
 use super::columns::{ColumnPath, FoundValue};
 use super::json::{PayloadValue, is_plain};
@@ -288,31 +290,24 @@ pub(super) fn warn(column: &str, cell: Cell<'_>, place: Place, problems: &mut Ve
             .hint("clear the cell and type the value again");
         problems.push(problem(place, column, cell, error));
     }
-    if cell.text.starts_with('#') && is_spreadsheet_error(cell.text.trim_end()) {
+    if is_spreadsheet_error(cell.text.trim_end()) {
         let error = ValueError::new(Code::SpreadsheetError, "spreadsheet error value")
             .hint("fix the formula, or widen the column, and export again");
         problems.push(problem(place, column, cell, error));
     }
 }
 
-/// `#N/A` and the like, and the `###` of a column that is too narrow.
-fn is_spreadsheet_error(text: &str) -> bool {
-    const ERRORS: [&str; 14] = [
-        "#N/A",
-        "#REF!",
-        "#VALUE!",
-        "#DIV/0!",
-        "#NAME?",
-        "#NUM!",
-        "#NULL!",
-        "#SPILL!",
-        "#CALC!",
-        "#GETTING_DATA",
-        "#FIELD!",
-        "#BLOCKED!",
-        "#CONNECT!",
-        "#ERROR!",
-    ];
-    ERRORS.iter().any(|error| text.eq_ignore_ascii_case(error))
-        || (text.len() >= 3 && text.bytes().all(|byte| byte == b'#'))
+/// Warns of a cell whose invisible characters are removed.
+pub(super) fn warn_removed(
+    column: &str,
+    cell: Cell<'_>,
+    place: Place,
+    problems: &mut Vec<Problem>,
+) {
+    if let Some(names) = invisible_names(cell.text) {
+        let message = format!("invisible characters removed: {names}");
+        let error = ValueError::new(Code::InvisibleCharacter, message)
+            .hint("clear the cell and type the value again");
+        problems.push(problem(place, column, cell, error));
+    }
 }

@@ -1,9 +1,11 @@
 //! A record's key, read from its key columns or from `caseload_key`.
 
-use crate::model::{Cell, CellKind, Code, Key, Problem, Record, reserved};
+use crate::model::{
+    Cell, CellKind, Code, Key, Problem, Record, is_placeholder, reserved, without_invisible,
+};
 
 use super::columns::{Binding, FoundValue};
-use super::field::{problem, warn};
+use super::field::{problem, warn, warn_removed};
 use super::values::ValueError;
 
 /// Writes the canonical key of the key columns, of which there is one at least.
@@ -19,19 +21,33 @@ pub(super) fn read_key(
     for (value, column) in values.iter().zip(columns) {
         let cell = value.cell();
         warn(column, cell, place, problems);
-        if cell.kind == CellKind::Json {
+        if cell.kind == CellKind::Text {
+            warn_removed(column, cell, place, problems);
+        } else if cell.kind == CellKind::Json {
             let message = "nested JSON where the key is expected";
             let error = ValueError::new(Code::NestedValue, message);
             problems.push(problem(place, column, cell, error));
         }
     }
-    if values.iter().all(|value| value.cell().is_blank()) {
+    let texts: Vec<_> = values.iter().map(|v| without_invisible(&v.text)).collect();
+    let is_missing = |text: &str| text.trim().is_empty() || text.trim() == "0";
+    if texts.iter().all(|text| text.trim().is_empty()) {
         let error = ValueError::new(Code::EmptyKey, "the key is empty")
             .hint("fill it in, or choose a key column that has a value in every row");
         problems.push(problem(place, &columns[0], Cell::default(), error));
         return;
     }
-    Key::write_canonical(values.iter().map(|value| &value.text), out);
+    // A sub-number may be 0 beside a part that is filled.
+    let all_missing = texts.iter().all(|text| is_missing(text));
+    for ((text, value), column) in texts.iter().zip(&values).zip(columns) {
+        if is_placeholder(text) && (all_missing || !is_missing(text)) {
+            let error = ValueError::new(Code::PlaceholderKey, "a placeholder instead of a key")
+                .hint("fill in the case's own id, or choose another key column");
+            problems.push(problem(place, column, value.cell(), error));
+            return;
+        }
+    }
+    Key::write_canonical(texts, out);
 }
 
 /// The key as a rejects file brings it back. It restores key columns that a

@@ -2,7 +2,7 @@
 
 use foldhash::HashMap;
 
-use crate::model::{Cell, CellKind, Code, Problem, Record};
+use crate::model::{Cell, CellKind, Code, Problem, Record, is_placeholder};
 
 use super::columns::Binding;
 use super::field::problem;
@@ -156,26 +156,10 @@ pub(super) fn read_firm(
 /// Whether a text may be a firm's id: one word, and neither a placeholder nor a
 /// spreadsheet's error or formula.
 pub(crate) fn can_be_firm_id(text: &str) -> bool {
-    const PLACEHOLDERS: [&str; 12] = [
-        "n/a",
-        "na",
-        "none",
-        "null",
-        "nil",
-        "tbd",
-        "tba",
-        "unknown",
-        "undefined",
-        "false",
-        "true",
-        "n.a.",
-    ];
-    !text.starts_with(['#', '='])
-        && text.contains(char::is_alphanumeric)
+    !text.is_empty()
+        && !text.starts_with(['#', '='])
         && !text.contains(|c: char| c.is_whitespace() || c.is_control())
-        && !PLACEHOLDERS
-            .iter()
-            .any(|word| text.eq_ignore_ascii_case(word))
+        && !is_placeholder(text)
 }
 
 #[cfg(test)]

@@ -1,15 +1,17 @@
 //! A case: a record after mapping, its key, and the hashes of its content.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use unicode_normalization::UnicodeNormalization as _;
 
-use super::Place;
+use super::{Place, without_invisible};
 
 /// What identifies a case for the user: the text of one column or several,
-/// trimmed, in Unicode NFC, letter case kept.
+/// trimmed, in Unicode NFC, without invisible characters, each run of white
+/// space as one space, letter case kept.
 ///
 /// Stored as its canonical text, a JSON array of strings: `["00123"]`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,12 +35,7 @@ impl Key {
             if position > 0 {
                 out.push(',');
             }
-            let part = part.as_ref().trim();
-            if part.is_ascii() || is_nfc_quick(part.chars()) == IsNormalized::Yes {
-                push_json_string(part, out);
-            } else {
-                push_json_string(&part.nfc().collect::<String>(), out);
-            }
+            push_json_string(&normalized(part.as_ref()), out);
         }
         out.push(']');
     }
@@ -87,6 +84,18 @@ impl fmt::Display for Key {
             _ => f.write_str(&self.0),
         }
     }
+}
+
+/// The text of one column as a key has it.
+fn normalized(text: &str) -> Cow<'_, str> {
+    // Nearly every key is plain ASCII.
+    let is_spaced = |c: char| c != ' ' && c.is_whitespace();
+    if text.is_ascii() && !text.contains(is_spaced) && !text.contains("  ") {
+        return text.trim().into();
+    }
+    let visible: String = without_invisible(text).nfc().collect();
+    let words: Vec<&str> = visible.split_whitespace().collect();
+    words.join(" ").into()
 }
 
 fn push_json_string(text: &str, out: &mut String) {
@@ -183,6 +192,23 @@ mod tests {
         let decomposed = Key::new(["  Rene\u{301}e "]);
         assert_eq!(composed, decomposed);
         assert_ne!(Key::new(["a01"]), Key::new(["A01"]));
+    }
+
+    #[test]
+    fn what_nobody_sees_is_not_part_of_a_key() {
+        for text in [
+            "\u{feff}A 1",
+            "A\u{200b} 1",
+            "A\u{a0}1",
+            "A \t 1",
+            "A\u{ad} \u{3000}1\u{2060}",
+            " \u{200e}A\r\n1 ",
+        ] {
+            assert_eq!(Key::new([text]), Key::new(["A 1"]), "{text:?}");
+        }
+        assert_ne!(Key::new(["A 1"]), Key::new(["A1"]));
+        // A mark between letter and accent does not keep them apart.
+        assert_eq!(Key::new(["e\u{34f}\u{301}"]), Key::new(["\u{e9}"]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod outcome;
 mod problem;
 mod record;
 mod system;
+mod text;
 
 pub(crate) use case::Hasher;
 pub use case::{CaseData, Digest, Key};
@@ -19,3 +20,4 @@ pub(crate) use problem::{ColumnSummary, count, grouped};
 pub use record::{Cell, CellKind, Columns, FileId, Format, Place, Record};
 pub(crate) use record::{ColumnsVersion, reserved};
 pub(crate) use system::{abort_point, private_file, readable_by_others, user_id};
+pub(crate) use text::{invisible_names, is_placeholder, is_spreadsheet_error, without_invisible};

@@ -66,6 +66,8 @@ pub enum Code {
     TooLarge,
     /// A cell contains control characters such as NUL.
     ControlCharacter,
+    /// A value contains characters without width, such as U+200B.
+    InvisibleCharacter,
     /// A spreadsheet error value such as `#N/A`.
     SpreadsheetError,
     // Mapping
@@ -103,6 +105,8 @@ pub enum Code {
     TargetConflict,
     /// The key columns are empty.
     EmptyKey,
+    /// A placeholder such as `#N/A` or `null` where the key is expected.
+    PlaceholderKey,
     /// An invalid `caseload_key`.
     BadCaseloadKey,
     /// No partner firm.
@@ -146,6 +150,7 @@ impl Code {
     pub(crate) fn severity(self) -> Severity {
         match self {
             Self::ControlCharacter
+            | Self::InvisibleCharacter
             | Self::SpreadsheetError
             | Self::ImplausibleDate
             | Self::LooksConfidential

@@ -1,0 +1,136 @@
+//! What is in a text that nobody sees, and what is in a cell that means nothing.
+
+use std::borrow::Cow;
+
+/// How many characters a message names.
+const MOST_NAMED: usize = 5;
+
+/// Whether a character has no width and no meaning of its own: zero-width and
+/// direction marks, soft hyphens, variation selectors, byte order marks.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The text without its invisible characters.
+pub(crate) fn without_invisible(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || !text.contains(is_invisible) {
+        return text.into();
+    }
+    text.chars().filter(|&c| !is_invisible(c)).collect()
+}
+
+/// The names of a text's invisible characters, as `U+200B, U+FEFF`; none when it
+/// has none.
+pub(crate) fn invisible_names(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return None;
+    }
+    let mut names: Vec<String> = Vec::new();
+    for c in text.chars().filter(|&c| is_invisible(c)) {
+        let name = format!("U+{:04X}", u32::from(c));
+        if names.len() < MOST_NAMED && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// Whether a text stands for a value that is missing: `#N/A`, `null`, `-`, `0`.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 15] = [
+        "0",
+        "n/a",
+        "na",
+        "n.a",
+        "nan",
+        "none",
+        "null",
+        "nil",
+        "tbd",
+        "tba",
+        "blank",
+        "unknown",
+        "undefined",
+        "false",
+        "true",
+    ];
+    let text = text.trim();
+    if text.is_empty() {
+        return false;
+    }
+    if text == "\\N" || is_spreadsheet_error(text) {
+        return true;
+    }
+    // `(blank)`, `<NA>` and `-nan` too; `--` and `?` have no letter at all.
+    let word = text.trim_matches(|c: char| !c.is_alphanumeric());
+    word.is_empty()
+        || WORDS.iter().any(|other| word.eq_ignore_ascii_case(other))
+        || word
+            .strip_prefix("0.")
+            .is_some_and(|decimals| decimals.bytes().all(|digit| digit == b'0'))
+}
+
+/// `#N/A` and the like, and the `###` of a column that is too narrow.
+pub(crate) fn is_spreadsheet_error(text: &str) -> bool {
+    const ERRORS: [&str; 14] = [
+        "#N/A",
+        "#REF!",
+        "#VALUE!",
+        "#DIV/0!",
+        "#NAME?",
+        "#NUM!",
+        "#NULL!",
+        "#SPILL!",
+        "#CALC!",
+        "#GETTING_DATA",
+        "#FIELD!",
+        "#BLOCKED!",
+        "#CONNECT!",
+        "#ERROR!",
+    ];
+    text.starts_with('#')
+        && (ERRORS.iter().any(|error| text.eq_ignore_ascii_case(error))
+            || (text.len() >= 3 && text.bytes().all(|byte| byte == b'#')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invisible_characters_are_removed_and_named() {
+        for (text, visible, names) in [
+            ("L\u{200b}1\u{200b}", "L1", "U+200B"),
+            ("\u{feff}L2", "L2", "U+FEFF"),
+            ("L\u{ad}3\u{2060}\u{fe0f}", "L3", "U+00AD, U+2060, U+FE0F"),
+            ("\u{e0041}L4\u{202e}", "L4", "U+E0041, U+202E"),
+        ] {
+            assert_eq!(without_invisible(text), visible);
+            assert_eq!(invisible_names(text).as_deref(), Some(names));
+        }
+        for text in ["L1", "Renée", "L\u{a0}1", "L\u{2011}1", "x\ty"] {
+            assert_eq!(without_invisible(text), text);
+            assert_eq!(invisible_names(text), None);
+        }
+    }
+
+    #[test]
+    fn placeholders_are_known_in_any_letter_case() {
+        for text in [
+            "#N/A", "#n/a", "#REF!", "####", "n/a", "N.A.", "NaN", "null", "NULL", "(null)",
+            "None", "-", "--", "?", "0", "0.0", " 0 ", "0.00", "<NA>", "\\N", "(blank)", "TBD",
+        ] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in [
+            "", " ", "00", "00123", "L-0", "0.5", "#12", "N", "NA-1", "Nanette", "O",
+        ] {
+            assert!(!is_placeholder(text), "{text}");
+        }
+    }
+}
