@@ -182,6 +182,7 @@ mod tests {
             place: Place {
                 file: FileId(0),
                 line: index + 2,
+                row: None,
                 index,
             },
             columns,

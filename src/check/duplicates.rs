@@ -82,8 +82,8 @@ pub(super) struct Groups {
 pub(super) struct RecordTable {
     /// The number of each file's first record.
     files: Vec<(u32, FileId)>,
-    /// Line and index.
-    places: Vec<(u32, u32)>,
+    /// Line, row (0 is none) and index.
+    places: Vec<[u32; 3]>,
     /// 0 for an invalid record.
     payloads: Vec<u64>,
     keys: Vec<Hashed>,
@@ -144,8 +144,15 @@ impl RecordTable {
                 self.files.push((number, file));
             }
             let fits = |position: u64| u32::try_from(position).unwrap_or(u32::MAX);
-            let (line, index) = (fits(row.place.line), fits(row.place.index));
-            self.places.push((line, index));
+            let Place {
+                line,
+                row: in_sheet,
+                index,
+                ..
+            } = row.place;
+            // No row is 0.
+            let in_sheet = fits(in_sheet.unwrap_or_default());
+            self.places.push([fits(line), in_sheet, fits(index)]);
             self.payloads
                 .push(row.payload.map_or(0, |hash| hash.max(1)));
             let hash = row.key >> 32 << 32;
@@ -160,10 +167,11 @@ impl RecordTable {
 
     pub(super) fn place(&self, number: u32) -> Place {
         let file = self.files.partition_point(|(first, _)| *first <= number) - 1;
-        let (line, index) = self.places[number as usize];
+        let [line, row, index] = self.places[number as usize];
         Place {
             file: self.files[file].1,
             line: line.into(),
+            row: (row > 0).then_some(row.into()),
             index: index.into(),
         }
     }

@@ -84,6 +84,7 @@ mod tests {
             place: Place {
                 file: FileId(3),
                 line: 1 << 40,
+                row: Some(1 << 39),
                 index: 9,
             },
             partner_firm: firm.map(Into::into),

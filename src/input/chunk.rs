@@ -49,8 +49,8 @@ pub(super) struct Table {
     text: Vec<u8>,
     /// Where each cell's text ends; it begins where the one before ends.
     cells: Vec<(u32, CellKind)>,
-    /// Where each row's cells end, and its line.
-    pub(super) rows: Vec<(u32, u64)>,
+    /// Where each row's cells end, its line, and its number in a spreadsheet.
+    pub(super) rows: Vec<(u32, u64, u64)>,
 }
 
 impl Table {
@@ -60,18 +60,18 @@ impl Table {
         self.cells.push((self.text.len() as u32, kind));
     }
 
-    pub(super) fn end_row(&mut self, line: u64) {
-        self.rows.push((self.cells.len() as u32, line));
+    pub(super) fn end_row(&mut self, line: u64, row: u64) {
+        self.rows.push((self.cells.len() as u32, line, row));
     }
 
-    pub(super) fn push_record(&mut self, record: &csv::ByteRecord, line: u64) {
+    pub(super) fn push_record(&mut self, record: &csv::ByteRecord, line: u64, row: u64) {
         let mut end = self.text.len();
         self.text.extend_from_slice(record.as_slice());
         self.cells.extend(record.iter().map(|cell| {
             end += cell.len();
             (end as u32, CellKind::Text)
         }));
-        self.end_row(line);
+        self.end_row(line, row);
     }
 
     /// About how many bytes it has.
@@ -81,13 +81,14 @@ impl Table {
 
     pub(super) fn rows(&self) -> impl Iterator<Item = TableRow<'_>> {
         let (mut first, mut start) = (0, 0);
-        self.rows.iter().map(move |&(end, line)| {
+        self.rows.iter().map(move |&(end, line, row)| {
             let cells = &self.cells[first..end as usize];
             let text_start = start;
             first = end as usize;
             start = cells.last().map_or(start, |(end, _)| *end as usize);
             TableRow {
                 line,
+                row,
                 bytes: &self.text[text_start..start],
                 start: text_start,
                 cells,
@@ -99,6 +100,8 @@ impl Table {
 /// A row whose bytes may not be text.
 pub(super) struct TableRow<'a> {
     pub(super) line: u64,
+    /// As a spreadsheet counts it, from 1.
+    pub(super) row: u64,
     bytes: &'a [u8],
     /// Where they begin in the table.
     start: usize,

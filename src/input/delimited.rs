@@ -38,6 +38,8 @@ pub(super) struct RowReader {
     limits: Limits,
     /// Where the record begins.
     row_line: u64,
+    /// Its number in a spreadsheet, where a cell with line breaks is one row.
+    row: u64,
     lines: LineCounter,
     done: bool,
 }
@@ -163,6 +165,7 @@ impl RowReader {
             header: None,
             limits: limits.clone(),
             row_line: line,
+            row: 0,
             lines: LineCounter {
                 line,
                 after_cr: false,
@@ -176,7 +179,7 @@ impl RowReader {
         let text = |cell: &[u8]| String::from_utf8(cell.to_vec());
         let cells: Result<Vec<_>, _> = rows.record.iter().map(text).collect();
         let cells = cells.map_err(|_| InputErrorKind::HeaderText { line, encoding })?;
-        let (header, problems) = Header::new(&cells, line, limits, Some(delimiter))?;
+        let (header, problems) = Header::new(&cells, (line, rows.row), limits, Some(delimiter))?;
         rows.header = Some(Arc::new(header));
         Ok((rows, problems))
     }
@@ -226,9 +229,11 @@ impl RowReader {
         let source = self.csv.get_ref();
         let row = &source.kept[source.position(start)..source.position(end)];
         let is_break = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
+        let before = self.lines.line;
         let (blank, row) = row.split_at(row.iter().take_while(is_break).count());
         self.lines.pass(blank);
         self.row_line = self.lines.line;
+        self.row += self.row_line - before + 1;
         self.lines.pass(row);
         row.len()
     }
@@ -239,7 +244,7 @@ impl RowReader {
         let mut lost = None;
         while !self.done && (table.rows.is_empty() || table.size() < self.limits.chunk) {
             match self.read_row() {
-                Ok(true) => table.push_record(&self.record, self.row_line),
+                Ok(true) => table.push_record(&self.record, self.row_line, self.row),
                 Ok(false) => self.done = true,
                 Err(InputErrorKind::TooLarge { .. }) => lost = Some(self.too_large()),
                 Err(InputErrorKind::UnclosedQuote { line }) => {
@@ -262,6 +267,7 @@ impl RowReader {
     fn place(&self) -> Place {
         Place {
             line: self.row_line,
+            row: Some(self.row),
             ..Place::default()
         }
     }

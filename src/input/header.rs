@@ -43,7 +43,7 @@ impl Header {
     /// delimiter.
     pub(super) fn new(
         cells: &[String],
-        line: u64,
+        (line, row): (u64, u64),
         limits: &Limits,
         delimiter: Option<u8>,
     ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
@@ -63,6 +63,7 @@ impl Header {
         let mut slots = Vec::with_capacity(named);
         let place = Place {
             line,
+            row: Some(row),
             ..Place::default()
         };
         for (position, cell) in cells[..named].iter().enumerate() {

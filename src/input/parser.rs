@@ -92,6 +92,7 @@ impl Parser {
             let place = Place {
                 file: self.file,
                 line: table_row.line,
+                row: Some(table_row.row),
                 index,
             };
             if !table_row.read_text(&mut row) {
@@ -166,6 +167,7 @@ impl Parser {
             let place = Place {
                 file: self.file,
                 line,
+                row: None,
                 index,
             };
             members.clear();

@@ -60,7 +60,7 @@ impl Sheet {
         let row = table.rows().next().ok_or(InputErrorKind::Empty)?;
         let text = |(_, bytes)| String::from_utf8_lossy(bytes).into_owned();
         let cells: Vec<String> = row.cells().map(text).collect();
-        let (header, problems) = Header::new(&cells, row.line, limits, None)?;
+        let (header, problems) = Header::new(&cells, (row.line, row.row), limits, None)?;
         let sheet = Self {
             header: Arc::new(header),
             tables,
@@ -231,7 +231,7 @@ impl Rows<'_> {
         for _ in next..self.width {
             self.table.push_cell(b"", CellKind::Text);
         }
-        self.table.end_row(line);
+        self.table.end_row(line, line);
         let is_header = self.width == 0;
         if is_header {
             self.width = next;

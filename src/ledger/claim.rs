@@ -65,9 +65,9 @@ struct FormerCase {
 }
 
 /// All that a claim changes in a case's row.
-const CLAIMED_COLUMNS: &str = "state, case_id, payload_digest, content, record, file, line, \
+const CLAIMED_COLUMNS: &str = "state, case_id, payload_digest, content, record, file, line, row, \
                                position, partner_firm, attempts, updated_at";
-const CLAIMED_COUNT: usize = 11;
+const CLAIMED_COUNT: usize = 12;
 
 impl Claim {
     pub fn case(&self) -> &Arc<CaseData> {
@@ -166,13 +166,13 @@ fn set_sending(conn: &Connection, request: &ClaimRequest) -> rusqlite::Result<(i
     let case = &request.case;
     conn.prepare_cached(
         "INSERT INTO cases (key_digest, key, state, payload_digest, content, record, file, line,
-                            position, partner_firm, attempts, updated_at)
+                            row, position, partner_firm, attempts, updated_at)
          VALUES (?1, ?2, 'sending', ?3, ?4, ?5,
-                 (SELECT no FROM files WHERE run = ?6 AND position = ?7), ?8, ?9, ?10, 1, ?11)
+                 (SELECT no FROM files WHERE run = ?6 AND position = ?7), ?8, ?9, ?10, ?11, 1, ?12)
          ON CONFLICT (key_digest) DO UPDATE SET
            state = 'sending', case_id = NULL, payload_digest = excluded.payload_digest,
            content = excluded.content, record = excluded.record, file = excluded.file,
-           line = excluded.line, position = excluded.position,
+           line = excluded.line, row = excluded.row, position = excluded.position,
            partner_firm = excluded.partner_firm, attempts = attempts + 1,
            updated_at = excluded.updated_at
          RETURNING no, attempts",
@@ -187,6 +187,7 @@ fn set_sending(conn: &Connection, request: &ClaimRequest) -> rusqlite::Result<(i
             request.run.0,
             case.place.file.0,
             case.place.line,
+            case.place.row,
             case.place.index,
             case.partner_firm,
             Millis(request.at)

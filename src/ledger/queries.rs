@@ -54,6 +54,8 @@ pub(crate) struct CaseRow {
     /// The file that it came from, as it was named.
     pub(crate) file: String,
     pub(crate) line: u64,
+    /// As a spreadsheet counts it; JSON has none.
+    pub(crate) row: Option<u64>,
     /// The handling firm; none is a draft.
     pub(crate) partner_firm_id: Option<String>,
     /// The run that attempted it last.
@@ -153,7 +155,7 @@ impl LedgerReader {
             format!("c.no > ? ORDER BY c.no LIMIT {PAGE}")
         };
         let sql = format!(
-            "SELECT c.no, c.key, c.state, c.case_id, f.name, c.line, c.partner_firm, a.run,
+            "SELECT c.no, c.key, c.state, c.case_id, f.name, c.line, c.row, c.partner_firm, a.run,
                     c.attempts, c.possible_twin, c.updated_at, a.status, a.message, {contents}
              FROM cases c JOIN files f ON f.no = c.file
              JOIN attempts a ON a.case_no = c.no AND a.nth = c.attempts
@@ -346,16 +348,17 @@ fn case_row(row: &Row<'_>, reader: &LedgerReader) -> rusqlite::Result<CaseRow> {
         case_id: row.get(3)?,
         file: row.get(4)?,
         line: row.get(5)?,
-        partner_firm_id: row.get(6)?,
-        run: RunId(row.get(7)?),
-        attempts: row.get(8)?,
-        possible_twin: row.get(9)?,
-        updated_at: row.get::<_, Millis>(10)?.0,
-        status: row.get(11)?,
-        message: row.get(12)?,
-        raw_record: row.get(13)?,
-        payload: row.get(14)?,
-        answer: row.get(15)?,
+        row: row.get(6)?,
+        partner_firm_id: row.get(7)?,
+        run: RunId(row.get(8)?),
+        attempts: row.get(9)?,
+        possible_twin: row.get(10)?,
+        updated_at: row.get::<_, Millis>(11)?.0,
+        status: row.get(12)?,
+        message: row.get(13)?,
+        raw_record: row.get(14)?,
+        payload: row.get(15)?,
+        answer: row.get(16)?,
     })
 }
 

@@ -44,6 +44,7 @@ CREATE TABLE cases (
   record INTEGER NOT NULL,
   file INTEGER NOT NULL REFERENCES files (no),
   line INTEGER NOT NULL,
+  row INTEGER,
   position INTEGER NOT NULL,
   partner_firm TEXT,
   attempts INTEGER NOT NULL,

@@ -79,6 +79,7 @@ pub(super) fn version(n: u64, version: u64) -> Arc<CaseData> {
         place: Place {
             file: FileId(0),
             line: n + 2 + 100 * version,
+            row: Some(n + 2),
             index: n + 100 * version,
         },
         partner_firm: Some(format!("firm_{version}").into()),

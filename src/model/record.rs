@@ -56,6 +56,9 @@ pub struct Place {
     pub file: FileId,
     /// Line of the record's first byte, from 1; in a workbook its row.
     pub line: u64,
+    /// Its row as a spreadsheet counts it, from 1, where a cell with line breaks
+    /// is one row and the header counts; JSON has none.
+    pub row: Option<u64>,
     /// Position among the file's records, from 0.
     pub index: u64,
 }

@@ -30,6 +30,7 @@ fn case(number: u64) -> Arc<CaseData> {
         place: Place {
             file: FileId(0),
             line: number + 2,
+            row: None,
             index: number,
         },
         partner_firm: Some("firm_1".into()),

@@ -25,6 +25,7 @@ pub(super) fn measure(criterion: &mut Criterion) {
             place: Place {
                 file: FileId(0),
                 line: index + 2,
+                row: None,
                 index,
             },
             columns: &columns,

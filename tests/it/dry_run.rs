@@ -86,6 +86,7 @@ fn json_output() {
             "schema": 1,
             "file": "cases.csv",
             "line": 2,
+            "row": 2,
             "key": "c1",
             "partner_firm_id": "f1",
             "payload": {"id": "c1", "partnerFirmId": "f1", "name": "Ann, \"Nan\""},

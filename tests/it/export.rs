@@ -39,7 +39,7 @@ fn json_has_one_object_per_case() {
     assert_eq!(
         cases[0],
         json!({"schema": 1, "key": "a", "state": "imported", "case_id": "id-a",
-               "file": "cases.csv", "line": 2, "partner_firm_id": "firm_1", "status": 201,
+               "file": "cases.csv", "line": 2, "row": 2, "partner_firm_id": "firm_1", "status": 201,
                "attempts": 1, "possible_twin": false, "updated_at": null, "message": null})
     );
     assert_eq!(cases[1]["state"], "in_doubt");

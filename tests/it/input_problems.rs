@@ -3,6 +3,7 @@
 
 use crate::server::{Server, created};
 use crate::support::{Done, Home, creating_server};
+use serde_json::json;
 
 /// Imports a file that has problems; the server must not receive anything.
 fn refused(home: &Home, file: &str) -> Done {
@@ -127,6 +128,32 @@ fn each_kind_of_bad_input_is_reported_with_its_position() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// A spreadsheet counts a cell with line breaks as one row.
+#[test]
+fn a_problem_has_the_row_that_a_spreadsheet_shows() {
+    let home = Home::new();
+    let note = "\"one\ntwo\nthree\"";
+    home.write(
+        "a.csv",
+        format!("id,partnerFirmId,note\nc1,f1,{note}\n\nc2,f1,{note}\nc3,,x\n"),
+    );
+    home.write("a.ndjson", "\n{\"id\":\"c4\"}\n");
+    let check = |file: &str| {
+        let done = home
+            .caseload(&["check", file, "--output", "json"])
+            .args(&["--key-column", "id"])
+            .run();
+        done.exits(3).json()
+    };
+    let problem = &check("a.csv")[0];
+    assert_eq!((&problem["line"], &problem["row"]), (&json!(9), &json!(5)));
+    let problem = &check("a.ndjson")[0];
+    assert_eq!(
+        (&problem["line"], &problem["row"]),
+        (&json!(2), &json!(null))
+    );
 }
 
 #[test]

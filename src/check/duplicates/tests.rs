@@ -8,6 +8,7 @@ fn row(line: u64, key: &str, payload: Option<u64>) -> RecordRow {
         place: Place {
             file: FileId(0),
             line,
+            row: Some(line - 1),
             index: line - 2,
         },
         key: hash_of_key(key),
@@ -50,7 +51,7 @@ fn equal_rows_exclude_all_but_the_first_and_different_rows_all() {
         .filter(|&number| excluded.contains(&number))
         .collect();
     assert_eq!(out, [1, 2, 3, 5]);
-    assert_eq!(all.place(5).line, 7);
+    assert_eq!((all.place(5).line, all.place(5).row), (7, Some(6)));
     assert_eq!(all.place(5).index, 5);
     assert_eq!(all.key(5).as_deref(), Some("A"));
     assert_eq!(all.key(0).as_deref(), Some("A"));

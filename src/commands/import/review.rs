@@ -153,6 +153,7 @@ struct Request<'a> {
     schema: u32,
     file: &'a str,
     line: u64,
+    row: Option<u64>,
     key: String,
     partner_firm_id: Option<&'a str>,
     /// The body's own text: a `Value` would lose the digits of long numbers.
@@ -170,6 +171,7 @@ fn request<'a>(
         schema: 1,
         file: file_name(case.place, &plan.files),
         line: case.place.line,
+        row: case.place.row,
         key: case.key.to_string(),
         partner_firm_id: case.partner_firm.as_deref(),
         payload: RawValue::from_string(body(settings, case)?)?,

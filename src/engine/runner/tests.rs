@@ -61,6 +61,7 @@ fn plan() -> (Vec<PlannedCase>, Spooled) {
             place: Place {
                 file: FileId(0),
                 line: 1,
+                row: None,
                 index: u64::from(number),
             },
             partner_firm: None,

@@ -467,6 +467,7 @@ impl JsonDocument {
         let position = self.window.position_at(at);
         let place = Place {
             line: position.line,
+            row: None,
             ..Place::default()
         };
         let message = format!(

@@ -148,6 +148,7 @@ fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
         "code": problem.code.as_str(),
         "file": file_name(problem.place, files),
         "line": problem.place.line,
+        "row": problem.place.row,
         "column": problem.column,
         "value": problem.value.as_deref().map(|value| redacted(value, redact)),
         "message": problem.message,
@@ -155,6 +156,7 @@ fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
         "also": problem.also.iter().map(|place| json!({
             "file": file_name(*place, files),
             "line": place.line,
+            "row": place.row,
         })).collect::<Vec<_>>(),
     })
 }

@@ -73,6 +73,7 @@ fn case_row(key: &str, file: &str, state: State, raw: &str) -> CaseRow {
         case_id: None,
         file: file.to_owned(),
         line: 7,
+        row: None,
         partner_firm_id: Some("firm_1".to_owned()),
         run: RunId(1),
         attempts: 2,

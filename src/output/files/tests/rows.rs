@@ -281,6 +281,7 @@ fn problems_are_rows_and_can_be_redacted() {
         also: vec![Place {
             file: FileId(1),
             line: 9,
+            row: None,
             index: 0,
         }],
         ..Problem::new(
@@ -288,6 +289,7 @@ fn problems_are_rows_and_can_be_redacted() {
             Place {
                 file: FileId(0),
                 line: 4,
+                row: None,
                 index: 2,
             },
             "not a phone number",

@@ -10,6 +10,7 @@ fn case(key: &str, file: u16, raw: &str) -> CaseData {
         place: Place {
             file: FileId(file),
             line: 2,
+            row: None,
             index: 0,
         },
         partner_firm: None,
