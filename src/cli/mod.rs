@@ -7,8 +7,8 @@ pub(crate) mod settings;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::args::{
-    CheckArgs, ExplainArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, LedgerArgs, ResolveArgs,
-    SandboxArgs,
+    CheckArgs, ExplainArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, ResolveArgs, SandboxArgs,
+    StatusArgs,
 };
 
 /// Bulk-import existing legal cases into Lexamica, exactly what you reviewed,
@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Show what the ledger knows: counts, runs, what needs attention
     #[command(after_long_help = include_str!("examples/status.txt"))]
-    Status(LedgerArgs),
+    Status(StatusArgs),
     /// Write the ledger's cases to files
     #[command(after_long_help = include_str!("examples/export.txt"))]
     Export(ExportArgs),

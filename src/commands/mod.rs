@@ -82,7 +82,9 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
         Command::Import(args) => import::run(&ImportSettings::new(*args, globals)?),
         Command::Check(args) => check::run(&ReadSettings::of_check(args, globals)?, output),
         Command::Init(args) => init::run(&InitSettings::new(args, globals)),
-        Command::Status(args) => status::run(&LedgerSettings::new(args, globals)?),
+        Command::Status(args) => {
+            status::run(&LedgerSettings::new(args.ledger, globals)?, args.check)
+        }
         Command::Export(args) => {
             export::run(&LedgerSettings::new(args.ledger, globals)?, &args.files)
         }

@@ -18,13 +18,28 @@ use crate::output::terminal::status::{CaseView, LedgerView, NextCommand, RUNS_SH
 use crate::output::terminal::streams::{print_json, print_result};
 use crate::output::terminal::text::count;
 
-/// Cases that are shown to people one by one.
+/// Selected cases that are shown to people with all that is known of each.
 const CASES_SHOWN: usize = 20;
+/// Cases that need attention, one a line: the whole fits a screen.
+const LINES_SHOWN: usize = 6;
 
 /// Runs the command.
-pub(super) fn run(settings: &LedgerSettings) -> Result<Exit> {
+pub(super) fn run(settings: &LedgerSettings, check: bool) -> Result<Exit> {
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
+    let open = [
+        State::InDoubt,
+        State::Sending,
+        State::Rejected,
+        State::NotSent,
+    ];
+    let needs_attention =
+        info.counts.possible_twins > 0 || open.iter().any(|state| info.counts.of(*state) > 0);
+    let exit = if check && needs_attention {
+        Exit::Unfinished
+    } else {
+        Exit::Done
+    };
     let runs = reader.runs(usize::MAX)?;
     let lock = LedgerLock::status(&info.path)?;
     let next = if lock == LockStatus::Free {
@@ -60,17 +75,25 @@ pub(super) fn run(settings: &LedgerSettings) -> Result<Exit> {
         for case in cases {
             print_json(&case?.to_json(output.redact));
         }
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     let mut text = view.head();
     if !output.quiet || view.selected.is_some() {
-        let shown: Vec<CaseView> = cases.by_ref().take(CASES_SHOWN).collect::<Result<_, _>>()?;
+        let most = if view.selected.is_some() {
+            CASES_SHOWN
+        } else {
+            LINES_SHOWN
+        };
+        let shown: Vec<CaseView> = cases.by_ref().take(most).collect::<Result<_, _>>()?;
         let now = Timestamp::now();
         // Writing to a String can't fail.
         for case in &shown {
-            let _ = writeln!(text, "\n{}", case.text(output, settings.verbose, now));
+            let _ = match view.selected {
+                Some(_) => writeln!(text, "\n{}", case.text(output, settings.verbose, now)),
+                None => writeln!(text, "  {}", case.line(output)),
+            };
         }
-        if !shown.is_empty() {
+        if view.selected.is_some() && !shown.is_empty() {
             text.push('\n');
         }
         if shown.len() as u64 != total {
@@ -79,7 +102,7 @@ pub(super) fn run(settings: &LedgerSettings) -> Result<Exit> {
     }
     text.push_str(&view.tail());
     print_result(text.trim_end_matches('\n'));
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// The cases in doubt, the possible twins among the others, and how many there

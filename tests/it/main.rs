@@ -25,6 +25,7 @@ mod rejects_files;
 mod repeat_import;
 mod resolve;
 mod retries;
+mod screens;
 mod server;
 mod status;
 mod support;

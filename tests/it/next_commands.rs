@@ -198,6 +198,26 @@ fn output_files_of_a_run_do_not_block_its_next_command() {
     assert!(home.path("out/2/rejects.csv").exists());
 }
 
+/// The same command would fail in the same way.
+#[test]
+fn what_just_failed_is_not_proposed_again() {
+    for (code, limit) in [(401, None), (404, None), (301, None), (422, Some("1"))] {
+        let home = Home::new();
+        home.cases(3);
+        let server = Server::start(move |_| status(code));
+        let limit = limit.iter().flat_map(|number| ["--limit", number]);
+        let done = home
+            .import_for_people(&server.url(), &["cases.csv"])
+            .args(&limit.collect::<Vec<_>>())
+            .run();
+        assert_eq!(server.requests().len(), 1, "{done}");
+        let done = done.never_prints("next: caseload import");
+        if code != 422 {
+            done.never_prints("fix and import again");
+        }
+    }
+}
+
 #[test]
 fn standard_input_has_no_next_command() {
     let home = Home::new();

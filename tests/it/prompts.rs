@@ -89,7 +89,7 @@ fn the_question_names_other_ledgers_and_cases_in_doubt() {
         .wait_for("[y/N] ")
         .types("n")
         .ends_with(5);
-    import(&["--resend-in-doubt", "--min-doubt-age", "0s"])
+    import(&["--resend-in-doubt", "1", "--min-doubt-age", "0s"])
         .on_a_terminal()
         .wait_for("with 2 cases")
         .wait_for("1 in doubt, sent once more: this can create second cases")

@@ -73,11 +73,16 @@ fn a_case_in_doubt_is_not_sent_until_the_user_allows_it() {
     import(&[])
         .exits(4)
         .counts(&[("in_doubt", 1), ("already_imported", 1)]);
-    import(&["--resend-in-doubt"])
-        .exits(4)
-        .counts(&[("in_doubt", 1), ("already_imported", 1)]);
-    assert_eq!(server.requests().len(), 2, "younger than ten minutes");
-    import(&["--resend-in-doubt", "--min-doubt-age", "0s"])
+    import(&["--resend-in-doubt", "1"])
+        .exits(2)
+        .says("0 cases of this input can be sent once more");
+    for other in ["0", "2"] {
+        import(&["--resend-in-doubt", other, "--min-doubt-age", "0s"])
+            .exits(2)
+            .says("1 case of this input can be sent once more");
+    }
+    assert_eq!(server.requests().len(), 2);
+    import(&["--resend-in-doubt", "1", "--min-doubt-age", "0s"])
         .exits(0)
         .says("an earlier attempt was in doubt: it may exist twice")
         .counts(&[("imported", 1), ("already_imported", 1)]);
@@ -101,6 +106,7 @@ fn a_failed_second_attempt_leaves_the_doubt() {
         import(&[]).exits(4);
         let words = [
             "--resend-in-doubt",
+            "1",
             "--min-doubt-age",
             "0s",
             "--max-retries",

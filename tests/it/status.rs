@@ -35,6 +35,27 @@ fn everything_that_needs_attention_is_shown() {
 }
 
 #[test]
+fn a_check_fails_while_a_case_needs_attention() {
+    let home = Home::new();
+    let server = mixed_server();
+    home.people("cases.csv", &["a"]);
+    import(&home, &server, "cases.csv")
+        .arg("--new-ledger")
+        .run()
+        .exits(0);
+    home.run(&["status", "--check"]).exits(0);
+    home.people("more.csv", &["doubt-1"]);
+    import(&home, &server, "more.csv").run().exits(4);
+    home.run(&["status", "--check"]).exits(1);
+    home.run(&["resolve", "--imported", "doubt-1", "--yes"])
+        .exits(0);
+    home.run(&["status", "--check"]).exits(0);
+    home.people("more.csv", &["bad-1"]);
+    import(&home, &server, "more.csv").run().exits(1);
+    home.run(&["status", "--check"]).exits(1);
+}
+
+#[test]
 fn json_output_is_the_ledger_and_then_the_cases() {
     let (home, server) = mixed();
     let documents = home.run(&["status", "--output", "json"]).exits(0).json();
@@ -106,12 +127,19 @@ fn a_long_list_is_cut_with_a_note() {
         .args(&["--max-failures", "0", "--new-ledger"])
         .run()
         .exits(4);
-    home.run(&["status"])
+    let done = home
+        .run(&["status"])
+        .exits(0)
+        .prints("showing 6 of 25 cases")
+        .prints("doubt-5")
+        .never_prints("doubt-6")
+        .prints("25 in doubt: may or may not exist")
+        .prints("next: caseload export --in-doubt in-doubt.csv");
+    assert!(done.out.lines().count() <= 24, "more than a screen: {done}");
+    home.run(&["status", "--state", "in_doubt"])
         .exits(0)
         .prints("showing 20 of 25 cases")
-        .prints("doubt-19")
-        .never_prints("doubt-20")
-        .prints("next: caseload export --in-doubt in-doubt.csv");
+        .never_prints("doubt-20");
     let all = home.run(&["status", "--output", "json"]).exits(0);
     assert_eq!(all.json().len(), 1 + 25);
 }
@@ -140,8 +168,10 @@ fn a_running_import_is_shown_and_a_killed_one_leaves_its_case_in_doubt() {
     run.wait();
     home.run(&["status"])
         .exits(0)
-        .prints("not in use")
         .prints("ended unexpectedly")
+        .never_prints("running:");
+    home.run(&["status", "--state", "in_doubt"])
+        .exits(0)
         .prints("unknown: the run ended before a response was recorded");
     let json = home.run(&["status", "--output", "json"]).exits(0).json();
     assert_eq!(json[0]["cases"]["in_doubt"], 1);
@@ -162,12 +192,14 @@ fn a_possible_twin_is_shown_with_its_link() {
         .run()
         .exits(4);
     import(&home, &server, "cases.csv")
-        .args(&["--resend-in-doubt", "--min-doubt-age", "0s"])
+        .args(&["--resend-in-doubt", "1", "--min-doubt-age", "0s"])
         .run()
         .exits(0);
     home.run(&["status"])
         .exits(0)
-        .prints("1 imported after being in doubt")
+        .prints("1 imported after being in doubt");
+    home.run(&["status", "--state", "imported"])
+        .exits(0)
         .prints("https://app.example.com/cases/the-second")
         .prints("response   502\n")
         .prints("response   201\n");

@@ -71,9 +71,9 @@ pub(crate) struct SendingOptions {
     /// Send cases whose content equals that of an imported case under another key
     #[arg(long, hide_short_help = true)]
     pub allow_same_content: bool,
-    /// Send cases in doubt once more, knowing that this can create second cases
-    #[arg(long, hide_short_help = true)]
-    pub resend_in_doubt: bool,
+    /// Send the N cases in doubt once more, knowing that this can create second cases
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    pub resend_in_doubt: Option<u64>,
     /// With --resend-in-doubt: only cases in doubt for longer than this
     #[arg(long, value_name = "T", default_value = "10m", value_parser = duration, hide_short_help = true)]
     pub min_doubt_age: Duration,

@@ -169,6 +169,15 @@ pub(crate) struct LedgerArgs {
     pub account: AccountArgs,
 }
 
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StatusArgs {
+    /// Exit code 1 if a case is in doubt, rejected, not sent, or may exist twice
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
 /// Cases, narrowed by each part that is given.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Which cases")]

@@ -76,7 +76,7 @@ impl Import<'_> {
         let summary = Summary {
             totals,
             stopped: self.why_stopped(result, last_error),
-            next: self.next_commands(&totals, exit),
+            next: self.next_commands(&totals, exit, result.stop.as_ref()),
             exit_code: exit.code(),
             ..self.summary()
         };
@@ -112,12 +112,21 @@ impl Import<'_> {
     }
 
     /// The exact commands that continue.
-    fn next_commands(&self, totals: &Totals, exit: Exit) -> Vec<String> {
+    fn next_commands(&self, totals: &Totals, exit: Exit, stop: Option<&StopReason>) -> Vec<String> {
         let mut next = Vec::new();
         if totals.in_doubt > 0 {
             let flags = &self.settings.ledger.flags;
             next.push(format!("caseload status{flags}"));
             next.push(format!("caseload resolve{flags}"));
+        }
+        // The same command would fail in the same way.
+        let fails_again = match stop {
+            Some(StopReason::Interrupted | StopReason::WaitTooLong(_)) => false,
+            Some(_) => true,
+            None => self.settings.sending.limit.is_some() && totals.imported == 0,
+        };
+        if fails_again {
+            return next;
         }
         let left = totals.untried + totals.not_sent + totals.rejected > 0;
         let approved = matches!(self.settings.confirmation, Confirmation::Plan(_));

@@ -48,6 +48,9 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
         return create_ledger_only(settings, ledger);
     }
     let mut plan = check_and_plan(settings, ledger.reader())?;
+    if let Some(named) = settings.sending.resend_in_doubt {
+        plan.refuse_other_doubts_than(named)?;
+    }
     if plan.is_blocked(settings) {
         return Ok(import.close_for_problems(&plan));
     }

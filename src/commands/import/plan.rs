@@ -13,10 +13,10 @@ use super::files;
 use crate::check::{self, CheckOptions, Checked, Invalid};
 use crate::cli::args::ApprovedPlan;
 use crate::cli::settings::ImportSettings;
-use crate::engine::{Plan, PlanAction, PlanBatch, PlanError, PlanOptions, Planner};
+use crate::engine::{Plan, PlanAction, PlanBatch, PlanError, PlanOptions, PlannedCase, Planner};
 use crate::input::ReadOptions;
 use crate::ledger::LedgerReader;
-use crate::model::{CaseData, Problem, Totals};
+use crate::model::{CaseData, Problem, State, Totals};
 use crate::output::terminal::check_report::{PROBLEMS_SHOWN, file_name};
 use crate::output::terminal::status::case_link;
 use crate::output::terminal::streams::print_status;
@@ -85,6 +85,21 @@ impl CheckedPlan {
         };
         totals += self.plan.beyond_limit;
         totals
+    }
+
+    /// Refuses to resend another number of cases in doubt than the user named.
+    pub(super) fn refuse_other_doubts_than(&self, named: u64) -> Result<()> {
+        let is_doubt = |planned: &&PlannedCase| planned.state == Some(State::InDoubt);
+        let planned = self.plan.planned.iter().filter(is_doubt).count() as u64;
+        let doubts = planned + self.plan.beyond_limit.in_doubt;
+        if doubts != named {
+            bail!(
+                "--resend-in-doubt {named}: {} of this input can be sent once more. Only doubts \
+                 older than --min-doubt-age count. Nothing was sent",
+                count(doubts, "case")
+            );
+        }
+        Ok(())
     }
 
     /// Refuses another plan than the approved one, and more cases than it allows.
@@ -189,7 +204,7 @@ fn plan_options(settings: &ImportSettings) -> PlanOptions {
     PlanOptions {
         allow_same_content: sending.allow_same_content,
         resend_doubts_before: (sending.resend_in_doubt)
-            .then(|| now.saturating_sub_unsigned(sending.min_doubt_age.as_secs())),
+            .map(|_| now.saturating_sub_unsigned(sending.min_doubt_age.as_secs())),
         limit: sending.limit,
         keep_all: sending.dry_run && settings.output.json,
     }

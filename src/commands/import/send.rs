@@ -67,7 +67,7 @@ async fn run(
     );
     let (totals, name) = (plan.totals_without_sends(), plan.name());
     let import_run = ImportRun {
-        resend_in_doubt: settings.sending.resend_in_doubt,
+        resend_in_doubt: settings.sending.resend_in_doubt.is_some(),
         planned: plan.plan.planned,
         spooled: plan.plan.spooled,
         client: Arc::new(client),
@@ -85,6 +85,7 @@ async fn run(
     report.finish();
     let (mut summary, mut exit) = import.summary_of_run(totals, &result, report.last_error());
     summary.run = Some(run.0);
+    summary.reject_reasons = report.reject_reasons();
     summary.plan = name;
     if let Err(error) = end_run(&ledger, run, &summary, &result).await
         && result.failure.is_none()

@@ -14,8 +14,9 @@ use super::summary::other_counts;
 use super::text::{grouped, span};
 use crate::model::Totals;
 
-/// How often a line is printed without a terminal.
+/// How often a line is printed without a terminal, and at most how many.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
+const MAX_LINES: u64 = 100;
 /// How often the bar is drawn, so that countdowns run.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -30,21 +31,23 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     /// The bar has made room for a question.
     hidden: bool,
-    /// When the last line was printed; none where lines are not wanted.
-    last_line: Option<Instant>,
+    /// When the last line was printed and how many cases were done then; none
+    /// where lines are not wanted.
+    last_line: Option<(Instant, u64)>,
     pause: Arc<Mutex<Pause>>,
 }
 
 impl Progress {
     pub(crate) fn new(total: u64, output: OutputOptions) -> Self {
         let pause = Arc::default();
-        let on_terminal = stderr().is_terminal();
+        let can_redraw = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let on_terminal = stderr().is_terminal() && can_redraw;
         Self {
             total,
             began: Instant::now(),
             bar: (!output.quiet && on_terminal).then(|| bar(total, Arc::clone(&pause))),
             hidden: false,
-            last_line: (!output.quiet && !on_terminal).then(Instant::now),
+            last_line: (!output.quiet && !on_terminal).then(|| (Instant::now(), 0)),
             pause,
         }
     }
@@ -56,12 +59,13 @@ impl Progress {
         }
         if let Some(bar) = &self.bar {
             bar.set_position(done);
-            bar.set_message(counts_text(counts));
-        } else if let Some(last) = &mut self.last_line
-            && last.elapsed() >= LINE_INTERVAL
+            bar.set_message(done_text(counts, self.total));
+        } else if let Some((at, before)) = &mut self.last_line
+            && at.elapsed() >= LINE_INTERVAL
+            && done - *before >= self.total / MAX_LINES
             && done < self.total
         {
-            *last = Instant::now();
+            (*at, *before) = (Instant::now(), done);
             print_status(&line(counts, self.total, self.began.elapsed()));
         }
     }
@@ -108,12 +112,7 @@ impl Progress {
 /// `1,000 of 2,000: 990 imported, 10 rejected; 9.8/s, about 1 min 42 s left`.
 fn line(counts: &Totals, total: u64, elapsed: Duration) -> String {
     let done = counts.sum();
-    let mut line = format!(
-        "{} of {}: {}",
-        grouped(done),
-        grouped(total),
-        counts_text(counts)
-    );
+    let mut line = done_text(counts, total);
     if done > 0 {
         let rate = done as f64 / elapsed.as_secs_f64();
         let left = total.saturating_sub(done) as f64 / rate;
@@ -124,13 +123,19 @@ fn line(counts: &Totals, total: u64, elapsed: Duration) -> String {
     line
 }
 
-fn counts_text(counts: &Totals) -> String {
-    let imported = grouped(counts.imported);
-    format!("{imported} imported{}", other_counts(counts))
+fn done_text(counts: &Totals, total: u64) -> String {
+    format!(
+        "{} of {}: {} imported{}",
+        grouped(counts.sum()),
+        grouped(total),
+        grouped(counts.imported),
+        other_counts(counts)
+    )
 }
 
-const TEMPLATE: &str = "{bar:28} {pos}/{len}  {msg}  {pause}";
-const COLOR_TEMPLATE: &str = "{bar:28.green/dim} {pos}/{len}  {msg}  {pause}";
+/// The message is cut where the terminal ends: a bar that wraps can't be redrawn.
+const TEMPLATE: &str = "{bar:10} {wide_msg} {pause}";
+const COLOR_TEMPLATE: &str = "{bar:10.green/dim} {wide_msg} {pause}";
 
 fn bar(total: u64, pause: Arc<Mutex<Pause>>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
@@ -157,7 +162,7 @@ fn bar(total: u64, pause: Arc<Mutex<Pause>>) -> ProgressBar {
             };
         },
     ));
-    bar.set_message("0 imported");
+    bar.set_message(done_text(&Totals::default(), total));
     bar.enable_steady_tick(TICK);
     bar
 }

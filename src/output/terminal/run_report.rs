@@ -1,19 +1,25 @@
 //! The events of a run as people see them.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::time::Duration;
+
+use indexmap::IndexMap;
 
 use super::check_report::file_name;
 use super::color;
 use super::progress::Progress;
 use super::streams::OutputOptions;
-use super::text::{count, escaped, escaped_lines, escaped_or_redacted, span, value};
+use super::text::{count, escaped, escaped_lines, escaped_or_redacted, grouped, span, value};
 use crate::model::{
     Answer, CaseData, PauseReason, RunEvent, SettledAttempt, State, StopReason, Totals,
 };
 
 /// How many cases that were not imported are shown.
 const MAX_CASES_SHOWN: u64 = 20;
+/// Reasons of rejects that are counted apart, and how many are shown.
+const MAX_REASONS: usize = 1_000;
+const MAX_REASONS_SHOWN: usize = 5;
 /// How many bytes of a response's body are shown.
 const MAX_BODY_SHOWN: usize = 2_000;
 
@@ -25,6 +31,8 @@ pub(crate) struct RunReport {
     progress: Progress,
     counts: Totals,
     shown: u64,
+    /// Rejected cases by the server's reason: how many, and the first one's place.
+    rejects: IndexMap<String, (u64, String)>,
     /// Show every response in full: `--limit 1`, `-v`.
     show_answers: bool,
     last_error: Option<String>,
@@ -44,6 +52,7 @@ impl RunReport {
             progress: Progress::new(total, output),
             counts: Totals::default(),
             shown: 0,
+            rejects: IndexMap::new(),
             show_answers,
             last_error: None,
         }
@@ -53,6 +62,20 @@ impl RunReport {
     /// imported.
     pub(crate) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
+    }
+
+    /// Why cases were rejected, the most frequent reason first, one a line.
+    pub(crate) fn reject_reasons(&self) -> Vec<String> {
+        let mut reasons: Vec<_> = self.rejects.iter().collect();
+        reasons.sort_by_key(|(_, (number, _))| Reverse(*number));
+        let shown = reasons.iter().take(MAX_REASONS_SHOWN);
+        let lines = shown.map(|(reason, (number, first))| {
+            let which = if *number > 1 { "first: " } else { "" };
+            format!("{} × {reason} ({which}{first})", grouped(*number))
+        });
+        let more = reasons.len().saturating_sub(MAX_REASONS_SHOWN);
+        let more = (more > 0).then(|| format!("and {}", count(more as u64, "other reason")));
+        lines.chain(more).collect()
     }
 
     /// Removes the progress bar.
@@ -170,6 +193,9 @@ impl RunReport {
     }
 
     fn show_failure(&mut self, settled: &SettledAttempt<'_>) {
+        if settled.state == State::Rejected {
+            self.add_reject(settled);
+        }
         self.shown += 1;
         if self.shown > MAX_CASES_SHOWN {
             if self.shown == MAX_CASES_SHOWN + 1 {
@@ -195,6 +221,22 @@ impl RunReport {
             let _ = write!(text, ": the response has the id of case {key}");
         }
         self.println(&text);
+    }
+
+    fn add_reject(&mut self, settled: &SettledAttempt<'_>) {
+        let mut reason = settled
+            .answer
+            .status
+            .map_or_else(String::new, |s| s.to_string());
+        if let Some(message) = &settled.answer.message {
+            // Writing to a String can't fail.
+            let _ = write!(reason, ": {}", self.server_text(message));
+        }
+        if self.rejects.len() == MAX_REASONS && !self.rejects.contains_key(&reason) {
+            "other reasons".clone_into(&mut reason);
+        }
+        let first = (0, self.place(settled.case));
+        self.rejects.entry(reason).or_insert(first).0 += 1;
     }
 
     fn show_answer(&self, case: &CaseData, answer: &Answer) {

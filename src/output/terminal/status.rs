@@ -3,6 +3,7 @@
 //! platform.
 
 use std::fmt::Write as _;
+use std::iter::repeat;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ use crate::model::{State, StateCounts};
 use crate::output::files::case_json;
 
 /// Runs that are shown to people.
-pub(crate) const RUNS_SHOWN: usize = 5;
+pub(crate) const RUNS_SHOWN: usize = 3;
 
 /// A command to run next, and what it does.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub(crate) struct LedgerView<'a> {
 }
 
 impl LedgerView<'_> {
-    /// Account, ledger, counts and runs, for people.
+    /// Account, ledger and runs, for people.
     pub(crate) fn head(&self) -> String {
         let info = self.info;
         let mut text = String::new();
@@ -63,30 +64,28 @@ impl LedgerView<'_> {
         if let Some(last_used) = &info.moved_from {
             line("", &color::yellow(&moved_warning(last_used)));
         }
-        line("now", &lock_text(&self.lock));
-        line("cases", &grouped(info.counts.total()));
-        text.push_str(&counts_lines(&info.counts));
-        if let Some(latest) = self.runs.first() {
-            let number = match (self.runs.len(), latest.id.0) {
-                (1, 1) => "1".to_owned(),
-                (_, last) => format!("{}, newest first", grouped(last.unsigned_abs())),
-            };
-            let _ = writeln!(text, "{} {number}", color::bold("runs    "));
-            for run in self.runs {
-                text.push_str(&run_lines(run));
-            }
+        if self.lock != LockStatus::Free {
+            line("now", &lock_text(&self.lock));
         }
-        if let Some(selected) = &self.selected {
-            let number = count(selected.total(), "case");
-            let _ = writeln!(text, "{} {number}", color::bold("selected"));
-            text.push_str(&counts_lines(selected));
+        for (title, run) in ["runs"].into_iter().chain(repeat("")).zip(self.runs) {
+            line(title, &run_line(run));
         }
         text
     }
 
-    /// The next commands, for people.
+    /// The counts, and the next commands, for people.
     pub(crate) fn tail(&self) -> String {
         let mut text = String::new();
+        let selected = self
+            .selected
+            .as_ref()
+            .map(|selected| ("selected", selected));
+        for (title, counts) in selected.into_iter().chain([("cases", &self.info.counts)]) {
+            // Writing to a String can't fail.
+            let title = color::bold(&format!("{title:8}"));
+            let _ = writeln!(text, "{title} {}", grouped(counts.total()));
+            text.push_str(&counts_lines(counts));
+        }
         if self.lock != LockStatus::Free {
             text.push_str(
                 "a run is in progress and will settle the cases in flight; check again when it \
@@ -136,7 +135,7 @@ pub(crate) fn moved_warning(last_used: &LastUsed) -> String {
 
 fn lock_text(lock: &LockStatus) -> String {
     match lock {
-        LockStatus::Free => "not in use".to_owned(),
+        LockStatus::Free => String::new(),
         LockStatus::Held => color::yellow("in use by another process"),
         LockStatus::HeldBy(holder) => color::yellow(&format!(
             "running: {}, by {} on {}, process {}, since {}",
@@ -190,7 +189,8 @@ fn counts_json(counts: &StateCounts) -> Value {
     json
 }
 
-fn run_lines(run: &RunRow) -> String {
+/// `3  2026-11-23 19:40:12 CET, root: finished after 4.2 s; 2 of 5 imported`
+fn run_line(run: &RunRow) -> String {
     let start = &run.start;
     let ci = start
         .ci_job
@@ -203,23 +203,16 @@ fn run_lines(run: &RunRow) -> String {
         Some(end @ RunEnd::Stopped(_)) => color::red(&escaped(&end.to_string())),
         Some(end) => color::yellow(&end.to_string()),
     };
-    let duration = run
-        .ended_at
-        .and_then(|end| Duration::try_from(end.duration_since(start.at)).ok())
-        .map(|duration| format!(" after {}", span(duration)))
-        .unwrap_or_default();
     let totals = run.counts.as_ref().map(|totals| {
         let (imported, total) = (grouped(totals.imported), grouped(totals.total));
         format!("; {imported} of {total} imported{}", other_counts(totals))
     });
     format!(
-        "  {:>9} {}, {} on {}{ci}: {end}{duration}{}\n            {}\n",
+        "{}  {}, {}{ci}: {end}{}",
         run.id,
         time(start.at),
         escaped(&start.user),
-        escaped(&start.host),
         totals.unwrap_or_default(),
-        color::dim(&escaped(&start.command)),
     )
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct Summary {
     pub plan: Option<String>,
     /// Why it stopped early.
     pub stopped: Option<String>,
+    /// Why cases were rejected, for people.
+    #[serde(skip)]
+    pub reject_reasons: Vec<String>,
     /// Commands to run next.
     pub next: Vec<String>,
     pub exit_code: u8,
@@ -90,7 +93,10 @@ impl Summary {
             ),
             (
                 totals.rejected,
-                "rejected by the server: fix and import again",
+                match &self.stopped {
+                    None => "rejected by the server: fix and import again",
+                    Some(_) => "rejected by the server",
+                },
             ),
             (totals.not_sent, "not sent; no case was created"),
             (
@@ -102,6 +108,11 @@ impl Summary {
         ] {
             if number > 0 {
                 print_result(&format!("  {:>7} {text}", grouped(number)));
+            }
+            if text.starts_with("rejected") {
+                for reason in &self.reject_reasons {
+                    print_result(&format!("          {reason}"));
+                }
             }
         }
         for next in &self.next {

@@ -60,8 +60,11 @@ impl Terminal {
         let default = "--default-signal=INT,QUIT,TERM,HUP";
         setsid.args(["-c", "env", default, "sh", "-c", OWNER, "sh"]);
         let mut on_terminal = run_through(setsid, command);
+        let is_chosen = command.get_envs().any(|(name, _)| name == "TERM");
+        if !is_chosen {
+            on_terminal.env("TERM", "xterm");
+        }
         on_terminal
-            .env("TERM", "xterm")
             .env("NO_COLOR", "1")
             .stdin(open())
             .stdout(open())
@@ -88,6 +91,11 @@ impl Terminal {
             bytes: Vec::new(),
             read: 0,
         }
+    }
+
+    /// Everything that was written to the screen so far, with its escapes.
+    pub fn written(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
     /// Everything shown so far.

@@ -1,0 +1,63 @@
+//! What people see of a run: progress, the closing summary, terminals that show
+//! no bar.
+
+use crate::server::{Server, status};
+use crate::support::{Home, KEY, Terminal, create, creating_server};
+
+/// Rejects every third case for its phone and every fifth for its e-mail.
+fn rejecting_server() -> Server {
+    Server::start(|request| {
+        let name = request.json()["name"].as_str().unwrap().to_owned();
+        let number: u32 = name.trim_start_matches("Name ").parse().unwrap();
+        let reason = match number {
+            3 | 6 | 9 => "Phone is invalid",
+            5 => "Email is taken",
+            _ => return create(request),
+        };
+        let body = format!("{{\"message\":\"{reason}\"}}");
+        status(422).json(&body).into()
+    })
+}
+
+#[test]
+fn the_summary_groups_rejects_by_reason() {
+    let home = Home::new();
+    home.cases(10);
+    let server = rejecting_server();
+    home.import_for_people(&server.url(), &["cases.csv"])
+        .args(&["--pace", "1ms", "--in-flight", "1"])
+        .run()
+        .exits(1)
+        .prints(
+            "        4 rejected by the server: fix and import again\n          \
+             3 × 422: Phone is invalid (first: cases.csv:4: case c3)\n          \
+             1 × 422: Email is taken (cases.csv:6: case c5)\n",
+        );
+}
+
+/// An import with a question, on a terminal.
+fn on_a_terminal(home: &Home, server: &Server, term: &str) -> Terminal {
+    home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
+        .args(&["--map-id", "m1", "--key-column", "id", "--pace", "1ms"])
+        .env("LEXAMICA_PUBLIC_KEY", KEY)
+        .env("TERM", term)
+        .on_a_terminal()
+}
+
+#[test]
+fn a_bar_is_drawn_where_it_can_be_redrawn_only() {
+    if !Terminal::is_available() {
+        return;
+    }
+    for term in ["xterm", "dumb"] {
+        let home = Home::new();
+        home.cases(5);
+        let server = creating_server();
+        let mut terminal = on_a_terminal(&home, &server, term);
+        terminal.wait_for("[y/N] ").types("y");
+        terminal.wait_for("5 of 5 records imported").ends_with(0);
+        let written = terminal.written();
+        assert_eq!(written.contains('\u{1b}'), term == "xterm", "{written:?}");
+        assert_eq!(written.contains("0 of 5: 0 imported"), term == "xterm");
+    }
+}
