@@ -108,6 +108,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// How many cases to send were rejected before as they are.
+    pub(crate) fn unchanged_rejects(&self) -> u64 {
+        let orders = self.planned.iter().map(|planned| planned.order);
+        let unchanged = orders.filter(|order| matches!(order, SendOrder::Rejected(_)));
+        unchanged.count() as u64
+    }
+
     /// How many cases go this way.
     pub(crate) fn count(&self, action: PlanAction) -> u64 {
         self.actions.get(&action).copied().unwrap_or_default()
@@ -332,7 +339,7 @@ impl<'a> Planner<'a> {
         let Some(known) = known else {
             return (PlanAction::Send, SendOrder::Untried);
         };
-        let changed = known.payload_digest != case.payload_digest;
+        let changed = (known.payload_digest).is_some_and(|sent| sent != case.payload_digest);
         let tried = known.last_attempt_at.as_millisecond();
         match known.state {
             State::Removed | State::NotSent => (PlanAction::Send, SendOrder::NotSent(tried)),

@@ -109,6 +109,8 @@ pub(crate) struct LedgerInfo {
     pub(crate) created_at: Timestamp,
     pub(crate) schema: i64,
     pub(crate) counts: StateCounts,
+    /// When the last run began.
+    pub(crate) last_run_at: Option<Timestamp>,
     /// How many different case ids are imported; 2 means two or more.
     pub(crate) imported_distinct_ids: u8,
     /// Where the last run used it, when it is elsewhere now or another file:
@@ -203,6 +205,7 @@ impl LedgerReader {
     }
 
     pub(crate) fn info(&self) -> Result<LedgerInfo, LedgerError> {
+        let last_run = self.runs(1)?.pop();
         self.read(|conn| {
             let schema = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
             let counts = self.count_all()?;
@@ -225,6 +228,7 @@ impl LedgerReader {
                         created_at: row.get::<_, Millis>(2)?.0,
                         schema,
                         counts,
+                        last_run_at: last_run.as_ref().map(|run| run.start.at),
                         imported_distinct_ids: row.get(6)?,
                         moved_from: (!home.is(&self.path, file_id)).then_some(home),
                     })

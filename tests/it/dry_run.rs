@@ -45,14 +45,6 @@ fn human_output() {
     assert_eq!(done.err, "");
     insta::assert_snapshot!(done.out, @r#"
 
-    account  https://api.example.com
-    map      m1
-    ledger   ledger.db, new: every case will be sent
-    firms    3 cases; --partner-firm-id applies to 1 record of the input
-            2 to f2
-            1 to f1
-    config   none: every column is sent under its own name
-    time     at least 0.2 s
     first    cases.csv:2, case c1
     {
       "id": "c1",
@@ -60,7 +52,17 @@ fn human_output() {
       "partnerFirmId": "f1"
     }
 
+    account  https://api.example.com
+    url      https://api.example.com/case/m1/create-existing
+    map      m1
+    config   none: every column is sent under its own name
+    ledger   ledger.db
+    firms    2 to f2
+             1 to f1
+             the default, --partner-firm-id, for 1 record of the input
+
     3 of 3 records would be sent, in at least 0.2 s
+    the ledger is new: it knows no imported case
     not checked, since only the server knows: whether the map id and the firm ids exist, and whether the case types are on the platform's list
     plan: e768ce721c57dac9-3
     next: caseload import cases.csv --base-url https://api.example.com --map-id m1 --key-column id --ledger ledger.db --partner-firm-id f2 --plan e768ce721c57dac9-3 --new-ledger

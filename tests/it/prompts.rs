@@ -23,12 +23,15 @@ fn yes_creates_the_ledger_and_sends() {
     let server = creating_server();
     let mut terminal = import(&home, &server).on_a_terminal();
     for part in [
-        &format!("account  {}", server.url()),
-        "map      m1",
-        "ledger.db, new: every case will be sent",
-        "3 to f1",
         "first    cases.csv:2, case c1",
         "\"name\": \"Name 1\"",
+        &format!("account  {}", server.url()),
+        &format!("url      {}/case/m1/create-existing", server.url()),
+        "map      m1",
+        "ledger   ledger.db",
+        "firms    3 to f1",
+        "3 of 3 records to send",
+        "the ledger is new: it knows no imported case",
         &format!("Send 3 cases to {}? [y/N] ", server.url()),
     ] {
         terminal.wait_for(part);
@@ -76,29 +79,97 @@ fn the_question_names_other_ledgers_and_cases_in_doubt() {
     });
     let import = |words: &[&str]| {
         home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
-            .args(&["--map-id", "m1", "--key-column", "id", "--pace", "1ms"])
+            .args(&["--key-column", "id", "--pace", "1ms"])
             .args(words)
+            .env("LEXAMICA_MAP_ID", "m1")
             .env("LEXAMICA_PUBLIC_KEY", KEY)
     };
     import(&["--yes", "--new-ledger"]).run().exits(4);
-    import(&["--org-id", "o2"])
-        .on_a_terminal()
-        .wait_for("new: every case will be sent")
-        .wait_for("other ledgers of this host:")
-        .wait_for(&format!("has 2 cases of {}, 1 in doubt", server.url()))
-        .wait_for("[y/N] ")
-        .types("n")
-        .ends_with(5);
+    // Another map, another account: only the number of cases is a yes.
+    for (answer, code) in [("y", 5), ("1", 5), ("2", 0)] {
+        import(&["--org-id", "o2"])
+            .on_a_terminal()
+            .wait_for("the ledger is new: it knows no imported case; other ledgers exist:")
+            .wait_for(&format!("has 2 cases of {}, 1 in doubt", server.url()))
+            .wait_for("with a new ledger, type the number of cases, 2: ")
+            .types(answer)
+            .ends_with(code);
+    }
+    assert_eq!(server.requests().len(), 4);
     import(&["--resend-in-doubt", "1", "--min-doubt-age", "0s"])
+        .args(&["--map-id", "m2"])
         .on_a_terminal()
-        .wait_for("with 2 cases")
-        .wait_for("1 in doubt, sent once more: this can create second cases")
+        .wait_for("map      m2; earlier runs used m1")
+        .wait_for("1 of 2 records to send")
+        .wait_for("1 of them in doubt, sent once more: this can create second cases")
+        .wait_for("1 already imported")
+        .wait_for("the ledger has 2 cases; its last import began 20")
         .wait_for("Send 1 case to")
         .wait_for("[y/N] ")
         .types("y")
         .wait_for("imported, but an earlier attempt was in doubt: it may exist twice")
         .ends_with(0);
-    assert_eq!(server.requests().len(), 3);
+    assert_eq!(server.requests().len(), 5);
+}
+
+#[test]
+fn what_matters_stands_on_one_screen_above_the_answer() {
+    if !Terminal::is_available() {
+        return;
+    }
+    let home = Home::new();
+    let rows = (0..30).map(|n| {
+        let firm = if n < 20 {
+            String::new()
+        } else {
+            format!("f{n}")
+        };
+        format!("c{n},{firm},{} {n}\n", "long ".repeat(4_000))
+    });
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,summary\n".to_owned() + &rows.collect::<String>(),
+    );
+    let server = Server::start(|request| match request.index {
+        0 => status(422).json("{}").into(),
+        index => created(&format!("x{index}")),
+    });
+    let import = |words: &[&str]| {
+        import(&home, &server)
+            .args(&["--partner-firm-id", "default"])
+            .args(words)
+    };
+    import(&["--limit", "3", "--yes", "--new-ledger"])
+        .run()
+        .exits(1);
+    let mut terminal = import(&[]).on_a_terminal();
+    terminal.wait_for("Send 28 cases to").wait_for("[y/N] ");
+    let shown = terminal.shown();
+    let rows = shown.lines().flat_map(|line| {
+        let line: Vec<char> = line.chars().collect();
+        let rows = line.chunks(80).map(String::from_iter);
+        if line.is_empty() {
+            vec![String::new()]
+        } else {
+            rows.collect()
+        }
+    });
+    let rows: Vec<String> = rows.collect();
+    let screen = rows[rows.len() - 24..].join("\n");
+    for part in [
+        "account  ",
+        "map      m1",
+        "18 to default",
+        "6 to 6 more firms",
+        "the default, --partner-firm-id, for 20 records of the input",
+        "28 of 30 records to send",
+        "1 of them rejected before, and unchanged since",
+        "2 already imported",
+        "the ledger has 3 cases; its last import began",
+    ] {
+        assert!(screen.contains(part), "{part:?} is not in:\n{screen}");
+    }
+    terminal.types("n").ends_with(5);
 }
 
 #[test]
@@ -230,7 +301,11 @@ fn cases_in_doubt_are_resolved_one_by_one() {
         return;
     }
     let home = Home::new();
-    home.cases(6);
+    let rows = (1..=6).map(|n| format!("c{n},f1,Name {n},(415) 555-010{n},{n}@x.org,1/{n}/25\n"));
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,name,Phone,Email,Date of Loss\n".to_owned() + &rows.collect::<String>(),
+    );
     home.write(
         "caseload.toml",
         "[platform]\ncase_url = \"https://app.example.com/cases/{case_id}\"\n",
@@ -248,7 +323,10 @@ fn cases_in_doubt_are_resolved_one_by_one() {
     terminal
         .wait_for("5 cases in doubt")
         .wait_for("1 of 5: c2")
-        .wait_for("Name 2")
+        .wait_for("person     Name 2")
+        .wait_for("phone      (415) 555-0102")
+        .wait_for("e-mail     2@x.org")
+        .wait_for("incident   1/2/25")
         .wait_for("firm       f1")
         .wait_for("cases.csv:3")
         .wait_for("502: <h1>lost c2</h1>")
@@ -257,6 +335,16 @@ fn cases_in_doubt_are_resolved_one_by_one() {
         .wait_for(prompt)
         .types("i c-17")
         .wait_for("2 of 5: c3")
+        .wait_for(prompt)
+        .types("n")
+        .wait_for("3 of 5: c4")
+        .wait_for(prompt)
+        .types("b")
+        .wait_for("its answer was undone")
+        .wait_for("2 of 5: c3")
+        .wait_for(prompt)
+        .types("h")
+        .wait_for("b           back to the case before")
         .wait_for(prompt)
         .types("n")
         .wait_for("3 of 5: c4")

@@ -1,6 +1,8 @@
 //! What a person reviews before anything is sent: a dry run, or the question.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -16,16 +18,23 @@ use crate::engine::PlanAction;
 use crate::model::{CaseData, State};
 use crate::output::terminal::check_report::file_name;
 use crate::output::terminal::color;
+use crate::output::terminal::status::time;
 use crate::output::terminal::streams::{
-    confirm, is_interactive, print_json, print_result, print_status,
+    confirm, is_interactive, print_json, print_result, print_status, prompt,
 };
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::{
-    count, escaped, escaped_lines, escaped_path, grouped, pretty_json, redacted_json, span,
+    count, escaped, escaped_lines, escaped_list, escaped_path, grouped, pretty_json, redacted_json,
+    span,
 };
 
 /// Firms are listed up to here.
-const MOST_FIRMS: usize = 12;
+const MOST_FIRMS: usize = 5;
+
+/// Lines and characters of the first payload above a question: what matters
+/// stands below it, on the same screen.
+const PAYLOAD_LINES: usize = 12;
+const PAYLOAD_WIDTH: usize = 76;
 
 /// Shows what would be sent, and asks. False is no.
 pub(super) fn ask(
@@ -36,13 +45,24 @@ pub(super) fn ask(
     let asked = Instant::now();
     let settings = import.settings;
     if let Some(first) = plan.first()? {
-        describe(settings, plan, ledger, &first, print_status)?;
+        print_status(&first_case(plan, &first));
+        print_status(&cut(&pretty_json(&body(settings, &first)?)));
     }
+    describe(settings, plan, ledger, print_status)?;
+    show_counts(settings, plan, ledger, print_status)?;
     let cases = count(plan.to_send(), "case");
-    let yes = confirm(&format!(
-        "Send {cases} to {}?",
-        settings.destination.account
-    ))?;
+    let account = &settings.destination.account;
+    let yes = match ledger {
+        ImportLedger::Missing { others, .. } if !others.is_empty() => {
+            let number = plan.to_send().to_string();
+            let question = format!(
+                "To send {cases} to {account} with a new ledger, type the number of cases, \
+                 {number}:"
+            );
+            prompt(&question)?.replace(',', "") == number
+        }
+        _ => confirm(&format!("Send {cases} to {account}?"))?,
+    };
     // The time that a person takes to answer is not the import's.
     import.began += asked.elapsed();
     Ok(yes)
@@ -70,21 +90,92 @@ pub(super) fn dry_run(
         print_json(&summary.to_json());
     } else {
         if let Some(first) = plan.first()? {
-            describe(settings, &plan, ledger, &first, print_result)?;
+            print_result(&first_case(&plan, &first));
+            print_result(&escaped_lines(&pretty_json(&body(settings, &first)?)));
         }
-        show_counts(settings, &plan, &summary);
+        describe(settings, &plan, ledger, print_result)?;
+        show_counts(settings, &plan, ledger, print_result)?;
+        print_result(
+            "not checked, since only the server knows: whether the map id and the firm ids exist, \
+             and whether the case types are on the platform's list",
+        );
+        if !plan.has_key {
+            print_result("no key column: which cases are already imported can't be checked");
+        }
+        if let Some(name) = &summary.plan {
+            print_result(&format!("plan: {name}"));
+        }
+        for next in &summary.next {
+            print_result(&format!("next: {next}"));
+        }
     }
     Ok(Exit::Done)
 }
 
-fn show_counts(settings: &ImportSettings, plan: &CheckedPlan, summary: &Summary) {
-    print_result(&format!(
-        "\n{} of {} would be sent, in at least {}",
+fn first_case(plan: &CheckedPlan, first: &CaseData) -> String {
+    format!(
+        "\n{}{}:{}, case {}",
+        color::bold("first    "),
+        escaped(file_name(first.place, &plan.files)),
+        first.place.line,
+        escaped(&first.key.to_string())
+    )
+}
+
+/// The beginning of a text of several lines.
+fn cut(text: &str) -> String {
+    let mut shown = String::new();
+    for line in text.lines().take(PAYLOAD_LINES) {
+        let line = escaped(line);
+        let end = line.char_indices().nth(PAYLOAD_WIDTH).map(|(end, _)| end);
+        shown.push_str(&line[..end.unwrap_or(line.len())]);
+        shown.push_str(if end.is_some() { "…\n" } else { "\n" });
+    }
+    match text.lines().count().saturating_sub(PAYLOAD_LINES) {
+        0 => {}
+        // Writing to a String can't fail.
+        more => drop(write!(
+            shown,
+            "… and {} more; --dry-run shows all\n",
+            count(more as u64, "line")
+        )),
+    }
+    shown.truncate(shown.trim_end().len());
+    shown
+}
+
+/// How many cases are sent and why the others are not, and whether the ledger
+/// is the right one.
+fn show_counts(
+    settings: &ImportSettings,
+    plan: &CheckedPlan,
+    ledger: &ImportLedger,
+    print: fn(&str),
+) -> Result<()> {
+    let totals = plan.totals();
+    let verb = if settings.sending.dry_run {
+        "would be sent"
+    } else {
+        "to send"
+    };
+    print(&format!(
+        "\n{} of {} {verb}, in at least {}",
         grouped(plan.to_send()),
-        count(summary.totals.total, "record"),
+        count(totals.total, "record"),
         span(shortest(settings, plan.to_send()))
     ));
-    for (number, text) in [
+    let states = plan.plan.planned.iter().map(|planned| planned.state);
+    let resent = states.filter(|state| *state == Some(State::InDoubt));
+    let counts = [
+        (
+            resent.count() as u64,
+            "of them in doubt, sent once more: this can create second cases",
+        ),
+        (
+            plan.plan.unchanged_rejects(),
+            "of them rejected before, and unchanged since",
+        ),
+        (plan.plan.drafts, "of them without a firm, as drafts"),
         (plan.plan.count(PlanAction::Skip), "already imported"),
         (
             plan.plan.count(PlanAction::Changed),
@@ -94,26 +185,41 @@ fn show_counts(settings: &ImportSettings, plan: &CheckedPlan, summary: &Summary)
             plan.plan.count(PlanAction::InDoubt),
             "in doubt: check in Lexamica, then run `caseload resolve`",
         ),
-        (summary.totals.problems, "skipped (validation errors)"),
+        (totals.held, "held: they may be duplicates"),
+        (totals.problems, "skipped (validation errors)"),
         (plan.plan.beyond_limit.sum(), "beyond --limit"),
-    ] {
-        if number > 0 {
-            print_result(&format!("  {:>7} {text}", grouped(number)));
+    ];
+    for (position, (number, text)) in counts.into_iter().enumerate() {
+        let line = format!("  {:>7} {text}", grouped(number));
+        match (number, position) {
+            (0, _) => {}
+            (_, 0) => print(&color::red(&line)),
+            (_, 2) => print(&color::yellow(&line)),
+            _ => print(&line),
         }
     }
-    print_result(
-        "not checked, since only the server knows: whether the map id and the firm ids exist, \
-         and whether the case types are on the platform's list",
-    );
-    if !plan.has_key {
-        print_result("no key column: which cases are already imported can't be checked");
-    }
-    if let Some(name) = &summary.plan {
-        print_result(&format!("plan: {name}"));
-    }
-    for next in &summary.next {
-        print_result(&format!("next: {next}"));
-    }
+    print(&ledger_text(ledger)?);
+    Ok(())
+}
+
+/// Whether the ledger is new, or what it knows.
+fn ledger_text(ledger: &ImportLedger) -> Result<String> {
+    let Some(reader) = ledger.reader() else {
+        let mut text = color::yellow("the ledger is new: it knows no imported case");
+        if let ImportLedger::Missing { others, .. } = ledger
+            && !others.is_empty()
+        {
+            let others = format!("; other ledgers exist:{}", listed(others));
+            text.push_str(&color::yellow(&others));
+        }
+        return Ok(text);
+    };
+    let info = reader.info()?;
+    let cases = count(info.counts.total(), "case");
+    Ok(match info.last_run_at {
+        Some(at) => format!("the ledger has {cases}; its last import began {}", time(at)),
+        None => color::yellow("the ledger is empty: it knows no imported case"),
+    })
 }
 
 /// The command that sends this plan, if it works unchanged.
@@ -136,7 +242,7 @@ fn next_command(
     };
     match ledger {
         ImportLedger::Missing { others, .. } if !is_test_run => {
-            if others.is_empty() || settings.ledger.path.is_some() {
+            if others.is_empty() {
                 rerun(&format!("{plan} --new-ledger"))
             } else {
                 // Only a person can decide whether one of the others is the right one.
@@ -179,92 +285,76 @@ fn request<'a>(
     })
 }
 
-/// Shows what would be sent.
+/// Where the cases go, and how.
 fn describe(
     settings: &ImportSettings,
     plan: &CheckedPlan,
     ledger: &ImportLedger,
-    first: &CaseData,
     print: fn(&str),
 ) -> Result<()> {
     let line = |name: &str, text: &str| print(&format!("{}{text}", color::bold(name)));
+    let destination = &settings.destination;
     print("");
-    line("account  ", settings.destination.account.as_str());
-    line("map      ", &settings.destination.map_id);
-    let path = escaped_path(&settings.ledger_path);
-    let known = match ledger.reader() {
-        Some(reader) => format!("with {}", count(reader.info()?.counts.total(), "case")),
-        None => color::yellow("new: every case will be sent"),
-    };
-    line("ledger   ", &format!("{path}, {known}"));
-    if let ImportLedger::Missing { others, .. } = ledger
-        && !others.is_empty()
-    {
-        print(&color::yellow(&format!(
-            "         other ledgers of this host:{}",
-            listed(others)
-        )));
+    line("account  ", &escaped(destination.account.as_str()));
+    if let Some(address) = &destination.address {
+        line("url      ", &escaped(address.url().as_str()));
     }
-    let default_firm = match plan.checked.default_firm {
-        0 => String::new(),
-        number => format!(
-            "; --partner-firm-id applies to {} of the input",
-            count(number, "record")
-        ),
-    };
-    let to_send = count(plan.to_send(), "case");
-    line("firms    ", &format!("{to_send}{default_firm}"));
-    firms(settings, plan, print);
+    line("map      ", &map_text(&destination.map_id, ledger)?);
     let config = match &settings.read.config.path {
         Some(path) => escaped_path(path),
         None => "none: every column is sent under its own name".to_owned(),
     };
     line("config   ", &config);
-    let time = span(shortest(settings, plan.to_send()));
-    line("time     ", &format!("at least {time}"));
-    let place = format!(
-        "{}:{}, case {}",
-        escaped(file_name(first.place, &plan.files)),
-        first.place.line,
-        escaped(&first.key.to_string())
-    );
-    line("first    ", &place);
-    print(&escaped_lines(&pretty_json(&body(settings, first)?)));
+    line("ledger   ", &escaped_path(&settings.ledger_path));
+    let mut title = "firms    ";
+    for firm in firms(settings, plan) {
+        line(title, &firm);
+        title = "         ";
+    }
     Ok(())
 }
 
-fn firms(settings: &ImportSettings, plan: &CheckedPlan, print: fn(&str)) {
-    let line = |cases: u64, text: &str| format!("  {:>7} {text}", grouped(cases));
+/// The map, and the others that earlier runs used.
+fn map_text(map_id: &str, ledger: &ImportLedger) -> Result<String> {
+    let runs = match ledger.reader() {
+        Some(reader) => reader.runs(usize::MAX)?,
+        None => Vec::new(),
+    };
+    let others = runs.iter().map(|run| run.start.map_id.as_str());
+    let others: BTreeSet<&str> = others.filter(|other| *other != map_id).collect();
+    let mut text = escaped(map_id);
+    if !others.is_empty() {
+        let others = format!("; earlier runs used {}", escaped_list(others));
+        text.push_str(&color::yellow(&others));
+    }
+    Ok(text)
+}
+
+/// The largest firms with their cases, and the rest as one line.
+fn firms(settings: &ImportSettings, plan: &CheckedPlan) -> Vec<String> {
     let mut firms: Vec<_> = plan.plan.firms.iter().collect();
     firms.sort_by_key(|(firm, cases)| (Reverse(**cases), (*firm).clone()));
     let names = &settings.read.rules.options().partner_firms;
-    for (firm, cases) in firms.iter().take(MOST_FIRMS) {
+    let largest = firms.iter().take(MOST_FIRMS).map(|(firm, cases)| {
         let name = (names.iter())
             .find(|(_, id)| **id == ***firm)
             .map(|(name, _)| format!("  {}", escaped(name)))
             .unwrap_or_default();
-        print(&line(**cases, &format!("to {}{name}", escaped(firm))));
+        format!("{} to {}{name}", grouped(**cases), escaped(firm))
+    });
+    let mut lines: Vec<String> = largest.collect();
+    if let Some(rest) = firms.get(MOST_FIRMS..).filter(|rest| !rest.is_empty()) {
+        let cases: u64 = rest.iter().map(|(_, cases)| **cases).sum();
+        let firms = count(rest.len() as u64, "more firm");
+        lines.push(format!("{} to {firms}", grouped(cases)));
     }
-    if firms.len() > MOST_FIRMS {
-        let more = count((firms.len() - MOST_FIRMS) as u64, "more firm");
-        print(&format!("          … and {more}"));
+    if plan.checked.default_firm > 0 {
+        let records = count(plan.checked.default_firm, "record");
+        lines.push(format!(
+            "the default, --partner-firm-id, for {records} of the input"
+        ));
     }
-    let states = plan.plan.planned.iter().map(|planned| planned.state);
-    let doubts = states
-        .filter(|state| *state == Some(State::InDoubt))
-        .count() as u64;
-    if doubts > 0 {
-        print(&color::red(&line(
-            doubts,
-            "in doubt, sent once more: this can create second cases",
-        )));
-    }
-    if plan.plan.drafts > 0 {
-        print(&color::yellow(&line(
-            plan.plan.drafts,
-            "without a firm, as drafts",
-        )));
-    }
+    lines
 }
 
 /// The time that the pace alone takes.

@@ -62,11 +62,17 @@ pub(crate) fn is_interactive() -> bool {
 
 /// Asks a question that only "y" or "yes" answers with yes.
 pub(crate) fn confirm(question: &str) -> io::Result<bool> {
+    let answer = prompt(&format!("{question} [y/N]"))?;
+    Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks for a line.
+pub(crate) fn prompt(question: &str) -> io::Result<String> {
     // Not locked while a person thinks: an interrupt must still be reported.
     let mut error = io::stderr();
-    write!(error, "\n{question} [y/N] ")?;
+    write!(error, "\n{question} ")?;
     error.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(answer.trim().to_owned())
 }

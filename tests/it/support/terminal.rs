@@ -99,7 +99,7 @@ impl Terminal {
     }
 
     /// Everything shown so far.
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         String::from_utf8_lossy(&self.bytes).replace('\r', "")
     }
 
