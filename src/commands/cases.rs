@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use crate::cli::args::CaseSelection;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, CaseRow, LedgerError, LedgerReader, RunId};
-use crate::mapping::names::{self, FIRST_NAME, FULL_NAME, LAST_NAME};
-use crate::output::terminal::status::CaseView;
+use crate::mapping::names::{self, EMAIL, FIRST_NAME, FULL_NAME, INCIDENT_DATE, LAST_NAME, PHONE};
+use crate::output::terminal::status::{CaseView, Person};
 use crate::output::terminal::text::escaped;
 
 /// Known file names that an error lists.
@@ -65,31 +65,39 @@ pub(super) fn view(
     case: CaseRow,
     case_url: Option<&str>,
 ) -> Result<CaseView, LedgerError> {
-    let content = [&case.payload, &case.raw_record];
-    let person = content.into_iter().flatten().find_map(|json| person(json));
+    let contents = [&case.payload, &case.raw_record].into_iter().flatten();
+    let objects: Vec<Map<String, Value>> = contents
+        .filter_map(|json| serde_json::from_str(json).ok())
+        .collect();
     Ok(CaseView {
         attempts: reader.attempts(&case.key)?,
         resolution: reader.last_resolution(&case.key)?,
-        person,
+        person: person(&objects),
         case_url: case_url.map(str::to_owned),
         case,
     })
 }
 
-/// The name of the person that a record is about, guessed by its headers.
-fn person(content: &str) -> Option<String> {
-    let object: Map<String, Value> = serde_json::from_str(content).ok()?;
+/// The person that a record is about, guessed by its headers.
+fn person(objects: &[Map<String, Value>]) -> Person {
     let mut texts = Vec::new();
-    flatten("", &object, &mut texts);
+    for object in objects {
+        flatten("", object, &mut texts);
+    }
     let find = |names: &str| {
         let mut found = names
             .split(' ')
             .filter_map(|name| texts.iter().find(|(header, _)| header == name));
-        found.next().map(|(_, text)| text.trim())
+        found.next().map(|(_, text)| text.trim().to_owned())
     };
-    match [find(FIRST_NAME), find(LAST_NAME)] {
-        [None, None] => find(FULL_NAME).or_else(|| find("name")).map(str::to_owned),
-        parts => Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" ")),
+    Person {
+        name: match [find(FIRST_NAME), find(LAST_NAME)] {
+            [None, None] => find(FULL_NAME).or_else(|| find("name")),
+            parts => Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" ")),
+        },
+        phone: find(PHONE),
+        email: find(EMAIL),
+        incident_date: find(INCIDENT_DATE),
     }
 }
 
@@ -108,7 +116,11 @@ fn flatten<'o>(prefix: &str, object: &'o Map<String, Value>, texts: &mut Vec<(St
 
 #[cfg(test)]
 mod tests {
-    use super::person;
+    use super::*;
+
+    fn person_of(record: &str) -> Person {
+        person(&[serde_json::from_str(record).unwrap()])
+    }
 
     #[test]
     fn a_person_is_found_under_the_usual_headers() {
@@ -131,8 +143,15 @@ mod tests {
                 "Bo Lee",
             ),
         ] {
-            assert_eq!(person(record).as_deref(), Some(name), "{record}");
+            assert_eq!(person_of(record).name.as_deref(), Some(name), "{record}");
         }
-        assert_eq!(person(r#"{"LeadId":"1","Firm":"Smith"}"#), None);
+        let nobody = person_of(r#"{"LeadId":"1","Firm":"Smith"}"#);
+        assert_eq!(nobody.rows().count(), 0);
+        let found = person_of(
+            r#"{"Cell":" 415 555 0100","client":{"email":"a@b.org"},"Date of Loss":"1/2/25"}"#,
+        );
+        let rows: Vec<_> = found.rows().collect();
+        let rows: Vec<_> = rows.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(rows, ["415 555 0100", "a@b.org", "1/2/25"]);
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
         let case = case?;
         let mut sources = case_files.sources().iter();
         // A file that a run added meanwhile counts as the first one.
-        let source = sources.position(|source| source.name == case.file);
+        let source = sources.position(|source| Some(&source.name) == case.file.as_ref());
         case_files.add_case(source, &case);
         if let Some(out) = &mut stream
             && is_closed(print_case(out, &case, output.redact))?
@@ -143,7 +143,7 @@ fn sources(
     let mut shapes: IndexMap<String, ShapeDetector> = IndexMap::new();
     for case in reader.cases(&filter) {
         let case = case?;
-        let shape = shapes.entry(case.file).or_default();
+        let shape = shapes.entry(case.file.unwrap_or_default()).or_default();
         if let Some(raw) = &case.raw_record {
             shape.add(raw);
         }

@@ -12,7 +12,7 @@ use crate::cli::settings::{Confirmation, ImportSettings, LedgerChoice, SANDBOX_L
 use crate::ledger::{
     self, DiscoveredLedger, Ledger, LedgerInfo, LedgerLock, LedgerReader, LockHolder,
 };
-use crate::model::{self, State};
+use crate::model::{State, user_name};
 use crate::output::terminal::color;
 use crate::output::terminal::status::moved_warning;
 use crate::output::terminal::streams::{OutputOptions, print_status, print_warning};
@@ -20,7 +20,7 @@ use crate::output::terminal::text::{count, escaped, escaped_path};
 
 /// Opens an existing ledger to read it.
 pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, LedgerInfo)> {
-    let reader = ledger::open_read_only(&existing(choice)?)?;
+    let reader = ledger::open_read_only(&existing(choice, "")?)?;
     let info = reader.info()?;
     refuse_other_id(&info, choice)?;
     refuse_other_account(&info, choice, "leave the account out")?;
@@ -29,7 +29,7 @@ pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, Ledge
 
 /// Opens an existing ledger to change it, under its lock.
 pub(super) fn open_to_change(choice: &LedgerChoice, command: &str) -> Result<(Ledger, LedgerInfo)> {
-    let path = existing(choice)?;
+    let path = existing(choice, IF_LOST)?;
     let lock = LedgerLock::take(&path, &holder(command))?;
     let ledger = ledger::open(&path, &lock)?;
     let info = ledger.reader().info()?;
@@ -48,12 +48,17 @@ pub(super) fn paths(ledger: &Path) -> impl Iterator<Item = PathBuf> {
     })
 }
 
+/// How cases get into a ledger without being sent.
+const IF_LOST: &str = ". Restore it from a backup; if it is lost, create an empty one with \
+    `CI=true caseload import FILE --new-ledger`, which sends nothing, then record its cases with \
+    `caseload resolve --imported --list FILE`";
+
 /// The file that is chosen, if it exists.
-fn existing(choice: &LedgerChoice) -> Result<PathBuf> {
+fn existing(choice: &LedgerChoice, if_lost: &str) -> Result<PathBuf> {
     let path = match (&choice.path, &choice.account) {
         (Some(path), _) => path.clone(),
         (None, Some(account)) => ledger::default_path(&ledger::state_folder()?, account.as_str()),
-        (None, None) => return only_ledger(),
+        (None, None) => return only_ledger(if_lost),
     };
     if exists(&path) {
         return Ok(path);
@@ -72,7 +77,10 @@ fn existing(choice: &LedgerChoice) -> Result<PathBuf> {
         [] => String::new(),
         others => format!("; these exist, for --ledger:{}", listed(others)),
     };
-    bail!("there is no ledger{account} at {}{others}", path.display())
+    bail!(
+        "there is no ledger{account} at {}{if_lost}{others}",
+        path.display()
+    )
 }
 
 /// The ledgers in the state folder; none if it can't be read.
@@ -88,7 +96,7 @@ fn exists(path: &Path) -> bool {
 }
 
 /// The only ledger in the state folder.
-fn only_ledger() -> Result<PathBuf> {
+fn only_ledger(if_lost: &str) -> Result<PathBuf> {
     let folder = ledger::state_folder()?;
     let mut found = ledger::discover(&folder)?;
     // Test runs have their own ledger, which is often the one that is wanted.
@@ -100,7 +108,7 @@ fn only_ledger() -> Result<PathBuf> {
     match found.len() {
         0 => bail!(
             "there is no ledger in {}: the first import of an account creates one. Name one that \
-             is elsewhere with --ledger{test_runs}",
+             is elsewhere with --ledger{if_lost}{test_runs}",
             folder.display(),
         ),
         1 => Ok(found.remove(0).path),
@@ -355,19 +363,10 @@ pub(super) fn forget_test_runs(output: OutputOptions) -> Result<()> {
 /// This process, for others that want the ledger.
 fn holder(command: &str) -> LockHolder {
     LockHolder {
-        user: user(),
+        user: user_name(),
         host: ledger::host_name(),
         pid: std::process::id(),
         since: Timestamp::now(),
         command: command.to_owned(),
     }
-}
-
-/// The user's name by the environment, or else by the system.
-pub(super) fn user() -> String {
-    let variables = ["USER", "LOGNAME", "USERNAME"].into_iter();
-    let mut names = variables.filter_map(|name| std::env::var(name).ok());
-    names
-        .find(|user| !user.is_empty())
-        .unwrap_or_else(model::user_id)
 }

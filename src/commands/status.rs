@@ -167,7 +167,7 @@ fn next_commands(
 fn rejects_name(reader: &LedgerReader) -> Result<String, LedgerError> {
     let rejected = reader.cases(&CaseFilter::in_states([State::Rejected]));
     let files: HashSet<String> = rejected
-        .map(|case| Ok(case?.file))
+        .filter_map(|case| case.map(|case| case.file).transpose())
         .collect::<Result<_, LedgerError>>()?;
     let is_json = |file: &String| Format::from_name(file).is_some_and(Format::is_json);
     let ending = match files.len() {
@@ -195,7 +195,7 @@ fn commands_to_repeat(reader: &LedgerReader, runs: &[RunRow]) -> Result<Vec<Stri
     let not_sent = CaseFilter::in_states([State::NotSent, State::Removed]);
     let unsent: HashSet<_> = reader
         .cases(&not_sent)
-        .map(|case| Ok(case?.run))
+        .filter_map(|case| case.map(|case| case.run).transpose())
         .collect::<Result<_, LedgerError>>()?;
     let mut commands = Vec::new();
     for (position, run) in runs.iter().enumerate() {

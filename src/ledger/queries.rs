@@ -51,15 +51,16 @@ pub(crate) struct CaseRow {
     pub(crate) state: State,
     /// The platform's id, when it is imported.
     pub(crate) case_id: Option<String>,
-    /// The file that it came from, as it was named.
-    pub(crate) file: String,
+    /// The file that it came from, as it was named; none when a user added it.
+    pub(crate) file: Option<String>,
+    /// 0 without a file.
     pub(crate) line: u64,
     /// As a spreadsheet counts it; JSON has none.
     pub(crate) row: Option<u64>,
     /// The handling firm; none is a draft.
     pub(crate) partner_firm_id: Option<String>,
-    /// The run that attempted it last.
-    pub(crate) run: RunId,
+    /// The run that attempted it last, if any did.
+    pub(crate) run: Option<RunId>,
     pub(crate) attempts: u32,
     /// A success after doubt: there may be two of it.
     pub(crate) possible_twin: bool,
@@ -100,8 +101,8 @@ pub(crate) struct AttemptRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownCase {
     pub state: State,
-    /// Of the payload and firm that were sent last.
-    pub payload_digest: Digest,
+    /// Of the payload and firm that were sent last; none when a user added it.
+    pub payload_digest: Option<Digest>,
     pub possible_twin: bool,
     pub attempts: u32,
     /// When it was last attempted or resolved.
@@ -157,8 +158,8 @@ impl LedgerReader {
         let sql = format!(
             "SELECT c.no, c.key, c.state, c.case_id, f.name, c.line, c.row, c.partner_firm, a.run,
                     c.attempts, c.possible_twin, c.updated_at, a.status, a.message, {contents}
-             FROM cases c JOIN files f ON f.no = c.file
-             JOIN attempts a ON a.case_no = c.no AND a.nth = c.attempts
+             FROM cases c LEFT JOIN files f ON f.no = c.file
+             LEFT JOIN attempts a ON a.case_no = c.no AND a.nth = c.attempts
              {join} WHERE {condition} {next}"
         );
         let mut keys = filter.keys.clone().map(Vec::into_iter);
@@ -347,10 +348,10 @@ fn case_row(row: &Row<'_>, reader: &LedgerReader) -> rusqlite::Result<CaseRow> {
         state: reader.shown(row.get(2)?),
         case_id: row.get(3)?,
         file: row.get(4)?,
-        line: row.get(5)?,
+        line: row.get::<_, Option<_>>(5)?.unwrap_or_default(),
         row: row.get(6)?,
         partner_firm_id: row.get(7)?,
-        run: RunId(row.get(8)?),
+        run: row.get::<_, Option<_>>(8)?.map(RunId),
         attempts: row.get(9)?,
         possible_twin: row.get(10)?,
         updated_at: row.get::<_, Millis>(11)?.0,

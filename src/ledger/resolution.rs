@@ -31,13 +31,17 @@ impl ResolveAction {
         self.into()
     }
 
-    /// The state that it needs, and the one that it leads to.
-    const fn states(self) -> Option<(State, State)> {
-        match self {
-            Self::Imported => Some((State::InDoubt, State::Imported)),
-            Self::NotImported => Some((State::InDoubt, State::NotSent)),
-            Self::Removed => Some((State::Imported, State::Removed)),
-            Self::Undo => None,
+    /// The state that it leads to from this one, if it is for such cases. One
+    /// that is known not to exist, and was entered by hand since, has an id.
+    pub(crate) const fn state_after(self, state: State, has_id: bool) -> Option<State> {
+        match (self, state) {
+            (Self::Imported, State::InDoubt) => Some(State::Imported),
+            (Self::Imported, State::Rejected | State::NotSent | State::Removed) if has_id => {
+                Some(State::Imported)
+            }
+            (Self::NotImported, State::InDoubt) => Some(State::NotSent),
+            (Self::Removed, State::Imported) => Some(State::Removed),
+            _ => None,
         }
     }
 }
@@ -86,7 +90,8 @@ pub(crate) struct ResolutionRow {
 impl Ledger {
     /// Records an action on some cases, each with its id on the platform where
     /// it is known. Cases that it is not for are reported, the others are
-    /// changed all together.
+    /// changed all together. An imported case that the ledger does not know was
+    /// entered by hand, or by a ledger that was lost: it is added.
     pub(crate) fn resolve(
         &mut self,
         action: ResolveAction,
@@ -98,13 +103,14 @@ impl Ledger {
             let mut report = ResolutionReport::default();
             for (key, case_id) in cases {
                 let case_id = case_id.as_deref();
-                let done = match (find(conn, key)?, action.states()) {
-                    (None, _) => Err(Refusal::UnknownKey),
-                    (Some(case), None) => undo(conn, &case, who, at)?,
-                    (Some(case), Some((from, to))) if case.state == from => {
-                        apply(conn, case.no, action, to, case_id, who, at)?
-                    }
-                    (Some(case), Some(_)) => Err(Refusal::State(case.state)),
+                let done = match find(conn, key)? {
+                    None if action == ResolveAction::Imported => add(conn, key, case_id, who, at)?,
+                    None => Err(Refusal::UnknownKey),
+                    Some(case) if action == ResolveAction::Undo => undo(conn, &case, who, at)?,
+                    Some(case) => match action.state_after(case.state, case_id.is_some()) {
+                        Some(to) => apply(conn, case.no, action, to, case_id, who, at)?,
+                        None => Err(Refusal::State(case.state)),
+                    },
                 };
                 match done {
                     Ok(()) => report.done += 1,
@@ -133,6 +139,29 @@ fn find(conn: &Connection, key: &Key) -> rusqlite::Result<Option<CaseStatus>> {
             })
         })
         .optional()
+}
+
+fn add(
+    conn: &Connection,
+    key: &Key,
+    case_id: Option<&str>,
+    who: &str,
+    at: Timestamp,
+) -> rusqlite::Result<Result<(), Refusal>> {
+    if let Some(other) = claim::holder_of(conn, case_id, 0)? {
+        return Ok(Err(Refusal::IdHeldBy(other)));
+    }
+    conn.prepare_cached(
+        "INSERT INTO cases (key_digest, key, state, case_id, attempts, updated_at)
+         VALUES (?1, ?2, 'imported', ?3, 0, ?4)",
+    )?
+    .execute((key.digest(), key, case_id, Millis(at)))?;
+    conn.prepare_cached(
+        "INSERT INTO resolutions (case_no, resolution, case_id, marked_by, marked_at, attempts)
+         VALUES (last_insert_rowid(), 'imported', ?1, ?2, ?3, 0)",
+    )?
+    .execute((case_id, who, Millis(at)))?;
+    Ok(Ok(()))
 }
 
 fn apply(
@@ -168,14 +197,15 @@ fn undo(
     who: &str,
     at: Timestamp,
 ) -> rusqlite::Result<Result<(), Refusal>> {
-    let last: Option<(i64, Option<String>, i64)> = conn
+    type LastResolution = (i64, Option<State>, Option<String>, i64);
+    let last: Option<LastResolution> = conn
         .prepare_cached(
-            "SELECT no, case_id_before, attempts FROM resolutions
+            "SELECT no, state_before, case_id_before, attempts FROM resolutions
              WHERE case_no = ?1 AND undone_at IS NULL ORDER BY no DESC LIMIT 1",
         )?
-        .query_row([case.no], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row([case.no], |row| row.try_into())
         .optional()?;
-    let Some((resolution, case_id, attempts)) = last else {
+    let Some((resolution, state_before, case_id, attempts)) = last else {
         return Ok(Err(Refusal::NothingToUndo));
     };
     if attempts != case.attempts {
@@ -186,6 +216,14 @@ fn undo(
     }
     conn.prepare_cached("UPDATE resolutions SET undone_by = ?2, undone_at = ?3 WHERE no = ?1")?
         .execute((resolution, who, Millis(at)))?;
+    if state_before.is_none() {
+        // The case was added, and is unknown again.
+        conn.prepare_cached("UPDATE resolutions SET case_no = NULL WHERE case_no = ?1")?
+            .execute([case.no])?;
+        conn.prepare_cached("DELETE FROM cases WHERE no = ?1")?
+            .execute([case.no])?;
+        return Ok(Ok(()));
+    }
     // Restores the time too, since the age of a doubt counts.
     conn.prepare_cached(
         "UPDATE cases SET (state, case_id, updated_at) =

@@ -39,13 +39,14 @@ CREATE TABLE cases (
   -- The platform's id; only while imported.
   case_id TEXT,
   possible_twin INTEGER NOT NULL DEFAULT 0,
-  payload_digest BLOB NOT NULL,
-  content INTEGER NOT NULL,
-  record INTEGER NOT NULL,
-  file INTEGER NOT NULL REFERENCES files (no),
-  line INTEGER NOT NULL,
+  -- These are null in a case that a user added: it was never read from a file.
+  payload_digest BLOB,
+  content INTEGER,
+  record INTEGER,
+  file INTEGER REFERENCES files (no),
+  line INTEGER,
   row INTEGER,
-  position INTEGER NOT NULL,
+  position INTEGER,
   partner_firm TEXT,
   attempts INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
@@ -83,14 +84,16 @@ CREATE TABLE attempts (
 -- What users recorded about cases; each resolution can be undone.
 CREATE TABLE resolutions (
   no INTEGER PRIMARY KEY,
-  case_no INTEGER NOT NULL REFERENCES cases (no),
+  -- Null when the resolution that added the case was undone.
+  case_no INTEGER REFERENCES cases (no),
   resolution TEXT NOT NULL CHECK (resolution IN ('imported', 'not_imported', 'removed')),
   case_id TEXT,
   marked_by TEXT NOT NULL,
   marked_at INTEGER NOT NULL,
-  state_before TEXT NOT NULL,
+  -- Null when the resolution added the case.
+  state_before TEXT,
   case_id_before TEXT,
-  updated_at_before INTEGER NOT NULL,
+  updated_at_before INTEGER,
   attempts INTEGER NOT NULL,
   undone_by TEXT,
   undone_at INTEGER

@@ -19,5 +19,5 @@ pub use problem::{Code, Problem, Severity};
 pub(crate) use problem::{ColumnSummary, count, grouped};
 pub use record::{Cell, CellKind, Columns, FileId, Format, Place, Record};
 pub(crate) use record::{ColumnsVersion, reserved};
-pub(crate) use system::{abort_point, private_file, readable_by_others, user_id};
+pub(crate) use system::{abort_point, private_file, readable_by_others, user_name};
 pub(crate) use text::{invisible_names, is_placeholder, is_spreadsheet_error, without_invisible};

@@ -230,6 +230,13 @@ pub(crate) mod reserved {
     /// The key in the files of cases in doubt, which must not be imported.
     pub(crate) const IN_DOUBT_KEY: &str = "in_doubt_key";
 
+    /// The state in the ledger.
+    pub(crate) const STATE: &str = "caseload_state";
+    /// The platform's id, which a user may fill in.
+    pub(crate) const CASE_ID: &str = "caseload_case_id";
+    /// What a user found out about a case in doubt, for `resolve --list`.
+    pub(crate) const DECISION: &str = "caseload_decision";
+
     /// Whether it is one of the columns or members of a rejects file.
     pub(crate) fn is_rejects_column(name: &str) -> bool {
         matches!(name, KEY | REASON | ESCAPED | TEXT)

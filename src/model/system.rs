@@ -29,14 +29,31 @@ pub(crate) fn private_file() -> OpenOptions {
     options
 }
 
-/// Such as `uid 1000`.
+/// The user's name by the environment, or else by the system.
+pub(crate) fn user_name() -> String {
+    let variables = ["USER", "LOGNAME", "USERNAME"].into_iter();
+    let mut names = variables.filter_map(|name| std::env::var(name).ok());
+    names
+        .find(|user| !user.is_empty())
+        .unwrap_or_else(system_user)
+}
+
+/// The name in the password database; `uid 1000` where it has none.
 #[cfg(unix)]
-pub(crate) fn user_id() -> String {
-    format!("uid {}", rustix::process::geteuid().as_raw())
+fn system_user() -> String {
+    let uid = rustix::process::geteuid().as_raw().to_string();
+    let database = std::fs::read("/etc/passwd").unwrap_or_default();
+    let database = String::from_utf8_lossy(&database);
+    let found = database.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    found.unwrap_or_else(|| format!("uid {uid}"))
 }
 
 #[cfg(not(unix))]
-pub(crate) fn user_id() -> String {
+fn system_user() -> String {
     "unknown".to_owned()
 }
 

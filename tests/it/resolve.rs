@@ -75,7 +75,7 @@ fn a_resolution_can_be_undone() {
 #[test]
 fn each_refusal_is_reported_and_the_others_are_resolved() {
     let home = doubtful();
-    let keys = ["doubt-1=id-a", "a", "bad-1", "nobody", "doubt-2"];
+    let keys = ["doubt-1=id-a", "a", "bad-1", "nobody=id-a", "doubt-2"];
     let args = [&["--output", "json", "--imported"], &keys[..]].concat();
     let documents = resolve(&home, &args).exits(1).json();
     let refused = |key: &str| {
@@ -89,7 +89,11 @@ fn each_refusal_is_reported_and_the_others_are_resolved() {
     );
     assert!(refused("a").unwrap().contains("the case is imported"));
     assert!(refused("bad-1").unwrap().contains("the case is rejected"));
-    assert!(refused("nobody").unwrap().contains("no case with this key"));
+    assert!(
+        refused("nobody")
+            .unwrap()
+            .contains("already has this case id")
+    );
     assert_eq!(refused("doubt-2"), None);
     let closing = documents.last().unwrap();
     assert_eq!(closing["command"], "resolve");
@@ -98,6 +102,88 @@ fn each_refusal_is_reported_and_the_others_are_resolved() {
     assert_eq!(closing["exit_code"], 1);
     let done = resolve(&home, &["--removed", "doubt-3", "bad-1"]).exits(1);
     insta::assert_snapshot!(home.stable(&done.err));
+}
+
+#[test]
+fn cases_entered_by_hand_are_added_and_not_sent() {
+    let home = doubtful();
+    // Rejected, and then entered by hand: only its id says so.
+    let imported = ["--imported", "hand=1=id-h", "--imported", "bad-1=id-b"];
+    resolve(&home, &imported)
+        .exits(0)
+        .says("hand=1, unknown so far: added; imported as id-h")
+        .says("the ledger does not know 1 of 2 cases");
+    home.people("cases.csv", &["a", "hand=1", "bad-1", "new"]);
+    assert_eq!(sent_next(&home), ["new"]);
+    // The whole text is a key now.
+    resolve(&home, &["--undo", "hand=1"]).exits(0);
+    resolve(&home, &["--imported", r#"["hand=1"]"#]).exits(0);
+    resolve(&home, &["--removed", "hand=1"]).exits(0);
+    resolve(&home, &["--imported", "hand=1"])
+        .exits(1)
+        .says("hand=1: the case is removed");
+    run(&home, &["status", "--state", "removed"])
+        .exits(0)
+        .prints("added by `caseload resolve`");
+    resolve(&home, &["--not-imported", "nobody"])
+        .exits(1)
+        .says("nobody: no case with this key");
+}
+
+#[test]
+fn a_lost_ledger_comes_back_from_its_results() {
+    let home = doubtful();
+    let url = home.ledger().account;
+    home.write(
+        "results.csv",
+        "caseload_key,caseload_state,caseload_case_id\n\
+         \"key:[\"\"a\"\"]\",imported,id-a\n\
+         \"key:[\"\"bad-1\"\"]\",rejected,\n",
+    );
+    std::fs::remove_file(home.path("ledger.db")).unwrap();
+    let list = ["--imported", "--list", "results.csv"];
+    resolve(&home, &list)
+        .exits(2)
+        .says("CI=true caseload import FILE --new-ledger");
+    let create = home.import(&url).env("CI", "true");
+    let id = create.run().exits(0).json()[0]["new_ledger"].clone();
+    resolve(&home, &list)
+        .exits(0)
+        .says("1 row of cases that are not on the platform: skipped")
+        .says("1 case marked as imported");
+    assert_eq!(home.ledger().id, id);
+    assert_eq!(sent_next(&home), ["bad-1", "doubt-1", "doubt-2", "doubt-3"]);
+}
+
+#[test]
+fn decisions_are_read_from_the_list() {
+    let home = doubtful();
+    let list = |rows: &str| {
+        let header = "caseload_key,caseload_decision,caseload_case_id,record: id\n";
+        home.write("found.csv", header.to_owned() + rows);
+        resolve(&home, &["--list", "found.csv"])
+    };
+    let row = |key: &str, rest: &str| format!("\"key:[\"\"{key}\"\"]\",{rest},{key}\n");
+    list(&row("doubt-1", "perhaps,"))
+        .exits(2)
+        .says("found.csv:2: unknown decision \"perhaps\"; write imported or not-imported");
+    let rows = [
+        row("doubt-1", "imported,id-1"),
+        row("doubt-2", "Not imported,id-2"),
+        row("doubt-3", ","),
+    ];
+    list(&rows.concat())
+        .exits(0)
+        .says("1 row without a decision: skipped")
+        .says("1 case marked as imported")
+        .says("1 case marked as not imported");
+    let ledger = home.ledger();
+    assert_eq!(ledger.cases["doubt-1"].id.as_deref(), Some("id-1"));
+    assert_eq!(state(&home, "doubt-2"), "not_sent");
+    assert_eq!(state(&home, "doubt-3"), "in_doubt");
+    resolve(&home, &["--imported", "--list", "found.csv"])
+        .exits(2)
+        .says("the list has decisions of its own");
 }
 
 #[test]

@@ -239,8 +239,9 @@ pub(crate) struct ResolveOptions {
     pub keys: Vec<String>,
     /// These cases exist in Lexamica, under this id if one is given
     ///
-    /// Repeat for more cases. The id follows the last "="; put "=" after a key
-    /// that contains one itself. Without a key: the cases selected below.
+    /// Repeat for more cases. A key that the ledger does not know, of a case
+    /// entered by hand, is added. The id follows the last "=", unless the ledger
+    /// has the whole text as a key. Without a key: the cases selected below.
     #[arg(long, value_name = "KEY[=CASE_ID]", num_args = 0..=1, default_missing_value = "",
           help_heading = "Resolution")]
     pub imported: Option<Vec<String>>,
@@ -262,8 +263,9 @@ pub(crate) struct ResolveOptions {
     pub yes: bool,
     /// Keys in a file, one a line, or a file that export wrote
     ///
-    /// A file of export's may have been edited in a spreadsheet; ids are read
-    /// from its case_id column. "-" is standard input.
+    /// A file of export's may have been edited in a spreadsheet: its columns
+    /// caseload_decision (imported or not-imported) and caseload_case_id are
+    /// read. "-" is standard input.
     #[arg(long, value_name = "FILE", help_heading = "Which cases")]
     pub list: Option<PathBuf>,
 }

@@ -7,8 +7,8 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::super::interrupts::Interrupts;
+use super::super::rerun_command;
 use super::super::{Exit, block_on};
-use super::super::{ledgers, rerun_command};
 use super::files::NamedFiles;
 use super::{CheckedPlan, Import};
 use crate::api::{Address, CaseIdField, Client, ClientOptions};
@@ -16,7 +16,7 @@ use crate::cli::settings::{Confirmation, ImportSettings};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
 use crate::ledger::{self, Handle, Ledger, LedgerError, RunEnd, RunFile, RunId, RunStart};
-use crate::model::StopReason;
+use crate::model::{StopReason, user_name};
 use crate::output::terminal::run_report::RunReport;
 use crate::output::terminal::streams::confirm;
 use crate::output::terminal::summary::{Summary, stop_message};
@@ -172,7 +172,7 @@ fn run_start(settings: &ImportSettings, plan: &CheckedPlan) -> RunStart {
         records: file.records,
     });
     RunStart {
-        user: ledgers::user(),
+        user: user_name(),
         host: ledger::host_name(),
         ci_job,
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -15,13 +15,23 @@ use crate::output::terminal::color;
 use crate::output::terminal::streams::print_status;
 use crate::output::terminal::text::{count, grouped};
 
-const PROMPT: &str = "(i)mported [CASE_ID], (n)ot imported, (s)kip, (q)uit: ";
+const PROMPT: &str = "(i)mported [CASE_ID], (n)ot imported, (s)kip, (b)ack, (h)elp, (q)uit: ";
+
+const HELP: &str = "
+  i           it is on the platform
+  i CASE_ID   it is on the platform, under this id
+  n           it is not on the platform: the next import sends it
+  s           leave it in doubt
+  b           back to the case before, without the answer given for it
+  q           quit; the answers so far are recorded
+";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum UserAnswer {
     /// The case id belongs to an imported case.
     Record(ResolveAction, Option<String>),
     Skip,
+    Back,
     Quit,
 }
 
@@ -39,17 +49,10 @@ pub(super) fn run(job: &mut ResolveJob<'_>) -> Result<Exit> {
             count(total, "case")
         ),
     });
-    let (mut resolved, mut seen) = (0, 0);
-    for key in &keys {
-        match ask(job, key, seen + 1, total)? {
-            UserAnswer::Quit => break,
-            UserAnswer::Skip => {}
-            UserAnswer::Record(..) => resolved += 1,
-        }
-        seen += 1;
-    }
+    let answers = ask_all(job, &keys)?;
+    let resolved = answers.iter().filter(|resolved| **resolved).count() as u64;
     if total > 0 {
-        let unseen = match total - seen {
+        let unseen = match total - answers.len() as u64 {
             0 => String::new(),
             unseen => format!(", {} of them not shown", grouped(unseen)),
         };
@@ -63,6 +66,28 @@ pub(super) fn run(job: &mut ResolveJob<'_>) -> Result<Exit> {
         job.print_closing(None, resolved, 0, Exit::Done);
     }
     Ok(Exit::Done)
+}
+
+/// Whether each case that was shown is resolved.
+fn ask_all(job: &mut ResolveJob<'_>, keys: &[Key]) -> Result<Vec<bool>> {
+    let mut resolved = Vec::new();
+    while let Some(key) = keys.get(resolved.len()) {
+        match ask(job, key, resolved.len() as u64 + 1, keys.len() as u64)? {
+            UserAnswer::Quit => break,
+            UserAnswer::Skip => resolved.push(false),
+            UserAnswer::Record(..) => resolved.push(true),
+            UserAnswer::Back => match resolved.pop() {
+                None => print_status("this is the first case"),
+                Some(false) => {}
+                Some(true) => {
+                    let before = keys[resolved.len()].clone();
+                    job.record(ResolveAction::Undo, &[(before, None)])?;
+                    print_status("its answer was undone");
+                }
+            },
+        }
+    }
+    Ok(resolved)
 }
 
 /// Shows a case and asks until there is an answer that the ledger accepts.
@@ -106,8 +131,9 @@ fn prompt() -> Result<UserAnswer> {
             writeln!(error)?;
             return Ok(UserAnswer::Quit);
         }
-        if let Some(answer) = parse_answer(&line) {
-            return Ok(answer);
+        match parse_answer(&line) {
+            Some(answer) => return Ok(answer),
+            None => print_status(HELP),
         }
     }
 }
@@ -124,6 +150,7 @@ fn parse_answer(line: &str) -> Option<UserAnswer> {
             Some(UserAnswer::Record(ResolveAction::NotImported, None))
         }
         ("s" | "skip", "") => Some(UserAnswer::Skip),
+        ("b" | "back", "") => Some(UserAnswer::Back),
         ("q" | "quit", "") => Some(UserAnswer::Quit),
         _ => None,
     }
@@ -133,6 +160,7 @@ fn parse_answer(line: &str) -> Option<UserAnswer> {
 mod tests {
     use super::*;
 
+    // Anything else shows the help and asks again.
     #[test]
     fn only_a_clear_answer_is_accepted() {
         let record = |action, id: Option<&str>| {

@@ -10,20 +10,19 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 
-use self::named_cases::{NamedCase, NamedCases};
-use super::ledgers::{self, user};
-use super::{Exit, cases};
+use self::named_cases::{ListedCase, NamedCase, NamedCases};
+use super::{Exit, cases, ledgers};
 use crate::cli::args::ResolveOptions;
 use crate::cli::settings::LedgerSettings;
 use crate::ledger::{
     self, CaseFilter, CaseRow, Ledger, LedgerError, Refusal, ResolutionReport, ResolveAction,
 };
-use crate::model::{Key, State};
+use crate::model::{Key, State, reserved, user_name};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{
     confirm, is_interactive, print_json, print_status, print_warning,
 };
-use crate::output::terminal::text::{count, escaped, span};
+use crate::output::terminal::text::{count, escaped, grouped, span};
 
 /// Cases that are shown to people one by one.
 const CASES_SHOWN: u64 = 20;
@@ -34,48 +33,111 @@ struct ResolveJob<'a> {
     options: &'a ResolveOptions,
     ledger: Ledger,
     account: String,
+    /// The rows of `--list`.
+    listed: Vec<ListedCase>,
 }
+
+/// Cases, each of which the action is meant for.
+type Resolutions = (ResolveAction, Vec<NamedCase>);
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, options: &ResolveOptions) -> Result<Exit> {
-    if !is_interactive() {
-        match options.action() {
-            None => bail!(
-                "not a terminal: use --imported, --not-imported, --removed or --undo, and name \
-                 the cases"
-            ),
-            Some(_) if !options.yes => bail!("not a terminal: use --yes"),
-            Some(_) => {}
-        }
-    }
-    // The lock comes first: without it no list needs to be read.
+    // The ledger comes first: without it no list needs to be read.
     let (ledger, info) = ledgers::open_to_change(&settings.ledger, "resolve")?;
     ledgers::report_ledger(&info, settings.output);
+    let list = options.list.as_deref();
     let mut job = ResolveJob {
         settings,
         options,
         ledger,
         account: info.account,
+        listed: list
+            .map(named_cases::read_list)
+            .transpose()?
+            .unwrap_or_default(),
     };
-    match options.action() {
-        Some(action) => job.apply(action),
-        None => interactive::run(&mut job),
+    let decided = job.listed.iter().filter(|case| case.decision.is_some());
+    match (options.action(), decided.count()) {
+        (None, 0) if is_interactive() => interactive::run(&mut job),
+        (None, 0) => bail!(
+            "not a terminal: use --imported, --not-imported, --removed or --undo, and name the \
+             cases; or fill in the column {} of an exported file, for --list",
+            reserved::DECISION
+        ),
+        _ if !is_interactive() && !options.yes => bail!("not a terminal: use --yes"),
+        (None, decided) => job.apply_decisions(decided),
+        (Some(action), 0) => {
+            let cases = job.selected(action)?;
+            job.apply(&[(action, cases)])
+        }
+        (Some(_), _) => bail!(
+            "the list has decisions of its own, in the column {}: use it without --imported, \
+             --not-imported, --removed and --undo",
+            reserved::DECISION
+        ),
     }
 }
 
 impl ResolveJob<'_> {
-    /// One action on all selected cases.
-    fn apply(&mut self, action: ResolveAction) -> Result<Exit> {
-        let cases = self.selected(action)?;
-        if cases.is_empty() {
-            bail!("no cases selected: {}", none_selected(action));
+    /// What the user has written into the list.
+    fn apply_decisions(&mut self, decided: usize) -> Result<Exit> {
+        if !self.options.keys.is_empty() || !self.settings.cases.is_all() {
+            bail!("a list with decisions names its cases itself: use it alone");
         }
-        if !self.confirm(action, &cases)? {
-            print_status("nothing was changed");
-            return Ok(Exit::Stopped);
+        let others = self.listed.len() - decided;
+        if others > 0 {
+            print_status(&format!(
+                "{} without a decision: skipped",
+                count(others as u64, "row")
+            ));
         }
-        let report = self.record(action, &cases)?;
-        Ok(self.finish(action, &cases, &report))
+        let actions = [ResolveAction::Imported, ResolveAction::NotImported];
+        let mut resolutions = Vec::new();
+        for action in actions {
+            let decided = |case: &&ListedCase| case.decision == Some(action);
+            let mut named = NamedCases::new();
+            for case in self.listed.iter().filter(decided) {
+                let id = case.case_id.clone();
+                let id = id.filter(|_| action == ResolveAction::Imported);
+                named_cases::add(&mut named, (case.key.clone(), id))?;
+            }
+            if !named.is_empty() {
+                resolutions.push((action, Vec::from_iter(named)));
+            }
+        }
+        self.apply(&resolutions)
+    }
+
+    /// Shows the cases, asks, and records what became of them.
+    fn apply(&mut self, resolutions: &[Resolutions]) -> Result<Exit> {
+        for (action, cases) in resolutions {
+            if cases.is_empty() {
+                bail!("no cases selected: {}", none_selected(*action));
+            }
+            if !self.confirm(*action, cases)? {
+                print_status("nothing was changed");
+                return Ok(Exit::Stopped);
+            }
+        }
+        let (mut done, mut refused) = (0, 0);
+        for (action, cases) in resolutions {
+            let report = self.record(*action, cases)?;
+            self.report(*action, cases, &report);
+            done += report.done;
+            refused += report.refused.len() as u64;
+        }
+        let exit = match refused {
+            0 => Exit::Done,
+            _ => Exit::Unfinished,
+        };
+        if self.settings.output.json {
+            let action = match resolutions {
+                [(action, _)] => Some(*action),
+                _ => None,
+            };
+            self.print_closing(action, done, refused, exit);
+        }
+        Ok(exit)
     }
 
     fn record(
@@ -83,7 +145,7 @@ impl ResolveJob<'_> {
         action: ResolveAction,
         cases: &[NamedCase],
     ) -> Result<ResolutionReport, LedgerError> {
-        let who = format!("{} on {}", user(), ledger::host_name());
+        let who = format!("{} on {}", user_name(), ledger::host_name());
         self.ledger.resolve(action, cases, &who, Timestamp::now())
     }
 
@@ -94,27 +156,37 @@ impl ResolveJob<'_> {
         let mut named = NamedCases::new();
         for text in self.options.keys() {
             let case = if imported {
-                named_cases::parse_key_and_id(text)
+                let reader = self.ledger.reader();
+                named_cases::parse_key_and_id(text, |key| {
+                    Ok::<_, LedgerError>(reader.case(key)?.is_some())
+                })?
             } else {
                 (Key::from_typed(text), None)
             };
             named_cases::add(&mut named, case)?;
         }
-        let Some(path) = &self.options.list else {
-            return Ok(named);
-        };
-        let listed = named_cases::read_list(path)?;
-        let with_id = listed.iter().filter(|(_, id)| id.is_some()).count();
-        if imported && with_id > 0 && with_id < listed.len() {
+        let is_absent = |case: &&ListedCase| imported && case.is_absent();
+        let absent = self.listed.iter().filter(is_absent).count();
+        if absent > 0 {
+            print_status(&format!(
+                "{} of cases that are not on the platform: skipped",
+                count(absent as u64, "row")
+            ));
+        }
+        let listed = || self.listed.iter().filter(|case| !is_absent(case));
+        let has_id = |case: &&ListedCase| case.case_id.is_some();
+        let unclear = listed().filter(|case| !has_id(case) && case.state != Some(State::Imported));
+        let (unclear, with_id) = (unclear.count(), listed().filter(has_id).count());
+        if imported && with_id > 0 && unclear > 0 {
             bail!(
-                "{} has case ids for {with_id} of {}: keep only the rows of cases that are on the \
-                 platform, and put cases whose ids are unknown into a list of their own",
-                path.display(),
-                count(listed.len() as u64, "case")
+                "the list has case ids for {with_id} of {}: keep only the rows of cases that are \
+                 on the platform, and put cases whose ids are unknown into a list of their own",
+                count((with_id + unclear) as u64, "case")
             );
         }
-        for (key, id) in listed {
-            named_cases::add(&mut named, (key, id.filter(|_| imported)))?;
+        for case in listed() {
+            let id = case.case_id.clone().filter(|_| imported);
+            named_cases::add(&mut named, (case.key.clone(), id))?;
         }
         Ok(named)
     }
@@ -141,7 +213,7 @@ impl ResolveJob<'_> {
             }
             for case in reader.cases(&filter) {
                 let case = case?;
-                if self.is_for(action, &case)? {
+                if self.is_for(action, &case, None)? {
                     named.insert(case.key, None);
                 }
             }
@@ -153,41 +225,42 @@ impl ResolveJob<'_> {
         Ok(named.into_iter().collect())
     }
 
-    fn is_for(&self, action: ResolveAction, case: &CaseRow) -> Result<bool, LedgerError> {
+    fn is_for(
+        &self,
+        action: ResolveAction,
+        case: &CaseRow,
+        case_id: Option<&str>,
+    ) -> Result<bool, LedgerError> {
         Ok(match action {
-            ResolveAction::Imported | ResolveAction::NotImported => case.state == State::InDoubt,
-            ResolveAction::Removed => case.state == State::Imported,
             ResolveAction::Undo => {
                 let last = self.ledger.reader().last_resolution(&case.key)?;
                 last.is_some()
             }
+            _ => (action.state_after(case.state, case_id.is_some())).is_some(),
         })
     }
 
     /// Shows the cases that would change, and asks.
     fn confirm(&self, action: ResolveAction, cases: &[NamedCase]) -> Result<bool> {
         let (reader, output) = (self.ledger.reader(), self.settings.output);
-        let filter = CaseFilter {
-            keys: Some(cases.iter().map(|(key, _)| key.clone()).collect()),
-            with_content: true,
-            ..CaseFilter::default()
-        };
-        let (mut number, mut young) = (0, 0);
-        for case in reader.cases(&filter) {
-            let case = case?;
-            if !self.is_for(action, &case)? {
-                continue;
-            }
+        let (mut number, mut added, mut young) = (0, 0, 0);
+        for (key, case_id) in cases {
+            let line = match reader.case(key)? {
+                Some(case) if self.is_for(action, &case, case_id.as_deref())? => {
+                    young += u64::from(self.is_young(&case));
+                    cases::view(reader, case, self.settings.case_url.as_deref())?.line(output)
+                }
+                None if action == ResolveAction::Imported => {
+                    added += 1;
+                    format!("{}, unknown so far: added", escaped(&key.to_string()))
+                }
+                _ => continue,
+            };
             number += 1;
-            young += u64::from(self.is_young(&case));
             if number <= CASES_SHOWN && !output.quiet {
-                let named = cases.iter().find(|(key, _)| *key == case.key);
-                let id = match named {
-                    Some((_, Some(id))) => format!("; imported as {}", escaped(id)),
-                    _ => String::new(),
-                };
-                let view = cases::view(reader, case, self.settings.case_url.as_deref())?;
-                print_status(&format!("  {}{id}", view.line(output)));
+                let id = case_id.as_deref().map(escaped);
+                let id = id.map(|id| format!("; imported as {id}"));
+                print_status(&format!("  {line}{}", id.unwrap_or_default()));
             }
         }
         if number > CASES_SHOWN && !output.quiet {
@@ -196,6 +269,14 @@ impl ResolveJob<'_> {
         }
         if action == ResolveAction::NotImported && young > 0 {
             self.warn_young(young);
+        }
+        if added > 0 {
+            print_warning(&format!(
+                "the ledger does not know {} of {}: they are added as imported, and no import \
+                 sends them",
+                grouped(added),
+                count(number, "case")
+            ));
         }
         // Without any there is nothing to confirm: all will be refused.
         Ok(number == 0 || self.options.yes || confirm(&question(action, number))?)
@@ -218,17 +299,8 @@ impl ResolveJob<'_> {
         ));
     }
 
-    fn finish(
-        &self,
-        action: ResolveAction,
-        cases: &[NamedCase],
-        report: &ResolutionReport,
-    ) -> Exit {
-        let refused = report.refused.len() as u64;
-        let exit = match refused {
-            0 => Exit::Done,
-            _ => Exit::Unfinished,
-        };
+    /// Reports what became of the cases of one action.
+    fn report(&self, action: ResolveAction, cases: &[NamedCase], report: &ResolutionReport) {
         if self.settings.output.json {
             let mut refusals = report.refused.iter().peekable();
             for (key, case_id) in cases {
@@ -237,7 +309,6 @@ impl ResolveJob<'_> {
                 let reason = refusal.map(|(_, reason)| reason);
                 self.print_case(action, key, case_id.as_deref(), reason);
             }
-            self.print_closing(Some(action), report.done, refused, exit);
         } else {
             for (key, refusal) in &report.refused {
                 let reason = refusal_text(action, refusal);
@@ -245,14 +316,13 @@ impl ResolveJob<'_> {
                 print_status(&format!("{key}: {}", escaped(&reason)));
             }
         }
-        if refused > 0 {
-            let cases = count(refused, "case");
+        if !report.refused.is_empty() {
+            let cases = count(report.refused.len() as u64, "case");
             print_status(&color::red(&format!("{cases} not changed")));
         }
         if !self.settings.output.quiet && report.done > 0 {
             print_status(&done(action, report.done));
         }
-        exit
     }
 
     fn print_case(
@@ -336,7 +406,11 @@ fn refusal_text(action: ResolveAction, refusal: &Refusal) -> String {
         (NotImported, Refusal::State(State::Imported)) => {
             "if it was deleted on the platform, use --removed"
         }
-        (Imported | NotImported, Refusal::State(_)) => {
+        (Imported, Refusal::State(State::Sending)) => "wait until the run has ended",
+        (Imported, Refusal::State(_)) => {
+            "the next import sends it; if it was entered by hand, name its case id: KEY=CASE_ID"
+        }
+        (NotImported, Refusal::State(_)) => {
             "only cases in doubt can be marked; the next import sends this one"
         }
         (Removed, Refusal::State(State::InDoubt)) => "use --not-imported for cases in doubt",

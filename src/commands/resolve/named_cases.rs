@@ -1,5 +1,5 @@
 //! Cases that the user names: keys as typed, and keys in a file, each with the
-//! case id that was found on the platform.
+//! case id that was found on the platform and the decision about it.
 
 use std::io;
 use std::path::Path;
@@ -8,20 +8,44 @@ use anyhow::{Context, Result, anyhow, bail};
 use indexmap::IndexMap;
 
 use crate::input::{self, Input, Item, ReadOptions};
+use crate::ledger::ResolveAction;
 use crate::model::reserved::{self, IN_DOUBT_KEY};
-use crate::model::{Columns, FileId, Format, Key, Record};
+use crate::model::{Columns, FileId, Format, Key, Record, State};
 
 /// The columns that hold a key as caseload writes it.
 const WRITTEN_KEYS: [&str; 2] = [reserved::KEY, IN_DOUBT_KEY];
 /// The column that holds a key as a user types it.
 const TYPED_KEY: &str = "key";
-const CASE_ID: &str = "case_id";
+const CASE_IDS: [&str; 2] = [reserved::CASE_ID, "case_id"];
+const STATES: [&str; 2] = [reserved::STATE, "state"];
 
 /// A key, and the case id that belongs to it.
 pub(super) type NamedCase = (Key, Option<String>);
 
 /// Named cases, each once, in the order in which they were named.
 pub(super) type NamedCases = IndexMap<Key, Option<String>>;
+
+/// A row of a list.
+#[derive(Debug)]
+pub(super) struct ListedCase {
+    pub(super) key: Key,
+    pub(super) case_id: Option<String>,
+    /// What the user wrote into the file.
+    pub(super) decision: Option<ResolveAction>,
+    /// The state that an export wrote.
+    pub(super) state: Option<State>,
+}
+
+impl ListedCase {
+    /// Whether the file says that the case is not on the platform.
+    pub(super) fn is_absent(&self) -> bool {
+        let state = self.state.filter(|_| self.case_id.is_none());
+        matches!(
+            state,
+            Some(State::Rejected | State::NotSent | State::Removed)
+        )
+    }
+}
 
 /// Adds a case unless it was named before. Two ids for one case are an error.
 pub(super) fn add(named: &mut NamedCases, (key, id): NamedCase) -> Result<()> {
@@ -35,25 +59,29 @@ pub(super) fn add(named: &mut NamedCases, (key, id): NamedCase) -> Result<()> {
     Ok(())
 }
 
-/// `KEY=CASE_ID`, split at the last `=`. A complete JSON array is a key, and
-/// with nothing after the `=` there is no id.
-pub(super) fn parse_key_and_id(text: &str) -> NamedCase {
-    if let Some(key) = Key::parse(text) {
-        return (key, None);
-    }
+/// `KEY=CASE_ID`: the whole text is a key when it is a JSON array or the ledger
+/// has such a key; else it is split at the last `=`. With nothing after the `=`
+/// there is no id.
+pub(super) fn parse_key_and_id<E>(
+    text: &str,
+    is_known: impl FnOnce(&Key) -> Result<bool, E>,
+) -> Result<NamedCase, E> {
+    let whole = Key::from_typed(text);
     match text.rsplit_once('=') {
-        Some((key, id)) if !key.trim().is_empty() => {
+        Some((key, id))
+            if !key.trim().is_empty() && Key::parse(text).is_none() && !is_known(&whole)? =>
+        {
             let id = id.trim();
             let id = (!id.is_empty()).then(|| id.to_owned());
-            (Key::from_typed(key), id)
+            Ok((Key::from_typed(key), id))
         }
-        _ => (Key::from_typed(text), None),
+        _ => Ok((whole, None)),
     }
 }
 
 /// Reads a list: one key per line, or a file that `export` or a run wrote, as
 /// it is or saved again by a spreadsheet; `-` is standard input.
-pub(super) fn read_list(path: &Path) -> Result<Vec<NamedCase>> {
+pub(super) fn read_list(path: &Path) -> Result<Vec<ListedCase>> {
     if path == Path::new("-") {
         // Standard input can be read only once, and is read twice below.
         let mut copy = tempfile::NamedTempFile::new().context("can't create a temporary file")?;
@@ -63,7 +91,7 @@ pub(super) fn read_list(path: &Path) -> Result<Vec<NamedCase>> {
     read_file(path, &path.display().to_string())
 }
 
-fn read_file(path: &Path, name: &str) -> Result<Vec<NamedCase>> {
+fn read_file(path: &Path, name: &str) -> Result<Vec<ListedCase>> {
     let opened = input::open(
         &Input::Path(path.to_owned()),
         FileId(0),
@@ -94,26 +122,26 @@ fn is_table(path: &Path) -> bool {
     Format::from_name(&name).is_some() || name.to_lowercase().ends_with(".xls")
 }
 
-fn read_lines(path: &Path, name: &str) -> Result<Vec<NamedCase>> {
+fn read_lines(path: &Path, name: &str) -> Result<Vec<ListedCase>> {
     let bytes = std::fs::read(path).with_context(|| format!("can't read {name}"))?;
     let text = String::from_utf8(bytes)
         .ok()
         .with_context(|| format!("{name} is not UTF-8 text; save it as UTF-8"))?;
-    Ok(text
-        .trim_start_matches('\u{feff}')
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(
-            |line| match line.strip_prefix("key:").and_then(Key::parse) {
-                Some(key) => (key, None),
-                _ => (Key::from_typed(line), None),
-            },
-        )
-        .collect())
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let keys = lines.filter(|line| !line.is_empty()).map(|line| {
+        let written = line.strip_prefix("key:").and_then(Key::parse);
+        written.unwrap_or_else(|| Key::from_typed(line))
+    });
+    let cases = keys.map(|key| ListedCase {
+        key,
+        case_id: None,
+        decision: None,
+        state: None,
+    });
+    Ok(cases.collect())
 }
 
-fn read_records(mut reader: input::Reader, name: &str) -> Result<Vec<NamedCase>> {
+fn read_records(mut reader: input::Reader, name: &str) -> Result<Vec<ListedCase>> {
     if let Some(problem) = reader.problems().first() {
         bail!("{name}: {}", problem.message);
     }
@@ -122,7 +150,7 @@ fn read_records(mut reader: input::Reader, name: &str) -> Result<Vec<NamedCase>>
     while let Some(chunk) = reader.next_chunk()? {
         parser.parse(&chunk, &mut |item| {
             let (line, case) = match item {
-                Item::Record(record) => (record.place.line, named_case(&record)),
+                Item::Record(record) => (record.place.line, listed_case(&record)),
                 Item::Problem(problem, _) | Item::Lost(problem) => {
                     (problem.place.line, Err(problem.message))
                 }
@@ -135,7 +163,7 @@ fn read_records(mut reader: input::Reader, name: &str) -> Result<Vec<NamedCase>>
     cases.into_iter().collect()
 }
 
-fn named_case(record: &Record<'_>) -> Result<NamedCase, String> {
+fn listed_case(record: &Record<'_>) -> Result<ListedCase, String> {
     let filled = |column: &str| {
         let text = record.get(column).text.trim();
         (!text.is_empty()).then_some(text)
@@ -147,25 +175,52 @@ fn named_case(record: &Record<'_>) -> Result<NamedCase, String> {
     } else {
         Key::from_typed(filled(TYPED_KEY).ok_or("no key in this row")?)
     };
-    Ok((key, filled(CASE_ID).map(str::to_owned)))
+    Ok(ListedCase {
+        key,
+        case_id: (CASE_IDS.into_iter().find_map(filled)).map(str::to_owned),
+        decision: filled(reserved::DECISION).map(decision).transpose()?,
+        state: (STATES.into_iter().find_map(filled)).and_then(|state| state.parse().ok()),
+    })
+}
+
+/// A decision as people write it.
+fn decision(text: &str) -> Result<ResolveAction, String> {
+    match text.to_lowercase().replace([' ', '_'], "-").as_str() {
+        "imported" => Ok(ResolveAction::Imported),
+        "not-imported" => Ok(ResolveAction::NotImported),
+        _ => Err(format!(
+            "unknown decision {text:?}; write imported or not-imported"
+        )),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
 
+    fn parse(text: &str) -> NamedCase {
+        let parsed = parse_key_and_id(text, |key| {
+            Ok::<_, Infallible>(*key == Key::new(["known=1"]))
+        });
+        parsed.unwrap()
+    }
+
     #[test]
-    fn an_id_follows_the_last_equals_sign() {
+    fn an_id_follows_the_last_equals_sign_unless_the_whole_is_a_known_key() {
         for (typed, parts, id) in [
             ("L-1", &["L-1"][..], None),
             ("L-1=c1", &["L-1"], Some("c1")),
             ("a=b=c1", &["a=b"], Some("c1")),
             ("a=b=", &["a=b"], None),
             ("=c1", &["=c1"], None),
+            ("known=1", &["known=1"], None),
+            ("known=1=c1", &["known=1"], Some("c1")),
             (r#"["a=1","b"]"#, &["a=1", "b"], None),
             (r#"["a=1","b"]=c1"#, &["a=1", "b"], Some("c1")),
         ] {
-            let (key, found) = parse_key_and_id(typed);
+            let (key, found) = parse(typed);
             assert_eq!(key, Key::new(parts), "{typed}");
             assert_eq!(found.as_deref(), id, "{typed}");
         }
@@ -175,9 +230,9 @@ mod tests {
     fn a_case_is_named_once_and_with_one_id() {
         let mut named = NamedCases::new();
         for text in ["a", "b=1", "a=2", "b"] {
-            add(&mut named, parse_key_and_id(text)).unwrap();
+            add(&mut named, parse(text)).unwrap();
         }
-        assert!(add(&mut named, parse_key_and_id("a=3")).is_err());
+        assert!(add(&mut named, parse("a=3")).is_err());
         assert_eq!(
             named.into_iter().collect::<Vec<_>>(),
             [

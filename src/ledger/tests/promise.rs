@@ -60,7 +60,9 @@ struct History {
     possible_twin: bool,
     attempts: u32,
     line: u64,
-    resolutions: Vec<(State, Option<String>, u32)>,
+    /// The state before, the id before, and the attempts. The first has no state
+    /// when it added the case.
+    resolutions: Vec<(Option<State>, Option<String>, u32)>,
 }
 
 type Model = Vec<Option<History>>;
@@ -170,19 +172,15 @@ fn play(steps: Vec<Step>) {
                 action,
                 id: number,
             } => {
-                let (action, from, to, new_id) = match action {
-                    0 => {
-                        let (from, to) = (State::InDoubt, State::Imported);
-                        (ResolveAction::Imported, from, to, id(number))
+                use State::{Imported, InDoubt, NotSent, Rejected, Removed};
+                let (action, from, to, new_id) = match (action, id(number)) {
+                    (0, None) => (ResolveAction::Imported, &[InDoubt][..], Imported, None),
+                    (0, id) => {
+                        let absent = &[InDoubt, Rejected, NotSent, Removed][..];
+                        (ResolveAction::Imported, absent, Imported, id)
                     }
-                    1 => {
-                        let (from, to) = (State::InDoubt, State::NotSent);
-                        (ResolveAction::NotImported, from, to, None)
-                    }
-                    _ => {
-                        let (from, to) = (State::Imported, State::Removed);
-                        (ResolveAction::Removed, from, to, None)
-                    }
+                    (1, _) => (ResolveAction::NotImported, &[InDoubt][..], NotSent, None),
+                    _ => (ResolveAction::Removed, &[Imported][..], Removed, None),
                 };
                 let cases = [(key(case), new_id.clone())];
                 let report = test
@@ -190,13 +188,24 @@ fn play(steps: Vec<Step>) {
                     .resolve(action, &cases, "paula", moment(30))
                     .unwrap();
                 let free = !held(&model, case, new_id.as_ref());
-                if let Some(history) = model[case as usize].as_mut()
-                    && history.state == from
+                let adds = model[case as usize].is_none() && action == ResolveAction::Imported;
+                if adds && free {
+                    assert_eq!(report.done, 1);
+                    model[case as usize] = Some(History {
+                        state: to,
+                        case_id: new_id,
+                        possible_twin: false,
+                        attempts: 0,
+                        line: 0,
+                        resolutions: vec![(None, None, 0)],
+                    });
+                } else if let Some(history) = model[case as usize].as_mut()
+                    && from.contains(&history.state)
                     && free
                 {
                     assert_eq!(report.done, 1);
                     history.resolutions.push((
-                        history.state,
+                        Some(history.state),
                         history.case_id.clone(),
                         history.attempts,
                     ));
@@ -219,7 +228,11 @@ fn play(steps: Vec<Step>) {
                         .cloned()
                 });
                 match last {
-                    Some((state, former, _)) if !held(&model, case, former.as_ref()) => {
+                    Some((None, ..)) => {
+                        assert_eq!(report.done, 1);
+                        model[case as usize] = None;
+                    }
+                    Some((Some(state), former, _)) if !held(&model, case, former.as_ref()) => {
                         assert_eq!(report.done, 1);
                         let history = model[case as usize].as_mut().unwrap();
                         (history.state, history.case_id) = (state, former);

@@ -38,7 +38,7 @@ fn lookups_answer_in_the_order_of_the_keys() {
                 _ => assert_eq!(state, Some(State::Rejected)),
             }
             if let Some(known) = known {
-                assert_eq!(known.payload_digest, version(n, 0).payload_digest);
+                assert_eq!(known.payload_digest, Some(version(n, 0).payload_digest));
                 assert_eq!((known.attempts, known.last_attempt_at), (1, moment(20)));
             }
         }

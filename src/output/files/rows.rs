@@ -37,8 +37,11 @@ pub(super) fn case_cells(case: &CaseRow) -> [Cow<'_, str>; CASE_COLUMNS.len()] {
     };
     [
         case.key.to_string().into(),
-        (&*case.file).into(),
-        case.line.to_string().into(),
+        case.file.as_deref().unwrap_or_default().into(),
+        case.file
+            .as_ref()
+            .map(|_| case.line.to_string().into())
+            .unwrap_or_default(),
         case.partner_firm_id.as_deref().unwrap_or_default().into(),
         case.state.as_str().into(),
         case.case_id.as_deref().unwrap_or_default().into(),

@@ -230,10 +230,32 @@ pub(crate) struct CaseView {
     pub(crate) attempts: Vec<AttemptRow>,
     /// The last one that was not undone.
     pub(crate) resolution: Option<ResolutionRow>,
-    /// The client's name, if the record has one.
-    pub(crate) person: Option<String>,
+    pub(crate) person: Person,
     /// `[platform] case_url`.
     pub(crate) case_url: Option<String>,
+}
+
+/// The client, as far as the record names one.
+#[derive(Debug, Default)]
+pub(crate) struct Person {
+    pub(crate) name: Option<String>,
+    pub(crate) phone: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) incident_date: Option<String>,
+}
+
+impl Person {
+    /// What is known, each with its title.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let rows = [
+            ("person", &self.name),
+            ("phone", &self.phone),
+            ("e-mail", &self.email),
+            ("incident", &self.incident_date),
+        ];
+        let rows = rows.into_iter();
+        rows.filter_map(|(title, text)| Some((title, text.as_ref()?)))
+    }
 }
 
 impl CaseView {
@@ -262,12 +284,12 @@ impl CaseView {
         let mut line = |title: &str, value: &str| {
             let _ = write!(text, "\n    {title:10} {value}");
         };
-        if let Some(person) = &self.person {
-            line("person", &escaped_or_redacted(person, output.redact));
+        for (title, text) in self.person.rows() {
+            line(title, &escaped_or_redacted(text, output.redact));
         }
         let firm = case.partner_firm_id.as_deref();
         line("firm", &firm.map_or("none, a draft".to_owned(), escaped));
-        line("record", &format!("{}:{}", escaped(&case.file), case.line));
+        line("record", &self.origin());
         let skipped = self.attempts.len().saturating_sub(ATTEMPTS_SHOWN);
         if skipped > 0 {
             let earlier = count(skipped as u64, "earlier attempt");
@@ -314,14 +336,13 @@ impl CaseView {
         let case = &self.case;
         let mut text = escaped(&case.key.to_string());
         // Writing to a String can't fail.
-        if let Some(person) = &self.person {
+        if let Some(person) = &self.person.name {
             let _ = write!(text, ", {}", escaped_or_redacted(person, output.redact));
         }
         let _ = write!(
             text,
-            ", {}:{}, {} since {}",
-            escaped(&case.file),
-            case.line,
+            ", {}, {} since {}",
+            self.origin(),
             case.state.label(),
             time(case.updated_at)
         );
@@ -340,8 +361,8 @@ impl CaseView {
         let case = &self.case;
         let mut json = case_json(case);
         json["message"] = case.message.as_deref().map(shown).into();
-        json["person"] = self.person.as_deref().map(shown).into();
-        json["run"] = case.run.0.into();
+        json["person"] = self.person.name.as_deref().map(shown).into();
+        json["run"] = case.run.map(|run| run.0).into();
         json["url"] = self.link().into();
         json["answer"] = case.answer.as_deref().map(shown).into();
         json["history"] = (self.attempts.iter())
@@ -353,6 +374,13 @@ impl CaseView {
             .collect();
         json["resolution"] = json!(self.resolution);
         json
+    }
+
+    fn origin(&self) -> String {
+        match &self.case.file {
+            Some(file) => format!("{}:{}", escaped(file), self.case.line),
+            None => "added by `caseload resolve`".to_owned(),
+        }
     }
 
     fn state_text(&self, now: Timestamp) -> String {

@@ -214,7 +214,7 @@ fn no_column_of_the_in_doubt_file_has_its_name_from_the_input() {
     in_doubt.add(&case, &inputs[0].shape);
     let case = CaseRow {
         raw_record: Some("{\"id\":\n123}".to_owned()),
-        file: "b.json".to_owned(),
+        file: Some("b.json".to_owned()),
         message: None,
         status: None,
         ..case
