@@ -61,7 +61,7 @@ pub fn run() -> ExitCode {
     let output = settings::output_options(&cli.globals);
     let is_import = matches!(cli.command, Command::Import(_));
     let exit = run_command(cli.command, &cli.globals, output).unwrap_or_else(|error| {
-        let error = format!("{error:#}");
+        let error = in_full(&error);
         if is_import && output.json {
             // A summary is printed on every exit.
             let summary = Summary {
@@ -98,6 +98,19 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
             Ok(Exit::Done)
         }
     }
+}
+
+/// The error and its causes. Many errors show their cause themselves.
+fn in_full(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// `caseload explain CODE`: what a problem or a state means.

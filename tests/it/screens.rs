@@ -35,6 +35,27 @@ fn the_summary_groups_rejects_by_reason() {
         );
 }
 
+#[test]
+fn an_error_of_the_system_is_shown_once() {
+    let home = Home::new();
+    home.cases(1);
+    for command in [
+        &["check", "cases.csv", "--config", "missing.toml"][..],
+        &[
+            "import",
+            "cases.csv",
+            "--sandbox",
+            "--ca-file",
+            "missing.pem",
+        ],
+        &["check", "missing.csv"],
+    ] {
+        let done = home.run(command).exits(2);
+        let count = done.err.to_lowercase().matches("no such file").count();
+        assert_eq!(count, 1, "{done}");
+    }
+}
+
 /// An import with a question, on a terminal.
 fn on_a_terminal(home: &Home, server: &Server, term: &str) -> Terminal {
     home.caseload(&["import", "cases.csv", "--base-url", &server.url()])
