@@ -41,13 +41,6 @@ fn an_error_of_the_system_is_shown_once() {
     home.cases(1);
     for command in [
         &["check", "cases.csv", "--config", "missing.toml"][..],
-        &[
-            "import",
-            "cases.csv",
-            "--sandbox",
-            "--ca-file",
-            "missing.pem",
-        ],
         &["check", "missing.csv"],
     ] {
         let done = home.run(command).exits(2);
