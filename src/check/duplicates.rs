@@ -300,7 +300,7 @@ fn folded_key(key: &str) -> Option<u64> {
         .into_iter()
         .map(|part| part.to_uppercase().trim_start_matches('0').to_owned());
     let mut folded = String::new();
-    Key::write_canonical(parts, &mut folded);
+    Key::write_canonical("", parts, &mut folded);
     Some((hash_of_key(&folded) >> 64) as u64)
 }
 

@@ -211,7 +211,7 @@ impl Worker {
                 // tell cases apart; nothing real is ever sent this way. Nobody
                 // knows such a key by its text, and it is like no other.
                 self.key.clear();
-                Key::write_canonical([format!("content {digest}")], &mut self.key);
+                Key::write_canonical("", [format!("content {digest}")], &mut self.key);
                 let row = RecordRow::new(record, &self.key, batch.keys.len(), &mut self.people);
                 batch.rows.push(RecordRow {
                     folded: None,

@@ -20,6 +20,7 @@ impl Rerun {
     fn drops(self, flag: &str) -> bool {
         match flag {
             "--new-ledger" | "--problems" => true,
+            "--change-key-columns" | "--new-source" => self != Self::AfterDryRun,
             "--adopt-ledger" | "--fresh" | "--resend-in-doubt" | "--min-doubt-age" => {
                 self != Self::AfterDryRun
             }

@@ -122,6 +122,7 @@ fn mapping(
         passthrough: case.passthrough.unwrap_or(fields.is_none()),
         key: case.key.texts,
         key_line: document.line_of(&["case", "key"]),
+        source: case.source,
         partner_firm_column: case.partner_firm,
         partner_firm_line: document.line_of(&["case", "partner_firm"]),
         partner_firms: partner_firms.into_iter().collect(),
@@ -140,6 +141,7 @@ fn mapping(
     let errors = errors.iter().map(|error| {
         let setting = match error.field {
             Some(field) => &["fields", &options.fields[field].target, error.setting][..],
+            None if error.setting == "source" => &["case", "source"],
             None if document.find(&["partner_firms"]).is_some() => &["partner_firms"],
             None => &["case", "partner_firms"],
         };

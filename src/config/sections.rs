@@ -55,6 +55,7 @@ impl ApiSettings {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CaseSection {
     pub(super) key: OneOrMore,
+    pub(super) source: Option<String>,
     pub(super) partner_firm: Option<String>,
     pub(super) passthrough: Option<bool>,
     pub(super) partner_firms_file: Option<String>,

@@ -95,6 +95,8 @@ pub(crate) struct Plan {
     pub(crate) actions: BTreeMap<PlanAction, u64>,
     /// Cases to send beyond `--limit`, by their state in the ledger.
     pub(crate) beyond_limit: Totals,
+    /// Cases whose keys the ledger knows.
+    pub(crate) known: u64,
     /// Covers account, map and every valid case of the input.
     pub(crate) hash: String,
     /// Cases to send by firm.
@@ -168,6 +170,7 @@ pub(crate) struct Planner<'a> {
     all: Vec<(u32, Slot, PlanAction)>,
     /// The others by number: which of them are duplicates is known at the end.
     others: Vec<(u32, PlanAction)>,
+    known: u64,
     firms: IndexSet<Box<str>>,
     hasher: Hasher,
 }
@@ -210,6 +213,7 @@ impl<'a> Planner<'a> {
             send: Vec::new(),
             all: Vec::new(),
             others: Vec::new(),
+            known: 0,
             firms: IndexSet::new(),
             hasher,
         })
@@ -255,6 +259,7 @@ impl<'a> Planner<'a> {
             spooled: self.spool.finish().map_err(PlanError::Spool)?,
             actions,
             beyond_limit,
+            known: self.known,
             hash: self.hasher.finish().to_string()[..16].to_owned(),
             firms,
             drafts,
@@ -290,6 +295,7 @@ impl<'a> Planner<'a> {
         known: Option<&KnownCase>,
         found: &mut PlanBatch,
     ) -> Result<(), PlanError> {
+        self.known += u64::from(known.is_some());
         self.hasher.write_piece(case.key.canonical().as_bytes());
         self.hasher.write(&case.payload_digest.0);
         let same = match &self.ledger {

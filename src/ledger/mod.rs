@@ -20,6 +20,7 @@ mod queries;
 mod resolution;
 mod run;
 mod schema;
+mod sources;
 mod writer;
 
 pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
@@ -35,6 +36,7 @@ pub use queries::{KeyLookup, KnownCase};
 pub(crate) use resolution::{Refusal, ResolutionReport, ResolutionRow, ResolveAction};
 pub(crate) use run::{LastUsed, LedgerInfo, RunRow};
 pub use run::{RunEnd, RunFile, RunId, RunStart};
+pub(crate) use sources::OriginStatus;
 pub use writer::Handle;
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::file::LedgerReader;
 use super::schema::{Json, Millis};
-use super::{LedgerError, claim, location};
-use crate::model::{State, StateCounts, Totals};
+use super::{LedgerError, claim, location, sources};
+use crate::model::{KeyOrigin, State, StateCounts, Totals};
 
 /// The number of a run, counted from 1 in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -49,6 +49,8 @@ pub struct RunStart {
     pub account: String,
     /// The mapping that every attempt of the run is sent to.
     pub map_id: String,
+    /// What the keys of its cases are made of.
+    pub keys: KeyOrigin,
     /// Hash and number, where there is a plan.
     pub plan: Option<String>,
     /// In the order of the command.
@@ -145,6 +147,7 @@ pub(super) fn begin(
             [],
         )?;
     }
+    sources::record(conn, &start.keys)?;
     conn.execute("INSERT INTO runs (start) VALUES (?1)", [Json(start)])?;
     let run = conn.last_insert_rowid();
     let mut insert = conn.prepare("INSERT INTO files (run, position, name) VALUES (?1, ?2, ?3)")?;

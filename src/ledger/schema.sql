@@ -21,6 +21,17 @@ CREATE TABLE runs (
   counts TEXT
 ) STRICT;
 
+-- The key columns that runs have used. The source is the folded name of the
+-- system that the keys come from, empty where none is named.
+CREATE TABLE key_columns (
+  source TEXT NOT NULL,
+  -- What is compared, as JSON.
+  folded TEXT NOT NULL,
+  -- As they were named, as JSON.
+  columns TEXT NOT NULL,
+  PRIMARY KEY (source, folded)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE files (
   no INTEGER PRIMARY KEY,
   run INTEGER NOT NULL REFERENCES runs (no),

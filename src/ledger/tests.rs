@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use super::error::LedgerErrorKind;
 use super::*;
 use crate::model::{
-    Answer, CaseData, Digest, FileId, Key, Place, State, StateCounts, Totals, Verdict,
+    Answer, CaseData, Digest, FileId, Key, KeyOrigin, Place, State, StateCounts, Totals, Verdict,
 };
 
 /// A ledger in a folder of its own, with a run begun, used without a thread.
@@ -55,6 +55,7 @@ pub(super) fn run_start() -> RunStart {
         command: "import cases.csv".to_owned(),
         account: "https://api.example.com".to_owned(),
         map_id: "map_1".to_owned(),
+        keys: KeyOrigin::default(),
         plan: Some("abc-3".to_owned()),
         files: vec![RunFile {
             name: "cases.csv".to_owned(),

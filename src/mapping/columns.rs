@@ -72,7 +72,9 @@ impl Rules {
             NameSource::JsonMembers => !ColumnPath::new(name, columns).is_anywhere(),
         };
         let mut needed: Vec<(&String, NeededFor, Option<u32>, bool)> = Vec::new();
-        for column in &options.key {
+        // The key of a rejects file is in a column of its own too.
+        let has_key = columns.position(reserved::KEY).is_some();
+        for column in options.key.iter().filter(|_| !has_key) {
             needed.push((column, NeededFor::Key, options.key_line, true));
         }
         if let Some(column) = &options.partner_firm_column {

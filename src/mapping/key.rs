@@ -6,17 +6,18 @@ use crate::model::{
 
 use super::columns::{Binding, FoundValue};
 use super::field::{problem, warn, warn_removed};
+use super::options::MappingOptions;
 use super::values::ValueError;
 
 /// Writes the canonical key of the key columns, of which there is one at least.
 pub(super) fn read_key(
-    columns: &[String],
+    options: &MappingOptions,
     binding: &Binding,
     record: &Record<'_>,
     problems: &mut Vec<Problem>,
     out: &mut String,
 ) {
-    let place = record.place;
+    let (place, columns) = (record.place, &options.key);
     let values: Vec<FoundValue<'_>> = binding.key.iter().map(|path| path.find(record)).collect();
     for (value, column) in values.iter().zip(columns) {
         let cell = value.cell();
@@ -47,7 +48,7 @@ pub(super) fn read_key(
             return;
         }
     }
-    Key::write_canonical(texts, out);
+    Key::write_canonical(options.source.as_deref().unwrap_or_default(), texts, out);
 }
 
 /// The key as a rejects file brings it back. It restores key columns that a
@@ -61,7 +62,7 @@ pub(super) struct RestoredKey {
 impl RestoredKey {
     /// Reads `caseload_key`; none where it is missing or blank.
     pub(super) fn read(
-        columns: &[String],
+        options: &MappingOptions,
         binding: &Binding,
         record: &Record<'_>,
     ) -> Result<Option<Self>, ValueError> {
@@ -79,7 +80,21 @@ impl RestoredKey {
                 ValueError::new(Code::BadCaseloadKey, "not a key written by caseload").hint(hint),
             );
         };
-        let parts = key.parts();
+        let source = options.source.as_deref().unwrap_or_default();
+        if key.source() != source {
+            let named = |source: &str| match source {
+                "" => "no source".to_owned(),
+                source => format!("source {source}"),
+            };
+            let message = format!(
+                "the row's key is of {}, and this import is of {}",
+                named(key.source()),
+                named(source)
+            );
+            return Err(ValueError::new(Code::BadCaseloadKey, message)
+                .hint("use the --source of the run that wrote the file"));
+        }
+        let (parts, columns) = (key.parts(), &options.key);
         if !columns.is_empty() && parts.len() != columns.len() {
             let message = format!(
                 "the key has {} columns here, and {} in this import",

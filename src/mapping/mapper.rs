@@ -63,8 +63,8 @@ impl Mapper {
         let before = problems.len();
         self.binding.refresh(&self.rules, record.columns);
         self.key.clear();
-        let key_columns = &self.rules.options.key;
-        let restored = RestoredKey::read(key_columns, &self.binding, record);
+        let options = &self.rules.options;
+        let restored = RestoredKey::read(options, &self.binding, record);
         let cells;
         let mut record = *record;
         match &restored {
@@ -73,8 +73,8 @@ impl Mapper {
                 cells = restored.cells(&self.binding, &record);
                 record.cells = &cells;
             }
-            Ok(None) if key_columns.is_empty() => {}
-            Ok(None) => read_key(key_columns, &self.binding, &record, problems, &mut self.key),
+            Ok(None) if options.key.is_empty() => {}
+            Ok(None) => read_key(options, &self.binding, &record, problems, &mut self.key),
             Err(error) => {
                 let cell = record.get(reserved::KEY);
                 problems.push(problem(record.place, reserved::KEY, cell, error.clone()));

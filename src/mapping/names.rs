@@ -2,6 +2,8 @@
 //! what columns are called in the exports of case-management systems; and what
 //! a name says about its values.
 
+pub(crate) use crate::model::fold;
+
 // The headers that exports use for one thing, folded, with a space between.
 
 /// Case ids.
@@ -37,15 +39,6 @@ pub(crate) const SUMMARY: &str = "\
 pub(crate) const PARTNER_FIRM: &str = "\
     handlingfirm partnerfirm partnerfirmname referredto refferedto referralpartner \
     referrallawfirm referralfirm cocounsel";
-
-/// The letters and digits of a name in lower case: `Lead ID`, `lead_id` and
-/// `LeadId` fold to the same text.
-pub(crate) fn fold(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
-}
 
 /// The words of a name in lower case, split at punctuation, white space and
 /// the humps of camel case.

@@ -8,8 +8,10 @@ pub struct MappingOptions {
     pub fields: Vec<FieldRule>,
     /// Columns that no rule uses are sent under their own names.
     pub passthrough: bool,
-    /// The key columns; checks need none.
+    /// The key columns; checks need none. Their order makes no difference.
     pub key: Vec<String>,
+    /// The system that the keys come from, where several feed one account.
+    pub source: Option<String>,
     /// The line of the config where the key was set.
     pub key_line: Option<u32>,
     /// The partner firm's column. Without one: `partnerFirmId`, `partner_firm_id`

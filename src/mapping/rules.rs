@@ -4,7 +4,7 @@
 use foldhash::{HashMap, HashSet};
 use regex::Regex;
 
-use crate::model::{Cell, CellKind};
+use crate::model::{Cell, CellKind, KeyOrigin};
 
 use super::json::{PayloadValue, member_name, push_string};
 use super::names;
@@ -96,8 +96,15 @@ impl RuleErrors {
 }
 
 impl Rules {
-    pub fn compile(options: MappingOptions) -> Result<Self, Vec<RuleError>> {
+    pub fn compile(mut options: MappingOptions) -> Result<Self, Vec<RuleError>> {
         let mut errors = RuleErrors::default();
+        KeyOrigin::sort_columns(&mut options.key);
+        if let Some(source) = &mut options.source {
+            *source = names::fold(source);
+            if source.is_empty() {
+                errors.push("source", "a source needs a name with a letter or a digit");
+            }
+        }
         let mut fields = Vec::with_capacity(options.fields.len());
         let mut tree = Vec::new();
         for (position, rule) in options.fields.iter().enumerate() {
@@ -120,6 +127,13 @@ impl Rules {
 
     pub(crate) fn options(&self) -> &MappingOptions {
         &self.options
+    }
+
+    pub(crate) fn key_origin(&self) -> KeyOrigin {
+        KeyOrigin {
+            source: self.options.source.clone().unwrap_or_default(),
+            columns: self.options.key.clone(),
+        }
     }
 }
 

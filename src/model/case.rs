@@ -7,29 +7,43 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{Place, without_invisible};
+use super::{Place, fold, without_invisible};
 
 /// What identifies a case for the user: the text of one column or several,
 /// trimmed, in Unicode NFC, without invisible characters, each run of white
 /// space as one space, letter case kept.
 ///
-/// Stored as its canonical text, a JSON array of strings: `["00123"]`.
+/// Stored as its canonical text, a JSON array of strings, with the name of its
+/// source in front if it has one: `["00123"]`, `clio:["00123"]`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key(Box<str>);
 
 impl Key {
     /// Trims and normalizes the parts.
     pub fn new<S: AsRef<str>>(parts: impl IntoIterator<Item = S>) -> Self {
+        Self::of_source("", parts)
+    }
+
+    /// In a source of this folded name.
+    pub(crate) fn of_source<S: AsRef<str>>(
+        source: &str,
+        parts: impl IntoIterator<Item = S>,
+    ) -> Self {
         let mut text = String::new();
-        Self::write_canonical(parts, &mut text);
+        Self::write_canonical(source, parts, &mut text);
         Self(text.into())
     }
 
     /// Appends the canonical text of the key of these parts.
     pub(crate) fn write_canonical<S: AsRef<str>>(
+        source: &str,
         parts: impl IntoIterator<Item = S>,
         out: &mut String,
     ) {
+        if !source.is_empty() {
+            out.push_str(source);
+            out.push(':');
+        }
         out.push('[');
         for (position, part) in parts.into_iter().enumerate() {
             if position > 0 {
@@ -43,9 +57,15 @@ impl Key {
     /// Parses a canonical text, as stored in the ledger and in `caseload_key`:
     /// a JSON array of strings that are not all blank.
     pub(crate) fn parse(canonical: &str) -> Option<Self> {
-        let parts: Vec<String> = serde_json::from_str(canonical).ok()?;
+        let (source, array) = canonical.split_at(canonical.find('[')?);
+        let source = match source.strip_suffix(':') {
+            Some(name) if !name.is_empty() && !name.contains(char::is_whitespace) => name,
+            _ if source.is_empty() => "",
+            _ => return None,
+        };
+        let parts: Vec<String> = serde_json::from_str(array).ok()?;
         let is_blank = parts.iter().all(|part| part.trim().is_empty());
-        (!is_blank).then(|| Self::new(parts))
+        (!is_blank).then(|| Self::of_source(source, parts))
     }
 
     /// The text must be one that [`Self::write_canonical`] wrote.
@@ -56,17 +76,39 @@ impl Key {
 
     /// Parses what a user types: a JSON array, or the text of a single column.
     pub(crate) fn from_typed(typed: &str) -> Self {
-        Self::parse(typed).unwrap_or_else(|| Self::new([typed]))
+        Self::from_typed_of("", typed)
+    }
+
+    /// The same for a key of a source, which may be in front of it.
+    pub(crate) fn from_typed_of(source: &str, typed: &str) -> Self {
+        match Self::parse(typed) {
+            Some(key) if !key.source().is_empty() => key,
+            Some(key) => Self::of_source(source, key.parts()),
+            None => {
+                let text = typed
+                    .strip_prefix(source)
+                    .and_then(|text| text.strip_prefix(':'));
+                let text = text.filter(|_| !source.is_empty()).unwrap_or(typed);
+                Self::of_source(source, [text])
+            }
+        }
     }
 
     pub(crate) fn canonical(&self) -> &str {
         &self.0
     }
 
+    /// The folded name of its source; empty where none is named.
+    pub(crate) fn source(&self) -> &str {
+        let (source, _) = self.0.split_once('[').unwrap_or_default();
+        source.trim_end_matches(':')
+    }
+
     /// The text of each column.
     pub(crate) fn parts(&self) -> Vec<String> {
-        // The canonical text is always a JSON array of strings.
-        serde_json::from_str(&self.0).unwrap_or_default()
+        let array = self.0.find('[').map_or("", |start| &self.0[start..]);
+        // It is always a JSON array of strings.
+        serde_json::from_str(array).unwrap_or_default()
     }
 
     /// For the ledger's unique index.
@@ -75,14 +117,44 @@ impl Key {
     }
 }
 
-/// As a user types it: the plain text of one column, a JSON array of several.
+/// As a user types it: the plain text of one column, a JSON array of several;
+/// after the source, if it has one.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.parts().as_slice() {
-            // A plain text that would parse as an array is shown as one.
-            [single] if !single.starts_with('[') => f.write_str(single),
+        match (self.source(), self.parts().as_slice()) {
+            // A plain text that would parse as a key is shown as one.
+            (_, [single]) if Self::parse(single).is_some() => f.write_str(&self.0),
+            ("", [single]) => f.write_str(single),
+            (source, [single]) => write!(f, "{source}:{single}"),
             _ => f.write_str(&self.0),
         }
+    }
+}
+
+/// Where the keys of a run come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KeyOrigin {
+    /// The folded name of the system; empty where none is named.
+    pub source: String,
+    /// The key columns as they are named in the config, in the order in which
+    /// they make a key.
+    pub columns: Vec<String>,
+}
+
+impl KeyOrigin {
+    /// In whatever order columns are named, they make the same key.
+    pub(crate) fn sort_columns(columns: &mut [String]) {
+        columns.sort_by_cached_key(|column| (fold(column), column.clone()));
+    }
+
+    /// What a list of columns is compared by.
+    pub(crate) fn folded_columns(&self) -> Vec<String> {
+        let fold = |column: &String| match fold(column) {
+            // Of signs alone, such as `#`.
+            folded if folded.is_empty() => column.clone(),
+            folded => folded,
+        };
+        self.columns.iter().map(fold).collect()
     }
 }
 
@@ -217,8 +289,13 @@ mod tests {
             Key::new(["00123"]),
             Key::new(["a", "b\"c"]),
             Key::new(["[\"odd\"]"]),
+            Key::new(["x:[\"odd\"]"]),
+            Key::of_source("clio", ["00123"]),
+            Key::of_source("clio", ["clio:1"]),
+            Key::of_source("clio", ["[\"odd\"]"]),
+            Key::of_source("clio", ["a", "b"]),
         ] {
-            assert_eq!(Key::from_typed(&key.to_string()), key);
+            assert_eq!(Key::from_typed_of(key.source(), &key.to_string()), key);
             assert_eq!(Key::parse(key.canonical()), Some(key));
         }
     }

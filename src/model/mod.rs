@@ -10,7 +10,7 @@ mod system;
 mod text;
 
 pub(crate) use case::Hasher;
-pub use case::{CaseData, Digest, Key};
+pub use case::{CaseData, Digest, Key, KeyOrigin};
 pub(crate) use event::{PauseReason, RunEvent, SettledAttempt, StopReason};
 pub(crate) use json::{Members, json_cell, json_members};
 pub use outcome::{Answer, State, Totals, Verdict};
@@ -20,4 +20,6 @@ pub(crate) use problem::{ColumnSummary, count, grouped};
 pub use record::{Cell, CellKind, Columns, FileId, Format, Place, Record};
 pub(crate) use record::{ColumnsVersion, reserved};
 pub(crate) use system::{abort_point, private_file, readable_by_others, user_name};
-pub(crate) use text::{invisible_names, is_placeholder, is_spreadsheet_error, without_invisible};
+pub(crate) use text::{
+    fold, invisible_names, is_placeholder, is_spreadsheet_error, without_invisible,
+};

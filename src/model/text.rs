@@ -1,4 +1,4 @@
-//! What is in a text that nobody sees, and what is in a cell that means nothing.
+//! What in a text nobody sees, and what in a cell or a name means nothing.
 
 use std::borrow::Cow;
 
@@ -38,6 +38,15 @@ pub(crate) fn invisible_names(text: &str) -> Option<String> {
         }
     }
     (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// The letters and digits of a name in lower case: `Lead ID`, `lead_id` and
+/// `LeadId` fold to the same text.
+pub(crate) fn fold(name: &str) -> String {
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Whether a text stands for a value that is missing: `#N/A`, `null`, `-`, `0`.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use caseload::ledger::{
     self, ClaimRequest, Handle, LedgerLock, LockHolder, RunFile, RunId, RunStart,
 };
-use caseload::model::{Answer, CaseData, Digest, FileId, Key, Place, Verdict};
+use caseload::model::{Answer, CaseData, Digest, FileId, Key, KeyOrigin, Place, Verdict};
 use criterion::{Criterion, Throughput};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -66,6 +66,7 @@ fn begin(runtime: &Runtime, path: &Path) -> (Handle, RunId) {
         command: "bench".to_owned(),
         account: account.to_owned(),
         map_id: "map_1".to_owned(),
+        keys: KeyOrigin::default(),
         plan: None,
         files: vec![RunFile {
             name: "cases.csv".to_owned(),

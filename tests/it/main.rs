@@ -15,6 +15,7 @@ mod import;
 mod init;
 mod input_problems;
 mod interrupted_runs;
+mod keys;
 mod layout;
 mod ledger_choice;
 mod mapping_rules;

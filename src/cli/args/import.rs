@@ -38,6 +38,12 @@ pub(crate) struct ImportArgs {
     /// With --sandbox: forget earlier test runs
     #[arg(long, hide_short_help = true)]
     pub fresh: bool,
+    /// The same ids come from other key columns than in earlier runs
+    #[arg(long, hide_short_help = true)]
+    pub change_key_columns: bool,
+    /// First import of keys from this --source
+    #[arg(long, hide_short_help = true)]
+    pub new_source: bool,
     #[command(flatten)]
     pub read: ReadArgs,
     #[command(flatten)]

@@ -103,6 +103,9 @@ pub(crate) struct ReadArgs {
     /// Column that identifies a case; repeat for a key of several columns
     #[arg(long, value_name = "NAME")]
     pub key_column: Vec<String>,
+    /// System that the keys come from, where several feed one account
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub source: Option<String>,
     /// Column with the handling firm
     /// [default: partnerFirmId, partner_firm_id or "Partner Firm ID"]
     #[arg(long, value_name = "NAME", hide_short_help = true)]

@@ -31,6 +31,10 @@ pub(crate) struct ImportSettings {
     pub new_ledger: bool,
     /// The ledger belongs to the account's former address.
     pub adopt_ledger: bool,
+    /// The same ids come from other columns than before.
+    pub change_key_columns: bool,
+    /// The source is used for the first time.
+    pub new_source: bool,
     /// Earlier test runs are forgotten.
     pub fresh: bool,
     pub keep_payloads: bool,
@@ -110,6 +114,8 @@ impl ImportSettings {
             ledger_path,
             new_ledger: args.new_ledger,
             adopt_ledger: args.adopt_ledger,
+            change_key_columns: args.change_key_columns,
+            new_source: args.new_source,
             fresh: args.fresh,
             keep_payloads: config.ledger.keep_payloads,
             public_key,

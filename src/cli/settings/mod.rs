@@ -165,6 +165,9 @@ fn rules(read: &ReadArgs, mut options: MappingOptions) -> Result<Arc<Rules>> {
         options.key.clone_from(&read.key_column);
         options.key_line = None;
     }
+    if read.source.is_some() {
+        options.source.clone_from(&read.source);
+    }
     if let Some(column) = &read.partner_firm_column {
         options.partner_firm_column = Some(column.clone());
         options.partner_firm_line = None;

@@ -2,13 +2,14 @@
 
 mod closing;
 mod files;
+mod origin;
 mod plan;
 mod review;
 mod send;
 
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use self::plan::{CheckedPlan, check_and_plan};
 use super::Exit;
@@ -16,8 +17,6 @@ use super::interrupts::Interrupts;
 use super::ledgers::{self, ImportLedger};
 use super::rerun_command::{self, Rerun};
 use crate::cli::settings::{Confirmation, ImportSettings};
-use crate::cli::shell_word;
-use crate::init::{self, InputProfile};
 use crate::output::terminal::streams::{is_interactive, print_json, print_status, print_warning};
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::escaped_path;
@@ -41,13 +40,15 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
     }
     let interrupts = import.catch_interrupts()?;
     if settings.needs_key_columns() {
-        return propose_key(settings);
+        return Err(origin::no_key_columns(settings)?);
     }
     let ledger = ledgers::open_for_import(settings)?;
+    origin::check(settings, ledger.reader())?;
     if settings.creates_ledger_only() {
         return create_ledger_only(settings, ledger);
     }
     let mut plan = check_and_plan(settings, ledger.reader())?;
+    origin::refuse_unknown_ids(settings, &plan)?;
     if let Some(named) = settings.sending.resend_in_doubt {
         plan.refuse_other_doubts_than(named)?;
     }
@@ -104,23 +105,6 @@ impl Import<'_> {
             }
         })
     }
-}
-
-/// Sending needs key columns: the error proposes them.
-fn propose_key(settings: &ImportSettings) -> Result<Exit> {
-    let read = &settings.read;
-    let key = init::propose_key(&InputProfile::read(&read.inputs, &read.options)?).columns;
-    let proposal = if key.is_empty() {
-        "no column and no pair of columns looks like one; add a column with an id of your own"
-            .to_owned()
-    } else {
-        let flags: Vec<String> = key
-            .iter()
-            .map(|column| format!("--key-column {}", shell_word(column)))
-            .collect();
-        format!("try {}", flags.join(" "))
-    };
-    bail!("no key columns: they identify a case, so that none is imported twice; {proposal}")
 }
 
 /// In a CI job a ledger is created in a run of its own, which sends nothing.

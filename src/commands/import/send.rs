@@ -180,6 +180,7 @@ fn run_start(settings: &ImportSettings, plan: &CheckedPlan) -> RunStart {
         command: rerun_command::own(),
         account: settings.destination.account.to_string(),
         map_id: settings.destination.map_id.clone(),
+        keys: settings.read.rules.key_origin(),
         plan: plan.name(),
         files: files.collect(),
         at: Timestamp::now(),

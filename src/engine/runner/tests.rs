@@ -13,7 +13,7 @@ use super::super::spool::Spool;
 use super::*;
 use crate::api::{self, Address, Contract};
 use crate::ledger::{self, LedgerLock, LockHolder, RunStart};
-use crate::model::{CaseData, Digest, FileId, Key, Place};
+use crate::model::{CaseData, Digest, FileId, Key, KeyOrigin, Place};
 
 const CASES: u32 = 4;
 const PACE: Duration = Duration::from_millis(60);
@@ -101,6 +101,7 @@ async fn run(sleeps_at: Option<usize>) -> (usize, Vec<Duration>) {
         command: String::new(),
         account: "account".to_owned(),
         map_id: "m1".to_owned(),
+        keys: KeyOrigin::default(),
         plan: None,
         files: vec![ledger::RunFile {
             name: "cases.csv".to_owned(),

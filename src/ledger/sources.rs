@@ -1,0 +1,118 @@
+//! Where keys come from: per source the lists of key columns that runs have
+//! used. A known case under another key, or in another source, would count as
+//! another case.
+
+use rusqlite::{Connection, params};
+
+use super::LedgerError;
+use super::file::LedgerReader;
+use super::schema::Json;
+use crate::model::{Key, KeyOrigin};
+
+/// How the keys of a new run relate to those in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OriginStatus {
+    /// They are made like those of earlier runs, or there is no case to repeat.
+    Known,
+    /// Only other sources have cases: their names, and how many cases.
+    NewSource(Vec<(String, u64)>),
+    /// Earlier runs have made keys of this source of other columns.
+    OtherColumns(Vec<Vec<String>>),
+}
+
+/// The source in a key's canonical text.
+const SOURCE: &str = "rtrim(substr(key, 1, instr(key, '[') - 1), ':')";
+
+/// Cases that do not exist on the platform can't be created twice.
+const MAY_EXIST: &str = "state IN ('sending', 'imported', 'in_doubt')";
+
+/// Records the source and the key columns of a run that begins.
+pub(super) fn record(conn: &Connection, origin: &KeyOrigin) -> rusqlite::Result<()> {
+    if origin.columns.is_empty() {
+        return Ok(());
+    }
+    let folded = Json(origin.folded_columns());
+    let added = conn.execute(
+        "INSERT OR IGNORE INTO key_columns (source, folded, columns) VALUES (?1, ?2, ?3)",
+        params![origin.source, folded, Json(&origin.columns)],
+    )?;
+    if added > 0 {
+        // Of runs that created nothing.
+        let sql = format!(
+            "DELETE FROM key_columns WHERE source = ?1 AND folded <> ?2
+             AND NOT EXISTS (SELECT 1 FROM cases WHERE {MAY_EXIST} AND {SOURCE} = ?1)"
+        );
+        conn.execute(&sql, params![origin.source, folded])?;
+    }
+    Ok(())
+}
+
+impl LedgerReader {
+    pub(crate) fn origin_status(&self, origin: &KeyOrigin) -> Result<OriginStatus, LedgerError> {
+        let lists = self.key_columns(&origin.source)?;
+        let folded = origin.folded_columns();
+        if origin.columns.is_empty() || lists.iter().any(|list| list.folded_columns() == folded) {
+            return Ok(OriginStatus::Known);
+        }
+        let sources = self.sources()?;
+        let has_cases = sources.iter().any(|(name, _)| *name == origin.source);
+        Ok(if sources.is_empty() || (has_cases && lists.is_empty()) {
+            OriginStatus::Known
+        } else if has_cases {
+            OriginStatus::OtherColumns(lists.into_iter().map(|list| list.columns).collect())
+        } else {
+            OriginStatus::NewSource(sources)
+        })
+    }
+
+    /// The key columns that runs have used for a source.
+    pub(crate) fn key_columns(&self, source: &str) -> Result<Vec<KeyOrigin>, LedgerError> {
+        self.read(|conn| {
+            conn.prepare("SELECT columns FROM key_columns WHERE source = ?1")?
+                .query_map([source], |row| {
+                    Ok(KeyOrigin {
+                        source: source.to_owned(),
+                        columns: row.get::<_, Json<_>>(0)?.0,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// The sources with cases that may exist, and how many. Reads every case.
+    fn sources(&self) -> Result<Vec<(String, u64)>, LedgerError> {
+        self.read(|conn| {
+            let sql = format!("SELECT {SOURCE}, count(*) FROM cases WHERE {MAY_EXIST} GROUP BY 1");
+            conn.prepare(&sql)?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
+    /// The known cases that a user may mean by a key as it was typed: of the
+    /// source that is named, or of any.
+    pub(crate) fn typed_keys(
+        &self,
+        typed: &str,
+        source: Option<&str>,
+    ) -> Result<Vec<Key>, LedgerError> {
+        self.read(|conn| {
+            let sources: Vec<String> = match source {
+                Some(source) => vec![source.to_owned()],
+                None => conn
+                    .prepare("SELECT '' UNION SELECT source FROM key_columns")?
+                    .query_map([], |row| row.get(0))?
+                    .collect::<rusqlite::Result<_>>()?,
+            };
+            let mut exists = conn.prepare("SELECT 1 FROM cases WHERE key_digest = ?1")?;
+            let mut known: Vec<Key> = Vec::new();
+            for source in sources {
+                let key = Key::from_typed_of(&source, typed);
+                if !known.contains(&key) && exists.exists([key.digest()])? {
+                    known.push(key);
+                }
+            }
+            Ok(known)
+        })
+    }
+}
