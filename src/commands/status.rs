@@ -13,7 +13,7 @@ use crate::cli::settings::LedgerSettings;
 use crate::ledger::{
     CaseFilter, LedgerError, LedgerInfo, LedgerLock, LedgerReader, LockStatus, RunRow,
 };
-use crate::model::{Format, State};
+use crate::model::{Format, State, StateCounts};
 use crate::output::terminal::status::{CaseView, LedgerView, NextCommand, RUNS_SHOWN};
 use crate::output::terminal::streams::{print_json, print_result};
 use crate::output::terminal::text::count;
@@ -27,19 +27,6 @@ const LINES_SHOWN: usize = 6;
 pub(super) fn run(settings: &LedgerSettings, check: bool) -> Result<Exit> {
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
-    let open = [
-        State::InDoubt,
-        State::Sending,
-        State::Rejected,
-        State::NotSent,
-    ];
-    let needs_attention =
-        info.counts.possible_twins > 0 || open.iter().any(|state| info.counts.of(*state) > 0);
-    let exit = if check && needs_attention {
-        Exit::Unfinished
-    } else {
-        Exit::Done
-    };
     let runs = reader.runs(usize::MAX)?;
     let lock = LedgerLock::status(&info.path)?;
     let next = if lock == LockStatus::Free {
@@ -55,7 +42,7 @@ pub(super) fn run(settings: &LedgerSettings, check: bool) -> Result<Exit> {
         Some(counts) => (vec![filter], counts.total()),
         None => needing_attention(&reader, &info)?,
     };
-    let mut cases = filters
+    let cases = filters
         .into_iter()
         .map(|filter| CaseFilter {
             with_content: true,
@@ -75,34 +62,60 @@ pub(super) fn run(settings: &LedgerSettings, check: bool) -> Result<Exit> {
         for case in cases {
             print_json(&case?.to_json(output.redact));
         }
-        return Ok(exit);
+        return Ok(exit_code(check, &info.counts));
     }
     let mut text = view.head();
-    if !output.quiet || view.selected.is_some() {
-        let most = if view.selected.is_some() {
-            CASES_SHOWN
-        } else {
-            LINES_SHOWN
-        };
-        let shown: Vec<CaseView> = cases.by_ref().take(most).collect::<Result<_, _>>()?;
-        let now = Timestamp::now();
-        // Writing to a String can't fail.
-        for case in &shown {
-            let _ = match view.selected {
-                Some(_) => writeln!(text, "\n{}", case.text(output, settings.verbose, now)),
-                None => writeln!(text, "  {}", case.line(output)),
-            };
-        }
-        if view.selected.is_some() && !shown.is_empty() {
-            text.push('\n');
-        }
-        if shown.len() as u64 != total {
-            let _ = writeln!(text, "showing {} of {}", shown.len(), count(total, "case"));
-        }
+    let is_selection = view.selected.is_some();
+    if !output.quiet || is_selection {
+        text.push_str(&cases_text(cases, total, is_selection, settings)?);
     }
     text.push_str(&view.tail());
     print_result(text.trim_end_matches('\n'));
-    Ok(exit)
+    Ok(exit_code(check, &info.counts))
+}
+
+fn exit_code(check: bool, counts: &StateCounts) -> Exit {
+    use State::{InDoubt, NotSent, Rejected, Sending};
+    let open = [InDoubt, Sending, Rejected, NotSent];
+    let needs_attention = open.iter().any(|state| counts.of(*state) > 0);
+    if check && (needs_attention || counts.possible_twins > 0) {
+        Exit::Unfinished
+    } else {
+        Exit::Done
+    }
+}
+
+/// Selected cases in full, or those that need attention one a line.
+fn cases_text(
+    cases: impl Iterator<Item = Result<CaseView, LedgerError>>,
+    total: u64,
+    is_selection: bool,
+    settings: &LedgerSettings,
+) -> Result<String, LedgerError> {
+    let most = if is_selection {
+        CASES_SHOWN
+    } else {
+        LINES_SHOWN
+    };
+    let shown: Vec<CaseView> = cases.take(most).collect::<Result<_, _>>()?;
+    let now = Timestamp::now();
+    let mut text = String::new();
+    // Writing to a String can't fail.
+    for case in &shown {
+        let _ = if is_selection {
+            let case = case.text(settings.output, settings.verbose, now);
+            writeln!(text, "\n{case}")
+        } else {
+            writeln!(text, "  {}", case.line(settings.output))
+        };
+    }
+    if is_selection && !shown.is_empty() {
+        text.push('\n');
+    }
+    if shown.len() as u64 != total {
+        let _ = writeln!(text, "showing {} of {}", shown.len(), count(total, "case"));
+    }
+    Ok(text)
 }
 
 /// The cases in doubt, the possible twins among the others, and how many there

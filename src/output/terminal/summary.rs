@@ -60,28 +60,7 @@ impl Summary {
             print_status(&format!("{} {stopped}", color::red("stopped:")));
         }
         let is_done = totals.total > 0 && totals.already_imported == totals.total;
-        let headline = if is_done {
-            format!(
-                "nothing to do: all {} already imported",
-                grouped(totals.total)
-            )
-        } else {
-            let drafts = match totals.drafts {
-                0 => String::new(),
-                drafts => format!(" ({} as drafts)", grouped(drafts)),
-            };
-            format!(
-                "{} of {} imported{drafts} in {}",
-                grouped(totals.imported),
-                count(totals.total, "record"),
-                span(self.elapsed)
-            )
-        };
-        print_result(&if self.exit_code == 0 {
-            color::green(&headline)
-        } else {
-            color::bold(&headline)
-        });
+        self.show_headline(is_done);
         for (number, text) in [
             (
                 if is_done { 0 } else { totals.already_imported },
@@ -109,8 +88,8 @@ impl Summary {
             if number > 0 {
                 print_result(&format!("  {:>7} {text}", grouped(number)));
             }
-            if text.starts_with("rejected") {
-                for reason in &self.reject_reasons {
+            for reason in &self.reject_reasons {
+                if text.starts_with("rejected") {
                     print_result(&format!("          {reason}"));
                 }
             }
@@ -118,6 +97,32 @@ impl Summary {
         for next in &self.next {
             print_result(&format!("next: {next}"));
         }
+    }
+
+    fn show_headline(&self, is_done: bool) {
+        let totals = &self.totals;
+        let headline = if is_done {
+            format!(
+                "nothing to do: all {} already imported",
+                grouped(totals.total)
+            )
+        } else {
+            let drafts = match totals.drafts {
+                0 => String::new(),
+                drafts => format!(" ({} as drafts)", grouped(drafts)),
+            };
+            format!(
+                "{} of {} imported{drafts} in {}",
+                grouped(totals.imported),
+                count(totals.total, "record"),
+                span(self.elapsed)
+            )
+        };
+        print_result(&if self.exit_code == 0 {
+            color::green(&headline)
+        } else {
+            color::bold(&headline)
+        });
     }
 }
 
