@@ -8,8 +8,9 @@ use crate::cli::args::CaseSelection;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, CaseRow, LedgerError, LedgerReader, RunId};
 use crate::mapping::names::{self, EMAIL, FIRST_NAME, FULL_NAME, INCIDENT_DATE, LAST_NAME, PHONE};
+use crate::model::Key;
 use crate::output::terminal::status::{CaseView, Person};
-use crate::output::terminal::text::escaped;
+use crate::output::terminal::text::{escaped, escaped_list};
 
 /// Known file names that an error lists.
 const NAMES_SHOWN: usize = 20;
@@ -17,7 +18,16 @@ const NAMES_SHOWN: usize = 20;
 impl CaseSelection {
     /// Whether every case is selected.
     pub(super) fn is_all(&self) -> bool {
+        self.source.is_none() && self.is_all_of_source()
+    }
+
+    pub(super) fn is_all_of_source(&self) -> bool {
         self.run.is_none() && self.state.is_empty() && self.file.is_none()
+    }
+
+    pub(super) fn typed_keys<'l>(&self, reader: &'l LedgerReader) -> TypedKeys<'l> {
+        let source = self.source.as_deref().map(names::fold);
+        TypedKeys { reader, source }
     }
 
     /// The ledger's filter. A run or a file that the ledger does not know is an
@@ -54,8 +64,47 @@ impl CaseSelection {
             run,
             states: (!self.state.is_empty()).then(|| self.state.clone()),
             file,
+            source: self.source.as_deref().map(names::fold),
             ..CaseFilter::default()
         })
+    }
+}
+
+/// Keys as users type them: of the source that is named, or of any.
+pub(super) struct TypedKeys<'l> {
+    reader: &'l LedgerReader,
+    source: Option<String>,
+}
+
+impl TypedKeys<'_> {
+    /// The key of the known case that is meant, if there is one.
+    pub(super) fn find(&self, typed: &str) -> Result<Option<Key>> {
+        let mut known = self.reader.typed_keys(typed, self.source.as_deref())?;
+        if known.len() > 1 {
+            bail!(
+                "{} is a key of several sources ({}): name one with --source",
+                escaped(typed),
+                escaped_list(known.iter().map(Key::to_string))
+            );
+        }
+        Ok(known.pop())
+    }
+
+    /// The same; or the key of a case that the ledger does not know.
+    pub(super) fn read(&self, typed: &str) -> Result<Key> {
+        if let Some(key) = self.find(typed)? {
+            return Ok(key);
+        }
+        let source = self.source.as_deref().unwrap_or_default();
+        let key = Key::from_typed(source, typed);
+        if self.source.is_none() && key.source().is_empty() && self.reader.source_names()?.len() > 1
+        {
+            bail!(
+                "no case has the key {}, and the ledger has several sources: name one with --source",
+                escaped(typed)
+            );
+        }
+        Ok(key)
     }
 }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::error::AtPath as _;
 use super::file::LedgerReader;
 use super::schema::{Millis, half};
+use super::sources::SOURCE;
 use super::{LedgerError, RunId};
 use crate::model::{Digest, Key, State, StateCounts, Verdict};
 
@@ -29,6 +30,8 @@ pub(crate) struct CaseFilter {
     pub(crate) states: Option<Vec<State>>,
     /// Read last from a file of this name, as it was given.
     pub(crate) file: Option<String>,
+    /// Of this source, by its folded name.
+    pub(crate) source: Option<String>,
     /// Only cases that were imported after a doubt.
     pub(crate) possible_twin: bool,
     /// Also read payload, raw record and answer.
@@ -247,6 +250,11 @@ impl LedgerReader {
         if let Some(file) = &filter.file {
             condition.push_str("f.name = ? AND ");
             values.push(file.clone().into());
+        }
+        if let Some(source) = &filter.source {
+            condition.push_str(SOURCE);
+            condition.push_str(" = ? AND ");
+            values.push(source.clone().into());
         }
         if filter.possible_twin {
             condition.push_str("c.possible_twin AND ");

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::file::{Ledger, LedgerReader};
 use super::schema::Millis;
-use super::{LedgerError, claim};
+use super::{LedgerError, claim, sources};
 use crate::model::{Key, State};
 
 /// What a user records about cases.
@@ -151,6 +151,7 @@ fn add(
     if let Some(other) = claim::holder_of(conn, case_id, 0)? {
         return Ok(Err(Refusal::IdHeldBy(other)));
     }
+    sources::record_source(conn, key)?;
     conn.prepare_cached(
         "INSERT INTO cases (key_digest, key, state, case_id, attempts, updated_at)
          VALUES (?1, ?2, 'imported', ?3, 0, ?4)",

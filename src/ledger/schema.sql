@@ -25,7 +25,7 @@ CREATE TABLE runs (
 -- system that the keys come from, empty where none is named.
 CREATE TABLE key_columns (
   source TEXT NOT NULL,
-  -- What is compared, as JSON.
+  -- What is compared, as JSON; an empty list only names the source.
   folded TEXT NOT NULL,
   -- As they were named, as JSON.
   columns TEXT NOT NULL,

@@ -21,7 +21,7 @@ pub(crate) enum OriginStatus {
 }
 
 /// The source in a key's canonical text.
-const SOURCE: &str = "rtrim(substr(key, 1, instr(key, '[') - 1), ':')";
+pub(super) const SOURCE: &str = "rtrim(substr(key, 1, instr(key, '[') - 1), ':')";
 
 /// Cases that do not exist on the platform can't be created twice.
 const MAY_EXIST: &str = "state IN ('sending', 'imported', 'in_doubt')";
@@ -47,6 +47,15 @@ pub(super) fn record(conn: &Connection, origin: &KeyOrigin) -> rusqlite::Result<
     Ok(())
 }
 
+/// Records the source of a case that no run has sent.
+pub(super) fn record_source(conn: &Connection, key: &Key) -> rusqlite::Result<()> {
+    conn.execute(
+        "INSERT OR IGNORE INTO key_columns (source, folded, columns) VALUES (?1, '[]', '[]')",
+        [key.source()],
+    )
+    .map(drop)
+}
+
 impl LedgerReader {
     pub(crate) fn origin_status(&self, origin: &KeyOrigin) -> Result<OriginStatus, LedgerError> {
         let lists = self.key_columns(&origin.source)?;
@@ -68,7 +77,7 @@ impl LedgerReader {
     /// The key columns that runs have used for a source.
     pub(crate) fn key_columns(&self, source: &str) -> Result<Vec<KeyOrigin>, LedgerError> {
         self.read(|conn| {
-            conn.prepare("SELECT columns FROM key_columns WHERE source = ?1")?
+            conn.prepare("SELECT columns FROM key_columns WHERE source = ?1 AND folded <> '[]'")?
                 .query_map([source], |row| {
                     Ok(KeyOrigin {
                         source: source.to_owned(),
@@ -89,6 +98,15 @@ impl LedgerReader {
         })
     }
 
+    /// The sources that runs and resolutions have used, and the one without a name.
+    pub(crate) fn source_names(&self) -> Result<Vec<String>, LedgerError> {
+        self.read(|conn| {
+            conn.prepare("SELECT '' UNION SELECT source FROM key_columns")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })
+    }
+
     /// The known cases that a user may mean by a key as it was typed: of the
     /// source that is named, or of any.
     pub(crate) fn typed_keys(
@@ -96,18 +114,15 @@ impl LedgerReader {
         typed: &str,
         source: Option<&str>,
     ) -> Result<Vec<Key>, LedgerError> {
+        let sources = match source {
+            Some(source) => vec![source.to_owned()],
+            None => self.source_names()?,
+        };
         self.read(|conn| {
-            let sources: Vec<String> = match source {
-                Some(source) => vec![source.to_owned()],
-                None => conn
-                    .prepare("SELECT '' UNION SELECT source FROM key_columns")?
-                    .query_map([], |row| row.get(0))?
-                    .collect::<rusqlite::Result<_>>()?,
-            };
             let mut exists = conn.prepare("SELECT 1 FROM cases WHERE key_digest = ?1")?;
             let mut known: Vec<Key> = Vec::new();
             for source in sources {
-                let key = Key::from_typed_of(&source, typed);
+                let key = Key::from_typed(&source, typed);
                 if !known.contains(&key) && exists.exists([key.digest()])? {
                     known.push(key);
                 }

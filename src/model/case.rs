@@ -74,13 +74,9 @@ impl Key {
         Self(canonical.into())
     }
 
-    /// Parses what a user types: a JSON array, or the text of a single column.
-    pub(crate) fn from_typed(typed: &str) -> Self {
-        Self::from_typed_of("", typed)
-    }
-
-    /// The same for a key of a source, which may be in front of it.
-    pub(crate) fn from_typed_of(source: &str, typed: &str) -> Self {
+    /// Parses what a user types as a key of a source, whose name may be in front:
+    /// a JSON array, or the text of a single column.
+    pub(crate) fn from_typed(source: &str, typed: &str) -> Self {
         match Self::parse(typed) {
             Some(key) if !key.source().is_empty() => key,
             Some(key) => Self::of_source(source, key.parts()),
@@ -295,7 +291,7 @@ mod tests {
             Key::of_source("clio", ["[\"odd\"]"]),
             Key::of_source("clio", ["a", "b"]),
         ] {
-            assert_eq!(Key::from_typed_of(key.source(), &key.to_string()), key);
+            assert_eq!(Key::from_typed(key.source(), &key.to_string()), key);
             assert_eq!(Key::parse(key.canonical()), Some(key));
         }
     }

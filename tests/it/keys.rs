@@ -228,13 +228,9 @@ fn the_first_source_of_a_ledger_needs_no_flag() {
         .exits(2)
         .says("no case of the source without a name, but 3 cases of source clio");
     assert_eq!(server.requests().len(), 3);
-    import(
-        &home,
-        &server,
-        &["--key-column", "Lead ID", "--source", "--"],
-    )
-    .exits(2)
-    .says("a source needs a name with a letter or a digit");
+    import(&home, &server, &["--key-column", "Lead ID", "--source=?"])
+        .exits(2)
+        .says("a source needs a name with a letter or a digit");
 }
 
 #[test]
@@ -375,4 +371,57 @@ fn without_key_columns_those_of_earlier_runs_are_proposed() {
     import(&home, &server, &[])
         .exits(2)
         .says("earlier runs used --key-column ref");
+}
+
+/// An unnamed key is never taken for one of another source.
+#[test]
+fn a_resolution_is_of_one_source() {
+    let home = home(ROWS);
+    let unclear = Server::start(|_| status(502));
+    let key = ["--key-column", "Lead ID", "--source"];
+    import(&home, &unclear, &[&key[..], &["clio"]].concat()).exits(4);
+    let resolve = |words: &[&str]| {
+        let all = [
+            "resolve",
+            "--ledger",
+            "ledger.db",
+            "--yes",
+            "--output",
+            "json",
+        ];
+        home.run(&[&all[..], words].concat())
+    };
+    let state = |key: &str| home.ledger().state(key).to_owned();
+    // Only one source has it: that one is meant.
+    resolve(&["--imported", "L1=x1"]).exits(0);
+    assert_eq!(state(r#"clio:["L1"]"#), "imported");
+    resolve(&["--imported", "L9=x9"])
+        .exits(2)
+        .says("no case has the key L9, and the ledger has several sources");
+    resolve(&["--imported", "L2=x2", "--source", ""]).exits(0);
+    assert_eq!(
+        (state("L2"), state(r#"clio:["L2"]"#)),
+        ("imported".to_owned(), "in_doubt".to_owned())
+    );
+    resolve(&["--not-imported", "L2"])
+        .exits(2)
+        .says("L2 is a key of several sources (L2, clio:L2): name one with --source");
+    resolve(&["--not-imported", "clio:L2"]).exits(0);
+    resolve(&["--not-imported", "L3", "--source", "CLIO"]).exits(0);
+    assert_eq!(
+        (state("L2"), state(r#"clio:["L3"]"#)),
+        ("imported".to_owned(), "not_sent".to_owned())
+    );
+    home.run(&[
+        "export",
+        "--ledger",
+        "ledger.db",
+        "--source",
+        "clio",
+        "--json",
+        "-",
+    ])
+    .exits(0)
+    .prints("\"key\":\"clio:L2\"")
+    .never_prints("\"key\":\"L2\"");
 }

@@ -194,6 +194,9 @@ pub(crate) struct CaseSelection {
     /// Cases last read from this file, named as it was when imported
     #[arg(long, value_name = "FILE")]
     pub file: Option<String>,
+    /// Cases whose keys come from this source; "" is the one without a name
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -6,7 +6,7 @@ mod named_cases;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -46,15 +46,15 @@ pub(super) fn run(settings: &LedgerSettings, options: &ResolveOptions) -> Result
     let (ledger, info) = ledgers::open_to_change(&settings.ledger, "resolve")?;
     ledgers::report_ledger(&info, settings.output);
     let list = options.list.as_deref();
+    let keys = settings.cases.typed_keys(ledger.reader());
+    let listed = list.map(|list| named_cases::read_list(list, &keys));
+    let listed = listed.transpose()?.unwrap_or_default();
     let mut job = ResolveJob {
         settings,
         options,
         ledger,
         account: info.account,
-        listed: list
-            .map(named_cases::read_list)
-            .transpose()?
-            .unwrap_or_default(),
+        listed,
     };
     let decided = job.listed.iter().filter(|case| case.decision.is_some());
     match (options.action(), decided.count()) {
@@ -81,7 +81,7 @@ pub(super) fn run(settings: &LedgerSettings, options: &ResolveOptions) -> Result
 impl ResolveJob<'_> {
     /// What the user has written into the list.
     fn apply_decisions(&mut self, decided: usize) -> Result<Exit> {
-        if !self.options.keys.is_empty() || !self.settings.cases.is_all() {
+        if !self.options.keys.is_empty() || !self.settings.cases.is_all_of_source() {
             bail!("a list with decisions names its cases itself: use it alone");
         }
         let others = self.listed.len() - decided;
@@ -154,16 +154,14 @@ impl ResolveJob<'_> {
     fn named(&self, action: Option<ResolveAction>) -> Result<NamedCases> {
         let imported = action == Some(ResolveAction::Imported);
         let mut named = NamedCases::new();
+        let keys = self.settings.cases.typed_keys(self.ledger.reader());
         for text in self.options.keys() {
-            let case = if imported {
-                let reader = self.ledger.reader();
-                named_cases::parse_key_and_id(text, |key| {
-                    Ok::<_, LedgerError>(reader.case(key)?.is_some())
-                })?
+            let (typed, id) = if imported {
+                named_cases::split_id(text, |text| Ok::<_, Error>(keys.find(text)?.is_some()))?
             } else {
-                (Key::from_typed(text), None)
+                (text.as_str(), None)
             };
-            named_cases::add(&mut named, case)?;
+            named_cases::add(&mut named, (keys.read(typed)?, id))?;
         }
         let is_absent = |case: &&ListedCase| imported && case.is_absent();
         let absent = self.listed.iter().filter(is_absent).count();
@@ -206,7 +204,7 @@ impl ResolveJob<'_> {
         let mut named = self.named(Some(action))?;
         let filter = self.filter(&named)?;
         let reader = self.ledger.reader();
-        let all = self.settings.cases.is_all();
+        let all = self.settings.cases.is_all_of_source();
         if filter.keys.is_none() {
             if all {
                 bail!("which cases? Use keys, --list FILE, --run N, --file FILE or --state STATE");

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use indexmap::IndexMap;
 
+use super::super::cases::TypedKeys;
 use crate::input::{self, Input, Item, ReadOptions};
 use crate::ledger::ResolveAction;
 use crate::model::reserved::{self, IN_DOUBT_KEY};
@@ -62,36 +63,34 @@ pub(super) fn add(named: &mut NamedCases, (key, id): NamedCase) -> Result<()> {
 /// `KEY=CASE_ID`: the whole text is a key when it is a JSON array or the ledger
 /// has such a key; else it is split at the last `=`. With nothing after the `=`
 /// there is no id.
-pub(super) fn parse_key_and_id<E>(
+pub(super) fn split_id<E>(
     text: &str,
-    is_known: impl FnOnce(&Key) -> Result<bool, E>,
-) -> Result<NamedCase, E> {
-    let whole = Key::from_typed(text);
+    is_known: impl FnOnce(&str) -> Result<bool, E>,
+) -> Result<(&str, Option<String>), E> {
     match text.rsplit_once('=') {
         Some((key, id))
-            if !key.trim().is_empty() && Key::parse(text).is_none() && !is_known(&whole)? =>
+            if !key.trim().is_empty() && Key::parse(text).is_none() && !is_known(text)? =>
         {
             let id = id.trim();
-            let id = (!id.is_empty()).then(|| id.to_owned());
-            Ok((Key::from_typed(key), id))
+            Ok((key, (!id.is_empty()).then(|| id.to_owned())))
         }
-        _ => Ok((whole, None)),
+        _ => Ok((text, None)),
     }
 }
 
 /// Reads a list: one key per line, or a file that `export` or a run wrote, as
 /// it is or saved again by a spreadsheet; `-` is standard input.
-pub(super) fn read_list(path: &Path) -> Result<Vec<ListedCase>> {
+pub(super) fn read_list(path: &Path, keys: &TypedKeys<'_>) -> Result<Vec<ListedCase>> {
     if path == Path::new("-") {
         // Standard input can be read only once, and is read twice below.
         let mut copy = tempfile::NamedTempFile::new().context("can't create a temporary file")?;
         io::copy(&mut io::stdin().lock(), &mut copy).context("can't read standard input")?;
-        return read_file(copy.path(), "standard input");
+        return read_file(copy.path(), "standard input", keys);
     }
-    read_file(path, &path.display().to_string())
+    read_file(path, &path.display().to_string(), keys)
 }
 
-fn read_file(path: &Path, name: &str) -> Result<Vec<ListedCase>> {
+fn read_file(path: &Path, name: &str, keys: &TypedKeys<'_>) -> Result<Vec<ListedCase>> {
     let opened = input::open(
         &Input::Path(path.to_owned()),
         FileId(0),
@@ -103,16 +102,16 @@ fn read_file(path: &Path, name: &str) -> Result<Vec<ListedCase>> {
     };
     match opened {
         Ok(reader) => match reader.columns() {
-            None => read_records(reader, name),
-            Some(columns) if is_list(columns) => read_records(reader, name),
+            None => read_records(reader, name, keys),
+            Some(columns) if is_list(columns) => read_records(reader, name, keys),
             Some(_) if is_table(path) => bail!(
                 "{name} has no column caseload_key, {IN_DOUBT_KEY} or key, so `caseload export` \
                  did not write it; put the keys into a .txt file, one per line"
             ),
-            Some(_) => read_lines(path, name),
+            Some(_) => read_lines(path, name, keys),
         },
         Err(error) if is_table(path) => Err(error.into()),
-        Err(_) => read_lines(path, name),
+        Err(_) => read_lines(path, name, keys),
     }
 }
 
@@ -122,26 +121,29 @@ fn is_table(path: &Path) -> bool {
     Format::from_name(&name).is_some() || name.to_lowercase().ends_with(".xls")
 }
 
-fn read_lines(path: &Path, name: &str) -> Result<Vec<ListedCase>> {
+fn read_lines(path: &Path, name: &str, keys: &TypedKeys<'_>) -> Result<Vec<ListedCase>> {
     let bytes = std::fs::read(path).with_context(|| format!("can't read {name}"))?;
     let text = String::from_utf8(bytes)
         .ok()
         .with_context(|| format!("{name} is not UTF-8 text; save it as UTF-8"))?;
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    let keys = lines.filter(|line| !line.is_empty()).map(|line| {
+    let cases = lines.filter(|line| !line.is_empty()).map(|line| {
         let written = line.strip_prefix("key:").and_then(Key::parse);
-        written.unwrap_or_else(|| Key::from_typed(line))
+        Ok(ListedCase {
+            key: written.map_or_else(|| keys.read(line), Ok)?,
+            case_id: None,
+            decision: None,
+            state: None,
+        })
     });
-    let cases = keys.map(|key| ListedCase {
-        key,
-        case_id: None,
-        decision: None,
-        state: None,
-    });
-    Ok(cases.collect())
+    cases.collect()
 }
 
-fn read_records(mut reader: input::Reader, name: &str) -> Result<Vec<ListedCase>> {
+fn read_records(
+    mut reader: input::Reader,
+    name: &str,
+    keys: &TypedKeys<'_>,
+) -> Result<Vec<ListedCase>> {
     if let Some(problem) = reader.problems().first() {
         bail!("{name}: {}", problem.message);
     }
@@ -150,7 +152,7 @@ fn read_records(mut reader: input::Reader, name: &str) -> Result<Vec<ListedCase>
     while let Some(chunk) = reader.next_chunk()? {
         parser.parse(&chunk, &mut |item| {
             let (line, case) = match item {
-                Item::Record(record) => (record.place.line, listed_case(&record)),
+                Item::Record(record) => (record.place.line, listed_case(&record, keys)),
                 Item::Problem(problem, _) | Item::Lost(problem) => {
                     (problem.place.line, Err(problem.message))
                 }
@@ -163,7 +165,7 @@ fn read_records(mut reader: input::Reader, name: &str) -> Result<Vec<ListedCase>
     cases.into_iter().collect()
 }
 
-fn listed_case(record: &Record<'_>) -> Result<ListedCase, String> {
+fn listed_case(record: &Record<'_>, keys: &TypedKeys<'_>) -> Result<ListedCase, String> {
     let filled = |column: &str| {
         let text = record.get(column).text.trim();
         (!text.is_empty()).then_some(text)
@@ -173,7 +175,8 @@ fn listed_case(record: &Record<'_>) -> Result<ListedCase, String> {
             .and_then(Key::parse)
             .ok_or("not a key as caseload writes it, such as key:[\"00123\"]")?
     } else {
-        Key::from_typed(filled(TYPED_KEY).ok_or("no key in this row")?)
+        let typed = filled(TYPED_KEY).ok_or("no key in this row")?;
+        keys.read(typed).map_err(|error| error.to_string())?
     };
     Ok(ListedCase {
         key,
@@ -201,10 +204,9 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> NamedCase {
-        let parsed = parse_key_and_id(text, |key| {
-            Ok::<_, Infallible>(*key == Key::new(["known=1"]))
-        });
-        parsed.unwrap()
+        let split = split_id(text, |text| Ok::<_, Infallible>(text == "known=1"));
+        let (key, id) = split.unwrap();
+        (Key::from_typed("", key), id)
     }
 
     #[test]
