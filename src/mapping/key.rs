@@ -1,5 +1,8 @@
 //! A record's key, read from its key columns or from `caseload_key`.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use crate::model::{
     Cell, CellKind, Code, Key, Problem, Record, is_placeholder, reserved, without_invisible,
 };
@@ -7,7 +10,7 @@ use crate::model::{
 use super::columns::{Binding, FoundValue};
 use super::field::{problem, warn, warn_removed};
 use super::options::MappingOptions;
-use super::values::ValueError;
+use super::values::{DateFormat, ValueError};
 
 /// Writes the canonical key of the key columns, of which there is one at least.
 pub(super) fn read_key(
@@ -107,20 +110,167 @@ impl RestoredKey {
         Ok(Some(Self { key, parts }))
     }
 
-    /// The record's cells with the key columns restored. A cell with the same
-    /// key in another spelling stays as it is.
-    pub(super) fn cells<'c>(&'c self, binding: &Binding, record: &Record<'c>) -> Vec<Cell<'c>> {
+    /// The record's cells with the key columns restored, and the key that they
+    /// make. A cell with the same key in another spelling stays as it is. One
+    /// that differs by more than what a spreadsheet does is the user's
+    /// correction, and is reported.
+    pub(super) fn apply<'c>(
+        &'c self,
+        options: &MappingOptions,
+        binding: &Binding,
+        record: &Record<'c>,
+        problems: &mut Vec<Problem>,
+        out: &mut String,
+    ) -> Vec<Cell<'c>> {
         let mut cells = record.cells.to_vec();
-        for (path, part) in binding.key.iter().zip(&self.parts) {
+        let mut parts: Vec<Cow<'_, str>> = Vec::new();
+        for ((path, part), column) in binding.key.iter().zip(&self.parts).zip(&options.key) {
             let found = path.find(record);
-            let is_same =
-                found.kind != CellKind::Json && Key::new([&found.text]) == Key::new([part]);
+            let is_text = found.kind != CellKind::Json;
+            let is_same = is_text && Key::new([&found.text]) == Key::new([part]);
+            let is_edited = is_text
+                && !is_same
+                && !found.cell().is_blank()
+                && !is_respelled(part, found.text.trim());
+            if is_edited {
+                problems.push(corrected(record, column, part, &found.text));
+                parts.push(found.text);
+                continue;
+            }
             if let Some(position) = path.exact.filter(|_| !is_same) {
                 let length = cells.len().max(position + 1);
                 cells.resize(length, Cell::default());
                 cells[position] = Cell::text(part);
             }
+            parts.push(part.into());
+        }
+        if binding.key.is_empty() {
+            out.push_str(self.key.canonical());
+        } else {
+            Key::write_canonical(self.key.source(), &parts, out);
         }
         cells
+    }
+}
+
+fn corrected(record: &Record<'_>, column: &str, exported: &str, cell: &str) -> Problem {
+    Problem::new(
+        Code::CorrectedKey,
+        record.place,
+        "the key was corrected after the row was exported",
+    )
+    .in_column(column)
+    .with_value(cell)
+    .with_hint(format!(
+        "it was exported as {exported:?}: write that again if it is still the same case"
+    ))
+}
+
+/// Whether a spreadsheet saves `saved` for what was `original`: TRUE for true, a
+/// number without its zeros or rounded, a date in its own form. A placeholder is
+/// no correction either.
+fn is_respelled(original: &str, saved: &str) -> bool {
+    let is_bool = matches!(&*saved.to_ascii_lowercase(), "true" | "false");
+    is_placeholder(saved)
+        || (is_bool && original.eq_ignore_ascii_case(saved))
+        || is_same_number(original, saved)
+        || is_same_date(original, saved)
+}
+
+/// `123` for `00123` or `123.0`, and `4.41E+11` or 15 digits and zeros for a
+/// number of more digits.
+fn is_same_number(original: &str, saved: &str) -> bool {
+    let number = |text: &str| {
+        let is_number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+        text.parse::<f64>().ok().filter(|_| is_number)
+    };
+    let (Some(exact), Some(shown)) = (number(original), number(saved)) else {
+        return false;
+    };
+    let (mantissa, exponent) = saved.split_once(['E', 'e']).unwrap_or((saved, ""));
+    let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let whole = whole.trim_start_matches(['+', '-']);
+    // A spreadsheet leaves no zeros in front.
+    if whole.len() > 1 && whole.starts_with('0') {
+        return false;
+    }
+    let last_digit = match (exponent.parse::<i32>(), whole.get(15..)) {
+        (Ok(exponent), _) => exponent - decimals.len() as i32,
+        (Err(_), Some(rest)) if !rest.is_empty() => {
+            if rest.bytes().any(|digit| digit != b'0') {
+                return false;
+            }
+            rest.len() as i32
+        }
+        _ => return exact == shown,
+    };
+    (exact - shown).abs() <= 10_f64.powi(last_digit)
+}
+
+/// `1/5/2026` for `2026-01-05`, `2-Jan` for `1-2`.
+fn is_same_date(original: &str, saved: &str) -> bool {
+    static FORMATS: LazyLock<Vec<DateFormat>> = LazyLock::new(|| {
+        let formats = "%Y-%m-%d %m/%d/%Y %m/%d/%y %m-%d-%Y %m-%d-%y %d.%m.%Y %Y/%m/%d \
+                       %d-%b-%Y %d-%b-%y %b-%d-%Y %b%d-%Y %Y%m%d";
+        let formats = formats.split_whitespace();
+        formats
+            .filter_map(|format| DateFormat::compile(format).ok())
+            .collect()
+    });
+    let dates = |text: &str| {
+        let mut dates = Vec::new();
+        // A leap year for dates without one.
+        for text in [text, &(text.replace('/', "-") + "-2000")] {
+            let read = FORMATS.iter().filter_map(|format| format.read(text).ok());
+            let days = read.filter(|date| !date.has_time_of_day());
+            dates.extend(days.map(|date| date.date()));
+        }
+        dates
+    };
+    let known = dates(original);
+    !known.is_empty() && dates(saved).iter().any(|date| known.contains(date))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_spreadsheet_does_to_a_key_is_no_correction() {
+        for (original, saved) in [
+            ("00123", "123"),
+            ("1.50", "1.5"),
+            ("1E5", "100000"),
+            ("441000000001", "4.41E+11"),
+            ("441099999999", "4.41E+11"),
+            ("12345678901234567", "12345678901234500"),
+            ("12345678901234567", "1.23457E+16"),
+            ("2026-01-05", "1/5/2026"),
+            ("2026-01-05", "1/5/2026 0:00"),
+            ("1/25/25", "1/25/2025"),
+            ("1-2", "2-Jan"),
+            ("3/4", "4-Mar"),
+            ("MAR1", "1-Mar"),
+            ("05.01.2026", "1/5/2026"),
+            ("true", "TRUE"),
+            ("-abc", "#NAME?"),
+        ] {
+            assert!(is_respelled(original, saved), "{original} {saved}");
+        }
+        for (original, saved) in [
+            ("00123", "124"),
+            ("123", "00123"),
+            ("00123", "0123"),
+            ("L-1", "L-2"),
+            ("l-1", "L-1"),
+            ("441000000001", "4.42E+11"),
+            ("12345678901234567", "12345678901234568"),
+            ("2026-01-05", "2026-01-06"),
+            ("2026-01-05", "1/5/2026 10:30"),
+            ("1-2", "3-Jan"),
+            ("A1", "#12"),
+        ] {
+            assert!(!is_respelled(original, saved), "{original} {saved}");
+        }
     }
 }

@@ -69,8 +69,8 @@ impl Mapper {
         let mut record = *record;
         match &restored {
             Ok(Some(restored)) => {
-                self.key.push_str(restored.key.canonical());
-                cells = restored.cells(&self.binding, &record);
+                let key = &mut self.key;
+                cells = restored.apply(options, &self.binding, &record, problems, key);
                 record.cells = &cells;
             }
             Ok(None) if options.key.is_empty() => {}

@@ -109,6 +109,8 @@ pub enum Code {
     PlaceholderKey,
     /// An invalid `caseload_key`.
     BadCaseloadKey,
+    /// The key differs from the one that a rejects file was written with.
+    CorrectedKey,
     /// No partner firm.
     MissingPartnerFirm,
     /// A firm that is not in the `[partner_firms]` table.
@@ -152,6 +154,7 @@ impl Code {
             Self::ControlCharacter
             | Self::InvisibleCharacter
             | Self::SpreadsheetError
+            | Self::CorrectedKey
             | Self::ImplausibleDate
             | Self::LooksConfidential
             | Self::RareFirm

@@ -62,6 +62,12 @@ fn caseload_key_restores_key_columns_that_a_spreadsheet_changed() {
     let first = map_row(options.clone(), &intact).0.unwrap();
     let with_key = [intact[0], intact[1], ("caseload_key", "key:[\"00123\"]")];
     assert_eq!(map_row(options.clone(), &with_key).0.unwrap(), first);
+    // A cell that no spreadsheet makes of the key is the user's correction.
+    let corrected = [("Id", "00124"), ("A", "x"), with_key[2]];
+    let (corrected, problems) = map_row(options.clone(), &corrected);
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].code, Code::CorrectedKey);
+    assert_eq!(corrected.unwrap().key.as_deref(), Some(r#"["00124"]"#));
     for invalid in [
         "[\"00123\"]",
         "key:00123",

@@ -62,6 +62,10 @@ pub(crate) struct ParsedDate {
 }
 
 impl ParsedDate {
+    pub(crate) fn date(&self) -> Date {
+        self.date
+    }
+
     pub(crate) fn has_time_of_day(&self) -> bool {
         self.time.is_some_and(|time| time != Time::midnight())
     }
