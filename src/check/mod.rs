@@ -20,7 +20,7 @@ pub(crate) use pipeline::{Check, check};
 
 use crate::input::{Input, InputError, ReadOptions};
 use crate::mapping::{MissingColumn, Rules};
-use crate::model::{CaseData, ColumnSummary, FileId, Problem};
+use crate::model::{CaseData, ColumnSummary, FileId, Key, Problem};
 
 /// What to check, and what to return beside problems.
 #[derive(Debug, Clone)]
@@ -53,6 +53,8 @@ pub(crate) struct CheckBatch {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Invalid {
     pub(crate) file: FileId,
+    /// Its key, if it has one.
+    pub(crate) key: Option<Key>,
     /// The record as JSON, as far as it can be; see [`crate::input::Unread::raw`].
     pub(crate) raw_record: Box<str>,
     /// What is wrong with it.

@@ -182,7 +182,7 @@ impl Check {
         for (file, input) in (0..).map(FileId).zip(&options.inputs) {
             let reader = input::open(input, file, &options.read)?;
             if let Some(columns) = reader.columns() {
-                if columns.position(reserved::IN_DOUBT_KEY).is_some() {
+                if columns.position(reserved::DECISION).is_some() {
                     return Err(CheckError::InDoubtFile(input.name()));
                 }
                 let missing = options.rules.missing_columns(columns, NameSource::Header);

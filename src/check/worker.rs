@@ -128,6 +128,10 @@ impl Worker {
                 Item::Record(record) => {
                     let before = batch.problems.len();
                     self.record(&record, &mut batch);
+                    let key = self.mapper.key().map(Key::from_canonical);
+                    for problem in &mut batch.problems[before..] {
+                        problem.key.clone_from(&key);
+                    }
                     let raw = |raw: &mut String| mapping::record_json(&record, raw);
                     self.keep_invalid(raw, &mut batch, before);
                 }
@@ -175,6 +179,7 @@ impl Worker {
         raw(&mut self.raw_record);
         batch.invalid.push(Invalid {
             file: batch.file,
+            key: batch.problems[before].key.clone(),
             raw_record: self.raw_record.as_str().into(),
             reason: reasons.join("; "),
         });
@@ -257,10 +262,9 @@ fn reason(problem: &Problem) -> String {
         .as_deref()
         .map(|column| format!("{column}: "))
         .unwrap_or_default();
-    let line = problem.place.line;
     format!(
-        "line {line}: {column}{} [{}]",
-        problem.message, problem.code
+        "{}: {column}{} [{}]",
+        problem.place, problem.message, problem.code
     )
 }
 

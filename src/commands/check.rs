@@ -20,7 +20,7 @@ use crate::output::terminal::text::{count, escaped, escaped_list, grouped};
 /// Runs the command.
 pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
     let began = Instant::now();
-    let mut problems = problem_reporter(output, read, u64::MAX, read.paths())?;
+    let mut problems = problem_reporter(output, read, read.paths())?;
     let options = CheckOptions {
         inputs: read.inputs.clone(),
         read: read.options.clone(),
@@ -38,7 +38,7 @@ pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
         }
     }
     let checked = check.finish();
-    problems.finish()?;
+    problems.finish(checked.total)?;
     let exit = if checked.errors > 0 {
         Exit::Problems
     } else {
@@ -96,7 +96,6 @@ fn show(checked: &Checked, output: OutputOptions) {
 pub(super) fn problem_reporter(
     output: OutputOptions,
     read: &ReadSettings,
-    max_shown: u64,
     protected: Vec<PathBuf>,
 ) -> Result<ProblemReporter> {
     let files = read.file_names();
@@ -108,14 +107,10 @@ pub(super) fn problem_reporter(
         }
         None => None,
     };
-    Ok(ProblemReporter {
-        output,
-        files,
-        max_shown,
-        github: read.github_annotations,
-        spreadsheet,
-        ..ProblemReporter::default()
-    })
+    let mut reporter = ProblemReporter::new(output, files, read.max_shown);
+    reporter.github = read.github_annotations;
+    reporter.spreadsheet = spreadsheet;
+    Ok(reporter)
 }
 
 /// Warns about guessed encodings: a wrong one shows in names only.

@@ -17,7 +17,9 @@ use crate::output::files::{
     CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ShapeDetector, SourceFile, WrittenFiles,
     case_json,
 };
-use crate::output::terminal::streams::{OutputOptions, print_error, print_json, print_status};
+use crate::output::terminal::streams::{
+    OutputOptions, json_line, print_error, print_json, print_status,
+};
 use crate::output::terminal::text::{count, escaped_path, shape};
 
 /// Runs the command.
@@ -42,11 +44,14 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
     let filter = settings.cases.filter(&reader)?;
     let protected = ledgers::paths(&info.path).chain(settings.config_path.clone());
     let mut opener = OutputOpener::new(files.force, FlushPolicy::Chunks, protected);
-    let sources = sources(&reader, &filter, &paths)?;
+    let sources = match no_files {
+        true => Vec::new(),
+        false => sources(&reader, &filter)?,
+    };
     let mut case_files = CaseFiles::open(&mut opener, &paths, sources)?;
     let mut stream = to_stdout.then(|| BufWriter::new(io::stdout().lock()));
     let filter = CaseFilter {
-        with_content: files.rejects.is_some() || files.in_doubt.is_some(),
+        with_content: !no_files,
         ..filter
     };
     for case in reader.cases(&filter) {
@@ -78,6 +83,14 @@ fn close(written: &WrittenFiles, output: OutputOptions, to_stdout: bool) -> Exit
         Exit::Stopped
     };
     report_written(written, "case", output.quiet, "");
+    if written.without_record > 0 && !output.quiet {
+        print_status(&format!(
+            "{} without the columns of the input: of an imported case the ledger keeps only \
+             hashes, unless [ledger] keep_payloads = true. The results that `import --results` \
+             or `--out` wrote have them",
+            count(written.without_record, "case")
+        ));
+    }
     if output.json && !to_stdout {
         print_json(&json!({
             "schema": 1,
@@ -100,7 +113,7 @@ fn print_case(out: &mut impl io::Write, case: &CaseRow, redact: bool) -> io::Res
         // A server's message may quote the case.
         document["message"] = case.message.as_deref().map(shape).into();
     }
-    writeln!(out, "{document}")
+    writeln!(out, "{}", json_line(&document.to_string()))
 }
 
 /// Whether the reader of standard output has closed it, which is not an error.
@@ -122,38 +135,32 @@ pub(super) fn report_written(written: &WrittenFiles, noun: &str, quiet: bool, hi
     }
 }
 
-/// The files that the selected records came from: rejects and cases in doubt
-/// have the columns of their inputs.
-fn sources(
-    reader: &LedgerReader,
-    filter: &CaseFilter,
-    paths: &OutputPaths,
-) -> Result<Vec<SourceFile>> {
-    let is_written = |state: &State| match state {
-        State::Rejected => paths.rejects.is_some(),
-        State::InDoubt => paths.in_doubt.is_some(),
-        _ => false,
-    };
-    let selected = filter.states.as_deref().unwrap_or(State::ALL);
+/// The files that the selected cases came from, with the columns of the records
+/// that the ledger still has.
+fn sources(reader: &LedgerReader, filter: &CaseFilter) -> Result<Vec<SourceFile>> {
     let filter = CaseFilter {
-        states: Some(selected.iter().copied().filter(is_written).collect()),
         with_content: true,
         ..filter.clone()
     };
-    let mut shapes: IndexMap<String, ShapeDetector> = IndexMap::new();
+    let mut shapes: IndexMap<String, (ShapeDetector, bool)> = IndexMap::new();
     for case in reader.cases(&filter) {
         let case = case?;
-        let shape = shapes.entry(case.file.unwrap_or_default()).or_default();
+        let file = case.file.unwrap_or_default();
+        let (shape, has_rejects) = shapes.entry(file).or_default();
+        *has_rejects |= case.state == State::Rejected;
         if let Some(raw) = &case.raw_record {
             shape.add(raw);
         }
     }
-    let sources = shapes.into_iter().map(|(name, shape)| SourceFile {
-        // The ledger has only cases.
-        has_unread: false,
-        path: (name != Input::Stdin.name()).then(|| PathBuf::from(&name)),
-        shape: shape.finish(&name),
-        name,
-    });
+    let sources = shapes
+        .into_iter()
+        .map(|(name, (shape, has_rejects))| SourceFile {
+            // The ledger has only cases.
+            has_unread: false,
+            has_rejects,
+            path: (name != Input::Stdin.name()).then(|| PathBuf::from(&name)),
+            shape: shape.finish(&name),
+            name,
+        });
     Ok(sources.collect())
 }

@@ -331,6 +331,7 @@ impl<'a> Planner<'a> {
             let problem = same_content(&case, &same);
             found.invalid.push(Invalid {
                 file: case.place.file,
+                key: Some(case.key),
                 reason: format!("{} [{}]", problem.message, problem.code),
                 raw_record: case.raw_record,
             });

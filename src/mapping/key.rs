@@ -194,17 +194,17 @@ fn is_same_number(original: &str, saved: &str) -> bool {
     if whole.len() > 1 && whole.starts_with('0') {
         return false;
     }
-    let last_digit = match (exponent.parse::<i32>(), whole.get(15..)) {
-        (Ok(exponent), _) => exponent - decimals.len() as i32,
-        (Err(_), Some(rest)) if !rest.is_empty() => {
-            if rest.bytes().any(|digit| digit != b'0') {
-                return false;
-            }
-            rest.len() as i32
+    let most = match (exponent.parse::<i32>(), whole.get(15..)) {
+        // Rounded to the last digit that is shown.
+        (Ok(exponent), _) => 0.501 * 10_f64.powi(exponent - decimals.len() as i32),
+        // Cut off after 15 digits.
+        (Err(_), Some(zeros)) if !zeros.is_empty() && zeros.bytes().all(|zero| zero == b'0') => {
+            10_f64.powi(zeros.len() as i32)
         }
-        _ => return exact == shown,
+        (Err(_), Some(digits)) if !digits.is_empty() => return false,
+        _ => 0.0,
     };
-    (exact - shown).abs() <= 10_f64.powi(last_digit)
+    (exact - shown).abs() <= most
 }
 
 /// `1/5/2026` for `2026-01-05`, `2-Jan` for `1-2`.

@@ -6,6 +6,7 @@ mod json;
 mod outcome;
 mod problem;
 mod record;
+pub(crate) mod reserved;
 mod system;
 mod text;
 
@@ -17,9 +18,11 @@ pub use outcome::{Answer, State, Totals, Verdict};
 pub(crate) use outcome::{NextStep, Outcome, StateCounts};
 pub use problem::{Code, Problem, Severity};
 pub(crate) use problem::{ColumnSummary, count, grouped};
+pub(crate) use record::ColumnsVersion;
 pub use record::{Cell, CellKind, Columns, FileId, Format, Place, Record};
-pub(crate) use record::{ColumnsVersion, reserved};
-pub(crate) use system::{abort_point, private_file, readable_by_others, user_name};
+pub(crate) use system::{
+    abort_point, private_file, readable_by_others, terminal_width, user_name,
+};
 pub(crate) use text::{
     fold, invisible_names, is_placeholder, is_spreadsheet_error, without_invisible,
 };

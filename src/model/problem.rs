@@ -5,7 +5,7 @@ use indicatif::HumanCount;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-use super::Place;
+use super::{Key, Place};
 
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr,
@@ -169,13 +169,16 @@ impl Code {
 }
 
 /// One thing wrong with a record or a file. Its texts may contain anything from
-/// the file: output must escape, cut and redact them.
+/// the file: output must escape, cut and redact them. A value that message or
+/// hint name stands there in double quotes, by which it is redacted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     pub code: Code,
     pub severity: Severity,
     /// Where, as far as it has a place. A file's own problem has line 0 or 1.
     pub place: Place,
+    /// The key of its record, if it has one.
+    pub key: Option<Key>,
     /// The column of the file that it is about.
     pub column: Option<Box<str>>,
     /// As it is in the file.
@@ -195,6 +198,7 @@ impl Problem {
             code,
             severity: code.severity(),
             place,
+            key: None,
             column: None,
             value: None,
             message: message.into(),

@@ -1,6 +1,7 @@
 //! Case files and their records as read: cells by column, each with the place
 //! it came from.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
@@ -61,6 +62,17 @@ pub struct Place {
     pub row: Option<u64>,
     /// Position among the file's records, from 0.
     pub index: u64,
+}
+
+/// Where to look: `line 14`, or `row 57 (line 67)`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.line;
+        match self.row {
+            Some(row) if row != line => write!(f, "row {row} (line {line})"),
+            _ => write!(f, "line {line}"),
+        }
+    }
 }
 
 /// What the text of a cell is.
@@ -210,40 +222,5 @@ impl<'a> Record<'a> {
             .names()
             .zip(self.cells.iter().copied())
             .filter(|(_, cell)| cell.kind != CellKind::Absent)
-    }
-}
-
-/// The columns that caseload adds to the files it writes, and reads back from
-/// them.
-pub(crate) mod reserved {
-    /// The record's key as `key:["00123"]`, whatever a spreadsheet does to the key
-    /// columns.
-    pub(crate) const KEY: &str = "caseload_key";
-    /// Why the record was left out.
-    pub(crate) const REASON: &str = "caseload_reason";
-    /// The columns whose cells got a `'` so that no spreadsheet takes them for
-    /// formulas, as `escaped:["Name"]`.
-    pub(crate) const ESCAPED: &str = "caseload_escaped";
-    /// The whole text of a record that could not be read. While it is filled, the
-    /// record has not been fixed.
-    pub(crate) const TEXT: &str = "caseload_text";
-    /// The key in the files of cases in doubt, which must not be imported.
-    pub(crate) const IN_DOUBT_KEY: &str = "in_doubt_key";
-
-    /// The state in the ledger.
-    pub(crate) const STATE: &str = "caseload_state";
-    /// The platform's id, which a user may fill in.
-    pub(crate) const CASE_ID: &str = "caseload_case_id";
-    /// What a user found out about a case in doubt, for `resolve --list`.
-    pub(crate) const DECISION: &str = "caseload_decision";
-
-    /// Whether it is one of the columns or members of a rejects file.
-    pub(crate) fn is_rejects_column(name: &str) -> bool {
-        matches!(name, KEY | REASON | ESCAPED | TEXT)
-    }
-
-    /// Whether the name is reserved for columns of caseload.
-    pub(crate) fn is_reserved(name: &str) -> bool {
-        name.starts_with("caseload_")
     }
 }

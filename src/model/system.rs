@@ -29,6 +29,18 @@ pub(crate) fn private_file() -> OpenOptions {
     options
 }
 
+/// The number of columns of the terminal that standard output is, if it is one.
+#[cfg(unix)]
+pub(crate) fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn terminal_width() -> Option<usize> {
+    None
+}
+
 /// The user's name by the environment, or else by the system.
 pub(crate) fn user_name() -> String {
     let variables = ["USER", "LOGNAME", "USERNAME"].into_iter();

@@ -49,9 +49,9 @@ fn suggestions_are_shown_and_never_applied() {
     let home = misspelled();
     let done = check(&home, &[]).exits(3);
     insta::assert_snapshot!(done.out, @r#"
-    a.csv:2:Firm: error: unknown partner firm: "Smith & Parners" [unknown-partner-firm]
+    a.csv:2:Firm: error: unknown partner firm: "Smith & Parners" [unknown-partner-firm], case 1
         did you mean "Smith & Partners"?
-    a.csv:2:Case Type: error: not one of the choices for CaseType: "Auto Acident" [not-a-choice]
+    a.csv:2:Case Type: error: not one of the choices for CaseType: "Auto Acident" [not-a-choice], case 1
         did you mean "Auto Accident"?
 
             1 not-a-choice error in Case Type
@@ -283,4 +283,101 @@ fn a_rare_firm_that_differs_by_one_letter_from_a_frequent_one_is_a_warning() {
     check(&home, &[])
         .prints("\"firm_124\" [rare-firm]")
         .prints("did you mean \"firm_123\"?");
+}
+
+/// `a.csv` with so many rows, each with two problems of its own.
+fn many_bad_rows(rows: usize) -> Home {
+    let config = "[case]\nkey = \"id\"\n[fields.id]\nfrom = \"id\"\n\
+                  [fields.Phone]\nfrom = \"Phone\"\ntype = \"phone\"\n\
+                  [fields.Email]\nfrom = \"Email\"\ntype = \"email\"\n";
+    let mut table = "id,partnerFirmId,Phone,Email\n0,f1,,\n".to_owned();
+    for n in 1..=rows {
+        writeln!(table, "{n},f1,12-{n},nobody {n}").unwrap();
+    }
+    warned(config, &table)
+}
+
+#[test]
+fn what_is_shown_of_many_problems_fits_a_screen_and_the_rest_is_counted() {
+    let home = many_bad_rows(10_000);
+    let done = check(&home, &["--annotations", "github", "--problems", "p.csv"]).exits(3);
+    assert!(done.out.lines().count() < 200, "{done}");
+    let annotations = done.out.lines().filter(|line| line.starts_with("::error "));
+    assert_eq!(annotations.count(), 10);
+    let shown = done.out.lines().filter(|line| line.starts_with("a.csv:"));
+    assert_eq!(shown.count(), 20);
+    let done = done
+        .prints("showing 20 of 20,000 problems: --max-shown N")
+        .prints("   10,000 bad-phone errors in Phone\n")
+        .prints("   10,000 bad-email errors in Email\n");
+    assert_eq!(done.err, "");
+    assert_eq!(home.read("p.csv").lines().count(), 20_001);
+    let json = check(&home, &["--output", "json"]).exits(3).json();
+    assert_eq!(json.len(), 20_001);
+    let few = check(&home, &["--max-shown", "3"]).exits(3);
+    few.prints("showing 3 of 20,000 problems");
+}
+
+#[test]
+fn a_problem_of_every_row_is_shown_once() {
+    let home = warned("", "id,name\n1,Ann\n2,Bo\n3,Cem\n");
+    let done = check(&home, &[]).exits(3);
+    let shown = done.out.lines().filter(|line| line.contains("[missing-partner-firm]"));
+    assert_eq!(shown.count(), 1, "{done}");
+    done.prints("[missing-partner-firm], case 1, and so in all 3 records\n")
+        .prints("        3 missing-partner-firm errors\n")
+        .never_prints("showing");
+    let done = check(&home, &["--annotations", "github"]).exits(3);
+    let annotations = done.out.lines().filter(|line| line.starts_with("::error "));
+    assert_eq!(annotations.count(), 1, "{done}");
+    done.prints(" (in all 3 records)\n");
+}
+
+#[test]
+fn a_problem_names_the_row_of_the_spreadsheet_and_the_key() {
+    let home = warned(
+        "",
+        "id,partnerFirmId,note\n1,f1,\"a\nb\nc\"\n2,,x\n3,f1,x\n",
+    );
+    check(&home, &[])
+        .exits(3)
+        .prints("a.csv: row 3 (line 5): error: ")
+        .prints("[missing-partner-firm], case 2\n");
+    let json = check(&home, &["--output", "json", "--problems", "p.csv"]).exits(3).json();
+    assert_eq!(json[0]["row"], 3);
+    assert_eq!(json[0]["line"], 5);
+    assert_eq!(json[0]["key"], "2");
+    let table = home.read("p.csv");
+    let row = table.lines().nth(1).unwrap();
+    assert!(row.contains(",a.csv,3,5,2,,"), "{table}");
+}
+
+#[test]
+fn without_a_config_the_command_that_writes_one_is_named() {
+    let home = Home::new();
+    home.write("my cases.csv", "Matter,Client\n1,Ann\n2,Bo\n");
+    home.run(&["check", "my cases.csv"])
+        .exits(3)
+        .prints("run `caseload init 'my cases.csv'`");
+    home.write("caseload.toml", "[case]\nkey = \"Matter\"\n");
+    home.run(&["check", "my cases.csv"])
+        .exits(3)
+        .never_prints("caseload init");
+}
+
+#[test]
+fn rows_with_errors_can_be_written_to_be_fixed() {
+    let home = warned("", "id,partnerFirmId,note\n001,f1,x\n002,,=y\n003,,z,z\n");
+    check(&home, &["--rejects", "fix.csv"]).exits(3);
+    let rejects = home.read("fix.csv");
+    assert_eq!(
+        rejects,
+        "\u{feff}id,partnerFirmId,note,caseload_key,caseload_reason,caseload_escaped,caseload_text\n\
+         002,,'=y,\"key:[\"\"002\"\"]\",line 3: no partner firm [missing-partner-firm],\
+         \"escaped:[\"\"note\"\"]\",\n\
+         003,,z,,\"line 4: found 4 cells, the header has 3 columns [ragged-row]\",,\"003,,z,z\"\n"
+    );
+    check(&home, &["--rejects", "fix.csv"]).exits(2).says("already exists");
+    home.write("a.csv", rejects.replace("002,,", "002,f1,").lines().take(2).collect::<Vec<_>>().join("\n"));
+    check(&home, &[]).exits(0);
 }

@@ -85,17 +85,17 @@ fn rows_with_too_many_or_too_few_cells_can_be_fixed() {
             "name",
             "caseload_key",
             "caseload_reason",
-            "caseload_text",
-            "caseload_escaped"
+            "caseload_escaped",
+            "caseload_text"
         ]
     );
     assert_eq!(rows[1][..4], ["00123", "f1", "Okafor", ""]);
     assert!(rows[1][4].contains("line 3: found 5 cells, the header has 3 columns [ragged-row]"));
-    assert_eq!(rows[1][5], "00123,f1,Okafor, Bea,=1+1");
+    assert_eq!(rows[1][6], "00123,f1,Okafor, Bea,=1+1");
     assert_eq!(rows[2][..4], ["c3", "f1", "", ""]);
-    assert_eq!(rows[2][5], "c3,f1");
+    assert_eq!(rows[2][6], "c3,f1");
     assert_eq!(rows[3][..3], ["c4", "", "Dee"]);
-    assert_eq!(rows[3][5], "", "this row could be read");
+    assert_eq!(rows[3][6], "", "this row could be read");
 
     // A row that was not fixed is rejected again, unchanged.
     let mut unfixed = rows.clone();
@@ -123,8 +123,8 @@ fn rows_with_too_many_or_too_few_cells_can_be_fixed() {
     rows[1][2] = "Okafor, Bea".to_owned();
     rows[2][2] = "Cem".to_owned();
     rows[3][1] = "f1".to_owned();
-    rows[1][5].clear();
-    rows[2][5].clear();
+    rows[1][6].clear();
+    rows[2][6].clear();
     save(&home, "rejects.csv", &rows);
     home.import_files(&server.url(), &["rejects.csv"])
         .run()
@@ -151,11 +151,11 @@ fn values_without_a_column_and_invalid_bytes_can_be_fixed() {
         .counts(&[("imported", 1), ("problems", 2)]);
     let mut rows = table(&home, "rejects.csv");
     assert_eq!(rows[1][..3], ["c2", "f1", "Bob"]);
-    assert_eq!(rows[1][5], "c2,f1,stray,Bob");
+    assert_eq!(rows[1][6], "c2,f1,stray,Bob");
     assert_eq!(rows[2][..3], ["c3", "f1", "Jos?"]);
     rows[2][2] = "José".to_owned();
     for row in &mut rows[1..] {
-        row[5].clear();
+        row[6].clear();
     }
     save(&home, "rejects.csv", &rows);
     home.import_files(&server.url(), &["rejects.csv"])
@@ -184,9 +184,9 @@ fn workbook_rows_can_be_fixed() {
     import(&home, &server, "book.xlsx", "rejects.csv");
     let mut rows = table(&home, "rejects.csv");
     assert_eq!(rows[1][..3], ["c2", "f1", "Okafor"]);
-    assert_eq!(rows[1][5], "c2\tf1\tOkafor\tBea");
+    assert_eq!(rows[1][6], "c2\tf1\tOkafor\tBea");
     rows[1][2] = "Okafor, Bea".to_owned();
-    rows[1][5].clear();
+    rows[1][6].clear();
     save(&home, "rejects.csv", &rows);
     home.import_files(&server.url(), &["rejects.csv"])
         .run()

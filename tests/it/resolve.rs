@@ -191,7 +191,7 @@ fn an_exported_list_with_case_ids_filled_in_is_read() {
     let home = doubtful();
     run(&home, &["export", "--in-doubt", "found.csv"]).exits(0);
     let exported = home.read("found.csv");
-    let with_id = |line: &str| line.replacen("firm_1,,502", "firm_1,id-77,502", 1);
+    let with_id = |line: &str| line.replacen("in_doubt,,502", "in_doubt,id-77,502", 1);
     home.write("some.csv", with_id(&exported));
     // Whether the others were found too can't be known.
     resolve(&home, &["--imported", "--list", "some.csv"])
@@ -200,7 +200,7 @@ fn an_exported_list_with_case_ids_filled_in_is_read() {
     // Only the second was found; a spreadsheet has saved the file its own way.
     let kept: Vec<String> = exported
         .lines()
-        .filter(|line| line.contains("in_doubt_key") || line.contains("doubt-2"))
+        .filter(|line| line.contains("caseload_key") || line.contains("doubt-2"))
         .map(with_id)
         .collect();
     home.write("found.csv", kept.join("\r\n"));
@@ -238,7 +238,7 @@ fn lists_may_be_text_or_any_export() {
     resolve(&home, &["--removed", "--list", "cases.csv"])
         .exits(2)
         .says("has no column caseload_key");
-    home.write("bad.csv", "in_doubt_key\nkey:[\"doubt-1\"]\ndoubt-2\n");
+    home.write("bad.csv", "caseload_key\nkey:[\"doubt-1\"]\ndoubt-2\n");
     resolve(&home, &["--not-imported", "--list", "bad.csv"])
         .exits(2)
         .says("bad.csv:3");

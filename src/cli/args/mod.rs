@@ -122,6 +122,9 @@ pub(crate) struct ReadArgs {
     /// Also print problems as CI annotations, without values
     #[arg(long, value_name = "SYSTEM", value_enum, hide_short_help = true)]
     pub annotations: Option<AnnotationFormat>,
+    /// Show at most so many problems; the others are counted by code and column
+    #[arg(long, value_name = "N", default_value = "20", hide_short_help = true)]
+    pub max_shown: u64,
     /// Write all problems to this file, as a spreadsheet
     #[arg(long, value_name = "FILE.csv", hide_short_help = true)]
     pub problems: Option<PathBuf>,
@@ -141,7 +144,11 @@ pub(crate) struct CheckArgs {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub read: ReadArgs,
-    /// Replace the file of --problems if it exists
+    /// Write the rows with errors to this file, to fix and import; with several
+    /// inputs a folder
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub rejects: Option<PathBuf>,
+    /// Replace the files of --problems and --rejects if they exist
     #[arg(long, hide_short_help = true)]
     pub force: bool,
 }

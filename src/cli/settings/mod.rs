@@ -86,6 +86,8 @@ pub(crate) struct ReadSettings {
     /// Warnings are errors.
     pub strict: bool,
     pub github_annotations: bool,
+    /// How many problems people see.
+    pub max_shown: u64,
     /// The file of all problems, as a spreadsheet.
     pub problems_file: Option<PathBuf>,
     /// Replace output files that exist.
@@ -108,6 +110,7 @@ impl ReadSettings {
             strict: args.strict,
             force,
             github_annotations: args.annotations == Some(AnnotationFormat::Github),
+            max_shown: args.max_shown,
             problems_file: args.problems,
             config,
         })

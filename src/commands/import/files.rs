@@ -43,6 +43,7 @@ pub(super) fn open_named(settings: &ImportSettings, planned: &CheckedPlan) -> Re
                 None => RecordShape::Json,
             },
             has_unread: file.unread > 0,
+            has_rejects: true,
         })
         .collect();
     let paths = OutputPaths {
@@ -106,7 +107,8 @@ impl NamedFiles {
             for finding in findings.read().context("the temporary file")? {
                 match finding.context("the temporary file")? {
                     Finding::Invalid(invalid) => {
-                        files.add_invalid(invalid.file, &invalid.raw_record, None, &invalid.reason);
+                        let key = invalid.key.as_ref();
+                        files.add_invalid(invalid.file, &invalid.raw_record, key, &invalid.reason);
                     }
                     Finding::Problem(problem) => {
                         if let Some(problems) = &mut problems {

@@ -17,7 +17,7 @@ use crate::engine::{Plan, PlanAction, PlanBatch, PlanError, PlanOptions, Planned
 use crate::input::ReadOptions;
 use crate::ledger::LedgerReader;
 use crate::model::{CaseData, Problem, State, Totals};
-use crate::output::terminal::check_report::{PROBLEMS_SHOWN, file_name};
+use crate::output::terminal::check_report::file_name;
 use crate::output::terminal::status::case_link;
 use crate::output::terminal::streams::print_status;
 use crate::output::terminal::text::{count, escaped};
@@ -129,12 +129,7 @@ pub(super) fn check_and_plan(
     ledger: Option<&LedgerReader>,
 ) -> Result<CheckedPlan> {
     let read = &settings.read;
-    let mut problems = problem_reporter(
-        settings.output,
-        read,
-        PROBLEMS_SHOWN,
-        files::protected(settings),
-    )?;
+    let mut problems = problem_reporter(settings.output, read, files::protected(settings))?;
     let mut findings = files::want_findings(settings)
         .then(FindingsSpool::create)
         .transpose()
@@ -172,7 +167,7 @@ pub(super) fn check_and_plan(
         let more = count(changed - CHANGED_SHOWN, "changed row");
         print_status(&format!("… and {more} more"));
     }
-    problems.finish()?;
+    problems.finish(checked.total)?;
     warn_guessed_encodings(&checked, settings.output);
     Ok(CheckedPlan {
         findings,

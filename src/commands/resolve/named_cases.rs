@@ -10,11 +10,8 @@ use indexmap::IndexMap;
 use super::super::cases::TypedKeys;
 use crate::input::{self, Input, Item, ReadOptions};
 use crate::ledger::ResolveAction;
-use crate::model::reserved::{self, IN_DOUBT_KEY};
-use crate::model::{Columns, FileId, Format, Key, Record, State};
+use crate::model::{Columns, FileId, Format, Key, Record, State, reserved};
 
-/// The columns that hold a key as caseload writes it.
-const WRITTEN_KEYS: [&str; 2] = [reserved::KEY, IN_DOUBT_KEY];
 /// The column that holds a key as a user types it.
 const TYPED_KEY: &str = "key";
 const CASE_IDS: [&str; 2] = [reserved::CASE_ID, "case_id"];
@@ -97,16 +94,18 @@ fn read_file(path: &Path, name: &str, keys: &TypedKeys<'_>) -> Result<Vec<Listed
         &ReadOptions::default(),
     );
     let is_list = |columns: &Columns| {
-        let mut keys = WRITTEN_KEYS.into_iter().chain([TYPED_KEY]);
-        keys.any(|name| columns.position(name).is_some())
+        [reserved::KEY, TYPED_KEY]
+            .iter()
+            .any(|name| columns.position(name).is_some())
     };
     match opened {
         Ok(reader) => match reader.columns() {
             None => read_records(reader, name, keys),
             Some(columns) if is_list(columns) => read_records(reader, name, keys),
             Some(_) if is_table(path) => bail!(
-                "{name} has no column caseload_key, {IN_DOUBT_KEY} or key, so `caseload export` \
-                 did not write it; put the keys into a .txt file, one per line"
+                "{name} has no column {} or {TYPED_KEY}, so `caseload export` did not write it; put \
+                 the keys into a .txt file, one per line",
+                reserved::KEY
             ),
             Some(_) => read_lines(path, name, keys),
         },
@@ -170,7 +169,7 @@ fn listed_case(record: &Record<'_>, keys: &TypedKeys<'_>) -> Result<ListedCase, 
         let text = record.get(column).text.trim();
         (!text.is_empty()).then_some(text)
     };
-    let key = if let Some(text) = WRITTEN_KEYS.into_iter().find_map(filled) {
+    let key = if let Some(text) = filled(reserved::KEY) {
         (text.strip_prefix("key:"))
             .and_then(Key::parse)
             .ok_or("not a key as caseload writes it, such as key:[\"00123\"]")?

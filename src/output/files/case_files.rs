@@ -13,9 +13,8 @@ use tempfile::NamedTempFile;
 use super::output_file::{
     CannotWrite, OutputFile, OutputFileError, OutputOpener, private_directory,
 };
-use super::rows::{CASE_COLUMNS, InDoubtFile, RejectsFile, case_cells};
+use super::rows::{CaseTable, RejectsFile};
 use super::source::{RecordShape, SourceFile};
-use super::table::CsvTable;
 use crate::ledger::{CaseRow, RunId};
 use crate::model::{Answer, CaseData, FileId, Format, Key, RunEvent, SettledAttempt, State};
 
@@ -51,6 +50,8 @@ pub(crate) struct WrittenFile {
 #[derive(Debug, Default)]
 pub(crate) struct WrittenFiles {
     pub files: Vec<WrittenFile>,
+    /// Rows of the results that lack the columns of their input.
+    pub without_record: u64,
     pub errors: Vec<OutputFileError>,
 }
 
@@ -58,10 +59,10 @@ pub(crate) struct WrittenFiles {
 #[derive(Debug)]
 pub(crate) struct CaseFiles {
     sources: Vec<SourceFile>,
-    results: Option<CsvTable>,
+    results: Option<CaseTable>,
     /// By input.
-    rejects: Vec<RejectsFile>,
-    in_doubt: Option<InDoubtFile>,
+    rejects: Vec<Option<RejectsFile>>,
+    in_doubt: Option<CaseTable>,
     json: Option<OutputFile>,
 }
 
@@ -74,23 +75,32 @@ impl CaseFiles {
     ) -> Result<Self, OutputFileError> {
         if sources.is_empty() {
             sources.push(SourceFile::empty(paths.rejects.as_deref()));
+        } else if !sources.iter().any(|source| source.has_rejects) {
+            // A rejects file without rows.
+            sources[0].has_rejects = true;
         }
         let mut open = |path: &Option<PathBuf>, format| {
             let path = path.as_ref();
             path.map(|path| opener.open(path, format)).transpose()
         };
         let results = open(&paths.results, Format::Csv)?
-            .map(|file| CsvTable::create(file, CASE_COLUMNS))
+            .map(|file| CaseTable::results(file, &sources))
             .transpose()?;
         let in_doubt = open(&paths.in_doubt, Format::Csv)?
-            .map(|file| InDoubtFile::create(file, &sources))
+            .map(|file| CaseTable::in_doubt(file, &sources))
             .transpose()?;
         let json = open(&paths.json, Format::Ndjson)?;
         let mut rejects = Vec::new();
         if let Some(given) = &paths.rejects {
-            for (path, source) in rejects_paths(given, &sources)?.iter().zip(&sources) {
-                let file = opener.open(path, source.shape.rejects_format())?;
-                rejects.push(RejectsFile::create(file, source)?);
+            let rejected: Vec<_> = sources.iter().filter(|source| source.has_rejects).collect();
+            let mut paths = rejects_paths(given, &rejected)?.into_iter();
+            for source in &sources {
+                let path = source.has_rejects.then(|| paths.next()).flatten();
+                let open = |path: PathBuf| {
+                    let file = opener.open(&path, source.shape.rejects_format())?;
+                    RejectsFile::create(file, source)
+                };
+                rejects.push(path.map(open).transpose()?);
             }
         }
         Ok(Self {
@@ -110,8 +120,10 @@ impl CaseFiles {
     /// does not exist counts as the first one.
     pub(crate) fn add_case(&mut self, source: Option<usize>, case: &CaseRow) {
         let source = source.unwrap_or_default();
+        let shape = self.sources.get(source).map(|source| &source.shape);
+        let shape = shape.unwrap_or(&RecordShape::Json);
         if let Some(results) = &mut self.results {
-            results.write_row(case_cells(case));
+            results.add(case, shape);
         }
         if let Some(json) = &mut self.json {
             json.write_row(format!("{}\n", case_json(case)).as_bytes());
@@ -119,8 +131,7 @@ impl CaseFiles {
         if case.state == State::InDoubt
             && let Some(in_doubt) = &mut self.in_doubt
         {
-            let shape = self.sources.get(source).map(|source| &source.shape);
-            in_doubt.add(case, shape.unwrap_or(&RecordShape::Json));
+            in_doubt.add(case, shape);
         }
         if case.state == State::Rejected {
             let reason = match (case.status, case.message.as_deref()) {
@@ -141,7 +152,7 @@ impl CaseFiles {
         key: Option<&Key>,
         reason: &str,
     ) {
-        if let Some(rejects) = self.rejects.get_mut(source) {
+        if let Some(Some(rejects)) = self.rejects.get_mut(source) {
             rejects.add(raw, key, reason);
         }
     }
@@ -154,9 +165,14 @@ impl CaseFiles {
     }
 
     fn finish_into(self, written: &mut WrittenFiles) {
-        let results = self.results.map(CsvTable::into_file);
-        let rejects = self.rejects.into_iter().map(RejectsFile::into_file);
-        let in_doubt = self.in_doubt.map(InDoubtFile::into_file);
+        written.without_record += (self.results.as_ref()).map_or(0, |table| table.without_record);
+        let results = self.results.map(CaseTable::into_file);
+        let rejects = self
+            .rejects
+            .into_iter()
+            .flatten()
+            .map(RejectsFile::into_file);
+        let in_doubt = self.in_doubt.map(CaseTable::into_file);
         let files = (results.into_iter().map(|file| (CaseOutput::Results, file)))
             .chain(rejects.map(|file| (CaseOutput::Rejects, file)))
             .chain(in_doubt.into_iter().map(|file| (CaseOutput::InDoubt, file)))
@@ -173,7 +189,7 @@ impl CaseFiles {
 
 /// One rejects file per input: the given name for a single one, else files in
 /// that directory, named after the inputs.
-fn rejects_paths(given: &Path, sources: &[SourceFile]) -> Result<Vec<PathBuf>, OutputFileError> {
+fn rejects_paths(given: &Path, sources: &[&SourceFile]) -> Result<Vec<PathBuf>, OutputFileError> {
     if !given.is_dir() {
         if sources.len() == 1 {
             return Ok(vec![given.to_owned()]);

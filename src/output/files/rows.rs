@@ -10,99 +10,108 @@ use super::output_file::{OutputFile, OutputFileError};
 use super::source::{RecordShape, SourceFile};
 use super::table::CsvTable;
 use crate::ledger::CaseRow;
-use crate::model::reserved::{self, IN_DOUBT_KEY, KEY, REASON, TEXT};
+use crate::model::reserved::{self, CASE_ID, DECISION, KEY, REASON, RECORD, STATE, TEXT};
 use crate::model::{Key, Problem, json_cell, json_members};
-use crate::output::terminal::check_report::file_name;
-use crate::output::terminal::text::redacted;
+use crate::output::terminal::check_report::{file_name, place_text};
+use crate::output::terminal::text::{redacted, redacted_quotes};
 
-/// The columns of the results.
-pub(super) const CASE_COLUMNS: [&str; 11] = [
-    "key",
-    "file",
-    "line",
-    "partner_firm_id",
-    "state",
-    "case_id",
-    "status",
-    "attempts",
-    "time",
-    "message",
-    "possible_twin",
+/// What became of a case.
+const CASE_COLUMNS: [&str; 7] = [
+    KEY,
+    STATE,
+    CASE_ID,
+    "caseload_status",
+    "caseload_attempts",
+    "caseload_time",
+    "caseload_message",
 ];
 
-pub(super) fn case_cells(case: &CaseRow) -> [Cow<'_, str>; CASE_COLUMNS.len()] {
+fn case_cells(case: &CaseRow) -> [Cow<'_, str>; CASE_COLUMNS.len()] {
     let number = |number: u32| match number {
         0 => Cow::Borrowed(""),
         number => number.to_string().into(),
     };
+    let message = case.message.as_deref().unwrap_or_default();
     [
-        case.key.to_string().into(),
-        case.file.as_deref().unwrap_or_default().into(),
-        case.file
-            .as_ref()
-            .map(|_| case.line.to_string().into())
-            .unwrap_or_default(),
-        case.partner_firm_id.as_deref().unwrap_or_default().into(),
+        key_cell(&case.key).into(),
         case.state.as_str().into(),
         case.case_id.as_deref().unwrap_or_default().into(),
         number(case.status.unwrap_or_default().into()),
         number(case.attempts),
         time(case.updated_at).into(),
-        case.message.as_deref().unwrap_or_default().into(),
-        if case.possible_twin { "yes" } else { "" }.into(),
+        if case.possible_twin {
+            let twin = "imported after an attempt in doubt: it may exist twice [possible-twin]";
+            [message, twin].join(" ").trim_start().to_owned().into()
+        } else {
+            message.into()
+        },
     ]
 }
 
-/// Columns of the results that the cases in doubt do not have.
-const RESULTS_ONLY: [&str; 3] = ["key", "state", "possible_twin"];
-
-/// The cases in doubt, with what a person needs to find them on the platform.
-///
-/// The file must not be imported, since that could create them twice. So no
-/// column has its name from the input: the key is in `in_doubt_key`, which
-/// `check` refuses, and the record's columns begin with `record: `. Records of
-/// JSON are one text under `record`.
+/// Cases with what became of them, and their columns as they were, so that the
+/// case ids can be loaded back into the system that the cases came from. A
+/// record of JSON is one text.
 #[derive(Debug)]
-pub(super) struct InDoubtFile {
+pub(super) struct CaseTable {
     table: CsvTable,
     /// The columns of all tables among the inputs.
     columns: Vec<Box<str>>,
     has_json: bool,
+    has_decisions: bool,
+    /// Rows whose record is not known any more.
+    pub(super) without_record: u64,
 }
 
-impl InDoubtFile {
-    pub(super) fn create(
+impl CaseTable {
+    /// The results.
+    pub(super) fn results(
         file: OutputFile,
         sources: &[SourceFile],
+    ) -> Result<Self, OutputFileError> {
+        Self::create(file, sources, false)
+    }
+
+    /// The cases in doubt, with a column for what the user finds out about each.
+    /// That column also keeps the file from being imported, which could create
+    /// them twice.
+    pub(super) fn in_doubt(
+        file: OutputFile,
+        sources: &[SourceFile],
+    ) -> Result<Self, OutputFileError> {
+        Self::create(file, sources, true)
+    }
+
+    fn create(
+        file: OutputFile,
+        sources: &[SourceFile],
+        has_decisions: bool,
     ) -> Result<Self, OutputFileError> {
         let shapes = sources.iter().map(|source| &source.shape);
         let columns: IndexSet<_> = shapes.flat_map(RecordShape::columns).cloned().collect();
         let has_json = (sources.iter()).any(|source| source.shape == RecordShape::Json);
-        let facts = CASE_COLUMNS
-            .iter()
-            .filter(|column| !RESULTS_ONLY.contains(column));
-        let header = std::iter::once(IN_DOUBT_KEY.to_owned())
-            .chain(facts.map(ToString::to_string))
-            .chain(columns.iter().map(|column| format!("record: {column}")))
-            .chain(has_json.then(|| "record".to_owned()));
+        let header = (has_decisions.then_some(DECISION).into_iter())
+            .chain(CASE_COLUMNS)
+            .chain(columns.iter().map(AsRef::as_ref))
+            .chain(has_json.then_some(RECORD));
         Ok(Self {
             table: CsvTable::create(file, header)?,
             columns: columns.into_iter().collect(),
             has_json,
+            has_decisions,
+            without_record: 0,
         })
     }
 
     /// Adds a case whose record has this shape.
     pub(super) fn add(&mut self, case: &CaseRow, shape: &RecordShape) {
-        let facts = CASE_COLUMNS.into_iter().zip(case_cells(case));
-        let facts = facts.filter(|(column, _)| !RESULTS_ONLY.contains(column));
+        self.without_record += u64::from(case.raw_record.is_none());
         let raw = case.raw_record.as_deref().unwrap_or_default();
         let (table_record, json) = match shape {
             RecordShape::Table(_) => (raw, "".into()),
             RecordShape::Json => ("", on_one_line(raw)),
         };
-        let cells = std::iter::once(key_cell(&case.key).into())
-            .chain(facts.map(|(_, cell)| cell))
+        let cells = (self.has_decisions.then_some("".into()).into_iter())
+            .chain(case_cells(case))
             .chain(record_cells(table_record, &self.columns))
             .chain(self.has_json.then_some(json));
         self.table.write_row(cells);
@@ -198,7 +207,7 @@ fn json_line(raw: Option<&str>, key: Option<&Key>, reason: &str) -> String {
             // one; so does the text of a record that is not fixed yet.
             let keeps = |name: &str| match name {
                 KEY => key.is_none(),
-                name => name == TEXT || !reserved::is_rejects_column(name),
+                name => name == TEXT || !reserved::is_reserved(name),
             };
             for (name, value) in own.iter().filter(|(name, _)| keeps(name)) {
                 add(name, &on_one_line(value));
@@ -234,8 +243,8 @@ fn on_one_line(json: &str) -> Cow<'_, str> {
     }
 }
 
-const PROBLEM_COLUMNS: [&str; 9] = [
-    "severity", "code", "file", "line", "column", "value", "message", "hint", "also",
+const PROBLEM_COLUMNS: [&str; 11] = [
+    "severity", "code", "file", "row", "line", "key", "column", "value", "message", "hint", "also",
 ];
 
 /// All problems of a check as a spreadsheet.
@@ -262,21 +271,25 @@ impl ProblemsFile {
     }
 
     pub(crate) fn add(&mut self, problem: &Problem) {
-        let line = match problem.place.line {
-            0 => String::new(),
-            line => line.to_string(),
+        let place = problem.place;
+        let number = |number: u64| match number {
+            0 => Cow::Borrowed(""),
+            number => number.to_string().into(),
         };
+        let key = problem.key.as_ref().map(Key::to_string).unwrap_or_default();
         let also = problem.also.iter();
-        let also = also.map(|place| format!("{}:{}", file_name(*place, &self.files), place.line));
+        let also = also.map(|place| place_text(*place, &self.files));
         let cells: [Cow<'_, str>; PROBLEM_COLUMNS.len()] = [
             problem.severity.as_str().into(),
             problem.code.as_str().into(),
-            file_name(problem.place, &self.files).into(),
-            line.into(),
+            file_name(place, &self.files).into(),
+            number(place.row.unwrap_or_default()),
+            number(place.line),
+            redacted(&key, self.redact),
             problem.column.as_deref().unwrap_or_default().into(),
             redacted(problem.value.as_deref().unwrap_or_default(), self.redact),
-            (&*problem.message).into(),
-            problem.hint.as_deref().unwrap_or_default().into(),
+            redacted_quotes(&problem.message, self.redact),
+            redacted_quotes(problem.hint.as_deref().unwrap_or_default(), self.redact),
             also.collect::<Vec<_>>().join(", ").into(),
         ];
         self.table.write_row(cells);

@@ -17,6 +17,8 @@ pub(crate) struct SourceFile {
     /// Whether it has records that could not be read: its rejects file gets a
     /// column for their text.
     pub has_unread: bool,
+    /// Whether it gets a rejects file, where any are written.
+    pub has_rejects: bool,
 }
 
 impl SourceFile {
@@ -33,6 +35,7 @@ impl SourceFile {
             path: Some("cases".into()),
             shape,
             has_unread: false,
+            has_rejects: true,
         }
     }
 
@@ -66,7 +69,7 @@ impl RecordShape {
         Self::Table(
             columns
                 .into_iter()
-                .filter(|column| !reserved::is_rejects_column(column.as_ref()))
+                .filter(|column| !reserved::is_reserved(column.as_ref()))
                 .map(|column| column.as_ref().into())
                 .collect(),
         )

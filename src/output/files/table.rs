@@ -1,16 +1,18 @@
-//! CSV tables: a byte order mark, a header, rows of as many cells, and a last
-//! column that names the cells that were escaped.
+//! CSV tables: a byte order mark, a header, rows of as many cells, and a column
+//! that names the cells that were escaped.
 
 use std::borrow::Cow;
 
 use super::output_file::{OutputFile, OutputFileError};
-use crate::model::reserved::ESCAPED;
+use crate::model::reserved::{ESCAPED, TEXT};
 
 #[derive(Debug)]
 pub(super) struct CsvTable {
     file: OutputFile,
-    /// Without the last one, which the table fills itself.
+    /// Without [`ESCAPED`], which the table fills itself.
     columns: Vec<Box<str>>,
+    /// The position of [`ESCAPED`]: the last, but for long texts.
+    escaped: usize,
 }
 
 impl CsvTable {
@@ -23,13 +25,18 @@ impl CsvTable {
             .into_iter()
             .map(|column| column.as_ref().into())
             .collect();
+        let mut names: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
+        let text = names.iter().position(|name| *name == TEXT);
+        let escaped = text.unwrap_or(names.len());
+        names.insert(escaped, ESCAPED);
         let mut header = "\u{feff}".as_bytes().to_vec();
-        push_row(
-            columns.iter().map(AsRef::as_ref).chain([ESCAPED]),
-            &mut header,
-        );
+        push_row(names.into_iter(), &mut header);
         file.write_header(&header)?;
-        Ok(Self { file, columns })
+        Ok(Self {
+            file,
+            columns,
+            escaped,
+        })
     }
 
     /// Adds a row; cells are in the order of the columns.
@@ -45,14 +52,15 @@ impl CsvTable {
             }
         }
         debug_assert_eq!(row.len(), self.columns.len());
-        row.push(match escaped.as_slice() {
+        let list = match escaped.as_slice() {
             [] => "".into(),
             // Strings always serialize.
             columns => {
                 let columns = serde_json::to_string(columns).unwrap_or_default();
                 format!("escaped:{columns}").into()
             }
-        });
+        };
+        row.insert(self.escaped, list);
         let mut line = Vec::new();
         push_row(row.iter().map(AsRef::as_ref), &mut line);
         self.file.write_row(&line);

@@ -8,15 +8,30 @@ use serde_json::{Value, json};
 
 use super::color;
 use super::streams::{OutputOptions, print_json, print_result, print_status};
-use super::text::{count, escaped, grouped, redacted, shape, value};
-use crate::model::{Code, ColumnSummary, Place, Problem, Severity};
+use super::text::{
+    count, escaped, escaped_or_redacted, grouped, redacted, redacted_quotes, value,
+};
+use crate::model::{Code, ColumnSummary, Place, Problem, Severity, terminal_width};
 use crate::output::explain;
 use crate::output::files::{OutputFileError, ProblemsFile};
 
-/// How many problems an import shows in full.
-pub(crate) const PROBLEMS_SHOWN: u64 = 20;
+/// How many annotations of a level GitHub shows.
+const MAX_ANNOTATIONS: u64 = 10;
+/// How many kinds of problems are counted one by one.
+const MAX_KINDS: usize = 40;
 
-/// Shows problems as they are found, and counts them.
+/// Severity, code and column of a problem.
+type Kind = (Severity, Code, Option<Box<str>>);
+
+#[derive(Debug, Default)]
+struct KindTally {
+    count: u64,
+    /// The first ones, each with its number among all problems.
+    first: Vec<(u64, Problem)>,
+}
+
+/// Counts problems and shows the first of them: to scripts at once, to people at
+/// the end, when it is known which ones every row has.
 #[derive(Debug, Default)]
 pub(crate) struct ProblemReporter {
     pub(crate) output: OutputOptions,
@@ -27,59 +42,123 @@ pub(crate) struct ProblemReporter {
     /// Also as GitHub's workflow commands, without values.
     pub(crate) github: bool,
     pub(crate) spreadsheet: Option<ProblemsFile>,
-    pub(crate) shown: u64,
-    pub(crate) counts: BTreeMap<(Severity, Code, Option<Box<str>>), u64>,
+    total: u64,
+    kinds: BTreeMap<Kind, KindTally>,
 }
 
 impl ProblemReporter {
-    pub(crate) fn add(&mut self, problem: &Problem) {
-        let kind = (problem.severity, problem.code, problem.column.clone());
-        *self.counts.entry(kind).or_default() += 1;
-        if let Some(spreadsheet) = &mut self.spreadsheet {
-            spreadsheet.add(problem);
-        }
-        if self.github {
-            let text = annotation(problem, &self.files);
-            // GitHub reads both streams; JSON has standard output for itself.
-            if self.output.json {
-                print_status(&text);
-            } else {
-                print_result(&text);
-            }
-        }
-        if self.output.json {
-            print_json(&to_json(problem, &self.files, self.output.redact));
-        } else if self.shown < self.max_shown {
-            self.shown += 1;
-            print_result(&line(problem, &self.files, self.output.redact));
+    pub(crate) fn new(output: OutputOptions, files: Vec<String>, max_shown: u64) -> Self {
+        Self {
+            output,
+            files,
+            max_shown,
+            ..Self::default()
         }
     }
 
-    /// Shows how many there are of each kind, and completes the spreadsheet.
-    pub(crate) fn finish(&mut self) -> Result<(), OutputFileError> {
-        let total: u64 = self.counts.values().sum();
-        if self.shown < total && !self.output.json {
-            print_result(&format!(
-                "showing {} of {}",
-                grouped(self.shown),
-                count(total, "problem")
-            ));
+    pub(crate) fn add(&mut self, problem: &Problem) {
+        if let Some(spreadsheet) = &mut self.spreadsheet {
+            spreadsheet.add(problem);
         }
-        if total > 1 && !self.output.json {
-            print_result("");
-            for ((severity, code, column), number) in &self.counts {
-                let plural = if *number == 1 { "" } else { "s" };
-                let mut kind = format!("{code} {}{plural}", severity_text(*severity));
-                if let Some(column) = column {
-                    let _ = write!(kind, " in {}", escaped(column));
-                }
-                print_result(&format!("  {:>7} {kind}", grouped(*number)));
-            }
-            print_result("  run `caseload explain CODE` for what a code means and how to fix it");
+        if self.output.json {
+            print_json(&to_json(problem, &self.files, self.output.redact));
+        }
+        let kind = (problem.severity, problem.code, problem.column.clone());
+        let tally = self.kinds.entry(kind).or_default();
+        tally.count += 1;
+        if (tally.first.len() as u64) < self.max_shown.max(MAX_ANNOTATIONS) {
+            tally.first.push((self.total, problem.clone()));
+        }
+        self.total += 1;
+    }
+
+    /// Shows the problems of so many records, counts the rest by kind, and
+    /// completes the spreadsheet.
+    pub(crate) fn finish(&mut self, records: u64) -> Result<(), OutputFileError> {
+        let kinds = std::mem::take(&mut self.kinds);
+        let is_everywhere = |tally: &KindTally| records > 1 && tally.count == records;
+        let mut first: Vec<(u64, &Problem, Option<u64>)> = Vec::new();
+        for tally in kinds.values() {
+            let everywhere = is_everywhere(tally).then_some(tally.count);
+            let shown = everywhere.map_or(tally.first.len(), |_| 1);
+            let shown = tally.first.iter().take(shown);
+            first.extend(shown.map(|(number, problem)| (*number, problem, everywhere)));
+        }
+        first.sort_by_key(|(number, ..)| *number);
+        if self.github {
+            self.annotate(&first);
+        }
+        if !self.output.json {
+            self.show(&first);
+            show_kinds(&kinds, self.total);
         }
         let spreadsheet = self.spreadsheet.take();
         spreadsheet.map_or(Ok(()), |file| file.finish().map(drop))
     }
+
+    fn show(&self, first: &[(u64, &Problem, Option<u64>)]) {
+        let most = usize::try_from(self.max_shown).unwrap_or(usize::MAX);
+        let mut shown = 0;
+        for (_, problem, everywhere) in first.iter().take(most) {
+            shown += everywhere.unwrap_or(1);
+            let all =
+                everywhere.map(|records| format!(", and so in all {} records", grouped(records)));
+            print_result(&line(
+                problem,
+                &self.files,
+                self.output.redact,
+                &all.unwrap_or_default(),
+            ));
+        }
+        if shown < self.total {
+            print_result(&format!(
+                "showing {} of {}: --max-shown N shows more, --problems FILE.csv writes all",
+                grouped(shown),
+                count(self.total, "problem")
+            ));
+        }
+    }
+
+    /// GitHub reads both streams; JSON has standard output for itself.
+    fn annotate(&self, first: &[(u64, &Problem, Option<u64>)]) {
+        for severity in [Severity::Error, Severity::Warning] {
+            let level = first
+                .iter()
+                .filter(|(_, problem, _)| problem.severity == severity);
+            for (_, problem, everywhere) in level.take(MAX_ANNOTATIONS as usize) {
+                let mut text = annotation(problem, &self.files);
+                if let Some(records) = everywhere {
+                    let _ = write!(text, " (in all {} records)", grouped(*records));
+                }
+                if self.output.json {
+                    print_status(&text);
+                } else {
+                    print_result(&text);
+                }
+            }
+        }
+    }
+}
+
+/// How many problems there are of each kind.
+fn show_kinds(kinds: &BTreeMap<Kind, KindTally>, total: u64) {
+    if total < 2 {
+        return;
+    }
+    print_result("");
+    for ((severity, code, column), KindTally { count, .. }) in kinds.iter().take(MAX_KINDS) {
+        let plural = if *count == 1 { "" } else { "s" };
+        let mut kind = format!("{code} {}{plural}", severity_text(*severity));
+        if let Some(column) = column {
+            let _ = write!(kind, " in {}", escaped(column));
+        }
+        print_result(&format!("  {:>7} {kind}", grouped(*count)));
+    }
+    if kinds.len() > MAX_KINDS {
+        let more = count((kinds.len() - MAX_KINDS) as u64, "more kind");
+        print_result(&format!("          … and {more}"));
+    }
+    print_result("  run `caseload explain CODE` for what a code means and how to fix it");
 }
 
 fn severity_text(severity: Severity) -> String {
@@ -96,13 +175,20 @@ pub(crate) fn file_name(place: Place, files: &[String]) -> &str {
         .map_or("input", String::as_str)
 }
 
-/// `cases.csv:14:Date of Loss: error: … [bad-date]`, with the hint below.
-fn line(problem: &Problem, files: &[String], redact: bool) -> String {
-    let mut place = escaped(file_name(problem.place, files));
-    if problem.place.line > 0 {
-        // Writing to a String cannot fail.
-        let _ = write!(place, ":{}", problem.place.line);
+/// `cases.csv:14`, and the row of a spreadsheet where it is another.
+pub(crate) fn place_text(place: Place, files: &[String]) -> String {
+    let file = escaped(file_name(place, files));
+    match (place.line, place.row) {
+        (0, _) => file,
+        (line, Some(row)) if row != line => format!("{file}: {place}"),
+        (line, _) => format!("{file}:{line}"),
     }
+}
+
+/// `cases.csv:14:Date of Loss: error: … [bad-date], case L-14`, with the hint
+/// below.
+fn line(problem: &Problem, files: &[String], redact: bool, all: &str) -> String {
+    let mut place = place_text(problem.place, files);
     if let Some(column) = &problem.column {
         let _ = write!(place, ":{}", escaped(column));
     }
@@ -110,17 +196,22 @@ fn line(problem: &Problem, files: &[String], redact: bool) -> String {
         "{}: {}: {}",
         color::bold(&place),
         severity_text(problem.severity),
-        escaped(&problem.message)
+        escaped(&redacted_quotes(&problem.message, redact))
     );
     if let Some(text) = &problem.value {
         let _ = write!(line, ": {}", value(text, redact));
     }
     let _ = write!(line, " [{}]", problem.code);
+    if let Some(key) = &problem.key {
+        let key = escaped_or_redacted(&key.to_string(), redact);
+        let _ = write!(line, ", case {key}");
+    }
+    line += all;
     if !problem.also.is_empty() {
         let _ = write!(line, "\n    also {}", places(&problem.also, files));
     }
     if let Some(hint) = &problem.hint {
-        let _ = write!(line, "\n    {}", escaped(hint));
+        let _ = write!(line, "\n    {}", escaped(&redacted_quotes(hint, redact)));
     }
     line
 }
@@ -131,7 +222,7 @@ fn places(places: &[Place], files: &[String]) -> String {
     let mut text = places
         .iter()
         .take(MAX_PLACES)
-        .map(|place| format!("{}:{}", escaped(file_name(*place, files)), place.line))
+        .map(|place| place_text(*place, files))
         .collect::<Vec<_>>()
         .join(", ");
     if places.len() > MAX_PLACES {
@@ -149,10 +240,11 @@ fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
         "file": file_name(problem.place, files),
         "line": problem.place.line,
         "row": problem.place.row,
+        "key": problem.key.as_ref().map(|key| redacted(&key.to_string(), redact).into_owned()),
         "column": problem.column,
         "value": problem.value.as_deref().map(|value| redacted(value, redact)),
-        "message": problem.message,
-        "hint": problem.hint,
+        "message": redacted_quotes(&problem.message, redact),
+        "hint": problem.hint.as_deref().map(|hint| redacted_quotes(hint, redact)),
         "also": problem.also.iter().map(|place| json!({
             "file": file_name(*place, files),
             "line": place.line,
@@ -181,7 +273,10 @@ fn annotation(problem: &Problem, files: &[String]) -> String {
         property(&escaped(file_name(problem.place, files))),
         problem.place.line.max(1),
         problem.code,
-        data(&escaped(annotation_message(problem))),
+        data(&escaped(&redacted_quotes(
+            annotation_message(problem),
+            true
+        ))),
     )
 }
 
@@ -202,26 +297,41 @@ fn annotation_message(problem: &Problem) -> &str {
     }
 }
 
-/// As many values are shown as fit.
+/// Without a terminal.
 const TABLE_WIDTH: usize = 80;
 const MAX_NAME_WIDTH: usize = 28;
 const MAX_SAMPLE_WIDTH: usize = 24;
+/// Of what stands between a name and the values.
+const COUNTS_WIDTH: usize = "   filled  distinct  ".len() + 1;
 
-/// One line per column: how often it is filled, distinct values, first values.
+/// One line per column, as wide as the terminal: how often it is filled, distinct
+/// values, and as many of the first values as fit.
 pub(crate) fn column_table(columns: &[ColumnSummary], records: u64, redact: bool) -> String {
+    column_table_of(
+        columns,
+        records,
+        redact,
+        terminal_width().unwrap_or(TABLE_WIDTH),
+    )
+}
+
+fn column_table_of(
+    columns: &[ColumnSummary],
+    records: u64,
+    redact: bool,
+    table_width: usize,
+) -> String {
     if columns.is_empty() || records == 0 {
         return String::new();
     }
-    let names: Vec<String> = columns
+    let widest = table_width.saturating_sub(COUNTS_WIDTH + "values".len());
+    let widest = widest.clamp("column".len(), MAX_NAME_WIDTH);
+    let names = columns
         .iter()
-        .map(|column| cut(&escaped(&column.column), MAX_NAME_WIDTH))
-        .collect();
-    let width = names
-        .iter()
-        .map(|name| name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max("column".len());
+        .map(|column| cut(&escaped(&column.column), widest));
+    let names: Vec<String> = names.collect();
+    let longest = names.iter().map(|name| name.chars().count()).max();
+    let width = longest.unwrap_or(0).max("column".len());
     let head = format!(
         "{:width$}  {:>7}  {:>8}  values",
         "column", "filled", "distinct"
@@ -241,12 +351,15 @@ pub(crate) fn column_table(columns: &[ColumnSummary], records: u64, redact: bool
         };
         let mut row = format!("{name:width$}  {filled:>7}  {distinct:>8}  ");
         for (position, sample) in column.samples.iter().enumerate() {
-            let sample = cut(sample, MAX_SAMPLE_WIDTH);
             let hide = redact || column.confidential;
-            let sample = escaped(&if hide { shape(&sample) } else { sample });
+            let sample = escaped(&redacted(sample, hide));
             let separator = if position == 0 { "" } else { " | " };
-            let added = separator.len() + sample.chars().count();
-            if position > 0 && row.chars().count() + added > TABLE_WIDTH {
+            let room = table_width.saturating_sub(row.chars().count() + separator.len());
+            let sample = cut(&sample, MAX_SAMPLE_WIDTH);
+            if sample.chars().count() > room {
+                if position == 0 {
+                    row += &cut(&sample, room.max(1));
+                }
                 break;
             }
             row += separator;
@@ -293,11 +406,18 @@ mod tests {
             ),
         ];
         assert_eq!(
-            anstream::adapter::strip_str(&column_table(&fields, 2_000, false)).to_string(),
+            anstream::adapter::strip_str(&column_table_of(&fields, 2_000, false, 80)).to_string(),
             "column    filled  distinct  values\n\
              Lead ID      all    1,000+  L-1 | L-2\n\
              State        99%         3  NV | a\\u{1b}[31m\n\
              Notes        <1%         1  A very long note about …"
         );
+        for width in [30, 34, 40, 60] {
+            let table = column_table_of(&fields, 2_000, false, width);
+            let table = anstream::adapter::strip_str(&table).to_string();
+            for line in table.lines() {
+                assert!(line.chars().count() <= width.max(34), "{width}: {line}");
+            }
+        }
     }
 }

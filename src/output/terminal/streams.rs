@@ -1,6 +1,7 @@
 //! Standard output and standard error. A closed pipe or a full disk never
 //! stops a run: write errors are ignored.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead as _, IsTerminal, Write};
 
 use super::color;
@@ -45,14 +46,23 @@ pub(crate) fn print_result(text: &str) {
 
 /// Writes one JSON document as one line to standard output.
 pub(crate) fn print_json(document: &impl serde::Serialize) {
-    let Ok(mut line) = serde_json::to_vec(document) else {
+    let Ok(line) = serde_json::to_string(document) else {
         debug_assert!(false, "every document has text for member names");
         return;
     };
-    line.push(b'\n');
     let mut out = io::stdout().lock();
-    let _ = out.write_all(&line);
+    let _ = writeln!(out, "{}", json_line(&line));
     let _ = out.flush();
+}
+
+/// A document in which no text is a command to a CI runner, with the same
+/// meaning: `#` stands in strings only.
+pub(crate) fn json_line(document: &str) -> Cow<'_, str> {
+    if document.contains("##") {
+        document.replace("##", "#\\u0023").into()
+    } else {
+        document.into()
+    }
 }
 
 /// Whether a question can be seen and answered.

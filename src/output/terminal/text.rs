@@ -11,9 +11,15 @@ pub(crate) use crate::model::{count, grouped};
 /// How many characters of a value are shown.
 const MAX_VALUE: usize = 60;
 
-/// Text from a file or a server, safe for a terminal: control characters and
-/// those that change the writing direction are written as escapes.
+/// What a CI runner obeys, wherever it stands in a line.
+const CI_COMMANDS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
+
+/// Text from a file or a server, safe for a terminal and a CI log: control
+/// characters and those that change the writing direction are written as
+/// escapes, and so is the start of a CI runner's command. Of what looks like a
+/// social security number only the form is shown.
 pub(crate) fn escaped(text: &str) -> String {
+    let text = without_ssn(text);
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || changes_direction(c) {
@@ -22,12 +28,55 @@ pub(crate) fn escaped(text: &str) -> String {
             shown.push(c);
         }
     }
+    for command in CI_COMMANDS {
+        if shown.contains(command) {
+            shown = shown.replace(command, &command.replacen('#', "\\u{23}", 1));
+        }
+    }
+    // At the start of a line only, but for white space.
+    if shown.trim_start().starts_with("::") {
+        shown = shown.replacen("::", "\\u{3a}:", 1);
+    }
     shown
+}
+
+/// The digits of what has the form `123-45-6789` as nines.
+fn without_ssn(text: &str) -> Cow<'_, str> {
+    const FORM: &[u8] = b"999-99-9999";
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let fits = |at: usize| {
+        let found = FORM.iter().zip(&bytes[at..]);
+        let mut same = found.map(|(form, byte)| match form {
+            b'9' => byte.is_ascii_digit(),
+            _ => matches!(byte, b'-' | b' '),
+        });
+        same.all(|same| same) && (at == 0 || !is_digit(at - 1)) && !is_digit(at + FORM.len())
+    };
+    let mut hidden = Cow::Borrowed(text);
+    for at in 0..(bytes.len() + 1).saturating_sub(FORM.len()) {
+        if fits(at) {
+            let form = shape(&text[at..at + FORM.len()]);
+            hidden.to_mut().replace_range(at..at + FORM.len(), &form);
+        }
+    }
+    hidden
 }
 
 /// The same for several lines: line breaks are kept.
 pub(crate) fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
+}
+
+/// A message or a hint of ours: what it quotes may be a value, and is redacted.
+pub(crate) fn redacted_quotes(text: &str, redact: bool) -> Cow<'_, str> {
+    match (text.find('"'), text.rfind('"')) {
+        (Some(first), Some(last)) if redact => {
+            let quoted = shape(&text[first..last]);
+            format!("{}{quoted}{}", &text[..first], &text[last..]).into()
+        }
+        _ => without_ssn(text),
+    }
 }
 
 /// Names, separated by commas.
@@ -47,6 +96,8 @@ fn changes_direction(c: char) -> bool {
 /// A value in quotes, escaped and cut; with `redact` only its shape and length.
 pub(crate) fn value(text: &str, redact: bool) -> String {
     let length = text.chars().count();
+    // Before it is cut: half a number is recognized by nobody.
+    let text = without_ssn(text);
     let mut shown: String = text.chars().take(MAX_VALUE).collect();
     if redact {
         shown = shape(&shown);
@@ -85,12 +136,12 @@ pub(crate) fn shape(text: &str) -> String {
         .collect()
 }
 
-/// The text, or with `redact` its shape.
+/// The text for a script, or with `redact` its shape.
 pub(crate) fn redacted(text: &str, redact: bool) -> Cow<'_, str> {
     if redact {
         shape(text).into()
     } else {
-        text.into()
+        without_ssn(text)
     }
 }
 
@@ -144,6 +195,43 @@ mod tests {
             "a\\u{1b}[31mb\\u{7}\\u{9b}c\\r\\n\\u{202e}d"
         );
         assert_eq!(escaped("José 日本"), "José 日本");
+    }
+
+    #[test]
+    fn no_text_is_a_command_to_a_ci_runner() {
+        assert_eq!(escaped("::error::x"), "\\u{3a}:error::x");
+        assert_eq!(escaped(" ::add-mask::x"), " \\u{3a}:add-mask::x");
+        assert_eq!(
+            escaped("a ##[group]##vso[x"),
+            "a \\u{23}#[group]\\u{23}#vso[x"
+        );
+        assert_eq!(escaped("a::b ####"), "a::b ####");
+        assert_eq!(escaped_lines("a\n::b"), "a\n\\u{3a}:b");
+    }
+
+    #[test]
+    fn a_social_security_number_is_never_shown() {
+        for (text, shown) in [
+            ("521-44-1234", "999-99-9999"),
+            ("é 521 44 1234.", "é 999 99 9999."),
+            ("521-44-1234/078-05-1120", "999-99-9999/999-99-9999"),
+            ("1521-44-1234", "1521-44-1234"),
+            ("702-555-0101", "702-555-0101"),
+            ("521-44-12345", "521-44-12345"),
+            ("521-44-123", "521-44-123"),
+        ] {
+            assert_eq!(escaped(text), shown);
+            assert_eq!(redacted(text, false), shown);
+        }
+    }
+
+    #[test]
+    fn what_a_message_quotes_is_redacted() {
+        let hint = "did you mean \"Smith \"Bud\" Lee\"? try again";
+        let redacted = "did you mean \"Aaaaa \"Aaa\" Aaa\"? try again";
+        assert_eq!(redacted_quotes(hint, true), redacted);
+        assert_eq!(redacted_quotes(hint, false), hint);
+        assert_eq!(redacted_quotes("an inch is 1\"", true), "an inch is 1\"");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::output_file::CannotWrite;
-use super::rows::{InDoubtFile, RejectsFile};
+use super::rows::{CaseTable, RejectsFile};
 use super::*;
 use crate::ledger::{CaseRow, RunId};
 use crate::model::{Format, Key, State};
@@ -54,6 +54,7 @@ fn table(name: &str, columns: &[&str]) -> SourceFile {
         path: Some(name.into()),
         shape: RecordShape::table(columns),
         has_unread: false,
+        has_rejects: true,
     }
 }
 
@@ -63,6 +64,7 @@ fn json(name: &str) -> SourceFile {
         path: Some(name.into()),
         shape: RecordShape::Json,
         has_unread: false,
+        has_rejects: true,
     }
 }
 

@@ -172,8 +172,8 @@ fn records_that_could_not_be_read_have_their_text_in_a_column() {
     rejects.into_file().finish().unwrap();
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
-        "\u{feff}Id,Name,caseload_key,caseload_reason,caseload_text,caseload_escaped\n\
-         1,Ann,,3 cells,\"1,Ann,=x\",\n\
+        "\u{feff}Id,Name,caseload_key,caseload_reason,caseload_escaped,caseload_text\n\
+         1,Ann,,3 cells,,\"1,Ann,=x\"\n\
          2,,\"key:[\"\"2\"\"]\",no name,,\n"
     );
 }
@@ -203,74 +203,48 @@ fn rejects_of_json_keep_every_digit() {
 }
 
 #[test]
-fn no_column_of_the_in_doubt_file_has_its_name_from_the_input() {
+fn cases_have_what_became_of_them_and_then_their_columns_as_they_were() {
     let dir = TestDir::new();
     let path = dir.path("in-doubt.csv");
-    let inputs = [table("a.csv", &["Lead ID", "Name"]), json("b.json")];
+    // The input has been through caseload before.
+    let inputs = [
+        table("a.csv", &["Lead ID", "caseload_state", "Name"]),
+        json("b.json"),
+    ];
     let file = opener(true, &[]).open(&path, Format::Csv).unwrap();
-    let mut in_doubt = InDoubtFile::create(file, &inputs).unwrap();
-    let raw = r#"{"Lead ID":"00123","Name":"=Ann"}"#;
-    let case = case_row("00123", "a.csv", State::InDoubt, raw);
-    in_doubt.add(&case, &inputs[0].shape);
+    let mut in_doubt = CaseTable::in_doubt(file, &inputs).unwrap();
+    let raw = r#"{"Lead ID":"00123","caseload_state":"rejected","Name":"=Ann"}"#;
     let case = CaseRow {
+        possible_twin: true,
+        ..case_row("00123", "a.csv", State::InDoubt, raw)
+    };
+    in_doubt.add(&case, &inputs[0].shape);
+    let json = CaseRow {
         raw_record: Some("{\"id\":\n123}".to_owned()),
-        file: Some("b.json".to_owned()),
         message: None,
         status: None,
-        ..case
+        possible_twin: false,
+        ..case.clone()
     };
-    in_doubt.add(&case, &inputs[1].shape);
+    in_doubt.add(&json, &inputs[1].shape);
+    let dropped = CaseRow {
+        raw_record: None,
+        ..json
+    };
+    in_doubt.add(&dropped, &inputs[0].shape);
+    assert_eq!(in_doubt.without_record, 1);
     in_doubt.into_file().finish().unwrap();
-    let rows = read_csv(&path);
     assert_eq!(
-        rows,
-        [
-            [
-                "in_doubt_key",
-                "file",
-                "line",
-                "partner_firm_id",
-                "case_id",
-                "status",
-                "attempts",
-                "time",
-                "message",
-                "record: Lead ID",
-                "record: Name",
-                "record",
-                "caseload_escaped",
-            ],
-            [
-                "key:[\"00123\"]",
-                "a.csv",
-                "7",
-                "firm_1",
-                "",
-                "422",
-                "2",
-                "1970-01-01T00:00:00Z",
-                "no such case type",
-                "00123",
-                "'=Ann",
-                "",
-                "escaped:[\"record: Name\"]",
-            ],
-            [
-                "key:[\"00123\"]",
-                "b.json",
-                "7",
-                "firm_1",
-                "",
-                "",
-                "2",
-                "1970-01-01T00:00:00Z",
-                "",
-                "",
-                "",
-                "{\"id\":123}",
-                "",
-            ],
-        ]
+        fs::read_to_string(&path).unwrap(),
+        "\u{feff}caseload_decision,caseload_key,caseload_state,caseload_case_id,\
+         caseload_status,caseload_attempts,caseload_time,caseload_message,Lead ID,Name,\
+         caseload_record,caseload_escaped\n\
+         ,\"key:[\"\"00123\"\"]\",in_doubt,,422,2,1970-01-01T00:00:00Z,no such case type \
+         imported after an attempt in doubt: it may exist twice [possible-twin],\
+         00123,'=Ann,,\"escaped:[\"\"Name\"\"]\"\n\
+         ,\"key:[\"\"00123\"\"]\",in_doubt,,,2,1970-01-01T00:00:00Z,,,,\
+         \"{\"\"id\"\":123}\",\n\
+         ,\"key:[\"\"00123\"\"]\",in_doubt,,,2,1970-01-01T00:00:00Z,,,,,\n"
     );
 }
 
@@ -312,28 +286,12 @@ fn problems_are_rows_and_can_be_redacted() {
             read_csv(&path),
             [
                 [
-                    "severity",
-                    "code",
-                    "file",
-                    "line",
-                    "column",
-                    "value",
-                    "message",
-                    "hint",
-                    "also",
-                    "caseload_escaped",
+                    "severity", "code", "file", "row", "line", "key", "column", "value",
+                    "message", "hint", "also", "caseload_escaped",
                 ],
                 [
-                    "error",
-                    "bad-phone",
-                    "a.csv",
-                    "4",
-                    "Phone",
-                    value,
-                    "not a phone number",
-                    "10 digits",
-                    "b.csv:9",
-                    escaped,
+                    "error", "bad-phone", "a.csv", "", "4", "", "Phone", value,
+                    "not a phone number", "10 digits", "b.csv:9", escaped,
                 ],
             ]
         );
