@@ -4,14 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::Exit;
+use super::export::report_written;
+use super::findings::{Finding, FindingsSpool};
+use super::import::files::sources;
+use super::{Exit, temporary_folder};
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::settings::ReadSettings;
+use crate::cli::shell_word;
+use crate::input::Input;
 use crate::model::Format;
-use crate::output::files::{FlushPolicy, OutputOpener, ProblemsFile};
+use crate::output::files::{CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ProblemsFile};
 use crate::output::terminal::check_report::{ProblemReporter, column_table};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_result, print_status};
@@ -27,18 +32,30 @@ pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
         rules: Arc::clone(&read.rules),
         strict: read.strict,
         collect_cases: false,
-        collect_invalid: false,
+        collect_invalid: read.rejects.is_some(),
         summarize_columns: !output.json && !output.quiet,
     };
+    let mut findings = (read.rejects.is_some())
+        .then(|| FindingsSpool::create(&temporary_folder()))
+        .transpose()
+        .context("can't create a temporary file")?;
     let explained = |error| read.check_error(error);
     let mut check = check::check(options).map_err(explained)?;
     for batch in &mut check {
-        for problem in batch.map_err(explained)?.problems {
-            problems.add(&problem);
+        let batch = batch.map_err(explained)?;
+        for problem in &batch.problems {
+            problems.add(problem);
+        }
+        if let Some(findings) = &mut findings {
+            let written = findings.add(Vec::new(), batch.invalid);
+            written.context("can't write a temporary file")?;
         }
     }
     let checked = check.finish();
     problems.finish(checked.total)?;
+    if let Some(findings) = findings {
+        write_rejects(read, &checked, findings, output)?;
+    }
     let exit = if checked.errors > 0 {
         Exit::Problems
     } else {
@@ -58,19 +75,50 @@ pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
             "exit_code": exit.code(),
         }));
     } else {
-        show(&checked, output);
+        show(read, &checked, output);
     }
     Ok(exit)
 }
 
-fn show(checked: &Checked, output: OutputOptions) {
+/// Writes the rows with errors, to be fixed and imported.
+fn write_rejects(
+    read: &ReadSettings,
+    checked: &Checked,
+    findings: FindingsSpool,
+    output: OutputOptions,
+) -> Result<()> {
+    let protected = read.paths().into_iter().chain(read.problems_file.clone());
+    let mut opener = OutputOpener::new(read.force, FlushPolicy::Chunks, protected);
+    let paths = OutputPaths {
+        rejects: read.rejects.clone(),
+        ..OutputPaths::default()
+    };
+    let mut files = CaseFiles::open(&mut opener, &paths, sources(read, checked))?;
+    for finding in findings.read().context("the temporary file")? {
+        if let Finding::Invalid(invalid) = finding.context("the temporary file")? {
+            let file = usize::from(invalid.file.0);
+            let (raw, key) = (Some(&*invalid.raw_record), invalid.key.as_ref());
+            files.add_reject(file, raw, key, &invalid.reason);
+        }
+    }
+    report_written(&files.finish(), "row", output.quiet || output.json, "");
+    Ok(())
+}
+
+/// Columns that are named one by one.
+const MAX_COLUMNS: usize = 12;
+
+fn show(read: &ReadSettings, checked: &Checked, output: OutputOptions) {
     if !output.quiet {
         let table = column_table(&checked.columns, checked.total, output.redact);
         print_result(&table);
         warn_guessed_encodings(checked, output);
         for file in checked.files.iter().filter(|file| !file.unused.is_empty()) {
             let columns = count(file.unused.len() as u64, "column");
-            let names = escaped_list(&file.unused);
+            let mut names = escaped_list(file.unused.iter().take(MAX_COLUMNS));
+            if file.unused.len() > MAX_COLUMNS {
+                names += ", …";
+            }
             print_result(&format!(
                 "{}: {columns} not sent: {names}",
                 escaped(&file.name)
@@ -89,6 +137,18 @@ fn show(checked: &Checked, output: OutputOptions) {
     let errors = count(checked.errors, "error");
     let warnings = count(checked.warnings, "warning");
     print_result(&format!("{valid}; {errors}, {warnings}"));
+    let found = checked.errors + checked.warnings;
+    if found > 0 && read.config.path.is_none() {
+        let file = read.inputs.first().and_then(Input::path);
+        let file = file.map_or("FILE".to_owned(), |file| {
+            shell_word(&file.to_string_lossy())
+        });
+        print_result(&format!(
+            "there is no caseload.toml, so every column is sent under its own name; to name the \
+             key, the partner firm and the fields, run `caseload init {}`",
+            escaped(&file)
+        ));
+    }
 }
 
 /// Where the problems of an input go. The spreadsheet of `--problems` never

@@ -6,6 +6,6 @@ mod runner;
 pub(crate) mod scheduler;
 mod spool;
 
-pub(crate) use plan::{Plan, PlanAction, PlanBatch, PlanError, PlanOptions, PlannedCase, Planner};
+pub(crate) use plan::{Plan, PlanAction, PlanError, PlanOptions, PlannedCase, Planner};
 pub(crate) use runner::{ImportRun, Interrupt, RunResult, run_import};
 pub(crate) use scheduler::{PaceRange, parse_duration};

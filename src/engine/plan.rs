@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 
 use indexmap::IndexSet;
 
@@ -128,7 +129,7 @@ impl Plan {
 pub(crate) enum PlanError {
     #[error(transparent)]
     Check(#[from] CheckError),
-    #[error("can't write the temporary file in {} that holds the cases to send", std::env::temp_dir().display())]
+    #[error("can't write the temporary file in the state folder that holds the cases to send")]
     Spool(#[source] io::Error),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -189,13 +190,15 @@ impl Iterator for Planner<'_> {
 }
 
 impl<'a> Planner<'a> {
-    /// A plan for an account and a map. Without a ledger every case is new.
+    /// A plan for an account and a map, with its spool in this folder. Without a
+    /// ledger every case is new.
     pub(crate) fn new(
         check: Check,
         ledger: Option<&'a LedgerReader>,
         account: &str,
         map_id: &str,
         options: PlanOptions,
+        folder: &Path,
     ) -> Result<Self, PlanError> {
         let mut hasher = Hasher::default();
         hasher.write_piece(account.as_bytes());
@@ -209,7 +212,7 @@ impl<'a> Planner<'a> {
             ledger: ledger.map(LedgerReader::lookups),
             has_content,
             options,
-            spool: Spool::create().map_err(PlanError::Spool)?,
+            spool: Spool::create(folder).map_err(PlanError::Spool)?,
             send: Vec::new(),
             all: Vec::new(),
             others: Vec::new(),

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use crate::model::CaseData;
 
@@ -30,10 +31,11 @@ pub(crate) struct Spooled {
 const WRITE_BUFFER: usize = 256 * 1024;
 
 impl Spool {
-    /// Creates an empty one in the system's folder for temporary files.
-    pub(super) fn create() -> io::Result<Self> {
+    /// Creates an empty one in a folder that is not in memory: `/tmp` often is.
+    pub(super) fn create(folder: &Path) -> io::Result<Self> {
+        let file = tempfile::tempfile_in(folder)?;
         Ok(Self {
-            file: BufWriter::with_capacity(WRITE_BUFFER, tempfile::tempfile()?),
+            file: BufWriter::with_capacity(WRITE_BUFFER, file),
             length: 0,
             buffer: Vec::new(),
         })
@@ -105,7 +107,7 @@ mod tests {
                 .iter()
                 .map(|(key, firm, payload, raw)| case(key, firm.as_deref(), payload, raw))
                 .collect();
-            let mut spool = Spool::create().unwrap();
+            let mut spool = Spool::create(&std::env::temp_dir()).unwrap();
             let slots: Vec<Slot> = cases.iter().map(|case| spool.write(case).unwrap()).collect();
             let mut spooled = spool.finish().unwrap();
             for (slot, case) in slots.into_iter().zip(&cases).rev() {

@@ -2,7 +2,7 @@
 //! abort for the crash tests.
 
 use std::fmt::Display;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 
 /// Whether users other than the owner can read an open file.
@@ -27,6 +27,18 @@ pub(crate) fn private_file() -> OpenOptions {
         options.mode(0o600);
     }
     options
+}
+
+/// Creates folders that only their owner can enter.
+pub(crate) fn private_directory() -> DirBuilder {
+    #[allow(unused_mut)]
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder
 }
 
 /// The number of columns of the terminal that standard output is, if it is one.

@@ -322,7 +322,10 @@ fn what_is_shown_of_many_problems_fits_a_screen_and_the_rest_is_counted() {
 fn a_problem_of_every_row_is_shown_once() {
     let home = warned("", "id,name\n1,Ann\n2,Bo\n3,Cem\n");
     let done = check(&home, &[]).exits(3);
-    let shown = done.out.lines().filter(|line| line.contains("[missing-partner-firm]"));
+    let shown = done
+        .out
+        .lines()
+        .filter(|line| line.contains("[missing-partner-firm]"));
     assert_eq!(shown.count(), 1, "{done}");
     done.prints("[missing-partner-firm], case 1, and so in all 3 records\n")
         .prints("        3 missing-partner-firm errors\n")
@@ -343,7 +346,9 @@ fn a_problem_names_the_row_of_the_spreadsheet_and_the_key() {
         .exits(3)
         .prints("a.csv: row 3 (line 5): error: ")
         .prints("[missing-partner-firm], case 2\n");
-    let json = check(&home, &["--output", "json", "--problems", "p.csv"]).exits(3).json();
+    let json = check(&home, &["--output", "json", "--problems", "p.csv"])
+        .exits(3)
+        .json();
     assert_eq!(json[0]["row"], 3);
     assert_eq!(json[0]["line"], 5);
     assert_eq!(json[0]["key"], "2");
@@ -377,7 +382,17 @@ fn rows_with_errors_can_be_written_to_be_fixed() {
          \"escaped:[\"\"note\"\"]\",\n\
          003,,z,,\"line 4: found 4 cells, the header has 3 columns [ragged-row]\",,\"003,,z,z\"\n"
     );
-    check(&home, &["--rejects", "fix.csv"]).exits(2).says("already exists");
-    home.write("a.csv", rejects.replace("002,,", "002,f1,").lines().take(2).collect::<Vec<_>>().join("\n"));
+    check(&home, &["--rejects", "fix.csv"])
+        .exits(2)
+        .says("already exists");
+    home.write(
+        "a.csv",
+        rejects
+            .replace("002,,", "002,f1,")
+            .lines()
+            .take(2)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    );
     check(&home, &[]).exits(0);
 }

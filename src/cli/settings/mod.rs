@@ -90,6 +90,8 @@ pub(crate) struct ReadSettings {
     pub max_shown: u64,
     /// The file of all problems, as a spreadsheet.
     pub problems_file: Option<PathBuf>,
+    /// The file of the rows with errors, for a check; an import has others.
+    pub rejects: Option<PathBuf>,
     /// Replace output files that exist.
     pub force: bool,
     /// Where the rules came from, for errors in them.
@@ -99,7 +101,10 @@ pub(crate) struct ReadSettings {
 impl ReadSettings {
     /// Of a command that only reads.
     pub(crate) fn of_check(args: CheckArgs, globals: &GlobalArgs) -> Result<Self> {
-        Self::new(&args.files, args.read, args.force, config(globals)?)
+        Ok(Self {
+            rejects: args.rejects,
+            ..Self::new(&args.files, args.read, args.force, config(globals)?)?
+        })
     }
 
     fn new(files: &[PathBuf], args: ReadArgs, force: bool, config: Config) -> Result<Self> {
@@ -112,6 +117,7 @@ impl ReadSettings {
             github_annotations: args.annotations == Some(AnnotationFormat::Github),
             max_shown: args.max_shown,
             problems_file: args.problems,
+            rejects: None,
             config,
         })
     }

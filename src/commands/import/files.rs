@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::super::export::report_written;
+use super::super::findings::Finding;
 use super::super::ledgers;
-use super::plan::{CheckedPlan, Finding};
-use crate::cli::settings::ImportSettings;
+use super::plan::CheckedPlan;
+use crate::check::Checked;
+use crate::cli::settings::{ImportSettings, ReadSettings};
 use crate::ledger::RunId;
 use crate::model::Format;
 use crate::output::files::{
@@ -33,19 +35,7 @@ pub(super) struct Outputs {
 /// Opens the files that are named.
 pub(super) fn open_named(settings: &ImportSettings, planned: &CheckedPlan) -> Result<NamedFiles> {
     let outputs = &settings.outputs;
-    let inputs = settings.read.inputs.iter().zip(&planned.checked.files);
-    let sources: Vec<SourceFile> = inputs
-        .map(|(input, file)| SourceFile {
-            name: file.name.clone(),
-            path: input.path().map(Path::to_owned),
-            shape: match &file.columns {
-                Some(columns) => RecordShape::table(columns),
-                None => RecordShape::Json,
-            },
-            has_unread: file.unread > 0,
-            has_rejects: true,
-        })
-        .collect();
+    let sources = sources(&settings.read, &planned.checked);
     let paths = OutputPaths {
         results: outputs.results.clone(),
         rejects: outputs.rejects.clone(),
@@ -56,6 +46,22 @@ pub(super) fn open_named(settings: &ImportSettings, planned: &CheckedPlan) -> Re
         .then(|| CaseFiles::open(&mut opener(settings), &paths, sources.clone()))
         .transpose()?;
     Ok(NamedFiles { sources, files })
+}
+
+/// The inputs as their outputs need them.
+pub(in crate::commands) fn sources(read: &ReadSettings, checked: &Checked) -> Vec<SourceFile> {
+    let inputs = read.inputs.iter().zip(&checked.files);
+    let sources = inputs.map(|(input, file)| SourceFile {
+        name: file.name.clone(),
+        path: input.path().map(Path::to_owned),
+        shape: match &file.columns {
+            Some(columns) => RecordShape::table(columns),
+            None => RecordShape::Json,
+        },
+        has_unread: file.unread > 0,
+        has_rejects: true,
+    });
+    sources.collect()
 }
 
 fn opener(settings: &ImportSettings) -> OutputOpener {

@@ -1,7 +1,7 @@
 //! `caseload import`: check every row, then post each case once.
 
 mod closing;
-mod files;
+pub(super) mod files;
 mod origin;
 mod plan;
 mod review;

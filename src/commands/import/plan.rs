@@ -1,22 +1,21 @@
 //! Reading, checking and planning: what an import would do, before it does it.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::super::check::{problem_reporter, warn_guessed_encodings};
+use super::super::findings::FindingsSpool;
+use super::super::temporary_folder;
 use super::files;
-use crate::check::{self, CheckOptions, Checked, Invalid};
+use crate::check::{self, CheckOptions, Checked};
 use crate::cli::args::ApprovedPlan;
 use crate::cli::settings::ImportSettings;
-use crate::engine::{Plan, PlanAction, PlanBatch, PlanError, PlanOptions, PlannedCase, Planner};
+use crate::engine::{Plan, PlanAction, PlanError, PlanOptions, PlannedCase, Planner};
 use crate::input::ReadOptions;
 use crate::ledger::LedgerReader;
-use crate::model::{CaseData, Problem, State, Totals};
+use crate::model::{CaseData, State, Totals};
 use crate::output::terminal::check_report::file_name;
 use crate::output::terminal::status::case_link;
 use crate::output::terminal::streams::print_status;
@@ -130,8 +129,9 @@ pub(super) fn check_and_plan(
 ) -> Result<CheckedPlan> {
     let read = &settings.read;
     let mut problems = problem_reporter(settings.output, read, files::protected(settings))?;
+    let folder = temporary_folder();
     let mut findings = files::want_findings(settings)
-        .then(FindingsSpool::create)
+        .then(|| FindingsSpool::create(&folder))
         .transpose()
         .context("can't create a temporary file")?;
     let explained = |error| read.check_error(error);
@@ -141,6 +141,7 @@ pub(super) fn check_and_plan(
         settings.destination.account.as_str(),
         &settings.destination.map_id,
         plan_options(settings),
+        &folder,
     )?;
     let (names, mut changed) = (read.file_names(), 0);
     for batch in &mut planner {
@@ -158,7 +159,7 @@ pub(super) fn check_and_plan(
             }
         }
         if let Some(findings) = &mut findings {
-            let written = findings.add(batch);
+            let written = findings.add(batch.problems, batch.invalid);
             written.context("can't write a temporary file")?;
         }
     }
@@ -233,39 +234,4 @@ fn report_changed(
         case.place.line,
         escaped(&case.key.to_string()),
     ));
-}
-
-/// What the check found, for the files that the run leaves.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Finding {
-    Problem(Problem),
-    Invalid(Invalid),
-}
-
-/// Findings in an unlinked temporary file, one a line, until the run's files can
-/// be opened.
-pub(super) struct FindingsSpool(BufWriter<File>);
-
-impl FindingsSpool {
-    fn create() -> io::Result<Self> {
-        tempfile::tempfile().map(BufWriter::new).map(Self)
-    }
-
-    fn add(&mut self, batch: PlanBatch) -> io::Result<()> {
-        let problems = batch.problems.into_iter().map(Finding::Problem);
-        let invalid = batch.invalid.into_iter().map(Finding::Invalid);
-        for finding in problems.chain(invalid) {
-            serde_json::to_writer(&mut self.0, &finding)?;
-            self.0.write_all(b"\n")?;
-        }
-        Ok(())
-    }
-
-    /// Reads the findings back in their order.
-    pub(super) fn read(self) -> io::Result<impl Iterator<Item = io::Result<Finding>>> {
-        let mut file = self.0.into_inner()?;
-        file.rewind()?;
-        let lines = BufReader::new(file).lines();
-        Ok(lines.map(|line| Ok(serde_json::from_str(&line?)?)))
-    }
 }

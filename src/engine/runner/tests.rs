@@ -54,7 +54,7 @@ fn serve(mut stream: TcpStream, created: &AtomicUsize) {
 
 /// The cases of the run, ready to send.
 fn plan() -> (Vec<PlannedCase>, Spooled) {
-    let mut spool = Spool::create().unwrap();
+    let mut spool = Spool::create(&std::env::temp_dir()).unwrap();
     let planned = (0..CASES).map(|number| {
         let key = number.to_string();
         let case = CaseData {

@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use super::output_file::{
-    CannotWrite, OutputFile, OutputFileError, OutputOpener, private_directory,
-};
+use super::output_file::{CannotWrite, OutputFile, OutputFileError, OutputOpener};
 use super::rows::{CaseTable, RejectsFile};
 use super::source::{RecordShape, SourceFile};
 use crate::ledger::{CaseRow, RunId};
-use crate::model::{Answer, CaseData, FileId, Format, Key, RunEvent, SettledAttempt, State};
+use crate::model::{
+    Answer, CaseData, FileId, Format, Key, RunEvent, SettledAttempt, State, private_directory,
+};
 
 /// The names of the outputs that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,7 +1,7 @@
 //! One file that a command writes: created new, or with `--force` put in the
 //! place of an existing file once it is complete.
 
-use std::fs::{self, DirBuilder, File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -319,16 +319,4 @@ fn inode(metadata: &Metadata) -> Option<(u64, u64)> {
 #[cfg(not(unix))]
 fn inode(_: &Metadata) -> Option<(u64, u64)> {
     None
-}
-
-/// Creates directories that only their owner can enter.
-pub(super) fn private_directory() -> DirBuilder {
-    #[allow(unused_mut)]
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder
 }

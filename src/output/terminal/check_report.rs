@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 
 use super::color;
 use super::streams::{OutputOptions, print_json, print_result, print_status};
-use super::text::{
-    count, escaped, escaped_or_redacted, grouped, redacted, redacted_quotes, value,
-};
+use super::text::{count, escaped, escaped_or_redacted, grouped, redacted, redacted_quotes, value};
 use crate::model::{Code, ColumnSummary, Place, Problem, Severity, terminal_width};
 use crate::output::explain;
 use crate::output::files::{OutputFileError, ProblemsFile};
