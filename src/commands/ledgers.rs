@@ -5,34 +5,32 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use jiff::Timestamp;
 
 use crate::api::Account;
 use crate::cli::settings::{Confirmation, ImportSettings, LedgerChoice, SANDBOX_LEDGER, in_ci};
 use crate::ledger::{
-    self, DiscoveredLedger, Ledger, LedgerInfo, LedgerLock, LedgerReader, LockHolder,
+    self, DiscoveredLedger, LOCK_PATIENCE, Ledger, LedgerInfo, LedgerReader, Records,
 };
-use crate::model::{State, user_name};
+use crate::model::State;
 use crate::output::terminal::color;
-use crate::output::terminal::status::moved_warning;
+use crate::output::terminal::status::{moved_warning, older_copy};
 use crate::output::terminal::streams::{OutputOptions, print_status, print_warning};
 use crate::output::terminal::text::{count, escaped, escaped_path};
 
 /// Opens an existing ledger to read it.
 pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, LedgerInfo)> {
-    let reader = ledger::open_read_only(&existing(choice, "")?)?;
+    let reader = ledger::open_read_only(&existing(choice, "")?, records(choice))?;
     let info = reader.info()?;
     refuse_other_id(&info, choice)?;
     refuse_other_account(&info, choice, "leave the account out")?;
     Ok((reader, info))
 }
 
-/// Opens an existing ledger to change it, under its lock.
-pub(super) fn open_to_change(choice: &LedgerChoice, command: &str) -> Result<(Ledger, LedgerInfo)> {
-    let path = existing(choice, IF_LOST)?;
-    let lock = LedgerLock::take(&path, &holder(command))?;
-    let ledger = ledger::open(&path, &lock)?;
+/// Opens an existing ledger to resolve cases, while a run may use it.
+pub(super) fn open_to_resolve(choice: &LedgerChoice) -> Result<(Ledger, LedgerInfo)> {
+    let ledger = ledger::open_to_resolve(&existing(choice, IF_LOST)?, records(choice))?;
     let info = ledger.reader().info()?;
+    refuse_older(&info)?;
     refuse_other_id(&info, choice)?;
     refuse_other_account(&info, choice, "leave the account out")?;
     Ok((ledger, info))
@@ -40,7 +38,7 @@ pub(super) fn open_to_change(choice: &LedgerChoice, command: &str) -> Result<(Le
 
 /// A ledger and the files that belong to it.
 pub(super) fn paths(ledger: &Path) -> impl Iterator<Item = PathBuf> {
-    let endings = ["", "-journal", "-wal", "-shm", ".lock"].into_iter();
+    let endings = ["", "-journal"].into_iter();
     endings.map(|ending| {
         let mut path = ledger.as_os_str().to_owned();
         path.push(ending);
@@ -53,6 +51,12 @@ const IF_LOST: &str = ". Restore it from a backup; if it is lost, create an empt
     `CI=true caseload import FILE --new-ledger`, which sends nothing, then record its cases with \
     `caseload resolve --imported --list FILE`";
 
+/// What this machine remembers of its ledgers; nothing of test runs.
+fn records(choice: &LedgerChoice) -> Option<Records> {
+    let records = Records::of_user().ok();
+    records.filter(|_| !choice.is_sandbox())
+}
+
 /// The file that is chosen, if it exists.
 fn existing(choice: &LedgerChoice, if_lost: &str) -> Result<PathBuf> {
     let path = match (&choice.path, &choice.account) {
@@ -60,7 +64,7 @@ fn existing(choice: &LedgerChoice, if_lost: &str) -> Result<PathBuf> {
         (None, Some(account)) => ledger::default_path(&ledger::state_folder()?, account.as_str()),
         (None, None) => return only_ledger(if_lost),
     };
-    if exists(&path) {
+    if ledger::exists(&path)? {
         return Ok(path);
     }
     if choice.is_sandbox() {
@@ -88,11 +92,6 @@ fn discovered() -> Vec<DiscoveredLedger> {
     let folder = ledger::state_folder().ok();
     let found = folder.and_then(|folder| ledger::discover(&folder).ok());
     found.unwrap_or_default()
-}
-
-/// What can't be looked at counts as there: opening it tells why.
-fn exists(path: &Path) -> bool {
-    path.try_exists().unwrap_or(true)
 }
 
 /// The only ledger in the state folder.
@@ -133,6 +132,13 @@ fn refuse_other_account(info: &LedgerInfo, choice: &LedgerChoice, way_out: &str)
     }
 }
 
+fn refuse_older(info: &LedgerInfo) -> Result<()> {
+    match &info.missing {
+        Some(missing) => bail!("{}: {}", escaped_path(&info.path), older_copy(missing)),
+        None => Ok(()),
+    }
+}
+
 fn refuse_other_id(info: &LedgerInfo, choice: &LedgerChoice) -> Result<()> {
     match &choice.id {
         Some(id) if *id != info.id => bail!(
@@ -160,8 +166,11 @@ pub(super) fn report_ledger(info: &LedgerInfo, output: OutputOptions) {
 }
 
 fn warn_moved(info: &LedgerInfo) {
-    if let Some(home) = &info.moved_from {
-        print_warning(&moved_warning(home));
+    if let Some(path) = &info.moved_from {
+        print_warning(&moved_warning(path));
+    }
+    if let Some(missing) = &info.missing {
+        print_warning(&older_copy(missing));
     }
 }
 
@@ -192,9 +201,6 @@ pub(super) enum ImportLedger {
     ReadOnly(LedgerReader),
     /// None exists; one may be created once the user has agreed.
     Missing {
-        /// Held from now on, so that nobody else creates it meanwhile; none in
-        /// a dry run.
-        lock: Option<LedgerLock>,
         /// Other ledgers of the same host.
         others: Vec<DiscoveredLedger>,
     },
@@ -213,16 +219,12 @@ impl ImportLedger {
     pub(super) fn into_ledger(self, settings: &ImportSettings) -> Result<Ledger> {
         match self {
             Self::Existing(ledger) => Ok(*ledger),
-            Self::Missing {
-                lock: Some(lock), ..
-            } => Ok(ledger::create(
+            Self::Missing { .. } => Ok(ledger::create(
                 &settings.ledger_path,
-                &lock,
+                records(&settings.ledger),
                 settings.destination.account.as_str(),
             )?),
-            Self::ReadOnly(_) | Self::Missing { lock: None, .. } => {
-                bail!("a dry run sends nothing")
-            }
+            Self::ReadOnly(_) => bail!("a dry run sends nothing"),
         }
     }
 }
@@ -230,25 +232,21 @@ impl ImportLedger {
 /// Opens the ledger of an import, or makes sure that it may be created.
 pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger> {
     let path = &settings.ledger_path;
+    let records = records(&settings.ledger);
     let dry_run = settings.sending.dry_run;
-    let lock = if dry_run {
-        None
-    } else {
-        Some(LedgerLock::take(path, &holder("import"))?)
-    };
     // A dry run does not forget earlier test runs: it shows what would be sent
     // without them.
-    if !exists(path) || (dry_run && settings.fresh) {
+    if !ledger::exists(path)? || (dry_run && settings.fresh) {
         let others = others_of_host(settings);
         refuse_new(settings, &others)?;
-        return Ok(ImportLedger::Missing { lock, others });
+        return Ok(ImportLedger::Missing { others });
     }
-    let Some(lock) = lock else {
-        let reader = ledger::open_read_only(path)?;
+    if dry_run {
+        let reader = ledger::open_read_only(path, records)?;
         refuse_unexpected(&reader.info()?, settings)?;
         return Ok(ImportLedger::ReadOnly(reader));
-    };
-    let mut ledger = ledger::open(path, &lock)?;
+    }
+    let mut ledger = ledger::open(path, records, LOCK_PATIENCE)?;
     refuse_unexpected(&ledger.reader().info()?, settings)?;
     if settings.adopt_ledger {
         ledger.adopt(settings.destination.account.as_str())?;
@@ -276,6 +274,7 @@ fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()>
     if settings.ledger.is_sandbox() || settings.sending.dry_run {
         return Ok(());
     }
+    refuse_older(info)?;
     if settings.new_ledger {
         bail!(
             "{} already exists, with {}; leave --new-ledger out",
@@ -344,8 +343,7 @@ pub(super) fn forget_test_runs(output: OutputOptions) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    let lock = LedgerLock::take(path, &holder("import --sandbox --fresh"))?;
-    let ledger = ledger::open(path, &lock)?;
+    let ledger = ledger::open(path, None, LOCK_PATIENCE)?;
     let account = ledger.reader().info()?.account;
     if account != Account::sandbox().as_str() {
         bail!(
@@ -358,15 +356,4 @@ pub(super) fn forget_test_runs(output: OutputOptions) -> Result<()> {
         print_status("deleted the ledger of earlier test runs");
     }
     Ok(())
-}
-
-/// This process, for others that want the ledger.
-fn holder(command: &str) -> LockHolder {
-    LockHolder {
-        user: user_name(),
-        host: ledger::host_name(),
-        pid: std::process::id(),
-        since: Timestamp::now(),
-        command: command.to_owned(),
-    }
 }

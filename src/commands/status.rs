@@ -10,9 +10,7 @@ use super::Exit;
 use super::rerun_command::{self, Rerun};
 use super::{cases, ledgers};
 use crate::cli::settings::LedgerSettings;
-use crate::ledger::{
-    CaseFilter, LedgerError, LedgerInfo, LedgerLock, LedgerReader, LockStatus, RunRow,
-};
+use crate::ledger::{CaseFilter, LedgerError, LedgerInfo, LedgerReader, LockStatus, RunRow};
 use crate::model::{Format, State, StateCounts};
 use crate::output::terminal::status::{CaseView, LedgerView, NextCommand, RUNS_SHOWN};
 use crate::output::terminal::streams::{print_json, print_result};
@@ -28,7 +26,7 @@ pub(super) fn run(settings: &LedgerSettings, check: bool) -> Result<Exit> {
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     let runs = reader.runs(usize::MAX)?;
-    let lock = LedgerLock::status(&info.path)?;
+    let lock = reader.lock_status()?;
     let next = if lock == LockStatus::Free {
         next_commands(&reader, &info, &runs, &settings.ledger.flags)?
     } else {

@@ -40,9 +40,13 @@ pub enum ClaimError {
     /// The case is not in the state that the plan saw, or must not be sent.
     #[error("the case must not be sent: it is {}", now.map_or("unknown", State::as_str))]
     Refused { now: Option<State> },
-    /// Nothing more may be sent.
+    /// Nothing was claimed, and nothing more may be sent.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The commit failed: the claim may still be on the disk, so that the next
+    /// run finds the case in doubt. Nothing more may be sent.
+    #[error(transparent)]
+    Unknown(LedgerError),
 }
 
 /// What the ledger made of an outcome.
@@ -136,6 +140,9 @@ pub(super) fn claim(
         now,
         Millis(request.at)
     ])?;
+    // Kept when the claim is released: the number is never given again.
+    conn.prepare_cached("UPDATE runs SET claims = claims + 1 WHERE no = ?1")?
+        .execute([request.run.0])?;
     Ok(Ok(Claim {
         case: Arc::clone(case),
         case_no,

@@ -21,14 +21,33 @@ pub(super) enum LedgerErrorKind {
     NotFound,
     #[error("already exists")]
     AlreadyExists,
-    /// By whom, when the lock file says so.
+    /// By whom, once its run has begun.
     #[error(
         "another run is using it{}; wait until that run has ended",
-        .0.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default()
+        .0.as_ref().map_or(
+            ", one that has sent nothing yet (it may be waiting for an answer)".to_owned(),
+            |holder| format!(": {holder}")
+        )
     )]
     Locked(Option<Box<LockHolder>>),
-    #[error("the lock is for another ledger, {}", .0.display())]
-    WrongLock(PathBuf),
+    #[error("opened without its lock; no run can use it")]
+    NotLocked,
+    #[error("it is a folder; name a file in it")]
+    Folder,
+    #[error("not a regular file; choose another file with --ledger")]
+    NotAFile,
+    #[error("a symbolic link to a file that does not exist; name the file itself, or restore it")]
+    DanglingLink,
+    #[error(
+        "mounted as a single file, which keeps its journal elsewhere; mount the folder that it \
+         is in"
+    )]
+    MountedFile,
+    #[error(
+        "an empty file, not a caseload ledger; restore the ledger, or choose another file with \
+         --ledger"
+    )]
+    EmptyFile,
     #[error("not a caseload ledger, or its header is damaged; choose another file with --ledger")]
     NotALedger,
     #[error(

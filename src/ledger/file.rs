@@ -1,185 +1,153 @@
 //! The ledger's file: created, opened to read, opened to write.
 
-use std::path::{Path, PathBuf};
+use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction};
 
 use super::error::{AtPath as _, LedgerErrorKind};
-use super::{LedgerError, LedgerLock, LockStatus, claim, location, run, schema};
-use crate::model::{abort_point, private_file};
+use super::opened::{OpenedFile, RunLock};
+use super::{LedgerError, LockHolder, LockStatus, Records, claim, location, run, schema};
+use crate::model::abort_point;
+
+/// How long a run tries to get the lock: `status` and `resolve` take it for a
+/// moment.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads a ledger; can't change it.
 #[derive(Debug)]
 pub struct LedgerReader {
     pub(super) conn: Connection,
-    pub(super) path: Arc<Path>,
+    pub(super) file: Arc<OpenedFile>,
+    pub(super) records: Option<Records>,
     /// No run holds the lock: what is `sending` was left by a dead run, and is
     /// shown as in doubt.
-    pub(super) orphaned: bool,
+    pub(super) orphaned: Cell<bool>,
+    /// The journal is not needed any more when this is dropped.
+    pub(super) removes_journal: Cell<bool>,
 }
 
-/// An open ledger whose lock is held.
+/// A ledger that can be changed.
 #[derive(Debug)]
 pub struct Ledger {
     pub(super) reader: LedgerReader,
-    pub(super) lock: LedgerLock,
+    /// None for resolutions, which run beside a run.
+    pub(super) lock: Option<RunLock>,
     recovered: u64,
 }
 
-/// Opens a ledger for `status`, `export` and dry runs. All queries see one
-/// snapshot, even while a run goes on.
-pub fn open_read_only(path: &Path) -> Result<LedgerReader, LedgerError> {
-    let path: Arc<Path> = existing(path)?.into();
-    let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    schema::check_identity(&conn, &path)?;
-    schema::configure(&conn).at(&path)?;
-    let orphaned = loop {
-        let free = LedgerLock::status(&path)? == LockStatus::Free;
-        begin_reading(&conn).at(&path)?;
-        // A run that began or ended meanwhile may have left its claims in it.
-        if free == (LedgerLock::status(&path)? == LockStatus::Free) {
-            break free;
-        }
-        end_reading(&conn).at(&path)?;
+/// Opens a ledger for `status`, `export` and dry runs.
+pub fn open_read_only(path: &Path, records: Option<Records>) -> Result<LedgerReader, LedgerError> {
+    let reader = connect(path, records)?;
+    // Not opened read-only, or what a crash left half written could not be
+    // rolled back.
+    let conn = &reader.conn;
+    conn.pragma_update(None, "query_only", true)
+        .at(reader.path())?;
+    Ok(reader)
+}
+
+/// Opens a ledger for a run, under its lock, which is tried for this long. What
+/// a dead run left in flight becomes in doubt.
+pub fn open(
+    path: &Path,
+    records: Option<Records>,
+    patience: Duration,
+) -> Result<Ledger, LedgerError> {
+    let reader = connect(path, records)?;
+    let Some(lock) = reader.file.lock(patience).at(reader.path())? else {
+        let holder = reader.holder()?.map(Box::new);
+        return Err(LedgerErrorKind::Locked(holder).at(reader.path()));
     };
+    Ledger::of(reader, Some(lock))
+}
+
+/// Opens a ledger for resolutions, while a run may use it.
+pub(crate) fn open_to_resolve(
+    path: &Path,
+    records: Option<Records>,
+) -> Result<Ledger, LedgerError> {
+    let reader = connect(path, records)?;
+    let lock = reader.file.lock(Duration::ZERO).at(reader.path())?;
+    let mut ledger = Ledger::of(reader, lock)?;
+    // It was only needed for what a dead run left.
+    ledger.lock = None;
+    Ok(ledger)
+}
+
+/// Opens a ledger that exists. Reading its id rolls back what a crash left half
+/// written.
+fn connect(path: &Path, records: Option<Records>) -> Result<LedgerReader, LedgerError> {
+    let file = OpenedFile::open(path)?;
+    let path = file.path();
+    let has_journal = location::beside(path, "-journal").exists();
+    let conn = connect_to(path)?;
+    if !file.is_in_place() {
+        return Err(LedgerErrorKind::Replaced.at(path));
+    }
+    let id = schema::id(&conn).at(path)?;
+    file.prepare_lock(&id).at(path)?;
+    let was_copied_while_in_use = !has_journal && !run::all_ended(&conn).at(path)?;
+    schema::check(&conn, path, was_copied_while_in_use)?;
     Ok(LedgerReader {
         conn,
-        path,
-        orphaned,
+        file,
+        records,
+        orphaned: Cell::new(false),
+        removes_journal: Cell::new(false),
     })
 }
 
-/// One read transaction for all queries: they see one snapshot, and a million
-/// lookups don't each take and release the file's locks.
-fn begin_reading(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute_batch("BEGIN; SELECT one FROM ledger")
+fn connect_to(path: &Path) -> Result<Connection, LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).at(path)?;
+    schema::configure(&conn).at(path)?;
+    Ok(conn)
 }
 
-pub(super) fn end_reading(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute_batch("ROLLBACK")
-}
-
-/// Opens a ledger to write to it. What a dead run left in flight becomes in
-/// doubt.
-pub fn open(path: &Path, lock: &LedgerLock) -> Result<Ledger, LedgerError> {
-    let path: Arc<Path> = existing(path)?.into();
-    check_lock(lock, &path)?;
-    if location::link_count(&path).at(&path)? > 1 {
-        return Err(LedgerErrorKind::HardLinked.at(&path));
-    }
-    // Another user's file can't be changed; that it is writable is enough.
-    let _ = location::make_private(&path);
-    let conn = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    schema::check_identity(&conn, &path)?;
-    // SQLite falls back to reading without an error.
-    if conn.is_readonly("main").at(&path)? {
-        return Err(LedgerErrorKind::ReadOnly("it can only be read".to_owned()).at(&path));
-    }
-    schema::configure(&conn).at(&path)?;
-    schema::configure_writer(&conn, &path)?;
-    schema::quick_check(&conn, &path)?;
-    abort_point("before-recover");
-    let recovered = in_transaction(&conn, |conn| {
-        run::recover(conn)?;
-        claim::recover(conn)
-    })
-    .at(&path)?;
-    abort_point("after-recover");
-    begin_reading(&conn).at(&path)?;
-    Ok(Ledger {
-        reader: LedgerReader {
-            conn,
-            path,
-            orphaned: false,
-        },
-        lock: lock.clone(),
-        recovered,
-    })
-}
-
-/// Creates the ledger of an account, and opens it. The file gets its name when
-/// it is complete, so that no incomplete ledger is ever found.
-pub fn create(path: &Path, lock: &LedgerLock, account: &str) -> Result<Ledger, LedgerError> {
+/// Creates the ledger of an account, and opens it for a run. The file gets its
+/// name when it is complete, so that no incomplete ledger is ever found.
+pub fn create(path: &Path, records: Option<Records>, account: &str) -> Result<Ledger, LedgerError> {
     let path = location::checked(path)?;
-    check_lock(lock, &path)?;
-    if path.symlink_metadata().is_ok() {
-        return Err(LedgerErrorKind::AlreadyExists.at(&path));
-    }
-    // SQLite would replay the log of a lost ledger into a new one.
-    let log = location::beside(&path, "-wal");
-    if log.exists() {
-        return Err(LedgerErrorKind::Leftover.at(&log));
+    let journal = location::beside(&path, "-journal");
+    if journal.exists() {
+        return Err(LedgerErrorKind::Leftover.at(&journal));
     }
     location::create_folders(&path)?;
-    let draft = location::beside(&path, ".new");
-    if let Err(error) = create_file(&draft, &path, account) {
-        remove(&draft)?;
-        return Err(error);
-    }
-    open(&path, lock)
-}
-
-fn create_file(draft: &Path, path: &Path, account: &str) -> Result<(), LedgerError> {
-    // Left by a process that died here; the lock is ours.
-    remove(draft)?;
-    private_file()
-        .write(true)
-        .create_new(true)
-        .open(draft)
-        .at(draft)?;
-    let file = location::file_id(draft).at(draft)?;
-    let conn = connect(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    schema::configure(&conn).at(draft)?;
-    schema::configure_writer(&conn, draft)?;
-    let home = (&*location::host_name(), &*path.to_string_lossy(), file);
-    schema::create_tables(&conn, account, home).at(draft)?;
-    close(conn, draft)?;
+    let (folder, name) = location::folder_and_name(&path);
+    let draft = tempfile::Builder::new()
+        .prefix(&format!(".{name}."))
+        .suffix(".new")
+        .tempfile_in(folder)
+        .at(&path)?;
+    let created = create_file(draft.path(), account);
+    // Left where it failed.
+    let _ = std::fs::remove_file(location::beside(draft.path(), "-journal"));
+    created?;
     abort_point("before-ledger-named");
-    std::fs::rename(draft, path).at(draft)?;
+    draft
+        .persist_noclobber(&path)
+        .map_err(|error| match error.error.kind() {
+            std::io::ErrorKind::AlreadyExists => LedgerErrorKind::AlreadyExists,
+            _ => error.error.into(),
+        })
+        .at(&path)?;
     abort_point("after-ledger-named");
-    location::sync_folder_of(path)
+    location::sync_folder_of(&path)?;
+    let ledger = open(&path, records, LOCK_PATIENCE)?;
+    ledger.reader.remember(None);
+    Ok(ledger)
 }
 
-/// Writes the log into the file, and closes it. Closing alone would write it
-/// too, but does not report a disk that fails or is full.
-pub(super) fn close(conn: Connection, path: &Path) -> Result<(), LedgerError> {
-    // A reader may keep part of the log in use; that is no failure.
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        .at(path)?;
-    conn.close().map_err(|(_, error)| error).at(path)
-}
-
-/// Removes a database and the files beside it, the database last: it never
-/// lacks a log that is still needed.
-fn remove(file: &Path) -> Result<(), LedgerError> {
-    for ending in ["-shm", "-wal", ""] {
-        let path = location::beside(file, ending);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            removed => removed.at(&path)?,
-        }
-    }
-    Ok(())
-}
-
-/// The true path of a ledger that exists.
-fn existing(path: &Path) -> Result<PathBuf, LedgerError> {
-    let path = location::checked(path)?;
-    path.metadata().at(&path)?;
-    Ok(path)
-}
-
-fn check_lock(lock: &LedgerLock, path: &Path) -> Result<(), LedgerError> {
-    if lock.ledger_path() == path {
-        return Ok(());
-    }
-    let locked = lock.ledger_path().to_owned();
-    Err(LedgerErrorKind::WrongLock(locked).at(path))
-}
-
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, LedgerError> {
-    Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).at(path)
+fn create_file(draft: &Path, account: &str) -> Result<(), LedgerError> {
+    let conn = connect_to(draft)?;
+    schema::configure_writer(&conn, draft)?;
+    schema::create_tables(&conn, account).at(draft)?;
+    conn.close().map_err(|(_, error)| error).at(draft)
 }
 
 /// All of `work` or nothing.
@@ -187,7 +155,7 @@ pub(super) fn in_transaction<T>(
     conn: &Connection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    let tx = rusqlite::Transaction::new_unchecked(conn, rusqlite::TransactionBehavior::Immediate)?;
+    let tx = Transaction::new_unchecked(conn, rusqlite::TransactionBehavior::Immediate)?;
     let done = work(&tx)?;
     tx.commit()?;
     Ok(done)
@@ -195,18 +163,96 @@ pub(super) fn in_transaction<T>(
 
 impl LedgerReader {
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
+    }
+
+    /// One moment for several queries; none inside another one. While it lasts
+    /// no run can commit, so it must not outlast a batch.
+    pub(crate) fn snapshot(&self) -> Result<Option<Transaction<'_>>, LedgerError> {
+        if !self.conn.is_autocommit() {
+            return Ok(None);
+        }
+        loop {
+            let free = self.file.is_free().at(self.path())?;
+            let snapshot = self.conn.unchecked_transaction().at(self.path())?;
+            schema::id(&snapshot).at(self.path())?;
+            // A run that began or ended meanwhile may have left its claims in it.
+            if free == self.file.is_free().at(self.path())? {
+                self.orphaned.set(free);
+                return Ok(Some(snapshot));
+            }
+        }
     }
 
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
-        read(&self.conn).at(&self.path)
+        let _snapshot = self.snapshot()?;
+        read(&self.conn).at(self.path())
+    }
+
+    /// Whether a run is using the ledger, and who.
+    pub(crate) fn lock_status(&self) -> Result<LockStatus, LedgerError> {
+        let _snapshot = self.snapshot()?;
+        if self.orphaned.get() {
+            return Ok(LockStatus::Free);
+        }
+        let holder = self.holder()?;
+        Ok(holder.map_or(LockStatus::Held, LockStatus::HeldBy))
+    }
+
+    /// Who runs, once a run has begun.
+    fn holder(&self) -> Result<Option<LockHolder>, LedgerError> {
+        let runs = self.runs(1)?.into_iter();
+        Ok(runs
+            .filter(|run| run.end.is_none())
+            .map(|run| LockHolder::of(run.start))
+            .next())
+    }
+}
+
+impl Drop for LedgerReader {
+    fn drop(&mut self) {
+        if self.removes_journal.get() {
+            // Empty now; it is only in the way.
+            let conn = &self.conn;
+            let _ = conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()));
+        }
     }
 }
 
 impl Ledger {
+    /// Makes a reader write. With the lock what a dead run left in flight
+    /// becomes in doubt.
+    fn of(reader: LedgerReader, lock: Option<RunLock>) -> Result<Self, LedgerError> {
+        let (conn, path) = (&reader.conn, reader.path());
+        // Another user's file can't be changed; that it is writable is enough.
+        let _ = reader.file.make_private();
+        // SQLite falls back to reading without an error.
+        if conn.is_readonly("main").at(path)? {
+            let detail = "it can only be read".to_owned();
+            return Err(LedgerErrorKind::ReadOnly(detail).at(path));
+        }
+        schema::configure_writer(conn, path)?;
+        reader.removes_journal.set(true);
+        let mut recovered = 0;
+        if lock.is_some() {
+            abort_point("before-recover");
+            recovered = in_transaction(conn, |conn| {
+                run::recover(conn)?;
+                claim::recover(conn)
+            })
+            .at(path)?;
+            abort_point("after-recover");
+        }
+        Ok(Self {
+            reader,
+            lock,
+            recovered,
+        })
+    }
+
     pub fn reader(&self) -> &LedgerReader {
         &self.reader
     }
@@ -216,12 +262,15 @@ impl Ledger {
         self.recovered
     }
 
-    /// Deletes the ledger; the lock's file stays.
+    /// Deletes the ledger.
     pub(crate) fn delete(self) -> Result<(), LedgerError> {
         let Self { reader, lock, .. } = self;
-        let path = Arc::clone(&reader.path);
+        let file = Arc::clone(&reader.file);
+        if let (Some(records), Ok(id)) = (&reader.records, reader.read(schema::id)) {
+            records.forget(&id);
+        }
         drop(reader);
-        let removed = remove(&path);
+        let removed = std::fs::remove_file(file.path()).at(file.path());
         drop(lock);
         removed
     }
@@ -232,17 +281,11 @@ impl Ledger {
             .map(drop)
     }
 
-    /// All of `work` or nothing, between two read transactions.
+    /// All of `work` or nothing.
     pub(super) fn write<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
-        let conn = &self.reader.conn;
-        end_reading(conn)
-            .and_then(|()| {
-                let done = in_transaction(conn, work);
-                begin_reading(conn).and(done)
-            })
-            .at(&self.reader.path)
+        in_transaction(&self.reader.conn, work).at(self.reader.path())
     }
 }

@@ -1,16 +1,15 @@
-//! Where ledgers are kept: the state folder, a ledger's true path, the folders
-//! that are refused, and all that is asked of the file system.
+//! Where ledgers are kept: the state folder, a ledger's true path, and the
+//! places that are refused.
 
-use std::fs::{DirBuilder, File, Permissions};
+use std::borrow::Cow;
+use std::fs::File;
 use std::io;
-#[cfg(unix)]
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use etcetera::base_strategy::BaseStrategy as _;
 
 use super::error::{AtPath as _, LedgerErrorKind};
-use super::{LedgerError, LedgerInfo, open_read_only};
+use super::{LedgerError, LedgerInfo, Records, open_read_only, platform};
 use crate::model::Digest;
 
 /// Folders of sync services, by the start of their names.
@@ -70,8 +69,10 @@ pub(crate) fn discover(folder: &Path) -> Result<Vec<DiscoveredLedger>, LedgerErr
     let mut paths = paths.collect::<io::Result<Vec<_>>>().at(folder)?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "db"));
     paths.sort();
+    let records = Records::in_folder(folder);
     let ledgers = paths.into_iter().map(|path| {
-        let info = open_read_only(&path).and_then(|reader| reader.info());
+        let reader = open_read_only(&path, Some(records.clone()));
+        let info = reader.and_then(|reader| reader.info());
         DiscoveredLedger { path, info }
     });
     Ok(ledgers.collect())
@@ -99,7 +100,10 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf, LedgerError> {
 pub(super) fn checked(path: &Path) -> Result<PathBuf, LedgerError> {
     let ledger = canonical(path)?;
     if ledger.is_dir() {
-        return Err(LedgerErrorKind::NoAccess("it is a folder".to_owned()).at(&ledger));
+        return Err(LedgerErrorKind::Folder.at(&ledger));
+    }
+    if ledger.is_symlink() {
+        return Err(LedgerErrorKind::DanglingLink.at(&ledger));
     }
     if let Some(service) = synced_folder(&ledger) {
         return Err(LedgerErrorKind::SyncFolder(service).at(&ledger));
@@ -108,7 +112,17 @@ pub(super) fn checked(path: &Path) -> Result<PathBuf, LedgerError> {
     if let Some(file_system) = folder.and_then(network_file_system) {
         return Err(LedgerErrorKind::NetworkFolder(file_system).at(&ledger));
     }
+    if platform::is_mount_point(&ledger) {
+        return Err(LedgerErrorKind::MountedFile.at(&ledger));
+    }
     Ok(ledger)
+}
+
+/// Whether there is something at the path of a ledger, or why no ledger can be
+/// there.
+pub(crate) fn exists(path: &Path) -> Result<bool, LedgerError> {
+    let path = checked(path)?;
+    path.try_exists().at(&path)
 }
 
 /// The folder above a file that a sync service keeps.
@@ -137,15 +151,21 @@ pub(super) fn create_folders(ledger: &Path) -> Result<(), LedgerError> {
         .take_while(|folder| !folder.exists())
         .collect();
     for folder in missing.into_iter().rev() {
-        DirBuilder::new().mode(0o700).create(folder).at(folder)?;
+        platform::create_private_folder(folder).at(folder)?;
         sync_folder_of(folder)?;
     }
     Ok(())
 }
 
+/// The folder of a ledger, and its name in it.
+pub(super) fn folder_and_name(ledger: &Path) -> (&Path, Cow<'_, str>) {
+    let name = ledger.file_name().unwrap_or_default();
+    (ledger.parent().unwrap_or(ledger), name.to_string_lossy())
+}
+
 /// Makes sure that a new file or folder is still there after a crash.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), LedgerError> {
-    let folder = path.parent().unwrap_or(path);
+    let (folder, _) = folder_and_name(path);
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.at(folder)
 }
@@ -157,76 +177,13 @@ pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// The machine's name.
-pub(crate) fn host_name() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
-}
-
-/// The inode number: a renamed file keeps it, a copy has another.
-pub(super) fn file_id(path: &Path) -> io::Result<i64> {
-    Ok(path.symlink_metadata()?.ino().cast_signed())
-}
-
-/// How many names a file has.
-pub(super) fn link_count(path: &Path) -> io::Result<u64> {
-    Ok(path.metadata()?.nlink())
-}
-
-/// Removes everybody's access but the owner's. `SQLite` gives the files beside
-/// the ledger the same mode.
-pub(super) fn make_private(path: &Path) -> io::Result<()> {
-    let mode = path.metadata()?.permissions().mode() & 0o777;
-    let private = mode & 0o700;
-    if mode == private {
-        return Ok(());
-    }
-    std::fs::set_permissions(path, Permissions::from_mode(private))
-}
-
 /// The name of the file system under a folder, when it is one of the network.
 fn network_file_system(folder: &Path) -> Option<String> {
-    let name = file_system(folder)?;
+    let name = platform::file_system(folder)?;
     let is_network = NETWORK_FILE_SYSTEMS
         .split(' ')
         .any(|network| network == name);
     is_network.then_some(name)
-}
-
-#[cfg(target_os = "linux")]
-fn file_system(folder: &Path) -> Option<String> {
-    let device = folder.metadata().ok()?.dev();
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    file_system_of(device, &mounts)
-}
-
-/// The file system on a device, from the text of `/proc/self/mountinfo`.
-#[cfg(target_os = "linux")]
-fn file_system_of(device: u64, mounts: &str) -> Option<String> {
-    let number = format!(
-        "{}:{}",
-        rustix::fs::major(device),
-        rustix::fs::minor(device)
-    );
-    mounts.lines().find_map(|line| {
-        let (mount, file_system) = line.split_once(" - ")?;
-        let name = file_system.split(' ').next()?;
-        (mount.split(' ').nth(2)? == number).then(|| name.to_owned())
-    })
-}
-
-#[cfg(target_os = "macos")]
-fn file_system(folder: &Path) -> Option<String> {
-    let statfs = rustix::fs::statfs(folder).ok()?;
-    let name = statfs.f_fstypename.iter().map(|&byte| byte as u8);
-    Some(name.take_while(|&byte| byte != 0).map(char::from).collect())
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn file_system(_folder: &Path) -> Option<String> {
-    None
 }
 
 #[cfg(test)]
@@ -279,27 +236,10 @@ mod tests {
         }
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
-    fn network_file_systems_are_recognized_by_the_device_of_a_folder() {
-        let mounts = "\
-21 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
-40 21 0:50 / /mnt/far\\040away rw,nosuid shared:1 - fuse.sshfs me@host: rw\n\
-41 21 0:51 / /mnt/near rw - fuse.gocryptfs /x rw\n";
-        for (device, name) in [
-            ((8, 1), Some("ext4")),
-            ((0, 50), Some("fuse.sshfs")),
-            ((0, 51), Some("fuse.gocryptfs")),
-            ((0, 5), None),
-        ] {
-            let device = rustix::fs::makedev(device.0, device.1);
-            assert_eq!(file_system_of(device, mounts).as_deref(), name);
-        }
-        assert!(
-            NETWORK_FILE_SYSTEMS
-                .split(' ')
-                .any(|name| name == "fuse.sshfs")
-        );
+    fn network_file_systems_are_known_by_name() {
+        let mut names = NETWORK_FILE_SYSTEMS.split(' ');
+        assert!(names.any(|name| name == "fuse.sshfs"));
         assert!(NETWORK_FILE_SYSTEMS.split(' ').all(|name| !name.is_empty()));
         assert_eq!(network_file_system(&std::env::temp_dir()), None);
     }

@@ -6,17 +6,20 @@
 //! the case counts as done ([`Handle::settle`]), and what can't be known is in
 //! doubt until it is proved or the user resolves it ([`Ledger::resolve`]).
 //!
-//! - [`LedgerLock`]: one run at a time
-//! - [`open_read_only`], [`open`], [`create`]: the file
+//! - [`create`], [`open`]: the file, for a run; one run at a time
+//! - [`open_to_resolve`], [`open_read_only`]: beside a run
 //! - [`LedgerReader`]: planning, `status` and `export`
 //! - [`Handle`]: a run's claims and settles, in front of the one writer
+//! - [`Records`]: what this machine remembers, to recognize an older copy
 
 mod claim;
 mod error;
 mod file;
 mod location;
-mod lock;
+mod opened;
+mod platform;
 mod queries;
+mod records;
 mod resolution;
 mod run;
 mod schema;
@@ -25,16 +28,18 @@ mod writer;
 
 pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
 pub use error::LedgerError;
-pub use file::{Ledger, LedgerReader, create, open, open_read_only};
+pub(crate) use file::open_to_resolve;
+pub use file::{LOCK_PATIENCE, Ledger, LedgerReader, create, open, open_read_only};
 pub(crate) use location::{
-    DiscoveredLedger, default_path, discover, host_name, host_of, state_folder,
+    DiscoveredLedger, default_path, discover, exists, host_of, state_folder,
 };
-pub(crate) use lock::LockStatus;
-pub use lock::{LedgerLock, LockHolder};
+pub(crate) use platform::host_name;
 pub(crate) use queries::{AttemptRow, CaseFilter, CaseRow, SameContent};
 pub use queries::{KeyLookup, KnownCase};
+pub use records::Records;
+pub(crate) use records::{LedgerRecord, MissingAttempts};
 pub(crate) use resolution::{Refusal, ResolutionReport, ResolutionRow, ResolveAction};
-pub(crate) use run::{LastUsed, LedgerInfo, RunRow};
+pub(crate) use run::{LedgerInfo, LockHolder, LockStatus, RunRow};
 pub use run::{RunEnd, RunFile, RunId, RunStart};
 pub(crate) use sources::OriginStatus;
 pub use writer::Handle;

@@ -146,7 +146,34 @@ impl LedgerReader {
         &self,
         filter: &CaseFilter,
     ) -> impl Iterator<Item = Result<CaseRow, LedgerError>> + use<'_> {
-        let (condition, values) = self.condition(filter);
+        let filter = filter.clone();
+        let mut keys = filter.keys.clone().map(Vec::into_iter);
+        // After the case of this number, unless the selection is by key.
+        let mut after = Some(0);
+        let pages = iter::from_fn(move || {
+            let from = match &mut keys {
+                Some(keys) => Value::Blob(keys.next()?.digest().0.to_vec()),
+                None => Value::Integer(after?),
+            };
+            let page = self.page(&filter, from);
+            after = match &page {
+                Ok(page) if page.len() == PAGE => page.last().map(|(no, _)| *no),
+                _ => None,
+            };
+            Some(page)
+        });
+        pages.flat_map(|page| match page {
+            Ok(page) => page.into_iter().map(|(_, case)| Ok(case)).collect(),
+            Err(error) => vec![Err(error)],
+        })
+    }
+
+    /// Cases with their numbers, from a key or after a number.
+    fn page(&self, filter: &CaseFilter, from: Value) -> Result<Vec<(i64, CaseRow)>, LedgerError> {
+        // What a filter selects depends on whether a run goes on.
+        let _snapshot = self.snapshot()?;
+        let (condition, mut values) = self.condition(filter);
+        values.push(from);
         let (contents, join) = if filter.with_content {
             let join = "LEFT JOIN contents k ON k.case_no = c.no";
             ("k.raw_record, k.payload, k.answer", join)
@@ -165,35 +192,8 @@ impl LedgerReader {
              LEFT JOIN attempts a ON a.case_no = c.no AND a.nth = c.attempts
              {join} WHERE {condition} {next}"
         );
-        let mut keys = filter.keys.clone().map(Vec::into_iter);
-        // After the case of this number, unless the selection is by key.
-        let mut after = Some(0);
-        let pages = iter::from_fn(move || {
-            let from = match &mut keys {
-                Some(keys) => Value::Blob(keys.next()?.digest().0.to_vec()),
-                None => Value::Integer(after?),
-            };
-            let page = self.page(&sql, values.iter().chain([&from]));
-            after = match &page {
-                Ok(page) if page.len() == PAGE => page.last().map(|(no, _)| *no),
-                _ => None,
-            };
-            Some(page)
-        });
-        pages.flat_map(|page| match page {
-            Ok(page) => page.into_iter().map(|(_, case)| Ok(case)).collect(),
-            Err(error) => vec![Err(error)],
-        })
-    }
-
-    /// Cases with their numbers.
-    fn page<'v>(
-        &self,
-        sql: &str,
-        values: impl Iterator<Item = &'v Value>,
-    ) -> Result<Vec<(i64, CaseRow)>, LedgerError> {
         self.read(|conn| {
-            conn.prepare_cached(sql)?
+            conn.prepare_cached(&sql)?
                 .query_map(params_from_iter(values), |row| {
                     Ok((row.get(0)?, case_row(row, self)?))
                 })?
@@ -342,7 +342,7 @@ impl LedgerReader {
 
     /// The state as readers see it.
     pub(super) fn shown(&self, state: State) -> State {
-        if self.orphaned && state == State::Sending {
+        if self.orphaned.get() && state == State::Sending {
             State::InDoubt
         } else {
             state
@@ -378,7 +378,8 @@ impl<'l> KeyLookup<'l> {
 
     /// What is known of each of these keys; meant for thousands at once.
     pub fn find(&mut self, keys: &[Digest]) -> Result<Vec<Option<KnownCase>>, LedgerError> {
-        let found = self.read(keys).at(&self.reader.path)?;
+        let _snapshot = self.reader.snapshot()?;
+        let found = self.read(keys).at(self.reader.path())?;
         Ok(found
             .into_iter()
             .map(|found| found.map(|(_, known)| known))

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::file::{Ledger, LedgerReader};
 use super::schema::Millis;
-use super::{LedgerError, claim, sources};
+use super::{LedgerError, claim, records, sources};
 use crate::model::{Key, State};
 
 /// What a user records about cases.
@@ -99,16 +99,21 @@ impl Ledger {
         who: &str,
         at: Timestamp,
     ) -> Result<ResolutionReport, LedgerError> {
-        self.write(|conn| {
+        let by = Author {
+            who,
+            at,
+            mark: &records::new_mark(),
+        };
+        let report = self.write(|conn| {
             let mut report = ResolutionReport::default();
             for (key, case_id) in cases {
                 let case_id = case_id.as_deref();
                 let done = match find(conn, key)? {
-                    None if action == ResolveAction::Imported => add(conn, key, case_id, who, at)?,
+                    None if action == ResolveAction::Imported => add(conn, key, case_id, &by)?,
                     None => Err(Refusal::UnknownKey),
-                    Some(case) if action == ResolveAction::Undo => undo(conn, &case, who, at)?,
+                    Some(case) if action == ResolveAction::Undo => undo(conn, &case, &by)?,
                     Some(case) => match action.state_after(case.state, case_id.is_some()) {
-                        Some(to) => apply(conn, case.no, action, to, case_id, who, at)?,
+                        Some(to) => apply(conn, case.no, action, to, case_id, &by)?,
                         None => Err(Refusal::State(case.state)),
                     },
                 };
@@ -118,8 +123,19 @@ impl Ledger {
                 }
             }
             Ok(report)
-        })
+        })?;
+        if report.done > 0 {
+            self.reader.remember(Some(by.mark.to_owned()));
+        }
+        Ok(report)
     }
+}
+
+/// Who resolves cases, when, and the mark of the command.
+struct Author<'a> {
+    who: &'a str,
+    at: Timestamp,
+    mark: &'a str,
 }
 
 /// The part of a case that decides about a resolution.
@@ -145,8 +161,7 @@ fn add(
     conn: &Connection,
     key: &Key,
     case_id: Option<&str>,
-    who: &str,
-    at: Timestamp,
+    by: &Author<'_>,
 ) -> rusqlite::Result<Result<(), Refusal>> {
     if let Some(other) = claim::holder_of(conn, case_id, 0)? {
         return Ok(Err(Refusal::IdHeldBy(other)));
@@ -156,12 +171,13 @@ fn add(
         "INSERT INTO cases (key_digest, key, state, case_id, attempts, updated_at)
          VALUES (?1, ?2, 'imported', ?3, 0, ?4)",
     )?
-    .execute((key.digest(), key, case_id, Millis(at)))?;
+    .execute((key.digest(), key, case_id, Millis(by.at)))?;
     conn.prepare_cached(
-        "INSERT INTO resolutions (case_no, resolution, case_id, marked_by, marked_at, attempts)
-         VALUES (last_insert_rowid(), 'imported', ?1, ?2, ?3, 0)",
+        "INSERT INTO resolutions (case_no, mark, resolution, case_id, marked_by, marked_at,
+                                  attempts)
+         VALUES (last_insert_rowid(), ?1, 'imported', ?2, ?3, ?4, 0)",
     )?
-    .execute((case_id, who, Millis(at)))?;
+    .execute((by.mark, case_id, by.who, Millis(by.at)))?;
     Ok(Ok(()))
 }
 
@@ -171,32 +187,30 @@ fn apply(
     action: ResolveAction,
     state: State,
     case_id: Option<&str>,
-    who: &str,
-    at: Timestamp,
+    by: &Author<'_>,
 ) -> rusqlite::Result<Result<(), Refusal>> {
     let case_id = case_id.filter(|_| action == ResolveAction::Imported);
     if let Some(other) = claim::holder_of(conn, case_id, case_no)? {
         return Ok(Err(Refusal::IdHeldBy(other)));
     }
     conn.prepare_cached(
-        "INSERT INTO resolutions (case_no, resolution, case_id, marked_by, marked_at,
+        "INSERT INTO resolutions (case_no, mark, resolution, case_id, marked_by, marked_at,
                                   state_before, case_id_before, updated_at_before, attempts)
-         SELECT no, ?2, ?3, ?4, ?5, state, case_id, updated_at, attempts FROM cases
+         SELECT no, ?2, ?3, ?4, ?5, ?6, state, case_id, updated_at, attempts FROM cases
          WHERE no = ?1",
     )?
-    .execute((case_no, action, case_id, who, Millis(at)))?;
+    .execute((case_no, by.mark, action, case_id, by.who, Millis(by.at)))?;
     conn.prepare_cached(
         "UPDATE cases SET state = ?2, case_id = ?3, updated_at = ?4 WHERE no = ?1",
     )?
-    .execute((case_no, state, case_id, Millis(at)))?;
+    .execute((case_no, state, case_id, Millis(by.at)))?;
     Ok(Ok(()))
 }
 
 fn undo(
     conn: &Connection,
     case: &CaseStatus,
-    who: &str,
-    at: Timestamp,
+    by: &Author<'_>,
 ) -> rusqlite::Result<Result<(), Refusal>> {
     type LastResolution = (i64, Option<State>, Option<String>, i64);
     let last: Option<LastResolution> = conn
@@ -215,8 +229,10 @@ fn undo(
     if let Some(other) = claim::holder_of(conn, case_id.as_deref(), case.no)? {
         return Ok(Err(Refusal::IdHeldBy(other)));
     }
-    conn.prepare_cached("UPDATE resolutions SET undone_by = ?2, undone_at = ?3 WHERE no = ?1")?
-        .execute((resolution, who, Millis(at)))?;
+    conn.prepare_cached(
+        "UPDATE resolutions SET undone_by = ?2, undone_at = ?3, undone_mark = ?4 WHERE no = ?1",
+    )?
+    .execute((resolution, by.who, Millis(by.at), by.mark))?;
     if state_before.is_none() {
         // The case was added, and is unknown again.
         conn.prepare_cached("UPDATE resolutions SET case_no = NULL WHERE case_no = ?1")?

@@ -1,16 +1,15 @@
-//! The runs: who, when, with what, and how it ended; and the ledger as a whole,
-//! with where the last run used it.
+//! The runs: who, when, with what, and how it ended; and the ledger as a whole.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::file::LedgerReader;
 use super::schema::{Json, Millis};
-use super::{LedgerError, claim, location, sources};
+use super::{LedgerError, MissingAttempts, claim, records, sources};
 use crate::model::{KeyOrigin, State, StateCounts, Totals};
 
 /// The number of a run, counted from 1 in its ledger.
@@ -41,6 +40,8 @@ pub struct RunStart {
     pub at: Timestamp,
     pub user: String,
     pub host: String,
+    /// The process.
+    pub pid: u32,
     pub ci_job: Option<String>,
     /// The version of caseload.
     pub version: String,
@@ -115,30 +116,60 @@ pub(crate) struct LedgerInfo {
     pub(crate) last_run_at: Option<Timestamp>,
     /// How many different case ids are imported; 2 means two or more.
     pub(crate) imported_distinct_ids: u8,
-    /// Where the last run used it, when it is elsewhere now or another file:
-    /// it was moved, copied or restored.
-    pub(crate) moved_from: Option<LastUsed>,
+    /// Where this machine used it last, if that was elsewhere: it was moved or
+    /// copied.
+    pub(crate) moved_from: Option<PathBuf>,
+    /// What this machine has done with it and it does not know: it is an older
+    /// copy, or the other of two copies.
+    pub(crate) missing: Option<MissingAttempts>,
 }
 
-/// Where a ledger was used.
+/// Who holds a ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct LastUsed {
+pub(crate) struct LockHolder {
+    pub(crate) user: String,
     pub(crate) host: String,
-    pub(crate) path: String,
+    pub(crate) pid: u32,
+    pub(crate) since: Timestamp,
+    /// Such as `caseload import cases.csv`.
+    pub(crate) command: String,
 }
 
-/// Begins a run, and notes where the ledger is used now.
+impl LockHolder {
+    pub(super) fn of(start: RunStart) -> Self {
+        Self {
+            user: start.user,
+            host: start.host,
+            pid: start.pid,
+            since: start.at,
+            command: start.command,
+        }
+    }
+}
+
+impl fmt::Display for LockHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}, process {}, ", self.user, self.host, self.pid)?;
+        write!(f, "since {:.0} ({})", self.since, self.command)
+    }
+}
+
+/// Whether a ledger is in use. Serialized as the holder or null.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum LockStatus {
+    Free,
+    /// By a run that has sent nothing yet.
+    Held,
+    HeldBy(LockHolder),
+}
+
+/// Begins a run.
 pub(super) fn begin(
     conn: &Connection,
-    path: &str,
-    file_id: i64,
     start: &RunStart,
     keep_payloads: bool,
 ) -> rusqlite::Result<RunId> {
-    conn.execute(
-        "UPDATE ledger SET home_host = ?1, home_path = ?2, home_file = ?3",
-        params![location::host_name(), path, file_id],
-    )?;
     if !keep_payloads {
         // Of cases that a user marked as imported, which could be undone until now.
         conn.execute(
@@ -148,13 +179,23 @@ pub(super) fn begin(
         )?;
     }
     sources::record(conn, &start.keys)?;
-    conn.execute("INSERT INTO runs (start) VALUES (?1)", [Json(start)])?;
+    conn.execute(
+        "INSERT INTO runs (mark, start) VALUES (?1, ?2)",
+        params![records::new_mark(), Json(start)],
+    )?;
     let run = conn.last_insert_rowid();
     let mut insert = conn.prepare("INSERT INTO files (run, position, name) VALUES (?1, ?2, ?3)")?;
     for (position, file) in start.files.iter().enumerate() {
         insert.execute(params![run, position, file.name])?;
     }
     Ok(RunId(run))
+}
+
+/// The name of the latest attempt of the latest run.
+pub(super) fn latest_attempt(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached("SELECT mark || '-' || claims FROM runs ORDER BY no DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()
 }
 
 /// Ends a run, and returns how many of its cases are in doubt because their
@@ -182,6 +223,12 @@ pub(super) fn recover(conn: &Connection) -> rusqlite::Result<()> {
     .map(drop)
 }
 
+/// Whether every run has ended, or was marked as dead.
+pub(super) fn all_ended(conn: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM runs WHERE ended IS NULL)";
+    conn.query_row(sql, [], |row| row.get(0))
+}
+
 impl LedgerReader {
     /// The latest runs, newest first.
     pub(crate) fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
@@ -198,7 +245,7 @@ impl LedgerReader {
                     ended_at: row.get::<_, Option<Millis>>(2)?.map(|at| at.0),
                     end: match ended {
                         Some(text) => Some(RunEnd::parse(&text)),
-                        None => self.orphaned.then_some(RunEnd::Unexpected),
+                        None => self.orphaned.get().then_some(RunEnd::Unexpected),
                     },
                     counts: row.get::<_, Option<Json<_>>>(4)?.map(|counts| counts.0),
                 })
@@ -208,32 +255,34 @@ impl LedgerReader {
     }
 
     pub(crate) fn info(&self) -> Result<LedgerInfo, LedgerError> {
+        let _snapshot = self.snapshot()?;
         let last_run = self.runs(1)?.pop();
+        let record = self.record()?;
+        let missing = record.as_ref().map(|record| self.missing(record));
+        let missing = missing.transpose()?.flatten();
+        let moved_from = record.map(|record| record.path);
+        let moved_from = moved_from.filter(|path| *path != self.recorded_path());
         self.read(|conn| {
             let schema = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
             let counts = self.count_all()?;
             conn.query_row(
-                "SELECT id, account, created_at, home_host, home_path, home_file,
+                "SELECT id, account, created_at,
                         (SELECT count(*) FROM (
                           SELECT DISTINCT case_id FROM cases WHERE case_id IS NOT NULL LIMIT 2))
                  FROM ledger",
                 [],
                 |row| {
-                    let home = LastUsed {
-                        host: row.get(3)?,
-                        path: row.get(4)?,
-                    };
-                    let file_id = row.get(5)?;
                     Ok(LedgerInfo {
-                        path: self.path.to_path_buf(),
+                        path: self.path().to_path_buf(),
                         id: row.get(0)?,
                         account: row.get(1)?,
                         created_at: row.get::<_, Millis>(2)?.0,
                         schema,
                         counts,
                         last_run_at: last_run.as_ref().map(|run| run.start.at),
-                        imported_distinct_ids: row.get(6)?,
-                        moved_from: (!home.is(&self.path, file_id)).then_some(home),
+                        imported_distinct_ids: row.get(3)?,
+                        moved_from,
+                        missing,
                     })
                 },
             )
@@ -255,15 +304,5 @@ impl LedgerReader {
         let imported = count("SELECT count(*) FROM cases")? - counts.total();
         counts.add(State::Imported, imported);
         Ok(counts)
-    }
-}
-
-impl LastUsed {
-    /// Whether a file on this machine is the one that was used. A rename keeps
-    /// the file and changes the path; a copy or a restored file is another.
-    fn is(&self, path: &Path, file_id: i64) -> bool {
-        self.host == location::host_name()
-            && self.path == path.to_string_lossy()
-            && location::file_id(path).is_ok_and(|id| id == file_id)
     }
 }

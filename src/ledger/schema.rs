@@ -25,28 +25,14 @@ pub(super) const VERSION: i64 = 1;
 
 const TABLES: &str = include_str!("schema.sql");
 
-/// How long another program's read lock is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long another program that is writing is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Page cache while planning, in KiB: a re-run looks up every key.
 const PLANNING_CACHE: i64 = 32 * 1024;
 
-/// Page cache while running, in KiB: claims touch few pages, and a run's
-/// memory must not grow with its ledger.
+/// Page cache while running, in KiB: claims touch few pages.
 const RUNNING_CACHE: i64 = 4 * 1024;
-
-/// Makes sure that the file is a ledger, before anything is changed in it.
-pub(super) fn check_identity(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
-    let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    if pragma("application_id").at(path)? != APPLICATION_ID {
-        return Err(LedgerErrorKind::NotALedger.at(path));
-    }
-    let found = pragma("user_version").at(path)?;
-    if found > VERSION {
-        return Err(LedgerErrorKind::NewerSchema(found).at(path));
-    }
-    Ok(())
-}
 
 /// Settings of every connection.
 pub(super) fn configure(conn: &Connection) -> rusqlite::Result<()> {
@@ -61,30 +47,36 @@ pub(super) fn configure(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Further settings of a connection that writes: each commit is on the disk
-/// before it returns, and what is deleted is erased from the file.
+/// before it returns, all of it in the one file, and what is deleted is erased
+/// from it.
 pub(super) fn configure_writer(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
     let set = || {
         let mode: String =
-            conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+            conn.pragma_update_and_check(None, "journal_mode", "TRUNCATE", |row| row.get(0))?;
         conn.pragma_update(None, "synchronous", "FULL")?;
-        for name in ["fullfsync", "checkpoint_fullfsync", "secure_delete"] {
+        for name in ["fullfsync", "secure_delete"] {
             conn.pragma_update(None, name, true)?;
         }
         let synchronous = conn.pragma_query_value(None, "synchronous", |row| row.get(0))?;
         Ok::<_, rusqlite::Error>((mode, synchronous))
     };
     let (mode, synchronous): (_, i64) = set().at(path)?;
-    if !mode.eq_ignore_ascii_case("wal") || synchronous != 2 {
+    if !mode.eq_ignore_ascii_case("truncate") || synchronous != 2 {
         let detail = format!("journal mode {mode}, synchronous {synchronous}");
         return Err(LedgerErrorKind::Unsafe(detail).at(path));
     }
     Ok(())
 }
 
-pub(super) fn quick_check(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
-    let result: String = conn
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .at(path)?;
+/// Checks the file; thoroughly, which takes three times as long, when it may
+/// be a copy that was taken in the middle of a commit.
+pub(super) fn check(conn: &Connection, path: &Path, thorough: bool) -> Result<(), LedgerError> {
+    let sql = if thorough {
+        "PRAGMA integrity_check(1)"
+    } else {
+        "PRAGMA quick_check(1)"
+    };
+    let result: String = conn.query_row(sql, [], |row| row.get(0)).at(path)?;
     if result == "ok" {
         return Ok(());
     }
@@ -93,29 +85,34 @@ pub(super) fn quick_check(conn: &Connection, path: &Path) -> Result<(), LedgerEr
     Err(LedgerErrorKind::Damaged(detail).at(path))
 }
 
-pub(super) fn limit_memory(conn: &Connection) -> rusqlite::Result<()> {
-    conn.pragma_update(None, "cache_size", -RUNNING_CACHE)?;
-    conn.execute_batch("PRAGMA shrink_memory")
+/// The ledger's id, which is also the name of a file.
+pub(super) fn id(conn: &Connection) -> rusqlite::Result<String> {
+    let id: String = conn
+        .prepare_cached("SELECT id FROM ledger")?
+        .query_row([], |row| row.get(0))?;
+    Uuid::try_parse(&id)
+        .map(|_| id)
+        .map_err(|error| FromSqlError::other(error).into())
 }
 
-/// Creates the tables in an empty file. `home` is host, path and file identity.
-pub(super) fn create_tables(
-    conn: &Connection,
-    account: &str,
-    (host, path, file): (&str, &str, i64),
-) -> rusqlite::Result<()> {
+/// Settings of a run: its memory must not grow with its ledger, and it waits
+/// for another program that is writing for as long as it lives.
+pub(super) fn configure_run(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "cache_size", -RUNNING_CACHE)?;
+    conn.execute_batch("PRAGMA shrink_memory")?;
+    conn.busy_timeout(Duration::from_millis(i32::MAX as u64))
+}
+
+/// Creates the tables in an empty file.
+pub(super) fn create_tables(conn: &Connection, account: &str) -> rusqlite::Result<()> {
     let tx = conn.unchecked_transaction()?;
     tx.execute_batch(TABLES)?;
     tx.execute(
-        "INSERT INTO ledger (one, id, account, created_at, home_host, home_path, home_file)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO ledger (one, id, account, created_at) VALUES (1, ?1, ?2, ?3)",
         params![
             Uuid::now_v7().to_string(),
             account,
-            Millis(Timestamp::now()),
-            host,
-            path,
-            file
+            Millis(Timestamp::now())
         ],
     )?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;

@@ -4,15 +4,15 @@ CREATE TABLE ledger (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   id TEXT NOT NULL,
   account TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  -- Where it was last used, to recognize a copy.
-  home_host TEXT NOT NULL,
-  home_path TEXT NOT NULL,
-  home_file INTEGER NOT NULL
+  created_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE runs (
   no INTEGER PRIMARY KEY AUTOINCREMENT,
+  -- Random, and how many claims it has made: together the name of an attempt,
+  -- by which a ledger is compared with what a machine remembers of it.
+  mark TEXT NOT NULL UNIQUE,
+  claims INTEGER NOT NULL DEFAULT 0,
   -- Who started it, when and with what, as JSON.
   start TEXT NOT NULL,
   ended_at INTEGER,
@@ -97,6 +97,9 @@ CREATE TABLE resolutions (
   no INTEGER PRIMARY KEY,
   -- Null when the resolution that added the case was undone.
   case_no INTEGER REFERENCES cases (no),
+  -- Random: of all that one command resolved, and of all that one undid.
+  mark TEXT NOT NULL,
+  undone_mark TEXT,
   resolution TEXT NOT NULL CHECK (resolution IN ('imported', 'not_imported', 'removed')),
   case_id TEXT,
   marked_by TEXT NOT NULL,

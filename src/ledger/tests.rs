@@ -11,8 +11,9 @@ mod queries;
 mod resolutions;
 mod writing;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -26,19 +27,8 @@ use crate::model::{
 pub(super) struct TestLedger {
     pub(super) folder: tempfile::TempDir,
     pub(super) path: PathBuf,
-    pub(super) lock: LedgerLock,
     pub(super) ledger: Ledger,
     pub(super) run: RunId,
-}
-
-pub(super) fn holder() -> LockHolder {
-    LockHolder {
-        user: "paula".to_owned(),
-        host: "desk-7".to_owned(),
-        pid: 4711,
-        since: moment(0),
-        command: "import cases.csv".to_owned(),
-    }
 }
 
 /// Some seconds into the tests' day.
@@ -50,6 +40,7 @@ pub(super) fn run_start() -> RunStart {
     RunStart {
         user: "paula".to_owned(),
         host: "desk-7".to_owned(),
+        pid: 4711,
         ci_job: None,
         version: "0.1.0".to_owned(),
         command: "import cases.csv".to_owned(),
@@ -116,13 +107,11 @@ impl TestLedger {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().canonicalize().unwrap().join("ledger.db");
-        let lock = LedgerLock::take(&path, &holder()).unwrap();
-        let ledger = create(&path, &lock, "https://api.example.com").unwrap();
+        let ledger = create(&path, None, "https://api.example.com").unwrap();
         let run = begin(&ledger);
         Self {
             folder,
             path,
-            lock,
             ledger,
             run,
         }
@@ -133,17 +122,15 @@ impl TestLedger {
         let Self {
             folder,
             path,
-            lock,
             ledger,
             ..
         } = self;
         drop(ledger);
-        let ledger = open(&path, &lock).unwrap();
+        let ledger = reopened(&path).unwrap();
         let run = begin(&ledger);
         Self {
             folder,
             path,
-            lock,
             ledger,
             run,
         }
@@ -228,14 +215,16 @@ impl TestLedger {
 
 pub(super) fn begin(ledger: &Ledger) -> RunId {
     ledger
-        .write(|conn| {
-            run::begin(
-                conn,
-                &ledger.reader.path.to_string_lossy(),
-                location::file_id(&ledger.reader.path).unwrap(),
-                &run_start(),
-                false,
-            )
-        })
+        .write(|conn| run::begin(conn, &run_start(), false))
         .unwrap()
+}
+
+/// Opens a ledger without waiting for its lock.
+pub(super) fn reopened(path: &Path) -> Result<Ledger, LedgerError> {
+    open(path, None, Duration::ZERO)
+}
+
+/// Opens a ledger to read it.
+pub(super) fn read_only(path: &Path) -> Result<LedgerReader, LedgerError> {
+    open_read_only(path, None)
 }

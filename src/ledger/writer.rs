@@ -7,14 +7,15 @@ use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::error::{AtPath as _, LedgerErrorKind};
-use super::file::{self, Ledger, end_reading, in_transaction};
+use super::file::Ledger;
+use super::opened::RunLock;
 use super::{
-    Claim, ClaimError, ClaimRequest, LedgerError, LedgerLock, RunEnd, RunId, RunStart, Settlement,
-    claim, location, run, schema,
+    Claim, ClaimError, ClaimRequest, LedgerError, LedgerReader, RunEnd, RunId, RunStart,
+    Settlement, claim, run, schema,
 };
 use crate::model::{Answer, Totals, Verdict, abort_point};
 
@@ -43,25 +44,24 @@ pub(super) struct Work(Statements);
 
 type Statements = Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>;
 
-/// To be called after the commit. Returns work that undoes the group when
+/// To be called after the commit with its result: after an error nobody knows
+/// whether the group is on the disk. Returns work that undoes the group when
 /// nobody waits for it any more.
-type Reply = Box<dyn FnOnce() -> Option<Work> + Send>;
+type Reply = Box<dyn FnOnce(Result<(), LedgerError>) -> Option<Work> + Send>;
 
 impl Ledger {
     /// Starts the writer. The lock is held until it has ended. Of imported cases
     /// payload and raw record are dropped unless `keep_payloads`.
     pub fn start(self, keep_payloads: bool) -> Result<Handle, LedgerError> {
         let Self { reader, lock, .. } = self;
-        let path = reader.path;
-        end_reading(&reader.conn)
-            .and_then(|()| schema::limit_memory(&reader.conn))
-            .at(&path)?;
+        let path: Arc<Path> = reader.path().into();
+        let lock = lock.ok_or_else(|| LedgerErrorKind::NotLocked.at(&path))?;
+        schema::configure_run(&reader.conn).at(&path)?;
         let (messages, inbox) = mpsc::channel();
         let failure = Arc::new(OnceLock::new());
         let writer = Writer {
-            conn: reader.conn,
-            path: Arc::clone(&path),
-            file_id: location::file_id(&path).at(&path)?,
+            reader,
+            remembered: None,
             failure: Arc::clone(&failure),
             _lock: lock,
         };
@@ -81,16 +81,9 @@ impl Ledger {
 impl Handle {
     /// Begins a run. Each case's place names one of its files.
     pub async fn begin_run(&self, start: RunStart) -> Result<RunId, LedgerError> {
-        let (path, keep_payloads) = (Arc::clone(&self.path), self.keep_payloads);
-        let file_id = location::file_id(&path).at(&path)?;
+        let keep_payloads = self.keep_payloads;
         self.write("begin-run", move |conn| {
-            run::begin(
-                conn,
-                &path.to_string_lossy(),
-                file_id,
-                &start,
-                keep_payloads,
-            )
+            run::begin(conn, &start, keep_payloads)
         })
         .await
     }
@@ -123,7 +116,10 @@ impl Handle {
                 },
             )
             .await?;
-        claimed.map_err(|now| ClaimError::Refused { now })
+        match claimed {
+            Ok(claimed) => claimed.map_err(|now| ClaimError::Refused { now }),
+            Err(error) => Err(ClaimError::Unknown(error)),
+        }
     }
 
     /// Records what an attempt proved and what came back.
@@ -170,17 +166,18 @@ impl Handle {
         step: &str,
         statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        self.write_or_undo(step, statements, |_| None).await
+        self.write_or_undo(step, statements, |_| None).await?
     }
 
     /// Like [`Self::write`]; when the caller stops waiting, the writer then does
-    /// what `undo` returns.
+    /// what `undo` returns. The inner error is that of a commit, which may still
+    /// be on the disk.
     pub(super) async fn write_or_undo<T: Send + 'static>(
         &self,
         step: &str,
         statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         undo: fn(T) -> Option<Work>,
-    ) -> Result<T, LedgerError> {
+    ) -> Result<Result<T, LedgerError>, LedgerError> {
         abort_point(format_args!("before-{step}"));
         let (work, answer) = work(statements, undo);
         self.messages
@@ -201,7 +198,7 @@ impl Handle {
 fn work<T: Send + 'static>(
     statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     undo: fn(T) -> Option<Work>,
-) -> (Work, oneshot::Receiver<T>) {
+) -> (Work, oneshot::Receiver<Result<T, LedgerError>>) {
     let (sender, answer) = oneshot::channel();
     let work = move |conn: &Connection| -> (rusqlite::Result<()>, Reply) {
         let (result, done) = match statements(conn) {
@@ -210,23 +207,28 @@ fn work<T: Send + 'static>(
         };
         // After an error the reply is dropped, and the sender with it, when the
         // reason is known to the handles.
-        let reply = Box::new(move || sender.send(done?).err().and_then(undo));
+        let reply: Reply = Box::new(move |committed| {
+            let done = done?;
+            match sender.send(committed.map(|()| done)) {
+                Err(Ok(done)) => undo(done),
+                _ => None,
+            }
+        });
         (result, reply)
     };
     (Work(Box::new(work)), answer)
 }
 
 struct Writer {
-    conn: Connection,
-    path: Arc<Path>,
-    /// Of the file that was opened, wherever its path leads now.
-    file_id: i64,
+    reader: LedgerReader,
+    /// The latest attempt that this machine remembers.
+    remembered: Option<String>,
     failure: Arc<OnceLock<LedgerError>>,
-    _lock: LedgerLock,
+    _lock: RunLock,
 }
 
 impl Writer {
-    fn run(self, inbox: &mpsc::Receiver<WriterMessage>) {
+    fn run(mut self, inbox: &mpsc::Receiver<WriterMessage>) {
         while let Ok(first) = inbox.recv() {
             let mut batch = Vec::new();
             let mut closing = None;
@@ -243,8 +245,12 @@ impl Writer {
                 batch = self.commit(batch);
             }
             if let Some(reply) = closing {
+                abort_point("before-close");
+                let failure = self.failure.get().cloned();
+                // Before the caller hears of it: the lock is free then.
+                drop(self);
                 // The caller may have gone.
-                let _ = reply.send(self.close());
+                let _ = reply.send(failure.map_or(Ok(()), Err));
                 return;
             }
         }
@@ -252,48 +258,63 @@ impl Writer {
 
     /// All of the batch in one commit. Returns what undoes the work that nobody
     /// waits for any more.
-    fn commit(&self, batch: Vec<Work>) -> Vec<Work> {
+    fn commit(&mut self, batch: Vec<Work>) -> Vec<Work> {
         if self.failure.get().is_some() {
             return Vec::new();
         }
         let mut batch = batch.into_iter();
         let mut replies = Vec::with_capacity(batch.len());
-        if let Err(error) = self.try_commit(&mut batch, &mut replies) {
-            // Before batch and replies are dropped: the callers ask for it then.
-            let _ = self.failure.set(error);
-            return Vec::new();
+        let committed = match self.try_commit(&mut batch, &mut replies) {
+            Ok(committed) => committed,
+            Err(error) => {
+                // Before batch and replies are dropped: the callers ask for it then.
+                self.fail(error);
+                return Vec::new();
+            }
+        };
+        if let Err(error) = &committed {
+            self.fail(error.clone());
         }
-        replies.into_iter().filter_map(|reply| reply()).collect()
+        let undone = replies.into_iter();
+        undone
+            .filter_map(|reply| reply(committed.clone()))
+            .collect()
     }
 
+    fn fail(&self, error: LedgerError) {
+        // The journal may be needed to undo what is half written.
+        self.reader.removes_journal.set(false);
+        let _ = self.failure.set(error);
+    }
+
+    /// The outer error is one before the commit: nothing is on the disk. After
+    /// one of the commit itself nobody knows.
     fn try_commit(
-        &self,
+        &mut self,
         batch: &mut std::vec::IntoIter<Work>,
         replies: &mut Vec<Reply>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Result<(), LedgerError>, LedgerError> {
+        let (conn, path) = (&self.reader.conn, self.reader.path());
         // What is committed to a file that was moved or deleted would be lost.
-        if location::file_id(&self.path).ok() != Some(self.file_id) {
-            return Err(LedgerErrorKind::Replaced.at(&self.path));
+        if !self.reader.file.is_in_place() {
+            return Err(LedgerErrorKind::Replaced.at(path));
         }
-        in_transaction(&self.conn, |conn| {
-            for Work(statements) in batch {
-                let (done, reply) = statements(conn);
-                replies.push(reply);
-                done?;
-            }
-            abort_point("before-commit");
-            Ok(())
-        })
-        .at(&self.path)?;
+        let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate).at(path)?;
+        for Work(statements) in batch {
+            let (done, reply) = statements(&tx);
+            replies.push(reply);
+            done.at(path)?;
+        }
+        let attempt = run::latest_attempt(&tx).at(path)?;
+        abort_point("before-commit");
+        if let Err(error) = tx.commit().at(path) {
+            return Ok(Err(error));
+        }
         abort_point("after-commit");
-        Ok(())
-    }
-
-    fn close(self) -> Result<(), LedgerError> {
-        if let Some(failure) = self.failure.get() {
-            return Err(failure.clone());
+        if attempt != self.remembered {
+            self.reader.remember(attempt.clone());
+            self.remembered = attempt;
         }
-        abort_point("before-close");
-        file::close(self.conn, &self.path)
+        Ok(Ok(()))
     }
 }

@@ -4,9 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use caseload::ledger::{
-    self, ClaimRequest, Handle, LedgerLock, LockHolder, RunFile, RunId, RunStart,
-};
+use caseload::ledger::{self, ClaimRequest, Handle, RunFile, RunId, RunStart};
 use caseload::model::{Answer, CaseData, Digest, FileId, Key, KeyOrigin, Place, Verdict};
 use criterion::{Criterion, Throughput};
 use futures_util::future::join_all;
@@ -42,25 +40,15 @@ fn case(number: u64) -> Arc<CaseData> {
     })
 }
 
-fn holder() -> LockHolder {
-    LockHolder {
-        user: "bench".to_owned(),
-        host: "bench".to_owned(),
-        pid: std::process::id(),
-        since: Timestamp::UNIX_EPOCH,
-        command: "bench".to_owned(),
-    }
-}
-
 /// A new ledger with a run begun in it.
 fn begin(runtime: &Runtime, path: &Path) -> (Handle, RunId) {
     let account = "https://api.example.com";
-    let lock = LedgerLock::take(path, &holder()).unwrap();
-    let ledger = ledger::create(path, &lock, account).unwrap();
+    let ledger = ledger::create(path, None, account).unwrap();
     let handle = ledger.start(false).unwrap();
     let start = RunStart {
         user: "bench".to_owned(),
         host: "bench".to_owned(),
+        pid: std::process::id(),
         ci_job: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         command: "bench".to_owned(),
@@ -125,7 +113,7 @@ pub(super) fn measure(criterion: &mut Criterion) {
     });
     runtime.block_on(handle.close()).unwrap();
 
-    let reader = ledger::open_read_only(&path).unwrap();
+    let reader = ledger::open_read_only(&path, None).unwrap();
     let keys: Vec<Digest> = numbers.iter().map(|&number| key(number).digest()).collect();
     let mut shuffled = keys.clone();
     fastrand::Rng::with_seed(7).shuffle(&mut shuffled);

@@ -18,6 +18,7 @@ mod interrupted_runs;
 mod keys;
 mod layout;
 mod ledger_choice;
+mod ledger_file;
 mod mapping_rules;
 mod next_commands;
 mod outcomes;

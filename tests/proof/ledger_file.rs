@@ -6,8 +6,8 @@ use rusqlite::{Connection, params};
 
 use super::checker::{Attempt, Row, Rows};
 
-/// Reads all rows from a copy: opening the file itself would recover its log,
-/// which is for the next run to do. A missing file has no rows.
+/// Reads all rows from a copy: opening the file itself would roll its journal
+/// back, which is for the next run to do. A missing file has no rows.
 pub(crate) fn read(path: &Path) -> Rows {
     if !path.exists() {
         return Rows::new();
@@ -15,9 +15,9 @@ pub(crate) fn read(path: &Path) -> Rows {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("copy.db");
     std::fs::copy(path, &copy).unwrap();
-    let log = path.with_extension("db-wal");
-    if log.exists() {
-        std::fs::copy(log, copy.with_extension("db-wal")).unwrap();
+    let journal = path.with_extension("db-journal");
+    if journal.exists() {
+        std::fs::copy(journal, copy.with_extension("db-journal")).unwrap();
     }
     let conn = Connection::open(copy).unwrap();
     let integrity: String = conn

@@ -174,6 +174,7 @@ fn run_start(settings: &ImportSettings, plan: &CheckedPlan) -> RunStart {
     RunStart {
         user: user_name(),
         host: ledger::host_name(),
+        pid: std::process::id(),
         ci_job,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         // No secret is ever in argv: the key comes from a file or the environment.

@@ -42,8 +42,7 @@ type Resolutions = (ResolveAction, Vec<NamedCase>);
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, options: &ResolveOptions) -> Result<Exit> {
-    // The ledger comes first: without it no list needs to be read.
-    let (ledger, info) = ledgers::open_to_change(&settings.ledger, "resolve")?;
+    let (ledger, info) = ledgers::open_to_resolve(&settings.ledger)?;
     ledgers::report_ledger(&info, settings.output);
     let list = options.list.as_deref();
     let keys = settings.cases.typed_keys(ledger.reader());

@@ -300,6 +300,11 @@ impl Runner<'_> {
                 self.count_unsent(index);
                 SchedulerEvent::ClaimRefused(index)
             }
+            Done::Claimed(index, Err(ClaimError::Unknown(error))) => {
+                self.fail(error);
+                self.count(index, Some(State::InDoubt));
+                SchedulerEvent::ClaimRefused(index)
+            }
             Done::Released(index, result) => {
                 if let Err(error) = result {
                     // The ledger still has it as sending, which the next run

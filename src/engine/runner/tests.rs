@@ -12,7 +12,7 @@ use super::super::scheduler::{Canary, EchoPolicy, PaceRange};
 use super::super::spool::Spool;
 use super::*;
 use crate::api::{self, Address, Contract};
-use crate::ledger::{self, LedgerLock, LockHolder, RunStart};
+use crate::ledger::{self, RunStart};
 use crate::model::{CaseData, Digest, FileId, Key, KeyOrigin, Place};
 
 const CASES: u32 = 4;
@@ -83,19 +83,12 @@ async fn run(sleeps_at: Option<usize>) -> (usize, Vec<Duration>) {
     let (url, connections) = server();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let holder = LockHolder {
-        user: String::new(),
-        host: String::new(),
-        pid: 0,
-        since: Timestamp::now(),
-        command: String::new(),
-    };
-    let lock = LedgerLock::take(&path, &holder).unwrap();
-    let ledger = ledger::create(&path, &lock, "account").unwrap();
+    let ledger = ledger::create(&path, None, "account").unwrap();
     let handle = ledger.start(false).unwrap();
     let start = RunStart {
         user: String::new(),
         host: String::new(),
+        pid: 1,
         ci_job: None,
         version: String::new(),
         command: String::new(),

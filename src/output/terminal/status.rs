@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::iter::repeat;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,10 +14,10 @@ use serde_json::{Value, json};
 use super::color;
 use super::streams::OutputOptions;
 use super::summary::other_counts;
-use super::text::{count, escaped, escaped_or_redacted, grouped, redacted, span};
+use super::text::{count, escaped, escaped_or_redacted, escaped_path, grouped, redacted, span};
 use crate::ledger::{
-    AttemptRow, CaseRow, LastUsed, LedgerInfo, LockStatus, ResolutionRow, ResolveAction, RunEnd,
-    RunRow,
+    AttemptRow, CaseRow, LedgerInfo, LockStatus, MissingAttempts, ResolutionRow, ResolveAction,
+    RunEnd, RunRow,
 };
 use crate::model::{State, StateCounts};
 use crate::output::files::case_json;
@@ -61,8 +62,11 @@ impl LedgerView<'_> {
             time(info.created_at)
         );
         line("", &color::dim(&id));
-        if let Some(last_used) = &info.moved_from {
-            line("", &color::yellow(&moved_warning(last_used)));
+        if let Some(path) = &info.moved_from {
+            line("", &color::yellow(&moved_warning(path)));
+        }
+        if let Some(missing) = &info.missing {
+            line("", &color::yellow(&older_copy(missing)));
         }
         if self.lock != LockStatus::Free {
             line("now", &lock_text(&self.lock));
@@ -113,6 +117,7 @@ impl LedgerView<'_> {
             "ledger_schema": info.schema,
             "created_at": info.created_at,
             "moved_from": info.moved_from,
+            "missing": info.missing,
             "cases": counts_json(&info.counts),
             "selected": self.selected.as_ref().map(counts_json),
             "running": self.lock,
@@ -124,19 +129,33 @@ impl LedgerView<'_> {
 }
 
 /// What to know of a ledger that was moved or copied.
-pub(crate) fn moved_warning(last_used: &LastUsed) -> String {
+pub(crate) fn moved_warning(path: &Path) -> String {
     format!(
-        "this ledger was last used as {} on {}: if both files are still in use, each \
+        "this ledger was last used as {} on this machine: if both files are still in use, each \
          knows only some of the imported cases",
-        escaped(&last_used.path),
-        escaped(&last_used.host)
+        escaped_path(path)
+    )
+}
+
+/// What to know of a ledger that is an older copy.
+pub(crate) fn older_copy(missing: &MissingAttempts) -> String {
+    let known_until = match missing.known_until {
+        Some(at) => format!("ends at {}", time(at)),
+        None => "knows no case".to_owned(),
+    };
+    format!(
+        "an older copy of the ledger, or the other of two copies: it {known_until}, and at least \
+         {} later, up to {} at {}, would be sent again; restore the latest ledger",
+        count(missing.at_least, "attempt"),
+        missing.attempt,
+        time(missing.at)
     )
 }
 
 fn lock_text(lock: &LockStatus) -> String {
     match lock {
         LockStatus::Free => String::new(),
-        LockStatus::Held => color::yellow("in use by another process"),
+        LockStatus::Held => color::yellow("in use by a run that has sent nothing yet"),
         LockStatus::HeldBy(holder) => color::yellow(&format!(
             "running: {}, by {} on {}, process {}, since {}",
             escaped(&holder.command),
