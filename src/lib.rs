@@ -37,7 +37,8 @@
 //!    are compared with each other: keys used twice, the same content. Of each
 //!    record only hashes and its key stay in memory.
 //! 5. **Plan.** `engine/plan.rs` pulls the batches and looks each key up in the
-//!    ledger: send, skip, changed, in doubt. What will be sent goes to the
+//!    ledger: send, skip, changed, in doubt. Before that, `commands/import/origin.rs`
+//!    has refused keys of other columns or of another source than before. What will be sent goes to the
 //!    spool, an unlinked temporary file. When the last batch was planned, the
 //!    input has been read once and is not needed any more.
 //!    *On disk: the spool. Nothing was sent, and no ledger was created.*

@@ -99,6 +99,8 @@ mod tests {
             "import",
             "my cases.csv",
             "--new-ledger",
+            "--change-key-columns",
+            "--new-source",
             "--limit",
             "1",
             "--plan=abc-3",

@@ -59,8 +59,8 @@ impl Key {
     pub(crate) fn parse(canonical: &str) -> Option<Self> {
         let (source, array) = canonical.split_at(canonical.find('[')?);
         let source = match source.strip_suffix(':') {
-            Some(name) if !name.is_empty() && !name.contains(char::is_whitespace) => name,
-            _ if source.is_empty() => "",
+            Some(name) if !name.is_empty() && fold(name) == name => name,
+            None if source.is_empty() => "",
             _ => return None,
         };
         let parts: Vec<String> = serde_json::from_str(array).ok()?;
@@ -252,6 +252,8 @@ impl Hasher {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -293,6 +295,35 @@ mod tests {
         ] {
             assert_eq!(Key::from_typed(key.source(), &key.to_string()), key);
             assert_eq!(Key::parse(key.canonical()), Some(key));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_survives_every_way_of_writing_it_down(
+            parts in proptest::collection::vec(any::<String>(), 1..4),
+            source in "[a-z0-9]{0,3}",
+        ) {
+            let key = Key::of_source(&source, &parts);
+            prop_assert_eq!(key.source(), &*source);
+            prop_assert_eq!(&Key::of_source(&source, key.parts()), &key);
+            if key.parts().iter().any(|part| !part.is_empty()) {
+                prop_assert_eq!(Key::parse(key.canonical()), Some(key.clone()));
+                let typed = Key::from_typed(&source, &key.to_string());
+                prop_assert_eq!(typed, key);
+            }
+        }
+
+        #[test]
+        fn invisible_characters_and_spaces_around_change_no_key(
+            text in "\\PC{0,6}",
+            at in 0usize..6,
+            invisible in "[\u{200b}\u{feff}\u{ad}\u{2060}\u{fe0f}]{1,2}",
+        ) {
+            let start = text.char_indices().nth(at).map_or(text.len(), |(start, _)| start);
+            let (before, after) = text.split_at(start);
+            let other = format!(" {before}{invisible}{after}\u{a0}");
+            prop_assert_eq!(Key::new([other]), Key::new([text]));
         }
     }
 }

@@ -44,8 +44,8 @@ pub(crate) fn invisible_names(text: &str) -> Option<String> {
 /// `LeadId` fold to the same text.
 pub(crate) fn fold(name: &str) -> String {
     name.chars()
-        .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
+        .filter(|c| c.is_alphanumeric())
         .collect()
 }
 
