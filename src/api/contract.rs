@@ -140,6 +140,13 @@ impl StatusList {
         entries.collect::<Result<_, _>>().map(Self)
     }
 
+    /// A status that another list names in the same way.
+    pub(crate) fn first_in_both(&self, other: &Self) -> Option<u16> {
+        let mut entries = self.0.iter();
+        let same = entries.find(|entry| other.0.contains(entry));
+        same.map(|entry| *entry.statuses.start())
+    }
+
     pub(crate) fn contains(&self, status: u16, has_retry_after: bool) -> bool {
         self.0.iter().any(|entry| {
             entry.statuses.contains(&status)

@@ -88,6 +88,16 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     document.check_blanks("", root.get_ref())?;
     let ledger = file.ledger.path.as_deref();
     file.ledger.path = ledger.map(|ledger| path.with_file_name(ledger));
+    let template = file.api.path.as_ref();
+    if file.api.org_id.is_some() && template.is_some_and(|path| !path.contains("{org_id}")) {
+        let message = "`org_id` has no effect: there is no {org_id} in `path`";
+        return Err(document.error(&["api", "org_id"], message));
+    }
+    let contract = file.api.contract();
+    if let Some(status) = contract.not_sent.first_in_both(&contract.rejected) {
+        let message = format!("{status} is in both `not_sent` and `rejected`");
+        return Err(document.error(&["api", "rejected"], &message));
+    }
     let case_url = file.platform.case_url.as_ref();
     if case_url.is_some_and(|url| !url.contains("{case_id}")) {
         let message = "a link to a case needs {case_id} in it";
@@ -202,15 +212,23 @@ struct ConfigText<'t> {
 }
 
 impl<'t> ConfigText<'t> {
-    /// Refuses empty texts, except where they are sent or renamed to.
+    /// Refuses empty texts, except where they are sent or renamed to, and empty
+    /// lists, which have no effect but for those of statuses.
     fn check_blanks(&self, table_name: &str, table: &DeTable<'_>) -> Result<(), ConfigError> {
         for (name, value) in table {
             let name = name.get_ref().as_ref();
             let text = value.get_ref().as_str();
             let may_be_blank = matches!(name, "prefix" | "value" | "default");
+            let may_be_empty = matches!(name, "not_sent" | "rejected");
             if let Some(table) = value.get_ref().as_table().filter(|_| name != "rename") {
                 self.check_blanks(name, table)?;
-            } else if text.is_some_and(|text| text.trim().is_empty()) && !may_be_blank {
+            } else if text.is_some_and(|text| text.trim().is_empty()) && !may_be_blank
+                || value
+                    .get_ref()
+                    .as_array()
+                    .is_some_and(|list| list.is_empty())
+                    && !may_be_empty
+            {
                 let message = match table_name {
                     "partner_firms" => format!(
                         "the partner firm \"{name}\" has no id yet; put it between the quotes"

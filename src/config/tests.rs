@@ -21,7 +21,7 @@ fn reads_every_setting() {
 base_url = "https://api.example.com"
 org_id = "org_1"
 map_id = "map_1"
-path = "/x/{map_id}"
+path = "/x/{org_id}/{map_id}"
 auth = { in = "query", name = "key" }
 partner_firm_id_in = "body"
 case_id_field = "data.caseId"
@@ -228,6 +228,16 @@ fn wrong_values_are_shown_with_what_is_expected() {
         (
             "[fields.A]\ndefault = \"x\"\nrequired = true",
             "3: `required` has no effect with `default`",
+        ),
+        ("[fields.A]\nchoices = []", "2: `choices` must not be empty"),
+        ("[case]\nkey = []", "2: `key` must not be empty"),
+        (
+            "[api]\norg_id = \"o1\"\npath = \"/case/{map_id}\"",
+            "2: `org_id` has no effect: there is no {org_id} in `path`",
+        ),
+        (
+            "[api]\nrejected = [\"4xx\", 429]",
+            "2: 429 is in both `not_sent` and `rejected`",
         ),
         (
             "[fields.A]\nmin_length = 0",
