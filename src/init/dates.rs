@@ -24,8 +24,15 @@ const FORMATS: [&str; 14] = [
     "%d-%b-%y",
 ];
 
-/// Positions of formats that differ in the order of month and day.
+/// Positions of formats that differ in the order of month and day; the first
+/// has the month first.
 const SWAPPED: [(usize, usize); 3] = [(1, 4), (2, 5), (3, 6)];
+
+/// Positions of formats that differ in the digits of the year.
+const YEARS: [(usize, usize); 3] = [(1, 2), (4, 5), (12, 13)];
+
+/// Of so many dates more than one tells day from month, if they are in one order.
+const FEW: usize = 10;
 
 /// The formats, compiled.
 #[derive(Debug)]
@@ -53,10 +60,25 @@ pub(super) struct DateCounts {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Formats {
     pub(super) texts: Vec<&'static str>,
-    /// A format with month and day swapped that reads all the values too.
-    pub(super) swapped: Option<&'static str>,
-    /// The column has dates with the month first and others with the day first.
-    pub(super) is_mixed: bool,
+    pub(super) order: Order,
+}
+
+/// What the values tell about the order of month and day.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Clear,
+    /// All values can be read by this format too, which has the day first.
+    Open(&'static str),
+    /// Nearly all values can be read in both orders.
+    RestsOn {
+        /// Those that have only the other order.
+        deciding: usize,
+        of: usize,
+        /// The order of those few; the format that was chosen has the month first.
+        is_day_first: bool,
+    },
+    /// Some dates have the month first and others the day.
+    Mixed,
 }
 
 impl DateCounts {
@@ -105,22 +127,53 @@ impl DateCounts {
             chosen.push(best);
             unread.retain(|set, _| !has(*set, best));
         }
-        let is_ambiguous = |(month_first, day_first): &(usize, usize)| {
-            let mut sets = self.sets.keys();
-            chosen.contains(month_first)
-                && sets.all(|set| !has(*set, *month_first) || has(*set, *day_first))
-        };
-        let swapped = SWAPPED.iter().rfind(|pair| is_ambiguous(pair));
-        Formats {
-            swapped: swapped.map(|(_, day_first)| FORMATS[*day_first]),
-            is_mixed: SWAPPED
-                .iter()
-                .any(|(one, other)| chosen.contains(one) && chosen.contains(other)),
-            texts: chosen
-                .into_iter()
-                .map(|position| FORMATS[position])
-                .collect(),
+        let order = self.order(&mut chosen);
+        for (long, short) in YEARS {
+            // Both are usual in one file: people type the one, exports the other.
+            if chosen.contains(&long) != chosen.contains(&short) {
+                chosen.push(if chosen.contains(&long) { short } else { long });
+            }
         }
+        let texts = chosen.into_iter().map(|position| FORMATS[position]);
+        Formats {
+            texts: texts.collect(),
+            order,
+        }
+    }
+
+    /// What the values tell about the order of month and day. Where it rests on
+    /// few of them, the month is first, as dates are in the US.
+    fn order(&self, chosen: &mut [usize]) -> Order {
+        let count = |is_read: &dyn Fn(u32) -> bool| -> usize {
+            let sets = self.sets.iter().filter(|(set, _)| is_read(**set));
+            sets.map(|(_, count)| count).sum()
+        };
+        let mut order = Order::Clear;
+        for (month_first, day_first) in SWAPPED {
+            let only = |one, other| count(&|set| has(set, one) && !has(set, other));
+            let both = count(&|set| has(set, month_first) && has(set, day_first));
+            let (months, days) = (only(month_first, day_first), only(day_first, month_first));
+            let deciding = months.max(days);
+            let of = both + deciding;
+            match chosen
+                .iter_mut()
+                .find(|it| [month_first, day_first].contains(it))
+            {
+                None => {}
+                Some(_) if months > 0 && days > 0 => return Order::Mixed,
+                Some(_) if deciding == 0 => order = Order::Open(FORMATS[day_first]),
+                Some(position) if deciding * FEW < of => {
+                    *position = month_first;
+                    order = Order::RestsOn {
+                        deciding,
+                        of,
+                        is_day_first: days > 0,
+                    };
+                }
+                Some(_) => {}
+            }
+        }
+        order
     }
 }
 
@@ -154,6 +207,9 @@ mod tests {
                 .replace("%?", "%d");
             assert_eq!(swapped, FORMATS[day_first]);
         }
+        for (long, short) in YEARS {
+            assert_eq!(FORMATS[long].replace("%Y", "%y"), FORMATS[short]);
+        }
     }
 
     #[test]
@@ -161,9 +217,12 @@ mod tests {
         let counted = counts(&["6/14/2026", "1/2/2026 0:00", "2026-01-02", "n/a"]);
         let formats = counted.formats();
         assert_eq!(counted.total(), 3);
-        assert_eq!(formats.texts, ["%m/%d/%Y", "%Y-%m-%d"]);
-        assert_eq!((formats.swapped, formats.is_mixed), (None, false));
-        assert_eq!(counts(&["14/6/26", "1/6/26"]).formats().texts, ["%d/%m/%y"]);
+        assert_eq!(formats.texts, ["%m/%d/%Y", "%Y-%m-%d", "%m/%d/%y"]);
+        assert_eq!(formats.order, Order::Clear);
+        assert_eq!(
+            counts(&["14/6/26", "1/6/26"]).formats().texts,
+            ["%d/%m/%y", "%d/%m/%Y"]
+        );
         assert_eq!(counts(&["6/14/26 9:30"]).with_time, 1);
         assert_eq!(counts(&["45000", "12"]).total(), 0);
     }
@@ -171,14 +230,31 @@ mod tests {
     #[test]
     fn an_ambiguous_order_of_month_and_day_is_reported() {
         let formats = counts(&["1/2/2026", "3/4/2026"]).formats();
-        assert_eq!(
-            (formats.texts, formats.swapped),
-            (vec!["%m/%d/%Y"], Some("%d/%m/%Y"))
-        );
-        assert!(
-            counts(&["1/2/2026", "13/4/2026", "4/13/2026", "4/14/2026"])
-                .formats()
-                .is_mixed
-        );
+        assert_eq!(formats.texts, ["%m/%d/%Y", "%m/%d/%y"]);
+        assert_eq!(formats.order, Order::Open("%d/%m/%Y"));
+        let mixed = ["1/2/2026", "13/4/2026", "4/13/2026", "4/14/2026"];
+        assert_eq!(counts(&mixed).formats().order, Order::Mixed);
+    }
+
+    #[test]
+    fn an_order_that_rests_on_few_dates_is_month_first_and_reported() {
+        let with_other = |other, ambiguous| {
+            let mut dates = vec!["1/2/2026"; ambiguous];
+            dates.push(other);
+            counts(&dates).formats()
+        };
+        for (other, is_day_first) in [("13/1/2026", true), ("1/13/2026", false)] {
+            let formats = with_other(other, 50);
+            assert_eq!(formats.texts, ["%m/%d/%Y", "%m/%d/%y"]);
+            let expected = Order::RestsOn {
+                deciding: 1,
+                of: 51,
+                is_day_first,
+            };
+            assert_eq!(formats.order, expected);
+        }
+        let formats = with_other("13/1/2026", 9);
+        assert_eq!(formats.texts, ["%d/%m/%Y", "%d/%m/%y"]);
+        assert_eq!(formats.order, Order::Clear);
     }
 }

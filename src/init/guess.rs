@@ -3,10 +3,11 @@
 
 use crate::mapping::{can_be_firm_id, names};
 
+use super::dates::Order;
 use super::draft::{ConfigDraft, DraftField};
 use super::key::propose_key;
 use super::profile::{Column, InputProfile, named};
-use crate::model::count;
+use crate::model::{count, is_placeholder};
 
 /// Case types that are listed as choices.
 const MAX_CHOICES: usize = 50;
@@ -125,7 +126,9 @@ impl<'p> Guess<'p> {
             let rows = count((self.rows - column.filled()) as u64, "row");
             notes.push(format!("decide: {rows} without a firm; use --partner-firm-id to give them one, or --allow-drafts"));
         }
-        match column.distinct(MAX_FIRMS) {
+        let firms = column.distinct(MAX_FIRMS);
+        let is_firm = |value: &&str| !is_placeholder(value);
+        match firms.map(|firms| firms.into_iter().filter(is_firm).collect::<Vec<_>>()) {
             Some(values) if values.iter().all(|value| can_be_firm_id(value)) => {}
             Some(values) => self.draft.firms = values.into_iter().map(str::to_owned).collect(),
             None => notes.push(format!("decide: more than {MAX_FIRMS} firms; list their names and ids in a file: partner_firms_file = \"firms.csv\"")),
@@ -233,13 +236,21 @@ impl<'p> Guess<'p> {
         if !formats.texts.is_empty() {
             field.set("formats", formats.texts);
         }
-        if formats.is_mixed {
-            field.notes.push("decide: some dates have the month first, others the day; keep one format and correct the others".to_owned());
-        } else if let Some(swapped) = formats.swapped {
-            field.notes.push(format!(
+        field.notes.extend(match formats.order {
+            Order::Clear => None,
+            Order::Mixed => Some("decide: some dates have the month first, others the day; keep one format and correct the others".to_owned()),
+            Order::Open(swapped) => Some(format!(
                 "decide: is the month first? All dates also match {swapped}"
-            ));
-        }
+            )),
+            Order::RestsOn { deciding, of, is_day_first } => Some(format!(
+                "decide: is the month first? All dates but {deciding} of {of} can be read both ways, and {}",
+                if is_day_first {
+                    "those have the day first: correct them, or swap %m and %d"
+                } else {
+                    "those have the month first"
+                }
+            )),
+        });
         if column.dates.with_time > 0 {
             field.notes.push("decide: some dates have a time of day, which type = \"date\" refuses and type = \"datetime\" keeps".to_owned());
         }

@@ -11,6 +11,9 @@ use crate::model::count;
 /// Columns that are tried as the second of a pair.
 const MAX_SECOND: usize = 60;
 
+/// A key column has so many times as many rows as faults.
+const FAR_MORE: usize = 10;
+
 /// The key columns, none where no proposal is good enough.
 #[derive(Debug, Default)]
 pub(crate) struct KeyProposal {
@@ -21,23 +24,25 @@ pub(crate) struct KeyProposal {
 
 /// Proposes a column with the header of a key, then one whose header says "id"
 /// or "number", then a pair. What is proposed is filled in every row, and
-/// different in each of the first [`KEY_ROWS`].
+/// different in each of the first [`KEY_ROWS`]; but a header of a key wins with
+/// a few faults too, since another key would only hide them.
 pub(crate) fn propose_key(profile: &InputProfile) -> KeyProposal {
     let rows = profile.rows;
     let (_, columns) = profile.partition();
-    let is_filled = |column: &Column| rows > 0 && column.filled() == rows;
-    let is_key = |column: &&&Column| is_filled(column) && are_distinct(&[column], rows);
     let candidates = named(&columns, names::KEY);
-    let by_name = candidates.iter().find(is_key);
+    let faults = |column: &Column| (rows - column.filled(), count_repeated(&[column], rows));
+    let by_name = candidates.iter().find(|column| {
+        let (empty, repeated) = faults(column);
+        (empty + repeated) * FAR_MORE <= rows
+    });
     let by_word = || {
-        columns
-            .iter()
-            .filter(|column| says_id(&column.name))
-            .find(is_key)
+        let mut others = columns.iter().filter(|column| says_id(&column.name));
+        others.find(|column| rows > 0 && faults(column) == (0, 0))
     };
     if let Some(column) = by_name.or_else(by_word) {
-        return single(column, rows);
+        return single(column, rows, faults(column));
     }
+    let is_filled = |column: &Column| rows > 0 && column.filled() == rows;
     let pair = candidates
         .iter()
         .filter(|column| is_filled(column))
@@ -47,7 +52,7 @@ pub(crate) fn propose_key(profile: &InputProfile) -> KeyProposal {
                 .filter(|other| other.name != first.name && is_filled(other));
             let mut fits = others
                 .take(MAX_SECOND)
-                .filter(|second| are_distinct(&[first, second], rows));
+                .filter(|second| count_repeated(&[first, second], rows) == 0);
             fits.next()
                 .map(|second| vec![first.name.clone(), second.name.clone()])
         });
@@ -75,13 +80,27 @@ pub(crate) fn propose_key(profile: &InputProfile) -> KeyProposal {
     }
 }
 
-fn single(column: &Column, rows: usize) -> KeyProposal {
+fn single(column: &Column, rows: usize, (empty, repeated): (usize, usize)) -> KeyProposal {
     let counted_rows = count(rows as u64, "row");
-    let mut notes = vec![if rows > KEY_ROWS {
-        format!("filled in every row ({counted_rows}), different in the first {KEY_ROWS}")
-    } else {
-        format!("filled in and different in every row ({counted_rows})")
-    }];
+    let mut notes = Vec::new();
+    for (number, fault) in [
+        (empty, "without a value"),
+        (repeated, "with the value of an earlier row"),
+    ] {
+        if number > 0 {
+            let faulty = count(number as u64, "row");
+            notes.push(format!(
+                "decide: {faulty} of {rows} {fault}; `caseload check` shows each, to be corrected in the file"
+            ));
+        }
+    }
+    if notes.is_empty() {
+        notes.push(if rows > KEY_ROWS {
+            format!("filled in every row ({counted_rows}), different in the first {KEY_ROWS}")
+        } else {
+            format!("filled in and different in every row ({counted_rows})")
+        });
+    }
     if column.rounded > 0 {
         notes.push(format!(
             "decide: a spreadsheet has rounded {} (4.41E+11); export this column as text",
@@ -99,12 +118,14 @@ fn says_id(header: &str) -> bool {
     words.any(|word| ["id", "no", "number", "num", "reference"].contains(&word.as_str()))
 }
 
-/// Whether no two of the rows that are compared have the same in all columns.
-fn are_distinct(columns: &[&Column], rows: usize) -> bool {
+/// How many of the rows that are compared have in these columns what an earlier
+/// one has. A row without a value is none of them.
+fn count_repeated(columns: &[&Column], rows: usize) -> usize {
     let hash = |column: &&Column, row| column.row_hashes.get(row).copied().unwrap_or(0);
     let mut seen = HashSet::new();
-    (0..rows.min(KEY_ROWS)).all(|row| {
-        let hashes: Vec<u64> = columns.iter().map(|column| hash(column, row)).collect();
-        seen.insert(hashes)
-    })
+    let is_repeated = |row: &usize| {
+        let hashes: Vec<u64> = columns.iter().map(|column| hash(column, *row)).collect();
+        !hashes.contains(&0) && !seen.insert(hashes)
+    };
+    (0..rows.min(KEY_ROWS)).filter(is_repeated).count()
 }

@@ -156,7 +156,7 @@ type = "email"
 from = "IncidentDate"
 required = true
 type = "date"
-formats = ["%m/%d/%y"]
+formats = ["%m/%d/%y", "%m/%d/%Y"]
 
 [fields.CaseType]
 # decide: these are the case types in the file. Lexamica files one that is not

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::support::{Home, example};
+use crate::support::{Home, KEY, example};
 
 /// The payload of the first row of an export with the config that `init`
 /// writes. The exports are made up, with all columns of the real ones.
@@ -105,5 +105,92 @@ fn a_guessed_config_passes_check_once_the_firms_have_ids() {
     assert_eq!(
         std::fs::read_to_string(home.path("other.toml")).unwrap(),
         guessed
+    );
+}
+
+/// The config that `init` writes for a CSV, and what `import` proposes as key.
+fn drafted(csv: &str) -> (String, String) {
+    let home = Home::new();
+    home.write("a.csv", csv);
+    let proposal = home
+        .caseload(&["import", "a.csv", "--base-url", "http://127.0.0.1:9"])
+        .args(&["--map-id", "m1", "--yes"])
+        .env("LEXAMICA_PUBLIC_KEY", KEY)
+        .run()
+        .exits(2)
+        .err;
+    home.run(&["init", "a.csv"]).exits(0);
+    (home.read("caseload.toml"), proposal)
+}
+
+#[test]
+fn a_repeated_id_is_reported_and_not_hidden_by_a_longer_key() {
+    let row = |n: u32| format!("{},{},Name {n},6/{}/2026\n", n, 1000 + n, n % 28 + 1);
+    let mut rows: Vec<String> = (1..=299).map(row).collect();
+    rows.push("299,1300,Somebody else,6/1/2026\n".to_owned());
+    // A number of the row must not hide it either.
+    let csv = "Lead ID,Row Number,Client,Date of Loss\n".to_owned() + &rows.concat();
+    let (config, proposal) = drafted(&csv);
+    assert!(config.contains("\nkey = \"Lead ID\"\n"), "{config}");
+    let comment = "# decide: 1 row of 300 with the value of an earlier row; `caseload check`";
+    assert!(config.contains(comment), "{config}");
+    assert!(
+        proposal.contains("try --key-column 'Lead ID'"),
+        "{proposal}"
+    );
+    // And the check that the comment names shows it.
+    let home = Home::new();
+    home.write("a.csv", csv);
+    home.run(&["init", "a.csv"]).exits(0);
+    home.run(&["check", "a.csv", "--partner-firm-id", "f1"])
+        .exits(3)
+        .prints("duplicate-key");
+}
+
+#[test]
+fn several_rows_a_case_still_need_a_second_column() {
+    let rows: Vec<String> = (0..30)
+        .map(|n| format!("{},\"Lee, Ann {n}\"\n", 1000 + n / 2))
+        .collect();
+    let (config, proposal) = drafted(&("casenum,party_name\n".to_owned() + &rows.concat()));
+    assert!(
+        config.contains("key = [\"casenum\", \"party_name\"]"),
+        "{config}"
+    );
+    let flags = "try --key-column casenum --key-column party_name";
+    assert!(proposal.contains(flags), "{proposal}");
+}
+
+#[test]
+fn an_order_of_month_and_day_that_rests_on_one_date_is_a_decision() {
+    let dated = |last: &str| {
+        let rows: Vec<String> = (0..50)
+            .map(|n| format!("L{n},{}/{}/2026\n", n % 12 + 1, n % 9 + 1))
+            .collect();
+        let csv = "LeadId,Date of Loss\n".to_owned() + &rows.concat() + last;
+        drafted(&csv).0.replace("\n#", "")
+    };
+    for (last, order) in [
+        ("L99,13/1/2026\n", "those have the day first"),
+        ("L99,1/13/2026\n", "those have the month first"),
+    ] {
+        let config = dated(last);
+        assert!(config.contains("decide: is the month first?"), "{config}");
+        assert!(config.contains("All dates but 1 of 51"), "{config}");
+        assert!(config.contains(order), "{config}");
+        // Years of two digits and of four are both seen in practice.
+        let formats = "formats = [\"%m/%d/%Y\", \"%m/%d/%y\"]";
+        assert!(config.contains(formats), "{config}");
+    }
+}
+
+#[test]
+fn a_placeholder_is_no_firm_to_give_an_id() {
+    let csv = "Lead ID,Referred To\n1,Doe LLP\n2,#N/A\n3,n/a\n";
+    let (config, _) = drafted(csv);
+    assert!(config.contains("\"Doe LLP\" = \"\""), "{config}");
+    assert!(
+        !config.contains("N/A") && !config.contains("n/a\" ="),
+        "{config}"
     );
 }
