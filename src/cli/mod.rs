@@ -28,7 +28,8 @@ pub(crate) struct Cli {
     pub command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Subcommand, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Command {
     /// Check every row, then post each case once
     #[command(after_long_help = include_str!("examples/import.txt"))]
@@ -57,6 +58,19 @@ pub(crate) enum Command {
     /// Print a completion script for a shell
     #[command(after_long_help = include_str!("examples/completions.txt"))]
     Completions { shell: clap_complete::Shell },
+}
+
+/// What a command line that can't be parsed asks for: its command, if it wants
+/// JSON.
+pub(crate) fn command_with_json(args: &[String]) -> Option<&str> {
+    let is_json = |(flag, value): (&String, Option<&String>)| {
+        flag == "--output=json" || (flag == "--output" && value.is_some_and(|it| it == "json"))
+    };
+    let values = args.iter().skip(1).map(Some).chain([None]);
+    args.iter().zip(values).any(is_json).then_some(())?;
+    let cli = Cli::command();
+    let command = args.iter().find(|arg| cli.find_subcommand(arg).is_some());
+    Some(command.map_or("", String::as_str))
 }
 
 pub(crate) fn print_completions(shell: clap_complete::Shell) {

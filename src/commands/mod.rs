@@ -60,25 +60,58 @@ pub fn run() -> ExitCode {
     silence_panics_over_damaged_workbooks();
     #[cfg(unix)]
     interrupts::catch_file_size_limit();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain_usage(&error),
+    };
     settings::set_color(&cli.globals);
     let output = settings::output_options(&cli.globals);
-    let is_import = matches!(cli.command, Command::Import(_));
+    let name: &str = (&cli.command).into();
     let exit = run_command(cli.command, &cli.globals, output).unwrap_or_else(|error| {
         let error = in_full(&error);
-        if is_import && output.json {
-            // A summary is printed on every exit.
-            let summary = Summary {
-                stopped: Some(error.clone()),
-                exit_code: Exit::Usage.code(),
-                ..Summary::default()
-            };
-            print_json(&summary.to_json());
+        if output.json {
+            print_json_error(name, &error);
         }
         print_error(&error);
         Exit::Usage
     });
     ExitCode::from(exit.code())
+}
+
+/// Prints what is wrong with the arguments, or the help that they ask for.
+fn explain_usage(error: &clap::Error) -> ExitCode {
+    let args: Vec<String> = std::env::args_os()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
+    if error.use_stderr()
+        && let Some(command) = cli::command_with_json(&args)
+    {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        print_json_error(command, message.strip_prefix("error: ").unwrap_or(message));
+    }
+    let _ = error.print();
+    ExitCode::from(error.exit_code() as u8)
+}
+
+/// The closing object of a command that could not begin: one is printed on
+/// every exit.
+fn print_json_error(command: &str, error: &str) {
+    let exit_code = Exit::Usage.code();
+    if command == "import" {
+        let summary = Summary {
+            stopped: Some(error.to_owned()),
+            exit_code,
+            ..Summary::default()
+        };
+        return print_json(&summary.to_json());
+    }
+    print_json(&serde_json::json!({
+        "schema": 1,
+        "command": command,
+        "error": error,
+        "exit_code": exit_code,
+    }));
 }
 
 fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) -> Result<Exit> {

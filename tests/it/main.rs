@@ -29,6 +29,7 @@ mod resolve;
 mod retries;
 mod screens;
 mod server;
+mod settings;
 mod status;
 mod support;
 mod test_server;

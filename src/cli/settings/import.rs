@@ -180,6 +180,9 @@ fn real_account(
         missing.push("public key: --public-key-file or LEXAMICA_PUBLIC_KEY");
     }
     if !missing.is_empty() {
+        if config.mapping.key.is_empty() && args.read.key_column.is_empty() && !dry_run {
+            missing.push("key columns: --key-column or [case] key in the config");
+        }
         return Err(account::missing_settings(&missing));
     }
     let address = account::address(&args.account, config, &base_url, &map_id)?;

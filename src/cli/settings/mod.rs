@@ -25,14 +25,14 @@ const CONFIG: &str = "caseload.toml";
 
 /// A variable of the environment, unless it is empty. One that is not Unicode
 /// is not ignored: what it names will not be found.
-fn environment(name: &str) -> Option<String> {
+pub(crate) fn environment(name: &str) -> Option<String> {
     let value = std::env::var_os(name)?.to_string_lossy().into_owned();
     (!value.trim().is_empty()).then_some(value)
 }
 
 fn environment_path(name: &str) -> Option<PathBuf> {
-    let value = std::env::var_os(name)?;
-    (!value.is_empty()).then(|| value.into())
+    environment(name)?;
+    std::env::var_os(name).map(PathBuf::from)
 }
 
 /// Whether this is a CI job.

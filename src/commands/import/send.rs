@@ -12,7 +12,7 @@ use super::super::{Exit, block_on};
 use super::files::NamedFiles;
 use super::{CheckedPlan, Import};
 use crate::api::{Address, CaseIdField, Client, ClientOptions};
-use crate::cli::settings::{Confirmation, ImportSettings};
+use crate::cli::settings::{Confirmation, ImportSettings, environment};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
 use crate::ledger::{self, Handle, Ledger, LedgerError, RunEnd, RunFile, RunId, RunStart};
@@ -165,7 +165,7 @@ fn run_settings(
 fn run_start(settings: &ImportSettings, plan: &CheckedPlan) -> RunStart {
     let ci_job = ["GITHUB_RUN_ID", "CI_JOB_ID", "BUILD_ID"]
         .iter()
-        .find_map(|name| std::env::var(name).ok());
+        .find_map(|name| environment(name));
     let files = plan.checked.files.iter().map(|file| RunFile {
         name: file.name.clone(),
         sha256: file.sha256.clone(),
