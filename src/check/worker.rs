@@ -40,9 +40,6 @@ pub(super) struct WorkerBatch {
 impl WorkerBatch {
     /// Adds a record with a key, invalid until its payload is set.
     fn add_row(&mut self, record: &Record<'_>, key: &str, people: &mut PersonColumns) {
-        if is_damaged(key) {
-            self.problems.push(damaged_key(record, key));
-        }
         self.keys.push_str(key);
         let row = RecordRow::new(record, key, self.keys.len(), people);
         self.rows.push(row);
@@ -284,45 +281,5 @@ fn case(
         payload_digest,
         content_digest: mapped.content_digest(),
         record_digest,
-    }
-}
-
-/// Whether a spreadsheet has turned a number in it into `4.41E+11`.
-fn is_damaged(key: &str) -> bool {
-    // One byte is found faster than two, and hardly a key has it.
-    memchr::memchr(b'+', key.as_bytes()).is_some()
-        && key.split('"').skip(1).step_by(2).any(|part| {
-            let is_number = part.starts_with(|c: char| c.is_ascii_digit());
-            is_number && part.contains("E+") && part.parse::<f64>().is_ok()
-        })
-}
-
-fn damaged_key(record: &Record<'_>, key: &str) -> Problem {
-    Problem::new(
-        Code::DamagedKey,
-        record.place,
-        "the key is a number that a spreadsheet has rounded",
-    )
-    .with_value(&Key::from_canonical(key).to_string())
-    .with_hint("other rows may have lost the same digits; export again with this column as text")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_damaged_key_is_known_by_its_form() {
-        for key in [r#"["4.41E+11"]"#, r#"["x","4E+7"]"#] {
-            assert!(is_damaged(key), "{key}");
-        }
-        for key in [
-            r#"["441000000000"]"#,
-            r#"["LE+11"]"#,
-            r#"["4E+"]"#,
-            r#"["ABE+1"]"#,
-        ] {
-            assert!(!is_damaged(key), "{key}");
-        }
     }
 }

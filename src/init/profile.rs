@@ -7,7 +7,7 @@ use crate::check::{ColumnProfile, hash_of};
 use crate::input::{self, Input, InputError, Item, ReadOptions};
 use crate::mapping::{email_of, looks_confidential, looks_like_ssn, names, object_members};
 use crate::mapping::{phone_of, state_of};
-use crate::model::{Cell, CellKind, Columns, FileId, Record, reserved};
+use crate::model::{Cell, CellKind, Columns, FileId, Record, is_rounded_number, reserved};
 
 use super::dates::{DateCounts, KnownFormats};
 
@@ -145,9 +145,7 @@ impl Column {
         self.phones += usize::from(phone_of(text).is_some());
         self.emails += usize::from(email_of(text).is_some());
         self.ssns += usize::from(looks_like_ssn(text));
-        self.rounded += usize::from(text.split_once("E+").is_some_and(|(digits, exponent)| {
-            digits.parse::<f64>().is_ok() && exponent.parse::<u8>().is_ok()
-        }));
+        self.rounded += usize::from(is_rounded_number(text));
         self.last_first += usize::from(text.split_once(',').is_some_and(|(last, first)| {
             !first.contains(',') && !last.trim().is_empty() && !first.trim().is_empty()
         }));

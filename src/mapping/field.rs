@@ -4,7 +4,8 @@ use foldhash::HashMap;
 use jiff::civil::Date;
 
 use crate::model::{
-    Cell, CellKind, Code, Place, Problem, Record, invisible_names, is_spreadsheet_error,
+    Cell, CellKind, Code, Place, Problem, Record, invisible_names, is_rounded_number,
+    is_spreadsheet_error, without_invisible,
 };
 
 use super::columns::{ColumnPath, FoundValue};
@@ -56,7 +57,9 @@ impl<'w> PayloadWriter<'w, '_> {
                     if value.kind == CellKind::Json {
                         return self.error(column, value.cell(), ValueError::nested());
                     }
-                    self.warn(column, value.cell());
+                    if !field.compiled.is_key {
+                        self.warn(column, value.cell());
+                    }
                     values.push(value.text);
                 }
                 let mut text = String::new();
@@ -70,15 +73,28 @@ impl<'w> PayloadWriter<'w, '_> {
         if cell.is_blank() {
             return self.write_blank(field, column, cell, "empty");
         }
-        // The columns of a template were looked at one by one.
-        let warns = matches!(field.compiled.source, CompiledSource::Columns);
+        // A key was looked at when it was read, and goes out as it was read; the
+        // columns of a template were looked at one by one.
+        let is_key = field.compiled.is_key;
+        let warns = matches!(field.compiled.source, CompiledSource::Columns) && !is_key;
+        let text = if is_key {
+            without_invisible(cell.text)
+        } else {
+            cell.text.into()
+        };
+        let cell = Cell {
+            text: &text,
+            ..cell
+        };
         match field.value(cell, self.buffers) {
             Ok(None) => self.write_blank(field, column, cell, "renamed to an empty value"),
             Ok(Some((value, day))) => {
                 self.text.push_member(field.name, field.position, value);
-                // A value of another type can't contain what is warned of.
+                // A value of another type can't contain what else is warned of.
                 if warns && field.rule.is_text() {
                     self.warn(column, cell);
+                } else if warns && cell.kind == CellKind::Text {
+                    warn_removed(column, cell, self.record.place, self.problems);
                 }
                 let today = self.rules.options.today;
                 if let (Some(day), Some(today)) = (day, today)
@@ -118,6 +134,15 @@ impl<'w> PayloadWriter<'w, '_> {
 
     pub(super) fn warn(&mut self, column: &str, cell: Cell<'_>) {
         warn(column, cell, self.record.place, self.problems);
+        if cell.kind == CellKind::Text {
+            warn_invisible(
+                "in the value",
+                column,
+                cell,
+                self.record.place,
+                self.problems,
+            );
+        }
     }
 
     #[cold]
@@ -278,7 +303,10 @@ pub(super) fn problem(place: Place, column: &str, cell: Cell<'_>, error: ValueEr
     problem
 }
 
-/// Warns of control characters and of a spreadsheet's errors in a cell.
+pub(super) const ROUNDED: &str =
+    "other rows may have lost the same digits; export again with this column as text";
+
+/// Warns of control characters and of what a spreadsheet has spoiled in a cell.
 #[inline]
 pub(super) fn warn(column: &str, cell: Cell<'_>, place: Place, problems: &mut Vec<Problem>) {
     if cell.kind != CellKind::Text {
@@ -288,6 +316,11 @@ pub(super) fn warn(column: &str, cell: Cell<'_>, place: Place, problems: &mut Ve
     if !is_plain(cell.text) && cell.text.bytes().any(is_control) {
         let error = ValueError::new(Code::ControlCharacter, "control characters in the value")
             .hint("clear the cell and type the value again");
+        problems.push(problem(place, column, cell, error));
+    }
+    if is_rounded_number(cell.text) {
+        let message = "a number that a spreadsheet has rounded";
+        let error = ValueError::new(Code::RoundedNumber, message).hint(ROUNDED);
         problems.push(problem(place, column, cell, error));
     }
     if is_spreadsheet_error(cell.text.trim_end()) {
@@ -304,8 +337,18 @@ pub(super) fn warn_removed(
     place: Place,
     problems: &mut Vec<Problem>,
 ) {
+    warn_invisible("removed", column, cell, place, problems);
+}
+
+fn warn_invisible(
+    what: &str,
+    column: &str,
+    cell: Cell<'_>,
+    place: Place,
+    problems: &mut Vec<Problem>,
+) {
     if let Some(names) = invisible_names(cell.text) {
-        let message = format!("invisible characters removed: {names}");
+        let message = format!("invisible characters {what}: {names}");
         let error = ValueError::new(Code::InvisibleCharacter, message)
             .hint("clear the cell and type the value again");
         problems.push(problem(place, column, cell, error));

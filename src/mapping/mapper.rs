@@ -2,10 +2,12 @@
 //! fields of the rules, and of the columns that are sent under their own names.
 //! Memory and resolved names are kept between records, and nothing else.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::model::{
-    CellKind, Code, Columns, ColumnsVersion, Digest, Problem, Record, Severity, reserved,
+    Cell, CellKind, Code, Columns, ColumnsVersion, Digest, Problem, Record, Severity, reserved,
+    without_invisible,
 };
 
 use super::columns::{Binding, Passthrough};
@@ -314,13 +316,19 @@ impl<'w> PayloadWriter<'w, '_> {
                 self.error(column, cell, error);
             }
             Passthrough::PartnerFirm => {
-                if self.rules.firms.id_of(cell) != Ok(firm) {
+                if self.rules.firms.id_of(cell).ok().as_deref() != Some(firm) {
                     let message = "differs from the partner firm of the row";
                     self.error(column, cell, ValueError::new(Code::TargetConflict, message));
                 }
             }
-            Passthrough::Sent { name, .. } => {
-                self.warn(column, cell);
+            Passthrough::Sent { name, is_key } => {
+                // A key was looked at when it was read, and goes out as it was read.
+                let mut text = Cow::Borrowed(cell.text);
+                if *is_key {
+                    text = without_invisible(cell.text);
+                } else {
+                    self.warn(column, cell);
+                }
                 if cell.kind == CellKind::Text && looks_like_ssn(cell.text) {
                     let message =
                         "looks like a social security number, and no rule names the column";
@@ -328,7 +336,10 @@ impl<'w> PayloadWriter<'w, '_> {
                         .hint("name the columns to send under [fields], or remove this column");
                     self.error(column, cell, error);
                 }
-                let value = PayloadValue::of_cell(cell);
+                let value = PayloadValue::of_cell(Cell {
+                    text: &text,
+                    ..cell
+                });
                 self.text.push_member(name, part, value);
             }
         }

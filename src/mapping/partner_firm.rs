@@ -1,15 +1,22 @@
 //! The partner firm of a record: a name of the table, an id, or the default.
 
+use std::borrow::Cow;
+
 use foldhash::HashMap;
 
-use crate::model::{Cell, CellKind, Code, Problem, Record, is_placeholder};
+use crate::model::{
+    Cell, CellKind, Code, Problem, Record, is_placeholder, is_rounded_number, without_invisible,
+};
 
 use super::columns::Binding;
-use super::field::problem;
+use super::field::{ROUNDED, problem, warn_removed};
 use super::names;
 use super::options::MappingOptions;
 use super::rules::{RuleErrors, Rules};
 use super::values::ValueError;
+
+/// No id has more characters.
+const MAX_ID: usize = 200;
 
 /// The partner firms of the config.
 #[derive(Debug, Default)]
@@ -26,7 +33,7 @@ impl PartnerFirms {
         let mut firms = Self::default();
         let mut error = |message: String| errors.push("partner_firms", message);
         for (name, id) in &options.partner_firms {
-            let (name, id) = (name.trim(), id.trim());
+            let (name, id) = (&*visible(name), &*visible(id));
             if name.is_empty() {
                 error("a partner firm without a name".to_owned());
             } else if !can_be_firm_id(id) {
@@ -41,7 +48,7 @@ impl PartnerFirms {
             }
         }
         for (_, id) in &options.partner_firms {
-            let id = id.trim();
+            let id = &*visible(id);
             // Such a value could mean either firm.
             if firms.ids.get(id).is_some_and(|known| **known != *id) {
                 error(format!(
@@ -51,10 +58,10 @@ impl PartnerFirms {
                 firms.ids.insert(id.into(), id.into());
             }
         }
-        if let Some(text) = options.default_partner_firm.as_deref().map(str::trim) {
-            firms.default = match firms.ids.get(text) {
+        if let Some(text) = options.default_partner_firm.as_deref().map(visible) {
+            firms.default = match firms.ids.get(&*text) {
                 Some(id) => Some(id.clone()),
-                None if can_be_firm_id(text) => Some(text.into()),
+                None if can_be_firm_id(&text) => Some((*text).into()),
                 None => {
                     error(format!("default partner firm \"{text}\" is not a valid id"));
                     None
@@ -65,26 +72,30 @@ impl PartnerFirms {
     }
 
     /// The id that a filled cell names.
-    pub(super) fn id_of<'a>(&'a self, cell: Cell<'a>) -> Result<&'a str, ValueError> {
+    pub(super) fn id_of<'a>(&'a self, cell: Cell<'a>) -> Result<Cow<'a, str>, ValueError> {
         if cell.kind == CellKind::Json {
             let message = "nested JSON where a partner firm is expected";
             return Err(ValueError::new(Code::NestedValue, message));
         }
-        let text = cell.text.trim();
-        if self.ids.is_empty() {
-            return if can_be_firm_id(text) {
-                Ok(text)
-            } else {
-                Err(
-                    ValueError::new(Code::BadPartnerFirm, "not a valid partner firm id").hint(
-                        "use the firm's id, or list names with their ids under [partner_firms]",
-                    ),
-                )
-            };
+        let text = visible(cell.text);
+        if let Some(id) = self.ids.get(&*text) {
+            return Ok(Cow::Borrowed(id));
         }
-        self.ids.get(text).map(AsRef::as_ref).ok_or_else(|| {
+        if self.ids.is_empty() && can_be_firm_id(&text) {
+            return Ok(text);
+        }
+        let bad = |message| ValueError::new(Code::BadPartnerFirm, message);
+        Err(if is_placeholder(&text) {
+            bad("a placeholder instead of a partner firm")
+                .hint("write the firm's id; a lookup formula may have found nothing")
+        } else if is_rounded_number(&text) {
+            bad("a number that a spreadsheet has rounded").hint(ROUNDED)
+        } else if self.ids.is_empty() {
+            bad("not a valid partner firm id")
+                .hint("use the firm's id, or list names with their ids under [partner_firms]")
+        } else {
             let error = ValueError::new(Code::UnknownPartnerFirm, "unknown partner firm");
-            match names::did_you_mean(text, self.names.iter().map(AsRef::as_ref)) {
+            match names::did_you_mean(&text, self.names.iter().map(AsRef::as_ref)) {
                 Some(hint) => error.hint(hint),
                 None => error.hint("add it to [partner_firms] with the firm's id"),
             }
@@ -109,30 +120,36 @@ pub(super) fn read_firm(
     out: &mut String,
 ) -> FirmSource {
     let mut named: Option<&str> = None;
-    let mut report = |column: &str, cell: Cell<'_>, error: ValueError| {
+    let report = |column: &str, cell: Cell<'_>, error, problems: &mut Vec<Problem>| {
         problems.push(problem(record.place, column, cell, error));
     };
     out.clear();
     for (path, column) in &binding.firms {
         let value = path.find(record);
         let cell = value.cell();
-        if cell.is_blank() {
+        if cell.kind == CellKind::Text {
+            warn_removed(column, cell, record.place, problems);
+        }
+        if cell.is_blank() || visible(cell.text).is_empty() {
             continue;
         }
-        match (rules.firms.id_of(cell), named) {
+        let found = rules.firms.id_of(cell);
+        match (found, named) {
             (Err(error), _) => {
-                report(column, cell, error);
+                report(column, cell, error, problems);
                 named.get_or_insert(column);
             }
             (Ok(id), Some(other)) if *id != **out => {
                 let message = format!("differs from the partner firm in {other}");
-                report(column, cell, ValueError::new(Code::TargetConflict, message));
+                let error = ValueError::new(Code::TargetConflict, message);
+                report(column, cell, error, problems);
             }
             (Ok(id), _) => {
-                id.clone_into(out);
+                out.clear();
+                out.push_str(&id);
                 named = Some(column);
             }
-        }
+        };
     }
     if named.is_some() {
         return FirmSource::Record;
@@ -148,18 +165,28 @@ pub(super) fn read_firm(
         };
         let error = ValueError::new(Code::MissingPartnerFirm, message)
             .hint("add it to the row, set one for all such rows with --partner-firm-id, or send drafts with --allow-drafts");
-        report(column, Cell::default(), error);
+        report(column, Cell::default(), error, problems);
     }
     FirmSource::None
 }
 
-/// Whether a text may be a firm's id: one word, and neither a placeholder nor a
-/// spreadsheet's error or formula.
+/// Whether a text may be a firm's id: one word, and neither a placeholder nor
+/// what a spreadsheet makes of a number, an error or a formula.
 pub(crate) fn can_be_firm_id(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(['#', '='])
         && !text.contains(|c: char| c.is_whitespace() || c.is_control())
         && !is_placeholder(text)
+        && !is_rounded_number(text)
+        && text.chars().count() <= MAX_ID
+}
+
+/// A text as it is compared: what nobody sees makes no other firm.
+fn visible(text: &str) -> Cow<'_, str> {
+    match without_invisible(text) {
+        Cow::Borrowed(text) => text.trim().into(),
+        Cow::Owned(text) => text.trim().to_owned().into(),
+    }
 }
 
 #[cfg(test)]
@@ -192,8 +219,8 @@ mod tests {
                 .id_of(Cell::text(text))
                 .map_err(|fault| (fault.code, fault.hint))
         };
-        assert_eq!(id(" Smith & Partners "), Ok("firm_1"));
-        assert_eq!(id("firm_2"), Ok("firm_2"));
+        assert_eq!(id(" Smith & Partners "), Ok("firm_1".into()));
+        assert_eq!(id("firm_2"), Ok("firm_2".into()));
         let (code, hint) = id("smith & partners").unwrap_err();
         assert_eq!(code, Code::UnknownPartnerFirm);
         assert_eq!(hint.unwrap(), "did you mean \"Smith & Partners\"?");
@@ -204,7 +231,7 @@ mod tests {
     fn without_a_table_an_id_is_one_word() {
         let (firms, _) = firms(&[], None);
         for text in ["firm_1", "64f0c2", "a-b", "12"] {
-            assert_eq!(firms.id_of(Cell::text(text)), Ok(text));
+            assert_eq!(firms.id_of(Cell::text(text)), Ok(text.into()));
         }
         for text in [
             "Smith & Partners",

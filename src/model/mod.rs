@@ -24,5 +24,6 @@ pub(crate) use system::{
     abort_point, private_directory, private_file, readable_by_others, terminal_width, user_name,
 };
 pub(crate) use text::{
-    fold, invisible_names, is_placeholder, is_spreadsheet_error, without_invisible,
+    fold, invisible_names, is_placeholder, is_rounded_number, is_spreadsheet_error,
+    without_invisible,
 };

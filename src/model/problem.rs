@@ -70,6 +70,8 @@ pub enum Code {
     InvisibleCharacter,
     /// A spreadsheet error value such as `#N/A`.
     SpreadsheetError,
+    /// Rounded by a spreadsheet, such as `4.41E+11`.
+    RoundedNumber,
     // Mapping
     /// A required field has no value.
     MissingRequired,
@@ -130,8 +132,6 @@ pub enum Code {
     RareFirm,
     /// Keys that differ in letter case or leading zeros only.
     SimilarKeys,
-    /// Damaged by a spreadsheet, such as `4.41E+11`.
-    DamagedKey,
     /// Case types are not validated: no `choices` list is set.
     UncheckedCaseType,
     /// The key is not in the payload.
@@ -155,11 +155,11 @@ impl Code {
             | Self::InvisibleCharacter
             | Self::SpreadsheetError
             | Self::CorrectedKey
+            | Self::RoundedNumber
             | Self::ImplausibleDate
             | Self::LooksConfidential
             | Self::RareFirm
             | Self::SimilarKeys
-            | Self::DamagedKey
             | Self::UncheckedCaseType
             | Self::KeyNotSent
             | Self::LikelyDuplicate => Severity::Warning,

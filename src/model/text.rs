@@ -84,6 +84,15 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
             .is_some_and(|decimals| decimals.bytes().all(|digit| digit == b'0'))
 }
 
+/// Whether a text is a number that a spreadsheet has rounded, such as `4.41E+11`.
+pub(crate) fn is_rounded_number(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && text.split_once("E+").is_some_and(|(digits, exponent)| {
+            digits.replacen(',', ".", 1).parse::<f64>().is_ok() && exponent.parse::<u8>().is_ok()
+        })
+}
+
 /// `#N/A` and the like, and the `###` of a column that is too narrow.
 pub(crate) fn is_spreadsheet_error(text: &str) -> bool {
     const ERRORS: [&str; 14] = [

@@ -203,7 +203,7 @@ const WARNINGS: [(&str, &str, &str); 9] = [
         "id,partnerFirmId,name\n00123,f1,Ann\n123,f1,Bob\nAb,f1,Cem\naB,f1,Dan\n",
     ),
     (
-        "damaged-key",
+        "rounded-number",
         "",
         "id,partnerFirmId,name\n4.41E+11,f1,Ann\n",
     ),

@@ -63,6 +63,11 @@ fn dates() {
             // Midnight is that day in any time zone.
             ("2026-06-14T00:00:00+14:00", r#""D":"2026-06-14""#),
             ("2026-06-14T00:00:00Z", r#""D":"2026-06-14""#),
+            ("2026-06-14T00:00:00-05:00", r#""D":"2026-06-14""#),
+            ("2026-06-14T00:00:00.000-0500", r#""D":"2026-06-14""#),
+            ("6/14/2026 00:00", r#""D":"2026-06-14""#),
+            ("2026-06-14T05:00:00Z", "bad-date"),
+            ("6/14/26", "bad-date"),
             ("2026-06-14 18:42:25", "bad-date"),
             ("14/06/2026", "bad-date"),
             ("02/30/2026", "bad-date"),
@@ -81,7 +86,12 @@ fn dates() {
     );
     expect(
         &formats(r#""%m/%d/%y""#),
-        &[("6/14/26", r#""D":"2026-06-14""#)],
+        &[
+            ("6/14/26", r#""D":"2026-06-14""#),
+            // As a spreadsheet writes it back.
+            ("6/14/2026", r#""D":"2026-06-14""#),
+            ("14/6/2026", "bad-date"),
+        ],
     );
 }
 
@@ -109,7 +119,10 @@ fn states_phones_and_emails() {
             ("7025550101", number),
             ("1 702 555 0101", number),
             ("+1 (702) 555-0101", number),
+            ("\u{202a}+1 702\u{2011}555\u{2011}0101\u{202c}", number),
             ("+44 20 7946 0958", r#""V":"+442079460958""#),
+            ("+44 (0)20 7946 0958", r#""V":"+442079460958""#),
+            ("+44 020 7946 0958", "bad-phone"),
             ("555-0101", "bad-phone"),
             ("020 7946 0958", "bad-phone"),
             ("702 555 0101 x3", "bad-phone"),
@@ -120,11 +133,146 @@ fn states_phones_and_emails() {
         &rule("email"),
         &[
             (" ann@example.com ", r#""V":"ann@example.com""#),
+            ("ann@\u{200b}example.com", r#""V":"ann@example.com""#),
             ("ann@example", "bad-email"),
             ("ann.example.com", "bad-email"),
             ("a@example.com; b@example.com", "bad-email"),
         ],
     );
+}
+
+/// Checks one row of an input without a config: its payload, and its problems as
+/// "code: message; hint".
+fn check_row(header: &str, row: &str, rules: &str) -> (String, Vec<String>) {
+    let home = Home::new();
+    home.write("caseload.toml", format!("[case]\nkey = \"id\"\n{rules}\n"));
+    home.write("a.csv", format!("{header}\n{row}\n"));
+    let done = home
+        .caseload(&["import", "a.csv", "--sandbox", "--dry-run"])
+        .args(&["--output", "json"])
+        .run();
+    let mut documents = done.json();
+    documents.pop();
+    let payload = documents
+        .iter()
+        .find(|document| document["action"] == "send");
+    let payload = payload.map_or_else(String::new, |case| case["payload"].to_string());
+    let problems = documents.iter().filter_map(|document| {
+        let text = |name: &str| document[name].as_str().unwrap_or_default();
+        let code = document["code"].as_str()?;
+        Some(format!("{code}: {}; {}", text("message"), text("hint")))
+    });
+    (payload, problems.collect())
+}
+
+#[test]
+fn what_helps_is_in_the_hint() {
+    let hint = |kind: &str, formats: &str, cell: &str| {
+        let rules = format!("[fields.V]\nfrom = \"V\"\ntype = \"{kind}\"\n{formats}");
+        let (_, problems) = check_row("id,partnerFirmId,V", &format!("c1,f1,{cell}"), &rules);
+        problems.concat()
+    };
+    for phone in ["702-555-0101 x11", "(702) 555-0102 ext. 11", "7025550101#4"] {
+        assert!(hint("phone", "", phone).contains("extension"), "{phone}");
+    }
+    assert!(hint("phone", "", "+49 (030) 1234567").contains("remove the 0"));
+    assert!(hint("phone", "", "7.02555E+09").contains("spreadsheet"));
+    let formats = "formats = [\"%m/%d/%Y\"]";
+    assert!(hint("date", formats, "1/25/25").contains("add \"%m/%d/%y\" to `formats`"));
+}
+
+/// What becomes of a partner firm's cell: the id, or the codes of the problems.
+fn firm(rules: &str, cell: &str) -> String {
+    let (payload, problems) = check_row("id,partnerFirmId", &format!("c1,{cell}"), rules);
+    if payload.is_empty() {
+        let codes = problems.iter().map(|problem| problem.split(':').next());
+        return codes.flatten().collect::<Vec<_>>().join(" ");
+    }
+    let (_, id) = payload.split_once(r#""partnerFirmId":""#).unwrap();
+    id.trim_end_matches("\"}").to_owned()
+}
+
+#[test]
+fn a_placeholder_is_no_partner_firm() {
+    let table = "[partner_firms]\n\"Smith & Partners\" = \"firm_1\"";
+    for cell in [
+        "N/A", "n/a", "-", "none", "None", "nan", "NaN", "null", "NULL", "0", "#N/A", "#REF!",
+        "#n/a", "####", "(blank)", "TBD", "?",
+    ] {
+        assert_eq!(firm("", cell), "bad-partner-firm", "{cell}");
+        assert_eq!(firm(table, cell), "bad-partner-firm", "{cell}");
+    }
+    for cell in ["Smith & Partners", "4.41E+11", &"f".repeat(201), "=A1"] {
+        assert_eq!(firm("", cell), "bad-partner-firm", "{cell}");
+    }
+    assert_eq!(firm("", &"f".repeat(200)), "f".repeat(200));
+    assert_eq!(firm("", "00"), "00");
+    assert_eq!(firm("", " f\u{200b}1\u{feff}"), "f1");
+    assert_eq!(firm(table, "Smith\u{ad} & Partners"), "firm_1");
+    assert_eq!(firm(table, "firm_1"), "firm_1");
+    assert_eq!(firm(table, "firm_2"), "unknown-partner-firm");
+    // A cell with nothing that anybody sees is an empty one.
+    assert_eq!(
+        firm("", "\u{200b}"),
+        "invisible-character missing-partner-firm"
+    );
+}
+
+#[test]
+fn a_placeholder_is_no_id_in_config_or_flag_either() {
+    let home = Home::new();
+    home.write("a.csv", "id,partnerFirmId\nc1,f1\n");
+    let check = |args: &[&str]| home.caseload(&["check", "a.csv"]).args(args).run().exits(2);
+    for id in ["nan", "N/A", "0", "-", "#N/A", "a firm", &"f".repeat(201)] {
+        check(&["--partner-firm-id", id]).says("is not a valid id");
+    }
+    home.write("caseload.toml", "[partner_firms]\n\"Smith\" = \"null\"\n");
+    check(&[]).says("partner firm \"Smith\": \"null\" is not a valid id");
+}
+
+#[test]
+fn invisible_characters_are_removed_where_values_are_compared_and_named_elsewhere() {
+    let rules = "[fields.id]\nfrom = \"id\"\n[fields.Phone]\nfrom = \"Phone\"\ntype = \"phone\"\n\
+                 [fields.Email]\nfrom = \"Email\"\ntype = \"email\"\n[fields.Name]\nfrom = \"Name\"";
+    let row =
+        "c\u{feff}1,f\u{200b}1,\u{202a}702-555-0101\u{202c},ann\u{ad}@example.com,An\u{200d}n";
+    let (payload, problems) = check_row("id,partnerFirmId,Phone,Email,Name", row, rules);
+    assert_eq!(
+        payload,
+        "{\"id\":\"c1\",\"Phone\":\"+17025550101\",\"Email\":\"ann@example.com\",\
+         \"Name\":\"An\u{200d}n\",\"partnerFirmId\":\"f1\"}"
+    );
+    let messages: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.split(';').next().unwrap())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "invisible-character: invisible characters removed: U+FEFF",
+            "invisible-character: invisible characters removed: U+200B",
+            "invisible-character: invisible characters removed: U+202A, U+202C",
+            "invisible-character: invisible characters removed: U+00AD",
+            "invisible-character: invisible characters in the value: U+200D",
+        ]
+    );
+    // Without rules the key goes out as it is compared, too.
+    let (payload, problems) = check_row("id,partnerFirmId,Name", "c\u{feff}1,f1,Ann", "");
+    assert!(payload.starts_with("{\"id\":\"c1\""), "{payload}");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+}
+
+#[test]
+fn a_number_that_a_spreadsheet_has_rounded_is_reported_in_any_column() {
+    for (header, row) in [
+        ("id,partnerFirmId", "4.41E+11,f1"),
+        ("id,partnerFirmId,Claim No", "c1,f1,\"4,41E+11\""),
+    ] {
+        let (payload, problems) = check_row(header, row, "");
+        assert!(!payload.is_empty());
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].starts_with("rounded-number: "), "{problems:?}");
+    }
 }
 
 #[test]
@@ -139,7 +287,7 @@ fn numbers_booleans_and_timestamps() {
                 "123456789012345678901234567890",
                 r#""V":123456789012345678901234567890"#,
             ),
-            ("4.41E+11", "bad-integer"),
+            ("4.41E+11", "rounded-number bad-integer"),
         ],
     );
     expect(

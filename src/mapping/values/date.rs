@@ -40,17 +40,25 @@ const LETTERS: [(&str, &str); 17] = [
 #[derive(Debug, Clone)]
 pub(crate) struct DateFormat {
     text: Box<str>,
-    /// The format, and again with short month names for long or long for short.
-    spellings: Vec<String>,
+    /// The format, with long month names or short ones, and with four digits of
+    /// the year where it has two: a spreadsheet writes `1/25/25` back as
+    /// `1/25/2025`.
+    spellings: Vec<Spelling>,
     /// `mm/dd/YYYY` for `%m/%d/%Y`; empty for a format with any other directive
     /// or letter.
     fixed: Box<str>,
-    /// Which of a text's digit runs has the year, and how long it is: jiff alone
-    /// would take `26` for the year 26.
-    year_run: (usize, usize),
     has_time: bool,
     /// The format ends with `%z`, which is read here: jiff takes no `Z` for it.
     has_offset: bool,
+}
+
+/// One form of a format.
+#[derive(Debug, Clone)]
+struct Spelling {
+    format: String,
+    /// Which of a text's digit runs has the year, and how long it is: jiff alone
+    /// would take `26` for the year 26.
+    year_run: (usize, usize),
 }
 
 /// A date as a format reads it, with the time after it.
@@ -107,22 +115,24 @@ impl DateFormat {
         } else {
             format.replace("%b", "%B").replace("%h", "%B")
         };
-        let year_run = year_run(&format)
-            .map_err(|error| format!("\"{text}\" is not a date format: {error}"))?;
+        let mut spellings = Vec::new();
+        for spelled in [&format, &respelled] {
+            for format in [spelled.clone(), spelled.replace("%y", "%Y")] {
+                let year_run = year_run(&format)
+                    .map_err(|error| format!("\"{text}\" is not a date format: {error}"))?;
+                spellings.push(Spelling { format, year_run });
+            }
+        }
+        spellings.dedup_by(|one, other| one.format == other.format);
         let mut fixed = format.replace("%Y", "YYYY");
         fixed = fixed.replace("%m", "mm").replace("%d", "dd");
         if fixed.contains('%') || fixed.matches(char::is_alphabetic).count() != 8 {
             fixed.clear();
         }
-        let mut spellings = vec![format];
-        if respelled != spellings[0] {
-            spellings.push(respelled);
-        }
         Ok(Self {
             text: text.into(),
             spellings,
             fixed: fixed.into(),
-            year_run,
             has_time,
             has_offset,
         })
@@ -140,19 +150,14 @@ impl DateFormat {
         } else {
             Cow::Owned(text.replace(['\u{a0}', '\u{202f}'], " "))
         };
-        let read = |format| BrokenDownTime::parse_prefix(format, &*text).ok();
-        let (parts, end) = self
-            .spellings
-            .iter()
-            .find_map(read)
-            .ok_or(DateError::Mismatch)?;
-        let (run, length) = self.year_run;
-        if digit_runs(&text)
-            .nth(run)
-            .is_none_or(|run| run.len() != length)
-        {
-            return Err(DateError::Mismatch);
-        }
+        let read = |spelling: &Spelling| {
+            let (run, length) = spelling.year_run;
+            let year = digit_runs(&text).nth(run)?;
+            let is_long_enough = year.len() == length;
+            is_long_enough.then(|| BrokenDownTime::parse_prefix(&spelling.format, &*text).ok())?
+        };
+        let mut spellings = self.spellings.iter();
+        let (parts, end) = spellings.find_map(read).ok_or(DateError::Mismatch)?;
         let rest = text.get(end..).unwrap_or_default();
         let (time, offset) = if self.has_time {
             let offset = match (self.has_offset, rest) {
@@ -431,6 +436,16 @@ impl DateFormats {
                 .hint(format!("the expected format is {formats}"));
         }
         let error = ValueError::new(Code::BadDate, format!("does not match {formats}"));
+        let with_short_year = |format: &DateFormat| {
+            let short = format.text.replace("%Y", "%y");
+            let compiled = DateFormat::compile(&short).ok()?;
+            compiled.read(text).is_ok().then_some(short)
+        };
+        if let Some(short) = self.0.iter().find_map(with_short_year) {
+            return error.hint(format!(
+                "to accept years of two digits, add \"{short}\" to `formats`"
+            ));
+        }
         if is_serial_number(text) {
             error.hint("looks like a spreadsheet serial number: format the column as a date and export again")
         } else if text.starts_with('#') {

@@ -84,7 +84,10 @@ pub(super) fn convert<'t>(
             contact::phone(text, written)?;
             PayloadValue::Text(written)
         }
-        ValueType::Email => PayloadValue::Text(contact::email(text)?),
+        ValueType::Email => {
+            contact::email(text, written)?;
+            PayloadValue::Text(written)
+        }
     };
     Ok((value, day))
 }

@@ -33,6 +33,10 @@ fn dates_are_read_by_their_formats() {
         ("%m/%d/%y", "6/14/68", "2068-06-14"),
         ("%m/%d/%y", "6/14/69", "1969-06-14"),
         ("%-m/%-d/%Y", "6/4/2026 12:00:00 AM", "2026-06-04"),
+        // As a spreadsheet writes it back.
+        ("%m/%d/%y", "6/14/2026", "2026-06-14"),
+        ("%d-%b-%y", "14-June-2026 0:00", "2026-06-14"),
+        ("%y%m%d", "20260614", "2026-06-14"),
         ("%Y%m%d", "20260614", "2026-06-14"),
         ("%d.%m.%Y", "14.6.2026", "2026-06-14"),
         ("%b %d, %Y", "jun 14, 2026", "2026-06-14"),
@@ -68,6 +72,7 @@ fn text_in_another_format_is_a_problem() {
         "6/14/2026x",
         "6/14/2026 9:30",
         "6/14/20260",
+        "6/14/026",
         "45000",
         "#####",
         "6/14",
@@ -78,6 +83,12 @@ fn text_in_another_format_is_a_problem() {
     ] {
         assert_eq!(date(&["%m/%d/%Y"], text), Err(Code::BadDate), "{text}");
     }
+    let short = formats(&["%Y-%m-%d", "%m/%d/%Y"]);
+    let fault = short.write_date(CellKind::Text, "6/14/26", &mut String::new());
+    assert_eq!(
+        fault.unwrap_err().hint.unwrap(),
+        "to accept years of two digits, add \"%m/%d/%y\" to `formats`"
+    );
     let fault = formats(&[]).write_date(CellKind::Number, "45000", &mut String::new());
     assert!(fault.unwrap_err().hint.unwrap().contains("serial"));
 }
