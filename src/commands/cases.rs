@@ -104,6 +104,20 @@ impl TypedKeys<'_> {
                 escaped(typed)
             );
         }
+        // The order of the columns is not that of the config, whose order makes
+        // no difference.
+        let lists = self.reader.key_columns(key.source())?;
+        let parts = key.parts().len();
+        if let Some(list) = lists.last()
+            && !lists.iter().any(|list| list.columns.len() == parts)
+        {
+            bail!(
+                "no case has the key {}, and keys are made of {}: type a new one as a JSON array \
+                 in this order",
+                escaped(typed),
+                escaped_list(&list.columns)
+            );
+        }
         Ok(key)
     }
 }

@@ -290,6 +290,21 @@ fn a_rejects_file_without_its_key_columns_keeps_its_keys() {
         .counts(&[("already_imported", 3)]);
 }
 
+/// So that new case ids can be added to it, and the file read again.
+#[test]
+fn a_results_file_has_the_keys_of_the_input() {
+    let home = home(ROWS);
+    let server = creating_server();
+    let key = ["--key-column", "Lead ID"];
+    let results = [&key[..], &["--results", "results.csv"]].concat();
+    import(&home, &server, &results).exits(0);
+    home.write("cases.csv", home.read("results.csv"));
+    import(&home, &server, &key)
+        .exits(0)
+        .counts(&[("already_imported", 3)]);
+    assert_eq!(server.requests().len(), 3);
+}
+
 #[test]
 fn what_nobody_sees_makes_no_second_key() {
     let home = home(ROWS);
@@ -424,4 +439,26 @@ fn a_resolution_is_of_one_source() {
     .exits(0)
     .prints("\"key\":\"clio:L2\"")
     .never_prints("\"key\":\"L2\"");
+}
+
+/// The order in which a key is typed is not that of the config.
+#[test]
+fn a_new_key_of_several_columns_is_typed_in_the_order_that_is_named() {
+    let home = home(ROWS);
+    let server = creating_server();
+    let key = ["--key-column", "Lead ID", "--key-column", "Incident Date"];
+    import(&home, &server, &key).exits(0);
+    let resolve = |imported: &str| {
+        let words = ["resolve", "--ledger", "ledger.db", "--yes", "--imported"];
+        home.run(&[&words[..], &[imported]].concat())
+    };
+    resolve("L4=x4")
+        .exits(2)
+        .says("keys are made of Incident Date, Lead ID: type a new one as a JSON array");
+    resolve(r#"["2026-01-08","L4"]=x4"#)
+        .exits(0)
+        .says("(Incident Date, Lead ID), unknown so far: added");
+    home.write("cases.csv", ROWS.to_owned() + "L4,2026-01-08,r4,f1,Dan\n");
+    import(&home, &server, &key).exits(0);
+    assert_eq!(server.requests().len(), 3);
 }

@@ -22,7 +22,7 @@ use crate::output::terminal::color;
 use crate::output::terminal::streams::{
     confirm, is_interactive, print_json, print_status, print_warning,
 };
-use crate::output::terminal::text::{count, escaped, grouped, span};
+use crate::output::terminal::text::{count, escaped, escaped_list, grouped, span};
 
 /// Cases that are shown to people one by one.
 const CASES_SHOWN: u64 = 20;
@@ -249,7 +249,14 @@ impl ResolveJob<'_> {
                 }
                 None if action == ResolveAction::Imported => {
                     added += 1;
-                    format!("{}, unknown so far: added", escaped(&key.to_string()))
+                    let lists = reader.key_columns(key.source())?;
+                    let columns = lists.last().filter(|list| list.columns.len() > 1);
+                    let columns = columns.map(|list| format!(" ({})", escaped_list(&list.columns)));
+                    format!(
+                        "{}{}, unknown so far: added",
+                        escaped(&key.to_string()),
+                        columns.unwrap_or_default()
+                    )
                 }
                 _ => continue,
             };
