@@ -20,19 +20,33 @@ pub(super) fn shared(records: &RecordTable, groups: &Groups, key: &[String]) -> 
         let (code, message) = describe_duplicates(records, group);
         problem_of_group(records, group, key, code, message)
     });
+    let same = groups.same_content.iter().map(|group| {
+        let message = format!(
+            "{} rows with different keys have the same values otherwise",
+            group.len()
+        );
+        problem_of_group(records, group, key, Code::SameContent, message)
+            .with_hint("keep one of them; if they are two cases, import the others by themselves")
+    });
     let similar = groups.similar_keys.iter().map(|group| {
-        let message = "keys that differ only in letter case or leading zeros".to_owned();
-        problem_of_group(records, group, key, Code::SimilarKeys, message)
+        let message = "keys that differ only in letter case, punctuation, leading zeros, or the \
+                       form of a number or date";
+        problem_of_group(records, group, key, Code::SimilarKey, message.to_owned())
             .with_hint("if they are the same case, a spreadsheet may have changed one of the keys")
     });
     let people = groups.same_person.iter().map(|group| {
         let message = format!(
-            "{} rows with different keys have the same name, incident date, and phone or e-mail",
+            "{} rows with different keys have the same name, and the same phone, e-mail or \
+             incident date",
             group.len()
         );
         problem_of_group(records, group, key, Code::LikelyDuplicate, message)
     });
-    duplicates.chain(similar).chain(people).collect()
+    duplicates
+        .chain(same)
+        .chain(similar)
+        .chain(people)
+        .collect()
 }
 
 fn describe_duplicates(records: &RecordTable, group: &[u32]) -> (Code, String) {
@@ -70,7 +84,7 @@ fn problem_of_group(
     let mut keys = BTreeSet::new();
     for &number in group {
         if keys.len() < MOST_KEYS {
-            keys.extend(records.key(number));
+            keys.extend(records.key(number).map(|key| key.to_string()));
         }
     }
     if !keys.is_empty() {

@@ -1,17 +1,17 @@
 //! What is kept of every record with a key, and the duplicates found by it: the
-//! same key, similar keys, and the same person with the same incident under two
-//! keys.
+//! same key, the same content, similar keys, and the same person under two keys.
 //!
 //! Tables of 1,000,000 rows are sorted, not hashed: a sort goes through memory
 //! in order. Only groups of equal hashes are looked at.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
 
-use foldhash::fast::{FixedState, FoldHasher};
+use foldhash::fast::FixedState;
+use foldhash::{HashMap, HashMapExt as _};
 
-use crate::mapping::names;
-use crate::model::{Columns, ColumnsVersion, FileId, Key, Place, Record};
+use super::person_match::{PersonRow, PersonTable};
+use crate::model::{FileId, Foldings, Key, Place, is_surely_folded};
 
 /// What a worker found out about one record that has a key.
 #[derive(Debug, Clone, Copy)]
@@ -20,31 +20,43 @@ pub(super) struct RecordRow {
     pub(super) key: u128,
     /// Where the key's text ends in the batch's; it begins after the one before.
     pub(super) key_end: u32,
-    /// Of payload and firm; none for an invalid record.
-    pub(super) payload: Option<u64>,
-    /// Of the key with letter case and leading zeros folded away, where that
-    /// makes a difference.
+    /// None for an invalid record.
+    pub(super) content: Option<ContentHash>,
+    /// Of the folded key, where folding makes a difference.
     pub(super) folded: Option<u64>,
-    /// Of the person's name with phone and incident date, or with e-mail.
-    pub(super) people: [Option<u64>; 2],
+    pub(super) person: Option<PersonRow>,
 }
 
 impl RecordRow {
-    /// A row of a record, invalid so far, whose key's text was just added.
-    pub(super) fn new(
-        record: &Record<'_>,
-        key: &str,
-        key_end: usize,
-        people: &mut PersonColumns,
-    ) -> Self {
+    /// A row of a record, invalid so far, whose key's text was just added, and
+    /// whose person has these lines.
+    pub(super) fn new(place: Place, key: &str, key_end: usize, person: &str) -> Self {
         Self {
-            place: record.place,
+            place,
             key: hash_of_key(key),
             key_end: key_end as u32,
-            payload: None,
+            content: None,
             folded: folded_key(key),
-            people: people.hashes(record),
+            person: PersonRow::new(person),
         }
+    }
+}
+
+/// A hash of payload and firm without the key's fields. Its lowest bit says
+/// whether there is any other field; it is never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ContentHash(u64);
+
+impl ContentHash {
+    pub(super) fn new(content: &str, has_fields: bool) -> Self {
+        let hash = FixedState::default().hash_one(content);
+        Self((hash | 3) ^ u64::from(!has_fields))
+    }
+}
+
+impl Exclusions {
+    pub(crate) fn contains(&self, number: u32) -> bool {
+        self.conflicting.contains(&number) || self.repeated.contains(&number)
     }
 }
 
@@ -71,10 +83,24 @@ pub(super) type Group = Vec<u32>;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     pub(super) same_key: Vec<Group>,
-    /// Keys that differ in letter case or leading zeros only.
+    /// All but the key is the same.
+    pub(super) same_content: Vec<Group>,
+    /// Keys that are one key when they are folded.
     pub(super) similar_keys: Vec<Group>,
-    /// One person and incident under several keys.
+    /// Probably one case under several keys.
     pub(super) same_person: Vec<Group>,
+    /// The foldings that alone merge two of the keys.
+    pub(super) merging: Foldings,
+}
+
+/// Valid cases and others that are not sent, because of others in the input.
+#[derive(Debug, Default)]
+pub(crate) struct Exclusions {
+    /// Their key is also that of a different record, or of an invalid one:
+    /// nobody knows which of them the case is.
+    pub(crate) conflicting: HashSet<u32>,
+    /// They repeat a case, or with `--strict` may do so.
+    pub(crate) repeated: HashSet<u32>,
 }
 
 /// All records of the input that have a key, numbered in its order.
@@ -84,11 +110,11 @@ pub(super) struct RecordTable {
     files: Vec<(u32, FileId)>,
     /// Line, row (0 is none) and index.
     places: Vec<[u32; 3]>,
-    /// 0 for an invalid record.
-    payloads: Vec<u64>,
+    /// Of [`ContentHash`]; 0 for an invalid record.
+    contents: Vec<u64>,
     keys: Vec<Hashed>,
     folded: Vec<Hashed>,
-    people: Vec<Hashed>,
+    pub(super) people: PersonTable,
     /// The keys' texts in pieces, each with the number of its first record. Keys
     /// of one piece mostly begin alike: its first line is what they share, and
     /// every other line the rest of one key.
@@ -127,10 +153,8 @@ impl RecordTable {
 
     /// How many are valid cases.
     pub(super) fn valid(&self) -> u64 {
-        self.payloads
-            .iter()
-            .filter(|&&payload| payload != 0)
-            .count() as u64
+        let valid = self.contents.iter().filter(|&&content| content != 0);
+        valid.count() as u64
     }
 
     /// Adds the next records with the texts of their keys; none past the
@@ -153,14 +177,12 @@ impl RecordTable {
             // No row is 0.
             let in_sheet = fits(in_sheet.unwrap_or_default());
             self.places.push([fits(line), in_sheet, fits(index)]);
-            self.payloads
-                .push(row.payload.map_or(0, |hash| hash.max(1)));
+            self.contents.push(row.content.map_or(0, |hash| hash.0));
             let hash = row.key >> 32 << 32;
             self.keys.push(hash | Hashed::from(number));
             self.folded
                 .extend(row.folded.map(|hash| hashed(hash, number)));
-            let people = row.people.into_iter().flatten();
-            self.people.extend(people.map(|hash| hashed(hash, number)));
+            self.people.add(number, row.person);
         }
         Some(())
     }
@@ -176,8 +198,20 @@ impl RecordTable {
         }
     }
 
-    /// A record's key as people write it.
-    pub(super) fn key(&self, number: u32) -> Option<String> {
+    /// The number of the record at a place.
+    pub(super) fn number_at(&self, place: Place) -> Option<u32> {
+        let file = self
+            .files
+            .iter()
+            .position(|(_, file)| *file == place.file)?;
+        let first = self.files[file].0 as usize;
+        let end = (self.files.get(file + 1)).map_or(self.places.len(), |(next, _)| *next as usize);
+        let places = &self.places[first..end];
+        let found = places.binary_search_by_key(&place.index, |[_, _, index]| u64::from(*index));
+        found.ok().map(|position| (first + position) as u32)
+    }
+
+    pub(super) fn key(&self, number: u32) -> Option<Key> {
         let piece = self
             .key_texts
             .partition_point(|(first, _)| *first <= number)
@@ -185,18 +219,19 @@ impl RecordTable {
         let (first, texts) = &self.key_texts[piece];
         let mut lines = texts.split('\n');
         let text = lines.next()?.to_owned() + lines.nth((number - first) as usize)?;
-        (!text.is_empty()).then(|| Key::from_canonical(&(text + KEY_END)).to_string())
+        (!text.is_empty()).then(|| Key::from_canonical(&(text + KEY_END)))
     }
 
     pub(super) fn is_valid(&self, number: u32) -> bool {
-        self.payloads[number as usize] != 0
+        self.contents[number as usize] != 0
     }
 
-    /// Whether the records of a group are valid and have one payload and firm.
+    /// Whether the records of a group, which have one key, are valid and have
+    /// one payload and firm.
     pub(super) fn are_equal(&self, group: &[u32]) -> bool {
-        let payload = |number: u32| self.payloads[number as usize];
-        let first = payload(group[0]);
-        first != 0 && group.iter().all(|&number| payload(number) == first)
+        let content = |number: u32| self.contents[number as usize];
+        let first = content(group[0]);
+        first != 0 && group.iter().all(|&number| content(number) == first)
     }
 
     /// All groups, once all records are there.
@@ -204,14 +239,55 @@ impl RecordTable {
         let same_key = groups(&mut self.keys);
         // These look into the sorted keys.
         let similar_keys = self.similar_keys();
-        // Two records may agree in both hashes.
-        let mut same_person = groups(&mut std::mem::take(&mut self.people));
-        same_person.dedup();
+        let (same_content, same_person) = (self.same_content(), self.people.groups());
+        let numbers = self.key_numbers(&[&similar_keys, &same_content, &same_person]);
+        let of_several_keys = |mut groups: Vec<Group>| {
+            let key = |number: u32| numbers[number as usize];
+            groups.retain(|group| group.iter().any(|&number| key(number) != key(group[0])));
+            groups
+        };
+        let mut merging = Foldings::default();
+        let mut similar_keys = of_several_keys(similar_keys);
+        similar_keys.retain(|group| {
+            let keys: Vec<Key> = group
+                .iter()
+                .filter_map(|&number| self.key(number))
+                .collect();
+            merging |= Foldings::that_merge(&keys);
+            (keys.iter()).any(|key| key.is_similar(&keys[0], Foldings::ALL))
+        });
         Groups {
             same_key,
-            similar_keys: self.of_several_keys(similar_keys),
-            same_person: self.of_several_keys(same_person),
+            same_content: of_several_keys(same_content),
+            similar_keys,
+            same_person: of_several_keys(same_person),
+            merging,
         }
+    }
+
+    /// Valid records with the same fields beside the key, and the same firm.
+    fn same_content(&self) -> Vec<Group> {
+        const HAS_FIELDS: u64 = 1;
+        // Half a hash and the number are enough for a first look.
+        let upper = |word: u64| word >> 32;
+        let mut sorted: Vec<u64> = (self.contents.iter().zip(0_u64..))
+            .filter(|(content, _)| **content & HAS_FIELDS != 0)
+            .map(|(content, number)| upper(*content) << 32 | number)
+            .collect();
+        sorted.sort_unstable();
+        let mut found = Vec::new();
+        for run in sorted.chunk_by(|a, b| upper(*a) == upper(*b)) {
+            if run.len() > 1 {
+                let mut by_content: HashMap<u64, Group> = HashMap::new();
+                for number in run.iter().map(|&word| word as u32) {
+                    let content = self.contents[number as usize];
+                    by_content.entry(content).or_default().push(number);
+                }
+                found.extend(by_content.into_values().filter(|group| group.len() > 1));
+            }
+        }
+        found.sort_unstable();
+        found
     }
 
     fn similar_keys(&mut self) -> Vec<Group> {
@@ -234,34 +310,46 @@ impl RecordTable {
         found
     }
 
-    /// Keeps the groups that have more than one key.
-    fn of_several_keys(&self, mut groups: Vec<Group>) -> Vec<Group> {
-        if !groups.is_empty() {
-            // Keys are sorted away from their numbers; this leads back.
-            let mut keys = vec![0_u32; self.keys.len()];
-            for (key, run) in (0..).zip(self.keys.chunk_by(is_same_hash)) {
-                for &row in run {
-                    keys[number_of(row) as usize] = key;
-                }
-            }
-            let key = |number: u32| keys[number as usize];
-            groups.retain(|group| group.iter().any(|&number| key(number) != key(group[0])));
+    /// For each record which of the different keys it has, if there is a group.
+    fn key_numbers(&self, groups: &[&Vec<Group>]) -> Vec<u32> {
+        if groups.iter().all(|groups| groups.is_empty()) {
+            return Vec::new();
         }
-        groups
+        // Keys are sorted away from their numbers; this leads back.
+        let mut keys = vec![0_u32; self.keys.len()];
+        for (key, run) in (0..).zip(self.keys.chunk_by(is_same_hash)) {
+            for &row in run {
+                keys[number_of(row) as usize] = key;
+            }
+        }
+        keys
     }
 
-    /// The valid cases that must not be sent: of equal cases all but the
-    /// first, of different ones all, and all beside an invalid record. With `strict`,
-    /// no possible duplicate is sent either.
-    pub(super) fn exclude(&self, groups: &Groups, strict: bool) -> HashSet<u32> {
-        let same_key = groups
+    /// What must not be sent: of equal cases all but the first, of different ones
+    /// all, and all beside an invalid record. With `strict`, no possible duplicate
+    /// is sent either.
+    pub(super) fn exclude(&self, groups: &Groups, strict: bool) -> Exclusions {
+        let (equal, different): (Vec<_>, Vec<_>) = groups
             .same_key
             .iter()
-            .map(|group| &group[usize::from(self.are_equal(group))..]);
+            .partition(|group| self.are_equal(group));
+        let repeated = equal.into_iter().chain(&groups.same_content);
         let possible = groups.similar_keys.iter().chain(&groups.same_person);
-        let possible = possible.filter(|_| strict).map(Vec::as_slice);
-        let numbers = same_key.chain(possible).flatten().copied();
-        numbers.filter(|&number| self.is_valid(number)).collect()
+        let possible = possible.filter(|_| strict).flatten();
+        Exclusions {
+            conflicting: different.into_iter().flatten().copied().collect(),
+            repeated: (repeated
+                .flat_map(|group| &group[1..])
+                .chain(possible)
+                .copied())
+            .collect(),
+        }
+    }
+
+    /// How many valid cases are left.
+    pub(super) fn valid_beside(&self, excluded: &Exclusions) -> u64 {
+        let all = excluded.conflicting.union(&excluded.repeated);
+        self.valid() - all.filter(|number| self.is_valid(**number)).count() as u64
     }
 }
 
@@ -283,103 +371,14 @@ fn hash_of_key(key: &str) -> u128 {
     u128::from(high) << 64 | u128::from(low)
 }
 
-/// A hash of the key in upper case and without leading zeros, where it is not
-/// so already. Compares with a plain key's hash.
+/// A hash of the folded key, where it is another one. Compares with a plain
+/// key's hash.
 fn folded_key(key: &str) -> Option<u64> {
-    let bytes = key.as_bytes();
-    let plain = !bytes.iter().any(u8::is_ascii_lowercase)
-        && key.is_ascii()
-        && !bytes
-            .windows(2)
-            .any(|pair| pair[0] == b'"' && pair[1] == b'0');
-    if plain {
+    if is_surely_folded(key) {
         return None;
     }
-    let parts = Key::from_canonical(key)
-        .parts()
-        .into_iter()
-        .map(|part| part.to_uppercase().trim_start_matches('0').to_owned());
-    let mut folded = String::new();
-    Key::write_canonical("", parts, &mut folded);
-    Some((hash_of_key(&folded) >> 64) as u64)
-}
-
-/// The columns of one file that identify the person of a case.
-#[derive(Debug, Default)]
-pub(super) struct PersonColumns {
-    bound: ColumnsVersion,
-    names: Vec<usize>,
-    contacts: [Option<usize>; 2],
-    date: Option<usize>,
-}
-
-impl PersonColumns {
-    /// Hashes of name, date and phone, and of name, date and e-mail; none
-    /// where one of them is not filled.
-    fn hashes(&mut self, record: &Record<'_>) -> [Option<u64>; 2] {
-        self.bind(record.columns);
-        let date = self.date.map(|column| record.cell(column));
-        let Some(date) = date.filter(|date| !date.is_blank()) else {
-            return [None, None];
-        };
-        // The same key in every thread, so that hashes compare.
-        let mut hasher = FixedState::default().build_hasher();
-        let mut named = false;
-        for &column in &self.names {
-            named |= hash_letters(record.cell(column).text, &mut hasher);
-        }
-        if !named {
-            return [None, None];
-        }
-        hash_letters(date.text, &mut hasher);
-        self.contacts.map(|column| {
-            let mut hasher = hasher.clone();
-            // Both are in one table: no phone may pass for an e-mail.
-            hasher.write_u8((column == self.contacts[0]).into());
-            hash_letters(record.cell(column?).text, &mut hasher).then(|| hasher.finish())
-        })
-    }
-
-    fn bind(&mut self, columns: &Columns) {
-        let version = columns.version();
-        if self.bound == version {
-            return;
-        }
-        let folded: Vec<String> = columns.names().map(names::folded).collect();
-        let find = |known: &str| {
-            let mut known = known.split(' ');
-            known.find_map(|name| folded.iter().position(|column| column == name))
-        };
-        let known = [names::FIRST_NAME, names::LAST_NAME, names::FULL_NAME];
-        *self = Self {
-            bound: version,
-            names: known.into_iter().filter_map(find).collect(),
-            contacts: [names::PHONE, names::EMAIL].map(find),
-            date: find(names::INCIDENT_DATE),
-        };
-    }
-}
-
-/// Feeds letters and digits in lower case; false when there were none.
-fn hash_letters(text: &str, hasher: &mut FoldHasher<'_>) -> bool {
-    let mut any = false;
-    let mut buffer = [0_u8; 64];
-    let mut filled = 0;
-    for byte in text
-        .bytes()
-        .filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii())
-    {
-        any = true;
-        buffer[filled] = byte.to_ascii_lowercase();
-        filled += 1;
-        if filled == buffer.len() {
-            hasher.write(&buffer);
-            filled = 0;
-        }
-    }
-    hasher.write(&buffer[..filled]);
-    hasher.write_u8(0xff);
-    any
+    let folded = Key::from_canonical(key).folded(Foldings::ALL);
+    (folded != key).then(|| (hash_of_key(&folded) >> 64) as u64)
 }
 
 #[cfg(test)]

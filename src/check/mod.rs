@@ -3,24 +3,27 @@
 //!
 //! [`check`] returns an iterator of batches in the order of the input; the
 //! [`Checked`] summary is there when all of them were pulled. Problems and
-//! cases are not kept: about 70 bytes and the key's text remain of a record,
+//! cases are not kept: about 80 bytes and the key's text remain of a record,
 //! by which duplicates are found.
 
 mod column_profile;
 mod cross_record;
 mod duplicates;
+mod person_match;
 mod pipeline;
 mod worker;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use column_profile::{ColumnProfile, hash_of};
+pub(crate) use duplicates::Exclusions;
+pub(crate) use person_match::{Contact, MOST_NAMES, contact};
 pub(crate) use pipeline::{Check, check};
 
 use crate::input::{Input, InputError, ReadOptions};
 use crate::mapping::{MissingColumn, Rules};
-use crate::model::{CaseData, ColumnSummary, FileId, Key, Problem};
+use crate::model::{CaseData, ColumnSummary, FileId, Foldings, Key, Problem};
 
 /// What to check, and what to return beside problems.
 #[derive(Debug, Clone)]
@@ -31,7 +34,7 @@ pub(crate) struct CheckOptions {
     pub(crate) rules: Arc<Rules>,
     /// Warnings are errors.
     pub(crate) strict: bool,
-    /// Return every valid case in [`CheckBatch::cases`].
+    /// Return every record that has a key in [`CheckBatch::cases`].
     pub(crate) collect_cases: bool,
     /// Return every record with an error in [`CheckBatch::invalid`].
     pub(crate) collect_invalid: bool,
@@ -43,10 +46,19 @@ pub(crate) struct CheckOptions {
 #[derive(Debug, Default)]
 pub(crate) struct CheckBatch {
     pub(crate) problems: Vec<Problem>,
-    /// Valid cases, each with its number among all records that have a key, by
-    /// which [`Checked::excluded`] names it: duplicates are known at the end.
-    pub(crate) cases: Vec<(u32, CaseData)>,
+    pub(crate) cases: Vec<CheckedCase>,
     pub(crate) invalid: Vec<Invalid>,
+}
+
+/// A record that has a key.
+#[derive(Debug)]
+pub(crate) struct CheckedCase {
+    /// Among all records that have a key. [`Checked::excluded`] names it so:
+    /// duplicates are known at the end.
+    pub(crate) number: u32,
+    /// Without a payload where the record is invalid.
+    pub(crate) case: CaseData,
+    pub(crate) is_valid: bool,
 }
 
 /// A record with errors, as it is written to the rejects file.
@@ -55,6 +67,8 @@ pub(crate) struct Invalid {
     pub(crate) file: FileId,
     /// Its key, if it has one.
     pub(crate) key: Option<Key>,
+    /// See [`CheckedCase::number`]; none where it has no key.
+    pub(crate) number: Option<u32>,
     /// The record as JSON, as far as it can be; see [`crate::input::Unread::raw`].
     pub(crate) raw_record: Box<str>,
     /// What is wrong with it.
@@ -113,8 +127,12 @@ pub(crate) struct Checked {
     /// Problems that are warnings.
     pub(crate) warnings: u64,
     pub(crate) files: Vec<FileSummary>,
-    /// Valid cases that must not be sent, because of others in the input.
-    pub(crate) excluded: HashSet<u32>,
+    /// What must not be sent, because of others in the input.
+    pub(crate) excluded: Exclusions,
+    /// The foldings that alone merge two keys of the input.
+    pub(crate) merging: Foldings,
+    /// Whether any record has a name, and a phone, an e-mail or an incident date.
+    pub(crate) compares_people: bool,
     /// With [`CheckOptions::summarize_columns`].
     pub(crate) columns: Vec<ColumnSummary>,
     /// Valid cases by firm.

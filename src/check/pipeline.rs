@@ -6,13 +6,16 @@
 //! has a limit. When the [`Check`] is dropped, the reader can queue nothing
 //! more and ends, and after it the workers.
 
-use std::collections::HashSet;
+use std::iter;
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use foldhash::{HashMap, HashSet};
+
 use super::duplicates::RecordTable;
+use super::person_match::Contact;
 use super::worker::{Tally, Worker, WorkerBatch};
 use super::{CheckBatch, CheckError, CheckOptions, Checked, FileSummary, cross_record};
 use crate::input::{self, Chunk, InputError, Parser, Reader};
@@ -62,7 +65,7 @@ pub(crate) fn check(options: CheckOptions) -> Result<Check, CheckError> {
         reader: None,
         workers: Vec::new(),
         records: RecordTable::default(),
-        confidential: HashSet::new(),
+        confidential: HashSet::default(),
         checked: Checked::default(),
     };
     let mut readers = check.open_inputs()?;
@@ -176,6 +179,22 @@ impl Check {
         self.checked
     }
 
+    /// The same, while records can still be asked for.
+    pub(crate) fn checked(&self) -> &Checked {
+        &self.checked
+    }
+
+    /// The records that a problem is about, by their numbers.
+    pub(crate) fn numbers<'p>(&'p self, problem: &'p Problem) -> impl Iterator<Item = u32> + 'p {
+        let places = iter::once(&problem.place).chain(&problem.also);
+        places.filter_map(|place| self.records.number_at(*place))
+    }
+
+    /// How many names of the input have each of these contacts.
+    pub(crate) fn names_sharing(&self, contacts: &HashSet<Contact>) -> HashMap<Contact, usize> {
+        self.records.people.names_sharing(contacts)
+    }
+
     fn open_inputs(&mut self) -> Result<Vec<Reader>, CheckError> {
         let options = Arc::clone(&self.options);
         let mut readers = Vec::with_capacity(options.inputs.len());
@@ -253,12 +272,19 @@ impl Check {
         self.records
             .append(&batch.rows, &batch.keys)
             .ok_or(CheckError::TooManyRecords)?;
-        let cases = batch.cases.into_iter();
-        Ok(CheckBatch {
+        let mut found = CheckBatch {
             problems: self.count_problems(batch.problems),
-            cases: cases.map(|(row, case)| (first + row, case)).collect(),
+            cases: batch.cases,
             invalid: batch.invalid,
-        })
+        };
+        // Until here they are positions among the batch's rows.
+        let invalid = found
+            .invalid
+            .iter_mut()
+            .filter_map(|invalid| invalid.number.as_mut());
+        let cases = found.cases.iter_mut().map(|case| &mut case.number);
+        cases.chain(invalid).for_each(|number| *number += first);
+        Ok(found)
     }
 
     /// What only the whole input shows.
@@ -296,7 +322,9 @@ impl Check {
         let checked = &mut self.checked;
         checked.firms = tally.firms.into_iter().collect();
         checked.excluded = self.records.exclude(&groups, options.strict);
-        checked.valid = self.records.valid() - checked.excluded.len() as u64;
+        checked.valid = self.records.valid_beside(&checked.excluded);
+        checked.merging = groups.merging;
+        checked.compares_people = self.records.people.is_comparable();
         checked.columns = tally.columns.summaries();
         checked.drafts = tally.drafts;
         checked.default_firm = tally.default_firm;

@@ -1,19 +1,17 @@
 //! One mapping thread: a chunk in, what was found out about its records out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use foldhash::fast::FixedState;
 
 use super::column_profile::ColumnProfiles;
-use super::duplicates::{PersonColumns, RecordRow};
-use super::{CheckOptions, Invalid};
+use super::duplicates::{ContentHash, RecordRow};
+use super::{CheckOptions, CheckedCase, Invalid};
 use crate::input::{Chunk, Item, Parser};
-use crate::mapping::{self, MappedCase, Mapper, RecordDigests};
+use crate::mapping::{self, Mapper, PersonReader, RecordDigests};
 use crate::model::{
-    CaseData, Code, ColumnsVersion, Digest, FileId, Key, Problem, Record, Severity,
+    CaseData, Code, ColumnsVersion, Digest, FileId, Key, Person, Problem, Record, Severity,
 };
 
 /// What a chunk's records came to.
@@ -29,9 +27,9 @@ pub(super) struct WorkerBatch {
     /// Those that have a key, and the keys as text, one after the other.
     pub(super) rows: Vec<RecordRow>,
     pub(super) keys: String,
-    /// The valid ones as cases, if asked for, each with its row's position.
-    pub(super) cases: Vec<(u32, CaseData)>,
-    /// The invalid ones, if asked for.
+    /// The same as cases, if asked for, each with its row's position for its number.
+    pub(super) cases: Vec<CheckedCase>,
+    /// The invalid ones, if asked for; numbers are positions of rows.
     pub(super) invalid: Vec<Invalid>,
     /// All problems, in the order of the records.
     pub(super) problems: Vec<Problem>,
@@ -39,9 +37,9 @@ pub(super) struct WorkerBatch {
 
 impl WorkerBatch {
     /// Adds a record with a key, invalid until its payload is set.
-    fn add_row(&mut self, record: &Record<'_>, key: &str, people: &mut PersonColumns) {
+    fn add_row(&mut self, record: &Record<'_>, key: &str, person: &str) {
         self.keys.push_str(key);
-        let row = RecordRow::new(record, key, self.keys.len(), people);
+        let row = RecordRow::new(record.place, key, self.keys.len(), person);
         self.rows.push(row);
     }
 }
@@ -89,7 +87,7 @@ impl Tally {
 pub(super) struct Worker {
     options: Arc<CheckOptions>,
     mapper: Mapper,
-    people: PersonColumns,
+    people: PersonReader,
     tally: Tally,
     keyless: bool,
     digests: RecordDigests,
@@ -102,7 +100,7 @@ impl Worker {
     pub(super) fn new(options: Arc<CheckOptions>) -> Self {
         Self {
             mapper: Mapper::new(Arc::clone(&options.rules)),
-            people: PersonColumns::default(),
+            people: PersonReader::new(Arc::clone(&options.rules)),
             tally: Tally::default(),
             keyless: options.rules.options().key.is_empty(),
             digests: RecordDigests::default(),
@@ -123,21 +121,22 @@ impl Worker {
             batch.records += 1;
             match item {
                 Item::Record(record) => {
-                    let before = batch.problems.len();
+                    let (before, rows) = (batch.problems.len(), batch.rows.len());
                     self.record(&record, &mut batch);
                     let key = self.mapper.key().map(Key::from_canonical);
                     for problem in &mut batch.problems[before..] {
                         problem.key.clone_from(&key);
                     }
                     let raw = |raw: &mut String| mapping::record_json(&record, raw);
-                    self.keep_invalid(raw, &mut batch, before);
+                    let number = (batch.rows.len() > rows).then_some(rows as u32);
+                    self.keep_invalid(raw, &mut batch, number, before);
                 }
                 Item::Problem(problem, unread) => {
                     batch.unread += 1;
                     let before = batch.problems.len();
                     batch.problems.push(problem);
                     let raw = |raw: &mut String| raw.push_str(&unread.raw_record());
-                    self.keep_invalid(raw, &mut batch, before);
+                    self.keep_invalid(raw, &mut batch, None, before);
                 }
                 Item::Lost(problem) => {
                     batch.lost += 1;
@@ -158,6 +157,7 @@ impl Worker {
         &mut self,
         raw: impl FnOnce(&mut String),
         batch: &mut WorkerBatch,
+        number: Option<u32>,
         before: usize,
     ) {
         let strict = self.options.strict;
@@ -177,6 +177,7 @@ impl Worker {
         batch.invalid.push(Invalid {
             file: batch.file,
             key: batch.problems[before].key.clone(),
+            number,
             raw_record: self.raw_record.as_str().into(),
             reason: reasons.join("; "),
         });
@@ -197,16 +198,23 @@ impl Worker {
             self.tally.columns.add(record);
         }
         let before = batch.problems.len();
+        let row = batch.rows.len();
+        let person = self.people.read(record);
+        let collects = self.options.collect_cases;
         let Some(mapped) = self.mapper.map(record, &mut batch.problems) else {
             // Duplicates of an invalid record are reported too, so that one
             // round of fixing is enough.
             if let Some(key) = self.mapper.key() {
-                batch.add_row(record, key, &mut self.people);
+                batch.add_row(record, key, person);
+                if collects {
+                    let case = case(record, key, person, &mut self.digests);
+                    batch.cases.push(invalid(row, case));
+                }
             }
             return;
         };
         // Only what is sent needs a digest that can be written down.
-        let digest = (self.options.collect_cases || self.keyless).then(|| mapped.payload_digest());
+        let digest = (collects || self.keyless).then(|| mapped.payload_digest());
         let key = match digest {
             Some(digest) if self.keyless => {
                 // The content serves as the key, so that a test run can still
@@ -214,7 +222,7 @@ impl Worker {
                 // knows such a key by its text, and it is like no other.
                 self.key.clear();
                 Key::write_canonical("", [format!("content {digest}")], &mut self.key);
-                let row = RecordRow::new(record, &self.key, batch.keys.len(), &mut self.people);
+                let row = RecordRow::new(record.place, &self.key, batch.keys.len(), person);
                 batch.rows.push(RecordRow {
                     folded: None,
                     ..row
@@ -223,27 +231,61 @@ impl Worker {
             }
             _ => {
                 let key = mapped.key.unwrap_or_default();
-                batch.add_row(record, key, &mut self.people);
+                batch.add_row(record, key, person);
                 key
             }
         };
         if self.options.strict && batch.problems[before..].iter().any(is_of_record) {
+            if collects {
+                let case = case(record, key, person, &mut self.digests);
+                batch.cases.push(invalid(row, case));
+            }
             return;
         }
         self.tally.count_firm(mapped.firm);
         self.tally.default_firm += u64::from(mapped.firm_from_default);
-        let payload = FixedState::default().hash_one((mapped.payload, mapped.firm));
-        let row = batch.rows.len() - 1;
-        batch.rows[row].payload = Some(payload);
-        if self.options.collect_cases
-            && let Some(digest) = digest
-        {
+        let content = mapped.content();
+        batch.rows[row].content = Some(ContentHash::new(&content.text, content.has_fields));
+        if let Some(payload_digest) = digest.filter(|_| collects) {
             self.raw_record.clear();
             mapping::record_json(record, &mut self.raw_record);
-            let digests = [digest, self.digests.of(record)];
-            let case = case(record, &mapped, key, digests, &self.raw_record);
-            batch.cases.push((row as u32, case));
+            let case = CaseData {
+                partner_firm: mapped.firm.map(Into::into),
+                payload: mapped.payload.into(),
+                raw_record: self.raw_record.as_str().into(),
+                payload_digest,
+                content_digest: content.digest(),
+                ..case(record, key, person, &mut self.digests)
+            };
+            batch.cases.push(CheckedCase {
+                number: row as u32,
+                case,
+                is_valid: true,
+            });
         }
+    }
+}
+
+/// What even an invalid record has of a case.
+fn case(record: &Record<'_>, key: &str, person: &str, digests: &mut RecordDigests) -> CaseData {
+    CaseData {
+        key: Key::from_canonical(key),
+        place: record.place,
+        partner_firm: None,
+        payload: Box::default(),
+        raw_record: Box::default(),
+        payload_digest: Digest::default(),
+        content_digest: None,
+        record_digest: digests.of(record),
+        person: Person::from_lines(person),
+    }
+}
+
+fn invalid(row: usize, case: CaseData) -> CheckedCase {
+    CheckedCase {
+        number: row as u32,
+        case,
+        is_valid: false,
     }
 }
 
@@ -263,23 +305,4 @@ fn reason(problem: &Problem) -> String {
         "{}: {column}{} [{}]",
         problem.place, problem.message, problem.code
     )
-}
-
-fn case(
-    record: &Record<'_>,
-    mapped: &MappedCase<'_>,
-    key: &str,
-    [payload_digest, record_digest]: [Digest; 2],
-    raw: &str,
-) -> CaseData {
-    CaseData {
-        key: Key::from_canonical(key),
-        place: record.place,
-        partner_firm: mapped.firm.map(Into::into),
-        payload: mapped.payload.into(),
-        raw_record: raw.into(),
-        payload_digest,
-        content_digest: mapped.content_digest(),
-        record_digest,
-    }
 }

@@ -23,7 +23,11 @@ impl FindingsSpool {
         tempfile::tempfile_in(folder).map(BufWriter::new).map(Self)
     }
 
-    pub(super) fn add(&mut self, problems: Vec<Problem>, invalid: Vec<Invalid>) -> io::Result<()> {
+    pub(super) fn add(
+        &mut self,
+        problems: impl IntoIterator<Item = Problem>,
+        invalid: Vec<Invalid>,
+    ) -> io::Result<()> {
         let problems = problems.into_iter().map(Finding::Problem);
         let invalid = invalid.into_iter().map(Finding::Invalid);
         for finding in problems.chain(invalid) {

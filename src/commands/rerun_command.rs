@@ -20,7 +20,10 @@ impl Rerun {
     fn drops(self, flag: &str) -> bool {
         match flag {
             "--new-ledger" | "--problems" => true,
-            "--change-key-columns" | "--new-source" => self != Self::AfterDryRun,
+            "--change-key-columns"
+            | "--new-source"
+            | "--allow-duplicate"
+            | "--allow-duplicates" => self != Self::AfterDryRun,
             "--adopt-ledger" | "--fresh" | "--resend-in-doubt" | "--min-doubt-age" => {
                 self != Self::AfterDryRun
             }
@@ -29,7 +32,7 @@ impl Rerun {
             "--limit" => matches!(self, Self::WithoutLimit | Self::Later),
             "--plan" => self != Self::AfterRun,
             "--dry-run" | "--yes" => matches!(self, Self::AfterDryRun | Self::Later),
-            "--allow-same-content" | "--ledger-id" | "--output" => self == Self::Later,
+            "--ledger-id" | "--output" => self == Self::Later,
             _ => false,
         }
     }

@@ -12,10 +12,11 @@ use std::path::Path;
 
 use indexmap::IndexSet;
 
+use super::holds::{AllowError, AllowedDuplicates, Holds};
 use super::spool::{Slot, Spool, Spooled};
-use crate::check::{Check, CheckBatch, CheckError, Checked, Invalid};
-use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader, SameContent};
-use crate::model::{CaseData, Code, Hasher, Problem, State, Totals};
+use crate::check::{Check, CheckBatch, CheckError, Checked, CheckedCase, Invalid};
+use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader};
+use crate::model::{CaseData, Code, Hasher, Problem, Severity, State, Totals};
 
 /// What is done with a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +26,7 @@ pub(crate) enum PlanAction {
     Skip,
     /// It waits for the user's resolution.
     InDoubt,
-    /// A known case has its content under another key: it may be a duplicate.
+    /// It may be a case that exists, and waits for the user's decision.
     Held,
     /// It is imported, and the row has changed since: reported, not sent.
     Changed,
@@ -53,7 +54,7 @@ pub(crate) struct PlannedCase {
     pub(crate) state: Option<State>,
     order: SendOrder,
     /// The record's number in the check.
-    number: u32,
+    pub(super) number: u32,
     /// Position in [`Planner::firms`].
     firm: Option<u32>,
 }
@@ -92,7 +93,7 @@ pub(crate) struct Plan {
     pub(crate) planned: Vec<PlannedCase>,
     /// The same, as cases.
     pub(crate) spooled: Spooled,
-    /// Valid cases by what is done with them.
+    /// Records by what is done with them; problems are none of these.
     pub(crate) actions: BTreeMap<PlanAction, u64>,
     /// Cases to send beyond `--limit`, by their state in the ledger.
     pub(crate) beyond_limit: Totals,
@@ -106,6 +107,8 @@ pub(crate) struct Plan {
     pub(crate) drafts: u64,
     /// Cases that would be sent if they were no duplicates.
     pub(crate) excluded: Vec<Slot>,
+    /// Problems that are errors, but for those of records that exist as cases.
+    pub(crate) errors: u64,
     /// Every valid case in the input's order, with [`PlanOptions::keep_all`].
     pub(crate) all: Vec<(Slot, PlanAction)>,
 }
@@ -133,24 +136,27 @@ pub(crate) enum PlanError {
     Spool(#[source] io::Error),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Allow(#[from] AllowError),
 }
 
 /// What there is to report of a batch of records.
 #[derive(Debug, Default)]
 pub(crate) struct PlanBatch {
-    /// Of the check and of the comparison with the ledger.
+    /// Those of the check, without records that exist as cases.
     pub(crate) problems: Vec<Problem>,
-    /// Records with errors, if the check collects them.
+    /// Records with errors, if the check collects them, and those that are held.
     pub(crate) invalid: Vec<Invalid>,
     /// Imported cases whose rows have changed since; they are not sent.
     pub(crate) changed: Vec<CaseData>,
+    /// Why records wait for the user's decision.
+    pub(crate) held: Vec<Problem>,
 }
 
 /// How to plan.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct PlanOptions {
-    /// Send a new key with the content of a known case.
-    pub(crate) allow_same_content: bool,
+    pub(crate) allowed: AllowedDuplicates,
     /// Send cases in doubt that were last tried before this, in Unix seconds.
     pub(crate) resend_doubts_before: Option<i64>,
     /// Send at most so many.
@@ -163,15 +169,22 @@ pub(crate) struct PlanOptions {
 pub(crate) struct Planner<'a> {
     check: Check,
     ledger: Option<KeyLookup<'a>>,
-    /// Whether there is content that a new key could repeat.
-    has_content: bool,
+    /// None where the ledger has no cases that a record could repeat.
+    holds: Option<Holds<'a>>,
     options: PlanOptions,
-    spool: Spool,
+    /// Written until the input ends.
+    spool: Option<Spool>,
+    /// Read from then on.
+    spooled: Option<Spooled>,
     send: Vec<PlannedCase>,
     all: Vec<(u32, Slot, PlanAction)>,
-    /// The others by number: which of them are duplicates is known at the end.
-    others: Vec<(u32, PlanAction)>,
+    /// Records that exist as cases, by number: which of them are duplicates is
+    /// known at the end.
+    existing: Vec<(u32, PlanAction)>,
+    /// How many keys the ledger knows.
     known: u64,
+    /// Errors of the check that were left out.
+    dropped: u64,
     firms: IndexSet<Box<str>>,
     hasher: Hasher,
 }
@@ -180,12 +193,11 @@ impl Iterator for Planner<'_> {
     type Item = Result<PlanBatch, PlanError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.check.next()?;
-        Some(
-            batch
-                .map_err(PlanError::Check)
-                .and_then(|batch| self.add(batch)),
-        )
+        match self.check.next() {
+            Some(Ok(batch)) => Some(self.add(batch)),
+            Some(Err(error)) => Some(Err(error.into())),
+            None => self.next_held().transpose(),
+        }
     }
 }
 
@@ -203,39 +215,42 @@ impl<'a> Planner<'a> {
         let mut hasher = Hasher::default();
         hasher.write_piece(account.as_bytes());
         hasher.write_piece(map_id.as_bytes());
-        let has_content = match ledger {
-            Some(ledger) if !options.allow_same_content => ledger.has_content()?,
-            _ => false,
-        };
         Ok(Self {
             check,
             ledger: ledger.map(LedgerReader::lookups),
-            has_content,
+            holds: ledger.map(Holds::new).transpose()?.flatten(),
             options,
-            spool: Spool::create(folder).map_err(PlanError::Spool)?,
+            spool: Some(Spool::create(folder).map_err(PlanError::Spool)?),
+            spooled: None,
             send: Vec::new(),
             all: Vec::new(),
-            others: Vec::new(),
+            existing: Vec::new(),
             known: 0,
+            dropped: 0,
             firms: IndexSet::new(),
             hasher,
         })
     }
 
     /// The plan and the check's summary, once every batch was pulled.
-    pub(crate) fn finish(self) -> Result<(Plan, Checked), PlanError> {
+    pub(crate) fn finish(mut self) -> Result<(Plan, Checked), PlanError> {
+        self.end_input()?;
+        let Some(spooled) = self.spooled else {
+            return Err(PlanError::Spool(io::ErrorKind::NotFound.into()));
+        };
         let checked = self.check.finish();
-        let is_duplicate = |number: u32| checked.excluded.contains(&number);
-        let mut actions = BTreeMap::new();
-        for (number, action) in &self.others {
-            if !is_duplicate(*number) {
+        let excluded = &checked.excluded;
+        let held: Vec<u32> = self.holds.iter().flat_map(Holds::held).collect();
+        let mut actions = BTreeMap::from([(PlanAction::Held, held.len() as u64)]);
+        for (number, action) in &self.existing {
+            if !excluded.conflicting.contains(number) {
                 *actions.entry(*action).or_insert(0) += 1;
             }
         }
         // Not a second list of a million cases.
         let mut send = self.send;
-        let duplicates = send.extract_if(.., |planned| is_duplicate(planned.number));
-        let excluded = duplicates.map(|planned| planned.slot).collect();
+        let duplicates = send.extract_if(.., |planned| excluded.contains(planned.number));
+        let duplicates = duplicates.map(|planned| planned.slot).collect();
         send.sort_by_key(|planned| (planned.order, planned.number));
         actions.insert(PlanAction::Send, send.len() as u64);
         let mut beyond_limit = Totals::default();
@@ -252,21 +267,29 @@ impl<'a> Planner<'a> {
                 None => drafts += 1,
             }
         }
-        let all = self
-            .all
-            .into_iter()
-            .filter(|(number, ..)| !is_duplicate(*number));
+        let all = self.all.into_iter().filter_map(|(number, slot, action)| {
+            let action = match held.binary_search(&number) {
+                Ok(_) => PlanAction::Held,
+                Err(_) => action,
+            };
+            let is_excluded = match action {
+                PlanAction::Send => excluded.contains(number),
+                _ => excluded.conflicting.contains(&number),
+            };
+            (!is_excluded).then_some((slot, action))
+        });
         let plan = Plan {
-            all: all.map(|(_, slot, action)| (slot, action)).collect(),
+            all: all.collect(),
             planned: send,
-            spooled: self.spool.finish().map_err(PlanError::Spool)?,
+            spooled,
             actions,
             beyond_limit,
             known: self.known,
             hash: self.hasher.finish().to_string()[..16].to_owned(),
             firms,
             drafts,
-            excluded,
+            excluded: duplicates,
+            errors: checked.errors - self.dropped,
         };
         Ok((plan, checked))
     }
@@ -275,7 +298,7 @@ impl<'a> Planner<'a> {
     fn add(&mut self, batch: CheckBatch) -> Result<PlanBatch, PlanError> {
         let known = match &mut self.ledger {
             Some(ledger) => {
-                let keys = batch.cases.iter().map(|(_, case)| case.key.digest());
+                let keys = batch.cases.iter().map(|checked| checked.case.key.digest());
                 ledger.find(&keys.collect::<Vec<_>>())?
             }
             None => vec![None; batch.cases.len()],
@@ -283,66 +306,137 @@ impl<'a> Planner<'a> {
         let mut found = PlanBatch {
             problems: batch.problems,
             invalid: batch.invalid,
-            changed: Vec::new(),
+            ..PlanBatch::default()
         };
-        for ((number, case), known) in batch.cases.into_iter().zip(&known) {
-            self.plan_case(number, case, known.as_ref(), &mut found)?;
+        // Records with errors of their own that are no problems.
+        let (mut fixed, mut fixed_places) = (Vec::new(), Vec::new());
+        for (checked, known) in batch.cases.into_iter().zip(&known) {
+            let (place, number, is_valid) = (checked.case.place, checked.number, checked.is_valid);
+            let exists = self.plan_case(checked, known.as_ref(), &mut found)?;
+            if exists && !is_valid {
+                fixed.push(number);
+                fixed_places.push(place);
+            }
         }
+        found.invalid.retain(|invalid| {
+            let number = invalid.number.as_ref();
+            number.is_none_or(|number| fixed.binary_search(number).is_err())
+        });
+        found.problems.retain(|problem| {
+            let exists = match problem.code {
+                Code::DuplicateRow
+                | Code::SameContent
+                | Code::SimilarKey
+                | Code::LikelyDuplicate => self
+                    .check
+                    .numbers(problem)
+                    .all(|number| self.exists(number)),
+                _ => fixed_places.binary_search(&problem.place).is_ok(),
+            };
+            self.dropped += u64::from(exists && problem.severity == Severity::Error);
+            !exists
+        });
         Ok(found)
     }
 
+    fn exists(&self, number: u32) -> bool {
+        let found = (self.existing).binary_search_by_key(&number, |(existing, _)| *existing);
+        found.is_ok()
+    }
+
+    /// Whether the record exists as a case, so that its own errors do not matter.
     fn plan_case(
         &mut self,
-        number: u32,
-        case: CaseData,
+        checked: CheckedCase,
         known: Option<&KnownCase>,
         found: &mut PlanBatch,
-    ) -> Result<(), PlanError> {
+    ) -> Result<bool, PlanError> {
+        let CheckedCase {
+            number,
+            case,
+            is_valid,
+        } = checked;
         self.known += u64::from(known.is_some());
-        self.hasher.write_piece(case.key.canonical().as_bytes());
-        self.hasher.write(&case.payload_digest.0);
-        let same = match &self.ledger {
-            Some(ledger) if known.is_none() && self.has_content => {
-                let reader = ledger.reader();
-                reader.same_content(&case.record_digest, &case.content_digest)?
+        if is_valid {
+            self.hasher.write_piece(case.key.canonical().as_bytes());
+            self.hasher.write(&case.payload_digest.0);
+        }
+        let (action, order) = self.choose_action(&case, known);
+        let suspicions = match (&mut self.holds, action, known) {
+            (Some(holds), PlanAction::Changed, _) => holds.of_known_case(&case)?,
+            (Some(holds), PlanAction::Send, Some(known)) if known.state == State::InDoubt => {
+                holds.of_known_case(&case)?
             }
-            _ => None,
+            (Some(holds), PlanAction::Send, _) => holds.of_new_case(&case)?,
+            _ => Vec::new(),
         };
-        let (action, order) = match &same {
-            Some(_) => (PlanAction::Held, SendOrder::Untried),
-            None => self.choose_action(&case, known),
-        };
-        if action == PlanAction::Send || self.options.keep_all {
-            let slot = self.spool.write(&case).map_err(PlanError::Spool)?;
-            if self.options.keep_all {
+        let is_sent = action == PlanAction::Send && is_valid;
+        let is_shown = self.options.keep_all && is_valid;
+        if (is_sent || is_shown || !suspicions.is_empty())
+            && let Some(spool) = &mut self.spool
+        {
+            let slot = spool.write(&case).map_err(PlanError::Spool)?;
+            if is_shown {
                 self.all.push((number, slot, action));
             }
-            if action == PlanAction::Send {
-                let firm = case.partner_firm.as_deref().map(|firm| self.firm(firm));
-                self.send.push(PlannedCase {
-                    slot,
-                    state: known.map(|known| known.state),
-                    order,
-                    number,
-                    firm,
-                });
-                return Ok(());
+            let firm = case.partner_firm.as_deref().map(|firm| self.firm(firm));
+            let planned = PlannedCase {
+                slot,
+                state: known.map(|known| known.state),
+                order,
+                number,
+                firm,
+            };
+            match &mut self.holds {
+                Some(holds) if !suspicions.is_empty() => {
+                    holds.add(planned, is_valid, suspicions);
+                    return Ok(false);
+                }
+                _ if is_sent => self.send.push(planned),
+                _ => {}
             }
         }
-        self.others.push((number, action));
-        if let Some(same) = same {
-            let problem = same_content(&case, &same);
-            found.invalid.push(Invalid {
-                file: case.place.file,
-                key: Some(case.key),
-                reason: format!("{} [{}]", problem.message, problem.code),
-                raw_record: case.raw_record,
-            });
-            found.problems.push(problem);
-        } else if action == PlanAction::Changed {
-            found.changed.push(case);
+        match action {
+            PlanAction::Send => return Ok(false),
+            PlanAction::Changed if is_valid => {
+                self.existing.push((number, action));
+                found.changed.push(case);
+            }
+            // What would be sent is not known.
+            PlanAction::Changed => self.existing.push((number, PlanAction::Skip)),
+            _ => self.existing.push((number, action)),
+        }
+        Ok(true)
+    }
+
+    /// Decides what is held, once all records were read.
+    fn end_input(&mut self) -> Result<(), PlanError> {
+        if let Some(spool) = self.spool.take() {
+            let mut spooled = spool.finish().map_err(PlanError::Spool)?;
+            if let Some(holds) = &mut self.holds {
+                let allowed = &self.options.allowed;
+                self.send
+                    .extend(holds.decide(&self.check, allowed, &mut spooled)?);
+            } else {
+                self.options.allowed.without_holds()?;
+            }
+            self.spooled = Some(spooled);
         }
         Ok(())
+    }
+
+    /// Some of the records that are held.
+    fn next_held(&mut self) -> Result<Option<PlanBatch>, PlanError> {
+        self.end_input()?;
+        let (Some(holds), Some(spooled)) = (&mut self.holds, &mut self.spooled) else {
+            return Ok(None);
+        };
+        let (held, invalid) = holds.report(spooled)?;
+        Ok((!held.is_empty()).then(|| PlanBatch {
+            held,
+            invalid,
+            ..PlanBatch::default()
+        }))
     }
 
     fn choose_action(&self, case: &CaseData, known: Option<&KnownCase>) -> (PlanAction, SendOrder) {
@@ -373,23 +467,4 @@ impl<'a> Planner<'a> {
         let known = self.firms.get_index_of(firm);
         known.unwrap_or_else(|| self.firms.insert_full(firm.into()).0) as u32
     }
-}
-
-fn same_content(case: &CaseData, same: &SameContent) -> Problem {
-    let state = match same.state {
-        State::Imported => "imported",
-        _ => "in doubt",
-    };
-    Problem::new(
-        Code::SameContent,
-        case.place,
-        format!(
-            "the key {} is new, but all else equals case {}, which is {state} (from {}, line {})",
-            case.key, same.key, same.file, same.line
-        ),
-    )
-    .with_hint(
-        "if the key column has changed, use the old one; if it is another case, \
-         --allow-same-content lets it through",
-    )
 }

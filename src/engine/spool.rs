@@ -77,7 +77,7 @@ impl Spooled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Digest, FileId, Key, Place};
+    use crate::model::{Digest, FileId, Key, Person, Place};
     use proptest::prelude::*;
 
     fn case(key: &str, firm: Option<&str>, payload: &str, raw: &str) -> CaseData {
@@ -93,8 +93,9 @@ mod tests {
             payload: payload.into(),
             raw_record: raw.into(),
             payload_digest: Digest::of(b"p"),
-            content_digest: Digest::of(b"c"),
+            content_digest: Some(Digest::of(b"c")),
             record_digest: Digest::of(b"r"),
+            person: Person::from_lines("ann"),
         }
     }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
 
+use super::look_alikes::Salt;
 use super::schema::{Millis, half};
 use super::{LedgerError, RunId};
 use crate::model::{Answer, CaseData, Key, State, Verdict};
@@ -70,8 +71,9 @@ struct FormerCase {
 
 /// All that a claim changes in a case's row.
 const CLAIMED_COLUMNS: &str = "state, case_id, payload_digest, content, record, file, line, row, \
-                               position, partner_firm, attempts, updated_at";
-const CLAIMED_COUNT: usize = 12;
+                               position, partner_firm, attempts, updated_at, name, phone, email, \
+                               incident_date, birth_date, case_type";
+const CLAIMED_COUNT: usize = 18;
 
 impl Claim {
     pub fn case(&self) -> &Arc<CaseData> {
@@ -171,17 +173,23 @@ fn former_case(conn: &Connection, key: &Key) -> rusqlite::Result<Option<FormerCa
 /// The case's number, and how many attempts it has with this one.
 fn set_sending(conn: &Connection, request: &ClaimRequest) -> rusqlite::Result<(i64, i64)> {
     let case = &request.case;
+    let salt = Salt::of(conn)?;
+    let [name, phone, email, incident_date, birth_date, case_type] = salt.person(&case.person);
     conn.prepare_cached(
         "INSERT INTO cases (key_digest, key, state, payload_digest, content, record, file, line,
-                            row, position, partner_firm, attempts, updated_at)
+                            row, position, partner_firm, attempts, updated_at, folded_key, name,
+                            phone, email, incident_date, birth_date, case_type)
          VALUES (?1, ?2, 'sending', ?3, ?4, ?5,
-                 (SELECT no FROM files WHERE run = ?6 AND position = ?7), ?8, ?9, ?10, ?11, 1, ?12)
+                 (SELECT no FROM files WHERE run = ?6 AND position = ?7), ?8, ?9, ?10, ?11, 1, ?12,
+                 ?13, ?14, ?15, ?16, ?17, ?18, ?19)
          ON CONFLICT (key_digest) DO UPDATE SET
            state = 'sending', case_id = NULL, payload_digest = excluded.payload_digest,
            content = excluded.content, record = excluded.record, file = excluded.file,
            line = excluded.line, row = excluded.row, position = excluded.position,
            partner_firm = excluded.partner_firm, attempts = attempts + 1,
-           updated_at = excluded.updated_at
+           updated_at = excluded.updated_at, name = excluded.name, phone = excluded.phone,
+           email = excluded.email, incident_date = excluded.incident_date,
+           birth_date = excluded.birth_date, case_type = excluded.case_type
          RETURNING no, attempts",
     )?
     .query_row(
@@ -189,7 +197,7 @@ fn set_sending(conn: &Connection, request: &ClaimRequest) -> rusqlite::Result<(i
             case.key.digest(),
             case.key,
             case.payload_digest,
-            half(&case.content_digest),
+            case.content_digest.as_ref().map(half),
             half(&case.record_digest),
             request.run.0,
             case.place.file.0,
@@ -197,7 +205,14 @@ fn set_sending(conn: &Connection, request: &ClaimRequest) -> rusqlite::Result<(i
             case.place.row,
             case.place.index,
             case.partner_firm,
-            Millis(request.at)
+            Millis(request.at),
+            salt.folded_key(&case.key),
+            name,
+            phone,
+            email,
+            incident_date,
+            birth_date,
+            case_type
         ],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )

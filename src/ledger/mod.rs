@@ -16,6 +16,7 @@ mod claim;
 mod error;
 mod file;
 mod location;
+mod look_alikes;
 mod opened;
 mod platform;
 mod queries;
@@ -33,8 +34,9 @@ pub use file::{LOCK_PATIENCE, Ledger, LedgerReader, create, open, open_read_only
 pub(crate) use location::{
     DiscoveredLedger, default_path, discover, exists, host_of, state_folder,
 };
+pub(crate) use look_alikes::{LookAlike, LookAlikes};
 pub(crate) use platform::host_name;
-pub(crate) use queries::{AttemptRow, CaseFilter, CaseRow, SameContent};
+pub(crate) use queries::{AttemptRow, CaseFilter, CaseRow};
 pub use queries::{KeyLookup, KnownCase};
 pub use records::Records;
 pub(crate) use records::{LedgerRecord, MissingAttempts};

@@ -1,6 +1,5 @@
 //! What is asked about cases. `status`, `export` and `resolve` select some of
-//! them; a plan asks which of its keys are known, and whether an unknown key has
-//! the content of a known case.
+//! them; a plan asks which of its keys are known.
 
 use std::iter;
 
@@ -12,7 +11,7 @@ use serde::Serialize;
 
 use super::error::AtPath as _;
 use super::file::LedgerReader;
-use super::schema::{Millis, half};
+use super::schema::Millis;
 use super::sources::SOURCE;
 use super::{LedgerError, RunId};
 use crate::model::{Digest, Key, State, StateCounts, Verdict};
@@ -110,16 +109,6 @@ pub struct KnownCase {
     pub attempts: u32,
     /// When it was last attempted or resolved.
     pub last_attempt_at: Timestamp,
-}
-
-/// A case, imported or in doubt, that has the content of another key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SameContent {
-    pub(crate) key: Key,
-    pub(crate) state: State,
-    /// The file that it came from, as it was named then.
-    pub(crate) file: String,
-    pub(crate) line: u64,
 }
 
 const KNOWN: &str = "SELECT key_digest, no, state, payload_digest, possible_twin, attempts, \
@@ -297,49 +286,6 @@ impl LedgerReader {
         }
     }
 
-    /// Whether any case is imported or in doubt, so that asking for
-    /// [`Self::same_content`] makes sense.
-    pub(crate) fn has_content(&self) -> Result<bool, LedgerError> {
-        self.read(|conn| {
-            let sql = "SELECT EXISTS (
-                         SELECT 1 FROM cases WHERE state IN ('sending', 'imported', 'in_doubt'))";
-            conn.query_row(sql, [], |row| row.get(0))
-        })
-    }
-
-    /// A case, imported or in doubt, with this raw record or with this payload
-    /// without its key fields. Only meant for unknown keys.
-    pub(crate) fn same_content(
-        &self,
-        record: &Digest,
-        content: &Digest,
-    ) -> Result<Option<SameContent>, LedgerError> {
-        // Two statements: each uses its own index.
-        for (column, digest) in [("record", record), ("content", content)] {
-            let sql = format!(
-                "SELECT c.key, c.state, f.name, c.line FROM cases c JOIN files f ON f.no = c.file
-                 WHERE c.{column} = ?1 AND c.state IN ('sending', 'imported', 'in_doubt')
-                 ORDER BY c.no LIMIT 1"
-            );
-            let same = self.read(|conn| {
-                conn.prepare_cached(&sql)?
-                    .query_row([half(digest)], |row| {
-                        Ok(SameContent {
-                            key: row.get(0)?,
-                            state: self.shown(row.get(1)?),
-                            file: row.get(2)?,
-                            line: row.get(3)?,
-                        })
-                    })
-                    .optional()
-            })?;
-            if same.is_some() {
-                return Ok(same);
-            }
-        }
-        Ok(None)
-    }
-
     /// The state as readers see it.
     pub(super) fn shown(&self, state: State) -> State {
         if self.orphaned.get() && state == State::Sending {
@@ -371,11 +317,7 @@ fn case_row(row: &Row<'_>, reader: &LedgerReader) -> rusqlite::Result<CaseRow> {
     })
 }
 
-impl<'l> KeyLookup<'l> {
-    pub(crate) fn reader(&self) -> &'l LedgerReader {
-        self.reader
-    }
-
+impl KeyLookup<'_> {
     /// What is known of each of these keys; meant for thousands at once.
     pub fn find(&mut self, keys: &[Digest]) -> Result<Vec<Option<KnownCase>>, LedgerError> {
         let _snapshot = self.reader.snapshot()?;

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use serde::Serialize;
 
 use super::file::{Ledger, LedgerReader};
+use super::look_alikes::Salt;
 use super::schema::Millis;
 use super::{LedgerError, claim, records, sources};
 use crate::model::{Key, State};
@@ -168,10 +169,16 @@ fn add(
     }
     sources::record_source(conn, key)?;
     conn.prepare_cached(
-        "INSERT INTO cases (key_digest, key, state, case_id, attempts, updated_at)
-         VALUES (?1, ?2, 'imported', ?3, 0, ?4)",
+        "INSERT INTO cases (key_digest, key, folded_key, state, case_id, attempts, updated_at)
+         VALUES (?1, ?2, ?3, 'imported', ?4, 0, ?5)",
     )?
-    .execute((key.digest(), key, case_id, Millis(by.at)))?;
+    .execute((
+        key.digest(),
+        key,
+        Salt::of(conn)?.folded_key(key),
+        case_id,
+        Millis(by.at),
+    ))?;
     conn.prepare_cached(
         "INSERT INTO resolutions (case_no, mark, resolution, case_id, marked_by, marked_at,
                                   attempts)

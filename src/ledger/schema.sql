@@ -4,7 +4,10 @@ CREATE TABLE ledger (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   id TEXT NOT NULL,
   account TEXT NOT NULL,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  -- Hashed with every name, phone and the like, so that no table made
+  -- beforehand can tell them.
+  salt BLOB NOT NULL DEFAULT (randomblob(16))
 ) STRICT;
 
 CREATE TABLE runs (
@@ -52,12 +55,21 @@ CREATE TABLE cases (
   possible_twin INTEGER NOT NULL DEFAULT 0,
   -- These are null in a case that a user added: it was never read from a file.
   payload_digest BLOB,
-  content INTEGER,
-  record INTEGER,
   file INTEGER REFERENCES files (no),
   line INTEGER,
   row INTEGER,
   position INTEGER,
+  -- By these a case is found under another key; kept when its content is
+  -- dropped. Each is null where the case has nothing of that kind.
+  folded_key INTEGER,
+  content INTEGER,
+  record INTEGER,
+  name INTEGER,
+  phone INTEGER,
+  email INTEGER,
+  incident_date INTEGER,
+  birth_date INTEGER,
+  case_type INTEGER,
   partner_firm TEXT,
   attempts INTEGER NOT NULL,
   updated_at INTEGER NOT NULL
@@ -65,8 +77,14 @@ CREATE TABLE cases (
 
 CREATE INDEX cases_open ON cases (state) WHERE state <> 'imported';
 CREATE INDEX cases_case_id ON cases (case_id) WHERE case_id IS NOT NULL;
-CREATE INDEX cases_content ON cases (content) WHERE state IN ('sending', 'imported', 'in_doubt');
-CREATE INDEX cases_record ON cases (record) WHERE state IN ('sending', 'imported', 'in_doubt');
+-- Not limited to some states: a settle would write them all again.
+CREATE INDEX cases_payload ON cases (payload_digest);
+CREATE INDEX cases_content ON cases (content) WHERE content IS NOT NULL;
+CREATE INDEX cases_record ON cases (record) WHERE record IS NOT NULL;
+CREATE INDEX cases_folded_key ON cases (folded_key) WHERE folded_key IS NOT NULL;
+CREATE INDEX cases_phone ON cases (phone, name) WHERE phone IS NOT NULL;
+CREATE INDEX cases_email ON cases (email, name) WHERE email IS NOT NULL;
+CREATE INDEX cases_incident_date ON cases (incident_date, name) WHERE incident_date IS NOT NULL;
 
 -- Apart from the cases, so that what is dropped after the import leaves no holes.
 CREATE TABLE contents (

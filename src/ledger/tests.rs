@@ -6,6 +6,7 @@
 mod attempts;
 mod files;
 mod locking;
+mod look_alikes;
 mod promise;
 mod queries;
 mod resolutions;
@@ -20,7 +21,8 @@ use jiff::Timestamp;
 use super::error::LedgerErrorKind;
 use super::*;
 use crate::model::{
-    Answer, CaseData, Digest, FileId, Key, KeyOrigin, Place, State, StateCounts, Totals, Verdict,
+    Answer, CaseData, Digest, FileId, Key, KeyOrigin, Person, Place, State, StateCounts, Totals,
+    Verdict,
 };
 
 /// A ledger in a folder of its own, with a run begun, used without a thread.
@@ -76,8 +78,9 @@ pub(super) fn version(n: u64, version: u64) -> Arc<CaseData> {
         },
         partner_firm: Some(format!("firm_{version}").into()),
         payload_digest: Digest::of(payload.as_bytes()),
-        content_digest: Digest::of(content.as_bytes()),
+        content_digest: Some(Digest::of(content.as_bytes())),
         record_digest: Digest::of(raw.as_bytes()),
+        person: Person::default(),
         payload: payload.into(),
         raw_record: raw.into(),
     })

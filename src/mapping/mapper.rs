@@ -121,22 +121,22 @@ impl MappedCase<'_> {
     /// Of payload and firm: differs when what would be sent differs. The order
     /// of the columns makes no difference.
     pub fn payload_digest(&self) -> Digest {
-        self.digest(false)
+        Digest::of(self.canonical(false).text.as_bytes())
     }
 
-    /// Of the payload without what is made of key columns alone, and the firm.
-    pub fn content_digest(&self) -> Digest {
-        self.digest(true)
+    /// The payload without what is made of key columns alone, and the firm.
+    pub fn content(&self) -> Content {
+        self.canonical(true)
     }
 
-    fn digest(&self, without_key: bool) -> Digest {
+    fn canonical(&self, without_key: bool) -> Content {
         let Mapper {
             rules,
             binding,
             payload,
             ..
         } = self.mapper;
-        let mut canonical = String::with_capacity(payload.json.len() + 64);
+        let mut text = String::with_capacity(payload.json.len() + 64);
         for &part in &binding.digest_order {
             let (start, end) = payload.spans[part];
             let (name, is_key) = match part.checked_sub(rules.fields.len()) {
@@ -147,16 +147,32 @@ impl MappedCase<'_> {
                 },
             };
             if start < end && !(without_key && is_key) {
-                canonical.push_str(name);
-                canonical.push_str(&payload.json[start..end]);
-                canonical.push(',');
+                text.push_str(name);
+                text.push_str(&payload.json[start..end]);
+                text.push(',');
             }
         }
+        let has_fields = !text.is_empty();
         if let Some(firm) = self.firm {
-            canonical.push('@');
-            canonical.push_str(firm);
+            text.push('@');
+            text.push_str(firm);
         }
-        Digest::of(canonical.as_bytes())
+        Content { text, has_fields }
+    }
+}
+
+/// What would be sent, in an order of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    pub(crate) text: String,
+    /// Whether there is more than the firm.
+    pub(crate) has_fields: bool,
+}
+
+impl Content {
+    /// None where all cases of a firm would have the same.
+    pub fn digest(&self) -> Option<Digest> {
+        self.has_fields.then(|| Digest::of(self.text.as_bytes()))
     }
 }
 

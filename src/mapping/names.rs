@@ -134,7 +134,7 @@ pub(crate) fn field_name(header: &str) -> String {
 }
 
 /// Whether a name is that of a birth date.
-fn is_birth_date(name: &str) -> bool {
+pub(super) fn is_birth_date(name: &str) -> bool {
     fold(name).contains("birth") || words(name).iter().any(|word| word == "dob")
 }
 

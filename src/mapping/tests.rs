@@ -19,7 +19,7 @@ struct OwnedCase {
     firm_from_default: bool,
     payload: String,
     payload_digest: crate::model::Digest,
-    content_digest: crate::model::Digest,
+    content_digest: Option<crate::model::Digest>,
 }
 
 /// Needs neither key nor partner firm.
@@ -68,7 +68,7 @@ fn map_with(mapper: &mut Mapper, record: &Record<'_>) -> (Option<OwnedCase>, Vec
         firm_from_default: mapped.firm_from_default,
         payload: mapped.payload.to_owned(),
         payload_digest: mapped.payload_digest(),
-        content_digest: mapped.content_digest(),
+        content_digest: mapped.content().digest(),
     });
     (case, problems)
 }

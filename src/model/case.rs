@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{Place, fold, without_invisible};
+use super::{Person, Place, fold, without_invisible};
 
 /// What identifies a case for the user: the text of one column or several,
 /// trimmed, in Unicode NFC, without invisible characters, each run of white
@@ -194,10 +194,12 @@ pub struct CaseData {
     pub raw_record: Box<str>,
     /// Of payload and firm; differs when the row has changed.
     pub payload_digest: Digest,
-    /// Of the payload without its key fields, and the firm.
-    pub content_digest: Digest,
+    /// Of the payload without its key fields, and the firm; none where the
+    /// payload has no other fields.
+    pub content_digest: Option<Digest>,
     /// Of the non-empty columns by name, in any order.
     pub record_digest: Digest,
+    pub person: Person,
 }
 
 /// The first 128 bits of a SHA-256.

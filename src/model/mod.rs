@@ -2,8 +2,10 @@
 
 mod case;
 mod event;
+mod folding;
 mod json;
 mod outcome;
+mod person;
 mod problem;
 mod record;
 pub(crate) mod reserved;
@@ -13,9 +15,12 @@ mod text;
 pub(crate) use case::Hasher;
 pub use case::{CaseData, Digest, Key, KeyOrigin};
 pub(crate) use event::{PauseReason, RunEvent, SettledAttempt, StopReason};
+pub(crate) use folding::{Foldings, is_surely_folded};
 pub(crate) use json::{Members, json_cell, json_members};
 pub use outcome::{Answer, State, Totals, Verdict};
 pub(crate) use outcome::{NextStep, Outcome, StateCounts};
+pub use person::Person;
+pub(crate) use person::{PersonField, date_of, person_fields};
 pub use problem::{Code, Problem, Severity};
 pub(crate) use problem::{ColumnSummary, count, grouped};
 pub(crate) use record::ColumnsVersion;

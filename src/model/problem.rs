@@ -130,17 +130,19 @@ pub enum Code {
     DuplicateRow,
     /// Differs by one letter from a far more frequent firm.
     RareFirm,
-    /// Keys that differ in letter case or leading zeros only.
-    SimilarKeys,
+    /// Keys that a spreadsheet, a converter or a person may have made of one.
+    SimilarKey,
     /// Case types are not validated: no `choices` list is set.
     UncheckedCaseType,
     /// The key is not in the payload.
     KeyNotSent,
-    /// The same person with the same incident under two keys.
+    /// The same name, and the same phone, e-mail or incident date, under two keys.
     LikelyDuplicate,
-    // Against the ledger
-    /// A new key with the content of a case imported or in doubt.
+    /// All but the key is the same.
     SameContent,
+    // Against the ledger
+    /// A known key with the name, phone, e-mail and incident date of another.
+    OtherPerson,
 }
 
 impl Code {
@@ -159,7 +161,7 @@ impl Code {
             | Self::ImplausibleDate
             | Self::LooksConfidential
             | Self::RareFirm
-            | Self::SimilarKeys
+            | Self::SimilarKey
             | Self::UncheckedCaseType
             | Self::KeyNotSent
             | Self::LikelyDuplicate => Severity::Warning,

@@ -84,7 +84,7 @@ mod tests {
     fn flags_and_commands_in_the_texts_exist() {
         const FLAGS: [&str; 15] = [
             "--allow-drafts",
-            "--allow-same-content",
+            "--allow-duplicate",
             "--delimiter",
             "--encoding",
             "--imported",

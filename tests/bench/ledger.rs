@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use caseload::ledger::{self, ClaimRequest, Handle, RunFile, RunId, RunStart};
-use caseload::model::{Answer, CaseData, Digest, FileId, Key, KeyOrigin, Place, Verdict};
+use caseload::model::{Answer, CaseData, Digest, FileId, Key, KeyOrigin, Person, Place, Verdict};
 use criterion::{Criterion, Throughput};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -33,8 +33,9 @@ fn case(number: u64) -> Arc<CaseData> {
         },
         partner_firm: Some("firm_1".into()),
         payload_digest: digest,
-        content_digest: digest,
+        content_digest: Some(digest),
         record_digest: digest,
+        person: Person::default(),
         raw_record: payload.clone().into(),
         payload: payload.into(),
     })

@@ -198,7 +198,7 @@ const WARNINGS: [(&str, &str, &str); 9] = [
         "id,partnerFirmId,Born\nc1,f1,1980-02-03\nc2,f1,2999-01-01\nc3,f1,1880-01-01\n",
     ),
     (
-        "similar-keys",
+        "similar-key",
         "",
         "id,partnerFirmId,name\n00123,f1,Ann\n123,f1,Bob\nAb,f1,Cem\naB,f1,Dan\n",
     ),

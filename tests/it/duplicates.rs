@@ -68,7 +68,7 @@ fn a_row_with_other_errors_still_counts_as_a_duplicate() {
 fn similar_keys_are_a_warning_and_skipped_when_strict() {
     let home = home(KEYED, "id,partnerFirmId,name\n007,f1,A\n7,f1,B\nx,f1,C\n");
     check(&home, &[]).exits(0).prints(
-        "a.csv:2:id: warning: keys that differ only in letter case or leading zeros: \"007, 7\" [similar-keys]\n    also a.csv:3",
+        "a.csv:2:id: warning: keys that differ only in letter case, punctuation, leading zeros, or the form of a number or date: \"007, 7\" [similar-key]\n    also a.csv:3",
     );
     import(&home, &["--strict", "--skip-invalid"])
         .exits(1)
@@ -130,5 +130,8 @@ fn keys_are_unique_across_files() {
     let problem = &done.json()[0];
     assert_eq!(problem["code"], "duplicate-key");
     assert_eq!(problem["file"], "a.csv");
-    assert_eq!(problem["also"], json!([{"file": "b.json", "line": 2}]));
+    assert_eq!(
+        problem["also"],
+        json!([{"file": "b.json", "line": 2, "row": null}])
+    );
 }

@@ -152,44 +152,6 @@ fn a_changed_row_is_reported_and_not_sent() {
 }
 
 #[test]
-fn a_new_key_with_the_content_of_an_imported_case_is_a_problem() {
-    let home = Home::new();
-    home.cases(2);
-    let server = creating_server();
-    home.import(&server.url()).run().exits(0);
-    home.write(
-        "cases.csv",
-        "id,partnerFirmId,name\nc1,f1,Name 1\nn7,f1,Name 2\n",
-    );
-    let done = home
-        .import(&server.url())
-        .run()
-        .exits(3)
-        .counts(&[("problems", 1), ("already_imported", 1)]);
-    let problem = &done.json()[0];
-    assert_eq!(problem["code"], "same-content");
-    assert_eq!(problem["line"], 3);
-    assert_eq!(server.requests().len(), 2);
-    let dry_run = home
-        .import(&server.url())
-        .args(&["--dry-run", "--skip-invalid"])
-        .run()
-        .exits(0)
-        .counts(&[("problems", 1), ("already_imported", 1)]);
-    let documents = dry_run.json();
-    let actions = documents
-        .iter()
-        .filter_map(|document| document.get("action"));
-    assert_eq!(actions.collect::<Vec<_>>(), ["skip", "held"]);
-    home.import(&server.url())
-        .arg("--allow-same-content")
-        .run()
-        .exits(0)
-        .counts(&[("imported", 1), ("already_imported", 1)]);
-    assert_eq!(keys_in_order(&server), ["c1", "c2", "n7"]);
-}
-
-#[test]
 fn a_key_of_several_columns_is_one_key() {
     let home = Home::new();
     home.write(

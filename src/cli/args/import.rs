@@ -74,9 +74,13 @@ pub(crate) struct SendingOptions {
     /// Send the valid rows even if others have problems
     #[arg(long)]
     pub skip_invalid: bool,
-    /// Send cases whose content equals that of an imported case under another key
-    #[arg(long, hide_short_help = true)]
-    pub allow_same_content: bool,
+    /// Send this case, though it is held as a possible duplicate (repeatable)
+    #[arg(long, value_name = "KEY", hide_short_help = true)]
+    pub allow_duplicate: Vec<String>,
+    /// Send all N cases that are held as possible duplicates
+    #[arg(long, value_name = "N", conflicts_with = "allow_duplicate", hide_short_help = true,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub allow_duplicates: Option<u64>,
     /// Send the N cases in doubt once more, knowing that this can create second cases
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub resend_in_doubt: Option<u64>,

@@ -38,7 +38,7 @@ impl Import<'_> {
         print_status(&format!(
             "\n{} {} in {}; nothing was sent",
             color::red("stopped:"),
-            count(plan.errors(), "problem"),
+            count(plan.plan.errors, "problem"),
             count(plan.checked.total, "record")
         ));
         print_status(if plan.checked.unskippable > 0 {
@@ -99,7 +99,7 @@ impl Import<'_> {
 
     fn exit(&self, totals: &Totals, stop: Option<&StopReason>) -> Exit {
         let limited = self.settings.sending.limit.is_some();
-        let unfinished = totals.rejected + totals.not_sent + totals.problems > 0
+        let unfinished = totals.rejected + totals.not_sent + totals.held + totals.problems > 0
             || (totals.untried > 0 && !limited)
             || (totals.changed > 0 && self.settings.read.strict);
         match stop {

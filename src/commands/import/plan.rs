@@ -12,10 +12,12 @@ use super::files;
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::args::ApprovedPlan;
 use crate::cli::settings::ImportSettings;
-use crate::engine::{Plan, PlanAction, PlanError, PlanOptions, PlannedCase, Planner};
+use crate::engine::{
+    AllowedDuplicates, Plan, PlanAction, PlanError, PlanOptions, PlannedCase, Planner,
+};
 use crate::input::ReadOptions;
 use crate::ledger::LedgerReader;
-use crate::model::{CaseData, State, Totals};
+use crate::model::{CaseData, Key, State, Totals};
 use crate::output::terminal::check_report::file_name;
 use crate::output::terminal::status::case_link;
 use crate::output::terminal::streams::print_status;
@@ -54,13 +56,14 @@ impl CheckedPlan {
             .then(|| format!("{}-{}", self.plan.hash, self.to_send()))
     }
 
-    pub(super) fn errors(&self) -> u64 {
-        self.checked.errors + self.plan.count(PlanAction::Held)
+    /// Records with problems: what is none of the plan's other records.
+    fn problems(&self) -> u64 {
+        self.checked.total - self.plan.actions.values().sum::<u64>()
     }
 
     /// Whether problems keep everything from being sent.
     pub(super) fn is_blocked(&self, settings: &ImportSettings) -> bool {
-        self.errors() > 0 && (!settings.sending.skip_invalid || self.checked.unskippable > 0)
+        self.checked.unskippable > 0 || (self.problems() > 0 && !settings.sending.skip_invalid)
     }
 
     /// Before anything was sent.
@@ -79,7 +82,8 @@ impl CheckedPlan {
             already_imported: self.plan.count(PlanAction::Skip),
             changed: self.plan.count(PlanAction::Changed),
             in_doubt: self.plan.count(PlanAction::InDoubt),
-            problems: self.checked.total - self.checked.valid + self.plan.count(PlanAction::Held),
+            held: self.plan.count(PlanAction::Held),
+            problems: self.problems(),
             ..Totals::default()
         };
         totals += self.plan.beyond_limit;
@@ -149,7 +153,7 @@ pub(super) fn check_and_plan(
             PlanError::Check(error) => explained(error),
             error => error.into(),
         })?;
-        for problem in &batch.problems {
+        for problem in batch.problems.iter().chain(&batch.held) {
             problems.add(problem);
         }
         for case in &batch.changed {
@@ -159,7 +163,7 @@ pub(super) fn check_and_plan(
             }
         }
         if let Some(findings) = &mut findings {
-            let written = findings.add(batch.problems, batch.invalid);
+            let written = findings.add(batch.problems.into_iter().chain(batch.held), batch.invalid);
             written.context("can't write a temporary file")?;
         }
     }
@@ -198,7 +202,16 @@ fn plan_options(settings: &ImportSettings) -> PlanOptions {
     let sending = &settings.sending;
     let now = Timestamp::now().as_second();
     PlanOptions {
-        allow_same_content: sending.allow_same_content,
+        allowed: match sending.allow_duplicates {
+            Some(number) => AllowedDuplicates::All(number),
+            None if sending.allow_duplicate.is_empty() => AllowedDuplicates::None,
+            None => {
+                let source = settings.read.rules.key_origin().source;
+                let keys = sending.allow_duplicate.iter();
+                let keys = keys.map(|key| Key::from_typed(&source, key));
+                AllowedDuplicates::Keys(keys.collect())
+            }
+        },
         resend_doubts_before: (sending.resend_in_doubt)
             .map(|_| now.saturating_sub_unsigned(sending.min_doubt_age.as_secs())),
         limit: sending.limit,

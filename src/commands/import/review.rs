@@ -75,8 +75,14 @@ pub(super) fn dry_run(
     ledger: &ImportLedger,
 ) -> Result<Exit> {
     let settings = import.settings;
+    let totals = plan.totals();
+    let exit = match totals.held + totals.problems {
+        0 => Exit::Done,
+        _ => Exit::Unfinished,
+    };
     let summary = Summary {
-        totals: plan.totals(),
+        totals,
+        exit_code: exit.code(),
         plan: plan.name(),
         to_send: Some(plan.to_send()),
         next: Vec::from_iter(next_command(settings, &plan, ledger)),
@@ -109,7 +115,7 @@ pub(super) fn dry_run(
             print_result(&format!("next: {next}"));
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn first_case(plan: &CheckedPlan, first: &CaseData) -> String {
@@ -185,7 +191,10 @@ fn show_counts(
             plan.plan.count(PlanAction::InDoubt),
             "in doubt: check in Lexamica, then run `caseload resolve`",
         ),
-        (totals.held, "held: they may be duplicates"),
+        (
+            totals.held,
+            "held as possible duplicates: decide about each",
+        ),
         (totals.problems, "skipped (validation errors)"),
         (plan.plan.beyond_limit.sum(), "beyond --limit"),
     ];

@@ -13,7 +13,7 @@ use super::super::spool::Spool;
 use super::*;
 use crate::api::{self, Address, Contract};
 use crate::ledger::{self, RunStart};
-use crate::model::{CaseData, Digest, FileId, Key, KeyOrigin, Place};
+use crate::model::{CaseData, Digest, FileId, Key, KeyOrigin, Person, Place};
 
 const CASES: u32 = 4;
 const PACE: Duration = Duration::from_millis(60);
@@ -68,8 +68,9 @@ fn plan() -> (Vec<PlannedCase>, Spooled) {
             payload: "{\"name\":\"Ann\"}".into(),
             raw_record: "{}".into(),
             payload_digest: Digest::of(key.as_bytes()),
-            content_digest: Digest::of(key.as_bytes()),
+            content_digest: None,
             record_digest: Digest::of(key.as_bytes()),
+            person: Person::default(),
             key: Key::new([key]),
         };
         PlannedCase::untried(spool.write(&case).unwrap())

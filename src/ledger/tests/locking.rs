@@ -124,10 +124,8 @@ fn without_a_run_cases_in_flight_are_shown_in_doubt() {
     assert_eq!(reader.info().unwrap().counts.of(State::InDoubt), 1);
     let known = reader.lookups().find(&[key(1).digest()]).unwrap();
     assert_eq!(known[0].as_ref().unwrap().state, State::InDoubt);
-    let same = reader
-        .same_content(&version(1, 0).record_digest, &Digest::default())
-        .unwrap();
-    assert_eq!(same.unwrap().state, State::InDoubt);
+    let look_alikes = reader.look_alikes().unwrap().unwrap();
+    assert_eq!(look_alikes.case(1).unwrap().state, State::InDoubt);
     assert_eq!(reader.runs(1).unwrap()[0].end, Some(RunEnd::Unexpected));
 }
 

@@ -46,30 +46,6 @@ fn lookups_answer_in_the_order_of_the_keys() {
 }
 
 #[test]
-fn same_content_is_that_of_a_case_imported_or_in_doubt() {
-    let none = Digest::default();
-    let other = Digest::of(b"other");
-    for &state in State::ALL {
-        let mut test = TestLedger::new();
-        assert!(!test.ledger.reader().has_content().unwrap());
-        test.bring(1, state);
-        let reader = test.ledger.reader();
-        let there = matches!(state, State::Imported | State::InDoubt | State::Sending);
-        assert_eq!(reader.has_content().unwrap(), there, "{state:?}");
-        let case = version(1, 0);
-        for (record, content) in [(&case.record_digest, &none), (&none, &case.content_digest)] {
-            let same = reader.same_content(record, content).unwrap();
-            assert_eq!(same.is_some(), there, "{state:?}");
-            if let Some(same) = same {
-                assert_eq!((same.key, same.state, same.line), (key(1), state, 3));
-                assert_eq!(same.file, "cases.csv");
-            }
-        }
-        assert_eq!(reader.same_content(&other, &none).unwrap(), None);
-    }
-}
-
-#[test]
 fn filters_narrow_and_keys_keep_their_order() {
     let mut test = TestLedger::new();
     test.bring(1, State::Rejected);

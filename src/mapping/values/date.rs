@@ -11,7 +11,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::Offset;
 
-use crate::model::{CellKind, Code};
+use crate::model::{Cell, CellKind, Code};
 
 use super::ValueError;
 
@@ -390,6 +390,12 @@ impl DateFormats {
             }
         }
         Ok(parsed.date)
+    }
+
+    /// The day that a text is, if it is one.
+    pub(in crate::mapping) fn day(&self, cell: Cell<'_>) -> Option<Date> {
+        let parsed = self.read(cell.kind, cell.text.trim());
+        parsed.ok().map(|parsed| parsed.date)
     }
 
     fn read(&self, kind: CellKind, text: &str) -> Result<ParsedDate, ValueError> {

@@ -285,7 +285,8 @@ fn annotation_message(problem: &Problem) -> &str {
         Code::DuplicateKey
         | Code::DuplicateRow
         | Code::SameContent
-        | Code::SimilarKeys
+        | Code::SimilarKey
+        | Code::OtherPerson
         | Code::LikelyDuplicate
         | Code::RareFirm => {
             let code = problem.code.as_str();

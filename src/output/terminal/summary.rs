@@ -82,6 +82,10 @@ impl Summary {
                 totals.in_doubt,
                 "in doubt: check in Lexamica, then run `caseload resolve`",
             ),
+            (
+                totals.held,
+                "held as possible duplicates: decide about each",
+            ),
             (totals.problems, "skipped (validation errors)"),
             (totals.untried, "not attempted"),
         ] {
@@ -135,6 +139,7 @@ pub(crate) fn other_counts(totals: &Totals) -> String {
         (totals.rejected, "rejected"),
         (totals.not_sent, "not sent"),
         (totals.in_doubt, "in doubt"),
+        (totals.held, "held as possible duplicates"),
         (totals.problems, "skipped (validation errors)"),
         (totals.untried, "not attempted"),
     ] {

@@ -1,7 +1,9 @@
 //! The outputs of a run and of an export.
 
 use super::*;
-use crate::model::{Answer, CaseData, Digest, FileId, Place, RunEvent, SettledAttempt, Verdict};
+use crate::model::{
+    Answer, CaseData, Digest, FileId, Person, Place, RunEvent, SettledAttempt, Verdict,
+};
 use crate::output::files::case_files::CaseOutput;
 
 fn case(key: &str, file: u16, raw: &str) -> CaseData {
@@ -17,8 +19,9 @@ fn case(key: &str, file: u16, raw: &str) -> CaseData {
         payload: "{}".into(),
         raw_record: raw.into(),
         payload_digest: Digest::default(),
-        content_digest: Digest::default(),
+        content_digest: None,
         record_digest: Digest::default(),
+        person: Person::default(),
     }
 }
 

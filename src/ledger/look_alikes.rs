@@ -1,0 +1,246 @@
+//! Cases that another key may stand for: by content, by a key that is folded to
+//! the same, and by the person.
+//!
+//! Of a person's fields the ledger keeps salted hashes. They are pseudonyms and
+//! no anonymity: whoever has the file can try phone numbers.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::LedgerError;
+use super::file::LedgerReader;
+use super::schema::half;
+use crate::model::{CaseData, Digest, Foldings, Hasher, Key, Person, PersonField, State};
+
+/// The columns of a person's fields, in their order.
+const COLUMNS: [&str; PersonField::COUNT] = [
+    "name",
+    "phone",
+    "email",
+    "incident_date",
+    "birth_date",
+    "case_type",
+];
+
+/// What the hashes of one ledger begin with.
+pub(super) struct Salt(Vec<u8>);
+
+impl Salt {
+    pub(super) fn of(conn: &Connection) -> rusqlite::Result<Self> {
+        conn.prepare_cached("SELECT salt FROM ledger")?
+            .query_row([], |row| row.get(0))
+            .map(Self)
+    }
+
+    fn hash(&self, column: &str, text: &str) -> i64 {
+        let mut hasher = Hasher::default();
+        for piece in [&self.0[..], column.as_bytes(), text.as_bytes()] {
+            hasher.write_piece(piece);
+        }
+        half(&hasher.finish())
+    }
+
+    /// In the order of the fields; none where one is not filled.
+    pub(super) fn person(&self, person: &Person) -> [Option<i64>; PersonField::COUNT] {
+        let fields = person.fields();
+        std::array::from_fn(|field| {
+            let text = fields[field];
+            (!text.is_empty()).then(|| self.hash(COLUMNS[field], text))
+        })
+    }
+
+    pub(super) fn folded_key(&self, key: &Key) -> i64 {
+        self.hash("key", &key.folded(Foldings::ALL))
+    }
+}
+
+/// A case, imported or in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LookAlike {
+    pub(crate) key: Key,
+    pub(crate) state: State,
+    /// The file that it came from, as it was named then; none where a user added
+    /// it.
+    pub(crate) file: Option<String>,
+    /// Its row there, as a spreadsheet counts it, or its line.
+    pub(crate) row: Option<u64>,
+}
+
+/// Finds look-alikes of one case after another, as the numbers of their rows.
+pub(crate) struct LookAlikes<'l> {
+    reader: &'l LedgerReader,
+    salt: Salt,
+}
+
+/// Imported, in doubt, or about to be.
+const EXISTS: &str = "state IN ('sending', 'imported', 'in_doubt')";
+
+impl LedgerReader {
+    /// None while the ledger has no cases.
+    pub(crate) fn look_alikes(&self) -> Result<Option<LookAlikes<'_>>, LedgerError> {
+        self.read(|conn| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM cases)";
+            let has_cases: bool = conn.query_row(sql, [], |row| row.get(0))?;
+            let salt = has_cases.then(|| Salt::of(conn)).transpose()?;
+            Ok(salt.map(|salt| LookAlikes { reader: self, salt }))
+        })
+    }
+}
+
+impl LookAlikes<'_> {
+    /// A case with this payload, with this payload but for its key fields, or with
+    /// this raw record.
+    pub(crate) fn same_content(&self, case: &CaseData) -> Result<Option<i64>, LedgerError> {
+        let key = case.key.digest();
+        // A statement each: each uses its own index.
+        let record = half(&case.record_digest);
+        let content = case.content_digest.as_ref().map(half);
+        for (column, hash) in [("record", Some(record)), ("content", content)] {
+            if let Some(hash) = hash
+                && let Some(found) = self.first(column, &hash, &key)?
+            {
+                return Ok(Some(found));
+            }
+        }
+        match case.payload.is_empty() {
+            true => Ok(None),
+            false => self.first("payload_digest", &case.payload_digest, &key),
+        }
+    }
+
+    fn first(
+        &self,
+        column: &str,
+        value: &dyn rusqlite::ToSql,
+        except: &Digest,
+    ) -> Result<Option<i64>, LedgerError> {
+        let sql = format!(
+            "SELECT no FROM cases WHERE {column} = ?1 AND {EXISTS} AND key_digest <> ?2
+             ORDER BY no LIMIT 1"
+        );
+        self.reader.read(|conn| {
+            let mut statement = conn.prepare_cached(&sql)?;
+            statement
+                .query_row(params![value, except], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// The cases whose keys become the same by all foldings.
+    pub(crate) fn similar_keys(&self, key: &Key) -> Result<Vec<i64>, LedgerError> {
+        let sql =
+            format!("SELECT no FROM cases WHERE folded_key = ?1 AND {EXISTS} AND key_digest <> ?2");
+        self.reader.read(|conn| {
+            conn.prepare_cached(&sql)?
+                .query_map(params![self.salt.folded_key(key), key.digest()], |row| {
+                    row.get(0)
+                })?
+                .collect()
+        })
+    }
+
+    /// The foldings that alone merge two of the ledger's keys of a source.
+    pub(crate) fn merging_foldings(&self, source: &str) -> Result<Foldings, LedgerError> {
+        let sql = "SELECT folded_key, key FROM cases WHERE folded_key IN (
+                     SELECT folded_key FROM cases WHERE folded_key IS NOT NULL
+                     GROUP BY folded_key HAVING count(*) > 1)
+                   ORDER BY folded_key";
+        let rows: Vec<(i64, Key)> = self.reader.read(|conn| {
+            conn.prepare(sql)?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })?;
+        // The source is a part of what is folded.
+        let groups = rows.chunk_by(|(one, _), (other, _)| one == other);
+        let of_source = groups.filter(|group| group[0].1.source() == source);
+        Ok(of_source.fold(Foldings::default(), |merging, group| {
+            let keys: Vec<Key> = group.iter().map(|(_, key)| key.clone()).collect();
+            merging | Foldings::that_merge(&keys)
+        }))
+    }
+
+    /// For each phone, e-mail and incident date of a person a case with it and the
+    /// same name, unless incident date, birth date or case type differ.
+    pub(crate) fn same_person(
+        &self,
+        case: &CaseData,
+    ) -> Result<Vec<(PersonField, i64)>, LedgerError> {
+        let person = self.salt.person(&case.person);
+        let [name, .., incident_date, birth_date, case_type] = person;
+        let mut found = Vec::new();
+        for field in PersonField::CONTACTS {
+            let (column, contact) = (COLUMNS[field as usize], person[field as usize]);
+            if name.is_none() || contact.is_none() {
+                continue;
+            }
+            // Of two nulls and of a null and a value neither is different.
+            let sql = format!(
+                "SELECT no FROM cases WHERE {column} = ?1 AND name = ?2 AND {EXISTS}
+                   AND key_digest <> ?3 AND coalesce(incident_date = ?4, TRUE)
+                   AND coalesce(birth_date = ?5, TRUE) AND coalesce(case_type = ?6, TRUE)
+                 LIMIT 1"
+            );
+            let key = case.key.digest();
+            let values = params![contact, name, key, incident_date, birth_date, case_type];
+            let no = self.reader.read(|conn| {
+                let mut statement = conn.prepare_cached(&sql)?;
+                statement.query_row(values, |row| row.get(0)).optional()
+            })?;
+            found.extend(no.map(|no: i64| (field, no)));
+        }
+        Ok(found)
+    }
+
+    /// How many names have this phone, e-mail or incident date, up to a number.
+    pub(crate) fn names_sharing(
+        &self,
+        field: PersonField,
+        person: &Person,
+        most: usize,
+    ) -> Result<usize, LedgerError> {
+        let column = COLUMNS[field as usize];
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT DISTINCT name FROM cases WHERE {column} = ?1 LIMIT ?2)"
+        );
+        let hash = self.salt.person(person)[field as usize];
+        self.reader.read(|conn| {
+            conn.prepare_cached(&sql)?
+                .query_row(params![hash, most], |row| row.get(0))
+        })
+    }
+
+    /// The number of the case with this key, if it is of another person: its name
+    /// is another, and no phone, e-mail or incident date is the same.
+    pub(crate) fn other_person(&self, case: &CaseData) -> Result<Option<i64>, LedgerError> {
+        let [name, phone, email, incident_date, ..] = self.salt.person(&case.person);
+        self.reader.read(|conn| {
+            conn.prepare_cached(
+                "SELECT no FROM cases WHERE key_digest = ?1 AND name <> ?2
+                   AND coalesce(phone <> ?3, TRUE) AND coalesce(email <> ?4, TRUE)
+                   AND coalesce(incident_date <> ?5, TRUE)",
+            )?
+            .query_row(
+                params![case.key.digest(), name, phone, email, incident_date],
+                |row| row.get(0),
+            )
+            .optional()
+        })
+    }
+
+    pub(crate) fn case(&self, no: i64) -> Result<LookAlike, LedgerError> {
+        self.reader.read(|conn| {
+            conn.prepare_cached(
+                "SELECT c.key, c.state, f.name, coalesce(c.row, c.line) FROM cases c
+                 LEFT JOIN files f ON f.no = c.file
+                 WHERE c.no = ?1",
+            )?
+            .query_row([no], |row| {
+                Ok(LookAlike {
+                    key: row.get(0)?,
+                    state: self.reader.shown(row.get(1)?),
+                    file: row.get(2)?,
+                    row: row.get(3)?,
+                })
+            })
+        })
+    }
+}
