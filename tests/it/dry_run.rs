@@ -169,7 +169,7 @@ fn a_dry_run_of_bad_input_exits_with_3() {
     dry_run(&home)
         .args(&["--output", "json", "--skip-invalid"])
         .run()
-        .exits(0)
+        .exits(1)
         .counts(&[("problems", 1), ("untried", 1)]);
 }
 

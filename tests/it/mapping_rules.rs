@@ -421,7 +421,7 @@ fn a_payload_depends_only_on_its_record() {
     };
     let alone = payload("", "");
     for (before, after) in [
-        ("c0,f1,06/13/2026\n", ""),
+        ("c0,f2,06/13/2026\n", ""),
         ("", "c2,f2,06/07/2026\n"),
         ("c0,,\n", "c2\n"),
     ] {
