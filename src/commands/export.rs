@@ -20,7 +20,7 @@ use crate::output::files::{
 use crate::output::terminal::streams::{
     OutputOptions, json_line, print_error, print_json, print_status,
 };
-use crate::output::terminal::text::{count, escaped_path, shape};
+use crate::output::terminal::text::{count, escaped_path};
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit> {
@@ -42,7 +42,7 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     ledgers::report_ledger(&info, output);
     let filter = settings.cases.filter(&reader)?;
-    let protected = ledgers::paths(&info.path).chain(settings.config_path.clone());
+    let protected = ledgers::paths(&info.path).chain(settings.config_files.clone());
     let mut opener = OutputOpener::new(files.force, FlushPolicy::Chunks, protected);
     let sources = match no_files {
         true => Vec::new(),
@@ -108,12 +108,8 @@ fn close(written: &WrittenFiles, output: OutputOptions, to_stdout: bool) -> Exit
 }
 
 fn print_case(out: &mut impl io::Write, case: &CaseRow, redact: bool) -> io::Result<()> {
-    let mut document = case_json(case);
-    if redact {
-        // A server's message may quote the case.
-        document["message"] = case.message.as_deref().map(shape).into();
-    }
-    writeln!(out, "{}", json_line(&document.to_string()))
+    let document = case_json(case, redact).to_string();
+    writeln!(out, "{}", json_line(&document))
 }
 
 /// Whether the reader of standard output has closed it, which is not an error.

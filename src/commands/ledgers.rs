@@ -36,10 +36,12 @@ pub(super) fn open_to_resolve(choice: &LedgerChoice) -> Result<(Ledger, LedgerIn
     Ok((ledger, info))
 }
 
-/// A ledger and the files that belong to it.
+/// A ledger and the files that belong to it, which stand beside the file itself
+/// and not beside a link to it.
 pub(super) fn paths(ledger: &Path) -> impl Iterator<Item = PathBuf> {
+    let ledger = ledger.canonicalize().unwrap_or_else(|_| ledger.to_owned());
     let endings = ["", "-journal"].into_iter();
-    endings.map(|ending| {
+    endings.map(move |ending| {
         let mut path = ledger.as_os_str().to_owned();
         path.push(ending);
         path.into()

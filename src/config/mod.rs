@@ -38,10 +38,18 @@ pub struct Config {
     pub(crate) ledger: LedgerSection,
     pub(crate) platform: PlatformSection,
     pub(crate) webhooks: WebhookSection,
+    /// The code tables that it names.
+    pub(crate) tables: Vec<PathBuf>,
     text: String,
 }
 
 impl Config {
+    /// The files that it was read from.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let tables = self.tables.iter().map(AsRef::as_ref);
+        self.path.as_deref().into_iter().chain(tables)
+    }
+
     /// An error that the input revealed in a line of the config: `name` is
     /// marked in it, or all of the line.
     pub(crate) fn error_at(&self, line: u32, name: &str, message: &str) -> ConfigError {
@@ -103,8 +111,12 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         let message = "a link to a case needs {case_id} in it";
         return Err(document.error(&["platform", "case_url"], message));
     }
+    let fields = file.fields.iter().flatten();
+    let tables = fields.filter_map(|(_, field)| field.rename_file.as_ref());
+    let tables = tables.chain(&file.case.partner_firms_file);
     Ok(Config {
         path: Some(path.to_owned()),
+        tables: tables.map(|table| path.with_file_name(table)).collect(),
         mapping: mapping(file.case, file.partner_firms, file.fields, &document)?,
         api: file.api,
         ledger: file.ledger,

@@ -1,9 +1,10 @@
 //! The header of a CSV or a sheet, and the cells of its rows by column.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::reserved::{ESCAPED, REASON, TEXT};
+use crate::model::reserved::{self, ESCAPED, REASON, TEXT};
 use crate::model::{Cell, Code, Columns, Place, Problem, count};
 
 use super::delimited::line_breaks;
@@ -19,6 +20,10 @@ enum HeaderSlot {
     /// Nowhere: reserved or repeated.
     Ignored,
 }
+
+/// Cells as they were before a row was written to a file of caseload's, by
+/// column.
+pub(super) type UnescapedCells<'a> = Vec<(usize, Cow<'a, str>)>;
 
 #[derive(Debug)]
 pub(super) struct Header {
@@ -66,8 +71,14 @@ impl Header {
             row: Some(row),
             ..Place::default()
         };
-        for (position, cell) in cells[..named].iter().enumerate() {
-            let name = cell.trim();
+        let is_ours = cells.iter().any(|cell| cell.trim() == ESCAPED);
+        let names = cells[..named].iter().map(|cell| {
+            let escaped = cell.trim().strip_prefix('\'').filter(|_| is_ours);
+            escaped.map_or(Cow::Borrowed(cell.trim()), reserved::unescape)
+        });
+        let names: Vec<Cow<'_, str>> = names.collect();
+        for (position, name) in names.iter().enumerate() {
+            let name = name.trim();
             let first = *first_of.entry(name).or_insert(position);
             slots.push(match name {
                 "" => HeaderSlot::Unnamed,
@@ -127,16 +138,18 @@ impl Header {
     pub(super) fn arrange<'a>(
         &self,
         row: &[Cell<'a>],
+        unescaped: &'a Result<UnescapedCells<'a>, Box<Problem>>,
         cells: &mut Vec<Cell<'a>>,
         place: Place,
     ) -> Result<(), Box<Problem>> {
-        cells.clear();
         for (position, slot) in self.slots.iter().enumerate() {
             if matches!(slot, HeaderSlot::Column(_)) {
                 cells.push(row.get(position).copied().unwrap_or_default());
             }
         }
-        let unescaped = self.unescape(row, cells, place);
+        for (column, text) in unescaped.iter().flatten() {
+            cells[*column].text = text;
+        }
         let mut beyond = row.iter().skip(self.width);
         if row.len() < self.slots.len() || beyond.any(|cell| !cell.is_blank()) {
             return Err(Box::new(self.ragged(row, place)));
@@ -147,7 +160,7 @@ impl Header {
                 return Err(Box::new(self.unnamed(position, cell.text, place)));
             }
         }
-        unescaped?;
+        unescaped.as_ref().map_err(Clone::clone)?;
         if self.saved_text(row).is_none() {
             return Ok(());
         }
@@ -158,16 +171,15 @@ impl Header {
         ))))
     }
 
-    /// Takes off the apostrophes that keep cells from being formulas; a row
-    /// lists them as `escaped:["Name"]`.
-    fn unescape(
+    /// Takes off what keeps cells from being formulas or from steering a terminal;
+    /// a row lists them as `escaped:["Name"]`.
+    pub(super) fn unescaped<'a>(
         &self,
-        row: &[Cell<'_>],
-        cells: &mut [Cell<'_>],
+        row: &[Cell<'a>],
         place: Place,
-    ) -> Result<(), Box<Problem>> {
+    ) -> Result<UnescapedCells<'a>, Box<Problem>> {
         let Some(list) = filled(row, self.escaped) else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let names = list.trim().strip_prefix("escaped:");
         let names = names.and_then(|names| serde_json::from_str::<Vec<String>>(names).ok());
@@ -179,14 +191,13 @@ impl Header {
                 .with_hint("restore it, or empty it and remove the leading ' from the row's cells");
             return Err(Box::new(problem));
         };
-        for name in names {
-            if let Some(column) = self.columns.position(name.trim())
-                && let Some(text) = cells[column].text.strip_prefix('\'')
-            {
-                cells[column].text = text;
-            }
-        }
-        Ok(())
+        let unescaped = names.iter().filter_map(|name| {
+            let column = self.columns.position(name.trim())?;
+            let slot = HeaderSlot::Column(column);
+            let cell = row.get(self.slots.iter().position(|other| *other == slot)?)?;
+            Some((column, reserved::unescape(cell.text.strip_prefix('\'')?)))
+        });
+        Ok(unescaped.collect())
     }
 
     fn unnamed(&self, position: usize, value: &str, place: Place) -> Problem {

@@ -87,7 +87,7 @@ impl Parser {
     }
 
     fn parse_table(&self, header: &Header, table: &Table, index: u64, each: Each<'_>) {
-        let (mut row, mut arranged) = (Vec::new(), Vec::new());
+        let mut row = Vec::new();
         for (index, table_row) in (index..).zip(table.rows()) {
             let place = Place {
                 file: self.file,
@@ -99,9 +99,12 @@ impl Parser {
                 self.report_invalid_row(header, &table_row, place, each);
                 continue;
             }
+            let (unescaped, mut arranged);
             let mut cells = &row;
             if !header.fits(&row) {
-                let fitted = header.arrange(&row, &mut arranged, place);
+                unescaped = header.unescaped(&row, place);
+                arranged = Vec::new();
+                let fitted = header.arrange(&row, &unescaped, &mut arranged, place);
                 if let Err(problem) = fitted {
                     each(Item::Problem(*problem, unread_row(header, &row, &arranged)));
                     continue;
@@ -143,7 +146,8 @@ impl Parser {
         problem.column = header.name(position).map(Box::from);
         let mut cells = Vec::new();
         // Whatever else is wrong with the row, this is reported first.
-        let _ = header.arrange(&row, &mut cells, place);
+        let unescaped = header.unescaped(&row, place);
+        let _ = header.arrange(&row, &unescaped, &mut cells, place);
         each(Item::Problem(problem, unread_row(header, &row, &cells)));
     }
 

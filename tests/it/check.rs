@@ -290,7 +290,7 @@ fn many_bad_rows(rows: usize) -> Home {
     let config = "[case]\nkey = \"id\"\n[fields.id]\nfrom = \"id\"\n\
                   [fields.Phone]\nfrom = \"Phone\"\ntype = \"phone\"\n\
                   [fields.Email]\nfrom = \"Email\"\ntype = \"email\"\n";
-    let mut table = "id,partnerFirmId,Phone,Email\n0,f1,,\n".to_owned();
+    let mut table = "id,partnerFirmId,Phone,Email\nx,f1,,\n".to_owned();
     for n in 1..=rows {
         writeln!(table, "{n},f1,12-{n},nobody {n}").unwrap();
     }
@@ -344,7 +344,7 @@ fn a_problem_names_the_row_of_the_spreadsheet_and_the_key() {
     );
     check(&home, &[])
         .exits(3)
-        .prints("a.csv: row 3 (line 5): error: ")
+        .prints("a.csv: row 3 (line 5), partnerFirmId: error: ")
         .prints("[missing-partner-firm], case 2\n");
     let json = check(&home, &["--output", "json", "--problems", "p.csv"])
         .exits(3)
@@ -378,7 +378,7 @@ fn rows_with_errors_can_be_written_to_be_fixed() {
     assert_eq!(
         rejects,
         "\u{feff}id,partnerFirmId,note,caseload_key,caseload_reason,caseload_escaped,caseload_text\n\
-         002,,'=y,\"key:[\"\"002\"\"]\",line 3: no partner firm [missing-partner-firm],\
+         002,,'=y,\"key:[\"\"002\"\"]\",line 3: partnerFirmId: no partner firm [missing-partner-firm],\
          \"escaped:[\"\"note\"\"]\",\n\
          003,,z,,\"line 4: found 4 cells, the header has 3 columns [ragged-row]\",,\"003,,z,z\"\n"
     );

@@ -297,3 +297,116 @@ fn control_characters_never_reach_the_terminal() {
         }
     }
 }
+
+/// In a job's log, which many people can read.
+#[test]
+fn keys_and_hints_are_redacted_in_ci_logs() {
+    let home = Home::new();
+    home.write(
+        "caseload.toml",
+        "[case]\nkey = \"id\"\n[partner_firms]\n\"Lee Partners\" = \"f1\"\n\
+         [fields.id]\nfrom = \"id\"\n[fields.name]\nfrom = \"name\"\n",
+    );
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,name\nSECRET-1,f1,Ann\nSECRET-2,SECRET Partners,Bo\nSECRET-2,f1,Cem\n",
+    );
+    let server = Server::start(|_| status(422).json(r#"{"message":"SECRET-1 is unknown"}"#));
+    for form in ["human", "json"] {
+        for command in ["check", "import --dry-run", "import"] {
+            let words = command.split(' ').collect::<Vec<_>>();
+            let done = home
+                .caseload(&words)
+                .args(&["cases.csv", "--output", form, "--annotations", "github"])
+                .env("CI", "true")
+                .env("LEXAMICA_PUBLIC_KEY", KEY)
+                .args(match command {
+                    "check" => &[],
+                    _ => &["--skip-invalid", "--ledger", "ledger.db", "--map-id", "m1"][..],
+                })
+                .args(match command {
+                    "check" => &[],
+                    _ => &["--yes", "--base-url"][..],
+                });
+            let done = match command {
+                "check" => done.run(),
+                _ => done.arg(server.url()).run(),
+            };
+            let all = format!("{}{}", done.out, done.err);
+            assert!(!all.contains("SECRET"), "{command}: {done}");
+        }
+    }
+}
+
+/// A runner takes `::` at the start of a line, and `##[` anywhere, for a command.
+#[test]
+fn nothing_from_a_file_is_a_command_to_a_ci_runner() {
+    let home = Home::new();
+    home.write(
+        "::stop-commands::x.csv",
+        "id,partnerFirmId,::set-output name=a,##[error]b\nc1,f1,::x,##[group]c\n::d,,##vso[e],f\n",
+    );
+    let server =
+        Server::start(|_| status(422).json("{\"message\":\"x\\n::error::y\\n##[debug]z\"}"));
+    for words in [
+        &["check"][..],
+        &["check", "--output", "json"],
+        &[
+            "import",
+            "--sandbox",
+            "--dry-run",
+            "--skip-invalid",
+            "--no-redact",
+        ],
+        &["import", "--skip-invalid", "--no-redact", "-v"],
+    ] {
+        let program = home
+            .caseload(words)
+            .args(&["./::stop-commands::x.csv", "--key-column", "id"])
+            .env("CI", "true");
+        let program = match words {
+            ["import", "--skip-invalid", ..] => program
+                .args(&[
+                    "--yes",
+                    "--map-id",
+                    "m1",
+                    "--ledger",
+                    "ledger.db",
+                    "--base-url",
+                ])
+                .arg(server.url())
+                .env("LEXAMICA_PUBLIC_KEY", KEY),
+            _ => program,
+        };
+        let done = program.run();
+        for line in done.out.lines().chain(done.err.lines()) {
+            let is_command = line.trim_start().starts_with("::")
+                || line.contains("##[")
+                || line.contains("##vso[");
+            assert!(!is_command, "{words:?}: {line:?} in {done}");
+        }
+    }
+}
+
+#[test]
+fn a_social_security_number_is_never_shown() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,Tax,Note\nc1,f1,521-44-1234,his is 521-44-1234\n521-44-1234,,x,y\n",
+    );
+    for words in [
+        &["check"][..],
+        &["check", "--output", "json"],
+        &["import", "--sandbox", "--dry-run", "--skip-invalid"],
+        &["import", "--sandbox", "--skip-invalid"],
+    ] {
+        let done = home
+            .caseload(words)
+            .args(&["cases.csv", "--key-column", "id"])
+            .run();
+        assert!(done.out.len() > 50, "{done}");
+        let all = format!("{}{}", done.out, done.err);
+        assert!(!all.contains("521-44"), "{words:?}: {done}");
+    }
+}

@@ -1,8 +1,8 @@
 //! Records that can't be read are in the rejects file with their original text:
 //! a person fixes them there and imports that file.
 
-use crate::server::{Request, Server};
-use crate::support::{Home, creating_server};
+use crate::server::{Request, Server, status};
+use crate::support::{Home, create, creating_server};
 use serde_json::{Value, json};
 
 /// Imports the good records of a file; the others go to a rejects file.
@@ -24,7 +24,19 @@ fn an_import_never_replaces_the_files_that_it_uses() {
         .run()
         .exits(0);
     home.cases(3);
-    for used in ["cases.csv", "ledger.db", "caseload.toml", "key.txt"] {
+    home.write("types.csv", "MVA,Motor Vehicle Accident\n");
+    home.write(
+        "caseload.toml",
+        "[case]\nkey = \"id\"\n[fields.id]\nfrom = \"id\"\n\
+         [fields.name]\nfrom = \"name\"\nrename_file = \"types.csv\"\n",
+    );
+    for used in [
+        "cases.csv",
+        "ledger.db",
+        "caseload.toml",
+        "types.csv",
+        "key.txt",
+    ] {
         let before = std::fs::read(home.path(used)).unwrap();
         for flag in ["--results", "--problems"] {
             home.import_files(&server.url(), &["cases.csv"])
@@ -282,4 +294,226 @@ fn skipped_rows_are_written_even_when_nothing_is_sent() {
     import(&home, &server, "cases.csv", "again.csv");
     assert_eq!(table(&home, "again.csv"), first);
     assert_eq!(server.requests().len(), 1, "only c1 ever went out");
+}
+
+/// The path's own file is the ledger, a link to it, or what SQLite writes beside
+/// the file that a link leads to.
+#[test]
+fn no_output_replaces_the_ledger_under_any_name() {
+    let home = Home::new();
+    let server = creating_server();
+    home.cases(1);
+    home.import(&server.url()).run().exits(0);
+    let before = std::fs::read(home.path("ledger.db")).unwrap();
+    let real = home.path("ledger.db");
+    std::os::unix::fs::symlink(&real, home.path("link.db")).unwrap();
+    std::os::unix::fs::symlink(&real, home.path("soft.csv")).unwrap();
+    std::os::unix::fs::symlink(home.path("ledger.db-journal"), home.path("dangling.csv")).unwrap();
+    home.cases(2);
+    for ledger in ["ledger.db", "link.db"] {
+        for output in ["ledger.db", "ledger.db-journal", "soft.csv", "dangling.csv"] {
+            for flag in ["--results", "--rejects", "--problems"] {
+                home.import_without_ledger_flags(&server.url(), &["cases.csv"])
+                    .args(&["--ledger", ledger, "--force", flag, output])
+                    .run()
+                    .exits(2);
+            }
+            home.run(&["export", "--ledger", ledger, "--force", "--results", output])
+                .exits(2);
+            home.run(&["export", "--ledger", ledger, "--force", "--json", output])
+                .exits(2);
+        }
+    }
+    assert_eq!(std::fs::read(home.path("ledger.db")).unwrap(), before);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_key_that_a_spreadsheet_has_changed_is_restored_and_a_corrected_one_wins() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "id,partnerFirmId,name\n00123,,Ann\n00124,,Bob\n2026-01-05,,Cem\n",
+    );
+    let server = creating_server();
+    import(&home, &server, "cases.csv", "rejects.csv");
+    let mut rows = table(&home, "rejects.csv");
+    assert_eq!(rows[1][3], "key:[\"00123\"]");
+    for row in &mut rows[1..] {
+        row[1] = "f1".to_owned();
+    }
+    rows[1][0] = "123".to_owned();
+    rows[2][0] = "00224".to_owned();
+    rows[3][0] = "1/5/2026".to_owned();
+    save(&home, "rejects.csv", &rows);
+    let done = home
+        .import_files(&server.url(), &["rejects.csv"])
+        .run()
+        .exits(0)
+        .counts(&[("imported", 3)]);
+    let notes = done.json();
+    let notes: Vec<&Value> = notes
+        .iter()
+        .filter(|note| note["code"] == "corrected-key")
+        .collect();
+    assert_eq!(notes.len(), 1, "{done}");
+    assert_eq!(notes[0]["value"], "00224");
+    assert_eq!(notes[0]["severity"], "warning");
+    let ids: Vec<Value> = bodies(&server, 0)
+        .iter()
+        .map(|body| body["id"].clone())
+        .collect();
+    assert_eq!(ids, ["00123", "00224", "2026-01-05"]);
+    assert_eq!(home.ledger().number("imported"), 3);
+    assert_eq!(home.ledger().state("00224"), "imported");
+}
+
+/// Escape sequences and bells in a file that is shown in a terminal could do
+/// anything there; a carriage return hides what is before it.
+#[test]
+fn control_characters_are_escaped_in_every_file_and_come_back_as_they_were() {
+    let home = Home::new();
+    let notes = "a\u{1b}[2Jb\u{7}\\u0041 \\ c\rd\u{9b}";
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in [
+        ["id", "partnerFirmId", "no\u{1b}tes"],
+        ["c1", "f1", "\u{1b}[31mred"],
+        ["c2", "", notes],
+        ["c3", "f1", "two\r\nlines"],
+    ] {
+        writer.write_record(row).unwrap();
+    }
+    home.write("cases.csv", writer.into_inner().unwrap());
+    let server = Server::start(|request| match request.index {
+        0 => status(502)
+            .json(r#"{"message":"\u001b[2Jgone\u0007\u009b1m"}"#)
+            .into(),
+        _ => create(request),
+    });
+    home.import_files(&server.url(), &["cases.csv"])
+        .args(&[
+            "--skip-invalid",
+            "--results",
+            "results.csv",
+            "--rejects",
+            "rejects.csv",
+        ])
+        .args(&["--in-doubt", "in-doubt.csv", "--problems", "problems.csv"])
+        .run();
+    for file in ["results.csv", "rejects.csv", "in-doubt.csv", "problems.csv"] {
+        let text = home.read(file).replace("\r\n", "");
+        let is_raw = |c: char| c.is_control() && c != '\n';
+        assert!(!text.contains(is_raw), "{file}: {text:?}");
+    }
+    assert!(
+        home.read("in-doubt.csv")
+            .contains("\\u001b[2Jgone\\u0007\\u009b1m")
+    );
+    let mut rows = table(&home, "rejects.csv");
+    assert_eq!(rows[0][2], "'no\\u001btes");
+    assert_eq!(
+        rows[1][2],
+        "'a\\u001b[2Jb\\u0007\\\\u0041 \\\\ c\\u000dd\\u009b"
+    );
+    rows[1][1] = "f1".to_owned();
+    save(&home, "rejects.csv", &rows);
+    home.import_files(&server.url(), &["rejects.csv"])
+        .run()
+        .exits(0)
+        .counts(&[("imported", 1)]);
+    let bodies = server.requests();
+    let fixed = bodies.last().unwrap().json();
+    assert_eq!(fixed["id"], "c2");
+    assert_eq!(fixed["no\u{1b}tes"], notes);
+}
+
+#[test]
+fn results_begin_with_the_new_id_and_end_with_the_columns_as_they_were() {
+    let home = Home::new();
+    home.write(
+        "cases.csv",
+        "Notes,id,partnerFirmId\n\"two\nlines\",a,f1\n+1,doubt-1,f1\n",
+    );
+    let server = crate::support::mixed_server();
+    home.import_files(&server.url(), &["cases.csv"])
+        .args(&["--results", "results.csv", "--out", "runs"])
+        .run()
+        .exits(4);
+    let mut rows = table(&home, "results.csv");
+    for row in &mut rows[1..] {
+        row[5] = "TIME".to_owned();
+    }
+    rows[1..].sort();
+    let expected = [
+        "caseload_key,caseload_state,caseload_case_id,caseload_status,caseload_attempts,\
+         caseload_time,caseload_message,Notes,id,partnerFirmId,caseload_escaped",
+        "key:[\"a\"],imported,id-a,201,1,TIME,,two\nlines,a,f1,",
+    ]
+    .map(|row| row.split(',').collect::<Vec<_>>());
+    assert_eq!(rows[0], expected[0]);
+    assert_eq!(rows[1], expected[1]);
+    assert_eq!(rows[2][0..2], ["key:[\"doubt-1\"]", "in_doubt"]);
+    assert_eq!(
+        rows[2][7..],
+        ["'+1", "doubt-1", "f1", "escaped:[\"Notes\"]"]
+    );
+    let mut names: Vec<_> = std::fs::read_dir(home.path("runs/1"))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    names.sort_by_key(std::fs::DirEntry::file_name);
+    let names: Vec<_> = names.iter().map(std::fs::DirEntry::file_name).collect();
+    assert_eq!(
+        names,
+        [
+            "in-doubt.csv",
+            "problems.csv",
+            "rejects.csv",
+            "results.csv",
+            "summary.json"
+        ]
+    );
+    // The file of cases in doubt is no input.
+    home.import_files(&server.url(), &["runs/1/in-doubt.csv"])
+        .run()
+        .exits(2)
+        .says("lists cases in doubt");
+    // The ledger has dropped the record of the imported case.
+    let exported = home
+        .run(&["export", "--ledger", "ledger.db", "--results", "again.csv"])
+        .exits(0);
+    let again = table(&home, "again.csv");
+    assert_eq!(again[0], rows[0]);
+    assert_eq!(again[1][7..], ["", "", "", ""]);
+    assert_eq!(again[2][7..], rows[2][7..]);
+    exported.says("1 case without the columns of the input");
+}
+
+#[test]
+fn temporary_files_with_cases_are_in_the_state_folder() {
+    let home = Home::new();
+    home.cases(3);
+    let (server, arrivals) = crate::support::silent_server();
+    let running = home
+        .import(&server.url())
+        .arg("--rejects")
+        .arg("r.csv")
+        .start();
+    arrivals.recv().unwrap();
+    let open = std::fs::read_dir(format!("/proc/{}/fd", running.id())).unwrap();
+    let open: Vec<String> = open
+        .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+        .map(|path| path.display().to_string())
+        .filter(|path| path.ends_with("(deleted)"))
+        .collect();
+    assert!(!open.is_empty());
+    let state = home
+        .folder()
+        .canonicalize()
+        .unwrap()
+        .join("state/caseload/");
+    for path in &open {
+        assert!(path.starts_with(state.to_str().unwrap()), "{open:?}");
+    }
+    running.kill();
 }

@@ -1,7 +1,7 @@
 //! The account and the ledger that a command uses.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, bail};
 
@@ -167,7 +167,7 @@ pub(crate) struct LedgerSettings {
     pub cases: CaseSelection,
     /// `[platform] case_url`.
     pub case_url: Option<String>,
-    pub config_path: Option<PathBuf>,
+    pub config_files: Vec<PathBuf>,
 }
 
 impl LedgerSettings {
@@ -178,8 +178,8 @@ impl LedgerSettings {
             verbose: globals.verbose,
             ledger: LedgerChoice::existing(&args.account, globals, &config)?,
             cases: args.cases,
+            config_files: config.files().map(Path::to_owned).collect(),
             case_url: config.platform.case_url,
-            config_path: config.path,
         })
     }
 }

@@ -129,7 +129,7 @@ impl ReadSettings {
     /// The files that are read, which no output may replace.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let inputs = self.inputs.iter().filter_map(Input::path);
-        let paths = inputs.chain(self.config.path.as_deref());
+        let paths = inputs.chain(self.config.files());
         paths.map(Path::to_owned).collect()
     }
 

@@ -77,6 +77,7 @@ pub(super) fn protected(settings: &ImportSettings) -> Vec<PathBuf> {
     let mut paths = settings.read.paths();
     paths.extend(ledgers::paths(&settings.ledger_path));
     paths.extend(settings.public_key_file.clone());
+    paths.extend(settings.ca_file.clone());
     paths
 }
 

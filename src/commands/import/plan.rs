@@ -18,10 +18,10 @@ use crate::engine::{
 use crate::input::ReadOptions;
 use crate::ledger::LedgerReader;
 use crate::model::{CaseData, Key, State, Totals};
-use crate::output::terminal::check_report::file_name;
+use crate::output::terminal::check_report::place_text;
 use crate::output::terminal::status::case_link;
 use crate::output::terminal::streams::print_status;
-use crate::output::terminal::text::{count, escaped};
+use crate::output::terminal::text::{count, escaped, escaped_or_redacted};
 
 /// Changed rows that are named one by one.
 const CHANGED_SHOWN: u64 = 5;
@@ -241,10 +241,9 @@ fn report_changed(
         }
     };
     print_status(&format!(
-        "{}:{}: skipped, changed since import: case {} was imported{imported_as} and is not sent \
+        "{}: skipped, changed since import: case {} was imported{imported_as} and is not sent \
          again",
-        escaped(file_name(case.place, files)),
-        case.place.line,
-        escaped(&case.key.to_string()),
+        place_text(case.place, files),
+        escaped_or_redacted(&case.key.to_string(), settings.output.redact),
     ));
 }

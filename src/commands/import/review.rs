@@ -16,7 +16,7 @@ use super::{CheckedPlan, Import};
 use crate::cli::settings::ImportSettings;
 use crate::engine::PlanAction;
 use crate::model::{CaseData, State};
-use crate::output::terminal::check_report::file_name;
+use crate::output::terminal::check_report::{file_name, place_text};
 use crate::output::terminal::color;
 use crate::output::terminal::status::time;
 use crate::output::terminal::streams::{
@@ -24,8 +24,8 @@ use crate::output::terminal::streams::{
 };
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::{
-    count, escaped, escaped_lines, escaped_list, escaped_path, grouped, pretty_json, redacted_json,
-    span,
+    count, escaped, escaped_lines, escaped_list, escaped_or_redacted, escaped_path, grouped,
+    pretty_json, redacted, redacted_json, span,
 };
 
 /// Firms are listed up to here.
@@ -45,7 +45,7 @@ pub(super) fn ask(
     let asked = Instant::now();
     let settings = import.settings;
     if let Some(first) = plan.first()? {
-        print_status(&first_case(plan, &first));
+        print_status(&first_case(plan, &first, settings.output.redact));
         print_status(&cut(&pretty_json(&body(settings, &first)?)));
     }
     describe(settings, plan, ledger, print_status)?;
@@ -96,7 +96,7 @@ pub(super) fn dry_run(
         print_json(&summary.to_json());
     } else {
         if let Some(first) = plan.first()? {
-            print_result(&first_case(&plan, &first));
+            print_result(&first_case(&plan, &first, settings.output.redact));
             print_result(&escaped_lines(&pretty_json(&body(settings, &first)?)));
         }
         describe(settings, &plan, ledger, print_result)?;
@@ -118,13 +118,12 @@ pub(super) fn dry_run(
     Ok(exit)
 }
 
-fn first_case(plan: &CheckedPlan, first: &CaseData) -> String {
+fn first_case(plan: &CheckedPlan, first: &CaseData, redact: bool) -> String {
     format!(
-        "\n{}{}:{}, case {}",
+        "\n{}{}, case {}",
         color::bold("first    "),
-        escaped(file_name(first.place, &plan.files)),
-        first.place.line,
-        escaped(&first.key.to_string())
+        place_text(first.place, &plan.files),
+        escaped_or_redacted(&first.key.to_string(), redact)
     )
 }
 
@@ -287,7 +286,7 @@ fn request<'a>(
         file: file_name(case.place, &plan.files),
         line: case.place.line,
         row: case.place.row,
-        key: case.key.to_string(),
+        key: redacted(&case.key.to_string(), settings.output.redact).into_owned(),
         partner_firm_id: case.partner_firm.as_deref(),
         payload: RawValue::from_string(body(settings, case)?)?,
         action: action.as_str(),

@@ -17,6 +17,7 @@ use crate::ledger::{CaseRow, RunId};
 use crate::model::{
     Answer, CaseData, FileId, Format, Key, RunEvent, SettledAttempt, State, private_directory,
 };
+use crate::output::terminal::text::shape;
 
 /// The names of the outputs that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -126,7 +127,7 @@ impl CaseFiles {
             results.add(case, shape);
         }
         if let Some(json) = &mut self.json {
-            json.write_row(format!("{}\n", case_json(case)).as_bytes());
+            json.write_row(format!("{}\n", case_json(case, false)).as_bytes());
         }
         if case.state == State::InDoubt
             && let Some(in_doubt) = &mut self.in_doubt
@@ -222,11 +223,16 @@ fn rejects_paths(given: &Path, sources: &[&SourceFile]) -> Result<Vec<PathBuf>, 
     Ok(paths)
 }
 
-/// A case as `export --json` and `status` print it.
-pub(crate) fn case_json(case: &CaseRow) -> Value {
+/// A case as `export --json` and `status` print it. A server's message may quote
+/// the case.
+pub(crate) fn case_json(case: &CaseRow, redact: bool) -> Value {
+    let shown = |text: &str| match redact {
+        true => shape(text),
+        false => text.to_owned(),
+    };
     json!({
         "schema": 1,
-        "key": case.key.to_string(),
+        "key": shown(&case.key.to_string()),
         "state": case.state.as_str(),
         "case_id": case.case_id,
         "file": case.file,
@@ -237,7 +243,7 @@ pub(crate) fn case_json(case: &CaseRow) -> Value {
         "attempts": case.attempts,
         "possible_twin": case.possible_twin,
         "updated_at": time(case.updated_at),
-        "message": case.message,
+        "message": case.message.as_deref().map(shown),
     })
 }
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::output_file::{OutputFile, OutputFileError};
-use crate::model::reserved::{ESCAPED, TEXT};
+use crate::model::reserved::{self, ESCAPED, TEXT};
 
 #[derive(Debug)]
 pub(super) struct CsvTable {
@@ -25,12 +25,12 @@ impl CsvTable {
             .into_iter()
             .map(|column| column.as_ref().into())
             .collect();
-        let mut names: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
+        let mut names: Vec<Cow<'_, str>> = columns.iter().map(|name| header_cell(name)).collect();
         let text = names.iter().position(|name| *name == TEXT);
         let escaped = text.unwrap_or(names.len());
-        names.insert(escaped, ESCAPED);
+        names.insert(escaped, ESCAPED.into());
         let mut header = "\u{feff}".as_bytes().to_vec();
-        push_row(names.into_iter(), &mut header);
+        push_row(names.iter().map(AsRef::as_ref), &mut header);
         file.write_header(&header)?;
         Ok(Self {
             file,
@@ -44,11 +44,16 @@ impl CsvTable {
         let mut escaped: Vec<&str> = Vec::new();
         let mut row: Vec<Cow<'c, str>> = Vec::with_capacity(self.columns.len() + 1);
         for (column, cell) in self.columns.iter().zip(cells) {
-            if is_formula(&cell) {
+            // What is in columns of ours is read as JSON, or by people.
+            let is_own = reserved::is_reserved(column);
+            if is_formula(&cell) || (!is_own && reserved::has_controls(&cell)) {
                 escaped.push(column);
-                row.push(format!("'{cell}").into());
+                row.push(format!("'{}", reserved::escape(&cell)).into());
             } else {
-                row.push(cell);
+                row.push(match reserved::escape_controls(&cell) {
+                    Cow::Borrowed(_) => cell,
+                    Cow::Owned(escaped) => escaped.into(),
+                });
             }
         }
         debug_assert_eq!(row.len(), self.columns.len());
@@ -57,7 +62,7 @@ impl CsvTable {
             // Strings always serialize.
             columns => {
                 let columns = serde_json::to_string(columns).unwrap_or_default();
-                format!("escaped:{columns}").into()
+                format!("escaped:{}", reserved::escape_controls(&columns)).into()
             }
         };
         row.insert(self.escaped, list);
@@ -68,6 +73,15 @@ impl CsvTable {
 
     pub(super) fn into_file(self) -> OutputFile {
         self.file
+    }
+}
+
+/// A column's name; with a `'` if it would be more than text, or begins with one.
+fn header_cell(name: &str) -> Cow<'_, str> {
+    if is_formula(name) || reserved::has_controls(name) || name.starts_with('\'') {
+        format!("'{}", reserved::escape(name)).into()
+    } else {
+        name.into()
     }
 }
 

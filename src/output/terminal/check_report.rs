@@ -188,7 +188,8 @@ pub(crate) fn place_text(place: Place, files: &[String]) -> String {
 fn line(problem: &Problem, files: &[String], redact: bool, all: &str) -> String {
     let mut place = place_text(problem.place, files);
     if let Some(column) = &problem.column {
-        let _ = write!(place, ":{}", escaped(column));
+        let separator = if place.ends_with(')') { ", " } else { ":" };
+        let _ = write!(place, "{separator}{}", escaped(column));
     }
     let mut line = format!(
         "{}: {}: {}",

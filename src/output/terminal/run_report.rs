@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::check_report::file_name;
+use super::check_report::place_text;
 use super::color;
 use super::progress::Progress;
 use super::streams::OutputOptions;
@@ -217,7 +217,7 @@ impl RunReport {
             let _ = write!(text, ": {}", self.server_text(message));
         }
         if let Some(key) = settled.same_id_as {
-            let key = escaped(&key.to_string());
+            let key = self.server_text(&key.to_string());
             let _ = write!(text, ": the response has the id of case {key}");
         }
         self.println(&text);
@@ -261,10 +261,9 @@ impl RunReport {
 
     fn place(&self, case: &CaseData) -> String {
         format!(
-            "{}:{}: case {}",
-            escaped(file_name(case.place, &self.files)),
-            case.place.line,
-            escaped(&case.key.to_string())
+            "{}: case {}",
+            place_text(case.place, &self.files),
+            escaped_or_redacted(&case.key.to_string(), self.output.redact)
         )
     }
 

@@ -297,7 +297,7 @@ impl CaseView {
     /// Several lines for people, without a line break at the end.
     pub(crate) fn text(&self, output: OutputOptions, verbose: bool, now: Timestamp) -> String {
         let case = &self.case;
-        let mut text = color::bold(&escaped(&case.key.to_string()));
+        let mut text = color::bold(&escaped_or_redacted(&case.key.to_string(), output.redact));
         // Writing to a String can't fail.
         let _ = write!(text, "  {}", self.state_text(now));
         let mut line = |title: &str, value: &str| {
@@ -353,7 +353,7 @@ impl CaseView {
     /// One line for people, in a list to confirm.
     pub(crate) fn line(&self, output: OutputOptions) -> String {
         let case = &self.case;
-        let mut text = escaped(&case.key.to_string());
+        let mut text = escaped_or_redacted(&case.key.to_string(), output.redact);
         // Writing to a String can't fail.
         if let Some(person) = &self.person.name {
             let _ = write!(text, ", {}", escaped_or_redacted(person, output.redact));
@@ -378,8 +378,7 @@ impl CaseView {
     pub(crate) fn to_json(&self, redact: bool) -> Value {
         let shown = |text| redacted(text, redact);
         let case = &self.case;
-        let mut json = case_json(case);
-        json["message"] = case.message.as_deref().map(shown).into();
+        let mut json = case_json(case, redact);
         json["person"] = self.person.name.as_deref().map(shown).into();
         json["run"] = case.run.map(|run| run.0).into();
         json["url"] = self.link().into();

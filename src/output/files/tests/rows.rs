@@ -342,11 +342,12 @@ fn shapes_are_detected_by_name_and_by_content() {
 
 #[test]
 fn the_json_of_an_export_has_the_names_that_scripts_rely_on() {
-    let json = case_json(&CaseRow {
+    let case = CaseRow {
         case_id: Some("c1".to_owned()),
         possible_twin: true,
         ..case_row("00123", "a.csv", State::Imported, "{}")
-    });
+    };
+    let json = case_json(&case, false);
     assert_eq!(
         json,
         serde_json::json!({
