@@ -7,8 +7,8 @@ pub(crate) mod settings;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::args::{
-    CheckArgs, ExplainArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, ResolveArgs, SandboxArgs,
-    StatusArgs,
+    CheckArgs, ExplainArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, LedgerAction,
+    ResolveArgs, SandboxArgs, StatusArgs,
 };
 
 /// Bulk-import existing legal cases into Lexamica, exactly what you reviewed,
@@ -49,6 +49,12 @@ pub(crate) enum Command {
     /// Record what became of cases: imported, not imported, removed
     #[command(after_long_help = include_str!("examples/resolve.txt"))]
     Resolve(ResolveArgs),
+    /// List and back up ledgers
+    #[command(after_long_help = include_str!("examples/ledger.txt"))]
+    Ledger {
+        #[command(subcommand)]
+        action: LedgerAction,
+    },
     /// Run a local stand-in for the API
     #[command(after_long_help = include_str!("examples/sandbox.txt"))]
     Sandbox(SandboxArgs),

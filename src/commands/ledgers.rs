@@ -8,12 +8,10 @@ use anyhow::{Result, bail};
 
 use crate::api::Account;
 use crate::cli::settings::{Confirmation, ImportSettings, LedgerChoice, SANDBOX_LEDGER, in_ci};
-use crate::ledger::{
-    self, DiscoveredLedger, LOCK_PATIENCE, Ledger, LedgerInfo, LedgerReader, Records,
-};
+use crate::ledger::{self, KnownLedger, LOCK_PATIENCE, Ledger, LedgerInfo, LedgerReader, Records};
 use crate::model::State;
 use crate::output::terminal::color;
-use crate::output::terminal::status::{moved_warning, older_copy};
+use crate::output::terminal::status::{moved_warning, older_copy, time};
 use crate::output::terminal::streams::{OutputOptions, print_status, print_warning};
 use crate::output::terminal::text::{count, escaped, escaped_path};
 
@@ -27,12 +25,15 @@ pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, Ledge
 }
 
 /// Opens an existing ledger to resolve cases, while a run may use it.
-pub(super) fn open_to_resolve(choice: &LedgerChoice) -> Result<(Ledger, LedgerInfo)> {
+pub(super) fn open_to_resolve(
+    choice: &LedgerChoice,
+    accepted: Option<&String>,
+) -> Result<(Ledger, LedgerInfo)> {
     let ledger = ledger::open_to_resolve(&existing(choice, IF_LOST)?, records(choice))?;
     let info = ledger.reader().info()?;
-    refuse_older(&info)?;
     refuse_other_id(&info, choice)?;
     refuse_other_account(&info, choice, "leave the account out")?;
+    refuse_older(&info, accepted)?;
     Ok((ledger, info))
 }
 
@@ -79,7 +80,7 @@ fn existing(choice: &LedgerChoice, if_lost: &str) -> Result<PathBuf> {
         Some(account) => format!(" for {account}"),
         None => String::new(),
     };
-    let others = match discovered().as_slice() {
+    let others = match known().as_slice() {
         [] => String::new(),
         others => format!("; these exist, for --ledger:{}", listed(others)),
     };
@@ -89,11 +90,11 @@ fn existing(choice: &LedgerChoice, if_lost: &str) -> Result<PathBuf> {
     )
 }
 
-/// The ledgers in the state folder; none if it can't be read.
-fn discovered() -> Vec<DiscoveredLedger> {
-    let folder = ledger::state_folder().ok();
-    let found = folder.and_then(|folder| ledger::discover(&folder).ok());
-    found.unwrap_or_default()
+/// Every ledger that this machine knows; none if the state folder can't be
+/// determined.
+pub(super) fn known() -> Vec<KnownLedger> {
+    let folder = ledger::state_folder();
+    folder.map_or_else(|_| Vec::new(), |folder| ledger::known(&folder))
 }
 
 /// The only ledger in the state folder.
@@ -134,13 +135,6 @@ fn refuse_other_account(info: &LedgerInfo, choice: &LedgerChoice, way_out: &str)
     }
 }
 
-fn refuse_older(info: &LedgerInfo) -> Result<()> {
-    match &info.missing {
-        Some(missing) => bail!("{}: {}", escaped_path(&info.path), older_copy(missing)),
-        None => Ok(()),
-    }
-}
-
 fn refuse_other_id(info: &LedgerInfo, choice: &LedgerChoice) -> Result<()> {
     match &choice.id {
         Some(id) if *id != info.id => bail!(
@@ -176,22 +170,40 @@ fn warn_moved(info: &LedgerInfo) {
     }
 }
 
-/// Ledgers with their counts, one a line.
-pub(super) fn listed(ledgers: &[DiscoveredLedger]) -> String {
+/// How many ledgers a message lists.
+const MOST_LEDGERS: usize = 4;
+
+/// Ledgers with what tells them apart, one a line.
+pub(super) fn listed<'l>(ledgers: impl IntoIterator<Item = &'l KnownLedger>) -> String {
     let mut listed = String::new();
-    for DiscoveredLedger { path, info } in ledgers {
+    let mut ledgers = ledgers.into_iter();
+    for ledger in ledgers.by_ref().take(MOST_LEDGERS) {
+        let path = escaped_path(&ledger.path);
+        let account = ledger
+            .account()
+            .map_or("unknown account".to_owned(), escaped);
         // Writing to a String can't fail.
-        let _ = match info {
+        let _ = match &ledger.info {
             Ok(info) => write!(
                 listed,
-                "\n  {} has {} of {}, {} in doubt",
-                escaped_path(path),
+                "\n  {path} has {} of {account}, {} in doubt",
                 count(info.counts.total(), "case"),
-                escaped(&info.account),
                 info.counts.of(State::InDoubt) + info.counts.of(State::Sending)
             ),
-            Err(error) => write!(listed, "\n  {} can't be used: {error}", escaped_path(path)),
+            Err(error) => write!(listed, "\n  {path}, of {account}, can't be used: {error}"),
         };
+        let last_run = ledger.info.as_ref().ok().and_then(|info| info.last_run_at);
+        if let Some(at) = last_run {
+            let _ = write!(listed, "; last import {}", time(at));
+        }
+        if let Some(id) = ledger.id() {
+            let _ = write!(listed, "; id {}", escaped(id));
+        }
+    }
+    let more = ledgers.count() as u64;
+    if more > 0 {
+        let more = count(more, "more ledger");
+        let _ = write!(listed, "\n  … and {more}: see `caseload ledger list`");
     }
     listed
 }
@@ -203,8 +215,8 @@ pub(super) enum ImportLedger {
     ReadOnly(LedgerReader),
     /// None exists; one may be created once the user has agreed.
     Missing {
-        /// Other ledgers of the same host.
-        others: Vec<DiscoveredLedger>,
+        /// Other ledgers.
+        others: Vec<KnownLedger>,
     },
 }
 
@@ -239,7 +251,7 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
     // A dry run does not forget earlier test runs: it shows what would be sent
     // without them.
     if !ledger::exists(path)? || (dry_run && settings.fresh) {
-        let others = others_of_host(settings);
+        let others = others(settings);
         refuse_new(settings, &others)?;
         return Ok(ImportLedger::Missing { others });
     }
@@ -248,9 +260,9 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
         refuse_unexpected(&reader.info()?, settings)?;
         return Ok(ImportLedger::ReadOnly(reader));
     }
-    let mut ledger = ledger::open(path, records, LOCK_PATIENCE)?;
+    let mut ledger = ledger::open(path, records, settings.wait)?;
     refuse_unexpected(&ledger.reader().info()?, settings)?;
-    if settings.adopt_ledger {
+    if settings.permissions.adopt_ledger {
         ledger.adopt(settings.destination.account.as_str())?;
     }
     if ledger.recovered() > 0 && !settings.output.quiet {
@@ -263,26 +275,35 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
     Ok(ImportLedger::Existing(Box::new(ledger)))
 }
 
-/// Refuses an existing ledger that this import must not use.
+/// Refuses an existing ledger that this import must not use, and permissions
+/// that have no effect on it.
 fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()> {
     refuse_other_id(info, &settings.ledger)?;
+    let (path, permissions) = (info.path.display(), &settings.permissions);
+    if permissions.new_ledger {
+        bail!(
+            "{path} already exists, with {}; leave --new-ledger out",
+            count(info.counts.total(), "case")
+        );
+    }
+    let way_out = "use --adopt-ledger if the account's address has changed";
+    match refuse_other_account(info, &settings.ledger, way_out) {
+        Ok(()) if permissions.adopt_ledger => bail!(
+            "{path} is the ledger of {} already; leave --adopt-ledger out",
+            settings.destination.account
+        ),
+        Err(error) if !permissions.adopt_ledger => return Err(error),
+        _ => {}
+    }
+    let accepted = permissions.accept_older_ledger.as_ref();
+    if !settings.sending.dry_run || accepted.is_some() {
+        refuse_older(info, accepted)?;
+    }
     if !settings.output.quiet {
         warn_moved(info);
     }
-    if !settings.adopt_ledger {
-        let way_out = "use --adopt-ledger if the account's address has changed";
-        refuse_other_account(info, &settings.ledger, way_out)?;
-    }
     if settings.ledger.is_sandbox() || settings.sending.dry_run {
         return Ok(());
-    }
-    refuse_older(info)?;
-    if settings.new_ledger {
-        bail!(
-            "{} already exists, with {}; leave --new-ledger out",
-            info.path.display(),
-            count(info.counts.total(), "case")
-        );
     }
     if in_ci() && settings.ledger.id.is_none() {
         bail!(
@@ -294,47 +315,102 @@ fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()>
     Ok(())
 }
 
-/// Other ledgers of the same host.
-fn others_of_host(settings: &ImportSettings) -> Vec<DiscoveredLedger> {
+/// Refuses a ledger that lacks what this machine has done with it, unless that
+/// is accepted by its name.
+fn refuse_older(info: &LedgerInfo, accepted: Option<&String>) -> Result<()> {
+    let path = info.path.display();
+    match (&info.missing, accepted) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => bail!(
+            "{path} lacks nothing that this machine knows of; leave --accept-older-ledger out"
+        ),
+        (Some(missing), Some(accepted)) if *accepted == missing.attempt => Ok(()),
+        (Some(missing), _) => bail!(
+            "{path}: {}. If that one is lost, record the cases that this one lacks with `caseload \
+             resolve --imported`, or accept that they are sent again, with \
+             --accept-older-ledger {}",
+            older_copy(missing),
+            missing.attempt
+        ),
+    }
+}
+
+/// The other ledgers, whatever host they are for: under a new name of the host
+/// the right one may be among them.
+fn others(settings: &ImportSettings) -> Vec<KnownLedger> {
     if settings.ledger.is_sandbox() {
         return Vec::new();
     }
-    let host = ledger::host_of(settings.destination.account.as_str());
-    let is_same_host = |info: &LedgerInfo| ledger::host_of(&info.account) == host;
-    let mut ledgers = discovered();
-    ledgers.retain(|found| found.info.as_ref().is_ok_and(is_same_host));
-    ledgers
+    known()
 }
 
-/// Without a question, a new ledger must be asked for; one that is expected by
-/// its id must exist.
-fn refuse_new(settings: &ImportSettings, others: &[DiscoveredLedger]) -> Result<()> {
+/// Without a question, a new ledger must be asked for, and a second one of its
+/// account must be meant; one that is expected by its id must exist.
+fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
     let path = settings.ledger_path.display();
+    let (account, permissions) = (&settings.destination.account, &settings.permissions);
     if let Some(id) = &settings.ledger.id {
         bail!(
             "there is no ledger at {path}, expected ledger {id}: nothing is sent without it; \
              restore it from a backup"
         );
     }
-    let is_asked = settings.confirmation == Confirmation::Ask;
+    for (given, flag) in [
+        (permissions.adopt_ledger, "--adopt-ledger"),
+        (
+            permissions.accept_older_ledger.is_some(),
+            "--accept-older-ledger",
+        ),
+    ] {
+        if given {
+            bail!(
+                "there is no ledger at {path}: name the right one with --ledger, or leave {flag} \
+                 out{}",
+                listed(others)
+            );
+        }
+    }
+    let of_account = |other: &&KnownLedger| other.account() == Some(account.as_str());
+    let of_account: Vec<&KnownLedger> = others.iter().filter(of_account).collect();
+    let beside = &permissions.beside_ledger;
+    let is_known = |id: &&String| of_account.iter().any(|other| other.id() == Some(id));
+    if let Some(id) = beside.iter().find(|id| !is_known(id)) {
+        bail!(
+            "no ledger {id} of {account} is known; leave --beside-ledger {id} out{}",
+            listed(others)
+        );
+    }
+    let is_asked = settings.confirmation == Confirmation::Ask && !settings.creates_ledger_only();
     if is_asked || settings.sending.dry_run || settings.ledger.is_sandbox() {
         return Ok(());
     }
-    if !settings.new_ledger {
+    if !permissions.new_ledger {
         bail!(
-            "no ledger for {} at {path}: with an empty one every case is sent. If this is this \
-             account's first import, add --new-ledger; if not, find the ledger (another user, \
-             another machine, --ledger){}",
-            settings.destination.account,
+            "no ledger for {account} at {path}: with an empty one every case is sent. If this is \
+             this account's first import, add --new-ledger; if not, find the ledger (another \
+             user, another machine, --ledger){}",
             listed(others)
         );
     }
-    if !others.is_empty() && settings.ledger.path.is_none() {
+    let meant = |other: &&&KnownLedger| {
+        let id = other.id();
+        beside.iter().any(|meant| Some(meant.as_str()) == id)
+    };
+    let flags = of_account.iter().filter(|other| !meant(other));
+    let flags = flags.map(|other| format!(" --beside-ledger {}", other.id().unwrap_or("ID")));
+    let flags = flags.collect::<String>();
+    if !flags.is_empty() {
         bail!(
-            "this host has other ledgers; to create another one, name its file with \
-             --ledger{}",
-            listed(others)
+            "{account} has a ledger already, and with a new one every case is sent again: use \
+             that ledger with --ledger, or restore it. If a second ledger is meant, add{flags}{}",
+            listed(of_account)
         );
+    }
+    if !others.is_empty() && !settings.output.quiet {
+        print_warning(&format!(
+            "the ledger {path} is new; other ledgers exist:{}",
+            listed(others)
+        ));
     }
     Ok(())
 }

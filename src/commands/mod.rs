@@ -7,6 +7,7 @@ mod findings;
 mod import;
 mod init;
 mod interrupts;
+mod ledger_files;
 mod ledgers;
 mod rerun_command;
 mod resolve;
@@ -19,8 +20,10 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Parser as _;
 
-use crate::cli::args::GlobalArgs;
-use crate::cli::settings::{self, ImportSettings, InitSettings, LedgerSettings, ReadSettings};
+use crate::cli::args::{GlobalArgs, LedgerAction};
+use crate::cli::settings::{
+    self, ImportSettings, InitSettings, LedgerChoice, LedgerSettings, ReadSettings,
+};
 use crate::cli::{self, Cli, Command};
 use crate::ledger;
 use crate::mapping::names;
@@ -128,6 +131,12 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
         Command::Resolve(args) => {
             resolve::run(&LedgerSettings::new(args.ledger, globals)?, &args.options)
         }
+        Command::Ledger { action } => match action {
+            LedgerAction::List => Ok(ledger_files::list(output)),
+            LedgerAction::Backup { file, account } => {
+                ledger_files::back_up(&LedgerChoice::of_backup(&account, globals)?, &file, output)
+            }
+        },
         Command::Sandbox(args) => sandbox::run(args, output),
         Command::Explain(args) => explain(args.code.as_deref()),
         Command::Completions { shell } => {

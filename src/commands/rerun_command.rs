@@ -19,7 +19,7 @@ pub(super) enum Rerun {
 impl Rerun {
     fn drops(self, flag: &str) -> bool {
         match flag {
-            "--new-ledger" | "--problems" => true,
+            "--new-ledger" | "--beside-ledger" | "--accept-older-ledger" | "--problems" => true,
             "--change-key-columns"
             | "--new-source"
             | "--allow-duplicate"

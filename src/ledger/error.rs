@@ -57,8 +57,9 @@ pub(super) enum LedgerErrorKind {
     )]
     NewerSchema(i64),
     #[error(
-        "the file is damaged ({0}); restore a backup, because an empty ledger would send \
-         every case again"
+        "the file is damaged ({0}); restore the latest backup (`caseload ledger backup` makes \
+         them): an import refuses one that is older than this machine knows, until the cases \
+         that it lacks are recorded. An empty ledger would send every case again"
     )]
     Damaged(String),
     #[error("the file or its folder is read-only ({0}); make both writable")]
@@ -130,6 +131,7 @@ impl From<io::Error> for LedgerErrorKind {
         let detail = error.to_string();
         match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound,
+            io::ErrorKind::AlreadyExists => Self::AlreadyExists,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly(detail),
             _ => Self::NoAccess(detail),

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use etcetera::base_strategy::BaseStrategy as _;
 
 use super::error::{AtPath as _, LedgerErrorKind};
-use super::{LedgerError, LedgerInfo, Records, open_read_only, platform};
+use super::{LedgerError, LedgerInfo, LedgerRecord, Records, open_read_only, platform};
 use crate::model::Digest;
 
 /// Folders of sync services, by the start of their names.
@@ -46,21 +46,63 @@ pub(crate) fn default_path(state_folder: &Path, account: &str) -> PathBuf {
 
 /// The host of an account, with its port; an account that is not a URL is its
 /// own host.
-pub(crate) fn host_of(account: &str) -> &str {
+fn host_of(account: &str) -> &str {
     let (_, rest) = account.split_once("://").unwrap_or(("", account));
     rest.split('/').next().unwrap_or(rest)
 }
 
-/// A ledger in a folder of ledgers.
+/// A ledger that this machine knows.
 #[derive(Debug)]
-pub(crate) struct DiscoveredLedger {
+pub(crate) struct KnownLedger {
     pub(crate) path: PathBuf,
     /// Or why it can't be read.
     pub(crate) info: Result<LedgerInfo, LedgerError>,
+    /// What is remembered of it.
+    record: Option<LedgerRecord>,
+}
+
+impl KnownLedger {
+    pub(crate) fn id(&self) -> Option<&str> {
+        let record = self.record.as_ref().map(|record| record.id.as_str());
+        record.or_else(|| Some(&self.info.as_ref().ok()?.id))
+    }
+
+    pub(crate) fn account(&self) -> Option<&str> {
+        let info = self.info.as_ref().ok().map(|info| info.account.as_str());
+        info.or_else(|| Some(&self.record.as_ref()?.account))
+    }
+}
+
+/// The ledgers in the state folder, and those that were used elsewhere on this
+/// machine, lost ones too.
+pub(crate) fn known(state_folder: &Path) -> Vec<KnownLedger> {
+    let mut known = discover(state_folder).unwrap_or_default();
+    let records = Records::in_folder(state_folder);
+    for record in records.known() {
+        if let Some(found) = known
+            .iter_mut()
+            .find(|found| found.id() == Some(&record.id))
+        {
+            found.record = Some(record);
+            continue;
+        }
+        let info =
+            open_read_only(&record.path, Some(records.clone())).and_then(|reader| reader.info());
+        let is_same = |info: &LedgerInfo| info.id == record.id;
+        known.push(KnownLedger {
+            info: match info {
+                Ok(info) if !is_same(&info) => Err(LedgerErrorKind::NotFound.at(&record.path)),
+                info => info,
+            },
+            path: record.path.clone(),
+            record: Some(record),
+        });
+    }
+    known
 }
 
 /// Every ledger in a folder, by name, including those that can't be read.
-pub(crate) fn discover(folder: &Path) -> Result<Vec<DiscoveredLedger>, LedgerError> {
+pub(crate) fn discover(folder: &Path) -> Result<Vec<KnownLedger>, LedgerError> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.at(folder)?,
@@ -73,7 +115,11 @@ pub(crate) fn discover(folder: &Path) -> Result<Vec<DiscoveredLedger>, LedgerErr
     let ledgers = paths.into_iter().map(|path| {
         let reader = open_read_only(&path, Some(records.clone()));
         let info = reader.and_then(|reader| reader.info());
-        DiscoveredLedger { path, info }
+        KnownLedger {
+            path,
+            info,
+            record: None,
+        }
     });
     Ok(ledgers.collect())
 }

@@ -12,6 +12,7 @@
 //! - [`Handle`]: a run's claims and settles, in front of the one writer
 //! - [`Records`]: what this machine remembers, to recognize an older copy
 
+mod backup;
 mod claim;
 mod error;
 mod file;
@@ -31,9 +32,7 @@ pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
 pub use error::LedgerError;
 pub(crate) use file::open_to_resolve;
 pub use file::{LOCK_PATIENCE, Ledger, LedgerReader, create, open, open_read_only};
-pub(crate) use location::{
-    DiscoveredLedger, default_path, discover, exists, host_of, state_folder,
-};
+pub(crate) use location::{KnownLedger, default_path, discover, exists, known, state_folder};
 pub(crate) use look_alikes::{LookAlike, LookAlikes};
 pub(crate) use platform::host_name;
 pub(crate) use queries::{AttemptRow, CaseFilter, CaseRow};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::file::LedgerReader;
 use super::schema::{Json, Millis};
 use super::{LedgerError, MissingAttempts, claim, records, sources};
-use crate::model::{KeyOrigin, State, StateCounts, Totals};
+use crate::model::{KeyOrigin, State, StateCounts, Totals, local_time};
 
 /// The number of a run, counted from 1 in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -150,7 +150,7 @@ impl LockHolder {
 impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}, process {}, ", self.user, self.host, self.pid)?;
-        write!(f, "since {:.0} ({})", self.since, self.command)
+        write!(f, "since {} ({})", local_time(self.since), self.command)
     }
 }
 

@@ -26,7 +26,8 @@ pub(crate) use problem::{ColumnSummary, count, grouped};
 pub(crate) use record::ColumnsVersion;
 pub use record::{Cell, CellKind, Columns, FileId, Format, Place, Record};
 pub(crate) use system::{
-    abort_point, private_directory, private_file, readable_by_others, terminal_width, user_name,
+    abort_point, local_time, private_directory, private_file, readable_by_others, terminal_width,
+    user_name,
 };
 pub(crate) use text::{
     fold, invisible_names, is_placeholder, is_rounded_number, is_spreadsheet_error,

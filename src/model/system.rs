@@ -1,9 +1,13 @@
-//! What every room asks of the system: who can read a file, who we are, and an
+//! What every room asks of the system: who can read a file, who we are, what
+//! the time is here, and an
 //! abort for the crash tests.
 
 use std::fmt::Display;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// Whether users other than the owner can read an open file.
 #[cfg(unix)]
@@ -27,6 +31,16 @@ pub(crate) fn private_file() -> OpenOptions {
         options.mode(0o600);
     }
     options
+}
+
+/// For people, in local time: `2026-11-23 19:40:12 EST`.
+pub(crate) fn local_time(at: Timestamp) -> String {
+    let zone = match TimeZone::system() {
+        zone if zone.is_unknown() => TimeZone::UTC,
+        zone => zone,
+    };
+    let at = at.to_zoned_datetime(zone);
+    at.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// Creates folders that only their owner can enter.

@@ -232,10 +232,16 @@ fn a_plan_allows_no_more_cases_than_it_named() {
         .exits(0);
     let plan = plan(&home, &server.url());
     assert!(plan.ends_with("-1"), "{plan}");
+    let id = home.ledger().id;
     for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
         let _ = std::fs::remove_file(home.path(name));
     }
     import_plan(&home, &server.url(), &plan)
+        .exits(2)
+        .says("has a ledger already");
+    home.import(&server.url())
+        .args(&["--plan", &plan, "--beside-ledger", &id])
+        .run()
         .exits(2)
         .says("the plan allows 1 case, and 3 would be sent now");
     assert_eq!(server.requests().len(), 2);

@@ -2,13 +2,14 @@
 
 use crate::support::{Home, KEY, Sandbox};
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "import",
     "check",
     "init",
     "status",
     "export",
     "resolve",
+    "ledger",
     "sandbox",
     "explain",
     "completions",
@@ -85,7 +86,14 @@ fn examples(help: &str) -> Vec<String> {
 
 /// How an example ends; none for those that are not run.
 fn expected_exit(example: &str) -> Option<i32> {
-    let unattended = ["check", "status", "export", "explain", "completions"];
+    let unattended = [
+        "check",
+        "status",
+        "export",
+        "ledger",
+        "explain",
+        "completions",
+    ];
     let command = example.split(' ').nth(1).unwrap();
     if unattended.contains(&command) || example.contains("--dry-run") {
         return Some(0);

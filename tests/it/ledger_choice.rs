@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::server::{Server, react};
+use crate::server::{Server, created, react};
 use crate::support::{Home, KEY, LedgerFile, Program, Sandbox, creating_server, example};
 
 /// An import without a ledger flag.
@@ -139,36 +139,239 @@ fn a_ledger_belongs_to_one_account() {
 }
 
 #[test]
-fn a_second_ledger_for_a_host_needs_an_explicit_path() {
+fn a_second_ledger_of_an_account_must_be_meant() {
     let home = Home::new();
     home.cases(1);
     let server = creating_server();
-    import(&home, &server.url())
-        .arg("--new-ledger")
-        .run()
-        .exits(0);
-    let other = || import(&home, &server.url()).args(&["--org-id", "o2", "--new-ledger"]);
+    let new = |words: &[&str]| {
+        import(&home, &server.url())
+            .arg("--new-ledger")
+            .args(words)
+            .run()
+    };
+    new(&[]).exits(0);
     let known = ledgers(&home).pop().unwrap();
-    other()
-        .run()
+    let id = LedgerFile::read(&known).id;
+    let second = ["--ledger", "second.db"];
+    new(&second)
         .exits(2)
-        .says("this host has other ledgers")
+        .says("has a ledger already")
         .says(&format!(
             "{} has 1 case of {}",
             known.display(),
             server.url()
-        ));
-    import(&home, &server.url())
-        .args(&["--org-id", "o2"])
-        .run()
+        ))
+        .says(&format!("--beside-ledger {id}"));
+    let other = "01980000-0000-7000-8000-000000000000";
+    new(&[&second[..], &["--beside-ledger", other]].concat())
         .exits(2)
-        .says(" has 1 case of ");
-    other()
-        .args(&["--ledger", "second.db"])
+        .says(&format!("no ledger {other} of {}", server.url()));
+    // A ledger that is lost is known too.
+    let lost = home.path("lost.db");
+    std::fs::rename(&known, &lost).unwrap();
+    new(&[]).exits(2).says("can't be used").says(&id);
+    std::fs::rename(&lost, &known).unwrap();
+    assert_eq!(server.requests().len(), 1);
+    let beside = [&second[..], &["--beside-ledger", &id]].concat();
+    new(&beside).exits(0).counts(&[("imported", 1)]);
+    new(&beside)
+        .exits(2)
+        .says("already exists, with 1 case; leave --new-ledger out");
+    // Another account only names the others.
+    import(&home, &server.url())
+        .args(&["--org-id", "o2", "--new-ledger"])
         .run()
         .exits(0)
-        .counts(&[("imported", 1)]);
-    assert_eq!(ledgers(&home).len(), 2);
+        .says("other ledgers exist:")
+        .says("second.db has 1 case of ");
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn what_is_allowed_once_is_an_error_without_effect() {
+    let home = Home::new();
+    home.cases(1);
+    let server = creating_server();
+    home.import(&server.url()).run().exits(0);
+    let unused = "01980000-0000-7000-8000-000000000000";
+    for (words, message) in [
+        (&["--new-ledger"][..], "leave --new-ledger out"),
+        (&["--new-ledger", "--dry-run"], "leave --new-ledger out"),
+        (&["--beside-ledger", unused], "--new-ledger"),
+        (&["--adopt-ledger"], "leave --adopt-ledger out"),
+        (
+            &["--accept-older-ledger", "x-1"],
+            "leave --accept-older-ledger out",
+        ),
+    ] {
+        home.import(&server.url())
+            .args(words)
+            .run()
+            .exits(2)
+            .says(message);
+    }
+    for (words, flag) in [
+        (&["--new-ledger"][..], "--new-ledger"),
+        (&["--adopt-ledger"], "--adopt-ledger"),
+        (&["--accept-older-ledger", "x-1"], "--accept-older-ledger"),
+    ] {
+        home.caseload(&["import", "cases.csv", "--sandbox"])
+            .args(words)
+            .run()
+            .exits(2)
+            .says(&format!("--sandbox cannot be combined with {flag}"));
+    }
+    let missing = |words: &[&str]| {
+        import(&home, "http://127.0.0.1:9")
+            .args(&["--new-ledger", "--ledger", "none.db"])
+            .args(words)
+            .run()
+            .exits(2)
+    };
+    missing(&["--adopt-ledger"]).says("leave --adopt-ledger out");
+    missing(&["--accept-older-ledger", "x-1"]).says("leave --accept-older-ledger out");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn an_older_copy_of_a_ledger_is_refused_until_its_attempt_is_named() {
+    let home = Home::new();
+    home.cases(2);
+    let server = creating_server();
+    home.import(&server.url()).run().exits(0);
+    std::fs::copy(home.path("ledger.db"), home.path("backup.db")).unwrap();
+    home.cases(3);
+    home.import(&server.url()).run().exits(0);
+    std::fs::rename(home.path("backup.db"), home.path("ledger.db")).unwrap();
+    let refused = home.import(&server.url()).run().exits(2);
+    let refused = refused.says("an older copy of the ledger");
+    let (_, attempt) = refused.err.split_once("--accept-older-ledger ").unwrap();
+    let attempt = attempt.split_whitespace().next().unwrap().to_owned();
+    home.import(&server.url())
+        .args(&["--accept-older-ledger", "x-9"])
+        .run()
+        .exits(2)
+        .says(&format!("--accept-older-ledger {attempt}"));
+    let resolve = |words: &[&str]| {
+        home.caseload(&["resolve", "--ledger", "ledger.db", "--yes"])
+            .args(words)
+            .run()
+    };
+    resolve(&["--imported", "c3=x2"])
+        .exits(2)
+        .says("an older copy of the ledger");
+    home.import(&server.url())
+        .arg("--dry-run")
+        .run()
+        .exits(0)
+        .says("an older copy of the ledger");
+    home.run(&["status", "--ledger", "ledger.db"])
+        .exits(0)
+        .prints("an older copy of the ledger");
+    home.run(&["export", "--ledger", "ledger.db", "--json", "-"])
+        .exits(0)
+        .says("an older copy of the ledger");
+    assert_eq!(server.requests().len(), 3);
+    // What is missing can be recorded, and nothing is sent twice.
+    resolve(&["--imported", "c3=x2", "--accept-older-ledger", &attempt]).exits(0);
+    home.import(&server.url())
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 3)]);
+    home.cases(4);
+    home.import(&server.url()).run().exits(0);
+    assert_eq!(server.requests().len(), 4);
+}
+
+#[test]
+fn an_older_copy_that_is_accepted_sends_what_it_lacks() {
+    let home = Home::new();
+    home.cases(1);
+    let server = creating_server();
+    home.import(&server.url()).run().exits(0);
+    home.run(&["ledger", "backup", "backup.db", "--ledger", "ledger.db"])
+        .exits(0)
+        .says("wrote 1 case to backup.db");
+    // Never over a file that exists.
+    home.run(&["ledger", "backup", "backup.db", "--ledger", "ledger.db"])
+        .exits(2)
+        .says("already exists");
+    let mode = std::fs::metadata(home.path("backup.db")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    home.cases(2);
+    home.import(&server.url()).run().exits(0);
+    let restored = || import(&home, &server.url()).args(&["--ledger", "backup.db"]);
+    let refused = restored().run().exits(2);
+    let (_, attempt) = refused.err.split_once("--accept-older-ledger ").unwrap();
+    let attempt = attempt.split_whitespace().next().unwrap();
+    restored()
+        .args(&["--accept-older-ledger", attempt])
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 1), ("imported", 1)]);
+    assert_eq!(server.requests().len(), 3);
+    // Now the other copy is the one that lacks something.
+    home.import(&server.url())
+        .run()
+        .exits(2)
+        .says("the other of two copies");
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn all_known_ledgers_are_listed() {
+    let home = Home::new();
+    home.cases(2);
+    home.run(&["ledger", "list"])
+        .exits(0)
+        .says("no ledger is known");
+    let (first, second) = (creating_server(), creating_server());
+    import(&home, &first.url())
+        .arg("--new-ledger")
+        .run()
+        .exits(0);
+    home.import(&second.url()).run().exits(0);
+    let listed = home.run(&["ledger", "list"]).exits(0);
+    let listed = listed.prints("ledger.db\n").prints("2 cases, 0 in doubt");
+    let listed = listed.prints(&first.url()).prints(&second.url());
+    listed.prints(&home.ledger().id).prints("last import 20");
+    std::fs::remove_file(home.path("ledger.db")).unwrap();
+    let listed = home.run(&["ledger", "list", "--output", "json"]).exits(0);
+    let listed = listed.json().pop().unwrap();
+    let listed = listed["ledgers"].as_array().unwrap().clone();
+    assert_eq!(listed.len(), 2);
+    for ledger in listed {
+        let is_lost = ledger["account"] == second.url();
+        assert_eq!(ledger["error"].is_string(), is_lost, "{ledger}");
+        assert_eq!(ledger["cases"]["imported"] == 2, !is_lost, "{ledger}");
+        assert!(ledger["ledger_id"].is_string(), "{ledger}");
+    }
+}
+
+#[test]
+fn runs_name_their_user_without_an_environment_and_show_local_times() {
+    let home = Home::new();
+    home.cases(1);
+    let server = creating_server();
+    home.import(&server.url())
+        .without_env("USER")
+        .run()
+        .exits(0);
+    let whoami = std::process::Command::new("id").arg("-un").output();
+    let name = String::from_utf8(whoami.unwrap().stdout).unwrap();
+    let status = |words: &[&str]| {
+        home.caseload(&["status", "--ledger", "ledger.db"])
+            .args(words)
+            .env("TZ", "HKT-8")
+            .run()
+            .exits(0)
+    };
+    let json = status(&["--output", "json"]).json();
+    assert_eq!(json[0]["runs"][0]["user"], name.trim());
+    let created = json[0]["created_at"].as_str().unwrap();
+    assert!(created.ends_with('Z'), "{created}");
+    status(&[]).prints(" HKT");
 }
 
 #[test]
@@ -274,6 +477,29 @@ fn a_second_run_is_refused_and_names_the_first() {
     assert_eq!(server.requests().len(), 1);
     // A dry run takes no lock.
     home.import(&server.url()).arg("--dry-run").run().exits(0);
+}
+
+#[test]
+fn a_run_can_wait_for_another() {
+    let home = Home::new();
+    home.cases(2);
+    let (arrived, arrivals) = channel();
+    let server = Server::start(move |request| {
+        arrived.send(()).unwrap();
+        match request.index {
+            0 => react().silence(),
+            index => created(&format!("x{index}")),
+        }
+    });
+    let first = home.import(&server.url()).start();
+    arrivals.recv_timeout(Duration::from_mins(1)).unwrap();
+    let second = home.import(&server.url()).args(&["--wait", "5m"]).start();
+    first.kill();
+    second
+        .wait()
+        .exits(4)
+        .counts(&[("in_doubt", 1), ("imported", 1)]);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]

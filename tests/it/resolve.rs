@@ -133,7 +133,7 @@ fn cases_entered_by_hand_are_added_and_not_sent() {
 #[test]
 fn a_lost_ledger_comes_back_from_its_results() {
     let home = doubtful();
-    let url = home.ledger().account;
+    let (url, lost) = (home.ledger().account, home.ledger().id);
     home.write(
         "results.csv",
         "caseload_key,caseload_state,caseload_case_id\n\
@@ -145,7 +145,8 @@ fn a_lost_ledger_comes_back_from_its_results() {
     resolve(&home, &list)
         .exits(2)
         .says("CI=true caseload import FILE --new-ledger");
-    let create = home.import(&url).env("CI", "true");
+    let create = home.import(&url).args(&["--beside-ledger", &lost]);
+    let create = create.env("CI", "true");
     let id = create.run().exits(0).json()[0]["new_ledger"].clone();
     resolve(&home, &list)
         .exits(0)

@@ -26,15 +26,14 @@ pub(crate) struct ImportArgs {
     /// Certificate authority to trust beside the system's [env: SSL_CERT_FILE]
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub ca_file: Option<PathBuf>,
-    /// First import of this account: a ledger may be created
-    #[arg(long)]
-    pub new_ledger: bool,
+    #[command(flatten)]
+    pub ledger: LedgerPermissions,
     /// Accept only this ledger [env: CASELOAD_LEDGER_ID]
     #[arg(long, value_name = "ID", hide_short_help = true)]
     pub ledger_id: Option<String>,
-    /// The ledger is this account's, under its former address
-    #[arg(long, hide_short_help = true)]
-    pub adopt_ledger: bool,
+    /// Wait this long for another run on this ledger [default: 2s]
+    #[arg(long, value_name = "T", value_parser = duration, hide_short_help = true)]
+    pub wait: Option<Duration>,
     /// With --sandbox: forget earlier test runs
     #[arg(long, hide_short_help = true)]
     pub fresh: bool,
@@ -52,6 +51,46 @@ pub(crate) struct ImportArgs {
     pub pace: PaceOptions,
     #[command(flatten)]
     pub outputs: RunOutputs,
+}
+
+/// What is allowed once about the ledger. Each is an error where it has no
+/// effect, so that none stays in a script.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Account")]
+pub(crate) struct LedgerPermissions {
+    /// First import of this account: a ledger may be created
+    ///
+    /// Where CI is set, the ledger is created, its id printed, and nothing sent.
+    #[arg(long)]
+    pub new_ledger: bool,
+    /// With --new-ledger: a second ledger of this account is meant, beside this one
+    #[arg(
+        long,
+        value_name = "ID",
+        requires = "new_ledger",
+        hide_short_help = true
+    )]
+    pub beside_ledger: Vec<String>,
+    /// The ledger is this account's, under its former address
+    #[arg(long, hide_short_help = true)]
+    pub adopt_ledger: bool,
+    /// Use a ledger that lacks the attempt named in the message
+    #[arg(long, value_name = "ATTEMPT", hide_short_help = true)]
+    pub accept_older_ledger: Option<String>,
+}
+
+impl LedgerPermissions {
+    /// The flags that were given.
+    pub(crate) fn given(&self) -> impl Iterator<Item = &'static str> {
+        let flags = [
+            (self.new_ledger, "--new-ledger"),
+            (!self.beside_ledger.is_empty(), "--beside-ledger"),
+            (self.adopt_ledger, "--adopt-ledger"),
+            (self.accept_older_ledger.is_some(), "--accept-older-ledger"),
+        ];
+        let flags = flags.into_iter();
+        flags.filter_map(|(given, flag)| given.then_some(flag))
+    }
 }
 
 /// What is sent.

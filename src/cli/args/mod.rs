@@ -13,9 +13,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-pub(crate) use self::import::{ApprovedPlan, ImportArgs, PaceOptions, RunOutputs, SendingOptions};
+pub(crate) use self::import::{
+    ApprovedPlan, ImportArgs, LedgerPermissions, PaceOptions, RunOutputs, SendingOptions,
+};
 use crate::engine::parse_duration;
 use crate::ledger::ResolveAction;
 use crate::model::{Format, State};
@@ -274,6 +276,14 @@ pub(crate) struct ResolveOptions {
     /// Do not ask for confirmation
     #[arg(long, help_heading = "Resolution")]
     pub yes: bool,
+    /// Use a ledger that lacks the attempt named in the message
+    #[arg(
+        long,
+        value_name = "ATTEMPT",
+        help_heading = "Account",
+        hide_short_help = true
+    )]
+    pub accept_older_ledger: Option<String>,
     /// Keys in a file, one a line, or a file that export wrote
     ///
     /// A file of export's may have been edited in a spreadsheet: its columns
@@ -302,6 +312,19 @@ impl ResolveOptions {
         let imported = self.imported.iter().flatten().filter(|key| !key.is_empty());
         self.keys.iter().chain(imported)
     }
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum LedgerAction {
+    /// List the ledgers of the state folder, and the others used on this machine
+    List,
+    /// Copy a ledger to a new file, safe even while an import runs
+    Backup {
+        /// The file to write; it must not exist
+        file: PathBuf,
+        #[command(flatten)]
+        account: AccountArgs,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

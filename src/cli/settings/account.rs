@@ -108,6 +108,11 @@ impl LedgerChoice {
         }
     }
 
+    /// That of a command without further settings.
+    pub(crate) fn of_backup(args: &AccountArgs, globals: &GlobalArgs) -> Result<Self> {
+        Self::existing(args, globals, &super::config(globals)?)
+    }
+
     /// The ledger of a command that only looks into one. A ledger named on the
     /// command line needs no account, whatever environment and config say.
     fn existing(args: &AccountArgs, globals: &GlobalArgs, config: &Config) -> Result<Self> {

@@ -9,10 +9,11 @@ use super::account::{self, setting};
 use super::{LedgerChoice, ReadSettings, environment, environment_path, in_ci, output_options};
 use crate::api::{Account, Address, Contract, PublicKey};
 use crate::cli::args::{
-    ApprovedPlan, GlobalArgs, ImportArgs, PaceOptions, RunOutputs, SendingOptions,
+    ApprovedPlan, GlobalArgs, ImportArgs, LedgerPermissions, PaceOptions, RunOutputs,
+    SendingOptions,
 };
 use crate::config::Config;
-use crate::ledger::{default_path, state_folder};
+use crate::ledger::{LOCK_PATIENCE, default_path, state_folder};
 use crate::output::terminal::streams::{OutputOptions, is_interactive};
 
 /// The shortest interval to a server that is not on this machine.
@@ -27,10 +28,10 @@ pub(crate) struct ImportSettings {
     pub ledger: LedgerChoice,
     /// Where the ledger is, or will be created.
     pub ledger_path: PathBuf,
-    /// A ledger may be created.
-    pub new_ledger: bool,
-    /// The ledger belongs to the account's former address.
-    pub adopt_ledger: bool,
+    /// What is allowed about it.
+    pub permissions: LedgerPermissions,
+    /// How long another run on it is waited for.
+    pub wait: Duration,
     /// The same ids come from other columns than before.
     pub change_key_columns: bool,
     /// The source is used for the first time.
@@ -81,6 +82,11 @@ impl ImportSettings {
         if args.fresh && !args.account.sandbox {
             bail!("--fresh forgets test runs and needs --sandbox");
         }
+        if args.account.sandbox
+            && let Some(flag) = args.ledger.given().next()
+        {
+            bail!("--sandbox cannot be combined with {flag}: it has a ledger of its own");
+        }
         let config = super::config(globals)?;
         let (destination, ledger, key) = if args.account.sandbox {
             let destination = Destination {
@@ -96,7 +102,7 @@ impl ImportSettings {
         if args.pace.pace.lower < SHORTEST_PACE && !destination.is_loopback() {
             bail!("a pace under 100ms is only allowed for a server on this machine");
         }
-        let creates_ledger_only = in_ci() && args.new_ledger;
+        let creates_ledger_only = in_ci() && args.ledger.new_ledger;
         let sends = !(sending.dry_run || args.account.sandbox || creates_ledger_only);
         if sends && !sending.yes && sending.plan.is_none() && !is_interactive() {
             bail!("not a terminal: use --yes or --plan HASH-N to send without the question");
@@ -112,8 +118,8 @@ impl ImportSettings {
             destination,
             ledger,
             ledger_path,
-            new_ledger: args.new_ledger,
-            adopt_ledger: args.adopt_ledger,
+            permissions: args.ledger,
+            wait: args.wait.unwrap_or_default().max(LOCK_PATIENCE),
             change_key_columns: args.change_key_columns,
             new_source: args.new_source,
             fresh: args.fresh,
@@ -147,7 +153,7 @@ impl ImportSettings {
 
     /// In a CI job a ledger is created in a run of its own, which sends nothing.
     pub(crate) fn creates_ledger_only(&self) -> bool {
-        in_ci() && self.new_ledger && !self.sending.dry_run && !self.ledger.is_sandbox()
+        in_ci() && self.permissions.new_ledger && !self.sending.dry_run && !self.ledger.is_sandbox()
     }
 }
 

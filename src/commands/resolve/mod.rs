@@ -42,7 +42,10 @@ type Resolutions = (ResolveAction, Vec<NamedCase>);
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, options: &ResolveOptions) -> Result<Exit> {
-    let (ledger, info) = ledgers::open_to_resolve(&settings.ledger)?;
+    let (ledger, info) = {
+        let accepted = options.accept_older_ledger.as_ref();
+        ledgers::open_to_resolve(&settings.ledger, accepted)?
+    };
     ledgers::report_ledger(&info, settings.output);
     let list = options.list.as_deref();
     let keys = settings.cases.typed_keys(ledger.reader());

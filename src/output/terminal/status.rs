@@ -8,7 +8,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::color;
@@ -21,6 +20,8 @@ use crate::ledger::{
 };
 use crate::model::{State, StateCounts};
 use crate::output::files::case_json;
+
+pub(crate) use crate::model::local_time as time;
 
 /// Runs that are shown to people.
 pub(crate) const RUNS_SHOWN: usize = 3;
@@ -197,7 +198,7 @@ fn counts_lines(counts: &StateCounts) -> String {
     text
 }
 
-fn counts_json(counts: &StateCounts) -> Value {
+pub(crate) fn counts_json(counts: &StateCounts) -> Value {
     let mut json = json!({
         "total": counts.total(),
         "possible_twins": counts.possible_twins,
@@ -450,13 +451,6 @@ fn resolution_text(resolution: &ResolutionRow) -> String {
         escaped(&resolution.marked_by),
         time(resolution.marked_at)
     )
-}
-
-/// In local time, as the platform shows it.
-pub(crate) fn time(at: Timestamp) -> String {
-    at.to_zoned_datetime(TimeZone::system())
-        .strftime("%Y-%m-%d %H:%M:%S %Z")
-        .to_string()
 }
 
 #[cfg(test)]

@@ -1,0 +1,89 @@
+//! `caseload ledger`: which ledgers there are, and a backup of one.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::{Exit, ledgers};
+use crate::cli::settings::LedgerChoice;
+use crate::ledger::KnownLedger;
+use crate::model::State;
+use crate::output::terminal::color;
+use crate::output::terminal::status::{counts_json, time};
+use crate::output::terminal::streams::{OutputOptions, print_json, print_result, print_status};
+use crate::output::terminal::text::{count, escaped, escaped_path};
+
+/// `ledger list`: those of the state folder, and the others that were used on
+/// this machine.
+pub(super) fn list(output: OutputOptions) -> Exit {
+    let known = ledgers::known();
+    if output.json {
+        print_json(&json!({
+            "schema": 1,
+            "command": "ledger list",
+            "ledgers": known.iter().map(to_json).collect::<Vec<_>>(),
+            "exit_code": Exit::Done.code(),
+        }));
+    } else if known.is_empty() {
+        print_status("no ledger is known on this machine");
+    }
+    for ledger in known.iter().filter(|_| !output.json) {
+        print_result(&to_text(ledger));
+    }
+    Exit::Done
+}
+
+fn to_text(ledger: &KnownLedger) -> String {
+    let path = color::bold(&escaped_path(&ledger.path));
+    let account = ledger.account().map_or("unknown".to_owned(), escaped);
+    let id = ledger.id().map_or("unknown".to_owned(), escaped);
+    let state = match &ledger.info {
+        Ok(info) => {
+            let cases = count(info.counts.total(), "case");
+            let in_doubt = info.counts.of(State::InDoubt) + info.counts.of(State::Sending);
+            let last = match info.last_run_at {
+                Some(at) => format!("last import {}", time(at)),
+                None => "no import yet".to_owned(),
+            };
+            format!("{cases}, {in_doubt} in doubt, {last}")
+        }
+        Err(error) => color::yellow(&format!("can't be used: {}", escaped(&error.to_string()))),
+    };
+    format!("{path}\n  account {account}\n  id      {id}\n  cases   {state}")
+}
+
+fn to_json(ledger: &KnownLedger) -> Value {
+    let info = ledger.info.as_ref();
+    json!({
+        "path": ledger.path.display().to_string(),
+        "account": ledger.account(),
+        "ledger_id": ledger.id(),
+        "cases": info.map(|info| counts_json(&info.counts)).ok(),
+        "last_import": info.ok().and_then(|info| info.last_run_at),
+        "error": info.err().map(ToString::to_string),
+    })
+}
+
+/// `ledger backup`: a copy that another file can be compared with or restored
+/// from.
+pub(super) fn back_up(choice: &LedgerChoice, file: &Path, output: OutputOptions) -> Result<Exit> {
+    let (reader, info) = ledgers::open_to_read(choice)?;
+    ledgers::report_ledger(&info, output);
+    reader.back_up(file)?;
+    if output.json {
+        print_json(&json!({
+            "schema": 1,
+            "command": "ledger backup",
+            "account": info.account,
+            "ledger_id": info.id,
+            "path": file.display().to_string(),
+            "cases": counts_json(&info.counts),
+            "exit_code": Exit::Done.code(),
+        }));
+    } else if !output.quiet {
+        let cases = count(info.counts.total(), "case");
+        print_status(&format!("wrote {cases} to {}", escaped_path(file)));
+    }
+    Ok(Exit::Done)
+}
