@@ -34,6 +34,8 @@ pub(crate) struct CheckOptions {
     pub(crate) rules: Arc<Rules>,
     /// Warnings are errors.
     pub(crate) strict: bool,
+    /// A file without records is no problem.
+    pub(crate) allow_empty: bool,
     /// Return every record that has a key in [`CheckBatch::cases`].
     pub(crate) collect_cases: bool,
     /// Return every record with an error in [`CheckBatch::invalid`].
@@ -105,8 +107,6 @@ pub(crate) struct FileSummary {
     pub(crate) unread: u64,
     /// Its header; none for JSON.
     pub(crate) columns: Option<Vec<Box<str>>>,
-    /// The encoding, if it was guessed from the bytes.
-    pub(crate) guessed_encoding: Option<&'static str>,
     /// Columns that are not sent.
     pub(crate) unused: Vec<String>,
 }

@@ -68,13 +68,17 @@ pub(crate) fn check(options: CheckOptions) -> Result<Check, CheckError> {
         confidential: HashSet::default(),
         checked: Checked::default(),
     };
-    let mut readers = check.open_inputs()?;
-    check.first = Some(CheckBatch {
-        problems: readers.iter_mut().flat_map(Reader::problems).collect(),
-        ..CheckBatch::default()
-    });
+    let readers = check.open_inputs()?;
     check.start(readers);
     Ok(check)
+}
+
+fn file_problem(code: Code, file: FileId, message: String) -> Problem {
+    let place = Place {
+        file,
+        ..Place::default()
+    };
+    Problem::new(code, place, message)
 }
 
 fn refuse_missing(missing: &[(FileId, Vec<MissingColumn>)]) -> Result<(), CheckError> {
@@ -92,7 +96,8 @@ fn read_chunks(
     queue_work: &SyncSender<ChunkWork>,
     queue_result: &SyncSender<Result<Pending, InputError>>,
 ) -> Vec<Reader> {
-    for (file, reader) in (0..).map(FileId).zip(&mut readers) {
+    for reader in &mut readers {
+        let file = reader.file();
         let parsers: Vec<_> = (0..workers).map(|_| reader.parser()).collect();
         let parsers = Arc::new(Mutex::new(parsers));
         loop {
@@ -149,9 +154,9 @@ impl Iterator for Check {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(mut first) = self.first.take() {
-            let is_error = |problem: &&Problem| problem.severity == Severity::Error;
-            self.checked.unskippable += first.problems.iter().filter(is_error).count() as u64;
             first.problems = self.count_problems(first.problems);
+            // They concern all records.
+            self.checked.unskippable += self.checked.errors;
             return Some(Ok(first));
         }
         let batch = match self.results.as_ref()?.recv() {
@@ -198,8 +203,26 @@ impl Check {
     fn open_inputs(&mut self) -> Result<Vec<Reader>, CheckError> {
         let options = Arc::clone(&self.options);
         let mut readers = Vec::with_capacity(options.inputs.len());
+        let mut first = CheckBatch::default();
         for (file, input) in (0..).map(FileId).zip(&options.inputs) {
-            let reader = input::open(input, file, &options.read)?;
+            self.checked.files.push(FileSummary {
+                name: input.name(),
+                ..FileSummary::default()
+            });
+            let mut reader = match input::open(input, file, &options.read) {
+                Ok(reader) => reader,
+                Err(error) => match error.kind.content_code() {
+                    Some(Code::NoRecords) if options.allow_empty => continue,
+                    Some(code) => {
+                        first
+                            .problems
+                            .push(file_problem(code, file, error.kind.to_string()));
+                        continue;
+                    }
+                    None => return Err(error.into()),
+                },
+            };
+            first.problems.extend(reader.problems());
             if let Some(columns) = reader.columns() {
                 if columns.position(reserved::DECISION).is_some() {
                     return Err(CheckError::InDoubtFile(input.name()));
@@ -207,17 +230,13 @@ impl Check {
                 let missing = options.rules.missing_columns(columns, NameSource::Header);
                 self.missing.push((file, missing));
             }
-            self.checked.files.push(FileSummary {
-                name: input.name(),
-                guessed_encoding: reader.encoding_guessed().then(|| reader.encoding()),
-                ..FileSummary::default()
-            });
             readers.push(reader);
         }
         // What is missing from every record is reported once, not for each.
         if self.missing.len() == readers.len() {
             refuse_missing(&self.missing)?;
         }
+        self.first = Some(first);
         Ok(readers)
     }
 
@@ -249,7 +268,7 @@ impl Check {
             if self.options.strict {
                 problem.severity = Severity::Error;
                 // Skipping records does not fix what concerns all of them.
-                let concerns_all = is_columns || problem.place == Place::default();
+                let concerns_all = is_columns || problem.place.line == 0;
                 self.checked.unskippable += u64::from(concerns_all);
             }
             match problem.severity {
@@ -308,7 +327,17 @@ impl Check {
             refuse_missing(&missing)?;
         }
         let mut headers = Vec::new();
-        for (file, reader) in self.checked.files.iter_mut().zip(&readers) {
+        let mut problems = Vec::new();
+        for reader in &readers {
+            let file = &mut self.checked.files[usize::from(reader.file().0)];
+            if file.records == 0 && !options.allow_empty {
+                self.checked.unskippable += 1;
+                let message = "no records: the file has nothing but a header, or an empty list";
+                let problem = file_problem(Code::NoRecords, reader.file(), message.to_owned());
+                problems.push(problem.with_hint(
+                    "export it again; where that is fine, as in a nightly job, use --allow-empty",
+                ));
+            }
             file.sha256 = reader.sha256();
             if let Some(columns) = reader.columns() {
                 file.unused = options.rules.unused_columns(columns);
@@ -318,7 +347,7 @@ impl Check {
         }
         let groups = self.records.groups();
         let key = &options.rules.options().key;
-        let mut problems = cross_record::shared(&self.records, &groups, key);
+        problems.extend(cross_record::shared(&self.records, &groups, key));
         let checked = &mut self.checked;
         checked.firms = tally.firms.into_iter().collect();
         checked.excluded = self.records.exclude(&groups, options.strict);

@@ -19,7 +19,7 @@ use crate::model::Format;
 use crate::output::files::{CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ProblemsFile};
 use crate::output::terminal::check_report::{ProblemReporter, column_table};
 use crate::output::terminal::color;
-use crate::output::terminal::streams::{OutputOptions, print_json, print_result, print_status};
+use crate::output::terminal::streams::{OutputOptions, print_json, print_result};
 use crate::output::terminal::text::{count, escaped, escaped_list, grouped};
 
 /// Runs the command.
@@ -31,6 +31,7 @@ pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
         read: read.options.clone(),
         rules: Arc::clone(&read.rules),
         strict: read.strict,
+        allow_empty: read.allow_empty,
         collect_cases: false,
         collect_invalid: read.rejects.is_some(),
         summarize_columns: !output.json && !output.quiet,
@@ -112,7 +113,6 @@ fn show(read: &ReadSettings, checked: &Checked, output: OutputOptions) {
     if !output.quiet {
         let table = column_table(&checked.columns, checked.total, output.redact);
         print_result(&table);
-        warn_guessed_encodings(checked, output);
         for file in checked.files.iter().filter(|file| !file.unused.is_empty()) {
             let columns = count(file.unused.len() as u64, "column");
             let mut names = escaped_list(file.unused.iter().take(MAX_COLUMNS));
@@ -171,20 +171,4 @@ pub(super) fn problem_reporter(
     reporter.github = read.github_annotations;
     reporter.spreadsheet = spreadsheet;
     Ok(reporter)
-}
-
-/// Warns about guessed encodings: a wrong one shows in names only.
-pub(super) fn warn_guessed_encodings(checked: &Checked, output: OutputOptions) {
-    if output.quiet || output.json {
-        return;
-    }
-    for file in &checked.files {
-        if let Some(encoding) = file.guessed_encoding {
-            print_status(&format!(
-                "{}: encoding not declared, read as {encoding}; check names with accents, and \
-                 use --encoding if they are wrong",
-                escaped(&file.name)
-            ));
-        }
-    }
 }

@@ -25,6 +25,7 @@ use crate::cli::settings::{
     self, ImportSettings, InitSettings, LedgerChoice, LedgerSettings, ReadSettings,
 };
 use crate::cli::{self, Cli, Command};
+use crate::input::InputError;
 use crate::ledger;
 use crate::mapping::names;
 use crate::model::private_directory;
@@ -53,6 +54,15 @@ enum Exit {
 }
 
 impl Exit {
+    /// Of an error before anything was sent.
+    fn of(error: &anyhow::Error) -> Self {
+        let of_input = error.downcast_ref::<InputError>();
+        match of_input.and_then(|error| error.kind.content_code()) {
+            Some(_) => Self::Problems,
+            None => Self::Usage,
+        }
+    }
+
     const fn code(self) -> u8 {
         self as u8
     }
@@ -71,12 +81,13 @@ pub fn run() -> ExitCode {
     let output = settings::output_options(&cli.globals);
     let name: &str = (&cli.command).into();
     let exit = run_command(cli.command, &cli.globals, output).unwrap_or_else(|error| {
+        let exit = Exit::of(&error);
         let error = in_full(&error);
         if output.json {
-            print_json_error(name, &error);
+            print_json_error(name, &error, exit);
         }
         print_error(&error);
-        Exit::Usage
+        exit
     });
     ExitCode::from(exit.code())
 }
@@ -91,7 +102,8 @@ fn explain_usage(error: &clap::Error) -> ExitCode {
     {
         let text = error.to_string();
         let message = text.lines().next().unwrap_or_default();
-        print_json_error(command, message.strip_prefix("error: ").unwrap_or(message));
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        print_json_error(command, message, Exit::Usage);
     }
     let _ = error.print();
     ExitCode::from(error.exit_code() as u8)
@@ -99,8 +111,8 @@ fn explain_usage(error: &clap::Error) -> ExitCode {
 
 /// The closing object of a command that could not begin: one is printed on
 /// every exit.
-fn print_json_error(command: &str, error: &str) {
-    let exit_code = Exit::Usage.code();
+fn print_json_error(command: &str, error: &str, exit: Exit) {
+    let exit_code = exit.code();
     if command == "import" {
         let summary = Summary {
             stopped: Some(error.to_owned()),

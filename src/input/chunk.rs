@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::model::{Cell, CellKind, Problem};
+use crate::model::{Cell, CellKind, Code, Problem};
 
 use super::window::Position;
 
@@ -51,6 +51,23 @@ pub(super) struct Table {
     cells: Vec<(u32, CellKind)>,
     /// Where each row's cells end, its line, and its number in a spreadsheet.
     pub(super) rows: Vec<(u32, u64, u64)>,
+    /// What is wrong with rows, at most one for each, in their order.
+    pub(super) flaws: Vec<Flaw>,
+}
+
+/// Why a row can't be taken as it was read.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    /// The row, by its position in the table.
+    pub(super) row: usize,
+    /// The cell, by its position in the row.
+    pub(super) cell: usize,
+    pub(super) code: Code,
+    pub(super) message: String,
+    pub(super) hint: &'static str,
+    /// The cell and the row as they are in the file, if they were read as
+    /// something else.
+    pub(super) raw: Option<(String, String)>,
 }
 
 impl Table {

@@ -1,23 +1,23 @@
 //! CSV and TSV, read by the `csv` crate: a quote opens only at the start of a
-//! cell, two quotes inside are one, what follows a closing quote is plain text,
-//! and LF, CR and CRLF each end a row.
+//! cell, two quotes inside are one, and LF, CR and CRLF each end a row.
 //!
-//! What the crate does not do is done around it: the delimiter is detected, rows
-//! without any content are skipped, as Excel leaves them after a table, lines
-//! are counted by all three line ends, a row has a size limit, and a quote that
-//! is never closed is noticed.
+//! What the crate does not do is done around it: delimiter and header are found,
+//! rows without any content are skipped, as Excel leaves them after a table,
+//! lines are counted by all three line ends, a row has a size limit, and a quote
+//! that is never closed or stands in the wrong place is noticed.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 
-use memchr::memchr2_iter;
+use memchr::{memchr_iter, memchr2_iter, memchr3, memrchr};
 
 use crate::model::{Code, Place, Problem};
 
 use super::bytes::Bytes;
-use super::chunk::{Chunk, ChunkBody, Table};
-use super::header::Header;
-use super::{InputErrorKind, Limits};
+use super::chunk::{Chunk, ChunkBody, Flaw, Table};
+use super::header::{Header, SampleRow, header_below_title, refuse_title};
+use super::parser::lossy;
+use super::{InputErrorKind, Limits, ReadOptions};
 
 /// In the order of preference where two fit equally well.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -29,14 +29,18 @@ const READ_AHEAD: usize = 64 << 10;
 /// out as the only cell of the last row, unless a quote is still open.
 const END: &[u8] = b"\n\xFF\xFE\xFD\xFC\xFB\xFA";
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads the rows of a delimited text.
 pub(super) struct RowReader {
     csv: csv::Reader<Source>,
     record: csv::ByteRecord,
+    delimiter: u8,
     /// None until it was read.
     pub(super) header: Option<Arc<Header>>,
     limits: Limits,
-    /// Where the record begins.
+    /// Where the record begins in the text, and in which line.
+    row_start: u64,
     row_line: u64,
     /// Its number in a spreadsheet, where a cell with line breaks is one row.
     row: u64,
@@ -52,6 +56,8 @@ struct Source {
     /// Offset of the first byte in `kept`.
     offset: u64,
     limit: usize,
+    /// Where the last quote ends that was read.
+    quotes_end: u64,
     ended: bool,
 }
 
@@ -82,6 +88,9 @@ impl Read for Source {
             return Err(InputErrorKind::TooLarge { line, limit }.into());
         }
         let count = self.text.read(buffer)?;
+        if let Some(at) = memrchr(b'"', &buffer[..count]) {
+            self.quotes_end = self.offset + (self.kept.len() + at + 1) as u64;
+        }
         self.kept.extend_from_slice(&buffer[..count]);
         if count > 0 || self.ended || buffer.len() < END.len() {
             return Ok(count);
@@ -131,39 +140,22 @@ fn is_blank(record: &csv::ByteRecord) -> bool {
 }
 
 impl RowReader {
-    /// A reader of the rows after the header, and what is wrong with the
-    /// header. `sample` is the text's beginning, or all of it.
-    pub(super) fn open(
-        mut text: Bytes,
-        sample: &str,
-        delimiter: Option<u8>,
-        limits: &Limits,
-        encoding: &'static str,
-    ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
-        let declared = declared_delimiter(sample.as_bytes());
-        let mut line = 1;
-        if let Some((_, length)) = declared {
-            io::copy(&mut (&mut text).take(length as u64), &mut io::sink())?;
-            line = 2;
-        }
-        let delimiter = delimiter
-            .or(declared.map(|(delimiter, _)| delimiter))
-            .unwrap_or_else(|| detect_delimiter(sample));
-        if !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\n' | b'\r' | b' ' | 0) {
-            return Err(InputErrorKind::BadDelimiter(delimiter));
-        }
+    fn new(text: Bytes, delimiter: u8, limits: &Limits, line: u64) -> Self {
         let source = Source {
             text,
             kept: Vec::new(),
             offset: 0,
             limit: limits.record,
+            quotes_end: 0,
             ended: false,
         };
-        let mut rows = Self {
+        Self {
             csv: reader(source, delimiter),
             record: csv::ByteRecord::new(),
+            delimiter,
             header: None,
             limits: limits.clone(),
+            row_start: 0,
             row_line: line,
             row: 0,
             lines: LineCounter {
@@ -171,15 +163,52 @@ impl RowReader {
                 after_cr: false,
             },
             done: false,
-        };
-        if !rows.read_row()? {
-            return Err(InputErrorKind::Empty);
+        }
+    }
+
+    /// A reader of the rows after the header, and what is wrong with the
+    /// header. `sample` is the text's beginning, or all of it.
+    pub(super) fn open(
+        mut text: Bytes,
+        sample: &str,
+        delimiter: Option<u8>,
+        options: &ReadOptions,
+        encoding: &'static str,
+    ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
+        let declared = declared_delimiter(sample.as_bytes());
+        let (mut line, mut sample) = (1, sample);
+        if let Some((_, length)) = declared {
+            io::copy(&mut (&mut text).take(length as u64), &mut io::sink())?;
+            (line, sample) = (2, &sample[length..]);
+        }
+        let delimiter = delimiter
+            .or(declared.map(|(delimiter, _)| delimiter))
+            .unwrap_or_else(|| detect_delimiter(sample, options.header_row));
+        if !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\n' | b'\r' | b' ' | 0) {
+            return Err(InputErrorKind::BadDelimiter(delimiter));
+        }
+        let mut rows = Self::new(text, delimiter, &options.limits, line);
+        while rows.read_row()? && options.header_row.is_some_and(|row| rows.row < row) {}
+        match options.header_row {
+            Some(row) if rows.done || rows.row != row => {
+                return Err(InputErrorKind::NoSuchRow(row));
+            }
+            None if rows.done => return Err(InputErrorKind::Empty),
+            None => refuse_title(&sample_rows(sample, delimiter, None))?,
+            Some(_) => {}
         }
         let line = rows.row_line;
         let text = |cell: &[u8]| String::from_utf8(cell.to_vec());
         let cells: Result<Vec<_>, _> = rows.record.iter().map(text).collect();
         let cells = cells.map_err(|_| InputErrorKind::HeaderText { line, encoding })?;
-        let (header, problems) = Header::new(&cells, (line, rows.row), limits, Some(delimiter))?;
+        if let Some(flaw) = rows.misplaced_quote(0) {
+            return Err(InputErrorKind::HeaderQuote {
+                line,
+                problem: flaw.message,
+            });
+        }
+        let place = (line, rows.row);
+        let (header, problems) = Header::new(&cells, place, &options.limits, Some(delimiter))?;
         rows.header = Some(Arc::new(header));
         Ok((rows, problems))
     }
@@ -198,7 +227,7 @@ impl RowReader {
                 kind => InputErrorKind::Io(io::Error::other(format!("{kind:?}"))),
             });
             let end = match read {
-                Ok(false) => return Ok(false),
+                Ok(false) => return Ok(self.end()),
                 Ok(true) => self.csv.position().byte(),
                 Err(InputErrorKind::TooLarge { .. }) => u64::MAX,
                 Err(error) => return Err(error),
@@ -211,7 +240,7 @@ impl RowReader {
             let last = self.record.iter().next_back().unwrap_or_default();
             if last.ends_with(&END[1..]) && self.csv.get_ref().ended {
                 if self.record.len() == 1 && last.len() == END.len() - 1 {
-                    return Ok(false);
+                    return Ok(self.end());
                 }
                 // The quote opens the last cell.
                 let before = self.record.iter().take(self.record.len() - 1);
@@ -224,6 +253,11 @@ impl RowReader {
         }
     }
 
+    fn end(&mut self) -> bool {
+        self.done = true;
+        false
+    }
+
     /// Passes the text of a row, with blank lines before it; its size.
     fn pass_row(&mut self, start: u64, end: u64) -> usize {
         let source = self.csv.get_ref();
@@ -234,6 +268,7 @@ impl RowReader {
         self.lines.pass(blank);
         self.row_line = self.lines.line;
         self.row += self.row_line - before + 1;
+        self.row_start = start + blank.len() as u64;
         self.lines.pass(row);
         row.len()
     }
@@ -244,8 +279,11 @@ impl RowReader {
         let mut lost = None;
         while !self.done && (table.rows.is_empty() || table.size() < self.limits.chunk) {
             match self.read_row() {
-                Ok(true) => table.push_record(&self.record, self.row_line, self.row),
-                Ok(false) => self.done = true,
+                Ok(true) => {
+                    table.flaws.extend(self.misplaced_quote(table.rows.len()));
+                    table.push_record(&self.record, self.row_line, self.row);
+                }
+                Ok(false) => {}
                 Err(InputErrorKind::TooLarge { .. }) => lost = Some(self.too_large()),
                 Err(InputErrorKind::UnclosedQuote { line }) => {
                     lost = Some(self.unclosed(line));
@@ -262,6 +300,51 @@ impl RowReader {
             index: 0,
             lost: lost.map(Box::new),
         }))
+    }
+
+    /// The first of the row's cells whose quotes the `csv` crate takes otherwise
+    /// than whoever wrote them.
+    fn misplaced_quote(&self, number: usize) -> Option<Flaw> {
+        let source = self.csv.get_ref();
+        // Most files have none.
+        if source.quotes_end <= self.row_start {
+            return None;
+        }
+        let end = source.position(self.csv.position().byte());
+        let mut row = &source.kept[source.position(self.row_start)..end];
+        if self.row_start == 0 {
+            // The `csv` crate passes a second byte order mark of a file.
+            row = row.strip_prefix(BYTE_ORDER_MARK).unwrap_or(row);
+        }
+        let (start, is_open) = find_misplaced_quote(row, self.delimiter)?;
+        let (message, hint) = if is_open {
+            (
+                "text after a closing quote",
+                "write a quote inside a quoted cell as two, as in \"Ann \"\"Bud\"\" Lee\"; \\\" does not escape one",
+            )
+        } else {
+            (
+                "white space before an opening quote, which makes the quotes part of the value",
+                "remove the space before the quote, or quote the whole cell and write each quote in it as two",
+            )
+        };
+        let before = reader(&row[..start], self.delimiter)
+            .into_byte_records()
+            .next();
+        let before = before.and_then(Result::ok).unwrap_or_default();
+        let rest = row[start..].trim_ascii_end();
+        // After the closing quote, as the `csv` crate reads on.
+        let quoted = if is_open { closing_quote(rest) } else { 0 };
+        let length = memchr3(self.delimiter, b'\r', b'\n', &rest[quoted..]);
+        let length = length.map_or(rest.len(), |length| quoted + length);
+        Some(Flaw {
+            row: number,
+            cell: before.len().saturating_sub(1),
+            code: Code::MisplacedQuote,
+            message: message.to_owned(),
+            hint,
+            raw: Some((lossy(&rest[..length]), lossy(row.trim_ascii_end()))),
+        })
     }
 
     fn place(&self) -> Place {
@@ -315,26 +398,84 @@ fn declared_delimiter(text: &[u8]) -> Option<(u8, usize)> {
         .then_some((*delimiter, end + line_end))
 }
 
+/// Where the first cell begins whose quotes are misplaced, and whether they are
+/// because text follows its closing quote; else white space, or a byte order
+/// mark, precedes its opening one.
+fn find_misplaced_quote(row: &[u8], delimiter: u8) -> Option<(usize, bool)> {
+    let mut quotes = memchr_iter(b'"', row);
+    let mut open = None;
+    while let Some(at) = quotes.next() {
+        let is_end = |byte: &u8| *byte == delimiter || matches!(byte, b'\r' | b'\n');
+        match (open, row.get(at + 1)) {
+            (Some(_), Some(b'"')) => {
+                quotes.next();
+            }
+            (Some(start), Some(byte)) if !is_end(byte) => return Some((start, true)),
+            (Some(_), _) => open = None,
+            (None, _) if at == 0 || row[at - 1] == delimiter => open = Some(at),
+            (None, _) => {
+                let start = memrchr(delimiter, &row[..at]).map_or(0, |before| before + 1);
+                let before = row[start..at].trim_ascii();
+                if before.is_empty() || before == BYTE_ORDER_MARK {
+                    return Some((start, false));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Where the quote ends that a text begins with, its closing quote passed.
+fn closing_quote(text: &[u8]) -> usize {
+    let mut quotes = memchr_iter(b'"', text).skip(1);
+    while let Some(at) = quotes.next() {
+        if text.get(at + 1) != Some(&b'"') {
+            return at + 1;
+        }
+        quotes.next();
+    }
+    text.len()
+}
+
+/// The first rows of a text, from a row on.
+fn sample_rows(sample: &str, delimiter: u8, first: Option<u64>) -> Vec<SampleRow> {
+    let text = Box::new(Cursor::new(sample.as_bytes().to_vec()));
+    let mut rows = RowReader::new(text, delimiter, &Limits::default(), 1);
+    let mut found: Vec<SampleRow> = Vec::new();
+    while found.len() <= SAMPLE_ROWS && rows.read_row().is_ok_and(|is_row| is_row) {
+        if first.is_none_or(|first| rows.row >= first) {
+            found.push((rows.row, rows.record.iter().map(lossy).collect()));
+        }
+    }
+    // The last may be cut off.
+    if found.len() > 2 {
+        found.pop();
+    }
+    found
+}
+
 /// The delimiter that gives the header more than one cell and most of the first
 /// rows as many as the header; a comma when none does.
-fn detect_delimiter(sample: &str) -> u8 {
+fn detect_delimiter(sample: &str, header_row: Option<u64>) -> u8 {
     let mut best = (b',', (0, 0));
     for delimiter in DELIMITERS {
-        let rows = reader(sample.as_bytes(), delimiter).into_byte_records();
-        let rows = rows.flatten().filter(|row| !is_blank(row));
-        let mut widths: Vec<usize> = rows.map(|row| row.len()).take(SAMPLE_ROWS + 1).collect();
-        // The last row may be cut off.
-        if widths.len() > 2 {
-            widths.pop();
-        }
-        let Some((&width, rows)) = widths.split_first().filter(|(width, _)| **width > 1) else {
-            continue;
+        let rows = sample_rows(sample, delimiter, header_row);
+        let widths: Vec<usize> = rows.iter().map(|(_, cells)| cells.len()).collect();
+        let score = match widths.split_first() {
+            Some((&width, rows)) if width > 1 => {
+                let alike = rows.iter().filter(|count| **count == width).count();
+                // In thousandths, so that a delimiter that fits some rows weighs less.
+                let share = (alike * 1000).checked_div(rows.len()).unwrap_or(1000);
+                (share, width)
+            }
+            // The header may be below a title.
+            _ => (
+                0,
+                header_below_title(&rows).map_or(0, |(_, cells)| cells.len()),
+            ),
         };
-        let alike = rows.iter().filter(|count| **count == width).count();
-        // In thousandths, so that a delimiter that fits some rows weighs less.
-        let share = (alike * 1000).checked_div(rows.len()).unwrap_or(1000);
-        if (share, width) > best.1 {
-            best = (delimiter, (share, width));
+        if score > best.1 {
+            best = (delimiter, score);
         }
     }
     best.0

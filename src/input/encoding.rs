@@ -2,7 +2,13 @@
 
 use std::io::{self, Cursor, Read};
 
-use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{
+    Decoder, DecoderResult, Encoding, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
+};
+
+use memchr::memchr_iter;
+
+use crate::model::{Code, Place, Problem};
 
 use super::InputErrorKind;
 use super::bytes::{Bytes, read_head};
@@ -17,12 +23,12 @@ pub(super) struct Detected {
     /// Length of the byte order mark.
     mark: usize,
     /// Neither by a mark, nor as valid UTF-8, nor named by the user.
-    pub(super) guessed: bool,
+    guessed: bool,
 }
 
 /// The named encoding, or the one of the first bytes. A file that is not UTF-8
-/// from its first block on is Windows-1252, as Excel writes it; later in the
-/// file nothing is guessed.
+/// from its first block on is Windows-1252, as Excel writes it, or with the line
+/// ends of a Mac what Excel writes there; later in the file nothing is guessed.
 pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, InputErrorKind> {
     let marked = Encoding::for_bom(head);
     let (encoding, mark, guessed) = if let Some(name) = named {
@@ -39,10 +45,15 @@ pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, Input
         (encoding, mark, false)
     } else if let Some(encoding) = utf_16_by_nuls(head) {
         (encoding, 0, true)
+    } else if memchr_iter(0, head).count() > head.len() / 8 {
+        // A file that was never written looks like this.
+        return Err(InputErrorKind::Binary);
     } else if is_utf_8_so_far(head) {
         (UTF_8, 0, false)
     } else if head.contains(&0) {
         return Err(InputErrorKind::Binary);
+    } else if head.contains(&b'\r') && !head.contains(&b'\n') {
+        (MACINTOSH, 0, true)
     } else {
         (WINDOWS_1252, 0, true)
     };
@@ -77,6 +88,15 @@ fn utf_16_by_nuls(head: &[u8]) -> Option<&'static Encoding> {
 }
 
 impl Detected {
+    /// A warning of a guess: a wrong one shows in names only.
+    pub(super) fn guess(&self) -> Option<Problem> {
+        let name = self.encoding.name();
+        let message = format!("the file does not say its encoding: read as {name}, a guess");
+        let warning = Problem::new(Code::GuessedEncoding, Place::default(), message);
+        let hint = "check names with accents, and use --encoding if they are wrong";
+        self.guessed.then(|| warning.with_hint(hint))
+    }
+
     /// The text of `head` and what follows it. Bytes that are not text in the
     /// encoding become bytes that are not text in UTF-8 either, so that the
     /// parser finds them in their record.

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Input;
+use crate::model::Code;
 
 /// Why an input can't be used at all, or not read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +21,7 @@ pub enum InputErrorKind {
     #[error("is a directory; name the files in it")]
     Directory,
     /// Not a byte, or nothing but white space.
-    #[error("is empty")]
+    #[error("is empty: it has no records")]
     Empty,
     /// What Excel keeps beside an open workbook.
     #[error("is the lock file of an open workbook; close it in Excel and name {workbook} instead")]
@@ -35,6 +36,12 @@ pub enum InputErrorKind {
         "holds binary data, not text; expected CSV, TSV, JSON, NDJSON or XLSX, or name its --encoding"
     )]
     Binary,
+    /// A web page, an archive, a picture.
+    #[error("is {what}, not a table of cases: {advice}")]
+    NotATable {
+        what: &'static str,
+        advice: &'static str,
+    },
     /// A workbook under another format's name.
     #[error("is an Excel workbook, not {0}; use --format xlsx")]
     WorkbookNot(&'static str),
@@ -72,6 +79,16 @@ pub enum InputErrorKind {
     /// A quote of the header that is never closed.
     #[error("line {line}: a quote of the header is never closed")]
     UnclosedQuote { line: u64 },
+    /// A quote of the header where none may be.
+    #[error("line {line}: the header has {problem}: fix the quotes there")]
+    HeaderQuote { line: u64, problem: String },
+    /// A first row that is not the header.
+    #[error(
+        "row {first} looks like a title or a comment, and row {row} like the header ({names}): if it is, use --header-row {row}; otherwise remove row {first}"
+    )]
+    TitleAboveHeader { first: u64, row: u64, names: String },
+    #[error("row {0} (from --header-row) is blank or does not exist")]
+    NoSuchRow(u64),
     /// A header of nothing but unnamed columns, or none.
     #[error("line {line}: the header has no column names; the first row must hold them")]
     NoHeader { line: u64 },
@@ -80,11 +97,11 @@ pub enum InputErrorKind {
     /// The header or an object's beginning is larger than a record may be.
     #[error("line {line}: record larger than the limit of {limit} bytes")]
     TooLarge { line: u64, limit: usize },
-    /// An array of objects beside other members.
+    /// An array of objects beside other members, or deeper.
     #[error(
-        "the member {array:?} is an array of objects, but there is also {beside}: use --records {array} to read its elements, or --records . to read the whole object as one case"
+        "the records may be {}, or the whole object is one case: use {} or --records .", listed(.arrays), flags(.arrays)
     )]
-    AmbiguousRecords { array: String, beside: String },
+    AmbiguousRecords { arrays: Vec<String> },
     #[error("no member {wanted:?} (from --records); {found}")]
     NoSuchMember { wanted: String, found: String },
     /// `--records` names something that holds no records.
@@ -100,14 +117,33 @@ pub enum InputErrorKind {
     },
     #[error("no sheet named {wanted:?}; its sheets are {sheets}")]
     NoSuchSheet { wanted: String, sheets: String },
-    /// A workbook of charts only.
-    #[error("no sheet with cells")]
-    NoSheet,
+    /// A sheet without a cell, or none but such.
+    #[error("has no records: {0}")]
+    EmptySheet(String),
     #[error("the workbook can't be read: {0}; open it in Excel and save it again as .xlsx")]
     Workbook(String),
 }
 
 impl InputErrorKind {
+    pub(super) const UNPACK: &str = "unpack it, and name the files in it";
+    pub(super) const ZIP_ARCHIVE: Self = Self::NotATable {
+        what: "a ZIP archive without an .xlsx workbook",
+        advice: Self::UNPACK,
+    };
+
+    /// What kind of problem it is, if the file as such can be read, and is
+    /// no table of cases or has none.
+    pub(crate) fn content_code(&self) -> Option<Code> {
+        Some(match self {
+            Self::Empty | Self::EmptySheet(_) => Code::NoRecords,
+            Self::NotATable { .. } | Self::Binary | Self::OldWorkbook => Code::NotATable,
+            Self::WorkbookNot(_) | Self::NoWorkbook => Code::NotATable,
+            Self::TitleAboveHeader { .. } => Code::TitleAboveHeader,
+            Self::HeaderQuote { .. } => Code::MisplacedQuote,
+            _ => return None,
+        })
+    }
+
     /// The error of this input. One that a workbook open in Excel may cause
     /// says so: Excel's lock file is beside it.
     pub(super) fn of(self, input: &Input) -> InputError {
@@ -141,4 +177,21 @@ impl From<InputErrorKind> for io::Error {
     fn from(error: InputErrorKind) -> Self {
         Self::other(error)
     }
+}
+
+/// Names for a message, not too many of them.
+pub(super) fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).map(|name| format!("{name:?}"));
+    let more = (names.len() > SHOWN).then(|| "...".to_owned());
+    shown.chain(more).collect::<Vec<_>>().join(", ")
+}
+
+/// The flags that choose one of the arrays.
+fn flags(arrays: &[String]) -> String {
+    let flags = arrays
+        .iter()
+        .take(3)
+        .map(|array| format!("--records {array}"));
+    flags.collect::<Vec<_>>().join(", ")
 }

@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::reserved::{self, ESCAPED, REASON, TEXT};
-use crate::model::{Cell, Code, Columns, Place, Problem, count};
+use crate::model::{
+    Cell, Code, Columns, Place, Problem, count, invisible_names, without_invisible,
+};
 
 use super::delimited::line_breaks;
+use super::error::listed;
 use super::{InputErrorKind, Limits};
 
 /// Where the cells of a position in a row go.
@@ -52,10 +55,16 @@ impl Header {
         limits: &Limits,
         delimiter: Option<u8>,
     ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
-        let named = cells
-            .iter()
-            .rposition(|cell| !cell.trim().is_empty())
-            .map_or(0, |last| last + 1);
+        // Names that a spreadsheet would take for formulas, in a file of ours.
+        let is_ours = cells.iter().any(|cell| cell.trim() == ESCAPED);
+        let unescape = |cell: &String| match cell.trim().strip_prefix('\'') {
+            Some(escaped) if is_ours => reserved::unescape(escaped).into_owned(),
+            _ => cell.clone(),
+        };
+        let cells: Vec<String> = cells.iter().map(unescape).collect();
+        let mut names: Vec<String> = cells.iter().map(|cell| column_name(cell)).collect();
+        let named = names.iter().rposition(|name| !name.is_empty());
+        let named = named.map_or(0, |last| last + 1);
         if named > limits.columns {
             return Err(InputErrorKind::TooManyColumns {
                 found: named,
@@ -64,22 +73,30 @@ impl Header {
         }
         let mut columns = Columns::new();
         let mut first_of: HashMap<&str, usize> = HashMap::new();
-        let mut problems = Vec::new();
+        let mut first_folded: HashMap<String, usize> = HashMap::new();
         let mut slots = Vec::with_capacity(named);
         let place = Place {
             line,
             row: Some(row),
             ..Place::default()
         };
-        let is_ours = cells.iter().any(|cell| cell.trim() == ESCAPED);
-        let names = cells[..named].iter().map(|cell| {
-            let escaped = cell.trim().strip_prefix('\'').filter(|_| is_ours);
-            escaped.map_or(Cow::Borrowed(cell.trim()), reserved::unescape)
-        });
-        let names: Vec<Cow<'_, str>> = names.collect();
+        names.truncate(named);
+        let mut problems = changed_names(&cells, &names, place);
         for (position, name) in names.iter().enumerate() {
-            let name = name.trim();
+            let name = name.as_str();
             let first = *first_of.entry(name).or_insert(position);
+            let alike = *first_folded.entry(name.to_lowercase()).or_insert(position);
+            if names[alike] != *name {
+                let message = format!(
+                    "columns {} and {} differ in letter case only: {:?} and {name:?}",
+                    alike + 1,
+                    position + 1,
+                    names[alike]
+                );
+                let problem = Problem::new(Code::SimilarHeaders, place, message);
+                let hint = "rename one of them, or remove the column that is not meant";
+                problems.push(problem.in_column(name).with_hint(hint));
+            }
             slots.push(match name {
                 "" => HeaderSlot::Unnamed,
                 _ if first < position => {
@@ -119,6 +136,42 @@ impl Header {
             HeaderSlot::Column(column) => Some(self.columns.name(*column)),
             _ => None,
         }
+    }
+
+    /// The problem of a row that has the names of the header again.
+    pub(super) fn repeated(&self, row: &[Cell<'_>], place: Place) -> Option<Problem> {
+        let column = |cell: &Cell<'_>| {
+            let name = column_name(cell.text);
+            self.columns.position(name.trim_matches('"'))
+        };
+        // One cell decides about nearly every row.
+        let last = row.get(self.slots.len() - 1)?;
+        self.columns
+            .position(last.text.trim())
+            .or_else(|| match row {
+                [only] => column(only),
+                _ => None,
+            })?;
+        let mut in_order = true;
+        for (cell, slot) in row.iter().zip(&self.slots) {
+            match (column(cell), slot) {
+                (Some(found), HeaderSlot::Column(column)) => in_order &= found == *column,
+                (None, HeaderSlot::Column(_)) => return None,
+                _ => {}
+            }
+        }
+        let (message, hint) = if in_order {
+            (
+                "the header is repeated here: two files were joined",
+                "remove this row",
+            )
+        } else {
+            (
+                "another header, with the columns in another order: two files were joined",
+                "split the file here: the rows below would be read into the wrong columns",
+            )
+        };
+        Some(Problem::new(Code::RepeatedHeader, place, message).with_hint(hint))
     }
 
     /// Whether a row's cells are its columns' as they are.
@@ -235,6 +288,78 @@ impl Header {
             format!("quote a cell that contains a line break or a {delimiter}, and keep the delimiters of empty cells")
         })
     }
+}
+
+/// A column's name as it is used: without what nobody sees.
+fn column_name(cell: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii() || !c.is_whitespace() {
+            c
+        } else {
+            ' '
+        }
+    };
+    without_invisible(cell).trim().chars().map(plain).collect()
+}
+
+/// Warns of names that are not as they are in the file.
+fn changed_names(cells: &[String], names: &[String], place: Place) -> Vec<Problem> {
+    let changed = cells
+        .iter()
+        .zip(names)
+        .filter(|(cell, name)| cell.trim() != *name);
+    let problem = |(cell, name): (&String, &String)| {
+        let message = match invisible_names(cell) {
+            Some(invisible) => format!("invisible characters in the column's name: {invisible}"),
+            None => "no-break spaces in the column's name".to_owned(),
+        };
+        Problem::new(Code::InvisibleCharacter, place, message)
+            .in_column(name)
+            .with_hint("the name is read without them; remove them where the file comes from")
+    };
+    changed.map(problem).collect()
+}
+
+/// A row's number in a spreadsheet, and its cells.
+pub(super) type SampleRow = (u64, Vec<String>);
+
+/// The header, if the first row looks like a title or a comment above it: fewer
+/// cells are filled there than in a row of names below, and in the rows after
+/// that. Such a file can't be read as it is.
+pub(super) fn header_below_title(rows: &[SampleRow]) -> Option<&SampleRow> {
+    fn filled(row: &SampleRow) -> impl Iterator<Item = &str> + Clone {
+        row.1
+            .iter()
+            .map(|cell| cell.trim())
+            .filter(|cell| !cell.is_empty())
+    }
+    let (first, rest) = rows.split_first()?;
+    let title = filled(first).count();
+    if title != 1 && !filled(first).next()?.starts_with('#') {
+        return None;
+    }
+    let is_name = |cell: &str| cell.contains(char::is_alphabetic) && !cell.contains('@');
+    rest.iter().enumerate().find_map(|(at, row)| {
+        let names = filled(row).count();
+        let below = &rest[at + 1..];
+        let fit = below
+            .iter()
+            .filter(|row| (title + 1..=names).contains(&filled(row).count()));
+        let fits = fit.count() * 10 >= below.len() * 8;
+        (names > title && fits && filled(row).all(is_name)).then_some(row)
+    })
+}
+
+/// An error if the first row looks like a title above the header.
+pub(super) fn refuse_title(rows: &[SampleRow]) -> Result<(), InputErrorKind> {
+    let (Some((row, cells)), Some((first, _))) = (header_below_title(rows), rows.first()) else {
+        return Ok(());
+    };
+    Err(InputErrorKind::TitleAboveHeader {
+        first: *first,
+        row: *row,
+        names: listed(cells),
+    })
 }
 
 /// The text at a position, unless it is blank.

@@ -45,6 +45,9 @@ pub struct ReadOptions {
     /// The member of a JSON object that holds the records (a dotted path), or
     /// `.` when the object itself is the one record.
     pub records: Option<String>,
+    /// The header's row, as a spreadsheet counts it; otherwise the first that is
+    /// not blank.
+    pub header_row: Option<u64>,
     pub limits: Limits,
     /// Whether to hash the file's bytes while they are read.
     pub digest: bool,

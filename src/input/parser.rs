@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::reserved::TEXT;
 use crate::model::{Cell, CellKind, Code, Columns, FileId, Place, Problem, Record};
 
-use super::chunk::{Chunk, ChunkBody, Table, TableRow, Values};
+use super::chunk::{Chunk, ChunkBody, Flaw, Table, TableRow, Values};
 use super::delimited::line_breaks;
 use super::header::Header;
 use super::json::{Member, Objects};
@@ -88,15 +88,26 @@ impl Parser {
 
     fn parse_table(&self, header: &Header, table: &Table, index: u64, each: Each<'_>) {
         let mut row = Vec::new();
-        for (index, table_row) in (index..).zip(table.rows()) {
+        let mut flaws = table.flaws.iter().peekable();
+        for (number, table_row) in table.rows().enumerate() {
+            let index = index + number as u64;
             let place = Place {
                 file: self.file,
                 line: table_row.line,
                 row: Some(table_row.row),
                 index,
             };
+            let flaw = flaws.next_if(|flaw| flaw.row == number);
             if !table_row.read_text(&mut row) {
                 self.report_invalid_row(header, &table_row, place, each);
+                continue;
+            }
+            if let Some(flaw) = flaw {
+                report_flaw(header, &table_row, flaw, place, each);
+                continue;
+            }
+            if let Some(problem) = header.repeated(&row, place) {
+                each(Item::Problem(problem, unread_row(header, &row, &[], None)));
                 continue;
             }
             let (unescaped, mut arranged);
@@ -106,7 +117,8 @@ impl Parser {
                 arranged = Vec::new();
                 let fitted = header.arrange(&row, &unescaped, &mut arranged, place);
                 if let Err(problem) = fitted {
-                    each(Item::Problem(*problem, unread_row(header, &row, &arranged)));
+                    let unread = unread_row(header, &row, &arranged, None);
+                    each(Item::Problem(*problem, unread));
                     continue;
                 }
                 cells = &arranged;
@@ -139,16 +151,8 @@ impl Parser {
             }
             texts.push((kind, lossy(bytes)));
         }
-        let cells = texts.iter().map(|(kind, text)| Cell { kind: *kind, text });
-        let row: Vec<Cell<'_>> = cells.collect();
-        let mut problem = self.invalid_text(place, &format!("line {line}"));
-        problem = problem.with_value(row[position].text);
-        problem.column = header.name(position).map(Box::from);
-        let mut cells = Vec::new();
-        // Whatever else is wrong with the row, this is reported first.
-        let unescaped = header.unescaped(&row, place);
-        let _ = header.arrange(&row, &unescaped, &mut cells, place);
-        each(Item::Problem(problem, unread_row(header, &row, &cells)));
+        let problem = self.invalid_text(place, &format!("line {line}"));
+        report_row(header, &texts, position, problem, None, each);
     }
 
     fn invalid_text(&self, place: Place, position: &str) -> Problem {
@@ -237,8 +241,50 @@ impl Parser {
     }
 }
 
-fn unread_row<'a>(header: &'a Header, row: &[Cell<'a>], cells: &'a [Cell<'a>]) -> Unread<'a> {
-    let text = match header.saved_text(row) {
+#[cold]
+fn report_flaw(header: &Header, row: &TableRow<'_>, flaw: &Flaw, place: Place, each: Each<'_>) {
+    let cells = row.cells().map(|(kind, bytes)| (kind, lossy(bytes)));
+    let mut texts: Vec<_> = cells.collect();
+    let raw = flaw.raw.as_ref();
+    if let (Some((cell, _)), Some((_, text))) = (raw, texts.get_mut(flaw.cell)) {
+        text.clone_from(cell);
+    }
+    let problem = Problem::new(flaw.code, place, &*flaw.message).with_hint(flaw.hint);
+    let raw = raw.map(|(_, row)| row.as_str());
+    report_row(header, &texts, flaw.cell, problem, raw, each);
+}
+
+/// Reports a row that can't be read because of one of its cells.
+fn report_row(
+    header: &Header,
+    texts: &[(CellKind, String)],
+    position: usize,
+    mut problem: Problem,
+    raw: Option<&str>,
+    each: Each<'_>,
+) {
+    let cells = texts.iter().map(|(kind, text)| Cell { kind: *kind, text });
+    let row: Vec<Cell<'_>> = cells.collect();
+    if let Some(cell) = row.get(position) {
+        problem = problem.with_value(cell.text);
+    }
+    problem.column = header.name(position).map(Box::from);
+    let mut cells = Vec::new();
+    // Whatever else is wrong with the row, this is reported first.
+    let unescaped = header.unescaped(&row, problem.place);
+    let _ = header.arrange(&row, &unescaped, &mut cells, problem.place);
+    let unread = unread_row(header, &row, &cells, raw);
+    each(Item::Problem(problem, unread));
+}
+
+/// `raw` is the row's text, where the cells do not tell it.
+fn unread_row<'a>(
+    header: &'a Header,
+    row: &[Cell<'a>],
+    cells: &'a [Cell<'a>],
+    raw: Option<&'a str>,
+) -> Unread<'a> {
+    let text = match header.saved_text(row).or(raw) {
         Some(text) => Cow::Borrowed(text),
         None => Cow::Owned(row_text(row, header.delimiter)),
     };
@@ -261,7 +307,7 @@ fn row_text(row: &[Cell<'_>], delimiter: u8) -> String {
 }
 
 /// Bytes as text, with `?` for what is not.
-fn lossy(bytes: &[u8]) -> String {
+pub(super) fn lossy(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for piece in bytes.utf8_chunks() {
         text.push_str(piece.valid());

@@ -3,6 +3,7 @@
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 
+use memchr::memmem;
 use serde::de::IgnoredAny;
 
 use crate::model::{Columns, FileId, Problem};
@@ -27,7 +28,6 @@ pub struct Reader {
     index: u64,
     most_columns: usize,
     encoding: &'static str,
-    encoding_guessed: bool,
     tally: SharedTally,
     /// The file, if it can change meanwhile.
     regular: Option<RegularFile>,
@@ -67,13 +67,14 @@ impl Reader {
             return Err(InputErrorKind::Empty);
         }
         let by_name = Format::from_name(input.file_name());
-        let mut encoding = (encoding_rs::UTF_8.name(), false);
+        refuse_other_content(&head)?;
+        let mut encoding = encoding_rs::UTF_8.name();
         let (body, mut problems) = if is_workbook(&head, options.format, by_name)? {
             let unpacked = regular.as_ref().filter(|_| !gzipped);
             open_sheet(head, bytes, unpacked, options)?
         } else {
             let detected = encoding::detect(&head, options.encoding.as_deref())?;
-            encoding = (detected.encoding.name(), detected.guessed);
+            encoding = detected.encoding.name();
             open_text(detected, head, bytes, by_name, options)?
         };
         for problem in &mut problems {
@@ -84,8 +85,7 @@ impl Reader {
             file,
             index: 0,
             most_columns: options.limits.columns,
-            encoding: encoding.0,
-            encoding_guessed: encoding.1,
+            encoding,
             tally,
             regular,
             problems,
@@ -146,13 +146,8 @@ impl Reader {
         self.header().map(|header| &header.columns)
     }
 
-    pub(crate) fn encoding(&self) -> &'static str {
-        self.encoding
-    }
-
-    /// Whether the encoding was guessed from the bytes, which users should know.
-    pub(crate) fn encoding_guessed(&self) -> bool {
-        self.encoding_guessed
+    pub(crate) fn file(&self) -> FileId {
+        self.file
     }
 
     /// The SHA-256 of the file's bytes in hex, once all were read, with
@@ -178,8 +173,7 @@ fn open_sheet(
     } else {
         bytes::spool(&mut Cursor::new(head).chain(bytes))?
     };
-    let name = options.sheet.as_deref();
-    let (sheet, problems) = Sheet::open(workbook, name, &options.limits)?;
+    let (sheet, problems) = Sheet::open(workbook, options)?;
     Ok((RecordReader::Sheet(sheet), problems))
 }
 
@@ -195,8 +189,14 @@ fn open_text(
     if is_all && preview.trim().is_empty() {
         return Err(InputErrorKind::Empty);
     }
-    let detect = || format_of_text(&preview, is_all, by_name);
-    let format = options.format.unwrap_or_else(detect);
+    let format = match options.format {
+        Some(format) => format,
+        None => {
+            refuse_markup(&preview)?;
+            format_of_text(&preview, is_all, by_name)
+        }
+    };
+    let mut problems: Vec<Problem> = detected.guess().into_iter().collect();
     let text = detected.text(head, bytes);
     let limits = &options.limits;
     if matches!(format, Format::Json | Format::Ndjson) {
@@ -205,13 +205,79 @@ fn open_text(
             Format::Ndjson => JsonDocument::of_lines(window, limits),
             _ => JsonDocument::open(window, limits, options.records.as_deref())?,
         };
-        return Ok((RecordReader::Json(Box::new(document)), Vec::new()));
+        return Ok((RecordReader::Json(Box::new(document)), problems));
     }
     let tab = (format == Format::Tsv).then_some(b'\t');
     let delimiter = options.delimiter.or(tab);
     let encoding = detected.encoding.name();
-    let (rows, problems) = RowReader::open(text, &preview, delimiter, limits, encoding)?;
+    let (rows, of_header) = RowReader::open(text, &preview, delimiter, options, encoding)?;
+    problems.extend(of_header);
     Ok((RecordReader::Rows(Box::new(rows)), problems))
+}
+
+/// How files begin that are no tables, and what they are.
+const OTHER_CONTENT: [(&[u8], &str); 17] = [
+    (b"%PDF-", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"{\\rtf", "an RTF document"),
+    (b"MIME-Version:", "a web page (MHTML)"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"GIF8", "an image"),
+    (b"II*\0", "an image"),
+    (b"MM\0*", "an image"),
+    (b"RIFF", "an image or a recording"),
+    (b"Rar!\x1a", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\0", "an XZ archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"SQLite format 3\0", "a SQLite database"),
+    (b"PAR1", "a Parquet file"),
+];
+/// Where a tar archive says that it is one.
+const TAR_MARK: (usize, &[u8]) = (257, b"ustar");
+
+/// Refuses what is neither text nor a workbook.
+fn refuse_other_content(head: &[u8]) -> Result<(), InputErrorKind> {
+    let by_start = OTHER_CONTENT
+        .iter()
+        .find(|(start, _)| head.starts_with(start));
+    let (at, mark) = TAR_MARK;
+    let is_tar = head.get(at..).is_some_and(|rest| rest.starts_with(mark));
+    let what = by_start
+        .map(|(_, what)| *what)
+        .or(is_tar.then_some("a tar archive"));
+    let Some(what) = what else {
+        return Ok(());
+    };
+    let advice = if what.ends_with("archive") {
+        InputErrorKind::UNPACK
+    } else {
+        "export the cases as CSV or XLSX"
+    };
+    Err(InputErrorKind::NotATable { what, advice })
+}
+
+/// Refuses HTML and XML, which some programs save as `.xls` or `.csv`.
+fn refuse_markup(preview: &str) -> Result<(), InputErrorKind> {
+    let text = preview.trim_start();
+    // A header may be `<id>`.
+    let is_markup = ["</", "/>", "<?xml", "<!"]
+        .iter()
+        .any(|tag| text.contains(tag));
+    if !text.starts_with('<') || !is_markup {
+        return Ok(());
+    }
+    let lower = text.to_ascii_lowercase();
+    let is_page = ["<html", "<!doctype html", "<table", "<body"]
+        .iter()
+        .any(|tag| lower.contains(tag));
+    Err(InputErrorKind::NotATable {
+        what: if is_page { "a web page (HTML)" } else { "XML" },
+        advice: "a sign-in or error page saved in place of the export: export again; a report in this \
+                 form: open it in Excel and save it as .xlsx or CSV",
+    })
 }
 
 /// Whether the bytes are a workbook, which must be the expected format.
@@ -223,14 +289,14 @@ fn is_workbook(
     if head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return Err(InputErrorKind::OldWorkbook);
     }
-    if head.starts_with(b"%PDF-") {
-        return Err(InputErrorKind::Binary);
-    }
     let zipped = head.starts_with(b"PK\x03\x04");
     match named.or(by_name) {
         Some(Format::Xlsx) if zipped => Ok(true),
         Some(Format::Xlsx) => Err(InputErrorKind::NoWorkbook),
-        Some(other) if zipped => Err(InputErrorKind::WorkbookNot(other.as_str())),
+        Some(other) if zipped => Err(match memmem::find(head, b"xl/") {
+            Some(_) => InputErrorKind::WorkbookNot(other.as_str()),
+            None => InputErrorKind::ZIP_ARCHIVE,
+        }),
         _ => Ok(zipped),
     }
 }

@@ -16,9 +16,9 @@ use calamine::{
 use jiff::civil::{Date, DateTime};
 use memchr::{memchr_iter, memmem};
 
-use super::chunk::{Chunk, ChunkBody, Table};
-use super::header::Header;
-use super::{InputErrorKind, Limits};
+use super::chunk::{Chunk, ChunkBody, Table, TableRow};
+use super::header::{Header, SampleRow, refuse_title};
+use super::{InputErrorKind, Limits, ReadOptions};
 use crate::model::{Cell, CellKind, Problem};
 
 /// The name of the threads that read workbooks. Their library may panic over a
@@ -35,6 +35,8 @@ type WorkbookMessage = Result<Option<Table>, InputErrorKind>;
 /// Rows of one sheet as they come from its thread.
 pub(super) struct Sheet {
     pub(super) header: Arc<Header>,
+    /// The first rows, which were looked at with the header.
+    first: Option<Table>,
     tables: Receiver<WorkbookMessage>,
     done: bool,
 }
@@ -43,38 +45,49 @@ impl Sheet {
     /// Opens a sheet, and says what is wrong with its header.
     pub(super) fn open(
         workbook: File,
-        name: Option<&str>,
-        limits: &Limits,
+        options: &ReadOptions,
     ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
         let (sender, tables) = sync_channel(2);
-        let name = name.map(str::to_owned);
-        let thread_limits = limits.clone();
+        let thread_options = options.clone();
         thread::Builder::new()
             .name(WORKBOOK_THREAD.to_owned())
             .spawn(move || {
-                let last = read(workbook, name.as_deref(), &thread_limits, &sender);
+                let last = read(workbook, &thread_options, &sender);
                 // The reader may be gone.
                 let _ = sender.send(last.map(|()| None));
             })?;
-        let table = receive(&tables)?.unwrap_or_default();
-        let row = table.rows().next().ok_or(InputErrorKind::Empty)?;
-        let text = |(_, bytes)| String::from_utf8_lossy(bytes).into_owned();
-        let cells: Vec<String> = row.cells().map(text).collect();
-        let (header, problems) = Header::new(&cells, (row.line, row.row), limits, None)?;
+        let missing = || {
+            options
+                .header_row
+                .map_or(InputErrorKind::Empty, InputErrorKind::NoSuchRow)
+        };
+        let table = receive(&tables)?.ok_or_else(missing)?;
+        let first = receive(&tables)?;
+        let sample = [Some(&table), first.as_ref()].into_iter().flatten();
+        let sample: Vec<SampleRow> = sample.flat_map(Table::rows).map(sample_row).collect();
+        let (row, cells) = sample.first().ok_or(InputErrorKind::Empty)?;
+        match options.header_row {
+            Some(wanted) if wanted != *row => return Err(InputErrorKind::NoSuchRow(wanted)),
+            Some(_) => {}
+            None => refuse_title(&sample)?,
+        }
+        let (header, problems) = Header::new(cells, (*row, *row), &options.limits, None)?;
         let sheet = Self {
             header: Arc::new(header),
+            done: first.is_none(),
+            first,
             tables,
-            done: false,
         };
         Ok((sheet, problems))
     }
 
     /// The next rows, or nothing at the end.
     pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
-        if self.done {
-            return Ok(None);
-        }
-        let received = receive(&self.tables);
+        let received = match self.first.take() {
+            None if self.done => return Ok(None),
+            None => receive(&self.tables),
+            first => Ok(first),
+        };
         self.done = !matches!(received, Ok(Some(_)));
         Ok(received?.map(|table| Chunk {
             body: ChunkBody::Table(table),
@@ -82,6 +95,11 @@ impl Sheet {
             lost: None,
         }))
     }
+}
+
+fn sample_row(row: TableRow<'_>) -> SampleRow {
+    let text = |(_, bytes)| String::from_utf8_lossy(bytes).into_owned();
+    (row.row, row.cells().map(text).collect())
 }
 
 fn receive(tables: &Receiver<WorkbookMessage>) -> WorkbookMessage {
@@ -113,14 +131,15 @@ impl From<zip::result::ZipError> for InputErrorKind {
 
 fn read(
     file: File,
-    name: Option<&str>,
-    limits: &Limits,
+    options: &ReadOptions,
     sender: &SyncSender<WorkbookMessage>,
 ) -> Result<(), InputErrorKind> {
+    let limits = &options.limits;
     check_size(&file, limits)?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file))?;
-    let name = choose(&workbook, name)?;
+    let name = choose(&workbook, options.sheet.as_deref())?;
     let mut rows = Rows {
+        first_row: options.header_row.unwrap_or(1),
         is_1904: workbook.has_1904_epoch(),
         limits,
         sender,
@@ -157,7 +176,7 @@ fn choose(workbook: &Xlsx<BufReader<File>>, name: Option<&str>) -> Result<String
     };
     match (found, name) {
         (Some(sheet), _) => Ok(sheet.name.clone()),
-        (None, None) => Err(InputErrorKind::NoSheet),
+        (None, None) => Err(InputErrorKind::EmptySheet("no sheet has cells".to_owned())),
         (None, Some(wanted)) => {
             let names = sheets.iter().map(|sheet| format!("{:?}", sheet.name));
             Err(InputErrorKind::NoSuchSheet {
@@ -173,6 +192,8 @@ struct Rows<'a> {
     is_1904: bool,
     limits: &'a Limits,
     sender: &'a SyncSender<WorkbookMessage>,
+    /// The header is not above it.
+    first_row: u64,
     /// How many cells the header has; 0 before it was read.
     width: u32,
     table: Table,
@@ -216,6 +237,10 @@ impl Rows<'_> {
             return Ok(true);
         }
         let line = u64::from(self.row) + 1;
+        if line < self.first_row {
+            self.cells.clear();
+            return Ok(true);
+        }
         self.cells.sort_by_key(|(column, ..)| *column);
         if self.cells.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(damaged(format!("row {line} has the same cell twice")));
@@ -329,11 +354,16 @@ fn check_size(file: &File, limits: &Limits) -> Result<(), InputErrorKind> {
     let packed = file.metadata()?.len();
     let mut archive = zip::ZipArchive::new(BufReader::new(file))?;
     let mut unpacked = 0_u64;
+    let mut is_workbook = false;
     for number in 0..archive.len() {
         let entry = archive.by_index_raw(number)?;
-        let is_texts = entry
-            .name()
-            .is_ok_and(|name| name.to_lowercase().ends_with("sharedstrings.xml"));
+        let ends_with = |end: &str| {
+            entry
+                .name()
+                .is_ok_and(|name| name.to_lowercase().ends_with(end))
+        };
+        is_workbook |= ends_with("workbook.xml");
+        let is_texts = ends_with("sharedstrings.xml");
         let declared = entry.size();
         drop(entry);
         if is_texts && declared > limits.unpacked {
@@ -351,6 +381,9 @@ fn check_size(file: &File, limits: &Limits) -> Result<(), InputErrorKind> {
             let part = archive.by_index(number)?;
             refuse_long_cell(part, limits)?;
         }
+    }
+    if !is_workbook {
+        return Err(InputErrorKind::ZIP_ARCHIVE);
     }
     Ok(())
 }

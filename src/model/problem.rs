@@ -60,6 +60,20 @@ pub enum Code {
     NotAnObject,
     /// A quote that is never closed.
     UnclosedQuote,
+    /// Text after a closing quote, or white space before an opening one.
+    MisplacedQuote,
+    /// The header's names again, in the middle of the file.
+    RepeatedHeader,
+    /// Two columns whose names differ in letter case only.
+    SimilarHeaders,
+    /// A web page, an archive, a picture: no table.
+    NotATable,
+    /// A title or a comment above the header.
+    TitleAboveHeader,
+    /// A file without records.
+    NoRecords,
+    /// An encoding that the file does not declare.
+    GuessedEncoding,
     /// A row of a rejects file that could not be read and was not corrected.
     NotFixed,
     /// A record, a cell or a file over a size limit.
@@ -153,7 +167,9 @@ impl Code {
     /// Without `--strict`.
     pub(crate) fn severity(self) -> Severity {
         match self {
-            Self::ControlCharacter
+            Self::SimilarHeaders
+            | Self::GuessedEncoding
+            | Self::ControlCharacter
             | Self::InvisibleCharacter
             | Self::SpreadsheetError
             | Self::CorrectedKey

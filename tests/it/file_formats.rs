@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 
-use crate::support::{Done, Home};
+use crate::support::{Done, Home, creating_server};
 use serde_json::{Value, json};
 
 /// A dry run of these files in the sandbox.
@@ -37,20 +37,51 @@ fn gzipped(text: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_header_alone_is_zero_records_and_an_empty_file_is_an_error() {
+fn a_file_without_records_is_a_problem_unless_it_is_allowed() {
     let home = Home::new();
     home.write("head.csv", "id,partnerFirmId,name\n");
-    checked(&home, "head.csv")
-        .exits(0)
-        .prints("0 of 0 records valid");
-    assert!(payloads(&home, &["head.csv"]).is_empty());
     home.write("empty.csv", "");
     home.write("blank.json", " \n\n");
-    for file in ["empty.csv", "blank.json"] {
-        checked(&home, file)
-            .exits(2)
-            .says(&format!("{file}: is empty"));
+    home.write("list.json", "[]");
+    home.write("none.json", "{\"cases\": []}");
+    rust_xlsxwriter::Workbook::new()
+        .save(home.path("empty.xlsx"))
+        .unwrap();
+    for file in [
+        "head.csv",
+        "empty.csv",
+        "blank.json",
+        "list.json",
+        "none.json",
+        "empty.xlsx",
+    ] {
+        for command in [
+            &["check", file][..],
+            &["import", file, "--sandbox", "--dry-run"],
+            &["import", file, "--sandbox", "--skip-invalid"],
+        ] {
+            let run = || home.caseload(command).args(&["--key-column", "id"]);
+            let done = run().run().exits(3).prints(file).prints("no records");
+            assert!(done.out.contains("[no-records]"), "{done}");
+            let done = run().args(&["--output", "json"]).run().exits(3);
+            let documents = done.json();
+            assert_eq!(documents[0]["code"], "no-records", "{done}");
+            assert_eq!(documents[0]["file"], file);
+            assert_eq!(documents.last().unwrap()["exit_code"], 3, "{done}");
+            let allowed = run()
+                .args(&["--allow-empty", "--output", "json"])
+                .run()
+                .exits(0);
+            assert_eq!(allowed.json().last().unwrap()["total"], 0, "{allowed}");
+        }
     }
+    assert!(!home.path("caseload-sandbox.db").exists());
+    // One of several files.
+    home.write("a.csv", "id,partnerFirmId\n1,f1\n");
+    home.caseload(&["check", "a.csv", "head.csv"])
+        .run()
+        .exits(3)
+        .prints("head.csv: error: no records");
 }
 
 #[test]
@@ -246,9 +277,41 @@ fn encodings_that_excel_writes_are_detected() {
         let expected = json!({"id": "c1", "name": "Zoë – “Ltd” €", "partnerFirmId": "f1"});
         assert_eq!(payloads(&home, &[file]), [expected], "{file}");
     }
-    // What is only guessed is said.
-    checked(&home, "ansi.csv").says("ansi.csv: encoding not declared, read as windows-1252");
-    checked(&home, "le.csv").never_says("encoding not declared");
+}
+
+#[test]
+fn a_guessed_encoding_is_a_warning_for_people_and_scripts() {
+    let home = Home::new();
+    home.write("ansi.csv", b"id,partnerFirmId,name\nc1,f1,Zo\xeb\n");
+    home.write("mac.csv", b"id,partnerFirmId,name\rc1,f1,Jos\x8e\r");
+    home.write(
+        "utf16.csv",
+        "id,partnerFirmId,name\nc1,f1,Jo\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>(),
+    );
+    home.write("plain.csv", "id,partnerFirmId,name\nc1,f1,Zo\u{eb}\n");
+    for (file, encoding, name) in [
+        ("ansi.csv", "windows-1252", "Zo\u{eb}"),
+        ("mac.csv", "macintosh", "Jos\u{e9}"),
+        ("utf16.csv", "UTF-16LE", "Jo"),
+    ] {
+        checked(&home, file).exits(0).prints(&format!(
+            "{file}: warning: the file does not say its encoding: read as {encoding}"
+        ));
+        let done = dry_run(&home, &[file]).exits(0);
+        let documents = done.json();
+        assert_eq!(documents[0]["code"], "guessed-encoding", "{done}");
+        assert_eq!(payloads(&home, &[file])[0]["name"], name);
+        let strict = home.caseload(&["import", file, "--sandbox", "--strict", "--skip-invalid"]);
+        strict.args(&["--key-column", "id"]).run().exits(3);
+        home.caseload(&["check", file, "--encoding", encoding])
+            .run()
+            .exits(0)
+            .never_prints("encoding");
+    }
+    checked(&home, "plain.csv").never_prints("encoding");
 }
 
 #[test]
@@ -271,8 +334,6 @@ fn gzip_files_are_read_and_truncated_ones_refused() {
 fn files_that_cannot_be_read_are_refused_with_the_reason() {
     let home = Home::new();
     home.write("~$book.xlsx", "lock");
-    home.write("old.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest");
-    home.write("paper.csv", "%PDF-1.7\n");
     home.write("text.xlsx", "id,name\n1,2\n");
     home.write("two.json", r#"{"a":[{"id":"1"}],"b":[{"id":"2"}]}"#);
     for (file, said) in [
@@ -281,9 +342,6 @@ fn files_that_cannot_be_read_are_refused_with_the_reason() {
             "~$book.xlsx",
             "lock file of an open workbook; close it in Excel and name book.xlsx",
         ),
-        ("old.xls", "old or password-protected Excel workbook"),
-        ("paper.csv", "holds binary data, not text"),
-        ("text.xlsx", "is not an Excel workbook"),
         ("two.json", "--records"),
         ("nowhere.csv", "nowhere.csv"),
     ] {
@@ -293,6 +351,114 @@ fn files_that_cannot_be_read_are_refused_with_the_reason() {
     checked(&home, "text.xlsx")
         .exits(2)
         .says("seems to be open in Excel");
+}
+
+#[test]
+fn content_that_is_no_table_is_a_problem_of_the_file() {
+    let page = "<html><body><table><tr><td>id</td></tr>\n<tr><td>c1</td></tr></table>";
+    let rows = "id,partnerFirmId,name\nc1,f1,Ann\nc2,f1,Bob\n";
+    for (file, bytes, code, what) in [
+        (
+            "page.xls",
+            page.as_bytes(),
+            "not-a-table",
+            "is a web page (HTML), not a table",
+        ),
+        (
+            "page.csv",
+            page.as_bytes(),
+            "not-a-table",
+            "is a web page (HTML), not a table",
+        ),
+        (
+            "old.xls",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest",
+            "not-a-table",
+            "old or password-protected",
+        ),
+        ("paper.csv", b"%PDF-1.7\n", "not-a-table", "a PDF document"),
+        ("cases.zip", b"PK\x03\x04\x14\0 not complete", "", ""),
+        (
+            "text.xlsx",
+            b"id,name\n1,2\n",
+            "not-a-table",
+            "is not an Excel workbook",
+        ),
+        (
+            "title.csv",
+            &[b"Open Matters\n\n", rows.as_bytes()].concat(),
+            "title-above-header",
+            "use --header-row 3",
+        ),
+        (
+            "note.csv",
+            &[b"# exported today\n", rows.as_bytes()].concat(),
+            "title-above-header",
+            "use --header-row 2",
+        ),
+    ] {
+        let home = Home::new();
+        home.write(file, bytes);
+        if code.is_empty() {
+            checked(&home, file).exits(2).says("workbook can't be read");
+            continue;
+        }
+        checked(&home, file).exits(3).prints(what).prints(code);
+        // With a default firm every line of a page would be a case.
+        let import = home.caseload(&[
+            "import",
+            file,
+            "--sandbox",
+            "--skip-invalid",
+            "--output",
+            "json",
+        ]);
+        let done = import.args(&["--partner-firm-id", "f1"]).run().exits(3);
+        assert_eq!(done.json()[0]["code"], code, "{done}");
+        assert_eq!(done.json().last().unwrap()["exit_code"], 3, "{done}");
+        assert!(!home.path("caseload-sandbox.db").exists());
+        // Before there is any check: no key columns, no config.
+        let server = creating_server();
+        let done = home.import_files(&server.url(), &[file]).run().exits(3);
+        assert_eq!(server.connections(), 0, "{done}");
+        home.caseload(&["init", file]).run().exits(3).says(what);
+    }
+}
+
+#[test]
+fn the_header_row_can_be_named() {
+    let home = Home::new();
+    home.write(
+        "title.csv",
+        "Open Matters, all\n\n\"Printed\nby Ann\"\nid,partnerFirmId,name\nc1,f1,Ann\n",
+    );
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.write(0, 0, "Open Matters").unwrap();
+    for (row, cells) in (3..).zip([["id", "partnerFirmId", "name"], ["c1", "f1", "Ann"]]) {
+        for (column, cell) in (0..).zip(cells) {
+            sheet.write(row, column, cell).unwrap();
+        }
+    }
+    book.save(home.path("title.xlsx")).unwrap();
+    checked(&home, "title.xlsx")
+        .exits(3)
+        .prints("use --header-row 4")
+        .prints("\"id\", \"partnerFirmId\"");
+    for file in ["title.csv", "title.xlsx"] {
+        let done = home
+            .caseload(&["import", file, "--sandbox", "--dry-run", "--output", "json"])
+            .args(&["--key-column", "id", "--header-row", "4"])
+            .run()
+            .exits(0);
+        let case = &done.json()[0];
+        assert_eq!(case["payload"]["name"], "Ann", "{done}");
+        assert_eq!(case["row"], 5);
+        home.caseload(&["check", file, "--header-row", "9"])
+            .run()
+            .exits(2)
+            .says("row 9 (from --header-row)");
+    }
 }
 
 /// A workbook with a sheet of notes before the cases.

@@ -37,7 +37,31 @@ fn problems(done: &Done) -> Vec<String> {
 
 #[test]
 fn each_kind_of_bad_input_is_reported_with_its_position() {
-    let rows: [(&str, &str, &[u8], &[&str]); 12] = [
+    let rows: [(&str, &str, &[u8], &[&str]); 16] = [
+        (
+            "text after a closing quote",
+            "a.csv",
+            b"id,partnerFirmId,name\nc1,f1,\"Ann \"Bud\" B\"\nc2,f1,5\" pipe\n",
+            &["misplaced-quote a.csv:2:name"],
+        ),
+        (
+            "a backslash before a quote",
+            "a.tsv",
+            b"id\tpartnerFirmId\tname\nc1\tf1\t\"She said \\\"stop\\\" twice\"\n",
+            &["misplaced-quote a.tsv:2:name"],
+        ),
+        (
+            "a space before a quote",
+            "a.csv",
+            b"id,partnerFirmId,name\nc1,f1, \"Ann\"\n",
+            &["misplaced-quote a.csv:2:name"],
+        ),
+        (
+            "a header in the middle",
+            "a.csv",
+            b"id,partnerFirmId,name\nc1,f1,Ann\n\xef\xbb\xbfid,partnerFirmId,name\nc2,f1,Bob\n",
+            &["repeated-header a.csv:3:"],
+        ),
         (
             "a short row",
             "a.csv",
@@ -219,7 +243,7 @@ fn skip_invalid_cannot_skip_a_bad_header() {
     home.caseload(&["import", "a.csv", "--sandbox", "--skip-invalid"])
         .run()
         .exits(3)
-        .says("a broken header or an incomplete file affects every record");
+        .says("--skip-invalid does not help where a whole file is affected");
 }
 
 #[test]
@@ -300,7 +324,8 @@ fn bytes_undefined_in_windows_1252_are_an_error() {
         home.write("a.csv", text);
         let done = refused(&home, "a.csv");
         assert_eq!(problems(&done), ["invalid-text a.csv:3:name"]);
-        let message = done.json()[0]["message"].to_string();
+        // The first is the guess.
+        let message = done.json()[1]["message"].to_string();
         assert!(
             message.contains("line 3: not valid windows-1252 text"),
             "{message}"

@@ -102,6 +102,10 @@ pub(crate) struct ReadArgs {
     /// Member of a JSON object that holds the records; "." if the object is one record
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     pub records: Option<String>,
+    /// Row of the header, where a title stands above it [default: the first with cells]
+    #[arg(long, value_name = "N", hide_short_help = true,
+          value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub header_row: Option<u64>,
     /// Column that identifies a case; repeat for a key of several columns
     #[arg(long, value_name = "NAME")]
     pub key_column: Vec<String>,
@@ -121,6 +125,9 @@ pub(crate) struct ReadArgs {
     /// Treat warnings as errors
     #[arg(long)]
     pub strict: bool,
+    /// Accept a file without records
+    #[arg(long, hide_short_help = true)]
+    pub allow_empty: bool,
     /// Also print problems as CI annotations, without values
     #[arg(long, value_name = "SYSTEM", value_enum, hide_short_help = true)]
     pub annotations: Option<AnnotationFormat>,

@@ -85,6 +85,8 @@ pub(crate) struct ReadSettings {
     pub rules: Arc<Rules>,
     /// Warnings are errors.
     pub strict: bool,
+    /// A file without records is no problem.
+    pub allow_empty: bool,
     pub github_annotations: bool,
     /// How many problems people see.
     pub max_shown: u64,
@@ -113,6 +115,7 @@ impl ReadSettings {
             options: read_options(&args),
             rules: rules(&args, config.mapping.clone())?,
             strict: args.strict,
+            allow_empty: args.allow_empty,
             force,
             github_annotations: args.annotations == Some(AnnotationFormat::Github),
             max_shown: args.max_shown,
@@ -164,6 +167,7 @@ fn read_options(read: &ReadArgs) -> input::ReadOptions {
         encoding: read.encoding.clone(),
         sheet: read.sheet.clone(),
         records: read.records.clone(),
+        header_row: read.header_row,
         ..input::ReadOptions::default()
     }
 }

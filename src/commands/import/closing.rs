@@ -42,7 +42,7 @@ impl Import<'_> {
             count(plan.checked.total, "record")
         ));
         print_status(if plan.checked.unskippable > 0 {
-            "a broken header or an incomplete file affects every record: fix it first"
+            "--skip-invalid does not help where a whole file is affected: fix that first"
         } else {
             "fix the rows and run the same command again, or send the valid ones with \
              --skip-invalid"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
-use super::super::check::{problem_reporter, warn_guessed_encodings};
+use super::super::check::problem_reporter;
 use super::super::findings::FindingsSpool;
 use super::super::temporary_folder;
 use super::files;
@@ -173,7 +173,6 @@ pub(super) fn check_and_plan(
         print_status(&format!("… and {more} more"));
     }
     problems.finish(checked.total)?;
-    warn_guessed_encodings(&checked, settings.output);
     Ok(CheckedPlan {
         findings,
         checked,
@@ -192,6 +191,7 @@ fn check_options(settings: &ImportSettings) -> CheckOptions {
         },
         rules: Arc::clone(&settings.read.rules),
         strict: settings.read.strict,
+        allow_empty: settings.read.allow_empty,
         collect_cases: true,
         collect_invalid: files::want_findings(settings) && settings.sending.skip_invalid,
         summarize_columns: false,

@@ -13,6 +13,7 @@ use serde_json::Deserializer;
 use crate::model::{Code, Place, Problem};
 
 use super::super::chunk::{Chunk, ChunkBody, Values};
+use super::super::error::listed;
 use super::super::window::Window;
 use super::super::{InputErrorKind, Limits};
 use super::{error_message, error_offset};
@@ -257,36 +258,56 @@ impl JsonDocument {
     }
 
     /// Without --records, they are in the object's only member, if that is an
-    /// array of objects; else the object is the record.
+    /// array of objects; without any such array the object is the record. All
+    /// else is for the user to decide.
     fn find_only_member(&mut self) -> Result<(), InputErrorKind> {
-        let mut before: Vec<String> = Vec::new();
-        let mut at = 1;
+        let (mut arrays, mut empty) = (Vec::new(), Vec::new());
+        let (mut at, mut count) = (1, 0);
         while let (_, Some(b'"')) = self.token_at(at)? {
             let (name, value) = self.name_at(at)?;
-            if self.window.ahead()[value] == b'['
-                && let (_, Some(b'{' | b']')) = self.token_at(value + 1)?
-            {
-                if before.is_empty() {
-                    self.window.skip(value + 1);
-                    self.around = 1;
-                    self.only = Some(name);
-                    return Ok(());
+            count += 1;
+            if self.window.ahead()[value] == b'[' {
+                match self.token_at(value + 1)? {
+                    (_, Some(b'{')) if count == 1 => return Ok(self.begin_array(name, value)),
+                    // It may be large: what follows it is not looked at.
+                    (_, Some(b'{')) => {
+                        arrays.push(name);
+                        return Err(InputErrorKind::AmbiguousRecords { arrays });
+                    }
+                    (_, Some(b']')) => empty.push((name.clone(), value)),
+                    _ => {}
                 }
-                let beside = listed(&before);
-                return Err(InputErrorKind::AmbiguousRecords {
-                    array: name,
-                    beside,
-                });
             }
-            before.push(name);
             let (IgnoredAny, end) = self.value_at(value)?;
+            if let Ok(value) = serde_json::from_slice(&self.window.ahead()[value..end]) {
+                find_arrays(&name, &value, &mut arrays);
+            }
             match self.token_at(end)? {
                 (next, Some(b',')) => at = next + 1,
                 _ => break,
             }
         }
+        if arrays.is_empty()
+            && count == 1
+            && let Some((name, value)) = empty.pop()
+        {
+            return Ok(self.begin_array(name, value));
+        }
+        if arrays.is_empty() {
+            arrays.extend(empty.into_iter().map(|(name, _)| name));
+        }
+        if !arrays.is_empty() {
+            return Err(InputErrorKind::AmbiguousRecords { arrays });
+        }
         // An error in what remains is found here.
         self.single()
+    }
+
+    /// The records are in the array at `value`, unless other members follow.
+    fn begin_array(&mut self, name: String, value: usize) {
+        self.window.skip(value + 1);
+        self.around = 1;
+        self.only = Some(name);
     }
 
     /// The records are in the member that a dotted path names.
@@ -441,11 +462,11 @@ impl JsonDocument {
                 }
                 (Some(b','), only) => {
                     let only = only.clone();
-                    let (name, value) = self.name_at(1)?;
                     if let Some(array) = only {
-                        let beside = listed(&[name]);
-                        return Err(InputErrorKind::AmbiguousRecords { array, beside });
+                        let arrays = vec![array];
+                        return Err(InputErrorKind::AmbiguousRecords { arrays });
                     }
+                    let (_, value) = self.name_at(1)?;
                     self.window.skip(value);
                     self.pass_value()?;
                 }
@@ -511,10 +532,19 @@ impl JsonDocument {
     }
 }
 
-/// Names for a message, not too many of them.
-fn listed(names: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let shown = names.iter().take(SHOWN).map(|name| format!("{name:?}"));
-    let more = (names.len() > SHOWN).then(|| "...".to_owned());
-    shown.chain(more).collect::<Vec<_>>().join(", ")
+/// The arrays of objects in a member, by their dotted names.
+fn find_arrays(name: &str, value: &serde_json::Value, arrays: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Array(elements)
+            if elements.first().is_some_and(serde_json::Value::is_object) =>
+        {
+            arrays.push(name.to_owned());
+        }
+        serde_json::Value::Object(members) => {
+            for (member, value) in members {
+                find_arrays(&format!("{name}.{member}"), value, arrays);
+            }
+        }
+        _ => {}
+    }
 }

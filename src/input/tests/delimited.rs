@@ -7,7 +7,7 @@ use super::*;
 fn cells_come_under_their_columns_with_their_line_and_row() {
     let read = read(
         "a.csv",
-        "Name,Summary\r\nAda,\"two\r\nlines\"\r\n\r\nBob,\"say \"\"hi\"\"\"\n , \n,,\nEve,\"x\"y\rZed,5\" pipe",
+        "Name,Summary\r\nAda,\"two\r\nlines\"\r\n\r\nBob,\"say \"\"hi\"\"\"\n , \n,,\nEve,\"x\"\rZed,5\" pipe",
     );
     let rows: Vec<_> = read
         .records
@@ -22,7 +22,7 @@ fn cells_come_under_their_columns_with_their_line_and_row() {
         [
             (2, 2, "Ada", "two\r\nlines"),
             (5, 4, "Bob", "say \"hi\""),
-            (8, 7, "Eve", "xy"),
+            (8, 7, "Eve", "x"),
             (9, 8, "Zed", "5\" pipe"),
         ]
     );
@@ -82,6 +82,160 @@ fn a_ragged_row_is_a_problem_and_never_a_shifted_column() {
         hint.contains("a quote opened in line 6 closes in line 8"),
         "{hint}"
     );
+}
+
+/// A row whose quotes are misplaced: the cell and the row as they stand.
+fn misquoted(name: &str, text: &str) -> (String, String, String) {
+    let read = read(name, text);
+    assert_eq!(read.codes(), [(Code::MisplacedQuote, 3)], "{text}");
+    assert_eq!(read.records.len(), 2, "{text}");
+    let problem = &read.problems[0];
+    let members: serde_json::Value = serde_json::from_str(&read.unread[0]).unwrap();
+    let column = problem.column.as_deref().unwrap();
+    let value = problem.value.as_deref().unwrap();
+    assert_eq!(members[column], value, "{text}");
+    let row = members["caseload_text"].as_str().unwrap();
+    (column.to_owned(), value.to_owned(), row.to_owned())
+}
+
+#[test]
+fn a_misplaced_quote_is_a_problem_and_the_row_stands_as_it_is() {
+    for (row, column, value) in [
+        (r#"2,"Ann "Bud" B",x"#, "Name", r#""Ann "Bud" B""#),
+        (r#"2,"Ann ""A"" B"C,x"#, "Name", r#""Ann ""A"" B"C"#),
+        (
+            r#"2,"She said \"stop\" twice",x"#,
+            "Name",
+            r#""She said \"stop\" twice""#,
+        ),
+        (r#"2,"Ann" ,x"#, "Name", r#""Ann" "#),
+        (r#"2, "Ann",x"#, "Name", r#" "Ann""#),
+        ("2,\t\"Ann\",x", "Name", "\t\"Ann\""),
+        ("\u{feff}\"2\",Ann,x", "Id", "\u{feff}\"2\""),
+        ("2,\"a\nb\",\"x\"y", "Note", "\"x\"y"),
+        ("2,\"a,b\", \"x\"", "Note", " \"x\""),
+    ] {
+        let text = format!("Id,Name,Note\n1,\"An\"\"n\",5\" pipe\n{row}\n3,6\" x \"7\",\"\"\n");
+        let expected = (column.to_owned(), value.to_owned(), row.to_owned());
+        assert_eq!(misquoted("a.csv", &text), expected);
+        // At the end of the file, and with other line ends.
+        let crlf = text.replace("\n", "\r\n");
+        assert_eq!(misquoted("a.csv", &crlf).0, column);
+    }
+    let tsv = "Id\tName\n1\tAnn\n2\t\"Bud\" Smith\n3\tsays \"x\"";
+    assert_eq!(misquoted("a.tsv", tsv).1, "\"Bud\" Smith");
+    let last = read("a.csv", "a,b\n1,\"x\"y");
+    assert_eq!(last.codes(), [(Code::MisplacedQuote, 2)]);
+    assert!(refused("a.csv", "a, \"b\"\n1,2\n").contains("line 1: the header has white space"));
+}
+
+#[test]
+fn names_lose_what_nobody_sees_with_a_word() {
+    let read = read(
+        "a.csv",
+        "\u{feff}\u{feff}Lead\u{200b}Id,Last\u{a0}Name,Note\u{a0}\n1,2,3\n",
+    );
+    let texts = read.records[0].cells.iter().map(|(name, ..)| name.as_str());
+    assert_eq!(texts.collect::<Vec<_>>(), ["LeadId", "Last Name", "Note"]);
+    let messages: Vec<_> = read
+        .header
+        .iter()
+        .map(|problem| problem.message.as_str())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "invisible characters in the column's name: U+200B",
+            "no-break spaces in the column's name"
+        ]
+    );
+    let codes = read.header.iter().map(|problem| problem.code);
+    assert!(
+        codes
+            .into_iter()
+            .all(|code| code == Code::InvisibleCharacter)
+    );
+}
+
+#[test]
+fn names_that_differ_in_letter_case_only_are_told() {
+    let read = read("a.csv", "Email,id,email\n1,2,3\n");
+    assert_eq!(read.header.len(), 1);
+    assert_eq!(read.header[0].code, Code::SimilarHeaders);
+    assert_eq!(read.header[0].severity, crate::model::Severity::Warning);
+    assert!(read.header[0].message.contains("columns 1 and 3"));
+    assert_eq!(read.records[0].texts(), ["1", "2", "3"]);
+}
+
+#[test]
+fn a_header_in_the_middle_is_a_problem_and_never_a_record() {
+    let joined = read(
+        "a.csv",
+        "Id,Name,Note\n1,Ann,x\nId,Name,Note\n2,Name,y\n\u{feff}Id,Name,Note\nName,Id,Note\n3,Bob,Note\n",
+    );
+    let expected = [3, 5, 6].map(|line| (Code::RepeatedHeader, line));
+    assert_eq!(joined.codes(), expected);
+    assert_eq!(joined.records.len(), 3);
+    assert!(joined.problems[2].message.contains("in another order"));
+    let one = read("a.csv", "Id\n1\n\u{feff}Id\nId\n2\n");
+    assert_eq!(one.codes(), [3, 4].map(|line| (Code::RepeatedHeader, line)));
+    // With the mark and quotes, these are two faults.
+    let quoted = read("a.csv", "Id,Name\n1,Ann\n\u{feff}\"Id\",Name\n");
+    assert_eq!(quoted.records.len(), 1);
+}
+
+#[test]
+fn a_title_above_the_header_is_refused_and_the_row_can_be_named() {
+    let rows = "LeadId;Name;Note\n1;Ann;x\n2;Bob;\n";
+    for (above, row) in [
+        ("Open Matters\nGenerated: 2026-01-05\n\n", 4),
+        ("Open Matters, Nevada\n", 2),
+        ("Open Matters;;\nPrepared by;Ann Lee;\n", 3),
+        ("# exported; today\n#\n", 3),
+        ("\"Open\nMatters\"\n", 2),
+    ] {
+        let text = format!("{above}{rows}");
+        let message = refused("a.csv", &text);
+        assert!(
+            message.contains(&format!("use --header-row {row}")),
+            "{message}"
+        );
+        assert!(
+            message.contains("\"LeadId\", \"Name\", \"Note\""),
+            "{message}"
+        );
+        let named = ReadOptions {
+            header_row: Some(row),
+            ..ReadOptions::default()
+        };
+        let read = read_with("a.csv", &text, &named);
+        assert_eq!(read.records[1].get("Name"), "Bob", "{text}");
+        assert_eq!(read.records[1].row, Some(row + 2));
+        let beyond = ReadOptions {
+            header_row: Some(row + 9),
+            ..ReadOptions::default()
+        };
+        assert!(refused_with("a.csv", &text, &beyond).contains("does not exist"));
+    }
+    let blank = ReadOptions {
+        header_row: Some(2),
+        ..ReadOptions::default()
+    };
+    assert!(refused_with("a.csv", "a,b\n\nc,d\n", &blank).contains("row 2"));
+    // Files without a title, some of them wrong in other ways.
+    for text in [
+        "#,Name\n1,Ann\n",
+        "# id,Name,Note\n1,Ann,x\n",
+        "Note\na; b\nc\nd\n",
+        "a,b\n1,2,3\n4,5,6\n",
+        "Id\n1,2\n",
+        "Id,,\n1,,\n",
+    ] {
+        assert!(
+            try_read("a.csv", text.as_bytes(), &ReadOptions::default()).is_ok(),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -191,7 +345,11 @@ fn a_header_alone_has_no_records_and_an_empty_file_is_refused() {
     assert_eq!(read("a.csv", "a,b\n"), Read::default());
     assert_eq!(read("a.csv", "a,b"), Read::default());
     for text in ["", "\n", " \r\n,,\n", "\u{feff}", "\u{feff}\n\n"] {
-        assert_eq!(refused("a.csv", text), "is empty", "{text:?}");
+        assert_eq!(
+            refused("a.csv", text),
+            "is empty: it has no records",
+            "{text:?}"
+        );
     }
 }
 

@@ -61,9 +61,27 @@ fn what_is_no_case_file_says_so() {
     let held = of(folder.path().join("a.xlsx")).to_string();
     assert!(held.contains("~$a.xlsx exists"), "{held}");
     assert!(refused("a.xlsx", "a,b\n").contains("is not an Excel workbook"));
-    assert!(refused("a.csv", "PK\x03\x04").contains("--format xlsx"));
     assert!(refused("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1").contains("save it as .xlsx"));
-    assert!(refused("a.csv", b"\x89PNG\x00\x01\x02\xff\x00\xfe").contains("binary data"));
+    assert!(refused("a.csv", "PK\x03\x04 xl/workbook.xml").contains("--format xlsx"));
+    let mut tar = vec![b'x'; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    for (bytes, what) in [
+        (&b"\x89PNG\x00\x01\x02\xff\x00\xfe"[..], "an image"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"{\\rtf1 Ann}", "an RTF document"),
+        (b"PK\x03\x04\x14\0cases.csv", "a ZIP archive"),
+        (&gzipped(&tar), "a tar archive"),
+        (&tar, "a tar archive"),
+        (b"\n <!DOCTYPE html><title>Sign in</title>", "a web page"),
+        (b"<table><tr><td>id</td></tr></table>", "a web page"),
+        (b"<?xml version=\"1.0\"?><Workbook/>", "XML"),
+        (&[0; 4096], "binary data"),
+        (b"a,b\n1,\0\0\0\0\0\0\0\0", "binary data"),
+    ] {
+        let message = refused("a.csv", bytes);
+        assert!(message.contains(what), "{what}: {message}");
+    }
+    assert_eq!(read("a.csv", "<id>,b\n1,2\n").records[0].get("<id>"), "1");
 }
 
 #[test]
@@ -90,9 +108,13 @@ fn encodings_are_detected_and_shown() {
     ] {
         let (_folder, input) = file("a.csv", &bytes);
         let reader = open(&input, FileId(0), &ReadOptions::default()).unwrap();
-        assert_eq!(reader.encoding(), encoding);
-        assert_eq!(reader.encoding_guessed(), guessed);
+        assert_eq!(reader.parser().encoding, encoding);
         let read = read("a.csv", &bytes);
+        let guesses = read
+            .header
+            .iter()
+            .filter(|problem| problem.code == Code::GuessedEncoding);
+        assert_eq!(guesses.count(), usize::from(guessed));
         assert_eq!(read.records[0].get("Name"), "Jos\u{e9}", "{encoding}");
         assert_eq!(read.records[0].get("Note"), "\u{2013}");
         assert_eq!(read.records[1].line, 3);
@@ -132,7 +154,10 @@ fn gzip_is_opened_as_it_is() {
     let read = read("cases.csv.gz", &members);
     assert_eq!(read.records.len(), 2);
     assert_eq!(super::read("x", gzipped(b"[{\"a\":1}]")).records.len(), 1);
-    assert_eq!(refused("a.csv.gz", gzipped(b"")), "is empty");
+    assert_eq!(
+        refused("a.csv.gz", gzipped(b"")),
+        "is empty: it has no records"
+    );
     let cut = gzipped("a,b\n".repeat(100_000).as_bytes());
     let message = refused("a.csv.gz", &cut[..cut.len() / 2]);
     assert!(message.contains("invalid gzip data"), "{message}");

@@ -55,21 +55,45 @@ fn an_only_member_with_objects_holds_the_records() {
 }
 
 #[test]
-fn members_beside_the_records_are_asked_about() {
-    for text in [
-        "{\"total\": 2, \"cases\": [{\"a\": 1}]}",
-        "{\"cases\": [{\"a\": 1}], \"total\": 2}",
-        "{\"total\": 0, \"cases\": []}",
+fn records_that_may_be_elsewhere_are_asked_about() {
+    let sf = "{\"status\": 0, \"result\": {\"records\": [{\"a\": 1}], \"done\": true}, \"warnings\": []}";
+    for (text, arrays) in [
+        ("{\"total\": 2, \"cases\": [{\"a\": 1}]}", &["cases"][..]),
+        ("{\"cases\": [{\"a\": 1}], \"total\": 2}", &["cases"]),
+        ("{\"total\": 0, \"cases\": []}", &["cases"]),
+        ("{\"cases\": [], \"total\": 0}", &["cases"]),
+        (sf, &["result.records"]),
+        (
+            "{\"result\": {\"records\": [{\"a\": 1}]}}",
+            &["result.records"],
+        ),
+        ("{\"warnings\": [], \"x\": {\"y\": [{\"a\": 1}]}}", &["x.y"]),
+        (
+            "{\"x\": {\"y\": [{\"b\": 1}]}, \"z\": [{\"a\": 1}]}",
+            &["x.y", "z"],
+        ),
     ] {
         let message = refused("a.json", text);
-        assert!(message.contains("--records cases"), "{message}");
+        for array in arrays {
+            assert!(message.contains(&format!("--records {array}")), "{message}");
+        }
+        assert_eq!(
+            message.matches("--records").count(),
+            arrays.len() + 1,
+            "{message}"
+        );
         assert!(message.contains("--records ."), "{message}");
-        assert!(message.contains("\"total\""), "{message}");
-        let named = read_with("a.json", text, &records("cases"));
+        let named = read_with("a.json", text, &records(arrays.last().unwrap()));
         assert_eq!(named.records.len(), text.matches("{\"a\"").count());
         let whole = read_with("a.json", text, &records("."));
         assert_eq!(whole.records[0].json.as_deref(), Some(text));
     }
+    assert_eq!(
+        read("a.json", "{\"id\": 1, \"tags\": [1], \"x\": {\"y\": []}}")
+            .records
+            .len(),
+        1
+    );
 }
 
 #[test]

@@ -33,6 +33,10 @@ const TOKENS: &[&[u8]] = &[
     b"caseload_escaped",
     b"escaped:[\"name\"]",
     b"sep=;\n",
+    b"\"x\"y",
+    b", \"z\"",
+    b"id,partnerFirmId,name,caseload_escaped\n",
+    b"Title\n\n",
     b"\xef\xbb\xbf",
     b"\xff\xfe",
     b"\xfe\xff",
@@ -52,6 +56,10 @@ const TOKENS: &[&[u8]] = &[
     b"uniqueCount=\"4294967295\"",
     b"<v>4294967295</v>",
     b"</row>",
+    b"<f>A1</f><v/>",
+    b"hidden=\"1\"",
+    b"<mergeCells><mergeCell ref=\"A2:B3\"/></mergeCells>",
+    b"formatCode=\"00000\"",
     b"<c/>",
 ];
 

@@ -103,6 +103,9 @@ proptest! {
         }
         let mut found = Vec::new();
         for problem in &read.problems {
+            if problem.code == Code::MisplacedQuote {
+                continue;
+            }
             prop_assert_eq!(problem.code, Code::RaggedRow);
             let count = problem.message.split(' ').nth(1).unwrap();
             found.push(count.parse::<usize>().unwrap());
@@ -144,7 +147,13 @@ proptest! {
             .map(|row| row.texts().into_iter().map(str::to_owned).collect())
             .filter(|row: &Vec<String>| !blank(row))
             .collect();
-        prop_assert_eq!(found, expected);
+        // Rows with misplaced quotes are problems, and all others are the same.
+        let misquoted = read.codes().iter().filter(|(code, _)| *code == Code::MisplacedQuote).count();
+        prop_assert!(found.len() + misquoted >= expected.len());
+        let mut expected = expected.into_iter();
+        for row in found {
+            prop_assert!(expected.any(|other| other == row), "{row:?}");
+        }
     }
 
     #[test]

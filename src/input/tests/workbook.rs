@@ -139,7 +139,7 @@ fn empty_and_damaged_workbooks_are_refused() {
     let empty = saved(|workbook| {
         workbook.add_worksheet();
     });
-    assert_eq!(refused("a.xlsx", &empty), "is empty");
+    assert_eq!(refused("a.xlsx", &empty), "is empty: it has no records");
     let message = refused("a.xlsx", &empty[..empty.len() / 2]);
     assert!(message.contains("the workbook can't be read"), "{message}");
 }
