@@ -287,14 +287,7 @@ impl Runner<'_> {
                 self.prefetched = Some(claim);
                 SchedulerEvent::Claimed(index)
             }
-            Done::Claimed(index, Err(ClaimError::Refused { now: state })) => {
-                self.count(index, state);
-                let slot = self.run.planned[index.0].slot;
-                if let Ok(case) = self.run.spooled.read(slot) {
-                    (self.report)(RunEvent::Skipped { case: &case, state });
-                }
-                SchedulerEvent::ClaimRefused(index)
-            }
+            Done::Claimed(index, Err(ClaimError::Refused { now })) => self.skip(index, now),
             Done::Claimed(index, Err(ClaimError::Ledger(error))) => {
                 self.fail(error);
                 self.count_unsent(index);
@@ -302,8 +295,7 @@ impl Runner<'_> {
             }
             Done::Claimed(index, Err(ClaimError::Unknown(error))) => {
                 self.fail(error);
-                self.count(index, Some(State::InDoubt));
-                SchedulerEvent::ClaimRefused(index)
+                self.skip(index, Some(State::InDoubt))
             }
             Done::Released(index, result) => {
                 if let Err(error) = result {
@@ -328,6 +320,16 @@ impl Runner<'_> {
             Done::EchoAnswered(accepted) => SchedulerEvent::EchoAccepted(accepted),
         };
         self.notify(event);
+    }
+
+    /// A case that is not sent, and is in this state now.
+    fn skip(&mut self, index: CaseIndex, state: Option<State>) -> SchedulerEvent {
+        self.count(index, state);
+        let slot = self.run.planned[index.0].slot;
+        if let Ok(case) = self.run.spooled.read(slot) {
+            (self.report)(RunEvent::Skipped { case: &case, state });
+        }
+        SchedulerEvent::ClaimRefused(index)
     }
 
     fn report_pause(&mut self, now: Duration) {
