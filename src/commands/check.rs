@@ -7,14 +7,15 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
+use super::Exit;
 use super::export::report_written;
 use super::findings::{Finding, FindingsSpool};
 use super::import::files::sources;
-use super::{Exit, temporary_folder};
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::settings::ReadSettings;
 use crate::cli::shell_word;
 use crate::input::Input;
+use crate::ledger;
 use crate::model::Format;
 use crate::output::files::{CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ProblemsFile};
 use crate::output::terminal::check_report::{ProblemReporter, column_table};
@@ -37,7 +38,7 @@ pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
         summarize_columns: !output.json && !output.quiet,
     };
     let mut findings = (read.rejects.is_some())
-        .then(|| FindingsSpool::create(&temporary_folder()))
+        .then(|| FindingsSpool::create(&ledger::temporary_folder()))
         .transpose()
         .context("can't create a temporary file")?;
     let explained = |error| read.check_error(error);

@@ -14,7 +14,6 @@ mod resolve;
 mod sandbox;
 mod status;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -26,9 +25,7 @@ use crate::cli::settings::{
 };
 use crate::cli::{self, Cli, Command};
 use crate::input::InputError;
-use crate::ledger;
 use crate::mapping::names;
-use crate::model::private_directory;
 use crate::output::explain::{self, Explanation};
 use crate::output::terminal::streams::{OutputOptions, print_error, print_json, print_result};
 use crate::output::terminal::summary::Summary;
@@ -187,14 +184,6 @@ fn explain(code: Option<&str>) -> Result<Exit> {
     };
     print_result(&format!("{name}: {title}\n\n{text}"));
     Ok(Exit::Done)
-}
-
-/// Where temporary files with cases go: the state folder, which is on a disk and
-/// its owner's; without one, the system's folder for them.
-fn temporary_folder() -> PathBuf {
-    let folder = ledger::state_folder().ok();
-    let usable = |folder: &PathBuf| private_directory().recursive(true).create(folder).is_ok();
-    folder.filter(usable).unwrap_or_else(std::env::temp_dir)
 }
 
 /// Runs a future to its end, on this thread.

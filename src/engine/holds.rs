@@ -315,7 +315,10 @@ fn describe(case: &CaseData, reason: Suspicion, other: &LookAlike, allowable: u6
         (Some(file), Some(row)) => format!("from {file}, row {row}"),
         _ => "added by hand".to_owned(),
     };
-    let which = format!("case {}, which is {state} ({from})", other.key);
+    let which = format!(
+        "case {:?}, which is {state} ({from})",
+        other.key.to_string()
+    );
     let (code, message) = match reason {
         Suspicion::SameContent(_) => (Code::SameContent, format!("all but the key equals {which}")),
         Suspicion::SimilarKey(_) => (

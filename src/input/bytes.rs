@@ -3,6 +3,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -138,9 +139,9 @@ pub(super) fn read_head(bytes: &mut dyn Read, length: usize) -> io::Result<Vec<u
     Ok(head)
 }
 
-/// All bytes in an unlinked temporary file, at its beginning.
-pub(super) fn spool(bytes: &mut dyn Read) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
+/// All bytes in an unlinked temporary file in a folder, at its beginning.
+pub(super) fn spool(bytes: &mut dyn Read, folder: &Path) -> io::Result<File> {
+    let mut file = tempfile::tempfile_in(folder)?;
     io::copy(bytes, &mut file)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)

@@ -51,6 +51,9 @@ pub struct ReadOptions {
     pub limits: Limits,
     /// Whether to hash the file's bytes while they are read.
     pub digest: bool,
+    /// Finds the folder for copies of what can be read only once; otherwise the
+    /// system's.
+    pub temporary_folder: Option<fn() -> PathBuf>,
 }
 
 /// What is too large. The defaults are the product's limits.

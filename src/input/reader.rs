@@ -171,7 +171,8 @@ fn open_sheet(
         }
         regular.rewound()?
     } else {
-        bytes::spool(&mut Cursor::new(head).chain(bytes))?
+        let folder = options.temporary_folder.unwrap_or(std::env::temp_dir);
+        bytes::spool(&mut Cursor::new(head).chain(bytes), &folder())?
     };
     let (sheet, problems) = Sheet::open(workbook, options)?;
     Ok((RecordReader::Sheet(sheet), problems))

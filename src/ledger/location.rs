@@ -10,7 +10,7 @@ use etcetera::base_strategy::BaseStrategy as _;
 
 use super::error::{AtPath as _, LedgerErrorKind};
 use super::{LedgerError, LedgerInfo, LedgerRecord, Records, open_read_only, platform};
-use crate::model::Digest;
+use crate::model::{Digest, private_directory};
 
 /// Folders of sync services, by the start of their names.
 const SYNCED: &str = "OneDrive,Dropbox,Google Drive,GoogleDrive,iCloud Drive,iCloudDrive,\
@@ -33,6 +33,14 @@ pub(crate) fn state_folder() -> Result<PathBuf, NoStateFolder> {
     let strategy = etcetera::base_strategy::choose_native_strategy().map_err(|_| NoStateFolder)?;
     let base = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
     Ok(base.join("caseload"))
+}
+
+/// Where temporary files with cases go: the state folder, which is on a disk and
+/// its owner's; without one, the system's folder for them.
+pub(crate) fn temporary_folder() -> PathBuf {
+    let folder = state_folder().ok();
+    let usable = |folder: &PathBuf| private_directory().recursive(true).create(folder).is_ok();
+    folder.filter(usable).unwrap_or_else(std::env::temp_dir)
 }
 
 /// The ledger of an account in a folder of ledgers. The name shows the host,

@@ -32,7 +32,9 @@ pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
 pub use error::LedgerError;
 pub(crate) use file::open_to_resolve;
 pub use file::{LOCK_PATIENCE, Ledger, LedgerReader, create, open, open_read_only};
-pub(crate) use location::{KnownLedger, default_path, discover, exists, known, state_folder};
+pub(crate) use location::{
+    KnownLedger, default_path, discover, exists, known, state_folder, temporary_folder,
+};
 pub(crate) use look_alikes::{LookAlike, LookAlikes};
 pub(crate) use platform::host_name;
 pub(crate) use queries::{AttemptRow, CaseFilter, CaseRow};

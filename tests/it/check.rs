@@ -354,7 +354,7 @@ fn a_problem_names_the_row_of_the_spreadsheet_and_the_key() {
     assert_eq!(json[0]["key"], "2");
     let table = home.read("p.csv");
     let row = table.lines().nth(1).unwrap();
-    assert!(row.contains(",a.csv,3,5,2,,"), "{table}");
+    assert!(row.contains(",a.csv,3,5,2,partnerFirmId,,"), "{table}");
 }
 
 #[test]

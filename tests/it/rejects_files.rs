@@ -400,7 +400,15 @@ fn control_characters_are_escaped_in_every_file_and_come_back_as_they_were() {
         ])
         .args(&["--in-doubt", "in-doubt.csv", "--problems", "problems.csv"])
         .run();
-    for file in ["results.csv", "rejects.csv", "in-doubt.csv", "problems.csv"] {
+    home.run(&["export", "--ledger", "ledger.db", "--json", "all.ndjson"])
+        .exits(0);
+    for file in [
+        "results.csv",
+        "rejects.csv",
+        "in-doubt.csv",
+        "problems.csv",
+        "all.ndjson",
+    ] {
         let text = home.read(file).replace("\r\n", "");
         let is_raw = |c: char| c.is_control() && c != '\n';
         assert!(!text.contains(is_raw), "{file}: {text:?}");
@@ -516,4 +524,25 @@ fn temporary_files_with_cases_are_in_the_state_folder() {
         assert!(path.starts_with(state.to_str().unwrap()), "{open:?}");
     }
     running.kill();
+}
+
+#[test]
+fn a_row_fixed_in_a_rejects_file_is_no_problem_of_the_original() {
+    let home = Home::new();
+    home.write("cases.csv", "id,partnerFirmId,name\n001,f1,Ann\n002,,Bob\n");
+    let server = creating_server();
+    import(&home, &server, "cases.csv", "rejects.csv");
+    let mut rows = table(&home, "rejects.csv");
+    rows[1][0] = "2".to_owned();
+    rows[1][1] = "f1".to_owned();
+    save(&home, "rejects.csv", &rows);
+    home.import_files(&server.url(), &["rejects.csv"])
+        .run()
+        .exits(0)
+        .counts(&[("imported", 1)]);
+    home.import_files(&server.url(), &["cases.csv"])
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 2)]);
+    assert_eq!(server.requests().len(), 2);
 }

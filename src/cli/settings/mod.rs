@@ -17,6 +17,7 @@ use super::args::{AnnotationFormat, CheckArgs, GlobalArgs, InitArgs, OutputForma
 use crate::check;
 use crate::config::{self, Config};
 use crate::input::{self, Input};
+use crate::ledger;
 use crate::mapping::{MappingOptions, Rules};
 use crate::output::terminal::streams::OutputOptions;
 
@@ -168,6 +169,7 @@ fn read_options(read: &ReadArgs) -> input::ReadOptions {
         sheet: read.sheet.clone(),
         records: read.records.clone(),
         header_row: read.header_row,
+        temporary_folder: Some(ledger::temporary_folder),
         ..input::ReadOptions::default()
     }
 }

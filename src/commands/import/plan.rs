@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use super::super::check::problem_reporter;
 use super::super::findings::FindingsSpool;
-use super::super::temporary_folder;
 use super::files;
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::args::ApprovedPlan;
@@ -16,7 +15,7 @@ use crate::engine::{
     AllowedDuplicates, Plan, PlanAction, PlanError, PlanOptions, PlannedCase, Planner,
 };
 use crate::input::ReadOptions;
-use crate::ledger::LedgerReader;
+use crate::ledger::{self, LedgerReader};
 use crate::model::{CaseData, Key, State, Totals};
 use crate::output::terminal::check_report::place_text;
 use crate::output::terminal::status::case_link;
@@ -133,7 +132,7 @@ pub(super) fn check_and_plan(
 ) -> Result<CheckedPlan> {
     let read = &settings.read;
     let mut problems = problem_reporter(settings.output, read, files::protected(settings))?;
-    let folder = temporary_folder();
+    let folder = ledger::temporary_folder();
     let mut findings = files::want_findings(settings)
         .then(|| FindingsSpool::create(&folder))
         .transpose()

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 
 use super::super::cases::TypedKeys;
 use crate::input::{self, Input, Item, ReadOptions};
-use crate::ledger::ResolveAction;
+use crate::ledger::{self, ResolveAction};
 use crate::model::{Columns, FileId, Format, Key, Record, State, reserved};
 
 /// The column that holds a key as a user types it.
@@ -80,7 +80,8 @@ pub(super) fn split_id<E>(
 pub(super) fn read_list(path: &Path, keys: &TypedKeys<'_>) -> Result<Vec<ListedCase>> {
     if path == Path::new("-") {
         // Standard input can be read only once, and is read twice below.
-        let mut copy = tempfile::NamedTempFile::new().context("can't create a temporary file")?;
+        let mut copy = tempfile::NamedTempFile::new_in(ledger::temporary_folder())
+            .context("can't create a temporary file")?;
         io::copy(&mut io::stdin().lock(), &mut copy).context("can't read standard input")?;
         return read_file(copy.path(), "standard input", keys);
     }

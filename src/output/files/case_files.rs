@@ -16,6 +16,7 @@ use super::source::{RecordShape, SourceFile};
 use crate::ledger::{CaseRow, RunId};
 use crate::model::{
     Answer, CaseData, FileId, Format, Key, RunEvent, SettledAttempt, State, private_directory,
+    reserved,
 };
 use crate::output::terminal::text::shape;
 
@@ -127,7 +128,8 @@ impl CaseFiles {
             results.add(case, shape);
         }
         if let Some(json) = &mut self.json {
-            json.write_row(format!("{}\n", case_json(case, false)).as_bytes());
+            let line = format!("{}\n", case_json(case, false));
+            json.write_row(reserved::escape_controls(&line).as_bytes());
         }
         if case.state == State::InDoubt
             && let Some(in_doubt) = &mut self.in_doubt

@@ -13,7 +13,7 @@ use crate::ledger::CaseRow;
 use crate::model::reserved::{self, CASE_ID, DECISION, KEY, REASON, RECORD, STATE, TEXT};
 use crate::model::{Key, Problem, json_cell, json_members};
 use crate::output::terminal::check_report::{file_name, place_text};
-use crate::output::terminal::text::{redacted, redacted_quotes};
+use crate::output::terminal::text::{redacted, redacted_advice};
 
 /// What became of a case.
 const CASE_COLUMNS: [&str; 7] = [
@@ -170,7 +170,10 @@ impl RejectsFile {
                 cells.insert(*own + 1, reason.into());
                 table.write_row(cells);
             }
-            Self::Ndjson(file) => file.write_row(json_line(raw, key, reason).as_bytes()),
+            Self::Ndjson(file) => {
+                let line = json_line(raw, key, reason);
+                file.write_row(reserved::escape_controls(&line).as_bytes());
+            }
         }
     }
 
@@ -288,8 +291,12 @@ impl ProblemsFile {
             redacted(&key, self.redact),
             problem.column.as_deref().unwrap_or_default().into(),
             redacted(problem.value.as_deref().unwrap_or_default(), self.redact),
-            redacted_quotes(&problem.message, self.redact),
-            redacted_quotes(problem.hint.as_deref().unwrap_or_default(), self.redact),
+            redacted_advice(&problem.message, problem.key.as_ref(), self.redact),
+            redacted_advice(
+                problem.hint.as_deref().unwrap_or_default(),
+                problem.key.as_ref(),
+                self.redact,
+            ),
             also.collect::<Vec<_>>().join(", ").into(),
         ];
         self.table.write_row(cells);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::color;
 use super::streams::{OutputOptions, print_json, print_result, print_status};
-use super::text::{count, escaped, escaped_or_redacted, grouped, redacted, redacted_quotes, value};
+use super::text::{count, escaped, escaped_or_redacted, grouped, redacted, redacted_advice, value};
 use crate::model::{Code, ColumnSummary, Place, Problem, Severity, terminal_width};
 use crate::output::explain;
 use crate::output::files::{OutputFileError, ProblemsFile};
@@ -195,7 +195,11 @@ fn line(problem: &Problem, files: &[String], redact: bool, all: &str) -> String 
         "{}: {}: {}",
         color::bold(&place),
         severity_text(problem.severity),
-        escaped(&redacted_quotes(&problem.message, redact))
+        escaped(&redacted_advice(
+            &problem.message,
+            problem.key.as_ref(),
+            redact
+        ))
     );
     if let Some(text) = &problem.value {
         let _ = write!(line, ": {}", value(text, redact));
@@ -210,7 +214,11 @@ fn line(problem: &Problem, files: &[String], redact: bool, all: &str) -> String 
         let _ = write!(line, "\n    also {}", places(&problem.also, files));
     }
     if let Some(hint) = &problem.hint {
-        let _ = write!(line, "\n    {}", escaped(&redacted_quotes(hint, redact)));
+        let _ = write!(
+            line,
+            "\n    {}",
+            escaped(&redacted_advice(hint, problem.key.as_ref(), redact))
+        );
     }
     line
 }
@@ -242,8 +250,8 @@ fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
         "key": problem.key.as_ref().map(|key| redacted(&key.to_string(), redact).into_owned()),
         "column": problem.column,
         "value": problem.value.as_deref().map(|value| redacted(value, redact)),
-        "message": redacted_quotes(&problem.message, redact),
-        "hint": problem.hint.as_deref().map(|hint| redacted_quotes(hint, redact)),
+        "message": redacted_advice(&problem.message, problem.key.as_ref(), redact),
+        "hint": problem.hint.as_deref().map(|hint| redacted_advice(hint, problem.key.as_ref(), redact)),
         "also": problem.also.iter().map(|place| json!({
             "file": file_name(*place, files),
             "line": place.line,
@@ -272,8 +280,9 @@ fn annotation(problem: &Problem, files: &[String]) -> String {
         property(&escaped(file_name(problem.place, files))),
         problem.place.line.max(1),
         problem.code,
-        data(&escaped(&redacted_quotes(
+        data(&escaped(&redacted_advice(
             annotation_message(problem),
+            problem.key.as_ref(),
             true
         ))),
     )

@@ -6,6 +6,7 @@ use std::io::{self, BufRead as _, IsTerminal, Write};
 
 use super::color;
 use super::text::escaped_lines;
+use crate::model::reserved::escape_controls;
 
 /// How output looks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,13 +56,14 @@ pub(crate) fn print_json(document: &impl serde::Serialize) {
     let _ = out.flush();
 }
 
-/// A document in which no text is a command to a CI runner, with the same
-/// meaning: `#` stands in strings only.
+/// A document in which no text steers a terminal or is a command to a CI runner,
+/// with the same meaning: control characters and `#` stand in strings only.
 pub(crate) fn json_line(document: &str) -> Cow<'_, str> {
+    let document = escape_controls(document);
     if document.contains("##") {
         document.replace("##", "#\\u0023").into()
     } else {
-        document.into()
+        document
     }
 }
 

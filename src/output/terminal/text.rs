@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::model::Key;
+
 pub(crate) use crate::model::{count, grouped};
 
 /// How many characters of a value are shown.
@@ -68,15 +70,20 @@ pub(crate) fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
 }
 
-/// A message or a hint of ours: what it quotes may be a value, and is redacted.
-pub(crate) fn redacted_quotes(text: &str, redact: bool) -> Cow<'_, str> {
-    match (text.find('"'), text.rfind('"')) {
-        (Some(first), Some(last)) if redact => {
-            let quoted = shape(&text[first..last]);
-            format!("{}{quoted}{}", &text[..first], &text[last..]).into()
-        }
-        _ => without_ssn(text),
+/// A problem's message or hint: what it quotes may be a value, and is redacted
+/// like the record's key.
+pub(crate) fn redacted_advice<'t>(text: &'t str, key: Option<&Key>, redact: bool) -> Cow<'t, str> {
+    if !redact {
+        return without_ssn(text);
     }
+    let mut shown = text.to_owned();
+    if let (Some(first), Some(last)) = (text.find('"'), text.rfind('"')) {
+        shown.replace_range(first..last, &shape(&text[first..last]));
+    }
+    if let Some(key) = key.map(Key::to_string) {
+        shown = shown.replace(&key, &shape(&key));
+    }
+    shown.into()
 }
 
 /// Names, separated by commas.
@@ -229,9 +236,17 @@ mod tests {
     fn what_a_message_quotes_is_redacted() {
         let hint = "did you mean \"Smith \"Bud\" Lee\"? try again";
         let redacted = "did you mean \"Aaaaa \"Aaa\" Aaa\"? try again";
-        assert_eq!(redacted_quotes(hint, true), redacted);
-        assert_eq!(redacted_quotes(hint, false), hint);
-        assert_eq!(redacted_quotes("an inch is 1\"", true), "an inch is 1\"");
+        assert_eq!(redacted_advice(hint, None, true), redacted);
+        assert_eq!(redacted_advice(hint, None, false), hint);
+        assert_eq!(
+            redacted_advice("an inch is 1\"", None, true),
+            "an inch is 1\""
+        );
+        let key = Key::new(["L-1"]);
+        assert_eq!(
+            redacted_advice("use --allow-duplicate L-1", Some(&key), true),
+            "use --allow-duplicate A-9"
+        );
     }
 
     #[test]
