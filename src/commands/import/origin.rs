@@ -22,16 +22,17 @@ pub(super) fn check(settings: &ImportSettings, ledger: Option<&LedgerReader>) ->
     };
     let other_columns = matches!(status, OriginStatus::OtherColumns(_));
     let new_source = matches!(status, OriginStatus::NewSource(_));
-    if settings.change_key_columns && !other_columns {
-        bail!(
-            "--change-key-columns has no effect: the ledger has no case with a key of other columns; \
-             remove the flag"
-        );
-    }
-    if settings.new_source && !new_source {
-        bail!(
-            "--new-source has no effect: no other source has cases in the ledger, or this one has; remove the flag"
-        );
+    for (flag, is_given, applies) in [
+        (
+            "--change-key-columns",
+            settings.change_key_columns,
+            other_columns,
+        ),
+        ("--new-source", settings.new_source, new_source),
+    ] {
+        if is_given && !applies {
+            bail!("{flag} has no effect: the ledger has no case that it is about; remove it");
+        }
     }
     match status {
         OriginStatus::NewSource(known) if !settings.new_source => {
