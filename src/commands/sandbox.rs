@@ -1,11 +1,14 @@
 //! `caseload sandbox`: a local stand-in for the API.
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde_json::json;
 
 use super::{Exit, block_on};
 use crate::api::PublicKey;
 use crate::cli::args::SandboxArgs;
+use crate::cli::shell_word;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status, print_warning};
 use crate::sandbox::{self, SandboxOptions};
 
@@ -19,6 +22,7 @@ pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
         }
         public_key = Some(key.reveal().to_owned());
     }
+    let import = example_import(&args);
     let options = SandboxOptions {
         port: args.port,
         latency: args.latency,
@@ -28,6 +32,7 @@ pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
         org_id: args.org_id,
         map_id: args.map_id,
         public_key,
+        private: false,
     };
     let (stop, mut stopped) = tokio::sync::mpsc::unbounded_channel();
     ctrlc::set_handler(move || {
@@ -47,8 +52,7 @@ pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
         }
         if !output.quiet {
             print_status(&format!(
-                "sandbox listening on {url}\n  try: caseload import examples/cases.csv \
-                 --base-url {url} --map-id map_1 --key-column LeadId\n  received so far: \
+                "sandbox listening on {url}\n  try: {import} --base-url {url}\n  received so far: \
                  {url}/__sandbox/cases and {url}/__sandbox/calls\n  press Ctrl-C to stop; nothing \
                  is kept"
             ));
@@ -57,4 +61,27 @@ pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
         running.shutdown().await;
         Ok(Exit::Done)
     })?
+}
+
+/// A command that this sandbox accepts, up to its address.
+fn example_import(args: &SandboxArgs) -> String {
+    // Any key will do where none is set, but an import has one.
+    let mut command = match &args.public_key_file {
+        Some(path) => {
+            let path = shell_word(&path.to_string_lossy());
+            format!("caseload import --public-key-file {path}")
+        }
+        None => "LEXAMICA_PUBLIC_KEY=any caseload import".to_owned(),
+    };
+    command += if Path::new("examples/cases.csv").exists() {
+        " examples/cases.csv --key-column LeadId"
+    } else {
+        " cases.csv --key-column \"Lead ID\""
+    };
+    let map_id = args.map_id.as_deref().unwrap_or("map_1");
+    command += &format!(" --map-id {}", shell_word(map_id));
+    if let Some(org_id) = &args.org_id {
+        command += &format!(" --org-id {}", shell_word(org_id));
+    }
+    command
 }

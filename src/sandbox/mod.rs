@@ -41,6 +41,8 @@ pub(crate) struct SandboxOptions {
     pub map_id: Option<String>,
     /// The key that a call must have; without it none is needed.
     pub public_key: Option<String>,
+    /// What it received can't be looked up.
+    pub private: bool,
 }
 
 #[derive(Debug, thiserror::Error)]

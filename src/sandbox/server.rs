@@ -1,6 +1,7 @@
 //! The way of a call through rate limit, faults and contract, and the response.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use governor::DefaultDirectRateLimiter;
 use governor::clock::Clock as _;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -37,11 +39,13 @@ type Stopped = watch::Receiver<bool>;
 
 pub(super) async fn serve(listener: TcpListener, options: SandboxOptions, stopped: Stopped) {
     let sandbox = Arc::new(Sandbox::new(options, stopped.clone()));
-    let router = Router::new()
-        .route("/__sandbox/cases", get(cases))
-        .route("/__sandbox/calls", get(calls))
-        .fallback(answer)
-        .with_state(sandbox);
+    let mut router = Router::new();
+    if !sandbox.options.private {
+        router = router
+            .route("/__sandbox/cases", get(cases))
+            .route("/__sandbox/calls", get(calls));
+    }
+    let router = router.fallback(answer).with_state(sandbox);
     let listener = listener.tap_io(|connection| {
         // Only a matter of speed.
         let _ = connection.set_nodelay(true);
@@ -250,10 +254,27 @@ async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Respon
     reply.into_response()
 }
 
-async fn cases(State(sandbox): State<Arc<Sandbox>>) -> Response {
-    SandboxReply::json(StatusCode::OK, &sandbox.state().log.cases).into_response()
+async fn cases(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
+    shown(&headers, &sandbox.state().log.cases)
 }
 
-async fn calls(State(sandbox): State<Arc<Sandbox>>) -> Response {
-    SandboxReply::json(StatusCode::OK, &sandbox.state().log.calls).into_response()
+async fn calls(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
+    shown(&headers, &sandbox.state().log.calls)
+}
+
+/// A web page elsewhere whose host name leads to this machine may not look.
+fn shown(headers: &HeaderMap, received: &impl Serialize) -> Response {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host: Option<Authority> = host.and_then(|host| host.parse().ok());
+    let is_local = host.is_some_and(|host| {
+        let name = host.host().trim_matches(['[', ']']);
+        let ip: Option<IpAddr> = name.parse().ok();
+        name.eq_ignore_ascii_case("localhost") || ip.is_some_and(|ip| ip.is_loopback())
+    });
+    let reply = if is_local {
+        SandboxReply::json(StatusCode::OK, received)
+    } else {
+        SandboxReply::error(StatusCode::FORBIDDEN, "only for requests to localhost")
+    };
+    reply.into_response()
 }

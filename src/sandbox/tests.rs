@@ -25,7 +25,7 @@ impl Answer {
 fn request(method: &str, target: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "{method} {target} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        "{method} {target} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
     )
 }
 
@@ -214,6 +214,39 @@ async fn checks_organization_mapping_and_key_when_set() {
         !calls.contains("k+1") && !calls.contains("k%2B1"),
         "{calls}"
     );
+}
+
+#[tokio::test]
+async fn only_a_local_host_may_look_at_what_was_received() {
+    let sandbox = start(SandboxOptions::default()).await.unwrap();
+    let get = async |path: &str, host: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        exchange(&sandbox, &request).await.unwrap().status
+    };
+    for path in ["/__sandbox/cases", "/__sandbox/calls"] {
+        for (host, status) in [
+            ("localhost", 200),
+            ("LOCALHOST:80", 200),
+            ("127.0.0.1:4000", 200),
+            ("[::1]:4000", 200),
+            ("evil.example", 403),
+            ("127.0.0.1.evil.example:80", 403),
+            ("", 403),
+        ] {
+            assert_eq!(get(path, host).await, status, "{path} {host:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_private_sandbox_shows_nothing() {
+    let options = SandboxOptions {
+        private: true,
+        ..SandboxOptions::default()
+    };
+    let sandbox = start(options).await.unwrap();
+    let answer = call(&sandbox, "GET", "/__sandbox/cases", "", "").await;
+    assert_eq!(answer.status, 404);
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ mod rejects_files;
 mod repeat_import;
 mod resolve;
 mod retries;
+mod sandbox;
 mod screens;
 mod server;
 mod settings;

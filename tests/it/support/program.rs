@@ -55,6 +55,17 @@ impl Program {
         self
     }
 
+    /// Standard output goes to this file.
+    pub fn into_file(self, name: &str) -> Self {
+        let script = format!("exec \"$0\" \"$@\" > {name}");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]);
+        Self {
+            command: run_through(shell, &self.command),
+            ..self
+        }
+    }
+
     /// Any write that makes a file larger than this many blocks of 512 bytes
     /// fails, as on a disk that is full.
     pub fn with_file_size_limit(self, blocks: u32) -> Self {
@@ -168,9 +179,9 @@ pub struct Running {
 }
 
 impl Running {
-    /// Waits until a line on standard error contains this.
+    /// Waits until a line on standard error contains this, and returns it.
     #[track_caller]
-    pub fn wait_for(&mut self, part: &str) {
+    pub fn wait_for(&mut self, part: &str) -> String {
         let err = self.err.as_mut().unwrap();
         loop {
             let mut line = String::new();
@@ -178,13 +189,22 @@ impl Running {
             self.read.push_str(&line);
             assert!(length > 0, "it ended without {part:?}:\n{}", self.read);
             if line.contains(part) {
-                return;
+                return line;
             }
         }
     }
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Signals it again and again, as an impatient user does.
+    pub fn signal_until_it_ends(mut self, signal: Signal) -> Done {
+        while self.child.try_wait().unwrap().is_none() {
+            self.signal(signal);
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        self.wait()
     }
 
     /// Kills it and waits for its end.
