@@ -1,9 +1,11 @@
 //! A run that is cut short: by signals, by pipes that nobody reads, by a kill,
 //! and by a ledger that can no longer be written.
 
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::mpsc::channel;
 
-use crate::server::{Server, created, react, status};
+use crate::server::{Server, react, status};
 use crate::support::{Home, LedgerFile, create, creating_server, keys, silent_server};
 use rustix::process::Signal;
 
@@ -49,13 +51,59 @@ fn the_second_signal_stops_at_once_and_leaves_doubt() {
         arrivals.recv().unwrap();
         run.signal(signal);
         run.wait_for("waiting for 1 request in flight");
-        run.signal(signal);
-        run.wait()
+        run.signal_until_it_ends(signal)
             .exits(130)
             .counts(&[("in_doubt", 1), ("untried", 2)]);
         assert_eq!(home.ledger().states(3), ["in_doubt", "-", "-"]);
         assert_eq!(server.requests().len(), 1);
     }
+}
+
+/// As a wrapper does that passes on the Ctrl-C that the terminal sent to both.
+#[test]
+fn a_second_signal_soon_after_the_first_is_the_same() {
+    let home = Home::new();
+    home.cases(3);
+    let (arrived, arrivals) = channel();
+    let (release, released) = channel::<()>();
+    let server = Server::start(move |request| {
+        arrived.send(()).unwrap();
+        released.recv().unwrap();
+        create(request)
+    });
+    let mut run = home.import(&server.url()).start();
+    arrivals.recv().unwrap();
+    run.signal(Signal::INT);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    run.signal(Signal::INT);
+    run.wait_for("waiting for 1 request in flight");
+    release.send(()).unwrap();
+    run.wait()
+        .exits(130)
+        .counts(&[("imported", 1), ("untried", 2)]);
+}
+
+/// The summary goes to a pipe that is full.
+#[test]
+fn an_interrupt_after_the_end_of_a_run_exits_with_what_happened() {
+    let home = Home::new();
+    home.cases(3);
+    let server = Server::start(|_| status(401));
+    let pipe = home.pipe("pipe");
+    let mut full = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+        .open(&pipe)
+        .unwrap();
+    while full.write(&[b' '; 4096]).is_ok() {}
+    let mut run = home
+        .import_for_people(&server.url(), &["cases.csv"])
+        .into_file("pipe")
+        .start();
+    run.wait_for("stopped:");
+    run.signal_until_it_ends(Signal::INT).exits(5);
+    assert_eq!(home.ledger().states(3), ["not_sent", "-", "-"]);
 }
 
 #[test]
@@ -84,8 +132,7 @@ fn every_request_in_flight_is_in_doubt_after_the_second_signal() {
     }
     run.signal(Signal::INT);
     run.wait_for("waiting for 4 requests in flight");
-    run.signal(Signal::INT);
-    run.wait()
+    run.signal_until_it_ends(Signal::INT)
         .exits(130)
         .counts(&[("in_doubt", 4), ("untried", 2)]);
     assert_eq!(server.requests().len(), 2 + 4);
@@ -198,18 +245,12 @@ fn a_killed_test_run_creates_no_case_twice() {
     }
 }
 
-/// A server with ids so long that each case makes the ledger grow.
-fn server_with_long_ids() -> Server {
-    Server::start(|request| created(&format!("{:x>190}", request.index)))
-}
-
-/// Imports 40 cases where no file may become larger than this many blocks, and
-/// then the rest without that limit. Returns how many answers could not be
-/// stored.
+/// Imports 20 cases where no file may become larger than this many blocks, and
+/// then the rest without that limit. Returns how many answers could not be stored.
 fn import_on_a_full_disk(blocks: u32, in_flight: &str) -> u64 {
     let home = Home::new();
-    home.cases(40);
-    let server = server_with_long_ids();
+    home.cases(20);
+    let server = creating_server();
     let done = home
         .import(&server.url())
         .args(&["--in-flight", in_flight])
@@ -219,46 +260,45 @@ fn import_on_a_full_disk(blocks: u32, in_flight: &str) -> u64 {
         .stopped("the ledger can no longer be written, so nothing more was sent");
     // Each record is in one count, whatever failed.
     let summary = done.summary();
+    let in_doubt = summary.of("in_doubt");
     assert!(summary.of("untried") > 0, "{done}");
+    // A claim whose commit failed may be on the disk after all.
+    let claims = done
+        .err
+        .matches("not sent; its state in the ledger is now in doubt")
+        .count() as u64;
     // An answer that could not be stored is printed.
     let unwritten: Vec<&str> = (done.err.lines())
         .filter_map(|line| line.strip_prefix("could not write to the ledger, keep this line: "))
         .collect();
-    for line in &unwritten {
+    let settles = unwritten.len() as u64;
+    assert_eq!(settles + claims, in_doubt, "{done}");
+    let created = server.created().len() as u64;
+    assert_eq!(created, summary.of("imported") + settles, "{done}");
+    for line in unwritten {
         assert!(line.contains("status 201, case id x"), "{line}");
         assert!(line.contains(", imported ("), "{line}");
     }
-    let unwritten = unwritten.len() as u64;
-    let created = server.created().len() as u64;
-    assert_eq!(created, summary.of("imported") + unwritten, "{done}");
-    // A claim whose commit failed may be on the disk.
-    let claims = summary.of("in_doubt") - unwritten;
-    assert!(claims <= 1, "{done}");
 
     // With room again the rest is sent, and the cases in doubt are not.
-    let code = if unwritten > 0 { 4 } else { 0 };
+    let code = if settles > 0 { 4 } else { 0 };
     home.import(&server.url()).run().exits(code);
-    let mut every_key: Vec<String> = (1..=40).map(|n| format!("c{n}")).collect();
+    let mut every_key: Vec<String> = (1..=20).map(|n| format!("c{n}")).collect();
     every_key.sort();
     assert_eq!(keys(&server), every_key, "each case was sent once");
-    unwritten
+    settles
 }
 
 #[test]
 fn a_run_whose_ledger_cannot_be_written_stops_and_prints_what_it_could_not_store() {
-    let home = Home::new();
-    home.cases(40);
-    home.import(&server_with_long_ids().url()).run().exits(0);
-    let bytes = std::fs::metadata(home.path("ledger.db")).unwrap().len();
-    let full = bytes as u32 / 512;
-    import_on_a_full_disk(full - 24, "32");
+    import_on_a_full_disk(256, "32");
     // Where the disk is full decides whether a claim or a settle fails.
     let (mut at_a_claim, mut at_a_settle) = (false, false);
-    for blocks in (1..=8).map(|pages| full - 16 - 8 * pages) {
+    for blocks in (250..400).step_by(7) {
         match import_on_a_full_disk(blocks, "1") {
             0 => at_a_claim = true,
-            unwritten => {
-                assert_eq!(unwritten, 1);
+            settles => {
+                assert_eq!(settles, 1);
                 at_a_settle = true;
             }
         }

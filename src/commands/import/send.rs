@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::super::interrupts::Interrupts;
 use super::super::rerun_command;
 use super::super::{Exit, block_on};
 use super::files::NamedFiles;
 use super::{CheckedPlan, Import};
-use crate::api::{Address, CaseIdField, Client, ClientOptions};
+use crate::api::{Address, CaseIdField, Client, ClientOptions, PublicKey};
 use crate::cli::settings::{Confirmation, ImportSettings, environment};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
@@ -84,6 +85,7 @@ async fn run(
     .await;
     report.finish();
     let (mut summary, mut exit) = import.summary_of_run(totals, &result, report.last_error());
+    interrupts.run_ended(exit);
     summary.run = Some(run.0);
     summary.reject_reasons = report.reject_reasons();
     summary.plan = name;
@@ -109,11 +111,19 @@ async fn run(
 /// The client, and for a test run the sandbox that it calls.
 async fn connect(settings: &ImportSettings) -> Result<(Option<RunningSandbox>, Client)> {
     let destination = &settings.destination;
-    let mut sandbox = None;
+    let (mut sandbox, mut key) = (None, settings.public_key.clone());
     let address = if let Some(address) = &destination.address {
         address.clone()
     } else {
-        let running = sandbox::start(SandboxOptions::default()).await?;
+        // Other processes can reach the port, but they don't have this key.
+        let own_key = Uuid::now_v7().simple().to_string();
+        key = Some(PublicKey::from_text(&own_key, "the sandbox")?);
+        let options = SandboxOptions {
+            public_key: Some(own_key),
+            private: true,
+            ..SandboxOptions::default()
+        };
+        let running = sandbox::start(options).await?;
         let address = Address::new(&running.base_url(), None, &destination.map_id, None)?;
         sandbox = Some(running);
         address.for_sandbox()
@@ -121,7 +131,7 @@ async fn connect(settings: &ImportSettings) -> Result<(Option<RunningSandbox>, C
     let client = Client::new(
         address,
         destination.contract.clone(),
-        settings.public_key.clone(),
+        key,
         ClientOptions {
             timeout: settings.pace.timeout,
             ca_file: settings.ca_file.clone(),
