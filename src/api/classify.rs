@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::contract::{CaseIdField, Contract};
-use crate::model::{Answer, NextStep, Outcome, Verdict};
+use super::key::PublicKey;
+use crate::model::{Answer, Key, NextStep, Outcome, Verdict};
 
 /// What was seen of an attempt.
 #[derive(Debug)]
@@ -23,9 +24,27 @@ pub(super) enum Exchange {
         has_retry_after: bool,
         /// The wait, when `Retry-After` could be read.
         retry_after: Option<Duration>,
-        /// None when it was cut off.
+        /// None when it was cut off, or can't be decompressed.
         body: Option<String>,
     },
+}
+
+/// The request that an exchange belongs to.
+pub(super) struct Sent<'a> {
+    pub(super) key: &'a Key,
+    pub(super) body: &'a Value,
+    pub(super) contract: &'a Contract,
+    /// Never shown, whatever quotes it.
+    pub(super) secret: Option<&'a PublicKey>,
+}
+
+impl Sent<'_> {
+    /// A text that may be shown: redacted before it is cut, so that no part of
+    /// the key is left at its end.
+    fn shown(&self, text: &str, longest: usize) -> Box<str> {
+        let text = self.secret.map_or(text.into(), |key| key.redact(text));
+        text[..text.floor_char_boundary(longest)].into()
+    }
 }
 
 /// Messages are cut here.
@@ -33,7 +52,7 @@ const MAX_MESSAGE: usize = 500;
 /// The body that is kept, for a case in doubt, is cut here.
 const MAX_BODY: usize = 64 * 1024;
 
-pub(super) fn classify(exchange: &Exchange, sent: &Value, contract: &Contract) -> Outcome {
+pub(super) fn classify(exchange: &Exchange, sent: &Sent<'_>) -> Outcome {
     let (status, has_retry_after, retry_after, body) = match exchange {
         Exchange::NothingWritten { error, permanent } => {
             let next_step = if *permanent {
@@ -41,12 +60,12 @@ pub(super) fn classify(exchange: &Exchange, sent: &Value, contract: &Contract) -
             } else {
                 NextStep::Unreachable
             };
-            let error = cut(error, MAX_MESSAGE);
-            return Outcome::without_answer(Verdict::NotSent, next_step, error);
+            let error = sent.shown(error, MAX_MESSAGE);
+            return Outcome::without_answer(Verdict::NotSent, next_step, &error);
         }
         Exchange::NoResponse { error } => {
-            let error = cut(error, MAX_MESSAGE);
-            return Outcome::without_answer(Verdict::InDoubt, NextStep::Next, error);
+            let error = sent.shown(error, MAX_MESSAGE);
+            return Outcome::without_answer(Verdict::InDoubt, NextStep::Next, &error);
         }
         Exchange::Response {
             status,
@@ -58,16 +77,16 @@ pub(super) fn classify(exchange: &Exchange, sent: &Value, contract: &Contract) -
     let message = body.and_then(Contract::message);
     let answer = Answer {
         status: Some(status),
-        message: message.map(|message| cut(&message, MAX_MESSAGE).into()),
-        body: body.map(|body| cut(body, MAX_BODY).into()),
+        message: message.map(|message| sent.shown(&message, MAX_MESSAGE)),
+        body: body.map(|body| sent.shown(body, MAX_BODY)),
         ..Answer::default()
     };
     if (200..300).contains(&status) {
-        return success(answer, body, sent, contract);
+        return success(answer, body, sent);
     }
-    let verdict = if contract.not_sent.contains(status, has_retry_after) {
+    let verdict = if sent.contract.not_sent.contains(status, has_retry_after) {
         Verdict::NotSent
-    } else if contract.rejected.contains(status, has_retry_after) {
+    } else if sent.contract.rejected.contains(status, has_retry_after) {
         Verdict::Rejected
     } else {
         Verdict::InDoubt
@@ -87,34 +106,45 @@ pub(super) fn classify(exchange: &Exchange, sent: &Value, contract: &Contract) -
     }
 }
 
-fn success(mut answer: Answer, body: Option<&str>, sent: &Value, contract: &Contract) -> Outcome {
-    let json = body.and_then(|body| serde_json::from_str::<Value>(body).ok());
-    if let Some(json) = &json {
-        answer.case_id = contract.case_id(json, sent);
-        answer.echo_differs = Contract::echo_differs(json, sent, answer.case_id.as_deref());
-    }
-    let needs_no_id = contract.case_id_field == CaseIdField::None && body.is_some();
-    let imported = answer.case_id.is_some() || needs_no_id;
-    let problem = match (imported, body, json) {
-        (true, ..) => None,
-        (_, None, _) => Some("the server accepted the case, but its response was cut off"),
-        (_, _, None) => Some("the server accepted the case, but its response is not valid JSON"),
-        _ => Some("the server accepted the case, but its response has no case id"),
+fn success(mut answer: Answer, body: Option<&str>, sent: &Sent<'_>) -> Outcome {
+    let Some(body) = body else {
+        let cut_off = "the server accepted the case, but its response was cut off";
+        return in_doubt(answer, NextStep::Next, cut_off);
     };
-    answer.message = problem.map(Into::into);
+    let no_id_needed = sent.contract.case_id_field == CaseIdField::None;
+    let is_empty = body.trim().is_empty();
+    let Ok(json) = serde_json::from_str::<Value>(if is_empty { "{}" } else { body }) else {
+        let page = "the server accepted the request, but its response is a web page or plain \
+                    text, not JSON";
+        return in_doubt(answer, NextStep::Stop, page);
+    };
+    if Contract::says_failed(&json, sent.body) {
+        let message = answer.message.take().unwrap_or_default();
+        let failed = format!("status 2xx, but the response says that the call failed: {message}");
+        return in_doubt(answer, NextStep::SaysFailed, &failed);
+    }
+    let id = sent.contract.case_id(&json, sent.body, sent.key);
+    answer.echo_differs = Contract::echo_differs(&json, sent.body, id.as_deref());
+    answer.case_id = id.map(|id| sent.shown(&id, id.len()));
+    if answer.case_id.is_none() && !(no_id_needed && json.is_object()) {
+        let no_id = "the server accepted the case, but its response has no case id";
+        return in_doubt(answer, NextStep::Next, no_id);
+    }
+    answer.message = None;
     Outcome {
-        verdict: if imported {
-            Verdict::Imported
-        } else {
-            Verdict::InDoubt
-        },
+        verdict: Verdict::Imported,
         next_step: NextStep::Next,
         answer,
     }
 }
 
-fn cut(text: &str, longest: usize) -> &str {
-    &text[..text.floor_char_boundary(longest)]
+fn in_doubt(mut answer: Answer, next_step: NextStep, message: &str) -> Outcome {
+    answer.message = Some(message.into());
+    Outcome {
+        verdict: Verdict::InDoubt,
+        next_step,
+        answer,
+    }
 }
 
 #[cfg(test)]
@@ -124,16 +154,23 @@ mod tests {
     use serde_json::json;
 
     fn answered(status: u16, retry_after: Option<u64>, body: Option<&str>) -> Outcome {
-        classify(
-            &Exchange::Response {
-                status,
-                has_retry_after: retry_after.is_some(),
-                retry_after: retry_after.map(Duration::from_secs),
-                body: body.map(str::to_owned),
-            },
-            &json!({"id": "L-1", "a": "1"}),
-            &Contract::default(),
-        )
+        let seen = Exchange::Response {
+            status,
+            has_retry_after: retry_after.is_some(),
+            retry_after: retry_after.map(Duration::from_secs),
+            body: body.map(str::to_owned),
+        };
+        classified(&seen, &Contract::default())
+    }
+
+    fn classified(seen: &Exchange, contract: &Contract) -> Outcome {
+        let sent = Sent {
+            key: &Key::new(["L-1"]),
+            body: &json!({"id": "L-1", "a": "1", "status": "failed"}),
+            contract,
+            secret: None,
+        };
+        classify(seen, &sent)
     }
 
     #[test]
@@ -203,7 +240,7 @@ mod tests {
             retry_after: None,
             body: None,
         };
-        let outcome = classify(&seen, &json!({}), &emptied);
+        let outcome = classified(&seen, &emptied);
         assert_eq!(
             (outcome.verdict, outcome.next_step),
             (Verdict::InDoubt, NextStep::Busy { retry_after: None })
@@ -216,44 +253,64 @@ mod tests {
         assert_eq!(outcome.verdict, Verdict::Imported);
         assert_eq!(outcome.answer.case_id.as_deref(), Some("c1"));
         assert_eq!(outcome.answer.echo_differs, ["a".into()] as [Box<str>; 1]);
-        for body in [
-            None,
-            Some(""),
-            Some("<html>ok</html>"),
-            Some(r#"{"success":false}"#),
-            Some(r#"{"id":"L-1"}"#),
-            Some(r#"{"_id":"c1""#),
+        // The caller's own field came back as it was sent.
+        let own = answered(201, None, Some(r#"{"_id":"c1","status":"failed"}"#));
+        assert_eq!(own.verdict, Verdict::Imported);
+        use NextStep::{Next, SaysFailed, Stop};
+        for (body, next_step) in [
+            (None, Next),
+            (Some(""), Next),
+            (Some(r#"{"id":"L-1"}"#), Next),
+            (Some(r#"{"_id":"L-1"}"#), Next),
+            (Some("[]"), Next),
+            (Some("<html>ok</html>"), Stop),
+            (Some("OK"), Stop),
+            (Some(r#"{"_id":"c1""#), Stop),
+            (Some(r#"{"success":false}"#), SaysFailed),
+            (Some(r#"{"success":false,"_id":"c1"}"#), SaysFailed),
+            (Some(r#"{"status":"Error","_id":"c1"}"#), SaysFailed),
+            (Some(r#"{"errors":["no"],"_id":"c1"}"#), SaysFailed),
         ] {
             let outcome = answered(200, None, body);
-            assert_eq!(outcome.verdict, Verdict::InDoubt, "{body:?}");
+            assert_eq!(
+                (outcome.verdict, outcome.next_step),
+                (Verdict::InDoubt, next_step),
+                "{body:?}"
+            );
             assert!(outcome.answer.message.is_some());
         }
     }
 
     #[test]
-    fn without_ids_a_complete_response_is_enough() {
+    fn without_ids_an_object_or_nothing_is_enough() {
         let contract = Contract {
             case_id_field: CaseIdField::None,
             ..Contract::default()
         };
-        for (body, verdict) in [(Some(""), Verdict::Imported), (None, Verdict::InDoubt)] {
+        for (body, verdict) in [
+            (Some(""), Verdict::Imported),
+            (Some(r#"{"a":"1","errors":[]}"#), Verdict::Imported),
+            (Some(r#"{"ok":false}"#), Verdict::InDoubt),
+            (Some("<html>Sign in</html>"), Verdict::InDoubt),
+            (Some("[]"), Verdict::InDoubt),
+            (None, Verdict::InDoubt),
+        ] {
             let seen = Exchange::Response {
                 status: 204,
                 has_retry_after: false,
                 retry_after: None,
                 body: body.map(str::to_owned),
             };
-            assert_eq!(classify(&seen, &json!({}), &contract).verdict, verdict);
+            assert_eq!(classified(&seen, &contract).verdict, verdict, "{body:?}");
         }
     }
 
     #[test]
     fn only_the_gate_proves_that_nothing_was_sent() {
-        let written = classify(
+        let written = classified(
             &Exchange::NoResponse {
                 error: "reset".into(),
             },
-            &json!({}),
             &Contract::default(),
         );
         assert_eq!(
@@ -265,7 +322,7 @@ mod tests {
                 error: "é".repeat(400),
                 permanent,
             };
-            let outcome = classify(&seen, &json!({}), &Contract::default());
+            let outcome = classified(&seen, &Contract::default());
             assert_eq!(
                 (outcome.verdict, outcome.next_step),
                 (Verdict::NotSent, next_step)

@@ -2,17 +2,21 @@
 //! nothing by itself.
 
 use std::error::Error;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use http::header::{
+    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
-use serde_json::Value;
 
 use super::address::Address;
-use super::classify::{Exchange, classify};
+use super::classify::{Exchange, Sent, classify};
 use super::contract::{AuthPlace, Contract, FirmPlace, PARTNER_FIRM_ID};
 use super::gate::{Gate, GatedBody};
 use super::key::PublicKey;
@@ -47,7 +51,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Cases get in doubt when a server closes a connection just as it is reused,
 /// so idle ones are dropped long before a server would close them.
 const IDLE: Duration = Duration::from_secs(1);
-/// A longer response counts as cut off.
+/// A longer response counts as cut off, decompressed too.
 const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 
 /// Makes the calls of a run.
@@ -55,6 +59,8 @@ const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 pub(crate) struct Client {
     http: Mutex<reqwest::Client>,
     address: Address,
+    /// For errors: the host, and the proxy on the way to it.
+    route: Arc<str>,
     contract: Contract,
     key: Option<PublicKey>,
     options: ClientOptions,
@@ -71,6 +77,7 @@ impl Client {
         let http = build(&address, &contract, key.as_ref(), &options)?;
         Ok(Self {
             http: Mutex::new(http),
+            route: route(&address).into(),
             address,
             contract,
             key,
@@ -99,16 +106,17 @@ impl Client {
         let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
         let request = http.post(self.url(firm)).body(reqwest::Body::wrap(gated));
         let contract = self.contract.clone();
-        let key = self.key.clone();
-        let gate_of_call = Arc::clone(&gate);
+        let (case_key, secret) = (case.key.clone(), self.key.clone());
+        let (route, gate_of_call) = (Arc::clone(&self.route), Arc::clone(&gate));
         let outcome = async move {
-            let exchange = exchange(request, &gate_of_call).await;
-            let sent: Value = serde_json::from_str(&body).unwrap_or_default();
-            let mut outcome = classify(&exchange, &sent, &contract);
-            if let Some(key) = &key {
-                redact_key(&mut outcome, key);
-            }
-            outcome
+            let exchange = exchange(request, &gate_of_call, &route).await;
+            let sent = Sent {
+                key: &case_key,
+                body: &serde_json::from_str(&body).unwrap_or_default(),
+                contract: &contract,
+                secret: secret.as_ref(),
+            };
+            classify(&exchange, &sent)
         };
         (gate, outcome)
     }
@@ -166,13 +174,36 @@ fn build(
     builder.build().map_err(build_error)
 }
 
-async fn exchange(request: reqwest::RequestBuilder, gate: &Gate) -> Exchange {
+/// Where calls go, as an error names it.
+fn route(address: &Address) -> String {
+    let url = address.url();
+    let host = url.host_str().unwrap_or_default();
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    let uri = url.as_str().parse().ok().filter(|_| !address.is_loopback());
+    let proxy = uri.and_then(|uri: http::Uri| Matcher::from_system().intercept(&uri));
+    // Without user and password.
+    let proxy = proxy.as_ref().and_then(|proxy| {
+        let port = proxy.uri().port().map(|port| format!(":{port}"));
+        Some(format!(
+            " through the proxy {}{}",
+            proxy.uri().host()?,
+            port.unwrap_or_default()
+        ))
+    });
+    format!("{host}{port}{}", proxy.unwrap_or_default())
+}
+
+async fn exchange(request: reqwest::RequestBuilder, gate: &Gate, route: &str) -> Exchange {
     let response = match request.send().await {
         Ok(response) => response,
         Err(error) => {
             let nothing_written = gate.shut();
             // The URL may contain the key and has the firm in its query.
             let (error, permanent) = describe(&error.without_url());
+            let error = format!("{route}: {error}");
             return if nothing_written {
                 Exchange::NothingWritten { error, permanent }
             } else {
@@ -221,6 +252,12 @@ fn http_date(value: &HeaderValue) -> Option<SystemTime> {
 /// The complete body as text. Invalid UTF-8 somewhere in it makes the id beside
 /// it no less true.
 async fn read_body(mut response: reqwest::Response) -> Option<String> {
+    let encodings = response.headers().get_all(CONTENT_ENCODING).iter();
+    let encodings: Vec<String> = encodings
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect();
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
         if bytes.len() + chunk.len() > MAX_RESPONSE {
@@ -228,7 +265,32 @@ async fn read_body(mut response: reqwest::Response) -> Option<String> {
         }
         bytes.extend_from_slice(&chunk);
     }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    for encoding in encodings.iter().rev() {
+        bytes = decompressed(bytes, encoding)?;
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    Some(text.trim_start_matches('\u{feff}').to_owned())
+}
+
+/// Some servers compress though nobody has asked them to.
+fn decompressed(bytes: Vec<u8>, encoding: &str) -> Option<Vec<u8>> {
+    let read = |reader: &mut dyn Read| {
+        let mut plain = Vec::new();
+        let mut reader = reader.take(MAX_RESPONSE as u64 + 1);
+        reader.read_to_end(&mut plain).ok()?;
+        (plain.len() <= MAX_RESPONSE).then_some(plain)
+    };
+    match encoding {
+        "" | "identity" => Some(bytes),
+        // An empty body has no header either.
+        _ if bytes.is_empty() => Some(bytes),
+        "gzip" | "x-gzip" => read(&mut MultiGzDecoder::new(&*bytes)),
+        // Some servers leave out the wrapping that the standard requires.
+        "deflate" => {
+            read(&mut ZlibDecoder::new(&*bytes)).or_else(|| read(&mut DeflateDecoder::new(&*bytes)))
+        }
+        _ => None,
+    }
 }
 
 /// An error chain as one line, and whether a retry can't help.
@@ -244,8 +306,10 @@ fn describe(error: &reqwest::Error) -> (String, bool) {
             return (rejected, true);
         }
         let mut text = cause.to_string();
-        // The type of hyper-util's tunnel errors is private; their text is stable.
-        if text == "tunnel error: unsuccessful" {
+        // These types are private to hyper-util; their texts are stable.
+        if text == "dns error" {
+            "the host was not found".clone_into(&mut text);
+        } else if text == "tunnel error: unsuccessful" {
             (text, permanent) = ("the proxy refused the connection".to_owned(), true);
         } else if text == "tunnel error: proxy authorization required" {
             (text, permanent) = ("the proxy requires a login".to_owned(), true);
@@ -268,16 +332,6 @@ fn certificate_rejected(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref::<std::io::Error>() {
         Some(io) => certificate_rejected(io.get_ref()?),
         None => trust::certificate_rejected(error.downcast_ref()?),
-    }
-}
-
-fn redact_key(outcome: &mut Outcome, key: &PublicKey) {
-    let answer = &mut outcome.answer;
-    let texts = [&mut answer.message, &mut answer.body, &mut answer.case_id];
-    for text in texts.into_iter().flatten() {
-        if text.contains(key.reveal()) {
-            *text = key.redact(text).into();
-        }
     }
 }
 

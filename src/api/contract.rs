@@ -9,6 +9,8 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::model::{Key, is_placeholder, without_invisible};
+
 /// Names under which the response may have the new case's id, in this order; at
 /// the top level, then in `data` or `case`. Assumed.
 const CASE_ID_NAMES: [&str; 7] = [
@@ -21,8 +23,12 @@ const CASE_ID_NAMES: [&str; 7] = [
     "LexamicaId",
 ];
 const CASE_ID_PARENTS: [&str; 2] = ["data", "case"];
+/// A longer text is no id.
+const MAX_ID_CHARS: usize = 200;
 /// Names under which a response may have its message. Assumed.
 const MESSAGE_NAMES: [&str; 3] = ["message", "error", "errors"];
+/// Names under which an error may have the name of its field. Assumed.
+const ERROR_FIELD_NAMES: [&str; 4] = ["field", "path", "param", "property"];
 /// The parameter that names the handling firm (guide).
 pub(super) const PARTNER_FIRM_ID: &str = "partnerFirmId";
 /// Statuses that `4xx` leaves out: they come from a proxy or gateway, or before
@@ -82,7 +88,8 @@ pub(crate) enum CaseIdField {
     Usual,
     /// At this dotted path.
     Path(String),
-    /// `none`: responses have no id, and a 2xx is enough.
+    /// `none`: responses have no id, and a JSON object or an empty body is
+    /// enough.
     None,
 }
 
@@ -224,14 +231,17 @@ impl Contract {
         format!("{open}{separator}\"{PARTNER_FIRM_ID}\":{firm}}}")
     }
 
-    /// The new case's id, unless it is an echo of what was sent under its name.
-    pub(super) fn case_id(&self, response: &Value, sent: &Value) -> Option<Box<str>> {
+    /// The new case's id, unless it is an echo of what was sent under its name
+    /// or of the case's own key.
+    pub(super) fn case_id(&self, response: &Value, sent: &Value, key: &Key) -> Option<Box<str>> {
+        let key_parts = key.parts();
         let id_at = |object: &Value, path: &[&str]| {
-            let found = id_text(at(object, path)?)?;
+            let found = id_text(at(object, path)?).filter(|text| is_id(text))?;
             let echoes = [at(sent, path), sent.get(path.last()?)];
             let is_echo = (echoes.into_iter().flatten())
                 .any(|sent| id_text(sent).is_some_and(|sent| sent == found));
-            (!is_echo).then(|| found.into())
+            let is_key = key_parts.iter().any(|part| *part == found);
+            (!is_echo && !is_key).then(|| found.into())
         };
         match &self.case_id_field {
             CaseIdField::None => None,
@@ -241,6 +251,23 @@ impl Contract {
                 names.find_map(|name| id_at(object, &[name]))
             }),
         }
+    }
+
+    /// Whether a successful response says that the call failed. A field that
+    /// came back as it was sent says nothing.
+    pub(super) fn says_failed(response: &Value, sent: &Value) -> bool {
+        objects(response).any(|object| {
+            let says = |name: &str, means_failure: fn(&Value) -> bool| {
+                let value = object.get(name).filter(|value| means_failure(value));
+                value.is_some_and(|value| sent.get(name) != Some(value))
+            };
+            says("success", is_false)
+                || says("ok", is_false)
+                || says("status", is_failure)
+                || says("result", is_failure)
+                || says("error", is_error)
+                || says("errors", is_error)
+        })
     }
 
     /// Names of fields that came back with other values than were sent. The new
@@ -288,15 +315,55 @@ fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
 
 fn id_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
-        Value::String(text) if !text.trim().is_empty() => Some(Cow::Borrowed(text)),
+        Value::String(text) if !text.trim().is_empty() => Some(Cow::Borrowed(text.trim())),
         Value::Number(number) => Some(Cow::Owned(number.to_string())),
         _ => None,
     }
 }
 
+/// Whether a text can be an id: visible, not too long, and no `null`.
+fn is_id(text: &str) -> bool {
+    let is_visible = !text.contains(char::is_control) && without_invisible(text) == text;
+    let is_word = text.chars().any(char::is_alphabetic) && is_placeholder(text);
+    is_visible && !is_word && text.chars().count() <= MAX_ID_CHARS
+}
+
+fn is_false(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.trim().eq_ignore_ascii_case("false"),
+        other => *other == Value::Bool(false),
+    }
+}
+
+fn is_failure(value: &Value) -> bool {
+    let words = ["error", "failed", "failure", "fail"];
+    let text = value.as_str().unwrap_or_default().trim();
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// Not empty, and neither `false` nor 0.
+fn is_error(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(failed) => *failed,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+    }
+}
+
+/// All messages of an object: `message` is often only a headline of `errors`.
 fn named_message(value: &Value) -> Option<String> {
-    let mut named = MESSAGE_NAMES.iter().filter_map(|name| value.get(name));
-    named.find_map(message_text)
+    let named = MESSAGE_NAMES.iter().filter_map(|name| value.get(name));
+    let mut texts: Vec<String> = named.filter_map(message_text).collect();
+    texts.dedup();
+    let text = (!texts.is_empty()).then(|| texts.join("; "))?;
+    let mut fields = ERROR_FIELD_NAMES.iter().filter_map(|name| value.get(name));
+    Some(match fields.find_map(id_text) {
+        Some(field) => format!("{field}: {text}"),
+        None => text,
+    })
 }
 
 fn message_text(value: &Value) -> Option<String> {

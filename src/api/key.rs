@@ -1,9 +1,12 @@
 //! The public key: a secret that can't be shown.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD;
 use http::HeaderValue;
 
 use crate::model::readable_by_others;
@@ -79,9 +82,101 @@ impl PublicKey {
         &self.0
     }
 
-    pub(super) fn redact(&self, text: &str) -> String {
-        text.replace(&*self.0, "[key]")
+    /// The text without the key in any form that a server may quote it in:
+    /// plain, JSON-escaped, percent-encoded, or in Base64.
+    pub(super) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let forms: Vec<String> = [self.0.to_string()]
+            .into_iter()
+            .chain(self.in_base64())
+            .collect();
+        let mut starts = b"\\%".to_vec();
+        starts.extend(forms.iter().filter_map(|form| form.bytes().next()));
+        let is_start = |byte| starts.contains(&byte) || starts.contains(&url_unsafe(byte));
+        let (mut redacted, mut copied) = (String::new(), 0);
+        for (at, byte) in text.bytes().enumerate() {
+            if at < copied || !is_start(byte) {
+                continue;
+            }
+            let lengths = forms.iter().filter_map(|form| quoted(&text[at..], form));
+            if let Some(length) = lengths.max() {
+                redacted.push_str(&text[copied..at]);
+                redacted.push_str("[key]");
+                copied = at + length;
+            }
+        }
+        if copied == 0 {
+            return text.into();
+        }
+        (redacted + &text[copied..]).into()
     }
+
+    /// The characters of Base64 that depend on the key alone, at each of the
+    /// three positions that it can have in what is encoded. A key of a few bytes
+    /// has hardly any of its own.
+    fn in_base64(&self) -> impl Iterator<Item = String> {
+        [0, 1, 2].into_iter().filter_map(|before: usize| {
+            let bytes = [&b"\0\0"[..before], self.0.as_bytes()].concat();
+            let encoded = STANDARD_NO_PAD.encode(&bytes);
+            let own = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
+            encoded
+                .get(own)
+                .filter(|own| own.len() >= 8)
+                .map(str::to_owned)
+        })
+    }
+}
+
+/// How much of the text's start quotes the ASCII text `form`, if it does. A
+/// backslash may stand for itself or escape the next one, so every reading is
+/// followed.
+fn quoted(text: &str, form: &str) -> Option<usize> {
+    let mut ends = vec![0];
+    for expected in form.bytes() {
+        let next = ends.iter().flat_map(|&end| {
+            let lengths = quoted_byte(&text[end..], expected);
+            lengths
+                .into_iter()
+                .flatten()
+                .map(move |length| end + length)
+        });
+        ends = next.collect();
+        ends.dedup();
+        if ends.is_empty() {
+            return None;
+        }
+    }
+    ends.into_iter().max()
+}
+
+/// What a character of URL-safe Base64 is in the usual one.
+fn url_unsafe(byte: u8) -> u8 {
+    match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    }
+}
+
+/// The lengths of what may stand for a character: itself, or escaped for JSON
+/// or a URL.
+fn quoted_byte(text: &str, expected: u8) -> [Option<usize>; 4] {
+    let character = char::from(expected);
+    let code = |prefix: &str| {
+        let hex = text.strip_prefix(prefix)?.get(..2)?;
+        (u8::from_str_radix(hex, 16) == Ok(expected)).then_some(prefix.len() + 2)
+    };
+    let escaped = text.strip_prefix('\\');
+    let plain = text.bytes().next();
+    let plain = plain.is_some_and(|byte| byte == expected || url_unsafe(byte) == expected)
+        || expected == b' ' && text.starts_with('+');
+    [
+        plain.then_some(1),
+        escaped
+            .is_some_and(|rest| rest.starts_with(character))
+            .then_some(2),
+        code("\\u00"),
+        code("%"),
+    ]
 }
 
 impl fmt::Debug for PublicKey {
@@ -93,6 +188,66 @@ impl fmt::Debug for PublicKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// The key as a server may quote it, one way for each character.
+    fn escaped(key: &str, ways: &[u8]) -> String {
+        let ways = ways.iter().cycle();
+        let characters = key.chars().zip(ways).map(|(c, way)| match way % 5 {
+            0 => format!("\\u{:04x}", u32::from(c)),
+            1 => format!("%{:02X}", u32::from(c)),
+            2 => format!("%{:02x}", u32::from(c)),
+            3 if !c.is_alphanumeric() => format!("\\{c}"),
+            _ => c.to_string(),
+        });
+        characters.collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_quoted_form_of_the_key_is_left(
+            text in "[!-~]{8,40}",
+            ways in prop::collection::vec(any::<u8>(), 1..40),
+            before in "[ -~é]{0,9}",
+            after in "\\PC{0,9}",
+        ) {
+            let key = PublicKey::from_text(&text, "test").unwrap();
+            let json = serde_json::to_string(&text).unwrap();
+            let query: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            let quoted = [
+                escaped(&text, &ways),
+                json[1..json.len() - 1].replace('/', "\\/"),
+                query,
+                text.clone(),
+            ];
+            for quoted in quoted {
+                let redacted = key.redact(&quoted).into_owned();
+                prop_assert_eq!(redacted, "[key]", "{}", quoted);
+                let inside = format!("{before}\n{quoted}\n{after}");
+                let redacted = key.redact(&inside).into_owned();
+                prop_assert!(!redacted.contains(&quoted), "{}", redacted);
+            }
+            let own = STANDARD_NO_PAD.encode(format!("{before}{text}{after}"));
+            let redacted = key.redact(&own).into_owned();
+            prop_assert!(redacted.contains("[key]"), "{} of {}", redacted, own);
+            let left = before.len() + after.len() + 6;
+            prop_assert!(redacted.len() <= left * 4 / 3 + "[key]".len(), "{}", redacted);
+            let url_safe = own.replace('+', "-").replace('/', "_");
+            prop_assert!(key.redact(&url_safe).contains("[key]"));
+        }
+    }
+
+    #[test]
+    fn a_text_without_the_key_is_kept() {
+        let key = PublicKey::from_text("pk/+ 1", "test").unwrap();
+        for text in ["", "pk/+", "%", "\\u00", "é%e", "pk%2"] {
+            assert_eq!(key.redact(text), text);
+        }
+        assert_eq!(
+            key.redact("a pk%2f%2B+1 b pk\\/+\\u00201"),
+            "a [key] b [key]"
+        );
+    }
 
     #[test]
     fn a_key_is_trimmed_and_never_shown() {

@@ -23,8 +23,12 @@ pub(crate) enum StopReason {
     ProxyAuth,
     /// These statuses, 403 or 404, in a row without a success.
     Forbidden(Vec<u16>),
+    /// A success whose response is no JSON, but a web page or plain text.
+    WebPage,
     /// One of the first calls was accepted without a case id.
     CanaryWithoutId,
+    /// One of the first calls was accepted, and its response says that it failed.
+    CanaryFailed,
     /// One of the first calls was answered 403, 404 or 405.
     CanaryRejected(u16),
     /// Fields came back with other values than were sent.
@@ -100,6 +104,8 @@ pub(crate) enum RunEvent<'a> {
         reason: &'a StopReason,
         /// Requests that are still waited for.
         in_flight: usize,
+        /// The case and the answer that are the reason, if one is.
+        cause: Option<(&'a CaseData, &'a Answer)>,
     },
     /// An outcome could not be stored in the ledger: only this event has it.
     SettleFailed {

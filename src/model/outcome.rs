@@ -86,7 +86,10 @@ pub(crate) enum NextStep {
     Forbidden,
     /// The id belongs to another key.
     DuplicateId,
-    /// No further request: redirects, 401, 407, a certificate or proxy error.
+    /// A success by its status, a failure by its body.
+    SaysFailed,
+    /// No further request: redirects, 401, 407, a web page, a certificate or
+    /// proxy error.
     Stop,
 }
 

@@ -141,6 +141,50 @@ fn the_key_is_never_shown_or_stored() {
     }
 }
 
+/// In every form, and at the place where a message is cut.
+#[test]
+fn a_key_that_an_answer_quotes_is_redacted_before_the_answer_is_cut() {
+    use base64::Engine as _;
+    const QUOTED: &str = "pk/te+st=5f1d0c\\9a";
+    let base64 = base64::prelude::BASE64_STANDARD.encode(format!("Key {QUOTED}"));
+    let percent: String = QUOTED.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let unicode: String = QUOTED
+        .bytes()
+        .map(|byte| format!("\\u00{byte:02X}"))
+        .collect();
+    let json = QUOTED.replace('\\', "\\\\").replace('/', "\\/");
+    for form in [json, unicode, percent, base64] {
+        let home = Home::new();
+        home.cases(6);
+        let quoted = form.clone();
+        let server = Server::start(move |request| {
+            let before = "x".repeat(500 - 4 * request.index);
+            let body = format!("{{\"message\":\"{before}{quoted}\"}}");
+            match request.index {
+                0 | 1 => create(request),
+                2 | 3 => status(422).json(body).into(),
+                _ => status(500).json(body).into(),
+            }
+        });
+        let done = home
+            .import_for_people(&server.url(), &["cases.csv"])
+            .args(&["-v", "--pace", "1ms", "--results", "results.csv"])
+            .env("LEXAMICA_PUBLIC_KEY", QUOTED)
+            .run()
+            .exits(4);
+        let mut texts = vec![done.to_string()];
+        for file in home.files() {
+            texts.push(String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned());
+        }
+        let part = &form[form.len() / 3..form.len() / 3 + 8];
+        for text in texts {
+            assert!(!text.contains("pk/te"), "{form}: {text}");
+            assert!(!text.contains(part), "{form}: {part} in {text}");
+        }
+        done.says("[key]");
+    }
+}
+
 #[test]
 fn network_errors_do_not_show_the_key() {
     let home = Home::new();

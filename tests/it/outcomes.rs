@@ -182,7 +182,14 @@ fn a_success_needs_a_case_id_of_its_own() {
             true,
             4,
         ),
-        row("HTML", status(200).html("<h1>hi</h1>"), "in_doubt", true, 4),
+        row(
+            "HTML",
+            status(200).html("<h1>hi</h1>"),
+            "in_doubt",
+            false,
+            5,
+        ),
+        row("text", accepted("OK"), "in_doubt", false, 5),
         row("nothing", status(204), "in_doubt", true, 4),
         row(
             "what we sent comes back",
@@ -190,6 +197,48 @@ fn a_success_needs_a_case_id_of_its_own() {
             "in_doubt",
             true,
             4,
+        ),
+        row(
+            "success: false with an id",
+            accepted(r#"{"success":false,"_id":"n1"}"#),
+            "in_doubt",
+            true,
+            4,
+        ),
+        row(
+            "errors with an id",
+            accepted(r#"{"_id":"n1","errors":[{"field":"Phone"}]}"#),
+            "in_doubt",
+            true,
+            4,
+        ),
+        row(
+            "null as text",
+            accepted(r#"{"_id":"null"}"#),
+            "in_doubt",
+            true,
+            4,
+        ),
+        row(
+            "an id of 3 MB",
+            accepted(&format!("{{\"_id\":\"{}\"}}", "x".repeat(3_000_000))),
+            "in_doubt",
+            true,
+            4,
+        ),
+        row(
+            "the case's own key",
+            accepted(r#"{"_id":"c2"}"#),
+            "in_doubt",
+            true,
+            4,
+        ),
+        row(
+            "a byte order mark",
+            accepted("\u{feff}{\"_id\":\"n1\"}"),
+            "imported",
+            true,
+            0,
         ),
         row(
             "the id of another case",
@@ -216,6 +265,90 @@ fn a_success_needs_a_case_id_of_its_own() {
             0,
         ),
     ]);
+}
+
+/// A body as a server compresses it.
+fn compressed(text: &str, encoding: &str) -> Vec<u8> {
+    use flate2::Compression;
+    use flate2::read::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let level = Compression::fast();
+    match encoding {
+        "gzip" => GzEncoder::new(text.as_bytes(), level).read_to_end(&mut bytes),
+        "deflate" => ZlibEncoder::new(text.as_bytes(), level).read_to_end(&mut bytes),
+        _ => DeflateEncoder::new(text.as_bytes(), level).read_to_end(&mut bytes),
+    }
+    .unwrap();
+    bytes
+}
+
+#[test]
+fn compressed_answers_are_read() {
+    let good = r#"{"_id":"n1"}"#;
+    let answer = |encoding: &str, bytes: Vec<u8>| {
+        status(200).header("Content-Encoding", encoding).json(bytes)
+    };
+    let mut broken = compressed(good, "gzip");
+    broken.truncate(15);
+    let large = format!("{}{good}", " ".repeat(5_000_000));
+    verify_all(&[
+        row(
+            "gzip",
+            answer("gzip", compressed(good, "gzip")),
+            "imported",
+            true,
+            0,
+        ),
+        row(
+            "deflate",
+            answer("Deflate", compressed(good, "deflate")),
+            "imported",
+            true,
+            0,
+        ),
+        row(
+            "deflate without its wrapping",
+            answer("deflate", compressed(good, "raw")),
+            "imported",
+            true,
+            0,
+        ),
+        row("broken gzip", answer("gzip", broken), "in_doubt", true, 4),
+        row(
+            "more than 4 MB when unpacked",
+            answer("gzip", compressed(&large, "gzip")),
+            "in_doubt",
+            true,
+            4,
+        ),
+    ]);
+    let home = Home::new();
+    home.cases(1);
+    let refused = compressed(r#"{"message":"Phone is invalid"}"#, "gzip");
+    let server = Server::start(move |_| {
+        let answer = status(400).header("Content-Encoding", "gzip");
+        answer.json(&refused)
+    });
+    home.import_for_people(&server.url(), &["cases.csv"])
+        .run()
+        .exits(1)
+        .says("Phone is invalid");
+}
+
+#[test]
+fn errors_are_shown_with_their_fields() {
+    let home = Home::new();
+    home.cases(1);
+    let server = Server::start(|_| {
+        status(422).json(
+            r#"{"errors":[{"field":"Phone","message":"is invalid"},{"field":"Email","message":"taken"}]}"#,
+        )
+    });
+    home.import_for_people(&server.url(), &["cases.csv"])
+        .run()
+        .exits(1)
+        .says("Phone: is invalid; Email: taken");
 }
 
 #[test]

@@ -19,8 +19,8 @@ fn tls_file(name: &str) -> String {
 
 /// A TLS server with its own certificate that creates a case from every
 /// request, and the requests that it decrypted.
-fn tls_server() -> (String, Receiver<String>) {
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(tls_file("server.pem"))
+fn tls_server(certificate: &str) -> (String, Receiver<String>) {
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(tls_file(certificate))
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();
@@ -74,13 +74,13 @@ fn tls_server() -> (String, Receiver<String>) {
 fn an_untrusted_certificate_stops_the_run_and_names_its_issuer() {
     let home = Home::new();
     home.cases(3);
-    let (url, requests) = tls_server();
+    let (url, requests) = tls_server("server.pem");
     home.import(&url)
         .env("SSL_CERT_FILE", &tls_file("other.pem"))
         .run()
         .exits(5)
-        .stopped("certificate was rejected")
-        .stopped("issued by CN=Acme Inspection CA")
+        .stopped("the server's certificate was rejected: its issuer is not trusted")
+        .stopped("issued by Acme Inspection CA")
         .counts(&[("not_sent", 1), ("untried", 2)]);
     assert!(requests.try_recv().is_err(), "nothing of a case was sent");
 }
@@ -89,7 +89,7 @@ fn an_untrusted_certificate_stops_the_run_and_names_its_issuer() {
 fn a_ca_file_adds_an_authority() {
     let home = Home::new();
     home.cases(3);
-    let (url, requests) = tls_server();
+    let (url, requests) = tls_server("server.pem");
     home.import(&url)
         .args(&["--ca-file", &tls_file("server.pem")])
         .env("SSL_CERT_FILE", &tls_file("other.pem"))
@@ -97,6 +97,59 @@ fn a_ca_file_adds_an_authority() {
         .exits(0)
         .counts(&[("imported", 3)]);
     assert_eq!(requests.try_iter().count(), 3);
+}
+
+/// Such a certificate says that it is an authority's, which a server's should
+/// not; whoever names it means it as the server's.
+#[test]
+fn a_self_signed_certificate_is_trusted_when_it_is_named() {
+    let home = Home::new();
+    home.cases(2);
+    let (url, requests) = tls_server("self_signed.pem");
+    let import = |url: &str, file: &str| {
+        let import = home.import(url).args(&["--ca-file", &tls_file(file)]);
+        import.env("SSL_CERT_FILE", &tls_file("other.pem")).run()
+    };
+    import(&url, "server.pem")
+        .exits(5)
+        .stopped("it is an authority's, not a server's; it was issued by Acme Server")
+        .counts(&[("not_sent", 1), ("untried", 1)]);
+    // For this host only.
+    let elsewhere = url.replace("localhost", "127.0.0.1");
+    home.import(&elsewhere)
+        .args(&["--ca-file", &tls_file("self_signed.pem"), "--adopt-ledger"])
+        .env("SSL_CERT_FILE", &tls_file("other.pem"))
+        .run()
+        .exits(5)
+        .stopped("the server's certificate was rejected: it is an authority's, not a server's");
+    assert!(requests.try_recv().is_err(), "nothing of a case was sent");
+    home.import(&url)
+        .args(&["--ca-file", &tls_file("self_signed.pem"), "--adopt-ledger"])
+        .env("SSL_CERT_FILE", &tls_file("other.pem"))
+        .run()
+        .exits(0)
+        .counts(&[("imported", 2)]);
+    assert_eq!(requests.try_iter().count(), 2);
+}
+
+#[test]
+fn a_host_that_is_not_found_is_named() {
+    let home = Home::new();
+    home.cases(1);
+    let host = "api.example.invalid";
+    home.import_for_people(&format!("https://{host}"), &["cases.csv"])
+        .args(&[
+            "--output",
+            "json",
+            "--max-retries",
+            "0",
+            "--max-failures",
+            "1",
+        ])
+        .env("SSL_CERT_FILE", &tls_file("other.pem"))
+        .run()
+        .exits(5)
+        .stopped(&format!("{host}: the host was not found: "));
 }
 
 #[test]
@@ -111,6 +164,10 @@ fn a_proxy_that_refuses_stops_the_run_at_once() {
         .run()
         .exits(5)
         .stopped("failed before anything was sent")
+        .stopped(&format!(
+            "api.example.invalid through the proxy {}: the proxy refused the connection",
+            proxy.addr()
+        ))
         .counts(&[("not_sent", 1), ("untried", 2)]);
     assert_eq!(proxy.requests().len(), 1, "asked once, not again and again");
 }

@@ -23,7 +23,8 @@ fn the_firm_is_the_last_member_of_the_body() {
 fn the_id_is_found_and_an_echo_is_no_id() {
     let contract = Contract::default();
     let sent = json!({"id": "L-1", "CaseId": 7});
-    let id = |answer: Value| contract.case_id(&answer, &sent).map(String::from);
+    let key = Key::new(["L-1", "77"]);
+    let id = |answer: Value| contract.case_id(&answer, &sent, &key).map(String::from);
     assert_eq!(id(json!({"_id": "abc", "id": "L-1"})), Some("abc".into()));
     assert_eq!(id(json!({"id": "L-1", "caseId": 12})), Some("12".into()));
     assert_eq!(id(json!({"data": {"id": "xyz"}})), Some("xyz".into()));
@@ -31,16 +32,25 @@ fn the_id_is_found_and_an_echo_is_no_id() {
     assert_eq!(id(json!({"id": "L-1", "CaseId": 7})), None);
     assert_eq!(id(json!({"data": {"id": "L-1"}})), None);
     assert_eq!(id(json!({"id": "", "_id": null})), None);
+    assert_eq!(id(json!({"_id": " x9 "})), Some("x9".into()));
+    assert_eq!(id(json!({"_id": 0})), Some("0".into()));
+    let longest = "x".repeat(200);
+    assert_eq!(id(json!({"_id": longest})), Some(longest));
+    for no_id in ["null", "Undefined", "none", "77", "a\nb", "\u{200b}c"] {
+        assert_eq!(id(json!({"_id": no_id})), None, "{no_id}");
+    }
+    assert_eq!(id(json!({"_id": "x".repeat(3_000_000)})), None);
+    assert_eq!(id(json!({"_id": 77})), None, "the case's own key");
     let path = Contract {
         case_id_field: CaseIdField::Path("result.ref".into()),
         ..Contract::default()
     };
     assert_eq!(
-        path.case_id(&json!({"result": {"ref": 9}}), &sent)
+        path.case_id(&json!({"result": {"ref": 9}}), &sent, &key)
             .as_deref(),
         Some("9")
     );
-    assert_eq!(path.case_id(&json!({"id": "9"}), &sent), None);
+    assert_eq!(path.case_id(&json!({"id": "9"}), &sent, &key), None);
 }
 
 #[test]
@@ -69,6 +79,10 @@ fn a_message_is_found_in_any_form() {
     assert_eq!(message(r#"{"message":"no such map"}"#), "no such map");
     assert_eq!(message(r#"{"errors":["a",{"message":"b"}]}"#), "a; b");
     assert_eq!(message(r#"{"error":{"message":"deep"}}"#), "deep");
+    let fields = r#"{"message":"invalid","errors":[{"field":"Phone","message":"is invalid"},{"path":"Email","message":"taken"}]}"#;
+    assert_eq!(message(fields), "invalid; Phone: is invalid; Email: taken");
+    let by_name = r#"{"errors":{"Phone":["is invalid"]}}"#;
+    assert_eq!(message(by_name), r#"{"Phone":["is invalid"]}"#);
     assert_eq!(message(r#"{"code":4}"#), r#"{"code":4}"#);
     assert_eq!(message(" <html> "), "<html>");
     assert_eq!(message("  "), "");

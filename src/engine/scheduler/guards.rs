@@ -131,6 +131,7 @@ impl Guards {
                 0 => StopReason::ConnectionRejected,
                 401 => StopReason::Unauthorized,
                 407 => StopReason::ProxyAuth,
+                200..=299 => StopReason::WebPage,
                 _ => StopReason::Redirected(status),
             });
         }
@@ -139,7 +140,10 @@ impl Guards {
         }
         let no_id = result.verdict == Verdict::InDoubt && self.duplicate_ids_in_a_row == 0;
         if canary && no_id && matches!(status, 200..=299) {
-            return Some(StopReason::CanaryWithoutId);
+            return Some(match result.next_step {
+                NextStep::SaysFailed => StopReason::CanaryFailed,
+                _ => StopReason::CanaryWithoutId,
+            });
         }
         if self.duplicate_ids_in_a_row >= MAX_DUPLICATE_IDS {
             return Some(StopReason::DuplicateIds);

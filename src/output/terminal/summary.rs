@@ -183,6 +183,14 @@ pub(crate) fn stop_message(reason: &StopReason, uses_short_path: bool) -> String
              key.{short_path} To continue anyway, use --max-failures 0.",
             responses(statuses)
         ),
+        StopReason::WebPage => "the server answered with a web page or plain text instead of \
+             JSON, such as a sign-in page. Check the base URL, then record the outcome of the case \
+             with `caseload resolve`."
+            .to_owned(),
+        StopReason::CanaryFailed => "the server answered one of the first cases with a success \
+             status, but the response says that it failed. Check in Lexamica whether the case \
+             exists, then record its outcome with `caseload resolve`."
+            .to_owned(),
         StopReason::CanaryWithoutId => "the server accepted one of the first cases, but the \
              response has no case id. Look at the response above, and set api.case_id_field in \
              caseload.toml to the field with the id, or to \"none\" if responses have no id. \
