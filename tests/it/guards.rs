@@ -79,6 +79,57 @@ fn a_canary_without_an_id_or_refused_stops_the_run() {
     }
 }
 
+/// Whatever the config says of ids: a page proves nothing.
+#[test]
+fn a_web_page_or_a_failure_never_counts_as_an_import() {
+    for (answer, stopped) in [
+        (
+            status(200).html("<h1>Please sign in</h1>"),
+            "web page or plain text instead of JSON, such as a sign-in page. Check the base URL",
+        ),
+        (
+            status(201).json(r#"{"success":false,"id":"n1","message":"no such map"}"#),
+            "the response says that it failed",
+        ),
+    ] {
+        for config in ["", "[api]\ncase_id_field = \"none\"\n"] {
+            let home = Home::new();
+            home.cases(3);
+            home.write("caseload.toml", config);
+            let page = answer.clone();
+            let server = Server::start(move |_| page.clone());
+            let done = home.import(&server.url()).run().exits(5).stopped(stopped);
+            let done = done.counts(&[("in_doubt", 1), ("untried", 2)]);
+            assert!(!done.to_string().contains("case_id_field"), "{done}");
+            assert_eq!(server.requests().len(), 1);
+        }
+    }
+}
+
+#[test]
+fn the_answer_that_stops_a_run_is_shown() {
+    for (answer, shown) in [
+        (status(401).json(r#"{"hint":"key revoked"}"#), "key revoked"),
+        (status(307).html("moved to /login"), "moved to /login"),
+        (
+            status(429)
+                .header("Retry-After", "3600")
+                .json(r#"{"until":"tomorrow"}"#),
+            "tomorrow",
+        ),
+        (status(200).json(r#"{"reference":"R-7"}"#), "R-7"),
+    ] {
+        let home = Home::new();
+        home.cases(2);
+        let server = Server::start(move |_| answer.clone());
+        home.import_for_people(&server.url(), &["cases.csv"])
+            .run()
+            .exits(5)
+            .says("response for cases.csv:2: case c1: status ")
+            .says(shown);
+    }
+}
+
 #[test]
 fn a_404_on_the_short_path_suggests_the_organization() {
     let home = Home::new();

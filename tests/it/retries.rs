@@ -105,25 +105,25 @@ fn retries_are_limited() {
 
 #[test]
 fn retry_after_sets_the_pause() {
-    let at_once = "Wed, 21 Oct 2026 07:28:01 GMT";
-    for headers in [
+    const DATE: (&str, &str) = ("Date", "Wed, 21 Oct 2026 07:28:00 GMT");
+    let forms = [
         vec![("Retry-After", "1")],
-        vec![
-            ("Date", "Wed, 21 Oct 2026 07:28:00 GMT"),
-            ("Retry-After", at_once),
-        ],
-    ] {
+        vec![("Retry-After", "0.2")],
+        vec![("Retry-After", "0"), ("Retry-After", "1")],
+        vec![DATE, ("Retry-After", "Wed, 21 Oct 2026 07:28:01 GMT")],
+        vec![DATE, ("Retry-After", "Wednesday, 21-Oct-26 07:28:01 GMT")],
+        vec![DATE, ("Retry-After", "Wed Oct 21 07:28:01 2026")],
+    ];
+    let verify = |headers: Vec<(&'static str, &'static str)>| {
         let home = Home::new();
         home.cases(1);
-        let server = Server::start(move |request| {
-            if request.index > 0 {
-                return create(request);
-            }
-            let busy = status(429);
-            let busy = headers
-                .iter()
-                .fold(busy, |busy, (name, value)| busy.header(name, value));
-            busy.into()
+        let answer = headers.iter();
+        let answer = answer.fold(status(429), |answer, (name, value)| {
+            answer.header(name, value)
+        });
+        let server = Server::start(move |request| match request.index {
+            0 => answer.clone().into(),
+            _ => create(request),
         });
         home.import(&server.url())
             .run()
@@ -134,7 +134,43 @@ fn retry_after_sets_the_pause() {
             panic!("not sent twice");
         };
         let waited = second.first_byte.duration_since(first.received);
-        assert!(waited >= Duration::from_secs(1), "{waited:?}");
+        assert!(waited >= Duration::from_secs(1), "{headers:?}: {waited:?}");
+    };
+    std::thread::scope(|scope| {
+        for headers in forms {
+            scope.spawn(|| verify(headers));
+        }
+    });
+}
+
+/// Its deadline is a promise, though the run is pausing already.
+#[test]
+fn a_retry_after_of_a_call_from_before_the_pause_counts() {
+    let home = Home::new();
+    home.write("known.csv", "id,partnerFirmId\nk1,f1\nk2,f1\n");
+    home.cases(2);
+    let server = Server::start(|request| {
+        let busy = |seconds| status(429).header("Retry-After", seconds);
+        match (request.index, request.json()["id"].as_str()) {
+            (2 | 3, Some("c1")) => react().wait(Duration::from_millis(300)).answer(&busy("3")),
+            (2 | 3, Some("c2")) => busy("1").into(),
+            _ => create(request),
+        }
+    });
+    home.import_files(&server.url(), &["known.csv"])
+        .run()
+        .exits(0);
+    home.import(&server.url())
+        .run()
+        .exits(0)
+        .counts(&[("imported", 2)]);
+    let requests = server.requests();
+    let busy = requests[2..4]
+        .iter()
+        .find(|request| request.json()["id"] == "c1");
+    let named = busy.unwrap().received + Duration::from_secs(3);
+    for request in &requests[4..] {
+        assert!(request.first_byte >= named, "a call started too early");
     }
 }
 

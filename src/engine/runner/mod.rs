@@ -30,7 +30,8 @@ use super::spool::Spooled;
 use crate::api::{Client, Gate};
 use crate::ledger::{Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
 use crate::model::{
-    NextStep, Outcome, PauseReason, RunEvent, State, StopReason, Totals, Verdict, abort_point,
+    Answer, CaseData, NextStep, Outcome, PauseReason, RunEvent, State, StopReason, Totals, Verdict,
+    abort_point,
 };
 
 /// What the user asks of a run by Ctrl-C or another signal.
@@ -164,7 +165,7 @@ impl Runner<'_> {
                 let _ = self.run.client.drop_connections();
             }
             self.report_pause(now);
-            self.report_stop();
+            self.report_stop(None);
             match self.scheduler.next(now) {
                 SchedulerAction::Claim(case) => self.claim(case),
                 SchedulerAction::Start(case) => self.start(case, now).await,
@@ -287,15 +288,26 @@ impl Runner<'_> {
                 self.prefetched = Some(claim);
                 SchedulerEvent::Claimed(index)
             }
-            Done::Claimed(index, Err(ClaimError::Refused { now })) => self.skip(index, now),
-            Done::Claimed(index, Err(ClaimError::Ledger(error))) => {
-                self.fail(error);
-                self.count_unsent(index);
+            Done::Claimed(index, Err(error)) => {
+                let state = match error {
+                    ClaimError::Refused { now } => now,
+                    ClaimError::Ledger(error) => {
+                        self.fail(error);
+                        let known = self.states.get(&index).copied();
+                        known.or(self.run.planned[index.0].state)
+                    }
+                    // What a failed commit wrote may be there after a crash.
+                    ClaimError::Unknown(error) => {
+                        self.fail(error);
+                        Some(State::InDoubt)
+                    }
+                };
+                self.count(index, state);
+                let slot = self.run.planned[index.0].slot;
+                if let Ok(case) = self.run.spooled.read(slot) {
+                    (self.report)(RunEvent::Skipped { case: &case, state });
+                }
                 SchedulerEvent::ClaimRefused(index)
-            }
-            Done::Claimed(index, Err(ClaimError::Unknown(error))) => {
-                self.fail(error);
-                self.skip(index, Some(State::InDoubt))
             }
             Done::Released(index, result) => {
                 if let Err(error) = result {
@@ -314,22 +326,13 @@ impl Runner<'_> {
                         "caseload failed while the request was in flight; please report this";
                     Outcome::without_answer(Verdict::InDoubt, NextStep::Next, message)
                 });
+                self.note_pause(index, &outcome);
                 return self.settle(index, outcome);
             }
-            Done::Settled(index, done) => self.settled(index, *done),
+            Done::Settled(index, done) => return self.settled(index, *done),
             Done::EchoAnswered(accepted) => SchedulerEvent::EchoAccepted(accepted),
         };
         self.notify(event);
-    }
-
-    /// A case that is not sent, and is in this state now.
-    fn skip(&mut self, index: CaseIndex, state: Option<State>) -> SchedulerEvent {
-        self.count(index, state);
-        let slot = self.run.planned[index.0].slot;
-        if let Ok(case) = self.run.spooled.read(slot) {
-            (self.report)(RunEvent::Skipped { case: &case, state });
-        }
-        SchedulerEvent::ClaimRefused(index)
     }
 
     fn report_pause(&mut self, now: Duration) {
@@ -348,7 +351,8 @@ impl Runner<'_> {
         });
     }
 
-    fn report_stop(&mut self) {
+    /// Reports that the run stops, once: with the answer that is the reason.
+    fn report_stop(&mut self, cause: Option<(&CaseData, &Answer)>) {
         if let Some(reason) = self.scheduler.stopping()
             && !self.reported_stop
         {
@@ -356,6 +360,7 @@ impl Runner<'_> {
             (self.report)(RunEvent::Stopping {
                 reason,
                 in_flight: self.in_flight.len(),
+                cause,
             });
         }
     }

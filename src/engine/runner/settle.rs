@@ -17,6 +17,28 @@ use crate::model::{
 pub(super) type Settled = (Arc<CaseData>, Outcome, Result<Settlement, LedgerError>);
 
 impl Runner<'_> {
+    /// A pause that an outcome asks for begins before it is settled: that can
+    /// take as long as several starts.
+    pub(super) fn note_pause(&mut self, index: CaseIndex, outcome: &Outcome) {
+        let reason = match outcome.next_step {
+            NextStep::Busy { .. } => PauseReason::Busy,
+            NextStep::Unreachable => PauseReason::Unreachable,
+            _ => return,
+        };
+        self.pause_cause = Some((reason, outcome.answer.message.clone()));
+        if let NextStep::Busy {
+            retry_after: Some(wait),
+        } = outcome.next_step
+        {
+            self.notify(SchedulerEvent::AskedToWait(wait));
+            let case = self
+                .in_flight
+                .get(&index)
+                .map(|(claim, _)| Arc::clone(claim.case()));
+            self.report_stop(case.as_deref().map(|case| (case, &outcome.answer)));
+        }
+    }
+
     pub(super) fn settle(&mut self, index: CaseIndex, outcome: Outcome) {
         let Some((claim, _)) = self.in_flight.remove(&index) else {
             debug_assert!(false, "{index:?} was not in flight");
@@ -34,7 +56,7 @@ impl Runner<'_> {
     }
 
     /// The outcome is on the disk, or never will be.
-    pub(super) fn settled(&mut self, index: CaseIndex, done: Settled) -> SchedulerEvent {
+    pub(super) fn settled(&mut self, index: CaseIndex, done: Settled) {
         let (case, outcome, result) = done;
         let attempt = match result {
             Ok(settlement) => self.report_settled(index, &case, &outcome, &settlement),
@@ -53,15 +75,8 @@ impl Runner<'_> {
                 }
             }
         };
-        let pause_reason = match attempt.next_step {
-            NextStep::Busy { .. } => Some(PauseReason::Busy),
-            NextStep::Unreachable => Some(PauseReason::Unreachable),
-            _ => None,
-        };
-        if let Some(reason) = pause_reason {
-            self.pause_cause = Some((reason, outcome.answer.message));
-        }
-        SchedulerEvent::AttemptDone(index, attempt)
+        self.notify(SchedulerEvent::AttemptDone(index, attempt));
+        self.report_stop(Some((&case, &outcome.answer)));
     }
 
     fn report_settled(

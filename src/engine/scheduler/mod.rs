@@ -12,10 +12,12 @@
 //! ```
 //!
 //! At most one case is claimed ahead of its start. The outcome of an attempt is
-//! in the ledger before the scheduler learns of it.
+//! in the ledger before the scheduler learns of it; only a wait that the server
+//! asks for is reported before.
 
 mod guards;
 mod pacing;
+mod rate;
 
 #[cfg(test)]
 mod tests;
@@ -77,6 +79,9 @@ pub(crate) enum SchedulerEvent {
     /// The ledger has the case in another state than the plan; it is left alone.
     ClaimRefused(CaseIndex),
     Released(CaseIndex),
+    /// An answer asked to wait this long. To be reported as soon as the answer
+    /// is there, before it is settled.
+    AskedToWait(Duration),
     /// An attempt is over and settled.
     AttemptDone(CaseIndex, AttemptResult),
     EchoAccepted(bool),
@@ -282,6 +287,7 @@ impl Scheduler {
                 self.prefetched = Prefetched::None;
                 self.requeued.push_front(case);
             }
+            SchedulerEvent::AskedToWait(wait) => self.asked_to_wait(now, wait),
             SchedulerEvent::AttemptDone(case, result) => self.attempt_done(now, case, result),
             SchedulerEvent::EchoAccepted(accepted) => {
                 self.echo_question = EchoQuestion::None;
@@ -314,22 +320,32 @@ impl Scheduler {
         }
     }
 
+    /// A promise, whichever call the answer belongs to.
+    fn asked_to_wait(&mut self, now: Duration, wait: Duration) {
+        if wait > self.settings.max_wait {
+            self.stop_for(StopReason::WaitTooLong(wait));
+        } else {
+            self.pacing.wait_until(now + wait);
+        }
+    }
+
     fn adjust_pace(&mut self, now: Duration, call: u64, result: &AttemptResult) {
         if result.status.is_some() {
             self.pacing.answered();
         }
         if result.verdict == Verdict::Imported {
-            self.pacing.speed_up();
+            self.pacing.rate.speed_up(call, self.last_call);
+        }
+        if let NextStep::Busy {
+            retry_after: Some(wait),
+        } = result.next_step
+        {
+            self.asked_to_wait(now, wait);
         }
         match result.next_step {
             NextStep::Busy { .. } | NextStep::Unreachable if !self.pacing.is_new(call) => {}
             NextStep::Busy { retry_after } => {
-                if let Some(wait) = retry_after
-                    && wait > self.settings.max_wait
-                {
-                    self.stop_for(StopReason::WaitTooLong(wait));
-                }
-                self.pacing.busy(now, self.last_call, retry_after);
+                self.pacing.busy(now, call, self.last_call, retry_after);
             }
             NextStep::Unreachable => {
                 if !self.pacing.unreachable(now, self.last_call) {
@@ -341,7 +357,8 @@ impl Scheduler {
                     self.pacing.recovered();
                 }
             }
-            NextStep::Forbidden | NextStep::DuplicateId | NextStep::Stop => {}
+            NextStep::Forbidden | NextStep::DuplicateId | NextStep::SaysFailed | NextStep::Stop => {
+            }
         }
     }
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::rate::RateControl;
+
 /// The bounds of the interval between the starts of two calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PaceRange {
@@ -55,8 +57,6 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     duration.try_into().ok()
 }
 
-/// The longest interval that 429s lead to.
-const SLOWEST: Duration = Duration::from_secs(5);
 /// A start up to this late keeps the schedule.
 const MAX_LATENESS: Duration = Duration::from_millis(3);
 /// Below this interval an ordinary machine can't hold single gaps; only the
@@ -75,11 +75,9 @@ const MAX_PAUSE: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone)]
 pub(super) struct Pacing {
-    range: PaceRange,
-    pub(super) interval: Duration,
-    /// By how much one success shortens the interval.
-    step: Duration,
-    next_start: Duration,
+    pub(super) rate: RateControl,
+    /// When the next call starts, unless a pause ends later.
+    scheduled: Duration,
     paused_until: Option<Duration>,
     /// The last call started before the last pause began.
     last_before_pause: u64,
@@ -93,10 +91,8 @@ impl Pacing {
     /// The first call may start at once.
     pub(super) fn new(range: PaceRange, seed: u64) -> Self {
         Self {
-            range,
-            interval: range.lower,
-            step: Duration::ZERO,
-            next_start: Duration::ZERO,
+            rate: RateControl::new(range),
+            scheduled: Duration::ZERO,
             paused_until: None,
             last_before_pause: 0,
             pauses_in_a_row: 0,
@@ -106,7 +102,7 @@ impl Pacing {
     }
 
     pub(super) fn next_start(&self) -> Duration {
-        self.next_start
+        self.scheduled.max(self.paused_until.unwrap_or_default())
     }
 
     pub(super) fn paused_until(&self, now: Duration) -> Option<Duration> {
@@ -114,18 +110,16 @@ impl Pacing {
     }
 
     pub(super) fn started(&mut self, now: Duration) {
-        let late = now.saturating_sub(self.next_start);
-        let allowed = if self.interval < MIN_EXACT_INTERVAL {
+        let next_start = self.next_start();
+        let late = now.saturating_sub(next_start);
+        let interval = self.rate.interval();
+        let allowed = if interval < MIN_EXACT_INTERVAL {
             MIN_EXACT_INTERVAL
         } else {
             MAX_LATENESS
         };
-        let from = if late <= allowed {
-            self.next_start
-        } else {
-            now
-        };
-        self.next_start = from + self.interval;
+        let from = if late <= allowed { next_start } else { now };
+        self.scheduled = from + interval;
     }
 
     pub(super) fn answered(&mut self) {
@@ -137,21 +131,30 @@ impl Pacing {
         self.pauses_in_a_row = 0;
     }
 
-    /// After an import: a tenth of the way back to the range's start.
-    pub(super) fn speed_up(&mut self) {
-        let faster = self.interval.saturating_sub(self.step);
-        self.interval = faster.max(self.range.lower);
-    }
-
     /// Whether a call started after the last pause began. Answers to earlier
     /// calls belong to that pause.
     pub(super) fn is_new(&self, call: u64) -> bool {
         call > self.last_before_pause
     }
 
-    /// The server asks to wait: pauses and slows down.
-    pub(super) fn busy(&mut self, now: Duration, last_call: u64, retry_after: Option<Duration>) {
-        self.slow_down(now);
+    /// No call starts before the latest time that any answer has named.
+    pub(super) fn wait_until(&mut self, time: Duration) {
+        self.paused_until = self.paused_until.max(Some(time));
+    }
+
+    /// The server asks to wait: slows down and pauses.
+    pub(super) fn busy(
+        &mut self,
+        now: Duration,
+        call: u64,
+        last_call: u64,
+        retry_after: Option<Duration>,
+    ) {
+        let before = self.rate.interval();
+        self.rate.slow_down(call, last_call);
+        // The next start was set with the old interval.
+        let longer = self.rate.interval().saturating_sub(before);
+        self.scheduled = self.scheduled.saturating_add(longer).max(now);
         let pause = retry_after.unwrap_or_else(|| self.doubled(BUSY_FIRST));
         self.pause(now, last_call, pause);
     }
@@ -176,24 +179,7 @@ impl Pacing {
     fn pause(&mut self, now: Duration, last_call: u64, pause: Duration) {
         self.pauses_in_a_row += 1;
         self.last_before_pause = last_call;
-        let until = now.saturating_add(pause);
-        self.paused_until = Some(until);
-        self.next_start = self.next_start.max(until);
-    }
-
-    /// To the range's end, and from there to twice the interval each time. Ten
-    /// successes lead back.
-    fn slow_down(&mut self, now: Duration) {
-        let before = self.interval;
-        self.interval = if before < self.range.upper {
-            self.range.upper
-        } else {
-            (before * 2).min(SLOWEST.max(self.range.upper))
-        };
-        self.step = self.interval.saturating_sub(self.range.lower) / 10;
-        // The next start was set with the old interval.
-        let longer = self.interval.saturating_sub(before);
-        self.next_start = self.next_start.saturating_add(longer).max(now);
+        self.wait_until(now.saturating_add(pause));
     }
 }
 
@@ -261,27 +247,5 @@ mod tests {
         pacing.pause(ms(5_000), 2, ms(4_000));
         pacing.started(ms(9_001));
         assert_eq!(pacing.next_start(), ms(9_100), "no burst after a pause");
-    }
-
-    #[test]
-    fn a_429_slows_the_pace_and_successes_speed_it_up() {
-        let mut pacing = Pacing::new(PaceRange::default(), 1);
-        pacing.started(ms(0));
-        pacing.slow_down(ms(50));
-        assert_eq!((pacing.interval, pacing.next_start()), (ms(200), ms(200)));
-        pacing.slow_down(ms(50));
-        assert_eq!(pacing.interval, ms(400));
-        for _ in 0..10 {
-            pacing.slow_down(ms(50));
-        }
-        assert_eq!(pacing.interval, SLOWEST);
-        for _ in 0..9 {
-            pacing.speed_up();
-            assert!(pacing.interval > ms(100));
-        }
-        pacing.speed_up();
-        assert_eq!(pacing.interval, ms(100));
-        pacing.speed_up();
-        assert_eq!(pacing.interval, ms(100));
     }
 }

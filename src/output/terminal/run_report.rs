@@ -102,19 +102,11 @@ impl RunReport {
             RunEvent::Resumed => self.progress.set_pause(None),
             RunEvent::AskEcho => self.progress.hide(),
             RunEvent::EchoDiffers { case, answer } => self.show_differences(case, answer),
-            RunEvent::Stopping { reason, in_flight } => {
-                if self.progress.is_hidden() {
-                    // Ends the line of the question.
-                    self.progress.println("");
-                }
-                if matches!(reason, StopReason::Interrupted) && *in_flight > 0 {
-                    self.println(&format!(
-                        "waiting for {} in flight; press Ctrl-C again to stop now and leave them \
-                         in doubt",
-                        count(*in_flight as u64, "request")
-                    ));
-                }
-            }
+            RunEvent::Stopping {
+                reason,
+                in_flight,
+                cause,
+            } => self.show_stop(reason, *in_flight, *cause),
             RunEvent::SettleFailed {
                 case,
                 verdict,
@@ -132,6 +124,32 @@ impl RunReport {
                     escaped(error),
                 )));
             }
+        }
+    }
+
+    fn show_stop(
+        &self,
+        reason: &StopReason,
+        in_flight: usize,
+        cause: Option<(&CaseData, &Answer)>,
+    ) {
+        if self.progress.is_hidden() {
+            // Ends the line of the question.
+            self.progress.println("");
+        }
+        if matches!(reason, StopReason::Interrupted) && in_flight > 0 {
+            self.println(&format!(
+                "waiting for {} in flight; press Ctrl-C again to stop now and leave them in doubt",
+                count(in_flight as u64, "request")
+            ));
+        }
+        // Different values were shown with their answer already.
+        let shown = self.show_answers || *reason == StopReason::EchoDiffers;
+        if let Some((case, answer)) = cause
+            && answer.status.is_some()
+            && !shown
+        {
+            self.show_answer(case, answer);
         }
     }
 

@@ -14,8 +14,8 @@ struct World {
     claim: Duration,
     in_flight: usize,
     random: fastrand::Rng,
-    /// The answer by the number of its call.
-    answer: fn(usize) -> AttemptResult,
+    /// The answer by the number and the time of its call.
+    answer: Box<dyn FnMut(usize, Duration) -> AttemptResult>,
     /// How far the clock jumps after a start, as when the machine slept.
     sleep: fn(usize) -> Duration,
 }
@@ -32,11 +32,22 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn imported(_: usize) -> AttemptResult {
+fn imported() -> AttemptResult {
     AttemptResult {
         verdict: Verdict::Imported,
         next_step: NextStep::Next,
         status: Some(201),
+        echo_differs: false,
+    }
+}
+
+fn busy(retry_after: Duration) -> AttemptResult {
+    AttemptResult {
+        verdict: Verdict::NotSent,
+        next_step: NextStep::Busy {
+            retry_after: Some(retry_after),
+        },
+        status: Some(429),
         echo_differs: false,
     }
 }
@@ -49,7 +60,7 @@ fn world(interval: Duration, latency: Duration) -> World {
         claim: ms(2),
         in_flight: 32,
         random: fastrand::Rng::with_seed(11),
-        answer: imported,
+        answer: Box::new(|_, _| imported()),
         sleep: |_| Duration::ZERO,
     }
 }
@@ -99,7 +110,7 @@ impl World {
                     let number = seen.starts.len();
                     seen.starts.push(now);
                     seen.most_in_flight = seen.most_in_flight.max(scheduler.in_flight.len());
-                    let answered = (self.answer)(number);
+                    let answered = (self.answer)(number, now);
                     later(
                         now + self.latency,
                         SchedulerEvent::AttemptDone(case, answered),
@@ -224,20 +235,13 @@ fn after_a_sleep_of_the_machine_no_starts_are_made_up_for() {
 fn after_a_pause_and_its_retries_there_is_no_burst() {
     let seen = World {
         // Busy now and then, with many calls in flight.
-        answer: |number| {
+        answer: Box::new(|number, _| {
             if number % 60 == 50 {
-                AttemptResult {
-                    verdict: Verdict::NotSent,
-                    next_step: NextStep::Busy {
-                        retry_after: Some(Duration::from_secs(3)),
-                    },
-                    status: Some(429),
-                    echo_differs: false,
-                }
+                busy(Duration::from_secs(3))
             } else {
-                imported(number)
+                imported()
             }
-        },
+        }),
         ..world(ms(100), ms(2_000))
     }
     .run(400);
@@ -273,4 +277,63 @@ fn below_50_ms_the_rate_holds_though_each_timer_is_late() {
         })
         .max();
     assert!(most.unwrap() <= 60, "{most:?} starts within 10 ms");
+}
+
+/// A server that allows so many calls a second: a bucket that two calls may
+/// empty at once.
+struct Bucket {
+    rate: f64,
+    tokens: f64,
+    at: Duration,
+}
+
+impl Bucket {
+    fn answer(&mut self, now: Duration) -> AttemptResult {
+        let passed = now.saturating_sub(self.at).as_secs_f64();
+        self.tokens = (self.tokens + passed * self.rate).min(2.0);
+        self.at = now;
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            return imported();
+        }
+        let wait = ((1.0 - self.tokens) / self.rate).ceil().max(1.0);
+        busy(Duration::from_secs_f64(wait))
+    }
+}
+
+#[test]
+fn a_steady_limit_is_found_and_not_hit_again_and_again() {
+    for rate in [2.0, 3.0, 5.0, 7.0, 9.5] {
+        for latency in [0, 500, 2_000] {
+            for seed in 1..=3 {
+                let mut bucket = Bucket {
+                    rate,
+                    tokens: 2.0,
+                    at: Duration::ZERO,
+                };
+                let (counted, counts) = std::sync::mpsc::channel();
+                let world = World {
+                    random: fastrand::Rng::with_seed(seed),
+                    answer: Box::new(move |_, now| {
+                        let answer = bucket.answer(now);
+                        if (20..120).contains(&now.as_secs()) {
+                            counted.send(answer.verdict).unwrap();
+                        }
+                        answer
+                    }),
+                    ..world(ms(100), ms(latency))
+                };
+                world.run((rate * 125.0) as usize);
+                let verdicts: Vec<Verdict> = counts.iter().collect();
+                let calls = verdicts.len() as f64;
+                let imported = |verdict: &&Verdict| **verdict == Verdict::Imported;
+                let imported = verdicts.iter().filter(imported).count() as f64;
+                let what = format!("{rate}/s, answers in {latency} ms, seed {seed}");
+                let too_many = 1.0 - imported / calls;
+                assert!(too_many <= 0.03, "{what}: {too_many} of the calls were 429");
+                let used = imported / (rate * 100.0);
+                assert!(used >= 0.9, "{what}: {used} of the rate was used");
+            }
+        }
+    }
 }

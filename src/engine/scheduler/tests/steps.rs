@@ -103,11 +103,11 @@ fn a_busy_server_pauses_the_whole_run() {
 }
 
 #[test]
-fn answers_to_calls_from_before_a_pause_belong_to_it() {
+fn an_answer_to_a_call_from_before_a_pause_only_moves_its_end() {
     let mut scheduler = Scheduler::new(settings(10));
     let mut now = Duration::ZERO;
     let mut started = Vec::new();
-    while started.len() < 3 {
+    while started.len() < 4 {
         match scheduler.next(now) {
             SchedulerAction::Claim(case) => scheduler.on(now, SchedulerEvent::Claimed(case)),
             SchedulerAction::WaitUntil(time) => now = time,
@@ -115,19 +115,42 @@ fn answers_to_calls_from_before_a_pause_belong_to_it() {
             other => panic!("{other:?}"),
         }
     }
-    let (verdict, next_step, status) = busy(Some(5));
-    let answered = AttemptResult {
-        verdict,
-        next_step,
-        status,
-        echo_differs: false,
-    };
-    for case in started {
+    let begun = now;
+    for (case, (after, wait, until)) in
+        started
+            .into_iter()
+            .zip([(0, 5, 5), (1, 7, 8), (2, 1, 8), (3, 5, 8)])
+    {
+        now = begun + secs(after);
+        let (verdict, next_step, status) = busy(Some(wait));
+        let answered = AttemptResult {
+            verdict,
+            next_step,
+            status,
+            echo_differs: false,
+        };
         scheduler.on(now, SchedulerEvent::AttemptDone(case, answered));
-        assert_eq!(scheduler.paused_until(now), Some(now + secs(5)));
-        assert_eq!(scheduler.pacing.interval, Duration::from_millis(200));
-        now += Duration::ZERO;
+        assert_eq!(scheduler.paused_until(now), Some(begun + secs(until)));
+        assert_eq!(scheduler.pacing.rate.interval(), Duration::from_millis(200));
     }
+    let SchedulerAction::WaitUntil(next) = scheduler.next(now) else {
+        panic!("nothing waits");
+    };
+    assert_eq!(next, begun + secs(8));
+}
+
+#[test]
+fn a_wait_counts_before_the_answer_that_named_it_is_settled() {
+    let mut scheduler = Scheduler::new(settings(10));
+    let now = Duration::ZERO;
+    scheduler.next(now);
+    scheduler.on(now, SchedulerEvent::Claimed(CaseIndex(0)));
+    scheduler.on(now, SchedulerEvent::AskedToWait(secs(9)));
+    let release = SchedulerAction::Release(CaseIndex(0));
+    assert_eq!(scheduler.next(now), release);
+    scheduler.on(now, SchedulerEvent::AskedToWait(secs(601)));
+    let reason = StopReason::WaitTooLong(secs(601));
+    assert_eq!(scheduler.stopping(), Some(&reason));
 }
 
 #[test]
