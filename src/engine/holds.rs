@@ -363,3 +363,6 @@ fn describe(case: &CaseData, reason: Suspicion, other: &LookAlike, allowable: u6
     problem.key = Some(case.key.clone());
     problem
 }
+
+#[cfg(test)]
+mod tests;

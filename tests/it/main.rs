@@ -10,6 +10,7 @@ mod duplicates;
 mod export;
 mod file_formats;
 mod guards;
+mod held;
 mod help;
 mod import;
 mod init;
