@@ -34,13 +34,15 @@
 //! 3. **Map.** Worker threads of `check` parse the chunks and map each record:
 //!    `mapping` makes a payload, a partner firm and a key of it, or problems.
 //! 4. **Check.** The batches come back in the order of the input, and records
-//!    are compared with each other: keys used twice, the same content. Of each
-//!    record only hashes and its key stay in memory.
+//!    are compared with each other: keys used twice, the same content, the same
+//!    person. Of each record only hashes and its key stay in memory.
 //! 5. **Plan.** `engine/plan.rs` pulls the batches and looks each key up in the
 //!    ledger: send, skip, changed, in doubt. Before that, `commands/import/origin.rs`
-//!    has refused keys of other columns or of another source than before. What will be sent goes to the
-//!    spool, an unlinked temporary file. When the last batch was planned, the
-//!    input has been read once and is not needed any more.
+//!    has refused keys of other columns or of another source than before. What
+//!    may be sent goes to the spool, an unlinked temporary file. When the last
+//!    batch was planned, the input has been read once and is not needed any more,
+//!    and `engine/holds.rs` decides which records are held: by their content,
+//!    their key or their person they may be cases that exist.
 //!    *On disk: the spool. Nothing was sent, and no ledger was created.*
 //! 6. **Confirm.** Problems end the import here. A dry run shows the plan. Else
 //!    the user answers a question, or approved the plan before.

@@ -71,6 +71,8 @@ pub(crate) struct Invalid {
     pub(crate) key: Option<Key>,
     /// See [`CheckedCase::number`]; none where it has no key.
     pub(crate) number: Option<u32>,
+    /// It is held for a decision.
+    pub(crate) is_held: bool,
     /// The record as JSON, as far as it can be; see [`crate::input::Unread::raw`].
     pub(crate) raw_record: Box<str>,
     /// What is wrong with it.

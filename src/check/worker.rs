@@ -178,6 +178,7 @@ impl Worker {
             file: batch.file,
             key: batch.problems[before].key.clone(),
             number,
+            is_held: false,
             raw_record: self.raw_record.as_str().into(),
             reason: reasons.join("; "),
         });

@@ -238,6 +238,7 @@ impl<'l> Holds<'l> {
                 records.push(Invalid {
                     file: case.place.file,
                     number: Some(planned.number),
+                    is_held: true,
                     reason: format!("held: {} [{}]", problem.message, problem.code),
                     key: Some(case.key),
                     raw_record: case.raw_record,

@@ -20,7 +20,7 @@ fn import(home: &Home, server: &Server, rows: &[&str], words: &[&str]) -> Done {
 fn held(done: &Done) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let problems = done.json().into_iter();
-    let problems = problems.filter(|document| document["hint"].is_string());
+    let problems = problems.filter(|document| document["severity"] == "error");
     problems
         .map(|problem| {
             (
@@ -51,7 +51,7 @@ fn a_new_key_with_the_content_of_a_case_is_held_until_it_is_named() {
             .map(str::to_owned)
     });
     assert_eq!(actions.collect::<Vec<_>>(), ["skip", "held", "send"]);
-    let words = ["--rejects", "rejects.csv"];
+    let words = ["--rejects", "rejects.csv", "--results", "results.csv"];
     let done = import(&home, &server, &rows, &words).exits(1).counts(&[
         ("already_imported", 1),
         ("held", 1),
@@ -73,6 +73,12 @@ fn a_new_key_with_the_content_of_a_case_is_held_until_it_is_named() {
         "{rejects}"
     );
 
+    let results = home.read("results.csv");
+    let row = results.lines().find(|line| line.contains("n7")).unwrap();
+    assert!(
+        row.contains(",held,") && row.contains(",n7,f1,Bob,Ray,"),
+        "{row}"
+    );
     let refused = |words: &[&str]| import(&home, &server, &rows, words).exits(2);
     refused(&["--allow-duplicate", "zz"]).says("--allow-duplicate zz: no record");
     refused(&["--allow-duplicates", "2"]).says("held as possible duplicates: 1 record");

@@ -83,7 +83,8 @@ pub(super) fn protected(settings: &ImportSettings) -> Vec<PathBuf> {
 
 /// Whether the findings of the check are needed for the files.
 pub(super) fn want_findings(settings: &ImportSettings) -> bool {
-    settings.outputs.rejects.is_some() || settings.outputs.out.is_some()
+    let outputs = &settings.outputs;
+    outputs.rejects.is_some() || outputs.results.is_some() || outputs.out.is_some()
 }
 
 impl NamedFiles {
@@ -114,8 +115,13 @@ impl NamedFiles {
             for finding in findings.read().context("the temporary file")? {
                 match finding.context("the temporary file")? {
                     Finding::Invalid(invalid) => {
-                        let key = invalid.key.as_ref();
-                        files.add_invalid(invalid.file, &invalid.raw_record, key, &invalid.reason);
+                        let (file, raw) = (invalid.file, &*invalid.raw_record);
+                        match &invalid.key {
+                            Some(key) if invalid.is_held => {
+                                files.add_held(file, raw, key, &invalid.reason);
+                            }
+                            key => files.add_invalid(file, raw, key.as_ref(), &invalid.reason),
+                        }
                     }
                     Finding::Problem(problem) => {
                         if let Some(problems) = &mut problems {

@@ -206,6 +206,12 @@ fn show_counts(
             _ => print(&line),
         }
     }
+    if ledger.reader().is_some() && !plan.checked.compares_people {
+        print(
+            "persons can't be compared: no record has a name with a phone, an e-mail or an \
+             incident date",
+        );
+    }
     print(&ledger_text(ledger)?);
     Ok(())
 }

@@ -63,6 +63,7 @@ impl World {
             read: ReadOptions::default(),
             rules: Arc::new(rules.unwrap()),
             strict: false,
+            allow_empty: false,
             collect_cases: true,
             collect_invalid: false,
             summarize_columns: false,

@@ -147,6 +147,15 @@ impl CaseFiles {
         }
     }
 
+    /// Adds a record that is held: it is no case yet.
+    pub(crate) fn add_held(&mut self, source: usize, raw: &str, key: &Key, reason: &str) {
+        let shape = self.sources.get(source).map(|source| &source.shape);
+        if let Some(results) = &mut self.results {
+            results.add_held(key, raw, reason, shape.unwrap_or(&RecordShape::Json));
+        }
+        self.add_reject(source, Some(raw), Some(key), reason);
+    }
+
     /// Adds a record to the rejects of its input.
     pub(crate) fn add_reject(
         &mut self,
@@ -356,6 +365,13 @@ impl RunFiles {
     pub(crate) fn add_invalid(&mut self, file: FileId, raw: &str, key: Option<&Key>, reason: &str) {
         for files in &mut self.sets {
             files.add_reject(usize::from(file.0), Some(raw), key, reason);
+        }
+    }
+
+    /// Adds a record that is held.
+    pub(crate) fn add_held(&mut self, file: FileId, raw: &str, key: &Key, reason: &str) {
+        for files in &mut self.sets {
+            files.add_held(usize::from(file.0), raw, key, reason);
         }
     }
 

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use indexmap::IndexSet;
+use jiff::Timestamp;
 
 use super::case_files::time;
 use super::output_file::{OutputFile, OutputFileError};
@@ -106,12 +107,27 @@ impl CaseTable {
     pub(super) fn add(&mut self, case: &CaseRow, shape: &RecordShape) {
         self.without_record += u64::from(case.raw_record.is_none());
         let raw = case.raw_record.as_deref().unwrap_or_default();
+        self.write(case_cells(case), raw, shape);
+    }
+
+    /// Adds a record that is held and no case yet.
+    pub(super) fn add_held(&mut self, key: &Key, raw: &str, reason: &str, shape: &RecordShape) {
+        let now = time(Timestamp::now());
+        let mut cells: [Cow<'_, str>; CASE_COLUMNS.len()] = Default::default();
+        cells[0] = key_cell(key).into();
+        cells[1] = "held".into();
+        cells[5] = now.into();
+        cells[6] = reason.into();
+        self.write(cells, raw, shape);
+    }
+
+    fn write(&mut self, facts: [Cow<'_, str>; CASE_COLUMNS.len()], raw: &str, shape: &RecordShape) {
         let (table_record, json) = match shape {
             RecordShape::Table(_) => (raw, "".into()),
             RecordShape::Json => ("", on_one_line(raw)),
         };
         let cells = (self.has_decisions.then_some("".into()).into_iter())
-            .chain(case_cells(case))
+            .chain(facts)
             .chain(record_cells(table_record, &self.columns))
             .chain(self.has_json.then_some(json));
         self.table.write_row(cells);
