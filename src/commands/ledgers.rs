@@ -344,11 +344,9 @@ fn others(settings: &ImportSettings) -> Vec<KnownLedger> {
     known()
 }
 
-/// Without a question, a new ledger must be asked for, and a second one of its
-/// account must be meant; one that is expected by its id must exist.
-fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
-    let path = settings.ledger_path.display();
-    let (account, permissions) = (&settings.destination.account, &settings.permissions);
+/// Refuses to do without a ledger that is expected.
+fn refuse_expected(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
+    let (path, permissions) = (settings.ledger_path.display(), &settings.permissions);
     if let Some(id) = &settings.ledger.id {
         bail!(
             "there is no ledger at {path}, expected ledger {id}: nothing is sent without it; \
@@ -370,6 +368,15 @@ fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
             );
         }
     }
+    Ok(())
+}
+
+/// Without a question, a new ledger must be asked for, and a second one of its
+/// account must be meant.
+fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
+    refuse_expected(settings, others)?;
+    let path = settings.ledger_path.display();
+    let (account, permissions) = (&settings.destination.account, &settings.permissions);
     let of_account = |other: &&KnownLedger| other.account() == Some(account.as_str());
     let of_account: Vec<&KnownLedger> = others.iter().filter(of_account).collect();
     let beside = &permissions.beside_ledger;

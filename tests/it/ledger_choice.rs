@@ -470,9 +470,11 @@ fn a_second_run_is_refused_and_names_the_first() {
     let first = home.import(&server.url()).start();
     arrivals.recv_timeout(Duration::from_mins(1)).unwrap();
     home.import(&server.url())
+        .env("TZ", "HKT-8")
         .run()
         .exits(2)
         .says("tess on ")
+        .says(" HKT (")
         .says(&format!("process {}", first.id()));
     assert_eq!(server.requests().len(), 1);
     // A dry run takes no lock.

@@ -231,8 +231,11 @@ fn ledger_text(ledger: &ImportLedger) -> Result<String> {
     let info = reader.info()?;
     let cases = count(info.counts.total(), "case");
     Ok(match info.last_run_at {
+        _ if info.counts.total() == 0 => {
+            color::yellow("the ledger is empty: it knows no imported case")
+        }
         Some(at) => format!("the ledger has {cases}; its last import began {}", time(at)),
-        None => color::yellow("the ledger is empty: it knows no imported case"),
+        None => format!("the ledger has {cases}, all added by `caseload resolve`"),
     })
 }
 
