@@ -191,16 +191,13 @@ fn a_request_in_flight_when_a_run_is_killed_is_in_doubt() {
     drop(server);
 
     let server = creating_server();
-    let import = || {
-        let import = home.import(&server.url());
-        // The same account at another port.
-        import.arg("--adopt-ledger").run().exits(4)
-    };
-    import()
+    let import = |words: &[&str]| home.import(&server.url()).args(words).run().exits(4);
+    // The same account at another port.
+    import(&["--adopt-ledger"])
         .says("the previous run did not finish")
         .says("1 case that it was sending is in doubt now")
         .counts(&[("in_doubt", 1), ("imported", 2)]);
-    import()
+    import(&[])
         .never_says("the previous run did not finish")
         .counts(&[("in_doubt", 1), ("already_imported", 2)]);
     assert_eq!(
