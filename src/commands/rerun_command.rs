@@ -20,15 +20,10 @@ impl Rerun {
     fn drops(self, flag: &str) -> bool {
         match flag {
             "--new-ledger" | "--beside-ledger" | "--accept-older-ledger" | "--problems" => true,
-            "--change-key-columns"
-            | "--new-source"
-            | "--allow-duplicate"
-            | "--allow-duplicates" => self != Self::AfterDryRun,
-            "--adopt-ledger" | "--fresh" | "--resend-in-doubt" | "--min-doubt-age" => {
-                self != Self::AfterDryRun
-            }
+            "--change-key-columns" | "--new-source" | "--allow-duplicate" | "--allow-duplicates"
+            | "--adopt-ledger" | "--fresh" | "--resend-in-doubt" | "--min-doubt-age"
             // Their files exist now, and may have been edited.
-            "--results" | "--rejects" | "--in-doubt" | "--force" => self != Self::AfterDryRun,
+            | "--results" | "--rejects" | "--in-doubt" | "--force" => self != Self::AfterDryRun,
             "--limit" => matches!(self, Self::WithoutLimit | Self::Later),
             "--plan" => self != Self::AfterRun,
             "--dry-run" | "--yes" => matches!(self, Self::AfterDryRun | Self::Later),

@@ -57,6 +57,7 @@ pub(crate) struct ImportArgs {
 /// effect, so that none stays in a script.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Account")]
+#[allow(clippy::struct_field_names, reason = "these are the flags' names")]
 pub(crate) struct LedgerPermissions {
     /// First import of this account: a ledger may be created
     ///

@@ -139,9 +139,9 @@ fn cut(text: &str) -> String {
     match text.lines().count().saturating_sub(PAYLOAD_LINES) {
         0 => {}
         // Writing to a String can't fail.
-        more => drop(write!(
+        more => drop(writeln!(
             shown,
-            "… and {} more; --dry-run shows all\n",
+            "… and {} more; --dry-run shows all",
             count(more as u64, "line")
         )),
     }
