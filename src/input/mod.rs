@@ -13,8 +13,10 @@ mod encoding;
 mod error;
 mod header;
 mod json;
+mod number_format;
 mod parser;
 mod reader;
+mod sheet_scan;
 mod window;
 mod workbook;
 

@@ -1,25 +1,29 @@
 //! XLSX: the rows of one sheet. A thread of its own holds the workbook and sends
 //! its rows, so that no more than a few chunks of them are in memory, beside
 //! the workbook's table of shared texts. Workbooks that would fill the memory
-//! are refused before anything reads them.
+//! are refused before anything reads them. Cells are what people see: numbers as
+//! their formats show them, merged cells in each of their rows.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::{thread, vec};
 
 use calamine::{
-    DataRef, ExcelDateTime, ExcelDateTimeType, Reader as _, SheetType, SheetVisible, Xlsx,
-    XlsxError,
+    DataRef, Dimensions, ExcelDateTime, ExcelDateTimeType, Reader as _, Sheet as CalamineSheet,
+    SheetType, SheetVisible, Xlsx, XlsxError,
 };
 use jiff::civil::{Date, DateTime};
 use memchr::{memchr_iter, memmem};
 
-use super::chunk::{Chunk, ChunkBody, Table, TableRow};
+use super::chunk::{Chunk, ChunkBody, Flaw, Table, TableRow};
+use super::error::listed;
 use super::header::{Header, SampleRow, refuse_title};
-use super::{InputErrorKind, Limits, ReadOptions};
-use crate::model::{Cell, CellKind, Problem};
+use super::number_format::NumberFormat;
+use super::{InputErrorKind, Limits, ReadOptions, sheet_scan};
+use crate::model::{Cell, CellKind, Code, Place, Problem, count};
 
 /// The name of the threads that read workbooks. Their library may panic over a
 /// damaged file, which becomes an error of the file here.
@@ -28,6 +32,8 @@ pub(crate) const WORKBOOK_THREAD: &str = "workbook";
 /// What a sheet can have. A damaged one may claim more.
 const MOST_ROWS: u32 = 1 << 20;
 const MOST_COLUMNS: u32 = 1 << 14;
+/// Merged cells that one row may have.
+const MOST_SPANNING: usize = 1_000;
 
 /// Some rows, or nothing at the end of the sheet. The header comes alone.
 type WorkbookMessage = Result<Option<Table>, InputErrorKind>;
@@ -48,11 +54,12 @@ impl Sheet {
         options: &ReadOptions,
     ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
         let (sender, tables) = sync_channel(2);
+        let (warn, warnings) = sync_channel(1);
         let thread_options = options.clone();
         thread::Builder::new()
             .name(WORKBOOK_THREAD.to_owned())
             .spawn(move || {
-                let last = read(workbook, &thread_options, &sender);
+                let last = read(workbook, &thread_options, &warn, &sender);
                 // The reader may be gone.
                 let _ = sender.send(last.map(|()| None));
             })?;
@@ -71,7 +78,9 @@ impl Sheet {
             Some(_) => {}
             None => refuse_title(&sample)?,
         }
-        let (header, problems) = Header::new(cells, (*row, *row), &options.limits, None)?;
+        let (header, mut problems) = Header::new(cells, (*row, *row), &options.limits, None)?;
+        // They were sent before the first row.
+        problems.extend(warnings.try_iter().flatten());
         let sheet = Self {
             header: Arc::new(header),
             done: first.is_none(),
@@ -109,7 +118,7 @@ fn receive(tables: &Receiver<WorkbookMessage>) -> WorkbookMessage {
         .unwrap_or_else(|_| Err(damaged("it is damaged")))
 }
 
-fn damaged(reason: impl std::fmt::Display) -> InputErrorKind {
+pub(super) fn damaged(reason: impl std::fmt::Display) -> InputErrorKind {
     InputErrorKind::Workbook(reason.to_string())
 }
 
@@ -132,26 +141,43 @@ impl From<zip::result::ZipError> for InputErrorKind {
 fn read(
     file: File,
     options: &ReadOptions,
+    warn: &SyncSender<Vec<Problem>>,
     sender: &SyncSender<WorkbookMessage>,
 ) -> Result<(), InputErrorKind> {
     let limits = &options.limits;
     check_size(&file, limits)?;
-    let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file))?;
-    let name = choose(&workbook, options.sheet.as_deref())?;
+    let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file.try_clone()?))?;
+    let (chosen, mut unread) = choose(&mut workbook, options.sheet.as_deref())?;
+    if options.sheet.is_some() {
+        // Whoever names a sheet knows of the others.
+        unread.clear();
+    }
+    let all = workbook.sheets_metadata();
+    let position = all.iter().position(|sheet| sheet.name == chosen.name);
+    let scan = sheet_scan::scan(&file, position.unwrap_or_default())?;
+    // The reader may be gone.
+    let _ = warn.send(warnings(&chosen, &unread, scan.hidden_rows));
+    let is_1904 = workbook.has_1904_epoch();
+    let mut cells = workbook.worksheet_cells_reader(&chosen.name)?;
+    let formats: Vec<_> = cells.styles().iter().map(NumberFormat::of).collect();
     let mut rows = Rows {
         first_row: options.header_row.unwrap_or(1),
-        is_1904: workbook.has_1904_epoch(),
         limits,
         sender,
         width: 0,
         table: Table::default(),
         row: 0,
         cells: Vec::new(),
+        uncomputed: scan.uncomputed.into_iter().peekable(),
+        merged: scan.merged.into_iter().peekable(),
+        spanning: Vec::new(),
     };
-    let mut cells = workbook.worksheet_cells_reader(&name)?;
-    while let Some(cell) = cells.next_cell()? {
+    while let Some((cell, style)) = cells.next_cell_with_style_id()? {
         let (row, column) = cell.get_position();
-        if !rows.add(row, column, cell.get_value())? {
+        let value = cell.get_value();
+        let shown = formats.get(style).and_then(|format| format.shown(value));
+        let value = shown.or_else(|| cell_value(value, is_1904));
+        if !rows.add(row, column, value)? {
             return Ok(());
         }
     }
@@ -161,35 +187,95 @@ fn read(
     Ok(())
 }
 
-/// The sheet of this name, or the first visible one.
-fn choose(workbook: &Xlsx<BufReader<File>>, name: Option<&str>) -> Result<String, InputErrorKind> {
-    let sheets = workbook.sheets_metadata().iter();
-    let sheets: Vec<_> = sheets
-        .filter(|sheet| sheet.typ == SheetType::WorkSheet)
-        .collect();
-    let found = match name {
-        Some(name) => sheets.iter().find(|sheet| sheet.name == name),
-        None => sheets
+fn warnings(chosen: &CalamineSheet, unread: &[String], hidden_rows: u64) -> Vec<Problem> {
+    let warning = |code, message: String| Problem::new(code, Place::default(), message);
+    let mut warnings = Vec::new();
+    if !unread.is_empty() {
+        let message = format!(
+            "only the sheet {:?} is read, and not {}",
+            chosen.name,
+            listed(unread)
+        );
+        let hint = "import each sheet with --sheet, or remove those without cases";
+        warnings.push(warning(Code::UnreadSheets, message).with_hint(hint));
+    }
+    if hidden_rows > 0 {
+        let message = format!(
+            "{} hidden, by a filter or by hand, and read like any other",
+            count(hidden_rows, "row")
+        );
+        let hint =
+            "delete the rows that are not meant, or copy those that are shown to another sheet";
+        warnings.push(warning(Code::HiddenRows, message).with_hint(hint));
+    }
+    warnings
+}
+
+/// The sheet of this name, or the first visible one with rows; and the names of
+/// the others with rows.
+fn choose(
+    workbook: &mut Xlsx<BufReader<File>>,
+    name: Option<&str>,
+) -> Result<(CalamineSheet, Vec<String>), InputErrorKind> {
+    let mut sheets = workbook.sheets_metadata().to_vec();
+    sheets.retain(|sheet| sheet.typ == SheetType::WorkSheet);
+    sheets.sort_by_key(|sheet| sheet.visible != SheetVisible::Visible);
+    if let Some(wanted) = name
+        && !sheets.iter().any(|sheet| sheet.name == wanted)
+    {
+        let names: Vec<_> = sheets
             .iter()
-            .find(|sheet| sheet.visible == SheetVisible::Visible)
-            .or(sheets.first()),
-    };
-    match (found, name) {
-        (Some(sheet), _) => Ok(sheet.name.clone()),
-        (None, None) => Err(InputErrorKind::EmptySheet("no sheet has cells".to_owned())),
-        (None, Some(wanted)) => {
-            let names = sheets.iter().map(|sheet| format!("{:?}", sheet.name));
-            Err(InputErrorKind::NoSuchSheet {
-                wanted: wanted.to_owned(),
-                sheets: names.collect::<Vec<_>>().join(", "),
-            })
+            .map(|sheet| format!("{:?}", sheet.name))
+            .collect();
+        return Err(InputErrorKind::NoSuchSheet {
+            wanted: wanted.to_owned(),
+            sheets: names.join(", "),
+        });
+    }
+    let mut filled = Vec::new();
+    for sheet in sheets {
+        if has_rows(workbook, &sheet.name)? {
+            filled.push(sheet);
         }
     }
+    let at = filled
+        .iter()
+        .position(|sheet| name.is_none_or(|name| sheet.name == name));
+    let chosen = at.map(|at| filled.remove(at));
+    let others: Vec<String> = filled.into_iter().map(|sheet| sheet.name).collect();
+    match chosen {
+        Some(chosen) => Ok((chosen, others)),
+        None if others.is_empty() => Err(InputErrorKind::Empty),
+        None => Err(InputErrorKind::EmptySheet(format!(
+            "the sheet {:?} is empty; others with rows are {}",
+            name.unwrap_or_default(),
+            listed(&others)
+        ))),
+    }
+}
+
+/// Whether a sheet has any cell with something in it.
+fn has_rows(workbook: &mut Xlsx<BufReader<File>>, name: &str) -> Result<bool, InputErrorKind> {
+    let mut cells = workbook.worksheet_cells_reader(name)?;
+    while let Some(cell) = cells.next_cell()? {
+        let value = cell_value(cell.get_value(), false);
+        if value.is_some_and(|(_, text)| !Cell::text(&text).is_blank()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Cells that are merged down over several rows, or across columns.
+struct Spanning {
+    range: Dimensions,
+    /// What people see in all of them.
+    value: (CellKind, String),
+    is_of_header: bool,
 }
 
 /// Gathers cells to rows and rows to tables.
 struct Rows<'a> {
-    is_1904: bool,
     limits: &'a Limits,
     sender: &'a SyncSender<WorkbookMessage>,
     /// The header is not above it.
@@ -200,11 +286,22 @@ struct Rows<'a> {
     /// The row under way, from 0, and its filled cells.
     row: u32,
     cells: Vec<(u32, CellKind, String)>,
+    /// Formulas without a value that are still to come.
+    uncomputed: Peekable<vec::IntoIter<(u32, u32)>>,
+    /// Merged cells that are still to come.
+    merged: Peekable<vec::IntoIter<Dimensions>>,
+    /// Those that began in a row before, or in this one.
+    spanning: Vec<Spanning>,
 }
 
 impl Rows<'_> {
     /// Takes one cell; false when no more are read.
-    fn add(&mut self, row: u32, column: u32, value: &DataRef<'_>) -> Result<bool, InputErrorKind> {
+    fn add(
+        &mut self,
+        row: u32,
+        column: u32,
+        value: Option<(CellKind, String)>,
+    ) -> Result<bool, InputErrorKind> {
         if row < self.row || row >= MOST_ROWS || column >= MOST_COLUMNS {
             let row = self.row + 1;
             return Err(damaged(format!(
@@ -217,7 +314,7 @@ impl Rows<'_> {
             }
             self.row = row;
         }
-        let Some((kind, text)) = cell_value(value, self.is_1904) else {
+        let Some((kind, text)) = value else {
             return Ok(true);
         };
         if text.len() > self.limits.record {
@@ -233,18 +330,21 @@ impl Rows<'_> {
     }
 
     fn end_row(&mut self) -> Result<bool, InputErrorKind> {
-        if self.cells.is_empty() {
-            return Ok(true);
-        }
         let line = u64::from(self.row) + 1;
         if line < self.first_row {
             self.cells.clear();
+            return Ok(true);
+        }
+        let uncomputed = self.uncomputed()?;
+        if self.cells.is_empty() && uncomputed.is_none() {
             return Ok(true);
         }
         self.cells.sort_by_key(|(column, ..)| *column);
         if self.cells.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(damaged(format!("row {line} has the same cell twice")));
         }
+        let merged = self.merge()?;
+        self.table.flaws.extend(uncomputed.or(merged));
         let mut next = 0;
         for (column, kind, text) in self.cells.drain(..) {
             for _ in next..column {
@@ -262,6 +362,96 @@ impl Rows<'_> {
             self.width = next;
         }
         Ok(!is_header && self.table.size() < self.limits.chunk || self.send())
+    }
+
+    /// What is wrong if the row has a formula without a value.
+    fn uncomputed(&mut self) -> Result<Option<Flaw>, InputErrorKind> {
+        while self
+            .uncomputed
+            .next_if(|(row, _)| *row < self.row)
+            .is_some()
+        {}
+        let Some((_, column)) = self.uncomputed.next_if(|(row, _)| *row == self.row) else {
+            return Ok(None);
+        };
+        let message = "the formula has no computed value: the program that wrote the file did not calculate it";
+        if self.width == 0 {
+            return Err(damaged(format!(
+                "row {}, the header: {message}",
+                self.row + 1
+            )));
+        }
+        let hint = "open the workbook in Excel and save it again";
+        Ok(Some(self.flaw(
+            column,
+            Code::FormulaWithoutValue,
+            message,
+            hint,
+        )))
+    }
+
+    fn flaw(&self, column: u32, code: Code, message: &str, hint: &'static str) -> Flaw {
+        Flaw {
+            row: self.table.rows.len(),
+            cell: column as usize,
+            code,
+            message: message.to_owned(),
+            hint,
+            raw: None,
+        }
+    }
+
+    /// Puts the value of cells that are merged downward into each of their rows.
+    /// What is wrong if others are: whose the value is cannot be known.
+    fn merge(&mut self) -> Result<Option<Flaw>, InputErrorKind> {
+        let row = self.row;
+        self.spanning.retain(|span| span.range.end.0 >= row);
+        while let Some(range) = self.merged.next_if(|range| range.start.0 <= row) {
+            let cells = self.cells.iter();
+            let mut cells = cells.filter(|(column, ..)| (row, *column) == range.start);
+            if let Some((_, kind, text)) = cells.next() {
+                self.spanning.push(Spanning {
+                    range,
+                    value: (*kind, text.clone()),
+                    is_of_header: self.width == 0,
+                });
+            }
+        }
+        if self.spanning.len() > MOST_SPANNING {
+            return Err(damaged(format!(
+                "row {} has too many merged cells",
+                row + 1
+            )));
+        }
+        if self.width == 0 {
+            return Ok(None);
+        }
+        for span in &self.spanning {
+            let (_, column) = span.range.start;
+            let message = if span.is_of_header {
+                "merged with the header above: it is unclear whether this row belongs to the header"
+            } else if span.range.end.1 > column {
+                "merged across columns: it is unclear which of them the value belongs to"
+            } else {
+                continue;
+            };
+            let hint = "unmerge the cells in Excel, and fill in each";
+            return Ok(Some(self.flaw(column, Code::MergedCells, message, hint)));
+        }
+        let (cells, spanning) = (&mut self.cells, self.spanning.iter());
+        let below = spanning.filter(|span| span.range.start.0 < row);
+        for Spanning {
+            range,
+            value: (kind, text),
+            ..
+        } in below
+        {
+            if !cells.iter().any(|(column, ..)| *column == range.start.1) {
+                cells.push((range.start.1, *kind, text.clone()));
+            }
+        }
+        cells.sort_by_key(|(column, ..)| *column);
+        Ok(None)
     }
 
     /// Sends the rows so far; false when no more are wanted.

@@ -70,6 +70,14 @@ pub enum Code {
     NotATable,
     /// A title or a comment above the header.
     TitleAboveHeader,
+    /// A formula whose value the workbook does not hold.
+    FormulaWithoutValue,
+    /// Cells merged across columns, or with the header.
+    MergedCells,
+    /// Rows of a sheet that people do not see.
+    HiddenRows,
+    /// Sheets with rows that are not read.
+    UnreadSheets,
     /// A file without records.
     NoRecords,
     /// An encoding that the file does not declare.
@@ -168,6 +176,8 @@ impl Code {
     pub(crate) fn severity(self) -> Severity {
         match self {
             Self::SimilarHeaders
+            | Self::HiddenRows
+            | Self::UnreadSheets
             | Self::GuessedEncoding
             | Self::ControlCharacter
             | Self::InvisibleCharacter

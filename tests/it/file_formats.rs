@@ -530,3 +530,54 @@ fn a_sheet_is_chosen_by_name() {
         .exits(3)
         .prints("book.xlsx:2: error: no partner firm");
 }
+
+/// The case of a workbook and of the CSV that was saved from it is one case.
+#[test]
+fn a_workbook_and_its_csv_are_the_same_cases() {
+    let home = Home::new();
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (column, name) in (0..).zip(["id", "partnerFirmId", "Zip"]) {
+        sheet.write(0, column, name).unwrap();
+    }
+    let format = rust_xlsxwriter::Format::new().set_num_format("00000");
+    sheet.write_with_format(1, 0, 123, &format).unwrap();
+    sheet.write(1, 1, "f1").unwrap();
+    sheet.write_with_format(1, 2, 2134, &format).unwrap();
+    book.save(home.path("a.xlsx")).unwrap();
+    home.write("a.csv", "id,partnerFirmId,Zip\n00123,f1,02134\n");
+    assert_eq!(payloads(&home, &["a.xlsx"]), payloads(&home, &["a.csv"]));
+    let import = |file: &str| {
+        home.caseload(&["import", file, "--sandbox", "--output", "json"])
+            .args(&["--key-column", "id"])
+            .run()
+            .exits(0)
+    };
+    import("a.xlsx").counts(&[("imported", 1)]);
+    import("a.csv").counts(&[("already_imported", 1)]);
+}
+
+#[test]
+fn what_a_workbook_hides_is_told_to_people_and_scripts() {
+    let home = Home::new();
+    let mut book = rust_xlsxwriter::Workbook::new();
+    for name in ["Cases", "Nevada"] {
+        let sheet = book.add_worksheet().set_name(name).unwrap();
+        for (row, cells) in (0..).zip([["id", "partnerFirmId"], ["c1", "f1"], ["c2", "f1"]]) {
+            for (column, cell) in (0..).zip(cells) {
+                sheet.write(row, column, cell).unwrap();
+            }
+        }
+        sheet.set_row_hidden(2).unwrap();
+    }
+    book.save(home.path("a.xlsx")).unwrap();
+    checked(&home, "a.xlsx")
+        .exits(0)
+        .prints(
+            "a.xlsx: warning: only the sheet \"Cases\" is read, and not \"Nevada\" [unread-sheets]",
+        )
+        .prints("a.xlsx: warning: 1 row hidden");
+    let done = dry_run(&home, &["a.xlsx"]).exits(0);
+    assert_eq!(done.json()[0]["code"], "unread-sheets", "{done}");
+    assert_eq!(payloads(&home, &["a.xlsx"]).len(), 2);
+}

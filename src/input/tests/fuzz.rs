@@ -322,7 +322,7 @@ fn windows_1252() {
 }
 
 /// The parts of a workbook, which mutate better than their packed bytes.
-fn parts(workbook: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub(super) fn parts(workbook: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut archive = zip::ZipArchive::new(Cursor::new(workbook)).unwrap();
     (0..archive.len())
         .map(|number| {
@@ -334,7 +334,7 @@ fn parts(workbook: &[u8]) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-fn packed(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn packed(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in parts {
         let options = zip::write::SimpleFileOptions::default();
@@ -342,6 +342,17 @@ fn packed(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
         archive.write_all(bytes).unwrap();
     }
     archive.finish().unwrap().into_inner()
+}
+
+/// The workbook with the parts changed whose names end so.
+pub(super) fn with_part(workbook: &[u8], name: &str, change: impl Fn(&str) -> String) -> Vec<u8> {
+    let mut parts = parts(workbook);
+    for (part, bytes) in &mut parts {
+        if part.ends_with(name) {
+            *bytes = change(std::str::from_utf8(bytes).unwrap()).into_bytes();
+        }
+    }
+    packed(&parts)
 }
 
 #[test]
@@ -359,6 +370,12 @@ fn xlsx() {
         sheet.write_with_format(3, 0, &day, &format).unwrap();
         sheet.write(3, 1, 12.0).unwrap();
         sheet.write(3, 2, true).unwrap();
+        let zip_code = rust_xlsxwriter::Format::new().set_num_format("00000");
+        sheet.write_with_format(4, 0, 2134, &zip_code).unwrap();
+        sheet.merge_range(4, 1, 5, 1, "Cem", &zip_code).unwrap();
+        sheet.write(5, 0, "c5").unwrap();
+        sheet.write_formula(5, 2, "=A1").unwrap();
+        sheet.set_row_hidden(5).unwrap();
     });
     let parts = parts(&workbook);
     fuzz(|rng| {
