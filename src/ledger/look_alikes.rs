@@ -138,14 +138,18 @@ impl LookAlikes<'_> {
         })
     }
 
-    /// The foldings that alone merge two of the ledger's keys of a source.
+    /// The foldings that alone merge the keys of two cases of a source, both of
+    /// which exist: a case may have been rejected under one spelling of its key,
+    /// and imported under another.
     pub(crate) fn merging_foldings(&self, source: &str) -> Result<Foldings, LedgerError> {
-        let sql = "SELECT folded_key, key FROM cases WHERE folded_key IN (
-                     SELECT folded_key FROM cases WHERE folded_key IS NOT NULL
-                     GROUP BY folded_key HAVING count(*) > 1)
-                   ORDER BY folded_key";
+        let sql = format!(
+            "SELECT folded_key, key FROM cases WHERE {EXISTS} AND folded_key IN (
+               SELECT folded_key FROM cases WHERE {EXISTS} AND folded_key IS NOT NULL
+               GROUP BY folded_key HAVING count(*) > 1)
+             ORDER BY folded_key"
+        );
         let rows: Vec<(i64, Key)> = self.reader.read(|conn| {
-            conn.prepare(sql)?
+            conn.prepare(&sql)?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })?;

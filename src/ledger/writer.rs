@@ -1,10 +1,10 @@
 //! The one writer of a run: a thread that owns the connection, commits what is
 //! waiting together, and answers only when it is on the disk.
 
-use std::iter;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -21,6 +21,9 @@ use crate::model::{Answer, Totals, Verdict, abort_point};
 
 /// The most groups of statements in one commit, so that none waits too long.
 const MAX_BATCH: usize = 256;
+
+/// The longest that results wait for the next claim.
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
 /// A run's access to the ledger. What it returns is on the disk. After an error
 /// other than a refusal it accepts nothing more: what a failed commit wrote may
@@ -39,8 +42,13 @@ enum WriterMessage {
     Close(oneshot::Sender<Result<(), LedgerError>>),
 }
 
-/// A group of statements, and the reply to its caller.
-pub(super) struct Work(Statements);
+/// A group of statements, with the reply to its caller.
+pub(super) struct Work {
+    statements: Statements,
+    /// Nothing waits for it but a report: it can be committed with what comes
+    /// next.
+    can_wait: bool,
+}
 
 type Statements = Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>;
 
@@ -62,6 +70,7 @@ impl Ledger {
         let writer = Writer {
             reader,
             remembered: None,
+            last_commit_took: Duration::ZERO,
             failure: Arc::clone(&failure),
             _lock: lock,
         };
@@ -112,7 +121,7 @@ impl Handle {
                 move |conn| claim::claim(conn, &request),
                 |claimed| {
                     let claim = claimed.ok()?;
-                    Some(work(|conn| claim::release(conn, claim), |_| None).0)
+                    Some(work(|conn| claim::release(conn, claim), |_| None, false).0)
                 },
             )
             .await?;
@@ -179,7 +188,7 @@ impl Handle {
         undo: fn(T) -> Option<Work>,
     ) -> Result<Result<T, LedgerError>, LedgerError> {
         abort_point(format_args!("before-{step}"));
-        let (work, answer) = work(statements, undo);
+        let (work, answer) = work(statements, undo, step == "settle");
         self.messages
             .send(WriterMessage::Work(work))
             .map_err(|_| self.ended())?;
@@ -198,9 +207,10 @@ impl Handle {
 fn work<T: Send + 'static>(
     statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     undo: fn(T) -> Option<Work>,
+    can_wait: bool,
 ) -> (Work, oneshot::Receiver<Result<T, LedgerError>>) {
     let (sender, answer) = oneshot::channel();
-    let work = move |conn: &Connection| -> (rusqlite::Result<()>, Reply) {
+    let statements = move |conn: &Connection| -> (rusqlite::Result<()>, Reply) {
         let (result, done) = match statements(conn) {
             Ok(done) => (Ok(()), Some(done)),
             Err(error) => (Err(error), None),
@@ -216,13 +226,18 @@ fn work<T: Send + 'static>(
         });
         (result, reply)
     };
-    (Work(Box::new(work)), answer)
+    let work = Work {
+        statements: Box::new(statements),
+        can_wait,
+    };
+    (work, answer)
 }
 
 struct Writer {
     reader: LedgerReader,
     /// The latest attempt that this machine remembers.
     remembered: Option<String>,
+    last_commit_took: Duration,
     failure: Arc<OnceLock<LedgerError>>,
     _lock: RunLock,
 }
@@ -230,17 +245,7 @@ struct Writer {
 impl Writer {
     fn run(mut self, inbox: &mpsc::Receiver<WriterMessage>) {
         while let Ok(first) = inbox.recv() {
-            let mut batch = Vec::new();
-            let mut closing = None;
-            for message in iter::once(first).chain(inbox.try_iter()).take(MAX_BATCH) {
-                match message {
-                    WriterMessage::Work(work) => batch.push(work),
-                    WriterMessage::Close(reply) => {
-                        closing = Some(reply);
-                        break;
-                    }
-                }
-            }
+            let (mut batch, closing) = self.collect(first, inbox);
             while !batch.is_empty() {
                 batch = self.commit(batch);
             }
@@ -256,6 +261,37 @@ impl Writer {
         }
     }
 
+    /// What is committed together. A commit takes several syncs of the disk, so
+    /// results wait for the next claim, but no longer than another commit would
+    /// take.
+    fn collect(
+        &self,
+        first: WriterMessage,
+        inbox: &mpsc::Receiver<WriterMessage>,
+    ) -> (Vec<Work>, Option<oneshot::Sender<Result<(), LedgerError>>>) {
+        let until = Instant::now() + self.last_commit_took.min(MAX_WAIT);
+        let mut batch: Vec<Work> = Vec::new();
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                WriterMessage::Work(work) => batch.push(work),
+                WriterMessage::Close(reply) => return (batch, Some(reply)),
+            }
+            if batch.len() == MAX_BATCH {
+                break;
+            }
+            next = match inbox.try_recv() {
+                Ok(message) => Some(message),
+                Err(_) if batch.iter().all(|work| work.can_wait) => {
+                    let wait = until.saturating_duration_since(Instant::now());
+                    inbox.recv_timeout(wait).ok()
+                }
+                Err(_) => None,
+            };
+        }
+        (batch, None)
+    }
+
     /// All of the batch in one commit. Returns what undoes the work that nobody
     /// waits for any more.
     fn commit(&mut self, batch: Vec<Work>) -> Vec<Work> {
@@ -264,6 +300,7 @@ impl Writer {
         }
         let mut batch = batch.into_iter();
         let mut replies = Vec::with_capacity(batch.len());
+        let began = Instant::now();
         let committed = match self.try_commit(&mut batch, &mut replies) {
             Ok(committed) => committed,
             Err(error) => {
@@ -272,6 +309,7 @@ impl Writer {
                 return Vec::new();
             }
         };
+        self.last_commit_took = began.elapsed();
         if let Err(error) = &committed {
             self.fail(error.clone());
         }
@@ -300,8 +338,8 @@ impl Writer {
             return Err(LedgerErrorKind::Replaced.at(path));
         }
         let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate).at(path)?;
-        for Work(statements) in batch {
-            let (done, reply) = statements(&tx);
+        for work in batch {
+            let (done, reply) = (work.statements)(&tx);
             replies.push(reply);
             done.at(path)?;
         }

@@ -244,6 +244,24 @@ class Bench:
                 self.row(f"the guide's loop in {name}, same cases", figures,
                           f"caseload: {ratio(ours, figures)} × that")
 
+    def slow_disk(self):
+        """A commit syncs about five times; claims and settles share commits."""
+        if not self.available("strace"):
+            return
+        count = 30 if self.args.quick else 100
+        cases = data.write(self.folder, count)["csv"]
+        delay = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync",
+                 "-e", "inject=fsync,fdatasync:delay_enter=10000"]
+        with Sandbox(self.binary, self.folder) as sandbox:
+            ours = measure(
+                [*delay, *self.importing(sandbox.url, "--yes", "--pace", "100ms", "--new-ledger"),
+                 cases, "--ledger", self.folder / "slow-disk.db"], self.folder)
+            starts = sandbox.starts()
+        bound = (count - 1) * 0.1
+        self.row(f"**import of {count} cases at 100 ms**, each sync takes 10 ms more", ours,
+                 f"{(starts[-1] - starts[0]) / 1000 / bound:.3f} × the lower bound from the "
+                 "first call to the last")
+
     def gaps(self):
         count, interval = (200 if self.args.quick else 1_000), 50
         cases = data.write(self.folder, count)["csv"]
@@ -344,6 +362,7 @@ def main():
         bench.plans(bench.checks())
         bench.imports()
         bench.pace()
+        bench.slow_disk()
         bench.gaps()
         if not (args.quick or args.no_parts):
             bench.parts()

@@ -1,7 +1,10 @@
 //! `caseload resolve`: what the user says became of cases, and what the next
 //! import does with them.
 
-use crate::support::{Done, Home, creating_server, keys, mixed_server, silent_server};
+use std::sync::Arc;
+
+use crate::server::Server;
+use crate::support::{Done, Home, create, creating_server, keys, mixed_server, silent_server};
 
 /// A ledger with three cases in doubt, one imported and one rejected.
 fn doubtful() -> Home {
@@ -297,4 +300,33 @@ fn cases_are_resolved_while_an_import_runs_but_not_those_in_flight() {
     // What the killed run had in flight is in doubt, and can be resolved.
     resolve(&home, &["--not-imported", "bad-1"]).exits(0);
     assert_eq!(state(&home, "bad-1"), "not_sent");
+}
+
+#[test]
+fn a_case_that_is_resolved_before_its_turn_is_not_sent_and_is_in_the_results() {
+    let home = Arc::new(Home::new());
+    home.cases(5);
+    let server = Server::start({
+        let home = Arc::clone(&home);
+        move |request| {
+            if request.index == 0 {
+                // By hand, since the import began.
+                let resolve = ["resolve", "--imported", "c4=x-4", "--yes"];
+                home.caseload(&resolve)
+                    .args(&["--ledger", "ledger.db"])
+                    .run()
+                    .exits(0);
+            }
+            create(request)
+        }
+    });
+    home.import(&server.url())
+        .args(&["--in-flight", "1", "--results", "results.csv"])
+        .run()
+        .exits(0)
+        .counts(&[("imported", 5)]);
+    assert_eq!(keys(&server), ["c1", "c2", "c3", "c5"]);
+    let results = home.read("results.csv");
+    let row = results.lines().find(|line| line.contains("c4")).unwrap();
+    assert!(row.contains("imported"), "{row}");
 }

@@ -35,7 +35,7 @@ fn a_server_that_creates_a_case_and_answers_429_gets_it_twice() {
     let evidence = Evidence {
         keys: &workspace.keys,
         log: &log,
-        rows: &ledger_file::read(&workspace.ledger()),
+        rows: &ledger_file::read(&workspace.ledger(), false),
         resend: &[false],
         stage: Stage::Done,
     };

@@ -50,6 +50,8 @@ pub(crate) struct Row {
 /// One attempt in the ledger.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
+    /// The key as the ledger spells it.
+    pub(crate) key: String,
     /// The state that the case was in before.
     pub(crate) before: Option<String>,
     pub(crate) outcome: Option<String>,
@@ -242,6 +244,28 @@ impl Evidence<'_> {
 }
 
 impl Row {
+    /// In doubt, or will be from the next run on.
+    pub(crate) fn may_exist(&self) -> bool {
+        matches!(self.state.as_str(), "in_doubt" | "sending")
+    }
+
+    /// Adds the row of the same record under another spelling of its key. Its
+    /// state is the one that says most: of two, one may exist.
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        let weight = |row: &Self| match row.state.as_str() {
+            "imported" => 3,
+            "sending" => 2,
+            "in_doubt" => 1,
+            _ => 0,
+        };
+        if weight(&other) > weight(self) {
+            std::mem::swap(self, &mut other);
+        }
+        self.possible_twin |= other.possible_twin;
+        self.attempts.append(&mut other.attempts);
+        self.attempts.sort_by_key(|attempt| attempt.started_at);
+    }
+
     /// No attempt overlaps the next, and each was allowed after the one before.
     fn attempts_in_order(&self) -> bool {
         let first = self
@@ -259,6 +283,10 @@ impl Row {
                 };
                 over && match later.before.as_deref() {
                     Some("in_doubt") => later.resend,
+                    // The ledger's state of this spelling of the key.
+                    Some("rejected" | "not_sent") | None if later.key != earlier.key => {
+                        matches!(earlier.outcome.as_deref(), Some("rejected" | "not_sent"))
+                    }
                     Some(before @ ("rejected" | "not_sent")) => {
                         earlier.outcome.as_deref() == Some(before)
                     }

@@ -21,6 +21,7 @@ fn sent(run: usize, proof: Proof, case_id: Option<&str>) -> Sent {
 
 fn attempt(before: Option<&str>, outcome: &str) -> Attempt {
     Attempt {
+        key: "a".to_owned(),
         before: before.map(str::to_owned),
         outcome: Some(outcome.to_owned()),
         resend: before == Some("in_doubt"),

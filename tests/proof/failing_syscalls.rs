@@ -35,8 +35,8 @@ const INJECTIONS: [(&str, &str, bool); 10] = [
     ("ftruncate", "signal=SIGKILL", false),
     // Names a ledger, and what the machine remembers of it.
     ("renameat2", "signal=SIGKILL", false),
-    ("rename", "signal=SIGKILL", false),
-    ("rename", "error=EIO", true),
+    ("renameat", "signal=SIGKILL", false),
+    ("renameat", "error=EIO", true),
     ("pwrite64", "error=ENOSPC", true),
     ("pwrite64", "error=EIO", false),
     ("fsync", "error=EIO", false),
@@ -141,6 +141,7 @@ fn inject(injection: &Injection) -> bool {
     }
     if ended.status.code().is_some() {
         every_case_id_is_known(injection, &log, &rows, &workspace.stderr());
+        every_doubt_is_counted(injection, &ended, &rows);
     }
     finish(injection, &server, &workspace);
     true
@@ -177,6 +178,21 @@ fn every_case_id_is_known(injection: &Injection, log: &ServerLog, rows: &Rows, s
             sent.key
         );
     }
+}
+
+/// What the next run will find in doubt was counted as in doubt: nobody knows
+/// whether a commit that failed is on the disk.
+fn every_doubt_is_counted(injection: &Injection, ended: &Ended, rows: &Rows) {
+    let Some(summary) = &ended.summary else {
+        return;
+    };
+    let is_doubt = |state: &str| matches!(state, "sending" | "in_doubt");
+    let doubts = rows.values().filter(|row| is_doubt(&row.state)).count();
+    let counted = summary["in_doubt"].as_u64().unwrap_or_default();
+    assert!(
+        counted >= doubts as u64,
+        "{injection:?}: {counted} of {doubts} cases in doubt were counted: {summary}"
+    );
 }
 
 /// The same import once more, on a disk that works again.

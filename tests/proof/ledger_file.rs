@@ -1,16 +1,32 @@
 //! The ledger's file, read without changing it.
 
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use rusqlite::{Connection, params};
 
 use super::checker::{Attempt, Row, Rows};
+use super::worlds::record_of;
 
 /// Reads all rows from a copy: opening the file itself would roll its journal
-/// back, which is for the next run to do. A missing file has no rows.
-pub(crate) fn read(path: &Path) -> Rows {
+/// back, which is for the next run to do. A missing file has no rows. Where keys were
+/// rewritten, the rows of one record are one.
+pub(crate) fn read(path: &Path, rewritten: bool) -> Rows {
+    copy(path).map_or_else(Rows::new, |conn| rows(&conn, rewritten).unwrap())
+}
+
+/// The account that the ledger belongs to, if there is one.
+pub(crate) fn account(path: &Path) -> Option<String> {
+    let account = |row: &rusqlite::Row<'_>| row.get(0);
+    copy(path).map(|conn| {
+        conn.query_row("SELECT account FROM ledger", [], account)
+            .unwrap()
+    })
+}
+
+fn copy(path: &Path) -> Option<Connection> {
     if !path.exists() {
-        return Rows::new();
+        return None;
     }
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("copy.db");
@@ -24,10 +40,10 @@ pub(crate) fn read(path: &Path) -> Rows {
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .unwrap();
     assert_eq!(integrity, "ok", "the ledger is damaged");
-    rows(&conn).unwrap()
+    Some(conn)
 }
 
-fn rows(conn: &Connection) -> rusqlite::Result<Rows> {
+fn rows(conn: &Connection, rewritten: bool) -> rusqlite::Result<Rows> {
     let mut cases =
         conn.prepare("SELECT no, key, state, case_id, possible_twin, attempts FROM cases")?;
     let mut rows = Rows::new();
@@ -36,7 +52,7 @@ fn rows(conn: &Connection) -> rusqlite::Result<Rows> {
         let key: String = row.get(1)?;
         // A key is stored as the array of its columns.
         let [key] = serde_json::from_str::<[String; 1]>(&key).expect("a key of one column");
-        let attempts = attempts(conn, row.get(0)?)?;
+        let attempts = attempts(conn, row.get(0)?, &key)?;
         assert_eq!(
             attempts.len(),
             row.get::<_, i64>(5)? as usize,
@@ -48,18 +64,23 @@ fn rows(conn: &Connection) -> rusqlite::Result<Rows> {
             possible_twin: row.get(4)?,
             attempts,
         };
-        assert!(rows.insert(key, row).is_none(), "a key is stored twice");
+        match rows.entry(record_of(&key, rewritten)) {
+            Entry::Vacant(entry) => drop(entry.insert(row)),
+            Entry::Occupied(entry) if rewritten => entry.into_mut().merge(row),
+            Entry::Occupied(_) => panic!("{key} is stored twice"),
+        }
     }
     Ok(rows)
 }
 
-fn attempts(conn: &Connection, case: i64) -> rusqlite::Result<Vec<Attempt>> {
+fn attempts(conn: &Connection, case: i64, key: &str) -> rusqlite::Result<Vec<Attempt>> {
     conn.prepare_cached(
         "SELECT a.state_before, a.outcome, a.started_at, a.ended_at, r.start ->> 'command'
          FROM attempts a JOIN runs r ON r.no = a.run WHERE a.case_no = ?1 ORDER BY a.nth",
     )?
     .query_map(params![case], |row| {
         Ok(Attempt {
+            key: key.to_owned(),
             before: row.get(0)?,
             outcome: row.get(1)?,
             started_at: row.get(2)?,

@@ -8,6 +8,8 @@
 //!
 //! - [`random_faults`]: random faults, SIGKILLs and signals at random moments;
 //!   the same import is started again until it is done
+//! - [`worlds`]: what people do between two starts: the ledger is copied, moved,
+//!   restored and mounted, the keys are spelled in another way
 //! - [`failing_syscalls`]: SIGKILL, EIO and ENOSPC at the Nth system call
 //! - [`durability`]: the fsync between a claim and the request's first byte
 //! - [`broken_contract`]: a server that breaks the contract, and the setting
@@ -42,6 +44,7 @@ mod random_faults;
 mod server;
 mod strace;
 mod workspace;
+mod worlds;
 
 /// Whether the long form was requested.
 fn long() -> bool {

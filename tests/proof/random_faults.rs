@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -13,8 +14,10 @@ use fastrand::Rng;
 use super::checker::{Rows, Stage};
 use super::faults::Fault;
 use super::faulty_server::{FaultyServer, OnAccept, seeded};
+use super::ledger_file;
 use super::server::Refusing;
 use super::workspace::{EndBy, Ended, Moment, Workspace, run};
+use super::worlds::{self, Places, World};
 
 /// More than any round needs.
 const MOST_STARTS: usize = 400;
@@ -28,6 +31,11 @@ struct Totals {
     signals: usize,
     /// Runs that stopped early by themselves.
     stops: usize,
+    /// Starts that were refused: an older ledger, one that another run has, a
+    /// mounted file.
+    refusals: usize,
+    /// Records held for a decision in a last run.
+    held: usize,
     /// Attempts in the ledgers.
     attempts: usize,
     /// Complete requests at the servers.
@@ -45,6 +53,8 @@ impl Totals {
         self.kills += other.kills;
         self.signals += other.signals;
         self.stops += other.stops;
+        self.refusals += other.refusals;
+        self.held += other.held;
         self.attempts += other.attempts;
         self.requests += other.requests;
         self.created += other.created;
@@ -62,7 +72,9 @@ impl Totals {
 /// One input, one server, one ledger.
 struct Round {
     seed: u64,
+    world: World,
     workspace: Workspace,
+    places: Places,
     server: FaultyServer,
     /// For each start so far: whether it was allowed to resend cases in doubt.
     resend: Vec<bool>,
@@ -70,7 +82,7 @@ struct Round {
 }
 
 impl Round {
-    fn new(seed: u64, records: usize) -> Self {
+    fn new(seed: u64, world: World, records: usize) -> Self {
         let fault_rate = seeded(seed, "fault rate").u32(5..60);
         let server = FaultyServer::start(move |key, nth| {
             let mut rng = seeded(seed, &format!("request {nth} of {key}"));
@@ -81,9 +93,13 @@ impl Round {
                 Fault::Created(if slow { rng.u64(1..20) } else { 0 })
             }
         });
+        let mut workspace = Workspace::new(records);
+        workspace.rewritten = world == World::RewrittenKeys;
         Self {
             seed,
-            workspace: Workspace::new(records),
+            world,
+            workspace,
+            places: Places::default(),
             server,
             resend: Vec::new(),
             totals: Totals::default(),
@@ -101,7 +117,7 @@ impl Round {
             }
             let open = rows.values().any(|row| row.state == "not_sent");
             if ended.finished() && !open {
-                return self.close();
+                return self.close(&ended);
             }
             assert!(
                 self.resend.len() < MOST_STARTS,
@@ -116,8 +132,21 @@ impl Round {
     fn start(&mut self) -> Ended {
         let number = self.resend.len();
         let mut rng = seeded(self.seed, &format!("start {number}"));
+        match self.world {
+            World::Still => {}
+            World::RewrittenKeys => {
+                worlds::rewrite_keys(&self.workspace, self.seed % 2 == 0, number, &mut rng);
+            }
+            World::MovingLedger if self.workspace.ledger().exists() => self.disturb(&mut rng),
+            World::MovingLedger => {}
+        }
         let refusing = Refusing::new();
-        let (problem, on_accept, base_url) = match rng.u32(0..120) {
+        // The address is part of what a ledger belongs to.
+        let problem = match self.world {
+            World::Still => rng.u32(0..120),
+            _ => u32::MAX,
+        };
+        let (problem, on_accept, base_url) = match problem {
             0 => ("TLS garbage", OnAccept::TlsGarbage, self.server.https_url()),
             1 => ("TLS that hangs", OnAccept::TlsHang, self.server.https_url()),
             2 => ("refused", OnAccept::Serve, refusing.url()),
@@ -131,9 +160,12 @@ impl Round {
         if !problem.is_empty() {
             *self.totals.kinds.entry(problem.to_owned()).or_default() += 1;
         }
-        self.server.begin(number, on_accept);
         let mut arguments = self.workspace.arguments(&base_url);
         arguments.extend(flags(&mut rng));
+        let account = ledger_file::account(&self.workspace.ledger());
+        if account.is_some_and(|account| account != base_url) {
+            arguments.push("--adopt-ledger".to_owned());
+        }
         // A faster pace is only allowed on loopback.
         let pace = if base_url.contains("invalid") {
             "100ms"
@@ -141,19 +173,35 @@ impl Round {
             "1ms"
         };
         arguments.push(format!("--pace={pace}"));
-        let resend = rng.u32(0..12) == 0;
+        let resend = self.world == World::Still && rng.u32(0..12) == 0;
         if resend {
-            arguments.extend(["--resend-in-doubt", "--min-doubt-age=0s"].map(str::to_owned));
+            let rows = ledger_file::read(&self.workspace.ledger(), false);
+            let doubts = rows.values().filter(|row| row.may_exist()).count();
+            arguments.push(format!("--resend-in-doubt={doubts}"));
+            arguments.push("--min-doubt-age=0s".to_owned());
         }
-        self.resend.push(resend);
         let end = self.end(&mut rng);
+        self.launch(&arguments, on_accept, resend, end)
+    }
+
+    fn launch(
+        &mut self,
+        arguments: &[String],
+        on_accept: OnAccept,
+        resend: bool,
+        end: EndBy,
+    ) -> Ended {
+        let number = self.resend.len();
+        self.server.begin(number, on_accept);
+        self.resend.push(resend);
         let terminated = matches!(end, EndBy::Terminate(..));
-        let ended = run(&mut self.workspace.binary(&arguments), end);
+        let ended = run(&mut self.workspace.binary(arguments), end);
         self.totals.starts += 1;
         match (ended.status.code(), ended.status.signal()) {
             (None, Some(9)) => self.totals.kills += 1,
             (Some(130), _) | (None, Some(15)) if terminated => self.totals.signals += 1,
             (Some(5), _) => self.totals.stops += 1,
+            (Some(2), _) if self.world == World::MovingLedger => self.totals.refusals += 1,
             (Some(0 | 1 | 4), _) => {}
             _ => panic!(
                 "seed {}, start {number} ended with {}\n{}",
@@ -163,6 +211,57 @@ impl Round {
             ),
         }
         ended
+    }
+
+    /// Something happens to the ledger between two starts.
+    fn disturb(&mut self, rng: &mut Rng) {
+        match rng.u32(0..10) {
+            0 | 1 => {
+                let copy = self.places.copy(&self.workspace);
+                self.places.copies.push(copy);
+            }
+            2 => {
+                let copy = self.places.copy(&self.workspace);
+                self.start_from(copy);
+            }
+            3 | 4 if !self.places.copies.is_empty() => {
+                let copy = rng.usize(..self.places.copies.len());
+                let copy = self.places.copies.swap_remove(copy);
+                self.start_from(copy);
+            }
+            5 => {
+                self.workspace.mount = None;
+                self.places.move_to_next(&mut self.workspace);
+            }
+            6 if worlds::can_mount() => self.places.mount(&mut self.workspace),
+            7 if worlds::can_mount() => {
+                let mount = self.places.mount_file(&self.workspace);
+                let former = self.workspace.mount.replace(mount);
+                let ended = self.start_undisturbed();
+                assert_eq!(ended.status.code(), Some(2), "a mounted file was used");
+                self.workspace.mount = former;
+            }
+            _ => {}
+        }
+    }
+
+    /// Starts with another ledger, and continues with it unless it is refused.
+    fn start_from(&mut self, ledger: PathBuf) {
+        self.workspace.mount = None;
+        let former = std::mem::replace(&mut self.workspace.ledger, ledger);
+        let ended = self.start_undisturbed();
+        let other = if ended.status.code() == Some(2) {
+            std::mem::replace(&mut self.workspace.ledger, former)
+        } else {
+            self.check(ended.stage());
+            former
+        };
+        self.places.copies.push(other);
+    }
+
+    fn start_undisturbed(&mut self) -> Ended {
+        let arguments = self.workspace.fast_arguments(&self.server.url());
+        self.launch(&arguments, OnAccept::Serve, false, EndBy::Itself)
     }
 
     fn end(&self, rng: &mut Rng) -> EndBy {
@@ -207,6 +306,22 @@ impl Round {
             count("in_doubt"),
             untried,
         ];
+        if self.world == World::RewrittenKeys {
+            // One record may have several rows.
+            let names = [
+                "imported",
+                "already_imported",
+                "rejected",
+                "not_sent",
+                "in_doubt",
+            ];
+            let names = names
+                .iter()
+                .chain(&["changed", "held", "problems", "untried"]);
+            let sum: usize = names.map(|name| reported(name)).sum();
+            assert_eq!(sum, self.workspace.keys.len(), "{summary}");
+            return;
+        }
         let counts = [
             reported("imported") + reported("already_imported"),
             reported("rejected"),
@@ -224,10 +339,12 @@ impl Round {
         );
     }
 
-    fn close(mut self) -> Totals {
+    fn close(mut self, ended: &Ended) -> Totals {
         let log = self.server.log();
         let rows = self.check(Stage::Done);
         self.totals.rounds = 1;
+        let held = ended.summary.as_ref().map(|summary| &summary["held"]);
+        self.totals.held = held.and_then(serde_json::Value::as_u64).unwrap_or_default() as usize;
         self.totals.requests = log.sent.len();
         self.totals.created = log.created.len();
         for row in rows.values() {
@@ -243,8 +360,6 @@ impl Round {
 fn flags(rng: &mut Rng) -> Vec<String> {
     let mut pick = |choices: &[&'static str]| *rng.choice(choices).unwrap();
     vec![
-        // The server's address differs from start to start.
-        "--adopt-ledger".to_owned(),
         format!("--in-flight={}", pick(&["1", "3", "32"])),
         format!("--max-failures={}", pick(&["0", "0", "5", "20"])),
         format!("--max-retries={}", pick(&["0", "1", "5"])),
@@ -253,8 +368,10 @@ fn flags(rng: &mut Rng) -> Vec<String> {
     ]
 }
 
-/// Rounds from this seed on, several in parallel, until there are enough.
+/// Rounds in this world from this seed on, several in parallel, until there
+/// are enough.
 fn rounds(
+    world: World,
     first: u64,
     records: usize,
     parallel: usize,
@@ -269,7 +386,7 @@ fn rounds(
                 let _alarm = StopOnPanic(&failed);
                 while !failed.load(Ordering::SeqCst) && !enough(&totals.lock().unwrap()) {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
-                    let round = Round::new(seed, records).run();
+                    let round = Round::new(seed, world, records).run();
                     totals.lock().unwrap().add(&round);
                 }
             });
@@ -289,8 +406,8 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-#[test]
-fn no_fault_and_no_kill_breaks_the_promise() {
+/// Rounds in a world: a few with fixed seeds, or many in the long form.
+fn prove(world: World) -> Totals {
     let given = std::env::var("CASELOAD_PROOF_SEED").ok();
     let given = given.map(|seed| seed.parse().expect("CASELOAD_PROOF_SEED is not a number"));
     let first: u64 = given.unwrap_or_else(|| {
@@ -301,19 +418,37 @@ fn no_fault_and_no_kill_breaks_the_promise() {
             1
         }
     });
-    println!("rounds from seed {first}");
+    println!("{world:?}: rounds from seed {first}");
     let totals = if super::long() {
-        rounds(first, 200, 6, |totals| {
+        rounds(world, first, 200, 6, |totals| {
             totals.kills >= 200 && totals.attempts >= 20_000
         })
     } else {
-        rounds(first, 40, 4, |totals| totals.rounds >= 4)
+        rounds(world, first, 40, 4, |totals| totals.rounds >= 4)
     };
-    println!("rounds from seed {first}: {totals:#?}");
+    println!("{world:?}: rounds from seed {first}: {totals:#?}");
     assert!(totals.kills > 0 && totals.states["imported"] > 0);
+    totals
+}
+
+#[test]
+fn no_fault_and_no_kill_breaks_the_promise() {
+    let totals = prove(World::Still);
     if super::long() {
         for kind in Fault::KINDS {
             assert!(totals.kinds.contains_key(kind), "{kind} never happened");
         }
     }
+}
+
+#[test]
+fn no_copied_moved_restored_or_mounted_ledger_breaks_the_promise() {
+    let totals = prove(World::MovingLedger);
+    assert!(totals.refusals > 0, "no older ledger was refused");
+}
+
+#[test]
+fn no_other_spelling_of_the_keys_breaks_the_promise() {
+    let totals = prove(World::RewrittenKeys);
+    assert!(totals.held > 0, "no similar key was held");
 }

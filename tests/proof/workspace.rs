@@ -19,7 +19,15 @@ use super::ledger_file;
 /// A folder with an input and, after the first start, its ledger.
 pub(crate) struct Workspace {
     pub(crate) folder: TempDir,
+    /// What identifies each record, however its key is spelled.
     pub(crate) keys: Vec<String>,
+    /// Where the ledger is now, in this folder.
+    pub(crate) ledger: PathBuf,
+    /// A folder or a file, and where it is mounted during a start, as the path
+    /// to the ledger.
+    pub(crate) mount: Option<(PathBuf, PathBuf)>,
+    /// The keys of the input are spelled in several ways.
+    pub(crate) rewritten: bool,
 }
 
 /// How one start of the binary ended.
@@ -66,18 +74,30 @@ pub(crate) struct Moment {
 impl Workspace {
     /// An input of this many records, all of different content.
     pub(crate) fn new(records: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let keys: Vec<String> = (0..records).map(|number| format!("c{number:04}")).collect();
-        let mut table = "id,FirstName,LastName\n".to_owned();
-        for key in &keys {
-            let _ = writeln!(table, "{key},Ada,Lovelace-{key}");
+        let workspace = Self {
+            folder: tempfile::tempdir().unwrap(),
+            keys: (0..records).map(|number| format!("c{number:04}")).collect(),
+            ledger: "ledger.db".into(),
+            mount: None,
+            rewritten: false,
+        };
+        workspace.write_input("", |_, key| key.to_owned());
+        workspace
+    }
+
+    /// Writes the input: the same records, with keys in this spelling. A last
+    /// name shows the server which record it is.
+    pub(crate) fn write_input(&self, note: &str, spell: impl Fn(usize, &str) -> String) {
+        let mut table = "id,FirstName,LastName,Note\n".to_owned();
+        for (number, key) in self.keys.iter().enumerate() {
+            let spelled = spell(number, key);
+            let _ = writeln!(table, "{spelled},Ada,Lovelace-{key},{note}");
         }
-        std::fs::write(folder.path().join("cases.csv"), table).unwrap();
-        Self { folder, keys }
+        std::fs::write(self.folder.path().join("cases.csv"), table).unwrap();
     }
 
     pub(crate) fn ledger(&self) -> PathBuf {
-        self.folder.path().join("ledger.db")
+        self.folder.path().join(&self.ledger)
     }
 
     /// Standard error of all starts so far.
@@ -90,7 +110,6 @@ impl Workspace {
         let mut arguments: Vec<String> = [
             "import",
             "cases.csv",
-            "--ledger=ledger.db",
             "--map-id=map_1",
             "--key-column=id",
             "--partner-firm-id=firm_1",
@@ -99,6 +118,12 @@ impl Workspace {
         ]
         .map(str::to_owned)
         .to_vec();
+        let ledger = match &self.mount {
+            None => self.ledger.clone(),
+            Some((from, to)) if from.is_dir() => to.join("ledger.db"),
+            Some((_, to)) => to.clone(),
+        };
+        arguments.push(format!("--ledger={}", ledger.display()));
         arguments.push(format!("--base-url={base_url}"));
         if !self.ledger().exists() {
             arguments.push("--new-ledger".to_owned());
@@ -134,14 +159,25 @@ impl Workspace {
     }
 
     pub(crate) fn binary(&self, arguments: &[String]) -> Command {
-        let mut command = self.command(env!("CARGO_BIN_EXE_caseload"));
+        let binary = env!("CARGO_BIN_EXE_caseload");
+        let mut command = match &self.mount {
+            None => self.command(binary),
+            // Only this process sees the mount, and it ends with it.
+            Some((from, to)) => {
+                let script = r#"mount --bind "$0" "$1" && shift && exec "$@""#;
+                let mut command = self.command("unshare");
+                command.args(["-m", "sh", "-c", script]).args([from, to]);
+                command.arg(binary);
+                command
+            }
+        };
         command.args(arguments);
         command
     }
 
     /// Asserts that all rules hold; `resend` as in [`Evidence`].
     pub(crate) fn check(&self, log: &ServerLog, resend: &[bool], stage: Stage, seed: u64) -> Rows {
-        let rows = ledger_file::read(&self.ledger());
+        let rows = ledger_file::read(&self.ledger(), self.rewritten);
         let evidence = Evidence {
             keys: &self.keys,
             log,

@@ -288,26 +288,15 @@ impl Runner<'_> {
                 self.prefetched = Some(claim);
                 SchedulerEvent::Claimed(index)
             }
-            Done::Claimed(index, Err(error)) => {
-                let state = match error {
-                    ClaimError::Refused { now } => now,
-                    ClaimError::Ledger(error) => {
-                        self.fail(error);
-                        let known = self.states.get(&index).copied();
-                        known.or(self.run.planned[index.0].state)
-                    }
-                    // What a failed commit wrote may be there after a crash.
-                    ClaimError::Unknown(error) => {
-                        self.fail(error);
-                        Some(State::InDoubt)
-                    }
-                };
-                self.count(index, state);
-                let slot = self.run.planned[index.0].slot;
-                if let Ok(case) = self.run.spooled.read(slot) {
-                    (self.report)(RunEvent::Skipped { case: &case, state });
-                }
+            Done::Claimed(index, Err(ClaimError::Refused { now })) => self.skip(index, now),
+            Done::Claimed(index, Err(ClaimError::Ledger(error))) => {
+                self.fail(error);
+                self.count_unsent(index);
                 SchedulerEvent::ClaimRefused(index)
+            }
+            Done::Claimed(index, Err(ClaimError::Unknown(error))) => {
+                self.fail(error);
+                self.skip(index, Some(State::InDoubt))
             }
             Done::Released(index, result) => {
                 if let Err(error) = result {
@@ -333,6 +322,16 @@ impl Runner<'_> {
             Done::EchoAnswered(accepted) => SchedulerEvent::EchoAccepted(accepted),
         };
         self.notify(event);
+    }
+
+    /// A case that is not sent, and is in this state now.
+    fn skip(&mut self, index: CaseIndex, state: Option<State>) -> SchedulerEvent {
+        self.count(index, state);
+        let slot = self.run.planned[index.0].slot;
+        if let Ok(case) = self.run.spooled.read(slot) {
+            (self.report)(RunEvent::Skipped { case: &case, state });
+        }
+        SchedulerEvent::ClaimRefused(index)
     }
 
     fn report_pause(&mut self, now: Duration) {

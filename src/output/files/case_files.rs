@@ -291,6 +291,18 @@ impl RunFiles {
                 error,
                 ..
             } => self.add_settle_failed(case, answer, error),
+            RunEvent::Skipped {
+                case,
+                state: Some(state),
+            } => {
+                self.waiting.remove(&case.key);
+                let row = CaseRow {
+                    state: *state,
+                    message: Some(format!("not sent: it is {} now", state.label())),
+                    ..self.row(case, &Answer::default())
+                };
+                self.write(case.place.file, &row);
+            }
             // No case has a new state.
             _ => {}
         }
