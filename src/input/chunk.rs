@@ -154,8 +154,18 @@ impl<'a> TableRow<'a> {
             let Some(text) = text.get(range) else {
                 return false;
             };
+            let text = without_guard(text);
             row.push(Cell { kind, text });
         }
         true
     }
+}
+
+/// `00123` for `="00123"`: exports write an id so to keep a spreadsheet from
+/// taking it for a number, and the spreadsheet shows what is between the quotes.
+pub(super) fn without_guard(text: &str) -> &str {
+    let inner = text
+        .strip_prefix("=\"")
+        .and_then(|rest| rest.strip_suffix('"'));
+    inner.filter(|inner| !inner.contains('"')).unwrap_or(text)
 }

@@ -263,6 +263,19 @@ fn invisible_characters_are_removed_where_values_are_compared_and_named_elsewher
 }
 
 #[test]
+fn a_formula_that_only_guards_an_id_is_the_id_that_people_see() {
+    let expected = r#"{"id":"00123","Zip":"02134","Note":"=\"a\"&\"b\"","partnerFirmId":"f1"}"#;
+    for row in [
+        "=\"00123\",=\"f1\",=\"02134\",\"=\"\"a\"\"&\"\"b\"\"\"",
+        "\"=\"\"00123\"\"\",\"=\"\"f1\"\"\",02134,\"=\"\"a\"\"&\"\"b\"\"\"",
+    ] {
+        let (payload, problems) = check_row("id,partnerFirmId,Zip,Note", row, "");
+        assert_eq!(payload, expected);
+        assert_eq!(problems, [""; 0]);
+    }
+}
+
+#[test]
 fn a_number_that_a_spreadsheet_has_rounded_is_reported_in_any_column() {
     for (header, row) in [
         ("id,partnerFirmId", "4.41E+11,f1"),
