@@ -8,7 +8,6 @@ use serde::de::{Deserializer, Error as _, IgnoredAny};
 
 use crate::api::{AuthPlace, CaseIdField, Contract, FirmPlace, StatusList};
 use crate::mapping::{FieldSource, NamePart, ValueType};
-use crate::model::without_invisible;
 
 /// The whole file; tables of names in the order of the file.
 #[derive(Default, Deserialize)]
@@ -148,8 +147,6 @@ impl<'de> Deserialize<'de> for OneOrMore {
             let toml::Value::String(text) = value else {
                 return Err(D::Error::custom("expected text, or a list of texts"));
             };
-            // Headers have none either; a name may have been copied from one.
-            let text = without_invisible(&text).into_owned();
             if text.trim().is_empty() {
                 return Err(D::Error::custom("must not be empty"));
             }

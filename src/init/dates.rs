@@ -60,25 +60,8 @@ pub(super) struct DateCounts {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Formats {
     pub(super) texts: Vec<&'static str>,
-    pub(super) order: Order,
-}
-
-/// What the values tell about the order of month and day.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    Clear,
-    /// All values can be read by this format too, which has the day first.
-    Open(&'static str),
-    /// Nearly all values can be read in both orders.
-    RestsOn {
-        /// Those that have only the other order.
-        deciding: usize,
-        of: usize,
-        /// The order of those few; the format that was chosen has the month first.
-        is_day_first: bool,
-    },
-    /// Some dates have the month first and others the day.
-    Mixed,
+    /// What the values leave open about the order of month and day.
+    pub(super) note: Option<String>,
 }
 
 impl DateCounts {
@@ -127,7 +110,7 @@ impl DateCounts {
             chosen.push(best);
             unread.retain(|set, _| !has(*set, best));
         }
-        let order = self.order(&mut chosen);
+        let note = self.settle_order(&mut chosen);
         for (long, short) in YEARS {
             // Both are usual in one file: people type the one, exports the other.
             if chosen.contains(&long) != chosen.contains(&short) {
@@ -137,43 +120,46 @@ impl DateCounts {
         let texts = chosen.into_iter().map(|position| FORMATS[position]);
         Formats {
             texts: texts.collect(),
-            order,
+            note,
         }
     }
 
-    /// What the values tell about the order of month and day. Where it rests on
-    /// few of them, the month is first, as dates are in the US.
-    fn order(&self, chosen: &mut [usize]) -> Order {
+    /// Puts the month first, as in the US, where the order of month and day rests
+    /// on a few values, and says what they leave open.
+    fn settle_order(&self, chosen: &mut [usize]) -> Option<String> {
         let count = |is_read: &dyn Fn(u32) -> bool| -> usize {
             let sets = self.sets.iter().filter(|(set, _)| is_read(**set));
             sets.map(|(_, count)| count).sum()
         };
-        let mut order = Order::Clear;
-        for (month_first, day_first) in SWAPPED {
+        let mut note = None;
+        for (month, day) in SWAPPED {
             let only = |one, other| count(&|set| has(set, one) && !has(set, other));
-            let both = count(&|set| has(set, month_first) && has(set, day_first));
-            let (months, days) = (only(month_first, day_first), only(day_first, month_first));
+            let (months, days) = (only(month, day), only(day, month));
             let deciding = months.max(days);
-            let of = both + deciding;
-            match chosen
-                .iter_mut()
-                .find(|it| [month_first, day_first].contains(it))
-            {
-                None => {}
-                Some(_) if months > 0 && days > 0 => return Order::Mixed,
-                Some(_) if deciding == 0 => order = Order::Open(FORMATS[day_first]),
-                Some(position) if deciding * FEW < of => {
-                    *position = month_first;
-                    order = Order::RestsOn {
-                        deciding,
-                        of,
-                        is_day_first: days > 0,
-                    };
-                }
-                Some(_) => {}
+            let of = deciding + count(&|set| has(set, month) && has(set, day));
+            let Some(position) = chosen.iter_mut().find(|it| [month, day].contains(it)) else {
+                continue;
+            };
+            if months > 0 && days > 0 {
+                note = Some("some dates have the month first, others the day; keep one format and correct the others".to_owned());
+            } else if deciding == 0 {
+                let swapped = FORMATS[day];
+                note = Some(format!(
+                    "is the month first? All dates also match {swapped}"
+                ));
+            } else if deciding * FEW < of {
+                *position = month;
+                let rest = if days > 0 {
+                    "day first: correct them, or swap %m and %d"
+                } else {
+                    "month first"
+                };
+                note = Some(format!(
+                    "is the month first? All dates but {deciding} of {of} can be read both ways, and those have the {rest}"
+                ));
             }
         }
-        order
+        note
     }
 }
 
@@ -218,7 +204,7 @@ mod tests {
         let formats = counted.formats();
         assert_eq!(counted.total(), 3);
         assert_eq!(formats.texts, ["%m/%d/%Y", "%Y-%m-%d", "%m/%d/%y"]);
-        assert_eq!(formats.order, Order::Clear);
+        assert_eq!(formats.note, None);
         assert_eq!(
             counts(&["14/6/26", "1/6/26"]).formats().texts,
             ["%d/%m/%y", "%d/%m/%Y"]
@@ -231,9 +217,11 @@ mod tests {
     fn an_ambiguous_order_of_month_and_day_is_reported() {
         let formats = counts(&["1/2/2026", "3/4/2026"]).formats();
         assert_eq!(formats.texts, ["%m/%d/%Y", "%m/%d/%y"]);
-        assert_eq!(formats.order, Order::Open("%d/%m/%Y"));
+        let note = "is the month first? All dates also match %d/%m/%Y";
+        assert_eq!(formats.note.as_deref(), Some(note));
         let mixed = ["1/2/2026", "13/4/2026", "4/13/2026", "4/14/2026"];
-        assert_eq!(counts(&mixed).formats().order, Order::Mixed);
+        let note = counts(&mixed).formats().note.unwrap();
+        assert!(note.starts_with("some dates have the month first, others the day"));
     }
 
     #[test]
@@ -243,18 +231,17 @@ mod tests {
             dates.push(other);
             counts(&dates).formats()
         };
-        for (other, is_day_first) in [("13/1/2026", true), ("1/13/2026", false)] {
+        for (other, which) in [("13/1/2026", "day first"), ("1/13/2026", "month first")] {
             let formats = with_other(other, 50);
             assert_eq!(formats.texts, ["%m/%d/%Y", "%m/%d/%y"]);
-            let expected = Order::RestsOn {
-                deciding: 1,
-                of: 51,
-                is_day_first,
-            };
-            assert_eq!(formats.order, expected);
+            let note = formats.note.unwrap();
+            assert!(
+                note.contains("but 1 of 51") && note.contains(which),
+                "{note}"
+            );
         }
         let formats = with_other("13/1/2026", 9);
         assert_eq!(formats.texts, ["%d/%m/%Y", "%d/%m/%y"]);
-        assert_eq!(formats.order, Order::Clear);
+        assert_eq!(formats.note, None);
     }
 }

@@ -3,7 +3,6 @@
 
 use crate::mapping::{can_be_firm_id, names};
 
-use super::dates::Order;
 use super::draft::{ConfigDraft, DraftField};
 use super::key::propose_key;
 use super::profile::{Column, InputProfile, named};
@@ -236,21 +235,8 @@ impl<'p> Guess<'p> {
         if !formats.texts.is_empty() {
             field.set("formats", formats.texts);
         }
-        field.notes.extend(match formats.order {
-            Order::Clear => None,
-            Order::Mixed => Some("decide: some dates have the month first, others the day; keep one format and correct the others".to_owned()),
-            Order::Open(swapped) => Some(format!(
-                "decide: is the month first? All dates also match {swapped}"
-            )),
-            Order::RestsOn { deciding, of, is_day_first } => Some(format!(
-                "decide: is the month first? All dates but {deciding} of {of} can be read both ways, and {}",
-                if is_day_first {
-                    "those have the day first: correct them, or swap %m and %d"
-                } else {
-                    "those have the month first"
-                }
-            )),
-        });
+        let order = formats.note.map(|note| format!("decide: {note}"));
+        field.notes.extend(order);
         if column.dates.with_time > 0 {
             field.notes.push("decide: some dates have a time of day, which type = \"date\" refuses and type = \"datetime\" keeps".to_owned());
         }

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::reserved::{self, ESCAPED, REASON, TEXT};
-use crate::model::{
-    Cell, Code, Columns, Place, Problem, count, invisible_names, without_invisible,
-};
+use crate::model::{Cell, Code, Columns, Place, Problem, column_name, count, invisible_names};
 
+use super::chunk::without_guard;
 use super::delimited::line_breaks;
 use super::error::listed;
 use super::{InputErrorKind, Limits};
@@ -59,7 +58,7 @@ impl Header {
         let is_ours = cells.iter().any(|cell| cell.trim() == ESCAPED);
         let unescape = |cell: &String| match cell.trim().strip_prefix('\'') {
             Some(escaped) if is_ours => reserved::unescape(escaped).into_owned(),
-            _ => cell.clone(),
+            _ => without_guard(cell.trim()).to_owned(),
         };
         let cells: Vec<String> = cells.iter().map(unescape).collect();
         let mut names: Vec<String> = cells.iter().map(|cell| column_name(cell)).collect();
@@ -288,18 +287,6 @@ impl Header {
             format!("quote a cell that contains a line break or a {delimiter}, and keep the delimiters of empty cells")
         })
     }
-}
-
-/// A column's name as it is used: without what nobody sees.
-fn column_name(cell: &str) -> String {
-    let plain = |c: char| {
-        if c.is_ascii() || !c.is_whitespace() {
-            c
-        } else {
-            ' '
-        }
-    };
-    without_invisible(cell).trim().chars().map(plain).collect()
 }
 
 /// Warns of names that are not as they are in the file.

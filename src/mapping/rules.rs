@@ -4,7 +4,7 @@
 use foldhash::{HashMap, HashSet};
 use regex::Regex;
 
-use crate::model::{Cell, CellKind, KeyOrigin};
+use crate::model::{Cell, CellKind, KeyOrigin, column_name};
 
 use super::json::{PayloadValue, member_name, push_string};
 use super::names;
@@ -97,6 +97,12 @@ impl RuleErrors {
 
 impl Rules {
     pub fn compile(mut options: MappingOptions) -> Result<Self, Vec<RuleError>> {
+        // As headers are read: names are copied from them.
+        let names = options
+            .key
+            .iter_mut()
+            .chain(&mut options.partner_firm_column);
+        names.for_each(|name| *name = column_name(name));
         let mut errors = RuleErrors::default();
         KeyOrigin::sort_columns(&mut options.key);
         if let Some(source) = &mut options.source {
@@ -209,7 +215,9 @@ fn compile_field(rule: &FieldRule, key: &[String], errors: &mut RuleErrors) -> C
     for message in invalid {
         errors.push("formats", message);
     }
-    let (source, columns) = compile_source(rule, &dates, errors);
+    let (source, mut columns) = compile_source(rule, &dates, errors);
+    let names = columns.iter_mut();
+    names.for_each(|name| *name = column_name(name));
     let default = rule.default.as_ref();
     let mut path = String::new();
     for (position, segment) in path_of(rule).into_iter().enumerate() {
@@ -237,56 +245,33 @@ fn compile_field(rule: &FieldRule, key: &[String], errors: &mut RuleErrors) -> C
 
 /// Settings that contradict each other, and those without effect.
 fn check_settings(rule: &FieldRule, errors: &mut RuleErrors) {
-    let is_constant = matches!(rule.source, FieldSource::Constant(_));
-    let has_default = rule.default.is_some();
-    for (setting, is_set, is_moot, reason) in [
-        ("default", has_default, is_constant, "with `value`"),
-        (
-            "rename",
-            !rule.rename.is_empty(),
-            is_constant,
-            "with `value`",
-        ),
-        (
-            "choices",
-            !rule.choices.is_empty(),
-            is_constant,
-            "with `value`",
-        ),
-        (
-            "pattern",
-            rule.pattern.is_some(),
-            is_constant,
-            "with `value`",
-        ),
-        (
-            "min_length",
-            rule.min_length.is_some(),
-            is_constant,
-            "with `value`",
-        ),
-        (
-            "max_length",
-            rule.max_length.is_some(),
-            is_constant,
-            "with `value`",
-        ),
-        ("part", rule.part.is_some(), is_constant, "with `value`"),
-        ("required", rule.required, is_constant, "with `value`"),
-        ("omit_empty", rule.send_empty, is_constant, "with `value`"),
-        ("required", rule.required, has_default, "with `default`"),
-        ("omit_empty", rule.send_empty, has_default, "with `default`"),
-        ("min_length", rule.min_length == Some(0), true, "if it is 0"),
-        (
-            "flat",
-            rule.flat,
-            !rule.target.contains('.'),
-            "on a name without a dot",
-        ),
-    ] {
-        if is_set && is_moot {
-            errors.push(setting, format!("`{setting}` has no effect {reason}"));
-        }
+    let settings = [
+        ("required", rule.required),
+        ("omit_empty", rule.send_empty),
+        ("default", rule.default.is_some()),
+        ("rename", !rule.rename.is_empty()),
+        ("choices", !rule.choices.is_empty()),
+        ("pattern", rule.pattern.is_some()),
+        ("min_length", rule.min_length.is_some()),
+        ("max_length", rule.max_length.is_some()),
+        ("part", rule.part.is_some()),
+    ];
+    let (moot, beside) = match (&rule.source, &rule.default) {
+        (FieldSource::Constant(_), _) => (&settings[..], "value"),
+        (_, Some(_)) => (&settings[..2], "default"),
+        _ => (&settings[..0], ""),
+    };
+    for (setting, _) in moot.iter().filter(|(_, is_set)| *is_set) {
+        errors.push(
+            setting,
+            format!("`{setting}` has no effect with `{beside}`"),
+        );
+    }
+    if rule.min_length == Some(0) {
+        errors.push("min_length", "`min_length` has no effect if it is 0");
+    }
+    if rule.flat && !rule.target.contains('.') {
+        errors.push("flat", "`flat` has no effect on a name without a dot");
     }
     if rule.required && rule.send_empty {
         let message = "`omit_empty = false` cannot be combined with `required`";

@@ -30,6 +30,6 @@ pub(crate) use system::{
     user_name,
 };
 pub(crate) use text::{
-    fold, invisible_names, is_placeholder, is_rounded_number, is_spreadsheet_error,
+    column_name, fold, invisible_names, is_placeholder, is_rounded_number, is_spreadsheet_error,
     without_invisible,
 };

@@ -24,6 +24,19 @@ pub(crate) fn without_invisible(text: &str) -> Cow<'_, str> {
     text.chars().filter(|&c| !is_invisible(c)).collect()
 }
 
+/// A column's name as it is used, in a header and where a setting names it:
+/// without what nobody sees.
+pub(crate) fn column_name(cell: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii() || !c.is_whitespace() {
+            c
+        } else {
+            ' '
+        }
+    };
+    without_invisible(cell).trim().chars().map(plain).collect()
+}
+
 /// The names of a text's invisible characters, as `U+200B, U+FEFF`; none when it
 /// has none.
 pub(crate) fn invisible_names(text: &str) -> Option<String> {

@@ -193,7 +193,10 @@ signature_header = \"x-lexamica-signature\"
 
 #[test]
 fn a_column_name_copied_with_an_invisible_character_is_that_column() {
-    checked("[case]\nkey = \"i\u{200b}d\"\n[fields.A]\nfrom = \"\u{feff}Name\"\n")
-        .exits(0)
-        .prints("1 of 1 record valid");
+    checked(
+        "[case]\nkey = \"i\u{200b}d\"\npartner_firm = \"partner\u{ad}FirmId\"\n\
+         [fields.A]\nfrom = \"\u{feff}Name\"\n[fields.B]\nfrom = \"{id} {\u{a0}Na\u{200b}me}\"\n",
+    )
+    .exits(0)
+    .prints("1 of 1 record valid");
 }

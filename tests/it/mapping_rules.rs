@@ -273,6 +273,8 @@ fn a_formula_that_only_guards_an_id_is_the_id_that_people_see() {
         assert_eq!(payload, expected);
         assert_eq!(problems, [""; 0]);
     }
+    let (payload, _) = check_row("=\"id\",partnerFirmId,=\"Zip\"", "1,f1,02134", "");
+    assert_eq!(payload, r#"{"id":"1","Zip":"02134","partnerFirmId":"f1"}"#);
 }
 
 #[test]
