@@ -44,9 +44,10 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
     let filter = settings.cases.filter(&reader)?;
     let protected = ledgers::paths(&info.path).chain(settings.config_files.clone());
     let mut opener = OutputOpener::new(files.force, FlushPolicy::Chunks, protected);
-    let sources = match no_files {
-        true => Vec::new(),
-        false => sources(&reader, &filter)?,
+    let sources = if no_files {
+        Vec::new()
+    } else {
+        sources(&reader, &filter)?
     };
     let mut case_files = CaseFiles::open(&mut opener, &paths, sources)?;
     let mut stream = to_stdout.then(|| BufWriter::new(io::stdout().lock()));

@@ -296,7 +296,7 @@ fn skipped_rows_are_written_even_when_nothing_is_sent() {
     assert_eq!(server.requests().len(), 1, "only c1 ever went out");
 }
 
-/// The path's own file is the ledger, a link to it, or what SQLite writes beside
+/// The path is the ledger, a link to it, or what `SQLite` writes beside
 /// the file that a link leads to.
 #[test]
 fn no_output_replaces_the_ledger_under_any_name() {

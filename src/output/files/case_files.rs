@@ -237,9 +237,8 @@ fn rejects_paths(given: &Path, sources: &[&SourceFile]) -> Result<Vec<PathBuf>, 
 /// A case as `export --json` and `status` print it. A server's message may quote
 /// the case.
 pub(crate) fn case_json(case: &CaseRow, redact: bool) -> Value {
-    let shown = |text: &str| match redact {
-        true => shape(text),
-        false => text.to_owned(),
+    let shown = |text: &str| {
+        if redact { shape(text) } else { text.to_owned() }
     };
     json!({
         "schema": 1,
