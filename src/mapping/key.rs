@@ -194,12 +194,13 @@ fn is_same_number(original: &str, saved: &str) -> bool {
     if whole.len() > 1 && whole.starts_with('0') {
         return false;
     }
+    let power = |digits: usize| i32::try_from(digits).unwrap_or(i32::MAX);
     let most = match (exponent.parse::<i32>(), whole.get(15..)) {
         // Rounded to the last digit that is shown.
-        (Ok(exponent), _) => 0.501 * 10_f64.powi(exponent - decimals.len() as i32),
+        (Ok(exponent), _) => 0.501 * 10_f64.powi(exponent.saturating_sub(power(decimals.len()))),
         // Cut off after 15 digits.
         (Err(_), Some(zeros)) if !zeros.is_empty() && zeros.bytes().all(|zero| zero == b'0') => {
-            10_f64.powi(zeros.len() as i32)
+            10_f64.powi(power(zeros.len()))
         }
         (Err(_), Some(digits)) if !digits.is_empty() => return false,
         _ => 0.0,
