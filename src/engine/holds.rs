@@ -149,9 +149,10 @@ impl<'l> Holds<'l> {
             let case = spooled
                 .read(suspect.planned.slot)
                 .map_err(PlanError::Spool)?;
-            let reason = match conflicting.contains(&suspect.planned.number) {
-                true => None,
-                false => self.reason(&suspect, &case, check.checked().merging)?,
+            let reason = if conflicting.contains(&suspect.planned.number) {
+                None
+            } else {
+                self.reason(&suspect, &case, check.checked().merging)?
             };
             match reason {
                 Some(reason) if !permit.allows(&case.key, reason)? => {
@@ -183,14 +184,13 @@ impl<'l> Holds<'l> {
             let stands = match suspicion {
                 Suspicion::SameContent(_) | Suspicion::OtherPerson(_) => true,
                 Suspicion::SimilarKey(no) => {
-                    let foldings = match self.foldings {
-                        Some(foldings) => foldings,
-                        None => {
-                            // All keys of an input have one source.
-                            let source = case.key.source();
-                            let merging = merging | self.look_alikes.merging_foldings(source)?;
-                            *self.foldings.insert(Foldings::ALL.without(merging))
-                        }
+                    let foldings = if let Some(foldings) = self.foldings {
+                        foldings
+                    } else {
+                        // All keys of an input have one source.
+                        let source = case.key.source();
+                        let merging = merging | self.look_alikes.merging_foldings(source)?;
+                        *self.foldings.insert(Foldings::ALL.without(merging))
                     };
                     let other = self.look_alikes.case(no)?;
                     case.key.is_similar(&other.key, foldings)
@@ -341,21 +341,18 @@ fn describe(case: &CaseData, reason: Suspicion, other: &LookAlike, allowable: u6
             ),
         ),
     };
-    let hint = match reason {
-        Suspicion::OtherPerson(_) => {
-            "if it is another client, give the row a key of its own; if it is the same one, \
-             correct the case in Lexamica"
-                .to_owned()
-        }
-        _ => {
-            let key = case.key.to_string();
-            let word = shlex::try_quote(&key).unwrap_or_default();
-            let all = match allowable {
-                1 => String::new(),
-                _ => format!(", or --allow-duplicates {allowable} for all that are held"),
-            };
-            format!("if it is not the same case, send it with --allow-duplicate {word}{all}")
-        }
+    let hint = if reason.is_allowable() {
+        let key = case.key.to_string();
+        let word = shlex::try_quote(&key).unwrap_or_default();
+        let all = match allowable {
+            1 => String::new(),
+            _ => format!(", or --allow-duplicates {allowable} for all that are held"),
+        };
+        format!("if it is not the same case, send it with --allow-duplicate {word}{all}")
+    } else {
+        "if it is another client, give the row a key of its own; if it is the same one, correct \
+         the case in Lexamica"
+            .to_owned()
     };
     let mut problem = Problem::new(code, case.place, message)
         .with_value(&case.key.to_string())

@@ -433,8 +433,8 @@ impl<'a> Planner<'a> {
         };
         let (held, invalid) = holds.report(spooled)?;
         Ok((!held.is_empty()).then(|| PlanBatch {
-            held,
             invalid,
+            held,
             ..PlanBatch::default()
         }))
     }

@@ -101,10 +101,10 @@ impl LookAlikes<'_> {
                 return Ok(Some(found));
             }
         }
-        match case.payload.is_empty() {
-            true => Ok(None),
-            false => self.first("payload_digest", &case.payload_digest, &key),
+        if case.payload.is_empty() {
+            return Ok(None);
         }
+        self.first("payload_digest", &case.payload_digest, &key)
     }
 
     fn first(
