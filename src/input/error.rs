@@ -136,8 +136,11 @@ impl InputErrorKind {
     pub(crate) fn content_code(&self) -> Option<Code> {
         Some(match self {
             Self::Empty | Self::EmptySheet(_) => Code::NoRecords,
-            Self::NotATable { .. } | Self::Binary | Self::OldWorkbook => Code::NotATable,
-            Self::WorkbookNot(_) | Self::NoWorkbook => Code::NotATable,
+            Self::NotATable { .. }
+            | Self::Binary
+            | Self::OldWorkbook
+            | Self::WorkbookNot(_)
+            | Self::NoWorkbook => Code::NotATable,
             Self::TitleAboveHeader { .. } => Code::TitleAboveHeader,
             Self::HeaderQuote { .. } => Code::MisplacedQuote,
             _ => return None,

@@ -49,7 +49,7 @@ impl NumberFormat {
                     is_other |= chars
                         .by_ref()
                         .take_while(|c| *c != ']')
-                        .any(|c| "<>=".contains(c))
+                        .any(|c| "<>=".contains(c));
                 }
                 '%' => is_percent = true,
                 ' ' | '-' | '(' | ')' => parts.push(Part::Literal(c)),

@@ -190,12 +190,11 @@ fn open_text(
     if is_all && preview.trim().is_empty() {
         return Err(InputErrorKind::Empty);
     }
-    let format = match options.format {
-        Some(format) => format,
-        None => {
-            refuse_markup(&preview)?;
-            format_of_text(&preview, is_all, by_name)
-        }
+    let format = if let Some(format) = options.format {
+        format
+    } else {
+        refuse_markup(&preview)?;
+        format_of_text(&preview, is_all, by_name)
     };
     let mut problems: Vec<Problem> = detected.guess().into_iter().collect();
     let text = detected.text(head, bytes);

@@ -59,7 +59,7 @@ impl Sheet {
         thread::Builder::new()
             .name(WORKBOOK_THREAD.to_owned())
             .spawn(move || {
-                let last = read(workbook, &thread_options, &warn, &sender);
+                let last = read(&workbook, &thread_options, &warn, &sender);
                 // The reader may be gone.
                 let _ = sender.send(last.map(|()| None));
             })?;
@@ -71,7 +71,10 @@ impl Sheet {
         let table = receive(&tables)?.ok_or_else(missing)?;
         let first = receive(&tables)?;
         let sample = [Some(&table), first.as_ref()].into_iter().flatten();
-        let sample: Vec<SampleRow> = sample.flat_map(Table::rows).map(sample_row).collect();
+        let sample: Vec<SampleRow> = sample
+            .flat_map(Table::rows)
+            .map(|row| sample_row(&row))
+            .collect();
         let (row, cells) = sample.first().ok_or(InputErrorKind::Empty)?;
         match options.header_row {
             Some(wanted) if wanted != *row => return Err(InputErrorKind::NoSuchRow(wanted)),
@@ -106,7 +109,7 @@ impl Sheet {
     }
 }
 
-fn sample_row(row: TableRow<'_>) -> SampleRow {
+fn sample_row(row: &TableRow<'_>) -> SampleRow {
     let text = |(_, bytes)| String::from_utf8_lossy(bytes).into_owned();
     (row.row, row.cells().map(text).collect())
 }
@@ -139,13 +142,13 @@ impl From<zip::result::ZipError> for InputErrorKind {
 }
 
 fn read(
-    file: File,
+    file: &File,
     options: &ReadOptions,
     warn: &SyncSender<Vec<Problem>>,
     sender: &SyncSender<WorkbookMessage>,
 ) -> Result<(), InputErrorKind> {
     let limits = &options.limits;
-    check_size(&file, limits)?;
+    check_size(file, limits)?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file.try_clone()?))?;
     let (chosen, mut unread) = choose(&mut workbook, options.sheet.as_deref())?;
     if options.sheet.is_some() {
@@ -154,7 +157,7 @@ fn read(
     }
     let all = workbook.sheets_metadata();
     let position = all.iter().position(|sheet| sheet.name == chosen.name);
-    let scan = sheet_scan::scan(&file, position.unwrap_or_default())?;
+    let scan = sheet_scan::scan(file, position.unwrap_or_default())?;
     // The reader may be gone.
     let _ = warn.send(warnings(&chosen, &unread, scan.hidden_rows));
     let is_1904 = workbook.has_1904_epoch();

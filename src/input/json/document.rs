@@ -268,7 +268,10 @@ impl JsonDocument {
             count += 1;
             if self.window.ahead()[value] == b'[' {
                 match self.token_at(value + 1)? {
-                    (_, Some(b'{')) if count == 1 => return Ok(self.begin_array(name, value)),
+                    (_, Some(b'{')) if count == 1 => {
+                        self.begin_array(name, value);
+                        return Ok(());
+                    }
                     // It may be large: what follows it is not looked at.
                     (_, Some(b'{')) => {
                         arrays.push(name);
@@ -291,7 +294,8 @@ impl JsonDocument {
             && count == 1
             && let Some((name, value)) = empty.pop()
         {
-            return Ok(self.begin_array(name, value));
+            self.begin_array(name, value);
+            return Ok(());
         }
         if arrays.is_empty() {
             arrays.extend(empty.into_iter().map(|(name, _)| name));
