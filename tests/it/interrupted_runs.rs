@@ -247,12 +247,12 @@ fn server_with_long_ids() -> Server {
     Server::start(|request| created(&format!("{:x>190}", request.index)))
 }
 
-/// Imports 40 cases where no file may become larger than this many blocks, and
+/// Imports 80 cases where no file may become larger than this many blocks, and
 /// then the rest without that limit. Returns how many answers could not be
 /// stored.
 fn import_on_a_full_disk(blocks: u32, in_flight: &str) -> u64 {
     let home = Home::new();
-    home.cases(40);
+    home.cases(80);
     let server = server_with_long_ids();
     let done = home
         .import(&server.url())
@@ -282,7 +282,7 @@ fn import_on_a_full_disk(blocks: u32, in_flight: &str) -> u64 {
     // With room again the rest is sent, and the cases in doubt are not.
     let code = if unwritten > 0 { 4 } else { 0 };
     home.import(&server.url()).run().exits(code);
-    let mut every_key: Vec<String> = (1..=40).map(|n| format!("c{n}")).collect();
+    let mut every_key: Vec<String> = (1..=80).map(|n| format!("c{n}")).collect();
     every_key.sort();
     assert_eq!(keys(&server), every_key, "each case was sent once");
     unwritten
@@ -291,7 +291,7 @@ fn import_on_a_full_disk(blocks: u32, in_flight: &str) -> u64 {
 #[test]
 fn a_run_whose_ledger_cannot_be_written_stops_and_prints_what_it_could_not_store() {
     let home = Home::new();
-    home.cases(40);
+    home.cases(80);
     home.import(&server_with_long_ids().url()).run().exits(0);
     let bytes = std::fs::metadata(home.path("ledger.db")).unwrap().len();
     let full = bytes as u32 / 512;

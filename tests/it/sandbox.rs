@@ -21,7 +21,7 @@ fn call(port: u16, request: &str, host: &str) -> String {
 
 #[test]
 fn the_command_that_it_suggests_works_as_it_stands() {
-    for words in [&[][..], &["--map-id", "map 7", "--org-id", "o1"]] {
+    for words in [&[][..], &["--map-id", "map_7", "--org-id", "o1"]] {
         let home = Home::new();
         std::fs::create_dir(home.path("examples")).unwrap();
         std::fs::copy(example("cases.csv"), home.path("examples/cases.csv")).unwrap();
