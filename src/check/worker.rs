@@ -188,7 +188,8 @@ impl Worker {
         self.tally
     }
 
-    fn record(&mut self, record: &Record<'_>, batch: &mut WorkerBatch) {
+    /// What needs no rules: the names of JSON members, and the columns' values.
+    fn tally_columns(&mut self, record: &Record<'_>) {
         let version = record.columns.version();
         if record.json.is_some() && self.met != version {
             self.met = version;
@@ -198,6 +199,10 @@ impl Worker {
         if self.options.summarize_columns {
             self.tally.columns.add(record);
         }
+    }
+
+    fn record(&mut self, record: &Record<'_>, batch: &mut WorkerBatch) {
+        self.tally_columns(record);
         let before = batch.problems.len();
         let row = batch.rows.len();
         let person = self.people.read(record);
@@ -236,18 +241,16 @@ impl Worker {
                 key
             }
         };
+        let base = collects.then(|| case(record, key, person, &mut self.digests));
         if self.options.strict && batch.problems[before..].iter().any(is_of_record) {
-            if collects {
-                let case = case(record, key, person, &mut self.digests);
-                batch.cases.push(invalid(row, case));
-            }
+            batch.cases.extend(base.map(|case| invalid(row, case)));
             return;
         }
         self.tally.count_firm(mapped.firm);
         self.tally.default_firm += u64::from(mapped.firm_from_default);
         let content = mapped.content();
         batch.rows[row].content = Some(ContentHash::new(&content.text, content.has_fields));
-        if let Some(payload_digest) = digest.filter(|_| collects) {
+        if let Some((base, payload_digest)) = base.zip(digest) {
             self.raw_record.clear();
             mapping::record_json(record, &mut self.raw_record);
             let case = CaseData {
@@ -256,7 +259,7 @@ impl Worker {
                 raw_record: self.raw_record.as_str().into(),
                 payload_digest,
                 content_digest: content.digest(),
-                ..case(record, key, person, &mut self.digests)
+                ..base
             };
             batch.cases.push(CheckedCase {
                 number: row as u32,

