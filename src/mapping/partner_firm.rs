@@ -149,7 +149,7 @@ pub(super) fn read_firm(
                 out.push_str(&id);
                 named = Some(column);
             }
-        };
+        }
     }
     if named.is_some() {
         return FirmSource::Record;
