@@ -147,26 +147,20 @@ impl LedgerReader {
         let Some(attempt) = &record.attempt else {
             return Ok(None);
         };
-        let at_least = match attempt.rsplit_once('-') {
+        let at_least = if let Some((run, number)) = attempt.rsplit_once('-') {
             // The Nth claim of a run.
-            Some((run, number)) => {
-                let claims: Option<u64> = self.read(|conn| {
-                    let sql = "SELECT claims FROM runs WHERE mark = ?1";
-                    conn.query_row(sql, [run], |row| row.get(0)).optional()
-                })?;
-                let number = number.parse().unwrap_or(u64::MAX);
-                match claims {
-                    Some(claims) => number.saturating_sub(claims),
-                    None => number.max(1),
-                }
-            }
-            None => {
-                let sql = "SELECT EXISTS (
-                             SELECT 1 FROM resolutions WHERE ?1 IN (mark, undone_mark))";
-                let is_there: bool =
-                    self.read(|conn| conn.query_row(sql, [attempt], |row| row.get(0)))?;
-                u64::from(!is_there)
-            }
+            let claims: Option<u64> = self.read(|conn| {
+                let sql = "SELECT claims FROM runs WHERE mark = ?1";
+                conn.query_row(sql, [run], |row| row.get(0)).optional()
+            })?;
+            let number: u64 = number.parse().unwrap_or_default();
+            claims.map_or(1.max(number), |claims| number.saturating_sub(claims))
+        } else {
+            let sql = "SELECT EXISTS (
+                         SELECT 1 FROM resolutions WHERE ?1 IN (mark, undone_mark))";
+            let is_there: bool =
+                self.read(|conn| conn.query_row(sql, [attempt], |row| row.get(0)))?;
+            u64::from(!is_there)
         };
         if at_least == 0 {
             return Ok(None);
