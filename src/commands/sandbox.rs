@@ -79,9 +79,9 @@ fn example_import(args: &SandboxArgs) -> String {
         " cases.csv --key-column \"Lead ID\""
     };
     let map_id = args.map_id.as_deref().unwrap_or("map_1");
-    command += &format!(" --map-id {}", shell_word(map_id));
+    command = format!("{command} --map-id {}", shell_word(map_id));
     if let Some(org_id) = &args.org_id {
-        command += &format!(" --org-id {}", shell_word(org_id));
+        command = format!("{command} --org-id {}", shell_word(org_id));
     }
     command
 }

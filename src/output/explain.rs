@@ -82,11 +82,13 @@ mod tests {
     /// Advice must work: every flag and command in the texts exists.
     #[test]
     fn flags_and_commands_in_the_texts_exist() {
-        const FLAGS: [&str; 15] = [
+        const FLAGS: [&str; 18] = [
             "--allow-drafts",
             "--allow-duplicate",
+            "--allow-empty",
             "--delimiter",
             "--encoding",
+            "--header-row",
             "--imported",
             "--in-doubt",
             "--limit",
@@ -95,6 +97,7 @@ mod tests {
             "--rejects",
             "--removed",
             "--resend-in-doubt",
+            "--sheet",
             "--skip-invalid",
             "--strict",
             "--undo",

@@ -147,11 +147,10 @@ fn a_key_that_an_answer_quotes_is_redacted_before_the_answer_is_cut() {
     use base64::Engine as _;
     const QUOTED: &str = "pk/te+st=5f1d0c\\9a";
     let base64 = base64::prelude::BASE64_STANDARD.encode(format!("Key {QUOTED}"));
-    let percent: String = QUOTED.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let unicode: String = QUOTED
-        .bytes()
-        .map(|byte| format!("\\u00{byte:02X}"))
-        .collect();
+    let bytes = QUOTED.bytes();
+    let percent: Vec<String> = bytes.clone().map(|byte| format!("%{byte:02x}")).collect();
+    let unicode: Vec<String> = bytes.map(|byte| format!("\\u00{byte:02X}")).collect();
+    let (percent, unicode) = (percent.concat(), unicode.concat());
     let json = QUOTED.replace('\\', "\\\\").replace('/', "\\/");
     for form in [json, unicode, percent, base64] {
         let home = Home::new();

@@ -13,7 +13,7 @@ fn cells_come_under_their_columns_with_their_line_and_row() {
         .records
         .iter()
         .map(|row| {
-            let row_number = row.row.unwrap();
+            let row_number = row.number.unwrap();
             (row.line, row_number, row.get("Name"), row.get("Summary"))
         })
         .collect();
@@ -53,7 +53,7 @@ fn delimiters_are_detected_with_quotes_in_mind() {
 fn a_declared_delimiter_counts_as_a_line() {
     let read = read("a.csv", "sep=;\r\na;b\r\n1;2\r\n");
     // Excel does not show that line.
-    assert_eq!((read.records[0].line, read.records[0].row), (3, Some(2)));
+    assert_eq!((read.records[0].line, read.records[0].number), (3, Some(2)));
     assert_eq!(read.records[0].get("b"), "2");
 }
 
@@ -119,7 +119,7 @@ fn a_misplaced_quote_is_a_problem_and_the_row_stands_as_it_is() {
         let expected = (column.to_owned(), value.to_owned(), row.to_owned());
         assert_eq!(misquoted("a.csv", &text), expected);
         // At the end of the file, and with other line ends.
-        let crlf = text.replace("\n", "\r\n");
+        let crlf = text.replace('\n', "\r\n");
         assert_eq!(misquoted("a.csv", &crlf).0, column);
     }
     let tsv = "Id\tName\n1\tAnn\n2\t\"Bud\" Smith\n3\tsays \"x\"";
@@ -210,7 +210,7 @@ fn a_title_above_the_header_is_refused_and_the_row_can_be_named() {
         };
         let read = read_with("a.csv", &text, &named);
         assert_eq!(read.records[1].get("Name"), "Bob", "{text}");
-        assert_eq!(read.records[1].row, Some(row + 2));
+        assert_eq!(read.records[1].number, Some(row + 2));
         let beyond = ReadOptions {
             header_row: Some(row + 9),
             ..ReadOptions::default()

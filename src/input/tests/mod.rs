@@ -30,7 +30,7 @@ struct Read {
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
     line: u64,
-    row: Option<u64>,
+    number: Option<u64>,
     index: u64,
     cells: Vec<(String, CellKind, String)>,
     json: Option<String>,
@@ -92,7 +92,7 @@ fn drain(reader: &mut Reader, parser: &mut Parser) -> Result<Read, InputError> {
                 Item::Record(record) => {
                     read.records.push(Row {
                         line: record.place.line,
-                        row: record.place.row,
+                        number: record.place.row,
                         index: record.place.index,
                         cells: record
                             .iter()

@@ -4,28 +4,31 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use super::*;
-use crate::model::{Code, FileId, Place, Problem};
+use crate::model::{Code, FileId, Place, Problem, reserved};
 
 /// Reads a table back: its cells by column, without the apostrophes.
 fn read_back(path: &Path) -> Vec<Vec<(String, String)>> {
     let mut rows = read_csv(path).into_iter();
-    let header = rows.next().unwrap();
+    let original = |cell: &str| match cell.strip_prefix('\'') {
+        Some(guarded) => reserved::unescape(guarded).into_owned(),
+        None => cell.to_owned(),
+    };
+    let header: Vec<String> = rows
+        .next()
+        .unwrap()
+        .iter()
+        .map(|name| original(name))
+        .collect();
     assert_eq!(header.last().unwrap(), "caseload_escaped");
     rows.map(|row| {
         let list = row.last().unwrap().strip_prefix("escaped:");
         let escaped: Vec<String> =
             list.map_or_else(Vec::new, |list| serde_json::from_str(list).unwrap());
-        header
-            .iter()
-            .cloned()
-            .zip(row)
+        let cells = header.iter().cloned().zip(row);
+        cells
             .map(|(name, cell)| {
-                let cell = if escaped.contains(&name) {
-                    cell.strip_prefix('\'').unwrap().to_owned()
-                } else {
-                    cell
-                };
-                (name, cell)
+                let is_escaped = escaped.contains(&name);
+                (name, if is_escaped { original(&cell) } else { cell })
             })
             .collect()
     })
