@@ -133,12 +133,12 @@ impl Round {
         let number = self.resend.len();
         let mut rng = seeded(self.seed, &format!("start {number}"));
         match self.world {
-            World::Still => {}
             World::RewrittenKeys => {
-                worlds::rewrite_keys(&self.workspace, self.seed % 2 == 0, number, &mut rng);
+                let numeric = self.seed.is_multiple_of(2);
+                worlds::rewrite_keys(&self.workspace, numeric, number, &mut rng);
             }
             World::MovingLedger if self.workspace.ledger().exists() => self.disturb(&mut rng),
-            World::MovingLedger => {}
+            World::Still | World::MovingLedger => {}
         }
         let refusing = Refusing::new();
         // The address is part of what a ledger belongs to.

@@ -52,9 +52,9 @@ pub(crate) fn rewrite_keys(workspace: &Workspace, numeric: bool, start: usize, r
     let column = rng.usize(..spellings.len());
     let few = rng.bool();
     let chosen: Vec<usize> = (workspace.keys.iter())
-        .map(|_| match few && rng.u32(0..4) > 0 {
-            true => 0,
-            false => column,
+        .map(|_| {
+            let is_left = few && rng.u32(0..4) > 0;
+            if is_left { 0 } else { column }
         })
         .collect();
     workspace.write_input(&format!("saved {start} times"), |number, key| {
