@@ -4,12 +4,12 @@
 //! Of a person's fields the ledger keeps salted hashes. They are pseudonyms and
 //! no anonymity: whoever has the file can try phone numbers.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, ToSql, params};
 
 use super::LedgerError;
 use super::file::LedgerReader;
 use super::schema::half;
-use crate::model::{CaseData, Digest, Foldings, Hasher, Key, Person, PersonField, State};
+use crate::model::{CaseData, Foldings, Hasher, Key, Person, PersonField, State};
 
 /// The columns of a person's fields, in their order.
 const COLUMNS: [&str; PersonField::COUNT] = [
@@ -90,38 +90,32 @@ impl LookAlikes<'_> {
     /// A case with this payload, with this payload but for its key fields, or with
     /// this raw record.
     pub(crate) fn same_content(&self, case: &CaseData) -> Result<Option<i64>, LedgerError> {
-        let key = case.key.digest();
-        // A statement each: each uses its own index.
-        let record = half(&case.record_digest);
+        let record = Some(half(&case.record_digest));
         let content = case.content_digest.as_ref().map(half);
-        for (column, hash) in [("record", Some(record)), ("content", content)] {
-            if let Some(hash) = hash
-                && let Some(found) = self.first(column, &hash, &key)?
-            {
-                return Ok(Some(found));
+        let payload = (!case.payload.is_empty()).then_some(case.payload_digest);
+        let key = case.key.digest();
+        let hashes: [(&str, &dyn ToSql); 3] = [
+            ("record", &record),
+            ("content", &content),
+            ("payload_digest", &payload),
+        ];
+        // A statement each: each uses its own index.
+        for (column, hash) in hashes {
+            let condition = format!("{column} = ?1 AND {EXISTS} AND key_digest <> ?2 ORDER BY no");
+            let found = self.first(&condition, params![hash, key])?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
-        if case.payload.is_empty() {
-            return Ok(None);
-        }
-        self.first("payload_digest", &case.payload_digest, &key)
+        Ok(None)
     }
 
-    fn first(
-        &self,
-        column: &str,
-        value: &dyn rusqlite::ToSql,
-        except: &Digest,
-    ) -> Result<Option<i64>, LedgerError> {
-        let sql = format!(
-            "SELECT no FROM cases WHERE {column} = ?1 AND {EXISTS} AND key_digest <> ?2
-             ORDER BY no LIMIT 1"
-        );
+    /// The first case of a condition, which may end with an order.
+    fn first(&self, condition: &str, values: impl Params) -> Result<Option<i64>, LedgerError> {
+        let sql = format!("SELECT no FROM cases WHERE {condition} LIMIT 1");
         self.reader.read(|conn| {
             let mut statement = conn.prepare_cached(&sql)?;
-            statement
-                .query_row(params![value, except], |row| row.get(0))
-                .optional()
+            statement.query_row(values, |row| row.get(0)).optional()
         })
     }
 
@@ -177,19 +171,15 @@ impl LookAlikes<'_> {
                 continue;
             }
             // Of two nulls and of a null and a value neither is different.
-            let sql = format!(
-                "SELECT no FROM cases WHERE {column} = ?1 AND name = ?2 AND {EXISTS}
+            let condition = format!(
+                "{column} = ?1 AND name = ?2 AND {EXISTS}
                    AND key_digest <> ?3 AND coalesce(incident_date = ?4, TRUE)
-                   AND coalesce(birth_date = ?5, TRUE) AND coalesce(case_type = ?6, TRUE)
-                 LIMIT 1"
+                   AND coalesce(birth_date = ?5, TRUE) AND coalesce(case_type = ?6, TRUE)"
             );
             let key = case.key.digest();
             let values = params![contact, name, key, incident_date, birth_date, case_type];
-            let no = self.reader.read(|conn| {
-                let mut statement = conn.prepare_cached(&sql)?;
-                statement.query_row(values, |row| row.get(0)).optional()
-            })?;
-            found.extend(no.map(|no: i64| (field, no)));
+            let no = self.first(&condition, values)?;
+            found.extend(no.map(|no| (field, no)));
         }
         Ok(found)
     }
@@ -216,18 +206,10 @@ impl LookAlikes<'_> {
     /// is another, and no phone, e-mail or incident date is the same.
     pub(crate) fn other_person(&self, case: &CaseData) -> Result<Option<i64>, LedgerError> {
         let [name, phone, email, incident_date, ..] = self.salt.person(&case.person);
-        self.reader.read(|conn| {
-            conn.prepare_cached(
-                "SELECT no FROM cases WHERE key_digest = ?1 AND name <> ?2
-                   AND coalesce(phone <> ?3, TRUE) AND coalesce(email <> ?4, TRUE)
-                   AND coalesce(incident_date <> ?5, TRUE)",
-            )?
-            .query_row(
-                params![case.key.digest(), name, phone, email, incident_date],
-                |row| row.get(0),
-            )
-            .optional()
-        })
+        let condition = "key_digest = ?1 AND name <> ?2 AND coalesce(phone <> ?3, TRUE)
+                           AND coalesce(email <> ?4, TRUE) AND coalesce(incident_date <> ?5, TRUE)";
+        let values = params![case.key.digest(), name, phone, email, incident_date];
+        self.first(condition, values)
     }
 
     pub(crate) fn case(&self, no: i64) -> Result<LookAlike, LedgerError> {
