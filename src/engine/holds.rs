@@ -7,26 +7,38 @@
 
 use foldhash::{HashMap, HashSet};
 
-use super::plan::{PlanError, PlannedCase};
+use super::plan::{PlanBatch, PlanError, PlannedCase};
 use super::spool::Spooled;
 use crate::check::{Check, Contact, Invalid, MOST_NAMES, contact};
 use crate::ledger::{LedgerError, LedgerReader, LookAlike, LookAlikes};
 use crate::model::{CaseData, Code, Foldings, Key, PersonField, Problem, Severity, State, count};
 
 /// Held cases that the user says are no duplicates.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum AllowedDuplicates {
-    #[default]
-    None,
-    Keys(Vec<Key>),
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AllowedDuplicates {
+    pub(crate) keys: Vec<Key>,
     /// All, if there are so many.
-    All(u64),
+    pub(crate) all: Option<u64>,
 }
 
 impl AllowedDuplicates {
-    /// Nothing is held where the ledger has no cases.
-    pub(super) fn without_holds(&self) -> Result<(), AllowError> {
-        Permit::new(self).finish(0)
+    fn allows(&self, key: &Key, reason: Reason) -> Result<bool, AllowError> {
+        let is_named = self.keys.contains(key);
+        if is_named && !reason.is_allowable() {
+            return Err(AllowError::OtherPerson(key.clone()));
+        }
+        Ok(is_named || (self.all.is_some() && reason.is_allowable()))
+    }
+
+    /// Compares with what is held: a key that is not, and how many records.
+    pub(super) fn compare(&self, unused: Option<&Key>, held: u64) -> Result<(), AllowError> {
+        match (unused, self.all) {
+            (Some(key), _) => Err(AllowError::NotHeld(key.clone())),
+            (None, Some(allowed)) if allowed != held => {
+                Err(AllowError::OtherNumber { allowed, held })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -51,15 +63,25 @@ pub(crate) enum AllowError {
     OtherPerson(Key),
 }
 
-/// Why a record may be a case of the ledger, with the number of that case.
+/// Why a record may be a case of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Suspicion {
-    SameContent(i64),
-    SimilarKey(i64),
-    SamePerson(PersonField, i64),
+pub(super) enum Reason {
+    SameContent,
+    SimilarKey,
+    SamePerson(PersonField),
     /// The case with the record's own key is another person's.
-    OtherPerson(i64),
+    OtherPerson,
 }
+
+impl Reason {
+    /// Two cases can't have one key, whatever the user says.
+    fn is_allowable(self) -> bool {
+        self != Self::OtherPerson
+    }
+}
+
+/// With the number of the case.
+pub(super) type Suspicion = (Reason, i64);
 
 /// A record with suspicions.
 #[derive(Debug)]
@@ -107,13 +129,13 @@ impl<'l> Holds<'l> {
     /// Why a case that is about to be sent may exist under another key.
     pub(super) fn of_new_case(&mut self, case: &CaseData) -> Result<Vec<Suspicion>, LedgerError> {
         if let Some(no) = self.look_alikes.same_content(case)? {
-            return Ok(vec![Suspicion::SameContent(no)]);
+            return Ok(vec![(Reason::SameContent, no)]);
         }
         let similar = self.look_alikes.similar_keys(&case.key)?.into_iter();
-        let mut suspicions: Vec<_> = similar.map(Suspicion::SimilarKey).collect();
+        let mut suspicions: Vec<_> = similar.map(|no| (Reason::SimilarKey, no)).collect();
         for (field, no) in self.look_alikes.same_person(case)? {
             self.contacts.insert(contact_of(case, field));
-            suspicions.push(Suspicion::SamePerson(field, no));
+            suspicions.push((Reason::SamePerson(field), no));
         }
         Ok(suspicions)
     }
@@ -121,7 +143,10 @@ impl<'l> Holds<'l> {
     /// Why a row with the key of a case may be another person's.
     pub(super) fn of_known_case(&self, case: &CaseData) -> Result<Vec<Suspicion>, LedgerError> {
         let other = self.look_alikes.other_person(case)?;
-        Ok(other.map(Suspicion::OtherPerson).into_iter().collect())
+        Ok(other
+            .map(|no| (Reason::OtherPerson, no))
+            .into_iter()
+            .collect())
     }
 
     pub(super) fn add(&mut self, planned: PlannedCase, is_valid: bool, reasons: Vec<Suspicion>) {
@@ -143,47 +168,45 @@ impl<'l> Holds<'l> {
         let suspects = std::mem::take(&mut self.suspects);
         self.names = check.names_sharing(&self.contacts);
         let conflicting = &check.checked().excluded.conflicting;
-        let mut permit = Permit::new(allowed);
+        let mut unused: Vec<&Key> = allowed.keys.iter().collect();
+        let mut allowable = 0;
         let mut free = Vec::new();
         for suspect in suspects {
             let case = spooled
                 .read(suspect.planned.slot)
                 .map_err(PlanError::Spool)?;
-            let reason = if conflicting.contains(&suspect.planned.number) {
+            let suspicion = if conflicting.contains(&suspect.planned.number) {
                 None
             } else {
-                self.reason(&suspect, &case, check.checked().merging)?
+                self.standing(&suspect, &case, check.checked().merging)?
             };
-            match reason {
-                Some(reason) if !permit.allows(&case.key, reason)? => {
-                    self.held.push((suspect, reason));
+            if let Some((reason, _)) = suspicion {
+                unused.retain(|key| **key != case.key);
+                allowable += u64::from(reason.is_allowable());
+            }
+            match suspicion {
+                Some(suspicion) if !allowed.allows(&case.key, suspicion.0)? => {
+                    self.held.push((suspect, suspicion));
                 }
                 _ => free.extend(suspect.is_valid.then_some(suspect.planned)),
             }
         }
-        permit.finish(self.allowable())?;
-        if let AllowedDuplicates::All(_) = allowed {
-            let allowed = self
-                .held
-                .extract_if(.., |(_, reason)| reason.is_allowable());
-            let valid = allowed.filter(|(suspect, _)| suspect.is_valid);
-            free.extend(valid.map(|(suspect, _)| suspect.planned));
-        }
+        allowed.compare(unused.first().copied(), allowable)?;
         Ok(free)
     }
 
     /// The first suspicion that stands. `merging` are the foldings that merge two
     /// keys of the input.
-    fn reason(
+    fn standing(
         &mut self,
         suspect: &Suspect,
         case: &CaseData,
         merging: Foldings,
     ) -> Result<Option<Suspicion>, LedgerError> {
-        for &suspicion in &suspect.suspicions {
-            let stands = match suspicion {
-                Suspicion::SameContent(_) | Suspicion::OtherPerson(_) => true,
-                Suspicion::SimilarKey(no) => {
+        for &(reason, no) in &suspect.suspicions {
+            let stands = match reason {
+                Reason::SameContent | Reason::OtherPerson => true,
+                Reason::SimilarKey => {
                     let foldings = if let Some(foldings) = self.foldings {
                         foldings
                     } else {
@@ -195,23 +218,17 @@ impl<'l> Holds<'l> {
                     let other = self.look_alikes.case(no)?;
                     case.key.is_similar(&other.key, foldings)
                 }
-                Suspicion::SamePerson(field, _) => {
+                Reason::SamePerson(field) => {
                     let most = MOST_NAMES + 1;
                     self.names[&contact_of(case, field)] < most
                         && self.look_alikes.names_sharing(field, &case.person, most)? < most
                 }
             };
             if stands {
-                return Ok(Some(suspicion));
+                return Ok(Some((reason, no)));
             }
         }
         Ok(None)
-    }
-
-    /// How many of the held records the user may let through.
-    fn allowable(&self) -> u64 {
-        let held = self.held.iter();
-        held.filter(|(_, reason)| reason.is_allowable()).count() as u64
     }
 
     /// The records that are held, by their numbers.
@@ -221,21 +238,19 @@ impl<'l> Holds<'l> {
 
     /// Why some of the held records are held that were not reported yet, and those
     /// records as they are written to the rejects file.
-    pub(super) fn report(
-        &mut self,
-        spooled: &mut Spooled,
-    ) -> Result<(Vec<Problem>, Vec<Invalid>), PlanError> {
+    pub(super) fn report(&mut self, spooled: &mut Spooled) -> Result<PlanBatch, PlanError> {
         let end = self.held.len().min(self.reported + REPORTED);
-        let allowable = self.allowable();
-        let (mut problems, mut records) = (Vec::new(), Vec::new());
-        for (suspect, reason) in &self.held[self.reported..end] {
+        let reasons = self.held.iter().map(|(_, (reason, _))| reason);
+        let allowable = reasons.filter(|reason| reason.is_allowable()).count();
+        let mut batch = PlanBatch::default();
+        for (suspect, (reason, other)) in &self.held[self.reported..end] {
             let planned = suspect.planned;
             let case = spooled.read(planned.slot).map_err(PlanError::Spool)?;
-            let other = self.look_alikes.case(reason.other())?;
+            let other = self.look_alikes.case(*other)?;
             let problem = describe(&case, *reason, &other, allowable);
             // An invalid record is written with its errors.
             if suspect.is_valid {
-                records.push(Invalid {
+                batch.invalid.push(Invalid {
                     file: case.place.file,
                     number: Some(planned.number),
                     is_held: true,
@@ -244,10 +259,10 @@ impl<'l> Holds<'l> {
                     raw_record: case.raw_record,
                 });
             }
-            problems.push(problem);
+            batch.held.push(problem);
         }
         self.reported = end;
-        Ok((problems, records))
+        Ok(batch)
     }
 }
 
@@ -255,59 +270,7 @@ fn contact_of(case: &CaseData, field: PersonField) -> Contact {
     contact(field, case.person.fields()[field as usize])
 }
 
-impl Suspicion {
-    /// The case that the record may be.
-    fn other(self) -> i64 {
-        match self {
-            Self::SameContent(no)
-            | Self::SimilarKey(no)
-            | Self::SamePerson(_, no)
-            | Self::OtherPerson(no) => no,
-        }
-    }
-
-    /// Two cases can't have one key, whatever the user says.
-    fn is_allowable(self) -> bool {
-        !matches!(self, Self::OtherPerson(_))
-    }
-}
-
-/// What the user allowed, as it is used up.
-struct Permit<'a> {
-    allowed: &'a AllowedDuplicates,
-    unused: Vec<&'a Key>,
-}
-
-impl<'a> Permit<'a> {
-    fn new(allowed: &'a AllowedDuplicates) -> Self {
-        let unused = match allowed {
-            AllowedDuplicates::Keys(keys) => keys.iter().collect(),
-            _ => Vec::new(),
-        };
-        Self { allowed, unused }
-    }
-
-    fn allows(&mut self, key: &Key, reason: Suspicion) -> Result<bool, AllowError> {
-        let is_named = matches!(self.allowed, AllowedDuplicates::Keys(keys) if keys.contains(key));
-        if is_named && !reason.is_allowable() {
-            return Err(AllowError::OtherPerson(key.clone()));
-        }
-        self.unused.retain(|unused| *unused != key);
-        Ok(is_named)
-    }
-
-    fn finish(self, held: u64) -> Result<(), AllowError> {
-        match (self.unused.first(), self.allowed) {
-            (Some(&key), _) => Err(AllowError::NotHeld(key.clone())),
-            (None, &AllowedDuplicates::All(allowed)) if allowed != held => {
-                Err(AllowError::OtherNumber { allowed, held })
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn describe(case: &CaseData, reason: Suspicion, other: &LookAlike, allowable: u64) -> Problem {
+fn describe(case: &CaseData, reason: Reason, other: &LookAlike, allowable: usize) -> Problem {
     let state = match other.state {
         State::Imported => "imported",
         _ => "in doubt",
@@ -321,19 +284,19 @@ fn describe(case: &CaseData, reason: Suspicion, other: &LookAlike, allowable: u6
         other.key.to_string()
     );
     let (code, message) = match reason {
-        Suspicion::SameContent(_) => (Code::SameContent, format!("all but the key equals {which}")),
-        Suspicion::SimilarKey(_) => (
+        Reason::SameContent => (Code::SameContent, format!("all but the key equals {which}")),
+        Reason::SimilarKey => (
             Code::SimilarKey,
             format!("the key looks like that of {which}"),
         ),
-        Suspicion::SamePerson(field, _) => {
+        Reason::SamePerson(field) => {
             let field = field.label();
             (
                 Code::LikelyDuplicate,
                 format!("name and {field} are those of {which}"),
             )
         }
-        Suspicion::OtherPerson(_) => (
+        Reason::OtherPerson => (
             Code::OtherPerson,
             format!(
                 "the ledger has another person under this key: name, phone, e-mail and incident \

@@ -19,7 +19,8 @@ use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader};
 use crate::model::{CaseData, Code, Hasher, Problem, Severity, State, Totals};
 
 /// What is done with a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum PlanAction {
     Send,
     /// It is already imported.
@@ -30,19 +31,6 @@ pub(crate) enum PlanAction {
     Held,
     /// It is imported, and the row has changed since: reported, not sent.
     Changed,
-}
-
-impl PlanAction {
-    /// Its name in JSON output.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Send => "send",
-            Self::Skip => "skip",
-            Self::InDoubt => "in_doubt",
-            Self::Held => "held",
-            Self::Changed => "changed",
-        }
-    }
 }
 
 /// One case to send.
@@ -309,19 +297,14 @@ impl<'a> Planner<'a> {
             ..PlanBatch::default()
         };
         // Records with errors of their own that are no problems.
-        let (mut fixed, mut fixed_places) = (Vec::new(), Vec::new());
+        let mut fixed = Vec::new();
         for (checked, known) in batch.cases.into_iter().zip(&known) {
-            let (place, number, is_valid) = (checked.case.place, checked.number, checked.is_valid);
-            let exists = self.plan_case(checked, known.as_ref(), &mut found)?;
-            if exists && !is_valid {
-                fixed.push(number);
-                fixed_places.push(place);
+            let (place, is_valid) = (checked.case.place, checked.is_valid);
+            if self.plan_case(checked, known.as_ref(), &mut found)? && !is_valid {
+                fixed.push(place);
             }
         }
-        found.invalid.retain(|invalid| {
-            let number = invalid.number.as_ref();
-            number.is_none_or(|number| fixed.binary_search(number).is_err())
-        });
+        (found.invalid).retain(|invalid| !invalid.number.is_some_and(|number| self.exists(number)));
         found.problems.retain(|problem| {
             let exists = match problem.code {
                 Code::DuplicateRow
@@ -331,7 +314,7 @@ impl<'a> Planner<'a> {
                     .check
                     .numbers(problem)
                     .all(|number| self.exists(number)),
-                _ => fixed_places.binary_search(&problem.place).is_ok(),
+                _ => fixed.binary_search(&problem.place).is_ok(),
             };
             self.dropped += u64::from(exists && problem.severity == Severity::Error);
             !exists
@@ -379,7 +362,8 @@ impl<'a> Planner<'a> {
             if is_shown {
                 self.all.push((number, slot, action));
             }
-            let firm = case.partner_firm.as_deref().map(|firm| self.firm(firm));
+            let firm = case.partner_firm.clone();
+            let firm = firm.map(|firm| self.firms.insert_full(firm).0 as u32);
             let planned = PlannedCase {
                 slot,
                 state: known.map(|known| known.state),
@@ -413,12 +397,13 @@ impl<'a> Planner<'a> {
     fn end_input(&mut self) -> Result<(), PlanError> {
         if let Some(spool) = self.spool.take() {
             let mut spooled = spool.finish().map_err(PlanError::Spool)?;
+            let allowed = &self.options.allowed;
             if let Some(holds) = &mut self.holds {
-                let allowed = &self.options.allowed;
-                self.send
-                    .extend(holds.decide(&self.check, allowed, &mut spooled)?);
+                let free = holds.decide(&self.check, allowed, &mut spooled)?;
+                self.send.extend(free);
             } else {
-                self.options.allowed.without_holds()?;
+                // Nothing is held where the ledger has no cases.
+                allowed.compare(allowed.keys.first(), 0)?;
             }
             self.spooled = Some(spooled);
         }
@@ -431,12 +416,8 @@ impl<'a> Planner<'a> {
         let (Some(holds), Some(spooled)) = (&mut self.holds, &mut self.spooled) else {
             return Ok(None);
         };
-        let (held, invalid) = holds.report(spooled)?;
-        Ok((!held.is_empty()).then(|| PlanBatch {
-            invalid,
-            held,
-            ..PlanBatch::default()
-        }))
+        let batch = holds.report(spooled)?;
+        Ok((!batch.held.is_empty()).then_some(batch))
     }
 
     fn choose_action(&self, case: &CaseData, known: Option<&KnownCase>) -> (PlanAction, SendOrder) {
@@ -461,10 +442,5 @@ impl<'a> Planner<'a> {
             }
             State::Sending | State::InDoubt => (PlanAction::InDoubt, SendOrder::Untried),
         }
-    }
-
-    fn firm(&mut self, firm: &str) -> u32 {
-        let known = self.firms.get_index_of(firm);
-        known.unwrap_or_else(|| self.firms.insert_full(firm.into()).0) as u32
     }
 }

@@ -200,16 +200,12 @@ fn check_options(settings: &ImportSettings) -> CheckOptions {
 fn plan_options(settings: &ImportSettings) -> PlanOptions {
     let sending = &settings.sending;
     let now = Timestamp::now().as_second();
+    let source = settings.read.rules.key_origin().source;
+    let keys = sending.allow_duplicate.iter();
     PlanOptions {
-        allowed: match sending.allow_duplicates {
-            Some(number) => AllowedDuplicates::All(number),
-            None if sending.allow_duplicate.is_empty() => AllowedDuplicates::None,
-            None => {
-                let source = settings.read.rules.key_origin().source;
-                let keys = sending.allow_duplicate.iter();
-                let keys = keys.map(|key| Key::from_typed(&source, key));
-                AllowedDuplicates::Keys(keys.collect())
-            }
+        allowed: AllowedDuplicates {
+            keys: keys.map(|key| Key::from_typed(&source, key)).collect(),
+            all: sending.allow_duplicates,
         },
         resend_doubts_before: (sending.resend_in_doubt)
             .map(|_| now.saturating_sub_unsigned(sending.min_doubt_age.as_secs())),

@@ -281,7 +281,7 @@ struct Request<'a> {
     partner_firm_id: Option<&'a str>,
     /// The body's own text: a `Value` would lose the digits of long numbers.
     payload: Box<RawValue>,
-    action: &'static str,
+    action: PlanAction,
 }
 
 fn request<'a>(
@@ -298,7 +298,7 @@ fn request<'a>(
         key: redacted(&case.key.to_string(), settings.output.redact).into_owned(),
         partner_firm_id: case.partner_firm.as_deref(),
         payload: RawValue::from_string(body(settings, case)?)?,
-        action: action.as_str(),
+        action,
     })
 }
 
