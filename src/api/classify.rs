@@ -252,7 +252,7 @@ mod tests {
         let outcome = answered(201, None, Some(r#"{"_id":"c1","a":"2"}"#));
         assert_eq!(outcome.verdict, Verdict::Imported);
         assert_eq!(outcome.answer.case_id.as_deref(), Some("c1"));
-        assert_eq!(outcome.answer.echo_differs, ["a".into()] as [Box<str>; 1]);
+        assert_eq!(&*outcome.answer.echo_differs[0].field, "a");
         // The caller's own field came back as it was sent.
         let own = answered(201, None, Some(r#"{"_id":"c1","status":"failed"}"#));
         assert_eq!(own.verdict, Verdict::Imported);

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::{Key, is_placeholder, without_invisible};
+use crate::model::{EchoDifference, Key, is_placeholder, without_invisible};
 
 /// Names under which the response may have the new case's id, in this order; at
 /// the top level, then in `data` or `case`. Assumed.
@@ -276,22 +276,25 @@ impl Contract {
         response: &Value,
         sent: &Value,
         case_id: Option<&str>,
-    ) -> Vec<Box<str>> {
-        let differs = |name: &str, value: &Value| {
-            let returned = objects(response).find_map(|object| object.get(name));
-            returned.is_some_and(|returned| {
-                // A number that comes back as text is the same to a person.
-                let text = id_text(returned);
-                let is_case_id = case_id.is_some() && text.as_deref() == case_id;
-                let same = returned == value || text.is_some() && text == id_text(value);
-                !is_case_id && !same
+    ) -> Vec<EchoDifference> {
+        let text = |value: &Value| match value {
+            Value::String(text) => text.as_str().into(),
+            other => other.to_string().into(),
+        };
+        let difference = |(name, value): (&String, &Value)| {
+            let returned = objects(response).find_map(|object| object.get(name))?;
+            // A number that comes back as text is the same to a person.
+            let id = id_text(returned);
+            let is_case_id = case_id.is_some() && id.as_deref() == case_id;
+            let same = returned == value || id.is_some() && id == id_text(value);
+            (!is_case_id && !same).then(|| EchoDifference {
+                field: name.as_str().into(),
+                sent: text(value),
+                returned: text(returned),
             })
         };
         let fields = sent.as_object().into_iter().flatten();
-        fields
-            .filter(|(name, value)| differs(name, value))
-            .map(|(name, _)| name.as_str().into())
-            .collect()
+        fields.filter_map(difference).collect()
     }
 
     /// The server's message from a body in any form; not yet escaped or cut.

@@ -17,7 +17,7 @@ pub use case::{CaseData, Digest, Key, KeyOrigin};
 pub(crate) use event::{PauseReason, RunEvent, SettledAttempt, StopReason};
 pub(crate) use folding::{Foldings, is_surely_folded};
 pub(crate) use json::{Members, json_cell, json_members};
-pub use outcome::{Answer, State, Totals, Verdict};
+pub use outcome::{Answer, EchoDifference, State, Totals, Verdict};
 pub(crate) use outcome::{NextStep, Outcome, StateCounts};
 pub use person::Person;
 pub(crate) use person::{PersonField, date_of, person_fields};

@@ -104,8 +104,17 @@ pub struct Answer {
     pub message: Option<Box<str>>,
     /// Cut to 64 KiB.
     pub body: Option<Box<str>>,
-    /// Names of fields that came back with other values than were sent.
-    pub echo_differs: Vec<Box<str>>,
+    /// Fields that came back with other values than were sent.
+    pub echo_differs: Vec<EchoDifference>,
+}
+
+/// A field that came back with another value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EchoDifference {
+    pub(crate) field: Box<str>,
+    /// As text, or as JSON.
+    pub(crate) sent: Box<str>,
+    pub(crate) returned: Box<str>,
 }
 
 /// What one attempt proved, what came back, and what the run does next.

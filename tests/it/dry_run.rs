@@ -285,17 +285,18 @@ fn the_closing_summary() {
     cases.csv:4: case c3: rejected 422: IncidentState: unknown
     cases.csv:5: case c4: in doubt 502: <h1>no</h1>
     cases.csv:6: case c5: not sent 401
+    response for cases.csv:6: case c5: status 401
     stopped: the server rejected the key (401), so no case was created. Check that the public key is complete and belongs to this organization.
     ");
     let text = done.out.replace(&server.url(), "URL");
     insta::assert_snapshot!(home.stable(&text), @"
     2 of 6 records imported in DURATION
-            1 rejected by the server: fix and import again
+            1 rejected by the server
+              1 × 422: IncidentState: unknown (cases.csv:4: case c3)
             1 not sent; no case was created
             1 in doubt: check in Lexamica, then run `caseload resolve`
             1 not attempted
     next: caseload status --ledger ledger.db
     next: caseload resolve --ledger ledger.db
-    next: caseload import cases.csv --base-url URL --map-id m1 --key-column id --yes --ledger ledger.db --in-flight 1 --pace 1ms
     ");
 }

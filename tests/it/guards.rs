@@ -325,6 +325,7 @@ fn fields_returned_with_other_values_are_reported_and_stop_a_strict_run() {
     run(&[])
         .exits(0)
         .says("the server returned different values for: name [echo-differs]")
+        .says("    name: sent \"Name 1\", returned \"other\"\n")
         .counts(&[("imported", 3)]);
     run(&["--strict"])
         .exits(5)

@@ -409,7 +409,9 @@ fn message(settled: &SettledAttempt<'_>) -> Option<String> {
         )),
         (None, None) if !differing.is_empty() => Some(format!(
             "the server returned different values for: {}",
-            differing.join(", ")
+            (differing.iter().map(|differs| &*differs.field))
+                .collect::<Vec<_>>()
+                .join(", ")
         )),
         (None, message) => message.as_deref().map(str::to_owned),
     }

@@ -10,7 +10,9 @@ use super::check_report::place_text;
 use super::color;
 use super::progress::Progress;
 use super::streams::OutputOptions;
-use super::text::{count, escaped, escaped_lines, escaped_or_redacted, grouped, span, value};
+use super::text::{
+    count, escaped, escaped_lines, escaped_list, escaped_or_redacted, grouped, span, value,
+};
 use crate::model::{
     Answer, CaseData, PauseReason, RunEvent, SettledAttempt, State, StopReason, Totals,
 };
@@ -154,13 +156,20 @@ impl RunReport {
     }
 
     fn show_differences(&self, case: &CaseData, answer: &Answer) {
-        let fields: Vec<String> = answer.echo_differs.iter().map(|f| escaped(f)).collect();
+        let fields = answer.echo_differs.iter().map(|differs| &differs.field);
         self.println(&color::yellow(&format!(
             "{}: imported, but the server returned different values for: {} [echo-differs]",
             self.place(case),
-            fields.join(", ")
+            escaped_list(fields)
         )));
-        self.show_answer(case, answer);
+        for differs in &answer.echo_differs {
+            self.println(&format!(
+                "    {}: sent {}, returned {}",
+                escaped(&differs.field),
+                value(&differs.sent, self.output.redact),
+                value(&differs.returned, self.output.redact)
+            ));
+        }
     }
 
     fn show_pause(&self, wait: Duration, reason: PauseReason, message: Option<&str>) {
@@ -263,7 +272,7 @@ impl RunReport {
             self.place(case),
             status_text(answer)
         ));
-        if let Some(body) = answer.body.as_deref() {
+        if let Some(body) = answer.body.as_deref().filter(|body| !body.is_empty()) {
             self.println(&if self.output.redact {
                 value(body, true)
             } else {

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Answer, CaseData, Digest, FileId, Person, Place, RunEvent, SettledAttempt, Verdict,
+    Answer, CaseData, Digest, EchoDifference, FileId, Person, Place, RunEvent, SettledAttempt,
+    Verdict,
 };
 use crate::output::files::case_files::CaseOutput;
 
@@ -178,7 +179,13 @@ fn an_id_of_another_case_and_differing_fields_are_reported() {
     let echo = Answer {
         status: Some(201),
         case_id: Some("c1".into()),
-        echo_differs: vec!["CaseType".into(), "State".into()],
+        echo_differs: ["CaseType", "State"]
+            .map(|field| EchoDifference {
+                field: field.into(),
+                sent: "a".into(),
+                returned: "b".into(),
+            })
+            .into(),
         ..Answer::default()
     };
     files.add_event(&settled(&first, State::Imported, &echo, false));
