@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use crate::mapping::looks_confidential;
-use crate::model::{ColumnSummary, Columns, ColumnsVersion, Record};
+use crate::model::{ColumnSummary, ColumnsVersion, Record};
 
 /// Distinct values are kept up to here.
 const MAX_DISTINCT: usize = 1_000;
@@ -133,7 +133,17 @@ pub(super) struct ColumnProfiles {
 
 impl ColumnProfiles {
     pub(super) fn add(&mut self, record: &Record<'_>) {
-        self.bind(record.columns);
+        let version = record.columns.version();
+        if self.bound != version {
+            self.bound = version;
+            let slots = record.columns.names().map(|name| {
+                let entry = self.columns.entry(name.into());
+                let slot = entry.index();
+                entry.or_default();
+                slot
+            });
+            self.slots = slots.collect();
+        }
         let ordinal = (record.place.file.0, record.place.index);
         for (&slot, cell) in self.slots.iter().zip(record.cells) {
             if !cell.is_blank() {
@@ -142,26 +152,10 @@ impl ColumnProfiles {
         }
     }
 
-    fn bind(&mut self, columns: &Columns) {
-        let version = columns.version();
-        if self.bound != version {
-            self.bound = version;
-            self.slots = columns.names().map(|name| self.slot(name)).collect();
-        }
-    }
-
-    fn slot(&mut self, name: &str) -> usize {
-        let entry = self.columns.entry(name.into());
-        let slot = entry.index();
-        entry.or_default();
-        slot
-    }
-
     /// Adds what another worker counted.
     pub(super) fn merge(&mut self, other: Self) {
         for (name, theirs) in other.columns {
-            let slot = self.slot(&name);
-            self.columns[slot].merge(theirs);
+            self.columns.entry(name).or_default().merge(theirs);
         }
     }
 
@@ -174,7 +168,7 @@ impl ColumnProfiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cell, FileId, Place};
+    use crate::model::{Cell, Columns, FileId, Place};
 
     fn add(profiles: &mut ColumnProfiles, columns: &Columns, index: u64, cells: &[&str]) {
         let cells: Vec<Cell<'_>> = cells.iter().copied().map(Cell::text).collect();

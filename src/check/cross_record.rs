@@ -51,17 +51,16 @@ pub(super) fn shared(records: &RecordTable, groups: &Groups, key: &[String]) -> 
 
 fn describe_duplicates(records: &RecordTable, group: &[u32]) -> (Code, String) {
     let invalid = group.iter().filter(|&&number| !records.is_valid(number));
-    let (code, rest) = match invalid.count() {
-        _ if records.are_equal(group) => (Code::DuplicateRow, " and the same values".to_owned()),
-        0 => (Code::DuplicateKey, " but different values".to_owned()),
-        1 => (
-            Code::DuplicateKey,
-            "; one of them also has errors of its own".to_owned(),
-        ),
-        invalid => (
-            Code::DuplicateKey,
-            format!("; {invalid} of them also have errors of their own"),
-        ),
+    let code = if records.are_equal(group) {
+        Code::DuplicateRow
+    } else {
+        Code::DuplicateKey
+    };
+    let rest = match invalid.count() {
+        _ if code == Code::DuplicateRow => " and the same values".to_owned(),
+        0 => " but different values".to_owned(),
+        1 => "; one of them also has errors of its own".to_owned(),
+        invalid => format!("; {invalid} of them also have errors of their own"),
     };
     (
         code,

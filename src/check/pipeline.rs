@@ -349,13 +349,16 @@ impl Check {
         let key = &options.rules.options().key;
         problems.extend(cross_record::shared(&self.records, &groups, key));
         let checked = &mut self.checked;
-        checked.firms = tally.firms.into_iter().collect();
+        checked.drafts = tally.firms.remove(&None).unwrap_or_default();
+        let firms = tally.firms.into_iter();
+        checked.firms = firms
+            .filter_map(|(firm, cases)| Some((firm?, cases)))
+            .collect();
         checked.excluded = self.records.exclude(&groups, options.strict);
         checked.valid = self.records.valid_beside(&checked.excluded);
         checked.merging = groups.merging;
         checked.compares_people = self.records.people.is_comparable();
         checked.columns = tally.columns.summaries();
-        checked.drafts = tally.drafts;
         checked.default_firm = tally.default_firm;
         problems.extend(cross_record::rare_firms(&checked.firms));
         problems.extend(cross_record::review_rules(&options.rules, &headers));

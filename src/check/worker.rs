@@ -36,11 +36,29 @@ pub(super) struct WorkerBatch {
 }
 
 impl WorkerBatch {
-    /// Adds a record with a key, invalid until its payload is set.
-    fn add_row(&mut self, record: &Record<'_>, key: &str, person: &str) {
+    /// Adds a record with a key, invalid until its payload is set; with the
+    /// record's digest also as a case.
+    fn add(&mut self, record: &Record<'_>, key: &str, person: &str, digest: Option<Digest>) {
+        let number = self.rows.len() as u32;
         self.keys.push_str(key);
         let row = RecordRow::new(record.place, key, self.keys.len(), person);
         self.rows.push(row);
+        let case = digest.map(|record_digest| CaseData {
+            key: Key::from_canonical(key),
+            place: record.place,
+            partner_firm: None,
+            payload: Box::default(),
+            raw_record: Box::default(),
+            payload_digest: Digest::default(),
+            content_digest: None,
+            record_digest,
+            person: Person::from_lines(person),
+        });
+        self.cases.extend(case.map(|case| CheckedCase {
+            number,
+            case,
+            is_valid: false,
+        }));
     }
 }
 
@@ -48,8 +66,8 @@ impl WorkerBatch {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) columns: ColumnProfiles,
-    pub(super) firms: HashMap<Box<str>, u64>,
-    pub(super) drafts: u64,
+    /// Cases by firm; drafts have none.
+    pub(super) firms: HashMap<Option<Box<str>>, u64>,
     pub(super) default_firm: u64,
     /// Member names that JSON records have.
     pub(super) members: BTreeMap<FileId, BTreeSet<Box<str>>>,
@@ -61,24 +79,9 @@ impl Tally {
         for (firm, count) in other.firms {
             *self.firms.entry(firm).or_default() += count;
         }
-        self.drafts += other.drafts;
         self.default_firm += other.default_firm;
         for (file, names) in other.members {
             self.members.entry(file).or_default().extend(names);
-        }
-    }
-
-    fn count_firm(&mut self, firm: Option<&str>) {
-        let Some(firm) = firm else {
-            self.drafts += 1;
-            return;
-        };
-        // Most cases go to a firm that is known already: look before cloning.
-        match self.firms.get_mut(firm) {
-            Some(count) => *count += 1,
-            None => {
-                self.firms.insert(firm.into(), 1);
-            }
         }
     }
 }
@@ -91,7 +94,6 @@ pub(super) struct Worker {
     tally: Tally,
     keyless: bool,
     digests: RecordDigests,
-    key: String,
     raw_record: String,
     met: ColumnsVersion,
 }
@@ -104,7 +106,6 @@ impl Worker {
             tally: Tally::default(),
             keyless: options.rules.options().key.is_empty(),
             digests: RecordDigests::default(),
-            key: String::new(),
             raw_record: String::new(),
             met: ColumnsVersion::default(),
             options,
@@ -207,89 +208,55 @@ impl Worker {
         let row = batch.rows.len();
         let person = self.people.read(record);
         let collects = self.options.collect_cases;
+        let record_digest = collects.then(|| self.digests.of(record));
         let Some(mapped) = self.mapper.map(record, &mut batch.problems) else {
             // Duplicates of an invalid record are reported too, so that one
             // round of fixing is enough.
             if let Some(key) = self.mapper.key() {
-                batch.add_row(record, key, person);
-                if collects {
-                    let case = case(record, key, person, &mut self.digests);
-                    batch.cases.push(invalid(row, case));
-                }
+                batch.add(record, key, person, record_digest);
             }
             return;
         };
         // Only what is sent needs a digest that can be written down.
         let digest = (collects || self.keyless).then(|| mapped.payload_digest());
-        let key = match digest {
+        match digest {
             Some(digest) if self.keyless => {
                 // The content serves as the key, so that a test run can still
                 // tell cases apart; nothing real is ever sent this way. Nobody
                 // knows such a key by its text, and it is like no other.
-                self.key.clear();
-                Key::write_canonical("", [format!("content {digest}")], &mut self.key);
-                let row = RecordRow::new(record.place, &self.key, batch.keys.len(), person);
-                batch.rows.push(RecordRow {
-                    folded: None,
-                    ..row
-                });
-                &*self.key
+                let key = Key::new([format!("content {digest}")]);
+                let keys = batch.keys.len();
+                batch.add(record, key.canonical(), person, record_digest);
+                batch.keys.truncate(keys);
+                batch.rows[row].key_end = keys as u32;
+                batch.rows[row].folded = None;
             }
-            _ => {
-                let key = mapped.key.unwrap_or_default();
-                batch.add_row(record, key, person);
-                key
-            }
-        };
-        let base = collects.then(|| case(record, key, person, &mut self.digests));
+            _ => batch.add(
+                record,
+                mapped.key.unwrap_or_default(),
+                person,
+                record_digest,
+            ),
+        }
         if self.options.strict && batch.problems[before..].iter().any(is_of_record) {
-            batch.cases.extend(base.map(|case| invalid(row, case)));
             return;
         }
-        self.tally.count_firm(mapped.firm);
+        let firm: Option<Box<str>> = mapped.firm.map(Into::into);
+        *self.tally.firms.entry(firm.clone()).or_default() += 1;
         self.tally.default_firm += u64::from(mapped.firm_from_default);
         let content = mapped.content();
         batch.rows[row].content = Some(ContentHash::new(&content.text, content.has_fields));
-        if let Some((base, payload_digest)) = base.zip(digest) {
+        if let Some((checked, payload_digest)) = batch.cases.last_mut().zip(digest) {
             self.raw_record.clear();
             mapping::record_json(record, &mut self.raw_record);
-            let case = CaseData {
-                partner_firm: mapped.firm.map(Into::into),
-                payload: mapped.payload.into(),
-                raw_record: self.raw_record.as_str().into(),
-                payload_digest,
-                content_digest: content.digest(),
-                ..base
-            };
-            batch.cases.push(CheckedCase {
-                number: row as u32,
-                case,
-                is_valid: true,
-            });
+            checked.is_valid = true;
+            let case = &mut checked.case;
+            case.partner_firm = firm;
+            case.payload = mapped.payload.into();
+            case.raw_record = self.raw_record.as_str().into();
+            case.payload_digest = payload_digest;
+            case.content_digest = content.digest();
         }
-    }
-}
-
-/// What even an invalid record has of a case.
-fn case(record: &Record<'_>, key: &str, person: &str, digests: &mut RecordDigests) -> CaseData {
-    CaseData {
-        key: Key::from_canonical(key),
-        place: record.place,
-        partner_firm: None,
-        payload: Box::default(),
-        raw_record: Box::default(),
-        payload_digest: Digest::default(),
-        content_digest: None,
-        record_digest: digests.of(record),
-        person: Person::from_lines(person),
-    }
-}
-
-fn invalid(row: usize, case: CaseData) -> CheckedCase {
-    CheckedCase {
-        number: row as u32,
-        case,
-        is_valid: false,
     }
 }
 
