@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use foldhash::{HashMap, HashMapExt as _};
 
 use super::person_match::{PersonRow, PersonTable};
 use crate::model::{FileId, Foldings, Key, Place, is_surely_folded};
@@ -168,15 +167,10 @@ impl RecordTable {
                 self.files.push((number, file));
             }
             let fits = |position: u64| u32::try_from(position).unwrap_or(u32::MAX);
-            let Place {
-                line,
-                row: in_sheet,
-                index,
-                ..
-            } = row.place;
             // No row is 0.
-            let in_sheet = fits(in_sheet.unwrap_or_default());
-            self.places.push([fits(line), in_sheet, fits(index)]);
+            let in_sheet = row.place.row.unwrap_or_default();
+            self.places
+                .push([row.place.line, in_sheet, row.place.index].map(fits));
             self.contents.push(row.content.map_or(0, |hash| hash.0));
             let hash = row.key >> 32 << 32;
             self.keys.push(hash | Hashed::from(number));
@@ -253,7 +247,7 @@ impl RecordTable {
                 .iter()
                 .filter_map(|&number| self.key(number))
                 .collect();
-            merging |= Foldings::that_merge(&keys);
+            merging = merging | Foldings::that_merge(&keys);
             (keys.iter()).any(|key| key.is_similar(&keys[0], Foldings::ALL))
         });
         Groups {
@@ -268,26 +262,12 @@ impl RecordTable {
     /// Valid records with the same fields beside the key, and the same firm.
     fn same_content(&self) -> Vec<Group> {
         const HAS_FIELDS: u64 = 1;
-        // Half a hash and the number are enough for a first look.
-        let upper = |word: u64| word >> 32;
-        let mut sorted: Vec<u64> = (self.contents.iter().zip(0_u64..))
+        let contents = self.contents.iter().zip(0..);
+        let mut contents: Vec<Hashed> = contents
             .filter(|(content, _)| **content & HAS_FIELDS != 0)
-            .map(|(content, number)| upper(*content) << 32 | number)
+            .map(|(content, number)| hashed(*content, number))
             .collect();
-        sorted.sort_unstable();
-        let mut found = Vec::new();
-        for run in sorted.chunk_by(|a, b| upper(*a) == upper(*b)) {
-            if run.len() > 1 {
-                let mut by_content: HashMap<u64, Group> = HashMap::new();
-                for number in run.iter().map(|&word| word as u32) {
-                    let content = self.contents[number as usize];
-                    by_content.entry(content).or_default().push(number);
-                }
-                found.extend(by_content.into_values().filter(|group| group.len() > 1));
-            }
-        }
-        found.sort_unstable();
-        found
+        groups(&mut contents)
     }
 
     fn similar_keys(&mut self) -> Vec<Group> {

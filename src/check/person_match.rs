@@ -1,13 +1,11 @@
 //! Records of one input that are probably one case: the same name, and the same
 //! phone, e-mail or incident date.
 
-use std::hash::BuildHasher;
-
-use foldhash::fast::FixedState;
 use foldhash::{HashMap, HashSet};
 
+use super::column_profile::hash_of;
 use super::duplicates::Group;
-use crate::model::{PersonField, person_fields};
+use crate::model::{Person, PersonField, person_fields};
 
 /// A phone, an e-mail or a date that more names than this share is an office's,
 /// or a day on which much happens: it tells nobody.
@@ -21,51 +19,41 @@ const MOST_COMPARED: usize = 64;
 pub(super) struct PersonRow {
     name: u64,
     number: u32,
-    /// In the order of [`PersonField::CONTACTS`].
-    contacts: [u32; 3],
-    birth_date: u16,
-    case_type: u16,
+    /// All but the name, in their order: first [`PersonField::CONTACTS`].
+    fields: [u32; Person::FIELDS - 1],
 }
 
 /// A phone, an e-mail or an incident date: which of them, and its hash.
 pub(crate) type Contact = (PersonField, u32);
 
-/// The same in every thread. 0 for an empty text.
-fn hash(text: &str) -> u64 {
-    if text.is_empty() {
-        return 0;
-    }
-    FixedState::default().hash_one(text).max(1)
-}
-
 pub(crate) fn contact(field: PersonField, text: &str) -> Contact {
-    (field, shortened(text))
+    (field, hash(text))
 }
 
-fn shortened(text: &str) -> u32 {
-    (hash(text) as u32).max(u32::from(!text.is_empty()))
+/// The same in every thread. 0 for an empty text.
+fn hash(text: &str) -> u32 {
+    match text {
+        "" => 0,
+        _ => (hash_of(text) as u32).max(1),
+    }
 }
 
 impl PersonRow {
     /// Of a person's lines; none without a name.
     pub(super) fn new(lines: &str) -> Option<Self> {
-        let [name, phone, email, incident_date, birth_date, case_type] = person_fields(lines);
-        let short = |text: &str| (shortened(text) as u16).max(u16::from(!text.is_empty()));
+        let [name, fields @ ..] = person_fields(lines);
         (!name.is_empty()).then(|| Self {
-            name: hash(name),
+            name: hash_of(name),
             number: 0,
-            contacts: [phone, email, incident_date].map(shortened),
-            birth_date: short(birth_date),
-            case_type: short(case_type),
+            fields: fields.map(hash),
         })
     }
 
-    /// Whether a field that two cases of one person may share differs.
+    /// Whether a field that two cases of one person may share differs: the
+    /// incident date or one after it.
     fn is_cleared_by(&self, other: &Self) -> bool {
-        let differ = |one: u32, other: u32| one != 0 && other != 0 && one != other;
-        differ(self.contacts[2], other.contacts[2])
-            || differ(self.birth_date.into(), other.birth_date.into())
-            || differ(self.case_type.into(), other.case_type.into())
+        let mut pairs = self.fields.iter().zip(&other.fields).skip(2);
+        pairs.any(|(one, other)| *one != 0 && *other != 0 && one != other)
     }
 }
 
@@ -83,7 +71,7 @@ impl PersonTable {
 
     /// Whether any record has what persons are compared by.
     pub(super) fn is_comparable(&self) -> bool {
-        self.rows.iter().any(|row| row.contacts != [0; 3])
+        self.rows.iter().any(|row| row.fields[..3] != [0; 3])
     }
 
     /// The records that are probably one case.
@@ -94,11 +82,9 @@ impl PersonTable {
             if namesakes.len() > 1 {
                 for (position, field) in PersonField::CONTACTS.into_iter().enumerate() {
                     let mut by_contact: HashMap<u32, Vec<&PersonRow>> = HashMap::default();
-                    for row in namesakes.iter().filter(|row| row.contacts[position] != 0) {
-                        by_contact
-                            .entry(row.contacts[position])
-                            .or_default()
-                            .push(row);
+                    for row in namesakes.iter().filter(|row| row.fields[position] != 0) {
+                        let rows = by_contact.entry(row.fields[position]).or_default();
+                        rows.push(row);
                     }
                     let groups = by_contact
                         .into_iter()
@@ -127,7 +113,7 @@ impl PersonTable {
             return HashMap::default();
         }
         for row in &self.rows {
-            for contact in PersonField::CONTACTS.into_iter().zip(row.contacts) {
+            for contact in PersonField::CONTACTS.into_iter().zip(row.fields) {
                 if let Some(names) = names.get_mut(&contact)
                     && names.len() <= MOST_NAMES
                     && !names.contains(&row.name)

@@ -289,13 +289,10 @@ fn describe(case: &CaseData, reason: Reason, other: &LookAlike, allowable: usize
             Code::SimilarKey,
             format!("the key looks like that of {which}"),
         ),
-        Reason::SamePerson(field) => {
-            let field = field.label();
-            (
-                Code::LikelyDuplicate,
-                format!("name and {field} are those of {which}"),
-            )
-        }
+        Reason::SamePerson(field) => (
+            Code::LikelyDuplicate,
+            format!("name and {field} are those of {which}"),
+        ),
         Reason::OtherPerson => (
             Code::OtherPerson,
             format!(

@@ -12,7 +12,7 @@ use super::schema::half;
 use crate::model::{CaseData, Foldings, Hasher, Key, Person, PersonField, State};
 
 /// The columns of a person's fields, in their order.
-const COLUMNS: [&str; PersonField::COUNT] = [
+const COLUMNS: [&str; Person::FIELDS] = [
     "name",
     "phone",
     "email",
@@ -40,7 +40,7 @@ impl Salt {
     }
 
     /// In the order of the fields; none where one is not filled.
-    pub(super) fn person(&self, person: &Person) -> [Option<i64>; PersonField::COUNT] {
+    pub(super) fn person(&self, person: &Person) -> [Option<i64>; Person::FIELDS] {
         let fields = person.fields();
         std::array::from_fn(|field| {
             let text = fields[field];

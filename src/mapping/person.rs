@@ -7,10 +7,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use strum::VariantArray as _;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::model::{CellKind, Columns, ColumnsVersion, PersonField, Record, date_of};
+use crate::model::{CellKind, Columns, ColumnsVersion, Record, date_of};
 
 use super::columns::{ColumnPath, FoundValue};
 use super::names;
@@ -23,7 +24,8 @@ pub(crate) struct PersonReader {
     rules: Arc<Rules>,
     /// The columns that `sources` is for.
     columns: ColumnsVersion,
-    sources: [Vec<PersonSource>; SLOTS.len()],
+    /// Of each slot.
+    sources: Vec<Vec<PersonSource>>,
     text: String,
 }
 
@@ -37,25 +39,19 @@ struct PersonSource {
     rank: usize,
 }
 
-/// What is looked for, by headers.
-#[derive(Debug, Clone, Copy)]
+/// What is looked for, by headers: the parts of a name, then the fields of a
+/// person in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::VariantArray)]
 enum Slot {
     FirstName,
     LastName,
-    /// By its name the whole name.
-    Field(PersonField),
+    FullName,
+    Phone,
+    Email,
+    IncidentDate,
+    BirthDate,
+    CaseType,
 }
-
-const SLOTS: [Slot; 8] = [
-    Slot::FirstName,
-    Slot::LastName,
-    Slot::Field(PersonField::Name),
-    Slot::Field(PersonField::Phone),
-    Slot::Field(PersonField::Email),
-    Slot::Field(PersonField::IncidentDate),
-    Slot::Field(PersonField::BirthDate),
-    Slot::Field(PersonField::CaseType),
-];
 
 /// The rank of a source that only its rule's type speaks for.
 const BY_TYPE: usize = 1_000;
@@ -66,12 +62,12 @@ impl Slot {
         let headers = match self {
             Self::FirstName => names::FIRST_NAME,
             Self::LastName => names::LAST_NAME,
-            Self::Field(PersonField::Name) => names::FULL_NAME,
-            Self::Field(PersonField::Phone) => names::PHONE,
-            Self::Field(PersonField::Email) => names::EMAIL,
-            Self::Field(PersonField::IncidentDate) => names::INCIDENT_DATE,
-            Self::Field(PersonField::CaseType) => names::CASE_TYPE,
-            Self::Field(PersonField::BirthDate) => return names::is_birth_date(name).then_some(0),
+            Self::FullName => names::FULL_NAME,
+            Self::Phone => names::PHONE,
+            Self::Email => names::EMAIL,
+            Self::IncidentDate => names::INCIDENT_DATE,
+            Self::CaseType => names::CASE_TYPE,
+            Self::BirthDate => return names::is_birth_date(name).then_some(0),
         };
         names::position_among(headers, name)
     }
@@ -79,8 +75,7 @@ impl Slot {
     fn is_of_type(self, value_type: Option<ValueType>) -> bool {
         matches!(
             (self, value_type),
-            (Self::Field(PersonField::Phone), Some(ValueType::Phone))
-                | (Self::Field(PersonField::Email), Some(ValueType::Email))
+            (Self::Phone, Some(ValueType::Phone)) | (Self::Email, Some(ValueType::Email))
         )
     }
 }
@@ -90,7 +85,7 @@ impl PersonReader {
         Self {
             rules,
             columns: ColumnsVersion::default(),
-            sources: Default::default(),
+            sources: Vec::new(),
             text: String::new(),
         }
     }
@@ -100,18 +95,18 @@ impl PersonReader {
     pub(crate) fn read(&mut self, record: &Record<'_>) -> &str {
         let version = record.columns.version();
         if self.columns != version {
-            self.sources = SLOTS.map(|slot| sources(&self.rules, record.columns, slot));
+            let slots = Slot::VARIANTS.iter();
+            let sources = slots.map(|slot| sources(&self.rules, record.columns, *slot));
+            self.sources = sources.collect();
             self.columns = version;
         }
         self.text.clear();
-        let mut is_filled = self.push_name(record);
-        for slot in 3..SLOTS.len() {
+        self.push_name(record);
+        for slot in &Slot::VARIANTS[3..] {
             self.text.push('\n');
-            let before = self.text.len();
-            self.push_field(slot, record);
-            is_filled |= self.text.len() > before;
+            self.push_field(*slot, record);
         }
-        if !is_filled {
+        if self.text.trim_start_matches('\n').is_empty() {
             self.text.clear();
         }
         &self.text
@@ -119,13 +114,13 @@ impl PersonReader {
 
     /// The words of the name in the order of the alphabet, so that "Last, First"
     /// is like "First Last".
-    fn push_name(&mut self, record: &Record<'_>) -> bool {
+    fn push_name(&mut self, record: &Record<'_>) {
         let mut letters = String::new();
-        for slot in 0..3 {
-            if slot == 2 && !letters.is_empty() {
+        for slot in [Slot::FirstName, Slot::LastName, Slot::FullName] {
+            if slot == Slot::FullName && !letters.is_empty() {
                 break;
             }
-            if let Some((_, name)) = filled(&self.sources[slot], record) {
+            if let Some((_, name)) = filled(&self.sources[slot as usize], record) {
                 push_letters(&name.text, &mut letters);
                 letters.push(' ');
             }
@@ -135,23 +130,22 @@ impl PersonReader {
         // Two rules may take their parts of one column.
         words.dedup();
         self.text.push_str(&words.join(" "));
-        !words.is_empty()
     }
 
-    fn push_field(&mut self, slot: usize, record: &Record<'_>) {
-        let Some((rule, value)) = filled(&self.sources[slot], record) else {
+    fn push_field(&mut self, slot: Slot, record: &Record<'_>) {
+        let Some((rule, value)) = filled(&self.sources[slot as usize], record) else {
             return;
         };
         let rule = rule.map(|rule| &self.rules.fields[rule]);
         let (text, out) = (&*value.text, &mut self.text);
-        match SLOTS[slot] {
-            Slot::Field(PersonField::Phone) => push_phone(text, out),
-            Slot::Field(PersonField::Email) => {
+        match slot {
+            Slot::Phone => push_phone(text, out),
+            Slot::Email => {
                 if text.contains('@') {
                     out.extend(text.trim().chars().flat_map(char::to_lowercase));
                 }
             }
-            Slot::Field(PersonField::IncidentDate | PersonField::BirthDate) => {
+            Slot::IncidentDate | Slot::BirthDate => {
                 let by_rule = rule.and_then(|rule| rule.dates.day(value.cell()));
                 match by_rule.or_else(|| date_of(text)) {
                     // Writing to a String can't fail.
@@ -261,9 +255,9 @@ fn push_phone(text: &str, out: &mut String) {
 mod tests {
     use super::*;
     use crate::mapping::{FieldRule, MappingOptions};
-    use crate::model::{Cell, Place, person_fields};
+    use crate::model::{Cell, Person, Place, person_fields};
 
-    fn read(options: MappingOptions, record: &[(&str, &str)]) -> [String; PersonField::COUNT] {
+    fn read(options: MappingOptions, record: &[(&str, &str)]) -> [String; Person::FIELDS] {
         let columns = Columns::from_names(record.iter().map(|(name, _)| name));
         let cells: Vec<_> = record.iter().map(|(_, text)| Cell::text(text)).collect();
         let mut reader = PersonReader::new(Arc::new(Rules::compile(options).unwrap()));
@@ -276,7 +270,7 @@ mod tests {
         person_fields(lines).map(str::to_owned)
     }
 
-    fn by_headers(record: &[(&str, &str)]) -> [String; PersonField::COUNT] {
+    fn by_headers(record: &[(&str, &str)]) -> [String; Person::FIELDS] {
         read(MappingOptions::default(), record)
     }
 
@@ -360,6 +354,6 @@ mod tests {
     #[test]
     fn what_only_fills_a_field_is_nothing() {
         let record = [("Phone", "000-000-0000"), ("Email", "n/a"), ("Client", "-")];
-        assert_eq!(by_headers(&record), [""; PersonField::COUNT]);
+        assert_eq!(by_headers(&record), [""; Person::FIELDS]);
     }
 }

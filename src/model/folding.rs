@@ -2,7 +2,7 @@
 //! an id, folded away.
 
 use std::collections::HashSet;
-use std::ops::{BitOr, BitOrAssign};
+use std::ops::BitOr;
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -25,15 +25,8 @@ impl Foldings {
     /// One dash for each run of spaces, dashes and punctuation.
     const PUNCTUATION: Self = Self(1 << 4);
     const LEADING_ZEROS: Self = Self(1 << 5);
-    const EACH: [Self; 6] = [
-        Self::COMPATIBILITY,
-        Self::LETTER_CASE,
-        Self::DATE,
-        Self::VALUE,
-        Self::PUNCTUATION,
-        Self::LEADING_ZEROS,
-    ];
-    pub(crate) const ALL: Self = Self((1 << 6) - 1);
+    const COUNT: u8 = 6;
+    pub(crate) const ALL: Self = Self((1 << Self::COUNT) - 1);
 
     pub(crate) fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
@@ -51,10 +44,8 @@ impl Foldings {
                 different.iter().map(|key| key.folded(*folding)).collect();
             folded.len() < different.len()
         };
-        Self::EACH
-            .into_iter()
-            .filter(merges)
-            .fold(Self::default(), Self::bitor)
+        let each = (0..Self::COUNT).map(|bit| Self(1 << bit));
+        each.filter(merges).fold(Self::default(), Self::bitor)
     }
 }
 
@@ -63,12 +54,6 @@ impl BitOr for Foldings {
 
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
-    }
-}
-
-impl BitOrAssign for Foldings {
-    fn bitor_assign(&mut self, other: Self) {
-        *self = *self | other;
     }
 }
 

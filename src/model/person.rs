@@ -8,50 +8,41 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Person(Box<str>);
 
-/// The fields of a [`Person`], in their order in its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The fields of a [`Person`] by which two cases of one name are probably the
+/// same, as their positions in its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
+#[strum(serialize_all = "lowercase")]
 pub(crate) enum PersonField {
-    Name,
-    Phone,
+    Phone = 1,
+    #[strum(to_string = "e-mail")]
     Email,
+    #[strum(to_string = "incident date")]
     IncidentDate,
-    BirthDate,
-    CaseType,
 }
 
 impl PersonField {
-    pub(crate) const COUNT: usize = 6;
-    /// Those by which two cases of one name are probably the same.
     pub(crate) const CONTACTS: [Self; 3] = [Self::Phone, Self::Email, Self::IncidentDate];
-
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Phone => "phone",
-            Self::Email => "e-mail",
-            Self::IncidentDate => "incident date",
-            Self::BirthDate => "birth date",
-            Self::CaseType => "case type",
-        }
-    }
 }
 
 impl Person {
+    /// Name, phone, e-mail, incident date, birth date and case type.
+    pub(crate) const FIELDS: usize = 6;
+
     /// One line a field.
     pub(crate) fn from_lines(lines: &str) -> Self {
         Self(lines.into())
     }
 
     /// Empty where a field is not filled.
-    pub(crate) fn fields(&self) -> [&str; PersonField::COUNT] {
+    pub(crate) fn fields(&self) -> [&str; Person::FIELDS] {
         person_fields(&self.0)
     }
 }
 
 /// The fields of a person's text.
-pub(crate) fn person_fields(lines: &str) -> [&str; PersonField::COUNT] {
+pub(crate) fn person_fields(lines: &str) -> [&str; Person::FIELDS] {
     let mut lines = lines.split('\n');
-    [(); PersonField::COUNT].map(|()| lines.next().unwrap_or_default())
+    [(); Person::FIELDS].map(|()| lines.next().unwrap_or_default())
 }
 
 /// The date that a text is, in the forms that a spreadsheet gives it: year first,
