@@ -1,6 +1,7 @@
 //! The bytes of a file as they are: opened, counted, hashed, and unpacked if
 //! they are gzipped. A file that changes meanwhile is noticed.
 
+use std::fmt::Write as _;
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -43,14 +44,11 @@ impl SharedTally {
     pub(super) fn sha256(&self) -> Option<String> {
         let tally = self.lock();
         let hasher = tally.hasher.clone().filter(|_| tally.ended)?;
-        let hash = hasher.finalize();
-        let number = |bytes: &[u8]| {
-            bytes
-                .iter()
-                .fold(0_u128, |all, byte| all << 8 | u128::from(*byte))
-        };
-        let (high, low) = (number(&hash[..16]), number(&hash[16..]));
-        Some(format!("{high:032x}{low:032x}"))
+        let mut hex = String::new();
+        for byte in hasher.finalize() {
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Some(hex)
     }
 }
 

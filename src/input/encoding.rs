@@ -31,6 +31,8 @@ pub(super) struct Detected {
 /// ends of a Mac what Excel writes there; later in the file nothing is guessed.
 pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, InputErrorKind> {
     let marked = Encoding::for_bom(head);
+    // In the middle of a character, by the block's end.
+    let is_cut_off = |error: std::str::Utf8Error| error.error_len().is_none();
     let (encoding, mark, guessed) = if let Some(name) = named {
         let encoding = Encoding::for_label(name.trim().as_bytes())
             .filter(|encoding| encoding.name() != "replacement")
@@ -48,7 +50,7 @@ pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, Input
     } else if memchr_iter(0, head).count() > head.len() / 8 {
         // A file that was never written looks like this.
         return Err(InputErrorKind::Binary);
-    } else if is_utf_8_so_far(head) {
+    } else if std::str::from_utf8(head).err().is_none_or(is_cut_off) {
         (UTF_8, 0, false)
     } else if head.contains(&0) {
         return Err(InputErrorKind::Binary);
@@ -62,14 +64,6 @@ pub(super) fn detect(head: &[u8], named: Option<&str>) -> Result<Detected, Input
         mark,
         guessed,
     })
-}
-
-fn is_utf_8_so_far(head: &[u8]) -> bool {
-    match std::str::from_utf8(head) {
-        Ok(_) => true,
-        // A character that the block's end cut in two.
-        Err(error) => error.error_len().is_none() && head.len() - error.valid_up_to() < 4,
-    }
 }
 
 /// Western text in UTF-16 has a NUL in nearly every other byte.
@@ -185,16 +179,11 @@ impl Read for Transcoded {
 /// which nothing else becomes there; in a case file they are a sign that the
 /// encoding is another. Each becomes a byte that is not text.
 fn mark_undefined(text: &mut Vec<u8>) {
-    let is_control = |pair: &[u8]| pair[0] == 0xC2 && (0x80..=0x9F).contains(&pair[1]);
-    if !text.windows(2).any(is_control) {
-        return;
-    }
-    let mut marked = Vec::with_capacity(text.len());
-    let mut rest = &text[..];
-    while let Some(&byte) = rest.first() {
-        let is_undefined = rest.len() > 1 && is_control(rest);
-        marked.push(if is_undefined { 0xFF } else { byte });
-        rest = &rest[1 + usize::from(is_undefined)..];
-    }
-    *text = marked;
+    text.dedup_by(|byte, before| {
+        let is_control = *before == 0xC2 && (0x80..=0x9F).contains(byte);
+        if is_control {
+            *before = 0xFF;
+        }
+        is_control
+    });
 }

@@ -151,20 +151,16 @@ impl InputErrorKind {
     /// says so: Excel's lock file is beside it.
     pub(super) fn of(self, input: &Input) -> InputError {
         let name = input.name();
-        let kind = match (self, input) {
-            (kind @ (Self::Io(_) | Self::Workbook(_) | Self::NoWorkbook), Input::Path(path)) => {
-                let lock = path.with_file_name(format!("~${}", input.file_name()));
-                if lock.exists() {
-                    Self::OpenInExcel {
-                        lock: lock.display().to_string(),
-                        detail: kind.to_string(),
-                    }
-                } else {
-                    kind
-                }
+        let mut kind = self;
+        if let Self::Io(_) | Self::Workbook(_) | Self::NoWorkbook = kind
+            && let Some(path) = input.path()
+        {
+            let lock = path.with_file_name(format!("~${}", input.file_name()));
+            if lock.exists() {
+                let (lock, detail) = (lock.display().to_string(), kind.to_string());
+                kind = Self::OpenInExcel { lock, detail };
             }
-            (kind, _) => kind,
-        };
+        }
         InputError { name, kind }
     }
 }

@@ -85,28 +85,25 @@ impl Header {
             let name = name.as_str();
             let first = *first_of.entry(name).or_insert(position);
             let alike = *first_folded.entry(name.to_lowercase()).or_insert(position);
+            let mut warn = |code, other: usize, what: &str, hint: &str| {
+                let message = format!("columns {} and {} {what}", other + 1, position + 1);
+                let problem = Problem::new(code, place, message);
+                problems.push(problem.in_column(name).with_hint(hint));
+            };
             if names[alike] != *name {
-                let message = format!(
-                    "columns {} and {} differ in letter case only: {:?} and {name:?}",
-                    alike + 1,
-                    position + 1,
+                let what = format!(
+                    "differ in letter case only: {:?} and {name:?}",
                     names[alike]
                 );
-                let problem = Problem::new(Code::SimilarHeaders, place, message);
                 let hint = "rename one of them, or remove the column that is not meant";
-                problems.push(problem.in_column(name).with_hint(hint));
+                warn(Code::SimilarHeaders, alike, &what, hint);
             }
             slots.push(match name {
                 "" => HeaderSlot::Unnamed,
                 _ if first < position => {
-                    let message = format!(
-                        "columns {} and {} of the header have the same name",
-                        first + 1,
-                        position + 1
-                    );
-                    let problem = Problem::new(Code::DuplicateHeader, place, message);
+                    let what = "of the header have the same name";
                     let hint = "rename or remove one of them";
-                    problems.push(problem.in_column(name).with_hint(hint));
+                    warn(Code::DuplicateHeader, first, what, hint);
                     HeaderSlot::Ignored
                 }
                 ESCAPED | TEXT | REASON => HeaderSlot::Ignored,

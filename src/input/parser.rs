@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::reserved::TEXT;
 use crate::model::{Cell, CellKind, Code, Columns, FileId, Place, Problem, Record};
 
-use super::chunk::{Chunk, ChunkBody, Flaw, Table, TableRow, Values};
+use super::chunk::{Chunk, ChunkBody, Table, TableRow, Values};
 use super::delimited::line_breaks;
 use super::header::Header;
 use super::json::{Member, Objects};
@@ -99,11 +99,14 @@ impl Parser {
             };
             let flaw = flaws.next_if(|flaw| flaw.row == number);
             if !table_row.read_text(&mut row) {
-                self.report_invalid_row(header, &table_row, place, each);
+                let (cell, problem) = self.invalid_cell(&table_row, place);
+                report_row(header, &table_row, cell, problem, None, each);
                 continue;
             }
             if let Some(flaw) = flaw {
-                report_flaw(header, &table_row, flaw, place, each);
+                let problem = Problem::new(flaw.code, place, &*flaw.message).with_hint(flaw.hint);
+                let raw = flaw.raw.as_ref();
+                report_row(header, &table_row, flaw.cell, problem, raw, each);
                 continue;
             }
             if let Some(problem) = header.repeated(&row, place) {
@@ -132,27 +135,18 @@ impl Parser {
         }
     }
 
+    /// The row's first cell that is not text, and the problem that it is.
     #[cold]
-    fn report_invalid_row(
-        &self,
-        header: &Header,
-        row: &TableRow<'_>,
-        place: Place,
-        each: Each<'_>,
-    ) {
-        let is_invalid = |(_, bytes): (_, &[u8])| std::str::from_utf8(bytes).is_err();
-        let position = row.cells().position(is_invalid).unwrap_or_default();
-        let mut texts = Vec::new();
+    fn invalid_cell(&self, row: &TableRow<'_>, place: Place) -> (usize, Problem) {
         let mut line = place.line;
-        for (at, (kind, bytes)) in row.cells().enumerate() {
-            if at <= position {
-                let valid = bytes.utf8_chunks().next();
-                line += line_breaks(valid.map_or("", |chunk| chunk.valid()).as_bytes());
-            }
-            texts.push((kind, lossy(bytes)));
-        }
-        let problem = self.invalid_text(place, &format!("line {line}"));
-        report_row(header, &texts, position, problem, None, each);
+        let is_invalid = |(_, bytes): (_, &[u8])| {
+            let text = std::str::from_utf8(bytes);
+            let valid = text.map_or_else(|error| error.valid_up_to(), str::len);
+            line += line_breaks(&bytes[..valid]);
+            text.is_err()
+        };
+        let cell = row.cells().position(is_invalid).unwrap_or_default();
+        (cell, self.invalid_text(place, &format!("line {line}")))
     }
 
     fn invalid_text(&self, place: Place, position: &str) -> Problem {
@@ -241,28 +235,23 @@ impl Parser {
     }
 }
 
+/// Reports a row that can't be read because of one of its cells. `raw` is that
+/// cell and the row as they are in the file.
 #[cold]
-fn report_flaw(header: &Header, row: &TableRow<'_>, flaw: &Flaw, place: Place, each: Each<'_>) {
-    let cells = row.cells().map(|(kind, bytes)| (kind, lossy(bytes)));
-    let mut texts: Vec<_> = cells.collect();
-    let raw = flaw.raw.as_ref();
-    if let (Some((cell, _)), Some((_, text))) = (raw, texts.get_mut(flaw.cell)) {
-        text.clone_from(cell);
-    }
-    let problem = Problem::new(flaw.code, place, &*flaw.message).with_hint(flaw.hint);
-    let raw = raw.map(|(_, row)| row.as_str());
-    report_row(header, &texts, flaw.cell, problem, raw, each);
-}
-
-/// Reports a row that can't be read because of one of its cells.
 fn report_row(
     header: &Header,
-    texts: &[(CellKind, String)],
+    row: &TableRow<'_>,
     position: usize,
     mut problem: Problem,
-    raw: Option<&str>,
+    raw: Option<&(String, String)>,
     each: Each<'_>,
 ) {
+    let cells = row.cells().map(|(kind, bytes)| (kind, lossy(bytes)));
+    let mut texts: Vec<_> = cells.collect();
+    if let (Some((cell, _)), Some((_, text))) = (raw, texts.get_mut(position)) {
+        text.clone_from(cell);
+    }
+    let raw = raw.map(|(_, row)| row.as_str());
     let cells = texts.iter().map(|(kind, text)| Cell { kind: *kind, text });
     let row: Vec<Cell<'_>> = cells.collect();
     if let Some(cell) = row.get(position) {

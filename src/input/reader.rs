@@ -123,7 +123,10 @@ impl Reader {
             file: self.file,
             encoding: self.encoding,
             header: self.header().cloned(),
-            objects: Objects::new(self.most_columns),
+            objects: Objects {
+                columns: Columns::new(),
+                limit: self.most_columns,
+            },
         }
     }
 

@@ -10,8 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{Deserializer as _, MapAccess, Visitor};
-use serde::{Deserialize, de};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::model::reserved::{ESCAPED, REASON, TEXT};
@@ -66,15 +65,15 @@ impl JsonError {
         }
     }
 
-    /// What `serde_json` says of a text that begins at `at`.
+    /// What `serde_json` says of a part of a record.
     #[cold]
-    fn syntax(at: usize, text: &str, error: &serde_json::Error) -> Self {
+    fn syntax(record: &str, part: &str, error: &serde_json::Error) -> Self {
         let code = if error.is_eof() {
             Code::Truncated
         } else {
             Code::BadJson
         };
-        let at = at + error_offset(text.as_bytes(), error);
+        let at = offset(record, part) + error_offset(part.as_bytes(), error);
         Self::new(at, code, error_message(error))
     }
 
@@ -111,25 +110,11 @@ pub(super) struct Member<'a> {
 #[derive(Debug)]
 pub(super) struct Objects {
     pub(super) columns: Columns,
-    limit: usize,
-    /// The column of each member of the last object, by the member's position.
-    shape: Vec<usize>,
-    /// The last object, by number, that had a column.
-    seen: Vec<u64>,
-    number: u64,
+    /// How many there may be.
+    pub(super) limit: usize,
 }
 
 impl Objects {
-    pub(super) fn new(limit: usize) -> Self {
-        Self {
-            columns: Columns::new(),
-            limit,
-            shape: Vec::new(),
-            seen: Vec::new(),
-            number: 0,
-        }
-    }
-
     /// Adds the members of an object, and returns its text without those that
     /// caseload has added to it.
     pub(super) fn read<'a>(
@@ -140,37 +125,31 @@ impl Objects {
         if !text.starts_with('{') {
             return Err(not_an_object(text));
         }
-        self.number += 1;
-        let mut position = 0;
+        let mut seen = vec![false; self.columns.len()];
         // The text so far, as soon as it differs.
         let mut rewritten: Option<String> = None;
-        for (name, name_at, value) in members(text, 0, self.shape.len())? {
+        for (name, name_at, value) in members(text, text)? {
             let at = offset(text, value);
-            let column = match self.known_column(&name, position) {
-                Some(column) => column,
-                // What caseload adds to records that it writes.
-                None if matches!(&*name, REASON | ESCAPED | TEXT) => {
-                    if name == TEXT && !matches!(value, "\"\"" | "null") {
-                        let message = format!(
-                            "the record could not be read before, and has not been fixed since: \
-                             write its own members here, and remove {TEXT}"
-                        );
-                        return Err(
-                            JsonError::new(name_at, Code::NotFixed, message).in_column(TEXT)
-                        );
-                    }
-                    let before = text[..name_at].trim_end();
-                    let before = before.strip_suffix(',').unwrap_or(before);
-                    rewritten.get_or_insert_with(|| before.to_owned());
-                    continue;
+            // What caseload adds to records that it writes.
+            if matches!(&*name, REASON | ESCAPED | TEXT) {
+                if name == TEXT && !matches!(value, "\"\"" | "null") {
+                    let message = format!(
+                        "the record could not be read before, and has not been fixed since: \
+                         write its own members here, and remove {TEXT}"
+                    );
+                    return Err(JsonError::new(name_at, Code::NotFixed, message).in_column(TEXT));
                 }
-                None => self.new_column(&name, name_at, position)?,
-            };
-            position += 1;
-            if self.seen[column] == self.number {
+                let before = text[..name_at].trim_end();
+                let before = before.strip_suffix(',').unwrap_or(before);
+                rewritten.get_or_insert_with(|| before.to_owned());
+                continue;
+            }
+            let column = self.column(&name, name_at)?;
+            seen.resize(self.columns.len(), false);
+            if seen[column] {
                 return Err(JsonError::repeated(name_at, &name));
             }
-            self.seen[column] = self.number;
+            seen[column] = true;
             if let Some(rewritten) = &mut rewritten {
                 rewritten.push_str(if rewritten.ends_with('{') { "" } else { "," });
                 rewritten.push_str(&text[name_at..at + value.len()]);
@@ -184,14 +163,7 @@ impl Objects {
         })
     }
 
-    /// The column of the last object's member at the same position, if it has
-    /// the same name.
-    fn known_column(&self, name: &str, position: usize) -> Option<usize> {
-        let column = *self.shape.get(position)?;
-        (self.columns.name(column) == name).then_some(column)
-    }
-
-    fn new_column(&mut self, name: &str, at: usize, position: usize) -> JsonResult<usize> {
+    fn column(&mut self, name: &str, at: usize) -> JsonResult<usize> {
         if self.columns.len() >= self.limit && self.columns.position(name).is_none() {
             let message = format!(
                 "the file has more than {} distinct member names",
@@ -199,17 +171,13 @@ impl Objects {
             );
             return Err(JsonError::new(at, Code::TooLarge, message));
         }
-        let column = self.columns.intern(name);
-        self.seen.resize(self.columns.len(), 0);
-        self.shape.truncate(position);
-        self.shape.push(column);
-        Ok(column)
+        Ok(self.columns.intern(name))
     }
 }
 
 fn not_an_object(text: &str) -> JsonError {
-    if let Err(error) = serde_json::from_str::<de::IgnoredAny>(text) {
-        return JsonError::syntax(0, text, &error);
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+        return JsonError::syntax(text, text, &error);
     }
     let found = match text.as_bytes().first() {
         Some(b'[') => "an array",
@@ -222,16 +190,19 @@ fn not_an_object(text: &str) -> JsonError {
     JsonError::new(0, Code::NotAnObject, message)
 }
 
+/// What a string says.
+fn string<'a>(record: &str, quoted: &'a str) -> JsonResult<Cow<'a, str>> {
+    if memchr::memchr(b'\\', quoted.as_bytes()).is_none() {
+        return Ok(Cow::Borrowed(&quoted[1..quoted.len() - 1]));
+    }
+    let text = serde_json::from_str(quoted);
+    text.map_err(|error| JsonError::syntax(record, quoted, &error))
+}
+
 /// A member's value as a cell.
 fn cell<'a>(record: &str, value: &'a str, name: &str) -> JsonResult<(CellKind, Cow<'a, str>)> {
     Ok(match value.as_bytes()[0] {
-        b'"' if memchr::memchr(b'\\', value.as_bytes()).is_none() => {
-            (CellKind::Text, Cow::Borrowed(&value[1..value.len() - 1]))
-        }
-        b'"' => match serde_json::from_str(value) {
-            Ok(text) => (CellKind::Text, Cow::Owned(text)),
-            Err(error) => return Err(JsonError::syntax(offset(record, value), value, &error)),
-        },
+        b'"' => (CellKind::Text, string(record, value)?),
         b'{' | b'[' => {
             check_nested(record, value, 1).map_err(|error| error.inside(name))?;
             (CellKind::Json, Cow::Borrowed(value))
@@ -245,15 +216,15 @@ fn cell<'a>(record: &str, value: &'a str, name: &str) -> JsonResult<(CellKind, C
 /// Checks what `serde_json` passes over in a nested value: members that are
 /// there twice, halves of surrogate pairs, and the depth.
 fn check_nested(record: &str, value: &str, depth: usize) -> JsonResult<()> {
-    let at = offset(record, value);
     match value.as_bytes()[0] {
         b'{' | b'[' if depth >= MAX_DEPTH => {
             let message = format!("nested more than {MAX_DEPTH} levels deep");
+            let at = offset(record, value);
             return Err(JsonError::new(at, Code::TooLarge, message));
         }
         b'{' => {
             let mut names = HashSet::new();
-            for (name, name_at, value) in members(value, at, 0)? {
+            for (name, name_at, value) in members(record, value)? {
                 if names.contains(&name) {
                     return Err(JsonError::repeated(name_at, &name));
                 }
@@ -269,10 +240,7 @@ fn check_nested(record: &str, value: &str, depth: usize) -> JsonResult<()> {
                     .map_err(|error| error.inside(&format!("[{number}]")))?;
             }
         }
-        b'"' => {
-            serde_json::from_str::<Cow<'_, str>>(value)
-                .map_err(|error| JsonError::syntax(at, value, &error))?;
-        }
+        b'"' => drop(string(record, value)?),
         _ => {}
     }
     Ok(())
@@ -283,53 +251,31 @@ fn offset(text: &str, part: &str) -> usize {
     part.as_ptr() as usize - text.as_ptr() as usize
 }
 
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// The members of an object whose text begins at `at` of the record's: name,
-/// where it begins in the record, and value.
-type ObjectMembers<'a> = Vec<(Cow<'a, str>, usize, &'a str)>;
-
-fn members(text: &str, at: usize, expected: usize) -> JsonResult<ObjectMembers<'_>> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let mut members = Vec::with_capacity(expected);
-    let visitor = MembersVisitor {
-        text,
-        at,
-        members: &mut members,
+/// The members of an object in a record: name, where it begins in the record,
+/// and value.
+fn members<'a>(record: &str, object: &'a str) -> JsonResult<Vec<(Cow<'a, str>, usize, &'a str)>> {
+    let mut deserializer = serde_json::Deserializer::from_str(object);
+    let members = deserializer
+        .deserialize_map(MembersVisitor)
+        .and_then(|members| deserializer.end().map(|()| members))
+        .map_err(|error| JsonError::syntax(record, object, &error))?;
+    let member = |(name, value): (&'a RawValue, &'a RawValue)| {
+        let (name, value) = (name.get(), value.get());
+        Ok((string(record, name)?, offset(record, name), value))
     };
-    deserializer
-        .deserialize_map(visitor)
-        .and_then(|()| deserializer.end())
-        .map_err(|error| JsonError::syntax(at, text, &error))?;
-    Ok(members)
+    members.into_iter().map(member).collect()
 }
 
-struct MembersVisitor<'a, 'm> {
-    text: &'a str,
-    at: usize,
-    members: &'m mut ObjectMembers<'a>,
-}
+struct MembersVisitor;
 
-impl<'a> Visitor<'a> for MembersVisitor<'a, '_> {
-    type Value = ();
+impl<'a> Visitor<'a> for MembersVisitor {
+    type Value = Vec<(&'a RawValue, &'a RawValue)>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut passed = 1;
-        while let Some(Name(name)) = map.next_key()? {
-            let value: &RawValue = map.next_value()?;
-            let value = value.get();
-            // Between two members there are only white space and a comma.
-            let between = self.text.as_bytes()[passed..].iter();
-            let name_at = passed + between.take_while(|byte| **byte != b'"').count();
-            passed = offset(self.text, value) + value.len();
-            self.members.push((name, self.at + name_at, value));
-        }
-        Ok(())
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        std::iter::from_fn(|| map.next_entry().transpose()).collect()
     }
 }
