@@ -17,8 +17,6 @@ use crate::model::{FileId, Foldings, Key, Place, is_surely_folded};
 pub(super) struct RecordRow {
     pub(super) place: Place,
     pub(super) key: u128,
-    /// Where the key's text ends in the batch's; it begins after the one before.
-    pub(super) key_end: u32,
     /// None for an invalid record.
     pub(super) content: Option<ContentHash>,
     /// Of the folded key, where folding makes a difference.
@@ -27,13 +25,11 @@ pub(super) struct RecordRow {
 }
 
 impl RecordRow {
-    /// A row of a record, invalid so far, whose key's text was just added, and
-    /// whose person has these lines.
-    pub(super) fn new(place: Place, key: &str, key_end: usize, person: &str) -> Self {
+    /// A row of a record, invalid so far, whose person has these lines.
+    pub(super) fn new(place: Place, key: &str, person: &str) -> Self {
         Self {
             place,
             key: hash_of_key(key),
-            key_end: key_end as u32,
             content: None,
             folded: folded_key(key),
             person: PersonRow::new(person),
@@ -123,14 +119,11 @@ pub(super) struct RecordTable {
 /// What every key's text ends with.
 const KEY_END: &str = "\"]";
 
-/// A piece of [`RecordTable::key_texts`]. A key's text has no line feeds.
-fn shorten(rows: &[RecordRow], keys: &str) -> Box<str> {
-    let mut start = 0;
-    let texts = rows.iter().map(|row| {
-        let text = &keys[start..row.key_end as usize];
-        start = row.key_end as usize;
-        text.strip_suffix(KEY_END).unwrap_or(text)
-    });
+/// A piece of [`RecordTable::key_texts`], of keys on a line each: a key's text has
+/// no line feeds.
+fn shorten(keys: &str) -> Box<str> {
+    let texts = keys.lines();
+    let texts = texts.map(|text| text.strip_suffix(KEY_END).unwrap_or(text));
     let texts: Vec<&str> = texts.collect();
     let first = texts.first().copied().unwrap_or_default();
     let shared = texts.iter().fold(first.len(), |shared, text| {
@@ -156,10 +149,10 @@ impl RecordTable {
         valid.count() as u64
     }
 
-    /// Adds the next records with the texts of their keys; none past the
-    /// largest number.
+    /// Adds the next records with the texts of their keys, a line each; none past
+    /// the largest number.
     pub(super) fn append(&mut self, rows: &[RecordRow], keys: &str) -> Option<()> {
-        self.key_texts.push((self.len(), shorten(rows, keys)));
+        self.key_texts.push((self.len(), shorten(keys)));
         for row in rows {
             let number = u32::try_from(self.places.len()).ok()?;
             let file = row.place.file;

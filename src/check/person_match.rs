@@ -78,19 +78,17 @@ impl PersonTable {
     pub(super) fn groups(&mut self) -> Vec<Group> {
         self.rows.sort_unstable_by_key(|row| (row.name, row.number));
         let mut found: Vec<(Contact, Group)> = Vec::new();
-        for namesakes in self.rows.chunk_by(|a, b| a.name == b.name) {
-            if namesakes.len() > 1 {
-                for (position, field) in PersonField::CONTACTS.into_iter().enumerate() {
-                    let mut by_contact: HashMap<u32, Vec<&PersonRow>> = HashMap::default();
-                    for row in namesakes.iter().filter(|row| row.fields[position] != 0) {
-                        let rows = by_contact.entry(row.fields[position]).or_default();
-                        rows.push(row);
-                    }
-                    let groups = by_contact
-                        .into_iter()
-                        .map(|(hash, rows)| ((field, hash), alike(&rows)));
-                    found.extend(groups.filter(|(_, group)| group.len() > 1));
+        let namesakes = self.rows.chunk_by(|a, b| a.name == b.name);
+        for namesakes in namesakes.filter(|rows| rows.len() > 1) {
+            for (position, field) in PersonField::CONTACTS.into_iter().enumerate() {
+                let mut by_contact: HashMap<u32, Vec<&PersonRow>> = HashMap::default();
+                for row in namesakes.iter().filter(|row| row.fields[position] != 0) {
+                    let rows = by_contact.entry(row.fields[position]).or_default();
+                    rows.push(row);
                 }
+                let groups = by_contact.into_iter();
+                let groups = groups.map(|(hash, rows)| ((field, hash), alike(&rows)));
+                found.extend(groups.filter(|(_, group)| group.len() > 1));
             }
         }
         let contacts = found.iter().map(|(contact, _)| *contact).collect();
@@ -109,9 +107,6 @@ impl PersonTable {
             .iter()
             .map(|contact| (*contact, Vec::new()))
             .collect();
-        if names.is_empty() {
-            return HashMap::default();
-        }
         for row in &self.rows {
             for contact in PersonField::CONTACTS.into_iter().zip(row.fields) {
                 if let Some(names) = names.get_mut(&contact)

@@ -24,7 +24,7 @@ pub(super) struct WorkerBatch {
     pub(super) unread: u64,
     /// Problems after which the rest of the file is unknown.
     pub(super) lost: u64,
-    /// Those that have a key, and the keys as text, one after the other.
+    /// Those that have a key, and the keys as text, a line each.
     pub(super) rows: Vec<RecordRow>,
     pub(super) keys: String,
     /// The same as cases, if asked for, each with its row's position for its number.
@@ -40,9 +40,8 @@ impl WorkerBatch {
     /// record's digest also as a case.
     fn add(&mut self, record: &Record<'_>, key: &str, person: &str, digest: Option<Digest>) {
         let number = self.rows.len() as u32;
-        self.keys.push_str(key);
-        let row = RecordRow::new(record.place, key, self.keys.len(), person);
-        self.rows.push(row);
+        self.keys.extend([key, "\n"]);
+        self.rows.push(RecordRow::new(record.place, key, person));
         let case = digest.map(|record_digest| CaseData {
             key: Key::from_canonical(key),
             place: record.place,
@@ -227,8 +226,7 @@ impl Worker {
                 let key = Key::new([format!("content {digest}")]);
                 let keys = batch.keys.len();
                 batch.add(record, key.canonical(), person, record_digest);
-                batch.keys.truncate(keys);
-                batch.rows[row].key_end = keys as u32;
+                batch.keys.replace_range(keys.., "\n");
                 batch.rows[row].folded = None;
             }
             _ => batch.add(

@@ -13,7 +13,7 @@ fn row(line: u64, key: &str, content: Option<u64>) -> RecordRow {
     let content = content.map(|content| ContentHash::new(&content.to_string(), true));
     RecordRow {
         content,
-        ..RecordRow::new(place, &format!("[{key:?}]"), 0, "ann\n7025550101")
+        ..RecordRow::new(place, &format!("[{key:?}]"), "ann\n7025550101")
     }
 }
 
@@ -21,11 +21,9 @@ fn table(rows: &[(&str, Option<u64>)]) -> RecordTable {
     let mut table = RecordTable::default();
     for (line, (key, content)) in (2..).zip(rows) {
         let canonical = format!("[{key:?}]");
-        let row = RecordRow {
-            key_end: canonical.len() as u32,
-            ..row(line, key, *content)
-        };
-        table.append(&[row], &canonical).unwrap();
+        table
+            .append(&[row(line, key, *content)], &canonical)
+            .unwrap();
     }
     table
 }
@@ -148,10 +146,8 @@ fn keys_that_begin_alike_are_shown_in_full() {
     let (mut rows, mut texts) = (Vec::new(), String::new());
     for (line, key) in (2..).zip(keys) {
         Key::write_canonical("", [key], &mut texts);
-        rows.push(RecordRow {
-            key_end: texts.len() as u32,
-            ..row(line, key, Some(line))
-        });
+        texts.push('\n');
+        rows.push(row(line, key, Some(line)));
     }
     all.append(&rows, &texts).unwrap();
     let found: Vec<Key> = (0..4).filter_map(|number| all.key(number)).collect();
