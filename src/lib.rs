@@ -64,6 +64,37 @@
 //!
 //! Killed after 7, a case is found as `sending` by the next run and becomes in
 //! doubt: it waits for the user. Killed after 10, it is skipped.
+//!
+//! # How a second case can come to be, and what stops it
+//!
+//! The server creates a case for every accepted POST. Each way to a second one
+//! has a guard, and at most one flag that lets it through; no closing line ever
+//! proposes such a flag. The tests are in `tests/it` and `tests/proof`.
+//!
+//! | way to a second case | what stops it | what lets it through | tests |
+//! |---|---|---|---|
+//! | a run is killed between request and answer | the claim is on disk before the first byte; what a dead run left is in doubt | `--resend-in-doubt N` | `proof::random_faults`, `abort_points` |
+//! | no answer, half an answer, 5xx, 408, 409 | in doubt; calls go one at a time | `--resend-in-doubt N` | `outcomes`, `guards` |
+//! | the claim never reached the disk | rollback journal, fsync read back; an unknown commit sends nothing | none | `proof::durability`, `failing_syscalls` |
+//! | something below repeats a request: redirects, retries, an idle connection | `api::client` turns each off; the gate's body can't be read twice | none | `outcomes`, `proof::random_faults` |
+//! | a status means "not processed", and the case exists | the lists in `api::contract` | `api.not_sent`, `api.rejected` | `proof::broken_contract` |
+//! | a success without an id, or with a failure in it | in doubt; the first one stops the run | `api.case_id_field` | `guards` |
+//! | the ledger was lost, or another user or machine imports | a new ledger is never created in silence; all known ones are named | `--new-ledger`, `--beside-ledger ID`, the number typed | `ledger_choice`, `prompts` |
+//! | the account's address is spelled otherwise | one normal form of it; another ledger's account is refused | `--adopt-ledger` | `settings` |
+//! | the ledger is copied, moved or mounted alone | one file holds every commit; a mounted file and a hard link are refused | none | `ledger_file`, `proof::worlds` |
+//! | an older copy is restored, or two copies are used in turn | the state folder has the last attempt of each ledger | `--accept-older-ledger ATTEMPT` | `ledger_file`, `proof::worlds` |
+//! | two runs at once, also through two paths | a lock on the ledger's own file | none; `--wait` waits | `ledger_file`, `ledger_choice` |
+//! | the key columns change | their lists are in the ledger, by source | `--change-key-columns` | `keys` |
+//! | ids of another system | the source is a part of the key | `--source`, `--new-source` | `keys` |
+//! | a program spells keys in another way | keys are normalized; `similar-key` | `--allow-duplicate`, `--allow-duplicates N` | `held`, `proof::worlds` |
+//! | the same record under another key | `same-content` | the same | `held` |
+//! | the same person and incident under another key | `likely-duplicate` | the same | `held` |
+//! | a placeholder as key; two rows with one key or content | problems of the input | none; `--skip-invalid` leaves them out | `keys`, `duplicates` |
+//! | a user says "not imported" or "removed" of a case that exists | `resolve` asks, names the age of a doubt, and can be undone | `resolve` | `resolve` |
+//!
+//! The reverse, a case that is never sent, has guards too: another client under
+//! a known key is `other-person` and counts as held, and a row that stops a run
+//! goes last in the next one.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
