@@ -3,8 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{self, BufReader, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -74,7 +73,7 @@ impl Read for Counted {
 /// A regular file as it was when it was opened. One that something else writes
 /// meanwhile may end in half a row that looks complete.
 pub(super) struct RegularFile {
-    file: File,
+    pub(super) file: File,
     before: (u64, Option<SystemTime>),
 }
 
@@ -90,13 +89,6 @@ impl RegularFile {
         } else {
             Err(InputErrorKind::Changed)
         }
-    }
-
-    /// Its handle, at its beginning.
-    pub(super) fn rewound(&self) -> io::Result<File> {
-        let mut file = self.file.try_clone()?;
-        file.seek(SeekFrom::Start(0))?;
-        Ok(file)
     }
 }
 
@@ -137,14 +129,6 @@ pub(super) fn read_head(bytes: &mut dyn Read, length: usize) -> io::Result<Vec<u
     Ok(head)
 }
 
-/// All bytes in an unlinked temporary file in a folder, at its beginning.
-pub(super) fn spool(bytes: &mut dyn Read, folder: &Path) -> io::Result<File> {
-    let mut file = tempfile::tempfile_in(folder)?;
-    io::copy(bytes, &mut file)?;
-    file.seek(SeekFrom::Start(0))?;
-    Ok(file)
-}
-
 impl Limits {
     /// An error if so many packed bytes make more than any case file.
     pub(super) fn check_unpacked(&self, packed: u64, unpacked: u64) -> Result<(), InputErrorKind> {
@@ -159,15 +143,15 @@ impl Limits {
 }
 
 /// The unpacked bytes of gzipped ones, all members, up to the limit.
-pub(super) struct Unpacked<R> {
-    decoder: MultiGzDecoder<BufReader<R>>,
+pub(super) struct Unpacked {
+    decoder: MultiGzDecoder<BufReader<Bytes>>,
     tally: SharedTally,
     made: u64,
     limits: Limits,
 }
 
-impl<R: Read> Unpacked<R> {
-    pub(super) fn new(packed: R, tally: SharedTally, limits: Limits) -> Self {
+impl Unpacked {
+    pub(super) fn new(packed: Bytes, tally: SharedTally, limits: Limits) -> Self {
         Self {
             decoder: MultiGzDecoder::new(BufReader::with_capacity(128 << 10, packed)),
             tally,
@@ -177,7 +161,7 @@ impl<R: Read> Unpacked<R> {
     }
 }
 
-impl<R: Read> Read for Unpacked<R> {
+impl Read for Unpacked {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.decoder.read(buffer).map_err(|error| {
             // The system's errors stay; others are the gzip data's.

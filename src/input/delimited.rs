@@ -188,12 +188,13 @@ impl RowReader {
             return Err(InputErrorKind::BadDelimiter(delimiter));
         }
         let mut rows = Self::new(text, delimiter, &options.limits, line);
-        while rows.read_row()? && options.header_row.is_some_and(|row| rows.row < row) {}
+        let mut found = rows.read_row()?;
+        while found && options.header_row.is_some_and(|row| rows.row < row) {
+            found = rows.read_row()?;
+        }
         match options.header_row {
-            Some(row) if rows.done || rows.row != row => {
-                return Err(InputErrorKind::NoSuchRow(row));
-            }
-            None if rows.done => return Err(InputErrorKind::Empty),
+            Some(row) if !found || rows.row != row => return Err(InputErrorKind::NoSuchRow(row)),
+            None if !found => return Err(InputErrorKind::Empty),
             None => refuse_title(&sample_rows(sample, delimiter, None))?,
             Some(_) => {}
         }
@@ -227,7 +228,7 @@ impl RowReader {
                 kind => InputErrorKind::Io(io::Error::other(format!("{kind:?}"))),
             });
             let end = match read {
-                Ok(false) => return Ok(self.end()),
+                Ok(false) => return Ok(false),
                 Ok(true) => self.csv.position().byte(),
                 Err(InputErrorKind::TooLarge { .. }) => u64::MAX,
                 Err(error) => return Err(error),
@@ -240,7 +241,7 @@ impl RowReader {
             let last = self.record.iter().next_back().unwrap_or_default();
             if last.ends_with(&END[1..]) && self.csv.get_ref().ended {
                 if self.record.len() == 1 && last.len() == END.len() - 1 {
-                    return Ok(self.end());
+                    return Ok(false);
                 }
                 // The quote opens the last cell.
                 let before = self.record.iter().take(self.record.len() - 1);
@@ -251,11 +252,6 @@ impl RowReader {
                 return Ok(true);
             }
         }
-    }
-
-    fn end(&mut self) -> bool {
-        self.done = true;
-        false
     }
 
     /// Passes the text of a row, with blank lines before it; its size.
@@ -283,7 +279,7 @@ impl RowReader {
                     table.flaws.extend(self.misplaced_quote(table.rows.len()));
                     table.push_record(&self.record, self.row_line, self.row);
                 }
-                Ok(false) => {}
+                Ok(false) => self.done = true,
                 Err(InputErrorKind::TooLarge { .. }) => lost = Some(self.too_large()),
                 Err(InputErrorKind::UnclosedQuote { line }) => {
                     lost = Some(self.unclosed(line));
@@ -316,8 +312,8 @@ impl RowReader {
             // The `csv` crate passes a second byte order mark of a file.
             row = row.strip_prefix(BYTE_ORDER_MARK).unwrap_or(row);
         }
-        let (start, is_open) = find_misplaced_quote(row, self.delimiter)?;
-        let (message, hint) = if is_open {
+        let (start, closed) = find_misplaced_quote(row, self.delimiter)?;
+        let (message, hint) = if closed.is_some() {
             (
                 "text after a closing quote",
                 "write a quote inside a quoted cell as two, as in \"Ann \"\"Bud\"\" Lee\"; \\\" does not escape one",
@@ -332,18 +328,18 @@ impl RowReader {
             .into_byte_records()
             .next();
         let before = before.and_then(Result::ok).unwrap_or_default();
-        let rest = row[start..].trim_ascii_end();
+        let row = row.trim_ascii_end();
         // After the closing quote, as the `csv` crate reads on.
-        let quoted = if is_open { closing_quote(rest) } else { 0 };
-        let length = memchr3(self.delimiter, b'\r', b'\n', &rest[quoted..]);
-        let length = length.map_or(rest.len(), |length| quoted + length);
+        let after = closed.unwrap_or(start);
+        let length = memchr3(self.delimiter, b'\r', b'\n', &row[after..]);
+        let end = length.map_or(row.len(), |length| after + length);
         Some(Flaw {
             row: number,
             cell: before.len().saturating_sub(1),
             code: Code::MisplacedQuote,
             message: message.to_owned(),
             hint,
-            raw: Some((lossy(&rest[..length]), lossy(row.trim_ascii_end()))),
+            raw: Some((lossy(&row[start..end]), lossy(row))),
         })
     }
 
@@ -389,19 +385,15 @@ fn declared_delimiter(text: &[u8]) -> Option<(u8, usize)> {
         .and_then(|line| line.strip_suffix(b"\""))
         .unwrap_or(line);
     let (name, [delimiter]) = line.split_last_chunk()?;
-    let line_end = if text[end..].starts_with(b"\r\n") {
-        2
-    } else {
-        1
-    };
-    name.eq_ignore_ascii_case(b"sep=")
-        .then_some((*delimiter, end + line_end))
+    let line_end = 1 + usize::from(text[end..].starts_with(b"\r\n"));
+    let is_declared = name.eq_ignore_ascii_case(b"sep=");
+    is_declared.then_some((*delimiter, end + line_end))
 }
 
-/// Where the first cell begins whose quotes are misplaced, and whether they are
-/// because text follows its closing quote; else white space, or a byte order
-/// mark, precedes its opening one.
-fn find_misplaced_quote(row: &[u8], delimiter: u8) -> Option<(usize, bool)> {
+/// Where the first cell begins whose quotes are misplaced, and where it closed,
+/// if text follows its closing quote; else white space, or a byte order mark,
+/// precedes its opening one.
+fn find_misplaced_quote(row: &[u8], delimiter: u8) -> Option<(usize, Option<usize>)> {
     let mut quotes = memchr_iter(b'"', row);
     let mut open = None;
     while let Some(at) = quotes.next() {
@@ -410,31 +402,19 @@ fn find_misplaced_quote(row: &[u8], delimiter: u8) -> Option<(usize, bool)> {
             (Some(_), Some(b'"')) => {
                 quotes.next();
             }
-            (Some(start), Some(byte)) if !is_end(byte) => return Some((start, true)),
+            (Some(start), Some(byte)) if !is_end(byte) => return Some((start, Some(at + 1))),
             (Some(_), _) => open = None,
             (None, _) if at == 0 || row[at - 1] == delimiter => open = Some(at),
             (None, _) => {
                 let start = memrchr(delimiter, &row[..at]).map_or(0, |before| before + 1);
                 let before = row[start..at].trim_ascii();
                 if before.is_empty() || before == BYTE_ORDER_MARK {
-                    return Some((start, false));
+                    return Some((start, None));
                 }
             }
         }
     }
     None
-}
-
-/// Where the quote ends that a text begins with, its closing quote passed.
-fn closing_quote(text: &[u8]) -> usize {
-    let mut quotes = memchr_iter(b'"', text).skip(1);
-    while let Some(at) = quotes.next() {
-        if text.get(at + 1) != Some(&b'"') {
-            return at + 1;
-        }
-        quotes.next();
-    }
-    text.len()
 }
 
 /// The first rows of a text, from a row on.

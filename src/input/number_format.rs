@@ -25,6 +25,12 @@ pub(super) enum Part {
     Literal(char),
 }
 
+impl Part {
+    fn is_digit(&self) -> bool {
+        !matches!(self, Self::Literal(_))
+    }
+}
+
 impl NumberFormat {
     pub(super) fn of(style: &Style) -> Self {
         let format = style.number_format.as_ref();
@@ -60,20 +66,15 @@ impl NumberFormat {
             return Self::Percent;
         }
         let zeros = parts.iter().filter(|part| **part == Part::Zero).count();
-        let is_digit = |part: &Part| !matches!(part, Part::Literal(_));
-        let (Some(first), Some(last)) = (
-            parts.iter().position(is_digit),
-            parts.iter().rposition(is_digit),
-        ) else {
+        let first = parts.iter().position(Part::is_digit);
+        let (Some(first), Some(last)) = (first, parts.iter().rposition(Part::is_digit)) else {
             return Self::Digits;
         };
         // A unit after the digits, or a currency before them, is no part of an id.
-        let before = parts[..first].iter();
+        let is_name = |part: &Part| matches!(part, Part::Literal(c) if c.is_alphanumeric());
         let is_id = zeros > 1
-            || parts[first..last].iter().any(|part| !is_digit(part))
-            || before
-                .clone()
-                .any(|part| matches!(part, Part::Literal(c) if c.is_alphanumeric()));
+            || !parts[first..last].iter().all(Part::is_digit)
+            || parts[..first].iter().any(is_name);
         if is_id && !is_other {
             Self::Pattern(parts)
         } else {
@@ -109,22 +110,16 @@ impl NumberFormat {
 /// the first digit's place.
 fn fill(parts: &[Part], digits: &str) -> String {
     let mut left = digits.trim_start_matches('0').chars().rev();
-    let mut places = parts
-        .iter()
-        .filter(|part| !matches!(part, Part::Literal(_)))
-        .count();
+    let first = parts.iter().position(Part::is_digit);
     let mut text = String::new();
-    for part in parts.iter().rev() {
+    for (at, part) in parts.iter().enumerate().rev() {
         match part {
             Part::Literal(c) => text.push(*c),
             Part::Zero => text.push(left.next().unwrap_or('0')),
             Part::Optional => text.extend(left.next()),
         }
-        if !matches!(part, Part::Literal(_)) {
-            places -= 1;
-            if places == 0 {
-                text.extend(left.by_ref());
-            }
+        if first == Some(at) {
+            text.extend(left.by_ref());
         }
     }
     text.chars().rev().collect()

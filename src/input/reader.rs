@@ -1,6 +1,6 @@
 //! Opening an input: what it is, and the reader that cuts it into chunks.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Seek as _};
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -13,7 +13,6 @@ use super::delimited::RowReader;
 use super::encoding::{self, Detected};
 use super::header::Header;
 use super::json::{JsonDocument, Objects};
-use super::window::Window;
 use super::workbook::Sheet;
 use super::{Chunk, Format, Input, InputError, InputErrorKind, Parser, ReadOptions};
 
@@ -59,7 +58,7 @@ impl Reader {
         let mut head = bytes::read_head(&mut bytes, HEAD)?;
         let gzipped = head.starts_with(b"\x1f\x8b");
         if gzipped {
-            let packed = Cursor::new(head).chain(bytes);
+            let packed = Box::new(Cursor::new(head).chain(bytes));
             bytes = Box::new(Unpacked::new(packed, tally.clone(), options.limits.clone()));
             head = bytes::read_head(&mut bytes, HEAD)?;
         }
@@ -168,15 +167,18 @@ fn open_sheet(
     regular: Option<&RegularFile>,
     options: &ReadOptions,
 ) -> Result<(RecordReader, Vec<Problem>), InputErrorKind> {
-    let workbook = if let Some(regular) = regular {
+    let mut workbook = if let Some(regular) = regular {
         if options.digest {
             io::copy(&mut bytes, &mut io::sink())?;
         }
-        regular.rewound()?
+        regular.file.try_clone()?
     } else {
         let folder = options.temporary_folder.unwrap_or(std::env::temp_dir);
-        bytes::spool(&mut Cursor::new(head).chain(bytes), &folder())?
+        let mut copy = tempfile::tempfile_in(folder())?;
+        io::copy(&mut Cursor::new(head).chain(bytes), &mut copy)?;
+        copy
     };
+    workbook.rewind()?;
     let (sheet, problems) = Sheet::open(workbook, options)?;
     Ok((RecordReader::Sheet(sheet), problems))
 }
@@ -201,13 +203,8 @@ fn open_text(
     };
     let mut problems: Vec<Problem> = detected.guess().into_iter().collect();
     let text = detected.text(head, bytes);
-    let limits = &options.limits;
     if matches!(format, Format::Json | Format::Ndjson) {
-        let window = Window::new(text, limits.chunk);
-        let document = match format {
-            Format::Ndjson => JsonDocument::of_lines(window, limits),
-            _ => JsonDocument::open(window, limits, options.records.as_deref())?,
-        };
+        let document = JsonDocument::open(text, format == Format::Ndjson, options)?;
         return Ok((RecordReader::Json(Box::new(document)), problems));
     }
     let tab = (format == Format::Tsv).then_some(b'\t');
@@ -218,40 +215,35 @@ fn open_text(
     Ok((RecordReader::Rows(Box::new(rows)), problems))
 }
 
-/// How files begin that are no tables, and what they are.
-const OTHER_CONTENT: [(&[u8], &str); 17] = [
-    (b"%PDF-", "a PDF document"),
-    (b"%!PS", "a PostScript document"),
-    (b"{\\rtf", "an RTF document"),
-    (b"MIME-Version:", "a web page (MHTML)"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
-    (b"II*\0", "an image"),
-    (b"MM\0*", "an image"),
-    (b"RIFF", "an image or a recording"),
-    (b"Rar!\x1a", "a RAR archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\0", "an XZ archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"SQLite format 3\0", "a SQLite database"),
-    (b"PAR1", "a Parquet file"),
+/// What files say at an offset that are no tables, and what they are.
+const OTHER_CONTENT: [(usize, &[u8], &str); 18] = [
+    (0, b"%PDF-", "a PDF document"),
+    (0, b"%!PS", "a PostScript document"),
+    (0, b"{\\rtf", "an RTF document"),
+    (0, b"MIME-Version:", "a web page (MHTML)"),
+    (0, b"\x89PNG", "an image"),
+    (0, b"\xff\xd8\xff", "an image"),
+    (0, b"GIF8", "an image"),
+    (0, b"II*\0", "an image"),
+    (0, b"MM\0*", "an image"),
+    (0, b"RIFF", "an image or a recording"),
+    (0, b"Rar!\x1a", "a RAR archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (0, b"BZh", "a bzip2 archive"),
+    (0, b"\xfd7zXZ\0", "an XZ archive"),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (0, b"SQLite format 3\0", "a SQLite database"),
+    (0, b"PAR1", "a Parquet file"),
+    (257, b"ustar", "a tar archive"),
 ];
-/// Where a tar archive says that it is one.
-const TAR_MARK: (usize, &[u8]) = (257, b"ustar");
 
 /// Refuses what is neither text nor a workbook.
 fn refuse_other_content(head: &[u8]) -> Result<(), InputErrorKind> {
-    let by_start = OTHER_CONTENT
-        .iter()
-        .find(|(start, _)| head.starts_with(start));
-    let (at, mark) = TAR_MARK;
-    let is_tar = head.get(at..).is_some_and(|rest| rest.starts_with(mark));
-    let what = by_start
-        .map(|(_, what)| *what)
-        .or(is_tar.then_some("a tar archive"));
-    let Some(what) = what else {
+    let says = |(at, mark, _): &(usize, &[u8], &str)| {
+        let rest = head.get(*at..);
+        rest.is_some_and(|rest| rest.starts_with(mark))
+    };
+    let Some((_, _, what)) = OTHER_CONTENT.into_iter().find(says) else {
         return Ok(());
     };
     let advice = if what.ends_with("archive") {
@@ -319,7 +311,7 @@ fn format_of_text(preview: &str, is_all: bool, by_name: Option<Format>) -> Forma
     let line_is_value = line_is_complete && serde_json::from_str::<IgnoredAny>(line).is_ok();
     let more = !rest.trim().is_empty() || !is_all;
     if by_name == Some(Format::Ndjson) {
-        let opens_more = matches!(line.trim_end(), "[" | "{") || line.starts_with('[');
+        let opens_more = line.trim_end() == "{" || line.starts_with('[');
         return if opens_more && !line_is_value {
             Format::Json
         } else {

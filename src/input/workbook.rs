@@ -5,7 +5,7 @@
 //! their formats show them, merged cells in each of their rows.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::iter::Peekable;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -180,14 +180,13 @@ fn read(
         let value = cell.get_value();
         let shown = formats.get(style).and_then(|format| format.shown(value));
         let value = shown.or_else(|| cell_value(value, is_1904));
-        if !rows.add(row, column, value)? {
-            return Ok(());
-        }
+        rows.add(row, column, value)?;
     }
-    if rows.end_row()? && !rows.table.rows.is_empty() {
-        rows.send();
+    rows.end_row()?;
+    if rows.table.rows.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    rows.send()
 }
 
 fn warnings(chosen: &CalamineSheet, unread: &[String], hidden_rows: u64) -> Vec<Problem> {
@@ -298,13 +297,13 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Takes one cell; false when no more are read.
+    /// Takes one cell.
     fn add(
         &mut self,
         row: u32,
         column: u32,
         value: Option<(CellKind, String)>,
-    ) -> Result<bool, InputErrorKind> {
+    ) -> Result<(), InputErrorKind> {
         if row < self.row || row >= MOST_ROWS || column >= MOST_COLUMNS {
             let row = self.row + 1;
             return Err(damaged(format!(
@@ -312,13 +311,11 @@ impl Rows<'_> {
             )));
         }
         if row != self.row {
-            if !self.end_row()? {
-                return Ok(false);
-            }
+            self.end_row()?;
             self.row = row;
         }
         let Some((kind, text)) = value else {
-            return Ok(true);
+            return Ok(());
         };
         if text.len() > self.limits.record {
             return Err(InputErrorKind::TooLarge {
@@ -329,18 +326,18 @@ impl Rows<'_> {
         if !Cell::text(&text).is_blank() {
             self.cells.push((column, kind, text));
         }
-        Ok(true)
+        Ok(())
     }
 
-    fn end_row(&mut self) -> Result<bool, InputErrorKind> {
+    fn end_row(&mut self) -> Result<(), InputErrorKind> {
         let line = u64::from(self.row) + 1;
         if line < self.first_row {
             self.cells.clear();
-            return Ok(true);
+            return Ok(());
         }
         let uncomputed = self.uncomputed()?;
         if self.cells.is_empty() && uncomputed.is_none() {
-            return Ok(true);
+            return Ok(());
         }
         self.cells.sort_by_key(|(column, ..)| *column);
         if self.cells.windows(2).any(|pair| pair[0].0 == pair[1].0) {
@@ -364,33 +361,27 @@ impl Rows<'_> {
         if is_header {
             self.width = next;
         }
-        Ok(!is_header && self.table.size() < self.limits.chunk || self.send())
+        if is_header || self.table.size() >= self.limits.chunk {
+            self.send()?;
+        }
+        Ok(())
     }
 
     /// What is wrong if the row has a formula without a value.
     fn uncomputed(&mut self) -> Result<Option<Flaw>, InputErrorKind> {
-        while self
-            .uncomputed
-            .next_if(|(row, _)| *row < self.row)
-            .is_some()
-        {}
-        let Some((_, column)) = self.uncomputed.next_if(|(row, _)| *row == self.row) else {
+        let row = self.row;
+        while self.uncomputed.next_if(|(at, _)| *at < row).is_some() {}
+        let Some((_, column)) = self.uncomputed.next_if(|(at, _)| *at == row) else {
             return Ok(None);
         };
         let message = "the formula has no computed value: the program that wrote the file did not calculate it";
         if self.width == 0 {
-            return Err(damaged(format!(
-                "row {}, the header: {message}",
-                self.row + 1
-            )));
+            let row = row + 1;
+            return Err(damaged(format!("row {row}, the header: {message}")));
         }
         let hint = "open the workbook in Excel and save it again";
-        Ok(Some(self.flaw(
-            column,
-            Code::FormulaWithoutValue,
-            message,
-            hint,
-        )))
+        let flaw = self.flaw(column, Code::FormulaWithoutValue, message, hint);
+        Ok(Some(flaw))
     }
 
     fn flaw(&self, column: u32, code: Code, message: &str, hint: &'static str) -> Flaw {
@@ -421,10 +412,8 @@ impl Rows<'_> {
             }
         }
         if self.spanning.len() > MOST_SPANNING {
-            return Err(damaged(format!(
-                "row {} has too many merged cells",
-                row + 1
-            )));
+            let row = row + 1;
+            return Err(damaged(format!("row {row} has too many merged cells")));
         }
         if self.width == 0 {
             return Ok(None);
@@ -441,26 +430,23 @@ impl Rows<'_> {
             let hint = "unmerge the cells in Excel, and fill in each";
             return Ok(Some(self.flaw(column, Code::MergedCells, message, hint)));
         }
-        let (cells, spanning) = (&mut self.cells, self.spanning.iter());
-        let below = spanning.filter(|span| span.range.start.0 < row);
-        for Spanning {
-            range,
-            value: (kind, text),
-            ..
-        } in below
-        {
-            if !cells.iter().any(|(column, ..)| *column == range.start.1) {
-                cells.push((range.start.1, *kind, text.clone()));
+        // Those that begin in this row are there.
+        for span in &self.spanning {
+            let (column, (kind, text)) = (span.range.start.1, &span.value);
+            if !self.cells.iter().any(|(other, ..)| *other == column) {
+                self.cells.push((column, *kind, text.clone()));
             }
         }
-        cells.sort_by_key(|(column, ..)| *column);
+        self.cells.sort_by_key(|(column, ..)| *column);
         Ok(None)
     }
 
-    /// Sends the rows so far; false when no more are wanted.
-    fn send(&mut self) -> bool {
+    /// Sends the rows so far. An error if no more are wanted, which nobody hears.
+    fn send(&mut self) -> Result<(), InputErrorKind> {
         let table = std::mem::take(&mut self.table);
-        self.sender.send(Ok(Some(table))).is_ok()
+        self.sender
+            .send(Ok(Some(table)))
+            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe).into())
     }
 }
 

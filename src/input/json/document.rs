@@ -12,10 +12,11 @@ use serde_json::Deserializer;
 
 use crate::model::{Code, Place, Problem};
 
+use super::super::bytes::Bytes;
 use super::super::chunk::{Chunk, ChunkBody, Values};
 use super::super::error::listed;
-use super::super::window::Window;
-use super::super::{InputErrorKind, Limits};
+use super::super::window::{Position, Window};
+use super::super::{InputErrorKind, Limits, ReadOptions};
 use super::{error_message, error_offset};
 
 /// What is left of the document.
@@ -127,29 +128,25 @@ fn next_element(
 }
 
 impl JsonDocument {
-    fn new(window: Window, limits: &Limits, state: DocumentState) -> Self {
-        Self {
-            window,
-            limits: limits.clone(),
-            state,
+    /// Finds where the records begin, if they are not lines: in the array that
+    /// the document is, or the member that `--records` or its shape names.
+    pub(in crate::input) fn open(
+        text: Bytes,
+        is_lines: bool,
+        options: &ReadOptions,
+    ) -> Result<Self, InputErrorKind> {
+        let mut document = Self {
+            window: Window::new(text, options.limits.chunk),
+            limits: options.limits.clone(),
+            state: DocumentState::Lines,
             around: 0,
             only: None,
+        };
+        if is_lines {
+            return Ok(document);
         }
-    }
-
-    pub(in crate::input) fn of_lines(window: Window, limits: &Limits) -> Self {
-        Self::new(window, limits, DocumentState::Lines)
-    }
-
-    /// Finds where the records begin: in the array that the document is, or the
-    /// member that `records` or the document's shape names.
-    pub(in crate::input) fn open(
-        window: Window,
-        limits: &Limits,
-        records: Option<&str>,
-    ) -> Result<Self, InputErrorKind> {
-        let mut document = Self::new(window, limits, DocumentState::Elements { first: true });
-        match (document.token()?, records) {
+        document.state = DocumentState::Elements { first: true };
+        match (document.token()?, options.records.as_deref()) {
             (None, _) => return Err(InputErrorKind::Empty),
             (Some(b'['), None | Some(".")) => document.window.skip(1),
             (Some(b'['), Some(path)) => {
@@ -167,24 +164,24 @@ impl JsonDocument {
     }
 
     fn error(&self, at: usize, message: impl Into<String>) -> InputErrorKind {
-        let position = self.window.position_at(at);
+        let Position { line, column } = self.window.position_at(at);
+        let message = message.into();
         InputErrorKind::Json {
-            line: position.line,
-            column: position.column,
-            message: message.into(),
+            line,
+            column,
+            message,
         }
     }
 
     /// The first byte of the next token, with nothing before it.
     fn token(&mut self) -> Result<Option<u8>, InputErrorKind> {
         loop {
-            let at = skip_space(self.window.ahead(), 0);
-            self.window.skip(at);
-            match self.window.ahead().first() {
-                Some(byte) => return Ok(Some(*byte)),
-                None if self.window.ended() => return Ok(None),
-                None => self.window.more()?,
+            self.window.skip(skip_space(self.window.ahead(), 0));
+            let next = self.window.ahead().first().copied();
+            if next.is_some() || self.window.ended() {
+                return Ok(next);
             }
+            self.window.more()?;
         }
     }
 
@@ -192,14 +189,12 @@ impl JsonDocument {
     fn token_at(&mut self, at: usize) -> Result<(usize, Option<u8>), InputErrorKind> {
         loop {
             let found = skip_space(self.window.ahead(), at);
-            match self.window.ahead().get(found) {
-                Some(byte) => return Ok((found, Some(*byte))),
-                None if self.window.ended() => return Ok((found, None)),
-                None => {
-                    self.within_limit(found)?;
-                    self.window.more()?;
-                }
+            let next = self.window.ahead().get(found).copied();
+            if next.is_some() || self.window.ended() {
+                return Ok((found, next));
             }
+            self.within_limit(found)?;
+            self.window.more()?;
         }
     }
 
@@ -375,15 +370,7 @@ impl JsonDocument {
 
     /// The next records, or nothing at the end.
     pub(in crate::input) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
-        let chunk = match self.state {
-            DocumentState::Single { length } => {
-                self.state = DocumentState::Tail;
-                let row = 0..length;
-                self.chunk(length, vec![row], None)
-            }
-            DocumentState::Lines | DocumentState::Elements { .. } => self.records()?,
-            DocumentState::Tail | DocumentState::Done => None,
-        };
+        let chunk = self.records()?;
         if chunk.is_some() || self.state != DocumentState::Tail {
             return Ok(chunk);
         }
@@ -418,7 +405,8 @@ impl JsonDocument {
             let step = match self.state {
                 DocumentState::Lines => Ok(next_line(bytes, at, ended)),
                 DocumentState::Elements { first } => next_element(bytes, at, first, ended),
-                _ => break,
+                DocumentState::Single { length } => Ok(Some(Step::Record(0..length))),
+                DocumentState::Tail | DocumentState::Done => break,
             };
             match step {
                 Ok(Some(Step::Record(range))) if range.len() > limit => {
@@ -427,9 +415,11 @@ impl JsonDocument {
                 Ok(Some(Step::Record(range))) => {
                     at = range.end;
                     rows.push(range);
-                    if let DocumentState::Elements { first } = &mut self.state {
-                        *first = false;
-                    }
+                    self.state = match self.state {
+                        DocumentState::Elements { .. } => DocumentState::Elements { first: false },
+                        DocumentState::Single { .. } => DocumentState::Tail,
+                        other => other,
+                    };
                 }
                 Ok(Some(Step::End(next))) => {
                     at = next;
@@ -459,14 +449,13 @@ impl JsonDocument {
     /// Reads what closes the document; nothing else may be there.
     fn tail(&mut self) -> Result<Option<Problem>, InputErrorKind> {
         while self.around > 0 {
-            match (self.token()?, &self.only) {
-                (Some(b'}'), _) => {
+            match self.token()? {
+                Some(b'}') => {
                     self.window.skip(1);
                     self.around -= 1;
                 }
-                (Some(b','), only) => {
-                    let only = only.clone();
-                    if let Some(array) = only {
+                Some(b',') => {
+                    if let Some(array) = self.only.take() {
                         let arrays = vec![array];
                         return Err(InputErrorKind::AmbiguousRecords { arrays });
                     }
@@ -474,10 +463,8 @@ impl JsonDocument {
                     self.window.skip(value);
                     self.pass_value()?;
                 }
-                (Some(_), _) => {
-                    return Ok(Some(self.lost(0, Code::BadJson, "expected `,` or `}`")));
-                }
-                (None, _) => return Ok(Some(self.truncated(0))),
+                Some(_) => return Ok(Some(self.lost(0, Code::BadJson, "expected `,` or `}`"))),
+                None => return Ok(Some(self.truncated(0))),
             }
         }
         let more = self.token()?.map(|_| {
@@ -489,16 +476,12 @@ impl JsonDocument {
     }
 
     fn lost(&self, at: usize, code: Code, message: &str) -> Problem {
-        let position = self.window.position_at(at);
+        let Position { line, column } = self.window.position_at(at);
         let place = Place {
-            line: position.line,
-            row: None,
+            line,
             ..Place::default()
         };
-        let message = format!(
-            "line {}, column {}: {message}; nothing after it was read",
-            position.line, position.column
-        );
+        let message = format!("line {line}, column {column}: {message}; nothing after it was read");
         Problem::new(code, place, message)
     }
 
