@@ -19,6 +19,14 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    pub(super) fn new(body: ChunkBody, lost: Option<Problem>) -> Self {
+        Self {
+            body,
+            index: 0,
+            lost: lost.map(Box::new),
+        }
+    }
+
     /// How many records it has, unreadable ones included.
     pub(crate) fn len(&self) -> usize {
         let rows = match &self.body {

@@ -291,11 +291,7 @@ impl RowReader {
         if table.rows.is_empty() && lost.is_none() {
             return Ok(None);
         }
-        Ok(Some(Chunk {
-            body: ChunkBody::Table(table),
-            index: 0,
-            lost: lost.map(Box::new),
-        }))
+        Ok(Some(Chunk::new(ChunkBody::Table(table), lost)))
     }
 
     /// The first of the row's cells whose quotes the `csv` crate takes otherwise

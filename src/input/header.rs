@@ -62,24 +62,22 @@ impl Header {
         };
         let cells: Vec<String> = cells.iter().map(unescape).collect();
         let mut names: Vec<String> = cells.iter().map(|cell| column_name(cell)).collect();
-        let named = names.iter().rposition(|name| !name.is_empty());
-        let named = named.map_or(0, |last| last + 1);
-        if named > limits.columns {
-            return Err(InputErrorKind::TooManyColumns {
-                found: named,
-                limit: limits.columns,
-            });
+        while names.last().is_some_and(String::is_empty) {
+            names.pop();
+        }
+        let (found, limit) = (names.len(), limits.columns);
+        if found > limit {
+            return Err(InputErrorKind::TooManyColumns { found, limit });
         }
         let mut columns = Columns::new();
         let mut first_of: HashMap<&str, usize> = HashMap::new();
         let mut first_folded: HashMap<String, usize> = HashMap::new();
-        let mut slots = Vec::with_capacity(named);
+        let mut slots = Vec::with_capacity(found);
         let place = Place {
             line,
             row: Some(row),
             ..Place::default()
         };
-        names.truncate(named);
         let mut problems = changed_names(&cells, &names, place);
         for (position, name) in names.iter().enumerate() {
             let name = name.as_str();

@@ -36,16 +36,13 @@ pub(super) fn scan(file: &File, position: usize) -> Result<SheetScan, InputError
     let mut scanner = Scanner::default();
     for_each_event(&mut archive, part, &mut |event| match event {
         Event::Start(element) => scanner.start(element),
-        Event::Text(text) => {
-            scanner.has_value |= scanner.in_value && !text.trim().is_empty();
-            Ok(())
-        }
-        Event::End(element) => {
-            scanner.end(element.local_name().as_ref());
-            Ok(())
-        }
-        _ => Ok(()),
+        Event::Text(text) => scanner.has_value |= scanner.in_value && !text.trim().is_empty(),
+        Event::End(element) => scanner.end(element.local_name().as_ref()),
+        _ => {}
     })?;
+    if scanner.scan.merged.len() > MOST_MERGED {
+        return Err(damaged(format!("more than {MOST_MERGED} merged cells")));
+    }
     scanner.scan.merged.sort_by_key(|range| range.start);
     Ok(scanner.scan)
 }
@@ -64,7 +61,7 @@ struct Scanner {
 }
 
 impl Scanner {
-    fn start(&mut self, element: &BytesStart<'_>) -> Result<(), InputErrorKind> {
+    fn start(&mut self, element: &BytesStart<'_>) {
         match element.local_name().as_ref() {
             "row" => {
                 if let Some(row) = attribute(element, "r").and_then(|row| row.parse::<u32>().ok()) {
@@ -89,16 +86,15 @@ impl Scanner {
                 let range = attribute(element, "ref");
                 let range = range.as_deref().and_then(|range| range.split_once(':'));
                 let ends = range.and_then(|(start, end)| reference(start).zip(reference(end)));
-                if let Some((start, end)) = ends.filter(|(start, end)| start <= end) {
+                // One too many is enough to refuse the sheet.
+                if let Some((start, end)) = ends.filter(|(start, end)| start <= end)
+                    && self.scan.merged.len() <= MOST_MERGED
+                {
                     self.scan.merged.push(Dimensions { start, end });
-                }
-                if self.scan.merged.len() > MOST_MERGED {
-                    return Err(damaged(format!("more than {MOST_MERGED} merged cells")));
                 }
             }
             _ => {}
         }
-        Ok(())
     }
 
     fn end(&mut self, name: &str) {
@@ -131,28 +127,22 @@ fn reference(text: &str) -> Option<(u32, u32)> {
         let letter = u32::from(letter.to_ascii_uppercase()).checked_sub(64)?;
         column.checked_mul(26)?.checked_add(letter)
     })?;
-    Some((
-        row.parse::<u32>().ok()?.checked_sub(1)?,
-        column.checked_sub(1)?,
-    ))
+    let row = row.parse::<u32>().ok()?.checked_sub(1)?;
+    Some((row, column.checked_sub(1)?))
 }
 
 fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     let mut attributes = element.attributes();
     let mut attributes = attributes.with_checks(false).flatten();
     let found = attributes.find(|attribute| attribute.key.local_name().as_ref() == name)?;
-    Some(
-        found
-            .normalized_value(XmlVersion::Implicit1_0)
-            .ok()?
-            .into_owned(),
-    )
+    let value = found.normalized_value(XmlVersion::Implicit1_0).ok()?;
+    Some(value.into_owned())
 }
 
 fn for_each_event(
     archive: &mut Archive<'_>,
     part: usize,
-    each: &mut dyn FnMut(&Event<'_>) -> Result<(), InputErrorKind>,
+    each: &mut dyn FnMut(&Event<'_>),
 ) -> Result<(), InputErrorKind> {
     let mut xml = Reader::from_reader(BufReader::new(archive.by_index(part)?));
     let config = xml.config_mut();
@@ -163,7 +153,7 @@ fn for_each_event(
         buffer.clear();
         match xml.read_event_into(&mut buffer).map_err(damaged)? {
             Event::Eof => return Ok(()),
-            event => each(&event)?,
+            event => each(&event),
         }
     }
 }
@@ -179,7 +169,6 @@ fn sheet_part(archive: &mut Archive<'_>, position: usize) -> Result<usize, Input
             // `sheetId` is another.
             ids.push(attribute(element, "id"));
         }
-        Ok(())
     })?;
     let mut targets = HashMap::new();
     let part = part_named(archive, "workbook.xml.rels")?;
@@ -187,7 +176,6 @@ fn sheet_part(archive: &mut Archive<'_>, position: usize) -> Result<usize, Input
         if let Event::Start(element) = event {
             targets.insert(attribute(element, "Id"), attribute(element, "Target"));
         }
-        Ok(())
     })?;
     let id = ids.into_iter().nth(position);
     let target = id.and_then(|id| targets.remove(&id)).flatten();

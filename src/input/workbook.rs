@@ -16,7 +16,7 @@ use calamine::{
     SheetType, SheetVisible, Xlsx, XlsxError,
 };
 use jiff::civil::{Date, DateTime};
-use memchr::{memchr_iter, memmem};
+use memchr::{memmem, memrchr};
 
 use super::chunk::{Chunk, ChunkBody, Flaw, Table, TableRow};
 use super::error::listed;
@@ -101,11 +101,7 @@ impl Sheet {
             first => Ok(first),
         };
         self.done = !matches!(received, Ok(Some(_)));
-        Ok(received?.map(|table| Chunk {
-            body: ChunkBody::Table(table),
-            index: 0,
-            lost: None,
-        }))
+        Ok(received?.map(|table| Chunk::new(ChunkBody::Table(table), None)))
     }
 }
 
@@ -607,12 +603,10 @@ fn refuse_long_cell(mut part: impl Read, limits: &Limits) -> Result<(), InputErr
         if count == 0 {
             return Ok(());
         }
-        let mut from = 0;
-        for tag in memchr_iter(b'<', &buffer[..count]) {
-            run = 0;
-            from = tag;
-        }
-        run += count - from;
+        run = match memrchr(b'<', &buffer[..count]) {
+            Some(tag) => count - tag,
+            None => run + count,
+        };
         if run > limits.record {
             return Err(damaged(format!(
                 "a cell is larger than the limit of {} bytes",

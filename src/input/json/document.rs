@@ -387,11 +387,8 @@ impl JsonDocument {
     ) -> Option<Chunk> {
         let is_empty = rows.is_empty() && lost.is_none();
         let (bytes, start) = self.window.take(length);
-        (!is_empty).then_some(Chunk {
-            body: ChunkBody::Json(Values { bytes, rows, start }),
-            index: 0,
-            lost: lost.map(Box::new),
-        })
+        let body = ChunkBody::Json(Values { bytes, rows, start });
+        (!is_empty).then(|| Chunk::new(body, lost))
     }
 
     fn records(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
