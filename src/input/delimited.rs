@@ -203,10 +203,8 @@ impl RowReader {
         let cells: Result<Vec<_>, _> = rows.record.iter().map(text).collect();
         let cells = cells.map_err(|_| InputErrorKind::HeaderText { line, encoding })?;
         if let Some(flaw) = rows.misplaced_quote(0) {
-            return Err(InputErrorKind::HeaderQuote {
-                line,
-                problem: flaw.message,
-            });
+            let problem = flaw.message;
+            return Err(InputErrorKind::HeaderQuote { line, problem });
         }
         let place = (line, rows.row);
         let (header, problems) = Header::new(&cells, place, &options.limits, Some(delimiter))?;

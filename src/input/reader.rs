@@ -310,15 +310,13 @@ fn format_of_text(preview: &str, is_all: bool, by_name: Option<Format>) -> Forma
     let line_is_complete = is_all || text.contains('\n');
     let line_is_value = line_is_complete && serde_json::from_str::<IgnoredAny>(line).is_ok();
     let more = !rest.trim().is_empty() || !is_all;
-    if by_name == Some(Format::Ndjson) {
+    let is_lines = if by_name == Some(Format::Ndjson) {
         let opens_more = line.trim_end() == "{" || line.starts_with('[');
-        return if opens_more && !line_is_value {
-            Format::Json
-        } else {
-            Format::Ndjson
-        };
-    }
-    if text.starts_with('{') && line_is_value && more {
+        line_is_value || !opens_more
+    } else {
+        text.starts_with('{') && line_is_value && more
+    };
+    if is_lines {
         Format::Ndjson
     } else {
         Format::Json

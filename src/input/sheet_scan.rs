@@ -192,10 +192,8 @@ fn part_named(archive: &mut Archive<'_>, name: &str) -> Result<usize, InputError
     let wanted = format!("/{}", plain(name));
     for number in 0..archive.len() {
         let entry = archive.by_index_raw(number)?;
-        let found = entry
-            .name()
-            .is_ok_and(|name| format!("/{}", plain(&name)).ends_with(&wanted));
-        if found && wanted.len() > 1 {
+        let found = format!("/{}", plain(&entry.name().unwrap_or_default()));
+        if found.ends_with(&wanted) && wanted.len() > 1 {
             return Ok(number);
         }
     }

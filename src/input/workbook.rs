@@ -313,11 +313,9 @@ impl Rows<'_> {
         let Some((kind, text)) = value else {
             return Ok(());
         };
-        if text.len() > self.limits.record {
-            return Err(InputErrorKind::TooLarge {
-                line: u64::from(row) + 1,
-                limit: self.limits.record,
-            });
+        let (line, limit) = (u64::from(row) + 1, self.limits.record);
+        if text.len() > limit {
+            return Err(InputErrorKind::TooLarge { line, limit });
         }
         if !Cell::text(&text).is_blank() {
             self.cells.push((column, kind, text));
@@ -532,13 +530,9 @@ fn check_size(file: &File, limits: &Limits) -> Result<(), InputErrorKind> {
     let mut is_workbook = false;
     for number in 0..archive.len() {
         let entry = archive.by_index_raw(number)?;
-        let ends_with = |end: &str| {
-            entry
-                .name()
-                .is_ok_and(|name| name.to_lowercase().ends_with(end))
-        };
-        is_workbook |= ends_with("workbook.xml");
-        let is_texts = ends_with("sharedstrings.xml");
+        let name = entry.name().unwrap_or_default().to_lowercase();
+        is_workbook |= name.ends_with("workbook.xml");
+        let is_texts = name.ends_with("sharedstrings.xml");
         let declared = entry.size();
         drop(entry);
         if is_texts && declared > limits.unpacked {

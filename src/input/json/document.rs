@@ -199,11 +199,9 @@ impl JsonDocument {
     }
 
     fn within_limit(&self, length: usize) -> Result<(), InputErrorKind> {
-        if length > self.limits.record {
-            return Err(InputErrorKind::TooLarge {
-                line: self.window.position_at(0).line,
-                limit: self.limits.record,
-            });
+        let (line, limit) = (self.window.position_at(0).line, self.limits.record);
+        if length > limit {
+            return Err(InputErrorKind::TooLarge { line, limit });
         }
         Ok(())
     }

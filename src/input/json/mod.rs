@@ -36,10 +36,8 @@ fn error_offset(text: &[u8], error: &serde_json::Error) -> usize {
 /// An error's message without its place, which is one in the value only.
 fn error_message(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    match message.rsplit_once(" at line ") {
-        Some((message, _)) => message.to_owned(),
-        None => message,
-    }
+    let end = message.rfind(" at line ").unwrap_or(message.len());
+    message[..end].to_owned()
 }
 
 /// Why a text is not a record.
