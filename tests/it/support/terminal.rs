@@ -143,6 +143,18 @@ impl Terminal {
         self
     }
 
+    /// Presses keys again and again until this is shown.
+    #[track_caller]
+    pub fn presses_until(&mut self, keys: &str, part: &str) -> &mut Self {
+        while !self.shown()[self.read..].contains(part) {
+            self.presses(keys);
+            if let Ok(bytes) = self.screen.recv_timeout(Duration::from_millis(50)) {
+                self.bytes.extend(bytes);
+            }
+        }
+        self.wait_for(part)
+    }
+
     /// Waits for its end and asserts the exit code, with signals as a shell
     /// counts them.
     #[track_caller]
