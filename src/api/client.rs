@@ -221,8 +221,8 @@ async fn exchange(request: reqwest::RequestBuilder, gate: &Gate, route: &str) ->
 
 /// The longest wait that `Retry-After` headers ask for, in seconds or until an
 /// HTTP date, which is measured against the response's own `Date`, so that a
-/// wrong clock on either side does no harm (RFC 9110, 10.2.3). None when there
-/// is no such header, or it can't be read.
+/// wrong clock on either side does no harm (RFC 9110, 10.2.3). None without
+/// such a header, or when it can't be read.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let sent_at = headers.get(DATE).and_then(http_date).unwrap_or(now);
     let waits = headers.get_all(RETRY_AFTER).into_iter();

@@ -23,7 +23,7 @@ const CASE_ID_NAMES: [&str; 7] = [
     "LexamicaId",
 ];
 const CASE_ID_PARENTS: [&str; 2] = ["data", "case"];
-/// A longer text is no id.
+/// A longer text does not count as an id.
 const MAX_ID_CHARS: usize = 200;
 /// Names under which a response may have its message. Assumed.
 const MESSAGE_NAMES: [&str; 3] = ["message", "error", "errors"];

@@ -34,7 +34,7 @@ pub(crate) struct CheckOptions {
     pub(crate) rules: Arc<Rules>,
     /// Warnings are errors.
     pub(crate) strict: bool,
-    /// A file without records is no problem.
+    /// A file without records is not a problem.
     pub(crate) allow_empty: bool,
     /// Return every record that has a key in [`CheckBatch::cases`].
     pub(crate) collect_cases: bool,

@@ -86,7 +86,7 @@ pub(crate) struct ReadSettings {
     pub rules: Arc<Rules>,
     /// Warnings are errors.
     pub strict: bool,
-    /// A file without records is no problem.
+    /// A file without records is not a problem.
     pub allow_empty: bool,
     pub github_annotations: bool,
     /// How many problems people see.
