@@ -148,8 +148,10 @@ impl Handle {
         settled.ok_or_else(|| LedgerErrorKind::NotClaimed.at(&self.path))
     }
 
-    /// Undoes a claim whose request was not begun.
+    /// Undoes a claim whose request was not begun. No further claim may follow
+    /// for a long time, so what waits for one is committed first.
     pub async fn release(&self, claim: Claim) -> Result<(), LedgerError> {
+        self.write("flush", |_| Ok(())).await?;
         let released = self
             .write("release", |conn| claim::release(conn, claim))
             .await?;

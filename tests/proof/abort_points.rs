@@ -121,15 +121,8 @@ fn crash(point: &Point, server: &FaultyServer, flags: &[&str]) -> bool {
     let code = ended.status.code();
     assert_eq!(code, Some(exit), "{name}\n{}", workspace.stderr());
     let rows = workspace.check(&server.log(), &[false; 2], Stage::Done, 0);
-    let (imported, in_doubt) = imported_and_in_doubt(&rows);
-    // A claim is released while the result that began the pause may still wait
-    // for its commit.
-    let most = doubts + usize::from(name.starts_with("before-release"));
-    assert!(
-        (doubts..=most).contains(&in_doubt),
-        "after {name}: {in_doubt} in doubt"
-    );
-    assert_eq!(imported, RECORDS - in_doubt, "after {name}");
+    let expected = (RECORDS - doubts, doubts);
+    assert_eq!(imported_and_in_doubt(&rows), expected, "after {name}");
     true
 }
 
