@@ -8,7 +8,7 @@
 use foldhash::{HashMap, HashSet};
 
 use super::plan::{PlanBatch, PlanError, PlannedCase};
-use super::spool::Spooled;
+use super::spool::Spool;
 use crate::check::{Check, Contact, Invalid, MOST_NAMES, contact};
 use crate::ledger::{LedgerError, LedgerReader, LookAlike, LookAlikes};
 use crate::model::{CaseData, Code, Foldings, Key, PersonField, Problem, Severity, State, count};
@@ -163,7 +163,7 @@ impl<'l> Holds<'l> {
         &mut self,
         check: &Check,
         allowed: &AllowedDuplicates,
-        spooled: &mut Spooled,
+        spool: &mut Spool,
     ) -> Result<Vec<PlannedCase>, PlanError> {
         let suspects = std::mem::take(&mut self.suspects);
         self.names = check.names_sharing(&self.contacts);
@@ -172,9 +172,8 @@ impl<'l> Holds<'l> {
         let mut allowable = 0;
         let mut free = Vec::new();
         for suspect in suspects {
-            let case = spooled
-                .read(suspect.planned.slot)
-                .map_err(PlanError::Spool)?;
+            let slot = suspect.planned.slot;
+            let case = spool.read(slot).map_err(PlanError::Spool)?;
             let suspicion = if conflicting.contains(&suspect.planned.number) {
                 None
             } else {
@@ -238,14 +237,14 @@ impl<'l> Holds<'l> {
 
     /// Why some of the held records are held that were not reported yet, and those
     /// records as they are written to the rejects file.
-    pub(super) fn report(&mut self, spooled: &mut Spooled) -> Result<PlanBatch, PlanError> {
+    pub(super) fn report(&mut self, spool: &mut Spool) -> Result<PlanBatch, PlanError> {
         let end = self.held.len().min(self.reported + REPORTED);
         let reasons = self.held.iter().map(|(_, (reason, _))| reason);
         let allowable = reasons.filter(|reason| reason.is_allowable()).count();
         let mut batch = PlanBatch::default();
         for (suspect, (reason, other)) in &self.held[self.reported..end] {
             let planned = suspect.planned;
-            let case = spooled.read(planned.slot).map_err(PlanError::Spool)?;
+            let case = spool.read(planned.slot).map_err(PlanError::Spool)?;
             let other = self.look_alikes.case(*other)?;
             let problem = describe(&case, *reason, &other, allowable);
             // An invalid record is written with its errors.

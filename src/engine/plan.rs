@@ -13,7 +13,7 @@ use std::path::Path;
 use indexmap::IndexSet;
 
 use super::holds::{AllowError, AllowedDuplicates, Holds};
-use super::spool::{Slot, Spool, Spooled};
+use super::spool::{Slot, Spool};
 use crate::check::{Check, CheckBatch, CheckError, Checked, CheckedCase, Invalid};
 use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader};
 use crate::model::{CaseData, Code, Hasher, Problem, Severity, State, Totals};
@@ -80,7 +80,7 @@ pub(crate) struct Plan {
     /// What is to be sent, in the order of sending.
     pub(crate) planned: Vec<PlannedCase>,
     /// The same, as cases.
-    pub(crate) spooled: Spooled,
+    pub(crate) spooled: Spool,
     /// Records by what is done with them; problems are none of these.
     pub(crate) actions: BTreeMap<PlanAction, u64>,
     /// Cases to send beyond `--limit`, by their state in the ledger.
@@ -160,10 +160,7 @@ pub(crate) struct Planner<'a> {
     /// None where the ledger has no cases that a record could repeat.
     holds: Option<Holds<'a>>,
     options: PlanOptions,
-    /// Written until the input ends.
-    spool: Option<Spool>,
-    /// Read from then on.
-    spooled: Option<Spooled>,
+    spool: Spool,
     send: Vec<PlannedCase>,
     all: Vec<(u32, Slot, PlanAction)>,
     /// Records that exist as cases, by number: which of them are duplicates is
@@ -175,6 +172,8 @@ pub(crate) struct Planner<'a> {
     dropped: u64,
     firms: IndexSet<Box<str>>,
     hasher: Hasher,
+    /// All records were read, and it is known which are held.
+    is_decided: bool,
 }
 
 impl Iterator for Planner<'_> {
@@ -208,8 +207,7 @@ impl<'a> Planner<'a> {
             ledger: ledger.map(LedgerReader::lookups),
             holds: ledger.map(Holds::new).transpose()?.flatten(),
             options,
-            spool: Some(Spool::create(folder).map_err(PlanError::Spool)?),
-            spooled: None,
+            spool: Spool::create(folder).map_err(PlanError::Spool)?,
             send: Vec::new(),
             all: Vec::new(),
             existing: Vec::new(),
@@ -217,15 +215,13 @@ impl<'a> Planner<'a> {
             dropped: 0,
             firms: IndexSet::new(),
             hasher,
+            is_decided: false,
         })
     }
 
     /// The plan and the check's summary, once every batch was pulled.
-    pub(crate) fn finish(mut self) -> Result<(Plan, Checked), PlanError> {
-        self.end_input()?;
-        let Some(spooled) = self.spooled else {
-            return Err(PlanError::Spool(io::ErrorKind::NotFound.into()));
-        };
+    pub(crate) fn finish(self) -> (Plan, Checked) {
+        debug_assert!(self.is_decided, "not every batch was pulled");
         let checked = self.check.finish();
         let excluded = &checked.excluded;
         let held: Vec<u32> = self.holds.iter().flat_map(Holds::held).collect();
@@ -269,7 +265,7 @@ impl<'a> Planner<'a> {
         let plan = Plan {
             all: all.collect(),
             planned: send,
-            spooled,
+            spooled: self.spool,
             actions,
             beyond_limit,
             known: self.known,
@@ -279,7 +275,7 @@ impl<'a> Planner<'a> {
             excluded: duplicates,
             errors: checked.errors - self.dropped,
         };
-        Ok((plan, checked))
+        (plan, checked)
     }
 
     /// Plans the cases of a batch.
@@ -355,10 +351,8 @@ impl<'a> Planner<'a> {
         };
         let is_sent = action == PlanAction::Send && is_valid;
         let is_shown = self.options.keep_all && is_valid;
-        if (is_sent || is_shown || !suspicions.is_empty())
-            && let Some(spool) = &mut self.spool
-        {
-            let slot = spool.write(&case).map_err(PlanError::Spool)?;
+        if is_sent || is_shown || !suspicions.is_empty() {
+            let slot = self.spool.write(&case).map_err(PlanError::Spool)?;
             if is_shown {
                 self.all.push((number, slot, action));
             }
@@ -393,30 +387,20 @@ impl<'a> Planner<'a> {
         Ok(true)
     }
 
-    /// Decides what is held, once all records were read.
-    fn end_input(&mut self) -> Result<(), PlanError> {
-        if let Some(spool) = self.spool.take() {
-            let mut spooled = spool.finish().map_err(PlanError::Spool)?;
-            let allowed = &self.options.allowed;
-            if let Some(holds) = &mut self.holds {
-                let free = holds.decide(&self.check, allowed, &mut spooled)?;
-                self.send.extend(free);
-            } else {
-                // Nothing is held where the ledger has no cases.
-                allowed.compare(allowed.keys.first(), 0)?;
-            }
-            self.spooled = Some(spooled);
-        }
-        Ok(())
-    }
-
-    /// Some of the records that are held.
+    /// Some of the records that are held; decides first which they are.
     fn next_held(&mut self) -> Result<Option<PlanBatch>, PlanError> {
-        self.end_input()?;
-        let (Some(holds), Some(spooled)) = (&mut self.holds, &mut self.spooled) else {
-            return Ok(None);
+        let allowed = &self.options.allowed;
+        let Some(holds) = &mut self.holds else {
+            self.is_decided = true;
+            // Nothing is held where the ledger has no cases.
+            return Ok(allowed.compare(allowed.keys.first(), 0).map(|()| None)?);
         };
-        let batch = holds.report(spooled)?;
+        if !self.is_decided {
+            let free = holds.decide(&self.check, allowed, &mut self.spool)?;
+            self.send.extend(free);
+            self.is_decided = true;
+        }
+        let batch = holds.report(&mut self.spool)?;
         Ok((!batch.held.is_empty()).then_some(batch))
     }
 

@@ -5,7 +5,8 @@
 //! is in the format of `postcard`, after its length in four bytes.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use crate::model::CaseData;
@@ -15,16 +16,9 @@ use crate::model::CaseData;
 pub(crate) struct Slot(u64);
 
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(crate) struct Spool {
     file: BufWriter<File>,
     length: u64,
-    buffer: Vec<u8>,
-}
-
-/// A spool that is read back.
-#[derive(Debug)]
-pub(crate) struct Spooled {
-    file: File,
     buffer: Vec<u8>,
 }
 
@@ -54,22 +48,13 @@ impl Spool {
         Ok(slot)
     }
 
-    pub(super) fn finish(self) -> io::Result<Spooled> {
-        let file = self.file.into_inner();
-        Ok(Spooled {
-            file: file.map_err(io::IntoInnerError::into_error)?,
-            buffer: self.buffer,
-        })
-    }
-}
-
-impl Spooled {
     pub(crate) fn read(&mut self, slot: Slot) -> io::Result<CaseData> {
-        self.file.seek(SeekFrom::Start(slot.0))?;
+        self.file.flush()?;
+        let file = self.file.get_ref();
         let mut length = [0; 4];
-        self.file.read_exact(&mut length)?;
+        file.read_exact_at(&mut length, slot.0)?;
         self.buffer.resize(u32::from_le_bytes(length) as usize, 0);
-        self.file.read_exact(&mut self.buffer)?;
+        file.read_exact_at(&mut self.buffer, slot.0 + 4)?;
         postcard::from_bytes(&self.buffer).map_err(io::Error::other)
     }
 }
@@ -110,9 +95,8 @@ mod tests {
                 .collect();
             let mut spool = Spool::create(&std::env::temp_dir()).unwrap();
             let slots: Vec<Slot> = cases.iter().map(|case| spool.write(case).unwrap()).collect();
-            let mut spooled = spool.finish().unwrap();
             for (slot, case) in slots.into_iter().zip(&cases).rev() {
-                prop_assert_eq!(&spooled.read(slot).unwrap(), case);
+                prop_assert_eq!(&spool.read(slot).unwrap(), case);
             }
         }
     }

@@ -1,12 +1,11 @@
 //! The life of an attempt in the ledger: claimed, then settled or released.
 //! Plain functions on a connection; the caller commits.
 
-use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::look_alikes::Salt;
 use super::schema::{Millis, half};
@@ -28,6 +27,7 @@ pub struct ClaimRequest {
 
 /// The right to make one attempt at one case: the disk knows that it may be in
 /// flight. To be settled or released.
+#[derive(Debug)]
 #[must_use = "a claim that is dropped leaves its case in doubt"]
 pub struct Claim {
     case: Arc<CaseData>,
@@ -60,29 +60,18 @@ pub struct Settlement {
     pub same_id_as: Option<Key>,
 }
 
-/// A known case as it was before its claim; releasing restores it.
+/// The rows of a known case as they were before its claim; releasing restores
+/// them.
+#[derive(Debug)]
 struct FormerCase {
     state: State,
-    /// Of [`CLAIMED_COLUMNS`].
-    columns: Vec<Value>,
-    /// Payload and raw record.
-    contents: Option<(Value, Value)>,
+    case: Vec<Value>,
+    contents: Option<Vec<Value>>,
 }
-
-/// All that a claim changes in a case's row.
-const CLAIMED_COLUMNS: &str = "state, case_id, payload_digest, content, record, file, line, row, \
-                               position, partner_firm, attempts, updated_at, name, phone, email, \
-                               incident_date, birth_date, case_type";
-const CLAIMED_COUNT: usize = 18;
 
 impl Claim {
     pub fn case(&self) -> &Arc<CaseData> {
         &self.case
-    }
-
-    /// Which attempt at this case it is, from 1.
-    pub fn attempt(&self) -> u32 {
-        self.nth as u32
     }
 
     /// Whether the case was in doubt before.
@@ -92,16 +81,6 @@ impl Claim {
 
     fn state_before(&self) -> Option<State> {
         self.former.as_ref().map(|former| former.state)
-    }
-}
-
-/// Without the payload, which is confidential.
-impl fmt::Debug for Claim {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claim")
-            .field("key", &self.case.key)
-            .field("attempt", &self.nth)
-            .finish_non_exhaustive()
     }
 }
 
@@ -154,20 +133,29 @@ pub(super) fn claim(
 }
 
 fn former_case(conn: &Connection, key: &Key) -> rusqlite::Result<Option<FormerCase>> {
-    conn.prepare_cached(&format!(
-        "SELECT {CLAIMED_COLUMNS}, k.payload, k.raw_record
-         FROM cases LEFT JOIN contents k ON k.case_no = no WHERE key_digest = ?1"
-    ))?
-    .query_row([key.digest()], |row| {
-        let columns = (0..CLAIMED_COUNT).map(|column| row.get(column));
-        let payload: Option<Value> = row.get(CLAIMED_COUNT)?;
-        Ok(FormerCase {
-            state: row.get(0)?,
-            columns: columns.collect::<rusqlite::Result<_>>()?,
-            contents: payload.zip(row.get(CLAIMED_COUNT + 1)?),
+    let former = conn
+        .prepare_cached("SELECT * FROM cases WHERE key_digest = ?1")?
+        .query_row([key.digest()], |row| {
+            Ok((row.get::<_, i64>("no")?, row.get("state")?, values(row)?))
         })
-    })
-    .optional()
+        .optional()?;
+    let Some((no, state, case)) = former else {
+        return Ok(None);
+    };
+    let contents = conn
+        .prepare_cached("SELECT * FROM contents WHERE case_no = ?1")?
+        .query_row([no], values)
+        .optional()?;
+    Ok(Some(FormerCase {
+        state,
+        case,
+        contents,
+    }))
+}
+
+fn values(row: &Row<'_>) -> rusqlite::Result<Vec<Value>> {
+    let columns = row.as_ref().column_count();
+    (0..columns).map(|column| row.get(column)).collect()
 }
 
 /// The case's number, and how many attempts it has with this one.
@@ -333,28 +321,29 @@ pub(super) fn release(conn: &Connection, claim: Claim) -> rusqlite::Result<bool>
     if in_flight == 0 {
         return Ok(false);
     }
-    match former.as_ref().and_then(|former| former.contents.as_ref()) {
-        Some((payload, raw)) => conn
-            .prepare_cached("UPDATE contents SET payload = ?2, raw_record = ?3 WHERE case_no = ?1")?
-            .execute(params![case_no, payload, raw])?,
-        None => conn
-            .prepare_cached("DELETE FROM contents WHERE case_no = ?1")?
-            .execute([case_no])?,
+    let (case, contents) = match former {
+        Some(former) => (Some(former.case), former.contents),
+        None => (None, None),
     };
-    match former {
-        Some(former) => conn
-            .prepare_cached(&format!(
-                "UPDATE cases SET ({CLAIMED_COLUMNS}) = ({}) WHERE no = ?",
-                ["?"; CLAIMED_COUNT].join(", ")
-            ))?
-            .execute(params_from_iter(
-                former.columns.iter().chain([&Value::Integer(case_no)]),
-            ))?,
-        None => conn
-            .prepare_cached("DELETE FROM cases WHERE no = ?1")?
-            .execute([case_no])?,
-    };
+    restore(conn, ("contents", "case_no"), case_no, contents)?;
+    restore(conn, ("cases", "no"), case_no, case)?;
     Ok(true)
+}
+
+/// Gives a case the row that it had in a table.
+fn restore(
+    conn: &Connection,
+    (table, number): (&str, &str),
+    case_no: i64,
+    former: Option<Vec<Value>>,
+) -> rusqlite::Result<usize> {
+    let Some(former) = former else {
+        let sql = format!("DELETE FROM {table} WHERE {number} = ?1");
+        return conn.prepare_cached(&sql)?.execute([case_no]);
+    };
+    let marks = vec!["?"; former.len()].join(", ");
+    let sql = format!("REPLACE INTO {table} VALUES ({marks})");
+    conn.prepare_cached(&sql)?.execute(params_from_iter(former))
 }
 
 /// Puts in doubt what is in flight, since nobody will settle it.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use super::{LockHolder, schema};
+use super::{RunStart, schema};
 
 /// What is wrong with the ledger at a path.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -26,10 +26,10 @@ pub(super) enum LedgerErrorKind {
         "another run is using it{}; wait until that run has ended",
         .0.as_ref().map_or(
             ", one that has sent nothing yet (it may be waiting for an answer)".to_owned(),
-            |holder| format!(": {holder}")
+            |run| format!(": {run}")
         )
     )]
-    Locked(Option<Box<LockHolder>>),
+    Locked(Option<Box<RunStart>>),
     #[error("opened without its lock; no run can use it")]
     NotLocked,
     #[error("it is a folder; name a file in it")]

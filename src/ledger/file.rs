@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 
 use super::error::{AtPath as _, LedgerErrorKind};
 use super::opened::{OpenedFile, RunLock};
-use super::{LedgerError, LockHolder, LockStatus, Records, claim, location, run, schema};
+use super::{LedgerError, LockStatus, Records, RunStart, claim, location, run, schema};
 use crate::model::abort_point;
 
 /// How long a run tries to get the lock: `status` and `resolve` take it for a
@@ -58,8 +58,7 @@ pub fn open(
 ) -> Result<Ledger, LedgerError> {
     let reader = connect(path, records)?;
     let Some(lock) = reader.file.lock(patience).at(reader.path())? else {
-        let holder = reader.holder()?.map(Box::new);
-        return Err(LedgerErrorKind::Locked(holder).at(reader.path()));
+        return Err(LedgerErrorKind::Locked(reader.holder()?).at(reader.path()));
     };
     Ledger::of(reader, Some(lock))
 }
@@ -109,8 +108,7 @@ fn connect_to(path: &Path) -> Result<Connection, LedgerError> {
     Ok(conn)
 }
 
-/// Creates the ledger of an account, and opens it for a run. The file gets its
-/// name when it is complete, so that no incomplete ledger is ever found.
+/// Creates the ledger of an account, and opens it for a run.
 pub fn create(path: &Path, records: Option<Records>, account: &str) -> Result<Ledger, LedgerError> {
     let path = location::checked(path)?;
     let journal = location::beside(&path, "-journal");
@@ -118,36 +116,39 @@ pub fn create(path: &Path, records: Option<Records>, account: &str) -> Result<Le
         return Err(LedgerErrorKind::Leftover.at(&journal));
     }
     location::create_folders(&path)?;
-    let (folder, name) = location::folder_and_name(&path);
-    let draft = tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
-        .suffix(".new")
-        .tempfile_in(folder)
-        .at(&path)?;
-    let created = create_file(draft.path(), account);
-    // Left where it failed.
-    let _ = std::fs::remove_file(location::beside(draft.path(), "-journal"));
-    created?;
-    abort_point("before-ledger-named");
-    draft
-        .persist_noclobber(&path)
-        .map_err(|error| match error.error.kind() {
-            std::io::ErrorKind::AlreadyExists => LedgerErrorKind::AlreadyExists,
-            _ => error.error.into(),
-        })
-        .at(&path)?;
-    abort_point("after-ledger-named");
-    location::sync_folder_of(&path)?;
+    create_complete(&path, |draft| {
+        let conn = connect_to(draft)?;
+        schema::configure_writer(&conn, draft)?;
+        schema::create_tables(&conn, account).at(draft)?;
+        conn.close().map_err(|(_, error)| error).at(draft)
+    })?;
     let ledger = open(&path, records, LOCK_PATIENCE)?;
     ledger.reader.remember(None);
     Ok(ledger)
 }
 
-fn create_file(draft: &Path, account: &str) -> Result<(), LedgerError> {
-    let conn = connect_to(draft)?;
-    schema::configure_writer(&conn, draft)?;
-    schema::create_tables(&conn, account).at(draft)?;
-    conn.close().map_err(|(_, error)| error).at(draft)
+/// Creates a file that gets its name when it is complete, so that no incomplete
+/// ledger is ever found.
+fn create_complete(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    let (folder, name) = location::folder_and_name(path);
+    let draft = tempfile::Builder::new()
+        .prefix(&format!(".{name}."))
+        .suffix(".new")
+        .tempfile_in(folder)
+        .at(path)?;
+    let filled = fill(draft.path());
+    // Left where it failed.
+    let _ = std::fs::remove_file(location::beside(draft.path(), "-journal"));
+    filled?;
+    draft.as_file().sync_all().at(path)?;
+    abort_point("before-ledger-named");
+    let named = draft.persist_noclobber(path);
+    named.map_err(|error| error.error).at(path)?;
+    abort_point("after-ledger-named");
+    location::sync_folder_of(path)
 }
 
 /// All of `work` or nothing.
@@ -184,6 +185,23 @@ impl LedgerReader {
         }
     }
 
+    /// Copies the ledger as it is at this moment into a new file, safe even while
+    /// a run uses it.
+    pub(crate) fn back_up(&self, to: &Path) -> Result<(), LedgerError> {
+        let to = std::path::absolute(to).at(to)?;
+        // Only the copy is written.
+        let writes = |allowed: bool| self.conn.pragma_update(None, "query_only", !allowed);
+        create_complete(&to, |draft| {
+            let name = draft.to_str();
+            let no_name = || LedgerErrorKind::NoAccess("its path is not UTF-8".to_owned());
+            let name = name.ok_or_else(no_name).at(&to)?;
+            writes(true)
+                .and_then(|()| self.conn.execute("VACUUM INTO ?1", [name]))
+                .and_then(|_| writes(false))
+                .at(&to)
+        })
+    }
+
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -203,12 +221,10 @@ impl LedgerReader {
     }
 
     /// Who runs, once a run has begun.
-    fn holder(&self) -> Result<Option<LockHolder>, LedgerError> {
-        let runs = self.runs(1)?.into_iter();
-        Ok(runs
-            .filter(|run| run.end.is_none())
-            .map(|run| LockHolder::of(run.start))
-            .next())
+    fn holder(&self) -> Result<Option<Box<RunStart>>, LedgerError> {
+        let latest = self.runs(1)?.pop();
+        let running = latest.filter(|run| run.end.is_none());
+        Ok(running.map(|run| Box::new(run.start)))
     }
 }
 
@@ -262,13 +278,10 @@ impl Ledger {
         self.recovered
     }
 
-    /// Deletes the ledger.
+    /// Deletes the ledger, of which nothing is remembered.
     pub(crate) fn delete(self) -> Result<(), LedgerError> {
         let Self { reader, lock, .. } = self;
         let file = Arc::clone(&reader.file);
-        if let (Some(records), Ok(id)) = (&reader.records, reader.read(schema::id)) {
-            records.forget(&id);
-        }
         drop(reader);
         let removed = std::fs::remove_file(file.path()).at(file.path());
         drop(lock);

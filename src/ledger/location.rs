@@ -94,17 +94,12 @@ pub(crate) fn known(state_folder: &Path) -> Vec<KnownLedger> {
             found.record = Some(record);
             continue;
         }
-        let info =
-            open_read_only(&record.path, Some(records.clone())).and_then(|reader| reader.info());
-        let is_same = |info: &LedgerInfo| info.id == record.id;
-        known.push(KnownLedger {
-            info: match info {
-                Ok(info) if !is_same(&info) => Err(LedgerErrorKind::NotFound.at(&record.path)),
-                info => info,
-            },
-            path: record.path.clone(),
-            record: Some(record),
-        });
+        let mut ledger = look_at(record.path.clone(), &records);
+        if (ledger.info.as_ref()).is_ok_and(|info| info.id != record.id) {
+            ledger.info = Err(LedgerErrorKind::NotFound.at(&record.path));
+        }
+        ledger.record = Some(record);
+        known.push(ledger);
     }
     known
 }
@@ -120,16 +115,17 @@ pub(crate) fn discover(folder: &Path) -> Result<Vec<KnownLedger>, LedgerError> {
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "db"));
     paths.sort();
     let records = Records::in_folder(folder);
-    let ledgers = paths.into_iter().map(|path| {
-        let reader = open_read_only(&path, Some(records.clone()));
-        let info = reader.and_then(|reader| reader.info());
-        KnownLedger {
-            path,
-            info,
-            record: None,
-        }
-    });
+    let ledgers = paths.into_iter().map(|path| look_at(path, &records));
     Ok(ledgers.collect())
+}
+
+fn look_at(path: PathBuf, records: &Records) -> KnownLedger {
+    let reader = open_read_only(&path, Some(records.clone()));
+    KnownLedger {
+        info: reader.and_then(|reader| reader.info()),
+        path,
+        record: None,
+    }
 }
 
 /// The absolute path without links of a file that need not exist, so that two
@@ -205,7 +201,7 @@ pub(super) fn create_folders(ledger: &Path) -> Result<(), LedgerError> {
         .take_while(|folder| !folder.exists())
         .collect();
     for folder in missing.into_iter().rev() {
-        platform::create_private_folder(folder).at(folder)?;
+        private_directory().create(folder).at(folder)?;
         sync_folder_of(folder)?;
     }
     Ok(())

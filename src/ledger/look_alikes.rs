@@ -71,8 +71,8 @@ pub(crate) struct LookAlikes<'l> {
     salt: Salt,
 }
 
-/// Imported, in doubt, or about to be.
-const EXISTS: &str = "state IN ('sending', 'imported', 'in_doubt')";
+/// Imported, in doubt, or about to be: a case that can be created twice.
+pub(super) const EXISTS: &str = "state IN ('sending', 'imported', 'in_doubt')";
 
 impl LedgerReader {
     /// None while the ledger has no cases.

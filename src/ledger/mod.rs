@@ -12,7 +12,6 @@
 //! - [`Handle`]: a run's claims and settles, in front of the one writer
 //! - [`Records`]: what this machine remembers, to recognize an older copy
 
-mod backup;
 mod claim;
 mod error;
 mod file;
@@ -42,7 +41,7 @@ pub use queries::{KeyLookup, KnownCase};
 pub use records::Records;
 pub(crate) use records::{LedgerRecord, MissingAttempts};
 pub(crate) use resolution::{Refusal, ResolutionReport, ResolutionRow, ResolveAction};
-pub(crate) use run::{LedgerInfo, LockHolder, LockStatus, RunRow};
+pub(crate) use run::{LedgerInfo, LockStatus, RunRow};
 pub use run::{RunEnd, RunFile, RunId, RunStart};
 pub(crate) use sources::OriginStatus;
 pub use writer::Handle;

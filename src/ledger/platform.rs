@@ -1,10 +1,8 @@
 //! What the ledger asks of the operating system, where systems differ.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// The machine's name.
@@ -51,11 +49,6 @@ pub(super) fn make_private(file: &File) -> io::Result<()> {
         return Ok(());
     }
     file.set_permissions(Permissions::from_mode(private))
-}
-
-/// Creates a folder for its owner only.
-pub(super) fn create_private_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().mode(0o700).create(folder)
 }
 
 /// The file whose lock stands for the ledger of this id, where it is not the

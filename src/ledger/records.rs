@@ -87,10 +87,6 @@ impl Records {
         }
     }
 
-    pub(super) fn forget(&self, id: &str) {
-        let _ = fs::remove_file(self.file(id));
-    }
-
     /// The id of a ledger is a UUID.
     fn file(&self, id: &str) -> PathBuf {
         self.0.join(format!("{id}.json"))

@@ -124,44 +124,22 @@ pub(crate) struct LedgerInfo {
     pub(crate) missing: Option<MissingAttempts>,
 }
 
-/// Who holds a ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct LockHolder {
-    pub(crate) user: String,
-    pub(crate) host: String,
-    pub(crate) pid: u32,
-    pub(crate) since: Timestamp,
-    /// Such as `caseload import cases.csv`.
-    pub(crate) command: String,
-}
-
-impl LockHolder {
-    pub(super) fn of(start: RunStart) -> Self {
-        Self {
-            user: start.user,
-            host: start.host,
-            pid: start.pid,
-            since: start.at,
-            command: start.command,
-        }
-    }
-}
-
-impl fmt::Display for LockHolder {
+/// Who runs what, and since when.
+impl fmt::Display for RunStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}, process {}, ", self.user, self.host, self.pid)?;
-        write!(f, "since {} ({})", local_time(self.since), self.command)
+        write!(f, "since {} ({})", local_time(self.at), self.command)
     }
 }
 
-/// Whether a ledger is in use. Serialized as the holder or null.
+/// Whether a ledger is in use. Serialized as the run or null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub(crate) enum LockStatus {
     Free,
     /// By a run that has sent nothing yet.
     Held,
-    HeldBy(LockHolder),
+    HeldBy(Box<RunStart>),
 }
 
 /// Begins a run.

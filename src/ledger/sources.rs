@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::LedgerError;
 use super::file::LedgerReader;
+use super::look_alikes::EXISTS;
 use super::schema::Json;
 use crate::model::{Key, KeyOrigin};
 
@@ -23,9 +24,6 @@ pub(crate) enum OriginStatus {
 /// The source in a key's canonical text.
 pub(super) const SOURCE: &str = "rtrim(substr(key, 1, instr(key, '[') - 1), ':')";
 
-/// Cases that do not exist on the platform can't be created twice.
-const MAY_EXIST: &str = "state IN ('sending', 'imported', 'in_doubt')";
-
 /// Records the source and the key columns of a run that begins.
 pub(super) fn record(conn: &Connection, origin: &KeyOrigin) -> rusqlite::Result<()> {
     if origin.columns.is_empty() {
@@ -40,7 +38,7 @@ pub(super) fn record(conn: &Connection, origin: &KeyOrigin) -> rusqlite::Result<
         // Of runs that created nothing.
         let sql = format!(
             "DELETE FROM key_columns WHERE source = ?1 AND folded <> ?2
-             AND NOT EXISTS (SELECT 1 FROM cases WHERE {MAY_EXIST} AND {SOURCE} = ?1)"
+             AND NOT EXISTS (SELECT 1 FROM cases WHERE {EXISTS} AND {SOURCE} = ?1)"
         );
         conn.execute(&sql, params![origin.source, folded])?;
     }
@@ -91,7 +89,7 @@ impl LedgerReader {
     /// The sources with cases that may exist, and how many. Reads every case.
     fn sources(&self) -> Result<Vec<(String, u64)>, LedgerError> {
         self.read(|conn| {
-            let sql = format!("SELECT {SOURCE}, count(*) FROM cases WHERE {MAY_EXIST} GROUP BY 1");
+            let sql = format!("SELECT {SOURCE}, count(*) FROM cases WHERE {EXISTS} GROUP BY 1");
             conn.prepare(&sql)?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()

@@ -43,7 +43,7 @@ enum WriterMessage {
 }
 
 /// A group of statements, with the reply to its caller.
-pub(super) struct Work {
+struct Work {
     statements: Statements,
     /// Nothing waits for it but a report: it can be committed with what comes
     /// next.
@@ -53,9 +53,8 @@ pub(super) struct Work {
 type Statements = Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>;
 
 /// To be called after the commit with its result: after an error nobody knows
-/// whether the group is on the disk. Returns work that undoes the group when
-/// nobody waits for it any more.
-type Reply = Box<dyn FnOnce(Result<(), LedgerError>) -> Option<Work> + Send>;
+/// whether the group is on the disk.
+type Reply = Box<dyn FnOnce(Result<(), LedgerError>) + Send>;
 
 impl Ledger {
     /// Starts the writer. The lock is held until it has ended. Of imported cases
@@ -113,19 +112,10 @@ impl Handle {
     }
 
     /// Claims a case: when it returns, the disk knows that the case may be in
-    /// flight. When the caller stops waiting, the claim is released.
+    /// flight.
     pub async fn claim(&self, request: ClaimRequest) -> Result<Claim, ClaimError> {
-        let claimed = self
-            .write_or_undo(
-                "claim",
-                move |conn| claim::claim(conn, &request),
-                |claimed| {
-                    let claim = claimed.ok()?;
-                    Some(work(|conn| claim::release(conn, claim), |_| None, false).0)
-                },
-            )
-            .await?;
-        match claimed {
+        let claimed = self.try_write("claim", move |conn| claim::claim(conn, &request));
+        match claimed.await? {
             Ok(claimed) => claimed.map_err(|now| ClaimError::Refused { now }),
             Err(error) => Err(ClaimError::Unknown(error)),
         }
@@ -177,20 +167,37 @@ impl Handle {
         step: &str,
         statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        self.write_or_undo(step, statements, |_| None).await?
+        self.try_write(step, statements).await?
     }
 
-    /// Like [`Self::write`]; when the caller stops waiting, the writer then does
-    /// what `undo` returns. The inner error is that of a commit, which may still
+    /// Like [`Self::write`]. The inner error is that of a commit, which may still
     /// be on the disk.
-    pub(super) async fn write_or_undo<T: Send + 'static>(
+    pub(super) async fn try_write<T: Send + 'static>(
         &self,
         step: &str,
         statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        undo: fn(T) -> Option<Work>,
     ) -> Result<Result<T, LedgerError>, LedgerError> {
         abort_point(format_args!("before-{step}"));
-        let (work, answer) = work(statements, undo, step == "settle");
+        let (sender, answer) = oneshot::channel();
+        let statements = move |conn: &Connection| -> (rusqlite::Result<()>, Reply) {
+            let (result, done) = match statements(conn) {
+                Ok(done) => (Ok(()), Some(done)),
+                Err(error) => (Err(error), None),
+            };
+            // After an error the reply is dropped, and the sender with it, when
+            // the reason is known to the handles.
+            let reply: Reply = Box::new(move |committed| {
+                if let Some(done) = done {
+                    // The caller may have gone.
+                    let _ = sender.send(committed.map(|()| done));
+                }
+            });
+            (result, reply)
+        };
+        let work = Work {
+            statements: Box::new(statements),
+            can_wait: step == "settle",
+        };
         self.messages
             .send(WriterMessage::Work(work))
             .map_err(|_| self.ended())?;
@@ -206,35 +213,6 @@ impl Handle {
     }
 }
 
-fn work<T: Send + 'static>(
-    statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    undo: fn(T) -> Option<Work>,
-    can_wait: bool,
-) -> (Work, oneshot::Receiver<Result<T, LedgerError>>) {
-    let (sender, answer) = oneshot::channel();
-    let statements = move |conn: &Connection| -> (rusqlite::Result<()>, Reply) {
-        let (result, done) = match statements(conn) {
-            Ok(done) => (Ok(()), Some(done)),
-            Err(error) => (Err(error), None),
-        };
-        // After an error the reply is dropped, and the sender with it, when the
-        // reason is known to the handles.
-        let reply: Reply = Box::new(move |committed| {
-            let done = done?;
-            match sender.send(committed.map(|()| done)) {
-                Err(Ok(done)) => undo(done),
-                _ => None,
-            }
-        });
-        (result, reply)
-    };
-    let work = Work {
-        statements: Box::new(statements),
-        can_wait,
-    };
-    (work, answer)
-}
-
 struct Writer {
     reader: LedgerReader,
     /// The latest attempt that this machine remembers.
@@ -247,10 +225,8 @@ struct Writer {
 impl Writer {
     fn run(mut self, inbox: &mpsc::Receiver<WriterMessage>) {
         while let Ok(first) = inbox.recv() {
-            let (mut batch, closing) = self.collect(first, inbox);
-            while !batch.is_empty() {
-                batch = self.commit(batch);
-            }
+            let (batch, closing) = self.collect(first, inbox);
+            self.commit(batch);
             if let Some(reply) = closing {
                 abort_point("before-close");
                 let failure = self.failure.get().cloned();
@@ -294,11 +270,10 @@ impl Writer {
         (batch, None)
     }
 
-    /// All of the batch in one commit. Returns what undoes the work that nobody
-    /// waits for any more.
-    fn commit(&mut self, batch: Vec<Work>) -> Vec<Work> {
-        if self.failure.get().is_some() {
-            return Vec::new();
+    /// All of the batch in one commit.
+    fn commit(&mut self, batch: Vec<Work>) {
+        if batch.is_empty() || self.failure.get().is_some() {
+            return;
         }
         let mut batch = batch.into_iter();
         let mut replies = Vec::with_capacity(batch.len());
@@ -307,18 +282,16 @@ impl Writer {
             Ok(committed) => committed,
             Err(error) => {
                 // Before batch and replies are dropped: the callers ask for it then.
-                self.fail(error);
-                return Vec::new();
+                return self.fail(error);
             }
         };
         self.last_commit_took = began.elapsed();
         if let Err(error) = &committed {
             self.fail(error.clone());
         }
-        let undone = replies.into_iter();
-        undone
-            .filter_map(|reply| reply(committed.clone()))
-            .collect()
+        for reply in replies {
+            reply(committed.clone());
+        }
     }
 
     fn fail(&self, error: LedgerError) {

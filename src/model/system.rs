@@ -1,35 +1,24 @@
 //! What every room asks of the system: who can read a file, who we are, what
-//! the time is here, and an
-//! abort for the crash tests.
+//! the time is here, and an abort for the crash tests.
 
 use std::fmt::Display;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// Whether users other than the owner can read an open file.
-#[cfg(unix)]
 pub(crate) fn readable_by_others(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
     let metadata = file.metadata()?;
     Ok(metadata.is_file() && metadata.mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-pub(crate) fn readable_by_others(_: &File) -> io::Result<bool> {
-    Ok(false)
 }
 
 /// Options that create a file readable by its owner only.
 pub(crate) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
+    options.mode(0o600);
     options
 }
 
@@ -45,26 +34,15 @@ pub(crate) fn local_time(at: Timestamp) -> String {
 
 /// Creates folders that only their owner can enter.
 pub(crate) fn private_directory() -> DirBuilder {
-    #[allow(unused_mut)]
     let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
+    builder.mode(0o700);
     builder
 }
 
 /// The number of columns of the terminal that standard output is, if it is one.
-#[cfg(unix)]
 pub(crate) fn terminal_width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
     (size.ws_col > 0).then_some(size.ws_col.into())
-}
-
-#[cfg(not(unix))]
-pub(crate) fn terminal_width() -> Option<usize> {
-    None
 }
 
 /// The user's name by the environment, or else by the system.
@@ -77,7 +55,6 @@ pub(crate) fn user_name() -> String {
 }
 
 /// The name in the password database; `uid 1000` where it has none.
-#[cfg(unix)]
 fn system_user() -> String {
     let uid = rustix::process::geteuid().as_raw().to_string();
     let database = std::fs::read("/etc/passwd").unwrap_or_default();
@@ -88,11 +65,6 @@ fn system_user() -> String {
         (fields.nth(1)? == uid).then(|| name.to_owned())
     });
     found.unwrap_or_else(|| format!("uid {uid}"))
-}
-
-#[cfg(not(unix))]
-fn system_user() -> String {
-    "unknown".to_owned()
 }
 
 #[cfg(all(feature = "abort-points", not(debug_assertions)))]

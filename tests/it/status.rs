@@ -156,7 +156,7 @@ fn a_running_import_is_shown_and_a_killed_one_leaves_its_case_in_doubt() {
 
     home.run(&["status"])
         .exits(0)
-        .prints("running: import")
+        .prints("running: tess on ")
         .prints("1 in flight")
         .never_prints("next:");
     let json = home.run(&["status", "--output", "json"]).exits(0).json();

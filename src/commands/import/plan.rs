@@ -166,7 +166,7 @@ pub(super) fn check_and_plan(
             written.context("can't write a temporary file")?;
         }
     }
-    let (plan, checked) = planner.finish()?;
+    let (plan, checked) = planner.finish();
     if changed > CHANGED_SHOWN && !settings.output.quiet && !settings.output.json {
         let more = count(changed - CHANGED_SHOWN, "changed row");
         print_status(&format!("… and {more} more"));

@@ -77,7 +77,7 @@ impl World {
         for batch in &mut planner {
             batch.unwrap();
         }
-        let (mut plan, _) = planner.finish().unwrap();
+        let (mut plan, _) = planner.finish();
         let mut cases = Vec::new();
         for planned in &plan.planned {
             let case = plan.spooled.read(planned.slot).unwrap();

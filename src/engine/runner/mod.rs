@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use self::settle::Settled;
 use super::plan::PlannedCase;
 use super::scheduler::{CaseIndex, RunSettings, Scheduler, SchedulerAction, SchedulerEvent};
-use super::spool::Spooled;
+use super::spool::Spool;
 use crate::api::{Client, Gate};
 use crate::ledger::{Claim, ClaimError, ClaimRequest, Handle, LedgerError, RunId};
 use crate::model::{
@@ -45,9 +45,9 @@ pub(crate) enum Interrupt {
 
 /// Everything that a run needs.
 pub(crate) struct ImportRun {
-    /// What to send, in the order of sending.
+    /// What to send, in the order of sending, each with its state in the ledger.
     pub planned: Vec<PlannedCase>,
-    pub spooled: Spooled,
+    pub spooled: Spool,
     pub client: Arc<Client>,
     pub ledger: Handle,
     pub run: RunId,
@@ -105,8 +105,6 @@ struct Runner<'a> {
     /// The one claim ahead of its start.
     prefetched: Option<Claim>,
     in_flight: HashMap<CaseIndex, (Claim, Arc<Gate>)>,
-    /// The states of cases that will be tried again.
-    states: HashMap<CaseIndex, State>,
     totals: Totals,
     /// Why the run has to pause, and what the server or network said.
     pause_cause: Option<(PauseReason, Option<Box<str>>)>,
@@ -138,7 +136,6 @@ async fn run_with_clock(
         questions: FuturesUnordered::new(),
         prefetched: None,
         in_flight: HashMap::new(),
-        states: HashMap::new(),
         totals: Totals::default(),
         pause_cause: None,
         reported_pause: None,
@@ -147,7 +144,9 @@ async fn run_with_clock(
         failure: None,
     };
     let stop = runner.work().await;
-    runner.count_remaining();
+    for index in runner.scheduler.remaining() {
+        runner.totals.add(runner.run.planned[index.0].state, 1);
+    }
     RunResult {
         stop,
         failure: runner.failure,
@@ -226,7 +225,7 @@ impl Runner<'_> {
             }
         };
         let request = ClaimRequest {
-            expected: self.states.get(&index).copied().or(planned.state),
+            expected: planned.state,
             case,
             run: self.run.run,
             resend_in_doubt: self.run.resend_in_doubt,
@@ -302,7 +301,7 @@ impl Runner<'_> {
                 if let Err(error) = result {
                     // The ledger still has it as sending, which the next run
                     // turns into in doubt.
-                    self.states.insert(index, State::InDoubt);
+                    self.run.planned[index.0].state = Some(State::InDoubt);
                     self.fail(error);
                 }
                 SchedulerEvent::Released(index)
@@ -326,7 +325,7 @@ impl Runner<'_> {
 
     /// A case that is not sent, and is in this state now.
     fn skip(&mut self, index: CaseIndex, state: Option<State>) -> SchedulerEvent {
-        self.count(index, state);
+        self.totals.add(state, 1);
         let slot = self.run.planned[index.0].slot;
         if let Ok(case) = self.run.spooled.read(slot) {
             (self.report)(RunEvent::Skipped { case: &case, state });

@@ -67,7 +67,7 @@ impl Runner<'_> {
                     answer: &outcome.answer,
                     error: &error.to_string(),
                 });
-                self.count(index, Some(State::InDoubt));
+                self.totals.add(Some(State::InDoubt), 1);
                 self.fail(error);
                 AttemptResult {
                     verdict: Verdict::InDoubt,
@@ -94,9 +94,9 @@ impl Runner<'_> {
         }
         let will_retry = self.scheduler.will_retry(index, &attempt);
         if will_retry {
-            self.states.insert(index, settlement.state);
+            self.run.planned[index.0].state = Some(settlement.state);
         } else {
-            self.count(index, Some(settlement.state));
+            self.totals.add(Some(settlement.state), 1);
             if settlement.state == State::Imported && case.partner_firm.is_none() {
                 self.totals.drafts += 1;
             }
@@ -118,24 +118,9 @@ impl Runner<'_> {
         attempt
     }
 
-    /// Counts a case that this run is done with.
-    pub(super) fn count(&mut self, index: CaseIndex, state: Option<State>) {
-        self.states.remove(&index);
-        self.totals.add(state, 1);
-    }
-
     /// Counts a case that was not sent, by the state that it is still in.
     pub(super) fn count_unsent(&mut self, index: CaseIndex) {
-        let planned = self.run.planned[index.0].state;
-        let state = self.states.get(&index).copied();
-        self.count(index, state.or(planned));
-    }
-
-    pub(super) fn count_remaining(&mut self) {
-        let remaining: Vec<CaseIndex> = self.scheduler.remaining().collect();
-        for index in remaining {
-            self.count_unsent(index);
-        }
+        self.totals.add(self.run.planned[index.0].state, 1);
     }
 
     /// The second interrupt: what is not proved unsent is in doubt.

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::super::scheduler::{Canary, EchoPolicy, PaceRange};
-use super::super::spool::Spool;
 use super::*;
 use crate::api::{self, Address, Contract};
 use crate::ledger::{self, RunStart};
@@ -53,7 +52,7 @@ fn serve(mut stream: TcpStream, created: &AtomicUsize) {
 }
 
 /// The cases of the run, ready to send.
-fn plan() -> (Vec<PlannedCase>, Spooled) {
+fn plan() -> (Vec<PlannedCase>, Spool) {
     let mut spool = Spool::create(&std::env::temp_dir()).unwrap();
     let planned = (0..CASES).map(|number| {
         let key = number.to_string();
@@ -75,7 +74,7 @@ fn plan() -> (Vec<PlannedCase>, Spooled) {
         };
         PlannedCase::untried(spool.write(&case).unwrap())
     });
-    (planned.collect(), spool.finish().unwrap())
+    (planned.collect(), spool)
 }
 
 /// Runs all cases one at a time; the wall clock jumps a night ahead when this

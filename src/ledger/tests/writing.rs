@@ -156,40 +156,6 @@ async fn of_many_claims_of_a_case_one_succeeds() {
 }
 
 #[tokio::test]
-async fn an_abandoned_claim_is_released() {
-    let running = start(TestLedger::new());
-    let handle = running.handle.clone();
-    // The writer is kept busy until the one who asked has gone.
-    let (go, wait) = std::sync::mpsc::channel::<()>();
-    let busy = tokio::spawn({
-        let handle = handle.clone();
-        async move {
-            let wait = move |_: &rusqlite::Connection| {
-                let _ = wait.recv();
-                Ok(())
-            };
-            handle.write_or_undo("test", wait, |()| None).await
-        }
-    });
-    tokio::task::yield_now().await;
-    let mut asking = Box::pin(handle.claim(request(running.run, version(1, 0), None)));
-    let asked =
-        std::future::poll_fn(|cx| std::task::Poll::Ready(asking.as_mut().poll(cx).is_pending()));
-    assert!(asked.await);
-    drop(asking);
-    drop(go);
-    busy.await.unwrap().unwrap().unwrap();
-    // Runs after the claim and its release.
-    handle
-        .write_or_undo("test", |_| Ok(()), |()| None)
-        .await
-        .unwrap()
-        .unwrap();
-    handle.close().await.unwrap();
-    assert_eq!(running.look().select(&CaseFilter::default()).unwrap(), []);
-}
-
-#[tokio::test]
 async fn a_failed_commit_ends_all_writing_and_keeps_earlier_commits() {
     let running = start(TestLedger::new());
     let kept = running.claim(1, None).await.unwrap();
@@ -200,15 +166,11 @@ async fn a_failed_commit_ends_all_writing_and_keeps_earlier_commits() {
         .unwrap();
     let open_claim = running.claim(2, None).await.unwrap();
     // The statement succeeds, the commit fails.
-    let failing = running.handle.write_or_undo(
-        "test",
-        |conn| {
-            conn.execute_batch(
-                "PRAGMA defer_foreign_keys = ON; INSERT INTO contents VALUES (99, '', '', NULL)",
-            )
-        },
-        |()| None,
-    );
+    let failing = running.handle.try_write("test", |conn| {
+        conn.execute_batch(
+            "PRAGMA defer_foreign_keys = ON; INSERT INTO contents VALUES (99, '', '', NULL)",
+        )
+    });
     // Nobody knows what is on the disk; what comes after is not tried.
     assert!(failing.await.unwrap().is_err());
     let error = running.claim(3, None).await.unwrap_err();

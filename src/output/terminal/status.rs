@@ -157,14 +157,9 @@ fn lock_text(lock: &LockStatus) -> String {
     match lock {
         LockStatus::Free => String::new(),
         LockStatus::Held => color::yellow("in use by a run that has sent nothing yet"),
-        LockStatus::HeldBy(holder) => color::yellow(&format!(
-            "running: {}, by {} on {}, process {}, since {}",
-            escaped(&holder.command),
-            escaped(&holder.user),
-            escaped(&holder.host),
-            holder.pid,
-            time(holder.since)
-        )),
+        LockStatus::HeldBy(run) => {
+            color::yellow(&format!("running: {}", escaped(&run.to_string())))
+        }
     }
 }
 
