@@ -118,13 +118,6 @@ impl Address {
         })
     }
 
-    /// The same call in the sandbox's account.
-    #[must_use]
-    pub(crate) fn for_sandbox(mut self) -> Self {
-        self.account = Account::sandbox();
-        self
-    }
-
     /// The URL of the call, without key and firm.
     pub(crate) fn url(&self) -> &Url {
         &self.url

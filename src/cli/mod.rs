@@ -7,8 +7,8 @@ pub(crate) mod settings;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::args::{
-    CheckArgs, ExplainArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, LedgerAction,
-    ResolveArgs, SandboxArgs, StatusArgs,
+    CheckArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, LedgerAction, ResolveArgs,
+    SandboxArgs, StatusArgs,
 };
 
 /// Bulk-import existing legal cases into Lexamica, exactly what you reviewed,
@@ -60,7 +60,10 @@ pub(crate) enum Command {
     Sandbox(SandboxArgs),
     /// Explain a problem or an outcome, and how to fix it
     #[command(after_long_help = include_str!("examples/explain.txt"))]
-    Explain(ExplainArgs),
+    Explain {
+        /// A code such as bad-date, or a state such as in_doubt; lists all if omitted
+        code: Option<String>,
+    },
     /// Print a completion script for a shell
     #[command(after_long_help = include_str!("examples/completions.txt"))]
     Completions { shell: clap_complete::Shell },

@@ -1,72 +1,52 @@
 //! `caseload check`: the same checks with no network, no key and no ledger.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
 
-use super::Exit;
 use super::export::report_written;
-use super::findings::{Finding, FindingsSpool};
+use super::findings::{Findings, KeptFindings};
 use super::import::files::sources;
+use super::{Exit, print_closing};
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::settings::ReadSettings;
 use crate::cli::shell_word;
 use crate::input::Input;
-use crate::ledger;
-use crate::model::Format;
-use crate::output::files::{CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ProblemsFile};
-use crate::output::terminal::check_report::{ProblemReporter, column_table};
+use crate::ledger::RunId;
+use crate::output::files::{CaseFiles, FlushPolicy, OutputOpener, OutputPaths, RunFiles};
+use crate::output::terminal::check_report::column_table;
 use crate::output::terminal::color;
-use crate::output::terminal::streams::{OutputOptions, print_json, print_result};
+use crate::output::terminal::streams::{OutputOptions, print_result};
 use crate::output::terminal::text::{count, escaped, escaped_list, grouped};
 
 /// Runs the command.
 pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
     let began = Instant::now();
-    let mut problems = problem_reporter(output, read, read.paths())?;
+    let collect_invalid = read.rejects.is_some();
+    let mut findings = Findings::new(read, output, read.paths(), collect_invalid)?;
     let options = CheckOptions {
-        inputs: read.inputs.clone(),
-        read: read.options.clone(),
-        rules: Arc::clone(&read.rules),
-        strict: read.strict,
-        allow_empty: read.allow_empty,
-        collect_cases: false,
-        collect_invalid: read.rejects.is_some(),
+        collect_invalid,
         summarize_columns: !output.json && !output.quiet,
+        ..read.check.clone()
     };
-    let mut findings = (read.rejects.is_some())
-        .then(|| FindingsSpool::create(&ledger::temporary_folder()))
-        .transpose()
-        .context("can't create a temporary file")?;
     let explained = |error| read.check_error(error);
     let mut check = check::check(options).map_err(explained)?;
     for batch in &mut check {
         let batch = batch.map_err(explained)?;
-        for problem in &batch.problems {
-            problems.add(problem);
-        }
-        if let Some(findings) = &mut findings {
-            let written = findings.add(Vec::new(), batch.invalid);
-            written.context("can't write a temporary file")?;
-        }
+        findings.add(batch.problems, batch.invalid)?;
     }
     let checked = check.finish();
-    problems.finish(checked.total)?;
-    if let Some(findings) = findings {
-        write_rejects(read, &checked, findings, output)?;
+    let kept = findings.finish(checked.total)?;
+    if collect_invalid {
+        write_rejects(read, &checked, kept, output)?;
     }
-    let exit = if checked.errors > 0 {
-        Exit::Problems
-    } else {
-        Exit::Done
+    let exit = match checked.errors {
+        0 => Exit::Done,
+        _ => Exit::Problems,
     };
     if output.json {
-        print_json(&json!({
-            "schema": 1,
-            "command": "check",
+        let members = json!({
             "total": checked.total,
             "valid": checked.valid,
             "findings": checked.errors + checked.warnings,
@@ -74,8 +54,8 @@ pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
             "warnings": checked.warnings,
             "drafts": checked.drafts,
             "seconds": (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
-            "exit_code": exit.code(),
-        }));
+        });
+        print_closing("check", exit, members);
     } else {
         show(read, &checked, output);
     }
@@ -86,23 +66,19 @@ pub(super) fn run(read: &ReadSettings, output: OutputOptions) -> Result<Exit> {
 fn write_rejects(
     read: &ReadSettings,
     checked: &Checked,
-    findings: FindingsSpool,
+    mut findings: KeptFindings,
     output: OutputOptions,
 ) -> Result<()> {
-    let protected = read.paths().into_iter().chain(read.problems_file.clone());
+    let protected = read.paths().into_iter().chain(read.args.problems.clone());
     let mut opener = OutputOpener::new(read.force, FlushPolicy::Chunks, protected);
     let paths = OutputPaths {
         rejects: read.rejects.clone(),
         ..OutputPaths::default()
     };
-    let mut files = CaseFiles::open(&mut opener, &paths, sources(read, checked))?;
-    for finding in findings.read().context("the temporary file")? {
-        if let Finding::Invalid(invalid) = finding.context("the temporary file")? {
-            let file = usize::from(invalid.file.0);
-            let (raw, key) = (Some(&*invalid.raw_record), invalid.key.as_ref());
-            files.add_reject(file, raw, key, &invalid.reason);
-        }
-    }
+    let files = CaseFiles::open(&mut opener, &paths, sources(read, checked))?;
+    // Of no run.
+    let mut files = RunFiles::new(vec![files], RunId(0));
+    findings.write(&mut files, None)?;
     report_written(&files.finish(), "row", output.quiet || output.json, "");
     Ok(())
 }
@@ -140,7 +116,7 @@ fn show(read: &ReadSettings, checked: &Checked, output: OutputOptions) {
     print_result(&format!("{valid}; {errors}, {warnings}"));
     let found = checked.errors + checked.warnings;
     if found > 0 && read.config.path.is_none() {
-        let file = read.inputs.first().and_then(Input::path);
+        let file = read.check.inputs.first().and_then(Input::path);
         let file = file.map_or("FILE".to_owned(), |file| {
             shell_word(&file.to_string_lossy())
         });
@@ -150,26 +126,4 @@ fn show(read: &ReadSettings, checked: &Checked, output: OutputOptions) {
             escaped(&file)
         ));
     }
-}
-
-/// Where the problems of an input go. The spreadsheet of `--problems` never
-/// replaces one of the protected files.
-pub(super) fn problem_reporter(
-    output: OutputOptions,
-    read: &ReadSettings,
-    protected: Vec<PathBuf>,
-) -> Result<ProblemReporter> {
-    let files = read.file_names();
-    let spreadsheet = match &read.problems_file {
-        Some(path) => {
-            let mut opener = OutputOpener::new(read.force, FlushPolicy::Chunks, protected);
-            let file = opener.open(path, Format::Csv)?;
-            Some(ProblemsFile::create(file, files.clone(), output.redact)?)
-        }
-        None => None,
-    };
-    let mut reporter = ProblemReporter::new(output, files, read.max_shown);
-    reporter.github = read.github_annotations;
-    reporter.spreadsheet = spreadsheet;
-    Ok(reporter)
 }

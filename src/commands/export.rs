@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use indexmap::IndexMap;
 use serde_json::json;
 
-use super::{Exit, ledgers};
-use crate::cli::args::ExportFiles;
+use super::{Exit, ledgers, print_closing};
+use crate::cli::args::ExportArgs;
 use crate::cli::settings::LedgerSettings;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, CaseRow, LedgerReader};
@@ -17,19 +17,17 @@ use crate::output::files::{
     CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ShapeDetector, SourceFile, WrittenFiles,
     case_json,
 };
-use crate::output::terminal::streams::{
-    OutputOptions, json_line, print_error, print_json, print_status,
-};
+use crate::output::terminal::streams::{OutputOptions, json_line, print_error, print_status};
 use crate::output::terminal::text::{count, escaped_path};
 
 /// Runs the command.
-pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit> {
-    let to_stdout = files.json.as_deref() == Some(Path::new("-"));
+pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> {
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let paths = OutputPaths {
-        results: files.results.clone(),
-        rejects: files.rejects.clone(),
-        in_doubt: files.in_doubt.clone(),
-        json: files.json.clone().filter(|_| !to_stdout),
+        results: args.results.clone(),
+        rejects: args.rejects.clone(),
+        in_doubt: args.in_doubt.clone(),
+        json: args.json.clone().filter(|_| !to_stdout),
     };
     let no_files = paths == OutputPaths::default();
     if no_files && !to_stdout {
@@ -42,8 +40,9 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     ledgers::report_ledger(&info, output);
     let filter = settings.cases.filter(&reader)?;
-    let protected = ledgers::paths(&info.path).chain(settings.config_files.clone());
-    let mut opener = OutputOpener::new(files.force, FlushPolicy::Chunks, protected);
+    let config_files = settings.config.files().map(Path::to_owned);
+    let protected = ledgers::paths(&info.path).chain(config_files);
+    let mut opener = OutputOpener::new(args.force, FlushPolicy::Chunks, protected);
     let sources = if no_files {
         Vec::new()
     } else {
@@ -78,10 +77,9 @@ pub(super) fn run(settings: &LedgerSettings, files: &ExportFiles) -> Result<Exit
 
 /// Reports what was written.
 fn close(written: &WrittenFiles, output: OutputOptions, to_stdout: bool) -> Exit {
-    let exit = if written.errors.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Stopped
+    let exit = match written.errors.len() {
+        0 => Exit::Done,
+        _ => Exit::Stopped,
     };
     report_written(written, "case", output.quiet, "");
     if written.without_record > 0 && !output.quiet {
@@ -93,17 +91,15 @@ fn close(written: &WrittenFiles, output: OutputOptions, to_stdout: bool) -> Exit
         ));
     }
     if output.json && !to_stdout {
-        print_json(&json!({
-            "schema": 1,
-            "command": "export",
+        let members = json!({
             "files": written.files.iter().map(|file| json!({
                 "output": file.output,
                 "path": file.path.display().to_string(),
                 "cases": file.rows,
             })).collect::<Vec<_>>(),
             "errors": written.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "exit_code": exit.code(),
-        }));
+        });
+        print_closing("export", exit, members);
     }
     exit
 }

@@ -1,40 +1,37 @@
 //! `caseload init FILE`: drafts a config from a file's headers and values.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::Exit;
-use crate::cli::settings::InitSettings;
+use super::{Exit, print_closing};
+use crate::cli::args::InitArgs;
+use crate::cli::settings::{CONFIG, read_options};
 use crate::cli::shell_word;
 use crate::init::{InputProfile, draft_config};
 use crate::input::Input;
-use crate::output::terminal::streams::{print_json, print_status};
+use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped, escaped_list, escaped_path};
 
-/// Runs the command.
-pub(super) fn run(settings: &InitSettings) -> Result<Exit> {
-    let path = &settings.config;
+/// Runs the command, for the config that is named, or the usual one.
+pub(super) fn run(args: &InitArgs, named: Option<PathBuf>, output: OutputOptions) -> Result<Exit> {
+    let path = named.as_deref().unwrap_or(Path::new(CONFIG));
     if path.symlink_metadata().is_ok() {
         bail!(
             "{} already exists; move it away, or write to another file with --config",
             path.display()
         );
     }
-    let input = Input::from_arg(settings.file.as_os_str());
-    let draft = draft_config(&InputProfile::read(&[input], &settings.options)?);
+    let input = Input::from_arg(args.file.as_os_str());
+    let draft = draft_config(&InputProfile::read(&[input], &read_options(&args.read))?);
     write(path, &draft.to_toml())?;
     let decisions = draft.decisions();
-    if settings.output.json {
-        print_json(&json!({
-            "schema": 1,
-            "command": "init",
-            "config": path.display().to_string(),
-            "decisions": decisions,
-            "exit_code": 0,
-        }));
+    if output.json {
+        let config = path.display().to_string();
+        let members = json!({ "config": config, "decisions": decisions });
+        print_closing("init", Exit::Done, members);
         return Ok(Exit::Done);
     }
     print_status(&format!("wrote {}", escaped_path(path)));
@@ -51,8 +48,8 @@ pub(super) fn run(settings: &InitSettings) -> Result<Exit> {
         ));
     }
     let shell_path = |path: &Path| escaped(&shell_word(&path.display().to_string()));
-    let mut next = format!("next: caseload check {}", shell_path(&settings.file));
-    if !settings.config_is_default {
+    let mut next = format!("next: caseload check {}", shell_path(&args.file));
+    if path != Path::new(CONFIG) {
         next = format!("{next} --config {}", shell_path(path));
     }
     print_status(&next);

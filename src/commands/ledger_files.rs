@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Exit, ledgers};
+use super::{Exit, ledgers, print_closing};
 use crate::cli::settings::LedgerChoice;
 use crate::ledger::KnownLedger;
 use crate::model::State;
 use crate::output::terminal::color;
 use crate::output::terminal::status::{counts_json, time};
-use crate::output::terminal::streams::{OutputOptions, print_json, print_result, print_status};
+use crate::output::terminal::streams::{OutputOptions, print_result, print_status};
 use crate::output::terminal::text::{count, escaped, escaped_path};
 
 /// `ledger list`: those of the state folder, and the others that were used on
@@ -19,12 +19,8 @@ use crate::output::terminal::text::{count, escaped, escaped_path};
 pub(super) fn list(output: OutputOptions) -> Exit {
     let known = ledgers::known();
     if output.json {
-        print_json(&json!({
-            "schema": 1,
-            "command": "ledger list",
-            "ledgers": known.iter().map(to_json).collect::<Vec<_>>(),
-            "exit_code": Exit::Done.code(),
-        }));
+        let ledgers = known.iter().map(to_json).collect::<Vec<_>>();
+        print_closing("ledger list", Exit::Done, json!({ "ledgers": ledgers }));
     } else if known.is_empty() {
         print_status("no ledger is known on this machine");
     }
@@ -72,15 +68,13 @@ pub(super) fn back_up(choice: &LedgerChoice, file: &Path, output: OutputOptions)
     ledgers::report_ledger(&info, output);
     reader.back_up(file)?;
     if output.json {
-        print_json(&json!({
-            "schema": 1,
-            "command": "ledger backup",
+        let members = json!({
             "account": info.account,
             "ledger_id": info.id,
             "path": file.display().to_string(),
             "cases": counts_json(&info.counts),
-            "exit_code": Exit::Done.code(),
-        }));
+        });
+        print_closing("ledger backup", Exit::Done, members);
     } else if !output.quiet {
         let cases = count(info.counts.total(), "case");
         print_status(&format!("wrote {cases} to {}", escaped_path(file)));

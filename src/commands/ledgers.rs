@@ -247,11 +247,17 @@ impl ImportLedger {
 pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger> {
     let path = &settings.ledger_path;
     let records = records(&settings.ledger);
-    let dry_run = settings.sending.dry_run;
+    let dry_run = settings.args.sending.dry_run;
     // A dry run does not forget earlier test runs: it shows what would be sent
     // without them.
-    if !ledger::exists(path)? || (dry_run && settings.fresh) {
-        let others = others(settings);
+    if !ledger::exists(path)? || (dry_run && settings.args.fresh) {
+        // Whatever host they are for: under a new name of the host the right one
+        // may be among them.
+        let others = if settings.ledger.is_sandbox() {
+            Vec::new()
+        } else {
+            known()
+        };
         refuse_new(settings, &others)?;
         return Ok(ImportLedger::Missing { others });
     }
@@ -260,9 +266,9 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
         refuse_unexpected(&reader.info()?, settings)?;
         return Ok(ImportLedger::ReadOnly(reader));
     }
-    let mut ledger = ledger::open(path, records, settings.wait)?;
+    let mut ledger = ledger::open(path, records, settings.args.wait.max(LOCK_PATIENCE))?;
     refuse_unexpected(&ledger.reader().info()?, settings)?;
-    if settings.permissions.adopt_ledger {
+    if settings.args.ledger.adopt_ledger {
         ledger.adopt(settings.destination.account.as_str())?;
     }
     if ledger.recovered() > 0 && !settings.output.quiet {
@@ -279,7 +285,7 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
 /// that have no effect on it.
 fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()> {
     refuse_other_id(info, &settings.ledger)?;
-    let (path, permissions) = (info.path.display(), &settings.permissions);
+    let (path, permissions) = (info.path.display(), &settings.args.ledger);
     if permissions.new_ledger {
         bail!(
             "{path} already exists, with {}; leave --new-ledger out",
@@ -296,13 +302,13 @@ fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()>
         _ => {}
     }
     let accepted = permissions.accept_older_ledger.as_ref();
-    if !settings.sending.dry_run || accepted.is_some() {
+    if !settings.args.sending.dry_run || accepted.is_some() {
         refuse_older(info, accepted)?;
     }
     if !settings.output.quiet {
         warn_moved(info);
     }
-    if settings.ledger.is_sandbox() || settings.sending.dry_run {
+    if settings.ledger.is_sandbox() || settings.args.sending.dry_run {
         return Ok(());
     }
     if in_ci() && settings.ledger.id.is_none() {
@@ -335,38 +341,22 @@ fn refuse_older(info: &LedgerInfo, accepted: Option<&String>) -> Result<()> {
     }
 }
 
-/// The other ledgers, whatever host they are for: under a new name of the host
-/// the right one may be among them.
-fn others(settings: &ImportSettings) -> Vec<KnownLedger> {
-    if settings.ledger.is_sandbox() {
-        return Vec::new();
-    }
-    known()
-}
-
 /// Refuses to do without a ledger that is expected.
 fn refuse_expected(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
-    let (path, permissions) = (settings.ledger_path.display(), &settings.permissions);
+    let (path, permissions) = (settings.ledger_path.display(), &settings.args.ledger);
     if let Some(id) = &settings.ledger.id {
         bail!(
             "there is no ledger at {path}, expected ledger {id}: nothing is sent without it; \
              restore it from a backup"
         );
     }
-    for (given, flag) in [
-        (permissions.adopt_ledger, "--adopt-ledger"),
-        (
-            permissions.accept_older_ledger.is_some(),
-            "--accept-older-ledger",
-        ),
-    ] {
-        if given {
-            bail!(
-                "there is no ledger at {path}: name the right one with --ledger, or leave {flag} \
-                 out{}",
-                listed(others)
-            );
-        }
+    let needs_ledger = |flag: &&str| ["--adopt-ledger", "--accept-older-ledger"].contains(flag);
+    if let Some(flag) = permissions.given().find(needs_ledger) {
+        bail!(
+            "there is no ledger at {path}: name the right one with --ledger, or leave {flag} \
+             out{}",
+            listed(others)
+        );
     }
     Ok(())
 }
@@ -376,7 +366,7 @@ fn refuse_expected(settings: &ImportSettings, others: &[KnownLedger]) -> Result<
 fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
     refuse_expected(settings, others)?;
     let path = settings.ledger_path.display();
-    let (account, permissions) = (&settings.destination.account, &settings.permissions);
+    let (account, permissions) = (&settings.destination.account, &settings.args.ledger);
     let of_account = |other: &&KnownLedger| other.account() == Some(account.as_str());
     let of_account: Vec<&KnownLedger> = others.iter().filter(of_account).collect();
     let beside = &permissions.beside_ledger;
@@ -387,8 +377,8 @@ fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
             listed(others)
         );
     }
-    let is_asked = settings.confirmation == Confirmation::Ask && !settings.creates_ledger_only();
-    if is_asked || settings.sending.dry_run || settings.ledger.is_sandbox() {
+    let is_asked = settings.confirmation == Confirmation::Ask;
+    if is_asked || settings.args.sending.dry_run || settings.ledger.is_sandbox() {
         return Ok(());
     }
     if !permissions.new_ledger {

@@ -18,11 +18,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser as _;
+use serde_json::{Value, json};
 
 use crate::cli::args::{GlobalArgs, LedgerAction};
-use crate::cli::settings::{
-    self, ImportSettings, InitSettings, LedgerChoice, LedgerSettings, ReadSettings,
-};
+use crate::cli::settings::{self, ImportSettings, LedgerChoice, LedgerSettings, ReadSettings};
 use crate::cli::{self, Cli, Command};
 use crate::input::InputError;
 use crate::mapping::names;
@@ -109,37 +108,37 @@ fn explain_usage(error: &clap::Error) -> ExitCode {
 /// The closing object of a command that could not begin: one is printed on
 /// every exit.
 fn print_json_error(command: &str, error: &str, exit: Exit) {
-    let exit_code = exit.code();
     if command == "import" {
         let summary = Summary {
             stopped: Some(error.to_owned()),
-            exit_code,
+            exit_code: exit.code(),
             ..Summary::default()
         };
         return print_json(&summary.to_json());
     }
-    print_json(&serde_json::json!({
-        "schema": 1,
-        "command": command,
-        "error": error,
-        "exit_code": exit_code,
-    }));
+    print_closing(command, exit, json!({ "error": error }));
+}
+
+/// The closing object of a command.
+fn print_closing(command: &str, exit: Exit, members: Value) {
+    let mut closing = json!({ "schema": 1, "command": command });
+    if let (Value::Object(closing), Value::Object(members)) = (&mut closing, members) {
+        closing.extend(members);
+    }
+    closing["exit_code"] = exit.code().into();
+    print_json(&closing);
 }
 
 fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) -> Result<Exit> {
     match command {
         Command::Import(args) => import::run(&ImportSettings::new(*args, globals)?),
         Command::Check(args) => check::run(&ReadSettings::of_check(args, globals)?, output),
-        Command::Init(args) => init::run(&InitSettings::new(args, globals)),
+        Command::Init(args) => init::run(&args, settings::named_config(globals), output),
         Command::Status(args) => {
-            status::run(&LedgerSettings::new(args.ledger, globals)?, args.check)
+            status::run(&LedgerSettings::new(&args.ledger, globals)?, args.check)
         }
-        Command::Export(args) => {
-            export::run(&LedgerSettings::new(args.ledger, globals)?, &args.files)
-        }
-        Command::Resolve(args) => {
-            resolve::run(&LedgerSettings::new(args.ledger, globals)?, &args.options)
-        }
+        Command::Export(args) => export::run(&LedgerSettings::new(&args.ledger, globals)?, &args),
+        Command::Resolve(args) => resolve::run(&LedgerSettings::new(&args.ledger, globals)?, &args),
         Command::Ledger { action } => match action {
             LedgerAction::List => Ok(ledger_files::list(output)),
             LedgerAction::Backup { file, account } => {
@@ -147,7 +146,7 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
             }
         },
         Command::Sandbox(args) => sandbox::run(args, output),
-        Command::Explain(args) => explain(args.code.as_deref()),
+        Command::Explain { code } => explain(code.as_deref()),
         Command::Completions { shell } => {
             cli::print_completions(shell);
             Ok(Exit::Done)

@@ -47,7 +47,7 @@ pub(super) fn run(settings: &LedgerSettings, check: bool) -> Result<Exit> {
             ..filter
         })
         .flat_map(|filter| reader.cases(&filter))
-        .map(|case| cases::view(&reader, case?, settings.case_url.as_deref()));
+        .map(|case| cases::view(&reader, case?, settings.config.platform.case_url.as_deref()));
     let view = LedgerView {
         info: &info,
         runs: &runs[..runs.len().min(RUNS_SHOWN)],
@@ -101,7 +101,7 @@ fn cases_text(
     // Writing to a String can't fail.
     for case in &shown {
         let _ = if is_selection {
-            let case = case.text(settings.output, settings.verbose, now);
+            let case = case.text(settings.output, settings.output.verbose, now);
             writeln!(text, "\n{case}")
         } else {
             writeln!(text, "  {}", case.line(settings.output))

@@ -31,9 +31,9 @@ pub(crate) struct ImportArgs {
     /// Accept only this ledger [env: CASELOAD_LEDGER_ID]
     #[arg(long, value_name = "ID", hide_short_help = true)]
     pub ledger_id: Option<String>,
-    /// Wait this long for another run on this ledger [default: 2s]
-    #[arg(long, value_name = "T", value_parser = duration, hide_short_help = true)]
-    pub wait: Option<Duration>,
+    /// Wait this long for another run on this ledger
+    #[arg(long, value_name = "T", default_value = "2s", value_parser = duration, hide_short_help = true)]
+    pub wait: Duration,
     /// With --sandbox: forget earlier test runs
     #[arg(long, hide_short_help = true)]
     pub fresh: bool,

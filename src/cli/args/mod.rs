@@ -15,9 +15,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-pub(crate) use self::import::{
-    ApprovedPlan, ImportArgs, LedgerPermissions, PaceOptions, RunOutputs, SendingOptions,
-};
+pub(crate) use self::import::{ApprovedPlan, ImportArgs};
 use crate::engine::parse_duration;
 use crate::ledger::ResolveAction;
 use crate::model::{Format, State};
@@ -171,12 +169,6 @@ pub(crate) struct InitArgs {
     pub read: ReadArgs,
 }
 
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ExplainArgs {
-    /// A code such as bad-date, or a state such as in_doubt; lists all if omitted
-    pub code: Option<String>,
-}
-
 /// Which ledger, and which of its cases.
 #[derive(Debug, Clone, Args)]
 #[command(mut_arg("sandbox", |arg| arg
@@ -215,18 +207,10 @@ pub(crate) struct CaseSelection {
     pub source: Option<String>,
 }
 
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ExportArgs {
-    #[command(flatten)]
-    pub files: ExportFiles,
-    #[command(flatten)]
-    pub ledger: LedgerArgs,
-}
-
 /// What is exported where.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Files")]
-pub(crate) struct ExportFiles {
+pub(crate) struct ExportArgs {
     /// All cases, one row each
     #[arg(long, value_name = "FILE.csv")]
     pub results: Option<PathBuf>,
@@ -243,19 +227,13 @@ pub(crate) struct ExportFiles {
     /// Replace output files that exist
     #[arg(long)]
     pub force: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ResolveArgs {
-    #[command(flatten)]
-    pub options: ResolveOptions,
     #[command(flatten)]
     pub ledger: LedgerArgs,
 }
 
 #[derive(Debug, Clone, Args)]
 #[command(group(ArgGroup::new("resolution").args(["imported", "not_imported", "removed", "undo"])))]
-pub(crate) struct ResolveOptions {
+pub(crate) struct ResolveArgs {
     /// Keys of cases; type a key of several columns as a JSON array
     #[arg(value_name = "KEY")]
     pub keys: Vec<String>,
@@ -298,9 +276,11 @@ pub(crate) struct ResolveOptions {
     /// read. "-" is standard input.
     #[arg(long, value_name = "FILE", help_heading = "Which cases")]
     pub list: Option<PathBuf>,
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
 }
 
-impl ResolveOptions {
+impl ResolveArgs {
     /// None goes through the cases one by one.
     pub(crate) fn action(&self) -> Option<ResolveAction> {
         [

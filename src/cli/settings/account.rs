@@ -1,7 +1,7 @@
 //! The account and the ledger that a command uses.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Error, Result, anyhow, bail};
 
@@ -167,24 +167,19 @@ fn repeated_flags(args: &AccountArgs, globals: &GlobalArgs) -> String {
 #[derive(Debug)]
 pub(crate) struct LedgerSettings {
     pub output: OutputOptions,
-    pub verbose: bool,
     pub ledger: LedgerChoice,
     pub cases: CaseSelection,
-    /// `[platform] case_url`.
-    pub case_url: Option<String>,
-    pub config_files: Vec<PathBuf>,
+    pub config: Config,
 }
 
 impl LedgerSettings {
-    pub(crate) fn new(args: LedgerArgs, globals: &GlobalArgs) -> Result<Self> {
+    pub(crate) fn new(args: &LedgerArgs, globals: &GlobalArgs) -> Result<Self> {
         let config = super::config(globals)?;
         Ok(Self {
             output: output_options(globals),
-            verbose: globals.verbose,
             ledger: LedgerChoice::existing(&args.account, globals, &config)?,
-            cases: args.cases,
-            config_files: config.files().map(Path::to_owned).collect(),
-            case_url: config.platform.case_url,
+            cases: args.cases.clone(),
+            config,
         })
     }
 }

@@ -8,12 +8,9 @@ use anyhow::{Result, bail};
 use super::account::{self, setting};
 use super::{LedgerChoice, ReadSettings, environment, environment_path, in_ci, output_options};
 use crate::api::{Account, Address, Contract, PublicKey};
-use crate::cli::args::{
-    ApprovedPlan, GlobalArgs, ImportArgs, LedgerPermissions, PaceOptions, RunOutputs,
-    SendingOptions,
-};
+use crate::cli::args::{AccountArgs, ApprovedPlan, GlobalArgs, ImportArgs};
 use crate::config::Config;
-use crate::ledger::{LOCK_PATIENCE, default_path, state_folder};
+use crate::ledger::{default_path, state_folder};
 use crate::output::terminal::streams::{OutputOptions, is_interactive};
 
 /// The shortest interval to a server that is not on this machine.
@@ -22,35 +19,18 @@ const PUBLIC_KEY: &str = "LEXAMICA_PUBLIC_KEY";
 
 #[derive(Debug)]
 pub(crate) struct ImportSettings {
+    /// What environment and config have no part in.
+    pub args: ImportArgs,
     pub output: OutputOptions,
     pub read: ReadSettings,
     pub destination: Destination,
     pub ledger: LedgerChoice,
     /// Where the ledger is, or will be created.
     pub ledger_path: PathBuf,
-    /// What is allowed about it.
-    pub permissions: LedgerPermissions,
-    /// How long another run on it is waited for.
-    pub wait: Duration,
-    /// The same ids come from other columns than before.
-    pub change_key_columns: bool,
-    /// The source is used for the first time.
-    pub new_source: bool,
-    /// Earlier test runs are forgotten.
-    pub fresh: bool,
-    pub keep_payloads: bool,
     /// None in a dry run and a test run.
     pub public_key: Option<PublicKey>,
-    pub public_key_file: Option<PathBuf>,
     pub ca_file: Option<PathBuf>,
     pub confirmation: Confirmation,
-    pub sending: SendingOptions,
-    pub pace: PaceOptions,
-    pub outputs: RunOutputs,
-    /// Every answer is shown whole.
-    pub show_answers: bool,
-    /// `[platform] case_url`.
-    pub case_url: Option<String>,
     /// Shown first: the key file can be read by others.
     pub warning: Option<String>,
 }
@@ -78,7 +58,6 @@ pub(crate) enum Confirmation {
 
 impl ImportSettings {
     pub(crate) fn new(args: ImportArgs, globals: &GlobalArgs) -> Result<Self> {
-        let sending = args.sending.clone();
         if args.fresh && !args.account.sandbox {
             bail!("--fresh forgets test runs and needs --sandbox");
         }
@@ -89,24 +68,14 @@ impl ImportSettings {
         }
         let config = super::config(globals)?;
         let (destination, ledger, key) = if args.account.sandbox {
-            let destination = Destination {
-                account: Account::sandbox(),
-                address: None,
-                map_id: "sandbox".to_owned(),
-                contract: Contract::default(),
-            };
-            (destination, LedgerChoice::sandbox(&args.account)?, None)
+            test_run(&args.account)?
         } else {
             real_account(&args, globals, &config)?
         };
         if args.pace.pace.lower < SHORTEST_PACE && !destination.is_loopback() {
             bail!("a pace under 100ms is only allowed for a server on this machine");
         }
-        let creates_ledger_only = in_ci() && args.ledger.new_ledger;
-        let sends = !(sending.dry_run || args.account.sandbox || creates_ledger_only);
-        if sends && !sending.yes && sending.plan.is_none() && !is_interactive() {
-            bail!("not a terminal: use --yes or --plan HASH-N to send without the question");
-        }
+        let confirmation = Confirmation::of(&args)?;
         let (public_key, warning) = key.unzip();
         let ledger_path = match &ledger.path {
             Some(path) => path.clone(),
@@ -118,55 +87,67 @@ impl ImportSettings {
             destination,
             ledger,
             ledger_path,
-            permissions: args.ledger,
-            wait: args.wait.unwrap_or_default().max(LOCK_PATIENCE),
-            change_key_columns: args.change_key_columns,
-            new_source: args.new_source,
-            fresh: args.fresh,
-            keep_payloads: config.ledger.keep_payloads,
             public_key,
-            public_key_file: args.public_key_file,
-            ca_file: (args.ca_file).or_else(|| environment_path("SSL_CERT_FILE")),
-            confirmation: match sending.plan.clone() {
-                Some(plan) => Confirmation::Plan(plan),
-                None if sending.yes || args.account.sandbox || !is_interactive() => {
-                    Confirmation::Given
-                }
-                None => Confirmation::Ask,
-            },
-            show_answers: sending.limit == Some(1) || globals.verbose,
-            sending,
-            pace: args.pace,
-            outputs: args.outputs,
-            case_url: config.platform.case_url.clone(),
+            ca_file: (args.ca_file.clone()).or_else(|| environment_path("SSL_CERT_FILE")),
+            confirmation,
             warning: warning.flatten(),
-            read: ReadSettings::new(&args.files, args.read, force, config)?,
+            read: ReadSettings::new(&args.files, args.read.clone(), force, config)?,
+            args,
         })
     }
 
     /// Sending needs to know which cases are the same.
     pub(crate) fn needs_key_columns(&self) -> bool {
         !self.ledger.is_sandbox()
-            && !self.sending.dry_run
-            && self.read.rules.options().key.is_empty()
+            && !self.args.sending.dry_run
+            && self.read.check.rules.options().key.is_empty()
     }
 
-    /// In a CI job a ledger is created in a run of its own, which sends nothing.
     pub(crate) fn creates_ledger_only(&self) -> bool {
-        in_ci() && self.permissions.new_ledger && !self.sending.dry_run && !self.ledger.is_sandbox()
+        creates_ledger_only(&self.args)
     }
+}
+
+impl Confirmation {
+    fn of(args: &ImportArgs) -> Result<Self> {
+        let (sending, sandbox) = (&args.sending, args.account.sandbox);
+        if let Some(plan) = &sending.plan {
+            return Ok(Self::Plan(plan.clone()));
+        }
+        if sending.yes || sending.dry_run || sandbox || creates_ledger_only(args) {
+            return Ok(Self::Given);
+        }
+        if !is_interactive() {
+            bail!("not a terminal: use --yes or --plan HASH-N to send without the question");
+        }
+        Ok(Self::Ask)
+    }
+}
+
+/// In a CI job a ledger is created in a run of its own, which sends nothing.
+fn creates_ledger_only(args: &ImportArgs) -> bool {
+    in_ci() && args.ledger.new_ledger && !args.sending.dry_run && !args.account.sandbox
 }
 
 /// A key, and the warning about the file that it came from.
 type LoadedKey = (PublicKey, Option<String>);
 
+/// Where an import goes, its ledger, and the key.
+type Target = (Destination, LedgerChoice, Option<LoadedKey>);
+
+fn test_run(args: &AccountArgs) -> Result<Target> {
+    let destination = Destination {
+        account: Account::sandbox(),
+        address: None,
+        map_id: "sandbox".to_owned(),
+        contract: Contract::default(),
+    };
+    Ok((destination, LedgerChoice::sandbox(args)?, None))
+}
+
 /// Everything that only an import into a real account needs; what is missing
 /// is listed in one error.
-fn real_account(
-    args: &ImportArgs,
-    globals: &GlobalArgs,
-    config: &Config,
-) -> Result<(Destination, LedgerChoice, Option<LoadedKey>)> {
+fn real_account(args: &ImportArgs, globals: &GlobalArgs, config: &Config) -> Result<Target> {
     let dry_run = args.sending.dry_run;
     let key = if dry_run { None } else { public_key(args)? };
     let mut missing = Vec::new();

@@ -13,8 +13,8 @@ use anyhow::{Result, anyhow, bail};
 
 pub(crate) use self::account::{LedgerChoice, LedgerSettings, SANDBOX_LEDGER};
 pub(crate) use self::import::{Confirmation, ImportSettings};
-use super::args::{AnnotationFormat, CheckArgs, GlobalArgs, InitArgs, OutputFormat, ReadArgs};
-use crate::check;
+use super::args::{CheckArgs, GlobalArgs, OutputFormat, ReadArgs};
+use crate::check::{CheckError, CheckOptions};
 use crate::config::{self, Config};
 use crate::input::{self, Input};
 use crate::ledger;
@@ -22,7 +22,7 @@ use crate::mapping::{MappingOptions, Rules};
 use crate::output::terminal::streams::OutputOptions;
 
 /// The config file that is used, and written by `init`, unless one is named.
-const CONFIG: &str = "caseload.toml";
+pub(crate) const CONFIG: &str = "caseload.toml";
 
 /// A variable of the environment, unless it is empty. One that is not Unicode
 /// is not ignored: what it names will not be found.
@@ -46,6 +46,7 @@ pub(crate) fn output_options(globals: &GlobalArgs) -> OutputOptions {
     OutputOptions {
         redact: globals.redact || (in_ci() && !globals.no_redact),
         quiet: globals.quiet,
+        verbose: globals.verbose,
         json: globals.output == OutputFormat::Json,
     }
 }
@@ -60,14 +61,15 @@ pub(crate) fn set_color(globals: &GlobalArgs) {
     choice.write_global();
 }
 
-fn config_path(globals: &GlobalArgs) -> Option<PathBuf> {
+/// The config that is named by its flag or the environment.
+pub(crate) fn named_config(globals: &GlobalArgs) -> Option<PathBuf> {
     (globals.config.clone()).or_else(|| environment_path("CASELOAD_CONFIG"))
 }
 
 /// Loads the config that is named, or the one in the working directory. Without
 /// any, every column is sent under its own name.
 fn config(globals: &GlobalArgs) -> Result<Config> {
-    match config_path(globals) {
+    match named_config(globals) {
         Some(path) => Ok(config::load(&path)?),
         None if Path::new(CONFIG).exists() => Ok(config::load(Path::new(CONFIG))?),
         None => {
@@ -81,18 +83,9 @@ fn config(globals: &GlobalArgs) -> Result<Config> {
 /// How a command's input is read, checked and reported.
 #[derive(Debug)]
 pub(crate) struct ReadSettings {
-    pub inputs: Vec<Input>,
-    pub options: input::ReadOptions,
-    pub rules: Arc<Rules>,
-    /// Warnings are errors.
-    pub strict: bool,
-    /// A file without records is not a problem.
-    pub allow_empty: bool,
-    pub github_annotations: bool,
-    /// How many problems people see.
-    pub max_shown: u64,
-    /// The file of all problems, as a spreadsheet.
-    pub problems_file: Option<PathBuf>,
+    pub args: ReadArgs,
+    /// What every check of the input has in common.
+    pub check: CheckOptions,
     /// The file of the rows with errors, for a check; an import has others.
     pub rejects: Option<PathBuf>,
     /// Replace output files that exist.
@@ -112,38 +105,41 @@ impl ReadSettings {
 
     fn new(files: &[PathBuf], args: ReadArgs, force: bool, config: Config) -> Result<Self> {
         Ok(Self {
-            inputs: inputs(files)?,
-            options: read_options(&args),
-            rules: rules(&args, config.mapping.clone())?,
-            strict: args.strict,
-            allow_empty: args.allow_empty,
-            force,
-            github_annotations: args.annotations == Some(AnnotationFormat::Github),
-            max_shown: args.max_shown,
-            problems_file: args.problems,
+            check: CheckOptions {
+                inputs: inputs(files)?,
+                read: read_options(&args),
+                rules: rules(&args, config.mapping.clone())?,
+                strict: args.strict,
+                allow_empty: args.allow_empty,
+                collect_cases: false,
+                collect_invalid: false,
+                summarize_columns: false,
+            },
+            args,
             rejects: None,
+            force,
             config,
         })
     }
 
     pub(crate) fn file_names(&self) -> Vec<String> {
-        self.inputs.iter().map(Input::name).collect()
+        self.check.inputs.iter().map(Input::name).collect()
     }
 
     /// The files that are read, which no output may replace.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
-        let inputs = self.inputs.iter().filter_map(Input::path);
+        let inputs = self.check.inputs.iter().filter_map(Input::path);
         let paths = inputs.chain(self.config.files());
         paths.map(Path::to_owned).collect()
     }
 
     /// The error of a check that failed, with the lines of the config.
-    pub(crate) fn check_error(&self, error: check::CheckError) -> anyhow::Error {
-        let check::CheckError::Columns(missing) = error else {
+    pub(crate) fn check_error(&self, error: CheckError) -> anyhow::Error {
+        let CheckError::Columns(missing) = error else {
             return anyhow!("{error}");
         };
         let lines = missing.iter().map(|(file, column)| {
-            let input = file.and_then(|file| self.inputs.get(usize::from(file.0)));
+            let input = file.and_then(|file| self.check.inputs.get(usize::from(file.0)));
             let message = match input {
                 Some(input) => format!("{column} in {}", input.name()),
                 None => column.to_string(),
@@ -161,7 +157,7 @@ impl ReadSettings {
 }
 
 /// How to read the files.
-fn read_options(read: &ReadArgs) -> input::ReadOptions {
+pub(crate) fn read_options(read: &ReadArgs) -> input::ReadOptions {
     input::ReadOptions {
         format: read.format,
         delimiter: read.delimiter,
@@ -213,27 +209,4 @@ fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
         }
     }
     Ok(inputs)
-}
-
-#[derive(Debug)]
-pub(crate) struct InitSettings {
-    pub output: OutputOptions,
-    /// Where the config is written.
-    pub config: PathBuf,
-    pub config_is_default: bool,
-    pub file: PathBuf,
-    pub options: input::ReadOptions,
-}
-
-impl InitSettings {
-    pub(crate) fn new(args: InitArgs, globals: &GlobalArgs) -> Self {
-        let config = config_path(globals).unwrap_or_else(|| PathBuf::from(CONFIG));
-        Self {
-            output: output_options(globals),
-            config_is_default: config == Path::new(CONFIG),
-            config,
-            options: read_options(&args.read),
-            file: args.file,
-        }
-    }
 }

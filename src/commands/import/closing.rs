@@ -13,35 +13,25 @@ use crate::output::terminal::streams::{is_interactive, print_json, print_status}
 use crate::output::terminal::summary::{Summary, stop_message};
 use crate::output::terminal::text::count;
 
-impl Import<'_> {
-    /// Prints the summary of an import that ends with this exit code.
-    pub(super) fn close(&self, summary: &Summary, exit: Exit) -> Exit {
-        if self.settings.output.json {
-            print_json(&summary.to_json());
-        } else {
-            summary.show();
-        }
-        exit
-    }
-
+impl CheckedPlan<'_> {
     /// Problems: nothing is sent.
-    pub(super) fn close_for_problems(&self, plan: &CheckedPlan) -> Exit {
-        let summary = Summary {
-            totals: plan.totals(),
-            exit_code: Exit::Problems.code(),
-            to_send: self.settings.sending.dry_run.then_some(0),
-            ..self.summary()
-        };
-        if self.settings.output.json {
-            return self.close(&summary, Exit::Problems);
+    pub(super) fn close_for_problems(&self) -> Exit {
+        let settings = self.import.settings;
+        if settings.output.json {
+            let summary = Summary {
+                totals: self.totals(),
+                to_send: settings.args.sending.dry_run.then_some(0),
+                ..self.import.summary()
+            };
+            return self.import.close(summary, Exit::Problems);
         }
         print_status(&format!(
             "\n{} {} in {}; nothing was sent",
             color::red("stopped:"),
-            count(plan.plan.errors, "problem"),
-            count(plan.checked.total, "record")
+            count(self.plan.errors, "problem"),
+            count(self.checked.total, "record")
         ));
-        print_status(if plan.checked.unskippable > 0 {
+        print_status(if self.checked.unskippable > 0 {
             "--skip-invalid does not help where a whole file is affected: fix that first"
         } else {
             "fix the rows and run the same command again, or send the valid ones with \
@@ -51,15 +41,27 @@ impl Import<'_> {
     }
 
     /// The question was answered with no.
-    pub(super) fn close_declined(&self, plan: &CheckedPlan) -> Exit {
+    pub(super) fn close_declined(&self) -> Exit {
         let summary = Summary {
-            totals: plan.totals(),
-            plan: plan.name(),
+            totals: self.totals(),
+            plan: self.name(),
             stopped: Some("declined; nothing was sent".to_owned()),
-            exit_code: Exit::Stopped.code(),
-            ..self.summary()
+            ..self.import.summary()
         };
-        self.close(&summary, Exit::Stopped)
+        self.import.close(summary, Exit::Stopped)
+    }
+}
+
+impl Import<'_> {
+    /// Prints the summary of an import that ends with this exit code.
+    pub(super) fn close(&self, mut summary: Summary, exit: Exit) -> Exit {
+        summary.exit_code = exit.code();
+        if self.settings.output.json {
+            print_json(&summary.to_json());
+        } else {
+            summary.show();
+        }
+        exit
     }
 
     /// The summary of a run: `totals` are those of the records that it was not
@@ -98,10 +100,10 @@ impl Import<'_> {
     }
 
     fn exit(&self, totals: &Totals, stop: Option<&StopReason>) -> Exit {
-        let limited = self.settings.sending.limit.is_some();
+        let limited = self.settings.args.sending.limit.is_some();
         let unfinished = totals.rejected + totals.not_sent + totals.held + totals.problems > 0
             || (totals.untried > 0 && !limited)
-            || (totals.changed > 0 && self.settings.read.strict);
+            || (totals.changed > 0 && self.settings.read.args.strict);
         match stop {
             Some(StopReason::Interrupted) => Exit::Interrupted,
             Some(_) => Exit::Stopped,
@@ -123,7 +125,7 @@ impl Import<'_> {
         let fails_again = match stop {
             Some(StopReason::Interrupted | StopReason::WaitTooLong(_)) => false,
             Some(_) => true,
-            None => self.settings.sending.limit.is_some() && totals.imported == 0,
+            None => self.settings.args.sending.limit.is_some() && totals.imported == 0,
         };
         if fails_again {
             return next;

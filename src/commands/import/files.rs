@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 
 use super::super::export::report_written;
-use super::super::findings::Finding;
 use super::super::ledgers;
 use super::plan::CheckedPlan;
 use crate::check::Checked;
@@ -33,9 +32,10 @@ pub(super) struct Outputs {
 }
 
 /// Opens the files that are named.
-pub(super) fn open_named(settings: &ImportSettings, planned: &CheckedPlan) -> Result<NamedFiles> {
-    let outputs = &settings.outputs;
-    let sources = sources(&settings.read, &planned.checked);
+pub(super) fn open_named(plan: &CheckedPlan<'_>) -> Result<NamedFiles> {
+    let settings = plan.import.settings;
+    let outputs = &settings.args.outputs;
+    let sources = sources(&settings.read, &plan.checked);
     let paths = OutputPaths {
         results: outputs.results.clone(),
         rejects: outputs.rejects.clone(),
@@ -50,7 +50,7 @@ pub(super) fn open_named(settings: &ImportSettings, planned: &CheckedPlan) -> Re
 
 /// The inputs as their outputs need them.
 pub(in crate::commands) fn sources(read: &ReadSettings, checked: &Checked) -> Vec<SourceFile> {
-    let inputs = read.inputs.iter().zip(&checked.files);
+    let inputs = read.check.inputs.iter().zip(&checked.files);
     let sources = inputs.map(|(input, file)| SourceFile {
         name: file.name.clone(),
         path: input.path().map(Path::to_owned),
@@ -76,30 +76,26 @@ fn opener(settings: &ImportSettings) -> OutputOpener {
 pub(super) fn protected(settings: &ImportSettings) -> Vec<PathBuf> {
     let mut paths = settings.read.paths();
     paths.extend(ledgers::paths(&settings.ledger_path));
-    paths.extend(settings.public_key_file.clone());
+    paths.extend(settings.args.public_key_file.clone());
     paths.extend(settings.ca_file.clone());
     paths
 }
 
 /// Whether the findings of the check are needed for the files.
 pub(super) fn want_findings(settings: &ImportSettings) -> bool {
-    let outputs = &settings.outputs;
+    let outputs = &settings.args.outputs;
     outputs.rejects.is_some() || outputs.results.is_some() || outputs.out.is_some()
 }
 
 impl NamedFiles {
     /// Opens the files of `--out`, and writes what the check has left out.
     /// Without a run there is no directory for it.
-    pub(super) fn begin(
-        self,
-        settings: &ImportSettings,
-        run: Option<RunId>,
-        planned: &mut CheckedPlan,
-    ) -> Result<Outputs> {
+    pub(super) fn begin(self, plan: &mut CheckedPlan<'_>, run: Option<RunId>) -> Result<Outputs> {
+        let settings = plan.import.settings;
         let mut sets = Vec::from_iter(self.files);
         let mut directory = None;
         let mut problems = None;
-        if let (Some(parent), Some(run)) = (&settings.outputs.out, run) {
+        if let (Some(parent), Some(run)) = (&settings.args.outputs.out, run) {
             let created = RunDirectory::create(parent, &run.to_string())?;
             let mut opener = opener(settings);
             let paths = created.paths(&self.sources);
@@ -111,31 +107,12 @@ impl NamedFiles {
             directory = Some(created);
         }
         let mut files = RunFiles::new(sets, run.unwrap_or(RunId(0)));
-        if let Some(findings) = planned.findings.take() {
-            for finding in findings.read().context("the temporary file")? {
-                match finding.context("the temporary file")? {
-                    Finding::Invalid(invalid) => {
-                        let (file, raw) = (invalid.file, &*invalid.raw_record);
-                        match &invalid.key {
-                            Some(key) if invalid.is_held => {
-                                files.add_held(file, raw, key, &invalid.reason);
-                            }
-                            key => files.add_invalid(file, raw, key.as_ref(), &invalid.reason),
-                        }
-                    }
-                    Finding::Problem(problem) => {
-                        if let Some(problems) = &mut problems {
-                            problems.add(&problem);
-                        }
-                    }
-                }
-            }
-        }
+        plan.findings.write(&mut files, problems.as_mut())?;
         if let Some(problems) = problems {
             problems.finish()?;
         }
-        for slot in &planned.plan.excluded {
-            let case = planned.plan.spooled.read(*slot).context("the spool")?;
+        for slot in &plan.plan.excluded {
+            let case = plan.plan.spooled.read(*slot).context("the spool")?;
             files.add_invalid(
                 case.place.file,
                 &case.raw_record,

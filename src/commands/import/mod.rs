@@ -12,10 +12,10 @@ use std::time::Instant;
 use anyhow::Result;
 
 use self::plan::{CheckedPlan, check_and_plan};
-use super::Exit;
 use super::interrupts::Interrupts;
 use super::ledgers::{self, ImportLedger};
 use super::rerun_command::{self, Rerun};
+use super::{Exit, block_on, print_closing};
 use crate::cli::settings::{Confirmation, ImportSettings};
 use crate::output::terminal::streams::{is_interactive, print_json, print_status, print_warning};
 use crate::output::terminal::summary::Summary;
@@ -28,14 +28,15 @@ struct Import<'a> {
 }
 
 pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
-    let mut import = Import {
+    let import = Import {
         settings,
         began: Instant::now(),
     };
+    let sending = &settings.args.sending;
     if let Some(warning) = &settings.warning {
         print_warning(warning);
     }
-    if settings.fresh && !settings.sending.dry_run {
+    if settings.args.fresh && !sending.dry_run {
         ledgers::forget_test_runs(settings.output)?;
     }
     let interrupts = import.catch_interrupts()?;
@@ -47,35 +48,29 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
     if settings.creates_ledger_only() {
         return create_ledger_only(settings, ledger);
     }
-    let mut plan = check_and_plan(settings, ledger.reader())?;
-    origin::refuse_unknown_ids(settings, &plan)?;
-    if let Some(named) = settings.sending.resend_in_doubt {
+    let mut plan = check_and_plan(import, ledger.reader())?;
+    origin::refuse_unknown_ids(&plan)?;
+    if let Some(named) = sending.resend_in_doubt {
         plan.refuse_other_doubts_than(named)?;
     }
-    if plan.is_blocked(settings) {
-        return Ok(import.close_for_problems(&plan));
+    if plan.is_blocked() {
+        return Ok(plan.close_for_problems());
     }
-    if settings.sending.dry_run {
-        return review::dry_run(&import, plan, &ledger);
+    if sending.dry_run {
+        return review::dry_run(plan, &ledger);
     }
     if let Confirmation::Plan(approved) = &settings.confirmation {
         plan.refuse_other_than(approved)?;
     }
-    let files = files::open_named(settings, &plan)?;
+    let files = files::open_named(&plan)?;
     if plan.to_send() == 0 {
-        return send::nothing(&import, plan, files);
+        return send::nothing(plan, files);
     }
-    if settings.confirmation == Confirmation::Ask && !review::ask(&mut import, &mut plan, &ledger)?
-    {
-        return Ok(import.close_declined(&plan));
+    if settings.confirmation == Confirmation::Ask && !review::ask(&mut plan, &ledger)? {
+        return Ok(plan.close_declined());
     }
-    send::send(
-        &import,
-        plan,
-        files,
-        ledger.into_ledger(settings)?,
-        &interrupts,
-    )
+    let ledger = ledger.into_ledger(settings)?;
+    block_on(send::send(plan, files, ledger, &interrupts))?
 }
 
 impl Import<'_> {
@@ -113,15 +108,13 @@ fn create_ledger_only(settings: &ImportSettings, ledger: ImportLedger) -> Result
     let id_flag = format!(" --ledger-id {}", info.id);
     let next = rerun_command::command(&rerun_command::own(), Rerun::AfterRun, &id_flag);
     if settings.output.json {
-        print_json(&serde_json::json!({
-            "schema": 1,
-            "command": "import",
+        let members = serde_json::json!({
             "new_ledger": info.id,
             "path": info.path.display().to_string(),
             "account": info.account,
             "next": next.into_iter().collect::<Vec<_>>(),
-            "exit_code": 0,
-        }));
+        });
+        print_closing("import", Exit::Done, members);
     } else {
         print_status(&format!(
             "created ledger {} at {}; nothing was sent.\nKeep the file, and name it in the jobs \

@@ -15,7 +15,8 @@ use crate::output::terminal::text::{count, escaped, escaped_list};
 /// Refuses keys of other columns or of another source than those of earlier
 /// runs, and flags without effect.
 pub(super) fn check(settings: &ImportSettings, ledger: Option<&LedgerReader>) -> Result<()> {
-    let origin = settings.read.rules.key_origin();
+    let args = &settings.args;
+    let origin = settings.read.check.rules.key_origin();
     let status = match ledger {
         Some(ledger) => ledger.origin_status(&origin)?,
         None => OriginStatus::Known,
@@ -25,17 +26,17 @@ pub(super) fn check(settings: &ImportSettings, ledger: Option<&LedgerReader>) ->
     for (flag, is_given, applies) in [
         (
             "--change-key-columns",
-            settings.change_key_columns,
+            args.change_key_columns,
             other_columns,
         ),
-        ("--new-source", settings.new_source, new_source),
+        ("--new-source", args.new_source, new_source),
     ] {
         if is_given && !applies {
             bail!("{flag} has no effect: the ledger has no case that it is about; remove it");
         }
     }
     match status {
-        OriginStatus::NewSource(known) if !settings.new_source => {
+        OriginStatus::NewSource(known) if !args.new_source => {
             let known: Vec<String> = known
                 .iter()
                 .map(|(name, cases)| named(name, *cases))
@@ -48,7 +49,7 @@ pub(super) fn check(settings: &ImportSettings, ledger: Option<&LedgerReader>) ->
                 known.join(" and ")
             )
         }
-        OriginStatus::OtherColumns(known) if !settings.change_key_columns => {
+        OriginStatus::OtherColumns(known) if !args.change_key_columns => {
             let lists: Vec<String> = known.iter().map(escaped_list).collect();
             let flags = known.last().map(|columns| key_flags(columns));
             bail!(
@@ -66,8 +67,8 @@ pub(super) fn check(settings: &ImportSettings, ledger: Option<&LedgerReader>) ->
 }
 
 /// Refuses other key columns that lead to no known case: these are other ids.
-pub(super) fn refuse_unknown_ids(settings: &ImportSettings, plan: &CheckedPlan) -> Result<()> {
-    if settings.change_key_columns && plan.plan.known == 0 {
+pub(super) fn refuse_unknown_ids(plan: &CheckedPlan<'_>) -> Result<()> {
+    if plan.import.settings.args.change_key_columns && plan.plan.known == 0 {
         bail!(
             "--change-key-columns is refused: the ledger knows none of the keys of these {}, so \
              they are not the same ids, and every case would be sent again. If they are ids of \
@@ -81,8 +82,8 @@ pub(super) fn refuse_unknown_ids(settings: &ImportSettings, plan: &CheckedPlan) 
 /// Sending needs key columns: the error proposes those of earlier runs, or what
 /// looks like some.
 pub(super) fn no_key_columns(settings: &ImportSettings) -> Result<Error> {
-    let read = &settings.read;
-    let source = read.rules.key_origin().source;
+    let check = &settings.read.check;
+    let source = check.rules.key_origin().source;
     let used = ledgers::open_to_read(&settings.ledger)
         .and_then(|(ledger, _)| Ok(ledger.key_columns(&source)?))
         .ok()
@@ -90,7 +91,7 @@ pub(super) fn no_key_columns(settings: &ImportSettings) -> Result<Error> {
     let proposal = if let Some(used) = used {
         format!("earlier runs used {}", key_flags(&used.columns))
     } else {
-        let key = init::propose_key(&InputProfile::read(&read.inputs, &read.options)?).columns;
+        let key = init::propose_key(&InputProfile::read(&check.inputs, &check.read)?).columns;
         match key.as_slice() {
             [] => "no column and no pair of columns looks like one; add a column with an id of \
                    your own"

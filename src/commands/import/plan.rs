@@ -1,13 +1,10 @@
 //! Reading, checking and planning: what an import would do, before it does it.
 
-use std::sync::Arc;
-
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
-use super::super::check::problem_reporter;
-use super::super::findings::FindingsSpool;
-use super::files;
+use super::super::findings::{Findings, KeptFindings};
+use super::{Import, files};
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::args::ApprovedPlan;
 use crate::cli::settings::ImportSettings;
@@ -25,17 +22,16 @@ use crate::output::terminal::text::{count, escaped, escaped_or_redacted};
 /// Changed rows that are named one by one.
 const CHANGED_SHOWN: u64 = 5;
 
-/// The input, checked and compared with the ledger.
-pub(super) struct CheckedPlan {
+/// An import whose input is checked and compared with the ledger.
+pub(super) struct CheckedPlan<'a> {
+    pub(super) import: Import<'a>,
     pub(super) checked: Checked,
     pub(super) plan: Plan,
-    pub(super) has_key: bool,
-    pub(super) files: Vec<String>,
     /// Records and problems for the files that the run leaves.
-    pub(super) findings: Option<FindingsSpool>,
+    pub(super) findings: KeptFindings,
 }
 
-impl CheckedPlan {
+impl CheckedPlan<'_> {
     pub(super) fn to_send(&self) -> u64 {
         self.plan.planned.len() as u64
     }
@@ -49,9 +45,13 @@ impl CheckedPlan {
             .context("the spool")
     }
 
+    pub(super) fn has_key(&self) -> bool {
+        !(self.import.settings.read.check.rules.options().key).is_empty()
+    }
+
     /// `HASH-N`; without a key column there is none.
     pub(super) fn name(&self) -> Option<String> {
-        self.has_key
+        self.has_key()
             .then(|| format!("{}-{}", self.plan.hash, self.to_send()))
     }
 
@@ -61,8 +61,9 @@ impl CheckedPlan {
     }
 
     /// Whether problems keep everything from being sent.
-    pub(super) fn is_blocked(&self, settings: &ImportSettings) -> bool {
-        self.checked.unskippable > 0 || (self.problems() > 0 && !settings.sending.skip_invalid)
+    pub(super) fn is_blocked(&self) -> bool {
+        let skip_invalid = self.import.settings.args.sending.skip_invalid;
+        self.checked.unskippable > 0 || (self.problems() > 0 && !skip_invalid)
     }
 
     /// Before anything was sent.
@@ -126,44 +127,45 @@ impl CheckedPlan {
 }
 
 /// Reads, checks and plans; problems and changed rows are reported on the way.
-pub(super) fn check_and_plan(
-    settings: &ImportSettings,
+pub(super) fn check_and_plan<'a>(
+    import: Import<'a>,
     ledger: Option<&LedgerReader>,
-) -> Result<CheckedPlan> {
-    let read = &settings.read;
-    let mut problems = problem_reporter(settings.output, read, files::protected(settings))?;
-    let folder = ledger::temporary_folder();
-    let mut findings = files::want_findings(settings)
-        .then(|| FindingsSpool::create(&folder))
-        .transpose()
-        .context("can't create a temporary file")?;
+) -> Result<CheckedPlan<'a>> {
+    let settings = import.settings;
+    let (read, destination) = (&settings.read, &settings.destination);
+    let wants_findings = files::want_findings(settings);
+    let protected = files::protected(settings);
+    let mut findings = Findings::new(read, settings.output, protected, wants_findings)?;
+    let options = CheckOptions {
+        read: ReadOptions {
+            digest: true,
+            ..read.check.read.clone()
+        },
+        collect_cases: true,
+        collect_invalid: wants_findings && settings.args.sending.skip_invalid,
+        ..read.check.clone()
+    };
     let explained = |error| read.check_error(error);
     let mut planner = Planner::new(
-        check::check(check_options(settings)).map_err(explained)?,
+        check::check(options).map_err(explained)?,
         ledger,
-        settings.destination.account.as_str(),
-        &settings.destination.map_id,
+        destination.account.as_str(),
+        &destination.map_id,
         plan_options(settings),
-        &folder,
+        &ledger::temporary_folder(),
     )?;
-    let (names, mut changed) = (read.file_names(), 0);
+    let mut changed = 0;
     for batch in &mut planner {
         let batch = batch.map_err(|error| match error {
             PlanError::Check(error) => explained(error),
             error => error.into(),
         })?;
-        for problem in batch.problems.iter().chain(&batch.held) {
-            problems.add(problem);
-        }
+        findings.add(batch.problems.into_iter().chain(batch.held), batch.invalid)?;
         for case in &batch.changed {
             changed += 1;
             if changed <= CHANGED_SHOWN {
-                report_changed(settings, ledger, case, &names);
+                report_changed(settings, ledger, case);
             }
-        }
-        if let Some(findings) = &mut findings {
-            let written = findings.add(batch.problems.into_iter().chain(batch.held), batch.invalid);
-            written.context("can't write a temporary file")?;
         }
     }
     let (plan, checked) = planner.finish();
@@ -171,36 +173,18 @@ pub(super) fn check_and_plan(
         let more = count(changed - CHANGED_SHOWN, "changed row");
         print_status(&format!("… and {more} more"));
     }
-    problems.finish(checked.total)?;
     Ok(CheckedPlan {
-        findings,
+        findings: findings.finish(checked.total)?,
+        import,
         checked,
         plan,
-        has_key: !read.rules.options().key.is_empty(),
-        files: names,
     })
 }
 
-fn check_options(settings: &ImportSettings) -> CheckOptions {
-    CheckOptions {
-        inputs: settings.read.inputs.clone(),
-        read: ReadOptions {
-            digest: true,
-            ..settings.read.options.clone()
-        },
-        rules: Arc::clone(&settings.read.rules),
-        strict: settings.read.strict,
-        allow_empty: settings.read.allow_empty,
-        collect_cases: true,
-        collect_invalid: files::want_findings(settings) && settings.sending.skip_invalid,
-        summarize_columns: false,
-    }
-}
-
 fn plan_options(settings: &ImportSettings) -> PlanOptions {
-    let sending = &settings.sending;
+    let sending = &settings.args.sending;
     let now = Timestamp::now().as_second();
-    let source = settings.read.rules.key_origin().source;
+    let source = settings.read.check.rules.key_origin().source;
     let keys = sending.allow_duplicate.iter();
     PlanOptions {
         allowed: AllowedDuplicates {
@@ -216,19 +200,14 @@ fn plan_options(settings: &ImportSettings) -> PlanOptions {
 
 /// Names a row that was imported and has changed since, with its place on the
 /// platform.
-fn report_changed(
-    settings: &ImportSettings,
-    ledger: Option<&LedgerReader>,
-    case: &CaseData,
-    files: &[String],
-) {
+fn report_changed(settings: &ImportSettings, ledger: Option<&LedgerReader>, case: &CaseData) {
     if settings.output.quiet || settings.output.json {
         return;
     }
     // Without its id the row is reported all the same.
     let known = ledger.and_then(|ledger| ledger.case(&case.key).ok()?);
     let case_id = known.and_then(|known| known.case_id);
-    let imported_as = match (case_id, &settings.case_url) {
+    let imported_as = match (case_id, &settings.read.config.platform.case_url) {
         (None, _) => String::new(),
         (Some(id), None) => format!(" as {}", escaped(&id)),
         (Some(id), Some(url)) => {
@@ -238,7 +217,7 @@ fn report_changed(
     print_status(&format!(
         "{}: skipped, changed since import: case {} was imported{imported_as} and is not sent \
          again",
-        place_text(case.place, files),
+        place_text(case.place, &settings.read.file_names()),
         escaped_or_redacted(&case.key.to_string(), settings.output.redact),
     ));
 }

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -12,11 +11,11 @@ use serde_json::value::RawValue;
 use super::super::Exit;
 use super::super::ledgers::{ImportLedger, listed};
 use super::super::rerun_command::{self, Rerun};
-use super::{CheckedPlan, Import};
+use super::CheckedPlan;
 use crate::cli::settings::ImportSettings;
 use crate::engine::PlanAction;
 use crate::model::{CaseData, State};
-use crate::output::terminal::check_report::{file_name, place_text};
+use crate::output::terminal::check_report::{cut, file_name, place_text};
 use crate::output::terminal::color;
 use crate::output::terminal::status::time;
 use crate::output::terminal::streams::{
@@ -34,24 +33,14 @@ const MOST_FIRMS: usize = 5;
 /// Lines and characters of the first payload above a question: what matters
 /// stands below it, on the same screen.
 const PAYLOAD_LINES: usize = 12;
-const PAYLOAD_WIDTH: usize = 76;
+const PAYLOAD_WIDTH: usize = 77;
 
 /// Shows what would be sent, and asks. False is no.
-pub(super) fn ask(
-    import: &mut Import<'_>,
-    plan: &mut CheckedPlan,
-    ledger: &ImportLedger,
-) -> Result<bool> {
+pub(super) fn ask(plan: &mut CheckedPlan<'_>, ledger: &ImportLedger) -> Result<bool> {
     let asked = Instant::now();
-    let settings = import.settings;
-    if let Some(first) = plan.first()? {
-        print_status(&first_case(plan, &first, settings.output.redact));
-        print_status(&cut(&pretty_json(&body(settings, &first)?)));
-    }
-    describe(settings, plan, ledger, print_status)?;
-    show_counts(settings, plan, ledger, print_status)?;
+    show(plan, ledger, print_status)?;
     let cases = count(plan.to_send(), "case");
-    let account = &settings.destination.account;
+    let account = &plan.import.settings.destination.account;
     let yes = match ledger {
         ImportLedger::Missing { others, .. } if !others.is_empty() => {
             let number = plan.to_send().to_string();
@@ -64,17 +53,12 @@ pub(super) fn ask(
         _ => confirm(&format!("Send {cases} to {account}?"))?,
     };
     // The time that a person takes to answer is not the import's.
-    import.began += asked.elapsed();
+    plan.import.began += asked.elapsed();
     Ok(yes)
 }
 
 /// Shows what would be sent, and the command that sends it.
-pub(super) fn dry_run(
-    import: &Import<'_>,
-    mut plan: CheckedPlan,
-    ledger: &ImportLedger,
-) -> Result<Exit> {
-    let settings = import.settings;
+pub(super) fn dry_run(mut plan: CheckedPlan<'_>, ledger: &ImportLedger) -> Result<Exit> {
     let totals = plan.totals();
     let exit = match totals.held + totals.problems {
         0 => Exit::Done,
@@ -85,80 +69,90 @@ pub(super) fn dry_run(
         exit_code: exit.code(),
         plan: plan.name(),
         to_send: Some(plan.to_send()),
-        next: Vec::from_iter(next_command(settings, &plan, ledger)),
-        ..import.summary()
+        next: Vec::from_iter(next_command(&plan, ledger)),
+        ..plan.import.summary()
     };
+    let settings = plan.import.settings;
     if settings.output.json {
         for (slot, action) in std::mem::take(&mut plan.plan.all) {
             let case = plan.plan.spooled.read(slot).context("the spool")?;
-            print_json(&request(settings, &plan, &case, action)?);
+            print_json(&request(settings, &case, action)?);
         }
         print_json(&summary.to_json());
-    } else {
-        if let Some(first) = plan.first()? {
-            print_result(&first_case(&plan, &first, settings.output.redact));
-            print_result(&escaped_lines(&pretty_json(&body(settings, &first)?)));
-        }
-        describe(settings, &plan, ledger, print_result)?;
-        show_counts(settings, &plan, ledger, print_result)?;
-        print_result(
-            "not checked, since only the server knows: whether the map id and the firm ids exist, \
-             and whether the case types are on the platform's list",
-        );
-        if !plan.has_key {
-            print_result("no key column: which cases are already imported can't be checked");
-        }
-        if let Some(name) = &summary.plan {
-            print_result(&format!("plan: {name}"));
-        }
-        for next in &summary.next {
-            print_result(&format!("next: {next}"));
-        }
+        return Ok(exit);
+    }
+    show(&mut plan, ledger, print_result)?;
+    print_result(
+        "not checked, since only the server knows: whether the map id and the firm ids exist, \
+         and whether the case types are on the platform's list",
+    );
+    if !plan.has_key() {
+        print_result("no key column: which cases are already imported can't be checked");
+    }
+    if let Some(name) = &summary.plan {
+        print_result(&format!("plan: {name}"));
+    }
+    for next in &summary.next {
+        print_result(&format!("next: {next}"));
     }
     Ok(exit)
 }
 
-fn first_case(plan: &CheckedPlan, first: &CaseData, redact: bool) -> String {
-    format!(
-        "\n{}{}, case {}",
-        color::bold("first    "),
-        place_text(first.place, &plan.files),
-        escaped_or_redacted(&first.key.to_string(), redact)
-    )
+/// Shows the first case, where the cases go and how, and how many.
+fn show(plan: &mut CheckedPlan<'_>, ledger: &ImportLedger, print: fn(&str)) -> Result<()> {
+    let settings = plan.import.settings;
+    let line = |name: &str, text: &str| print(&format!("{}{text}", color::bold(name)));
+    if let Some(first) = plan.first()? {
+        let place = place_text(first.place, &settings.read.file_names());
+        let key = escaped_or_redacted(&first.key.to_string(), settings.output.redact);
+        print("");
+        line("first    ", &format!("{place}, case {key}"));
+        let payload = pretty_json(&body(settings, &first)?);
+        print(&if settings.args.sending.dry_run {
+            escaped_lines(&payload)
+        } else {
+            beginning(&payload)
+        });
+    }
+    let destination = &settings.destination;
+    print("");
+    line("account  ", &escaped(destination.account.as_str()));
+    if let Some(address) = &destination.address {
+        line("url      ", &escaped(address.url().as_str()));
+    }
+    line("map      ", &map_text(&destination.map_id, ledger)?);
+    let config = match &settings.read.config.path {
+        Some(path) => escaped_path(path),
+        None => "none: every column is sent under its own name".to_owned(),
+    };
+    line("config   ", &config);
+    line("ledger   ", &escaped_path(&settings.ledger_path));
+    let mut title = "firms    ";
+    for firm in firms(plan) {
+        line(title, &firm);
+        title = "         ";
+    }
+    show_counts(plan, ledger, print)
 }
 
 /// The beginning of a text of several lines.
-fn cut(text: &str) -> String {
-    let mut shown = String::new();
-    for line in text.lines().take(PAYLOAD_LINES) {
-        let line = escaped(line);
-        let end = line.char_indices().nth(PAYLOAD_WIDTH).map(|(end, _)| end);
-        shown.push_str(&line[..end.unwrap_or(line.len())]);
-        shown.push_str(if end.is_some() { "…\n" } else { "\n" });
+fn beginning(text: &str) -> String {
+    let lines = text.lines().map(|line| cut(&escaped(line), PAYLOAD_WIDTH));
+    let mut shown: Vec<String> = lines.take(PAYLOAD_LINES).collect();
+    let more = text.lines().count().saturating_sub(PAYLOAD_LINES);
+    if more > 0 {
+        let more = count(more as u64, "line");
+        shown.push(format!("… and {more} more; --dry-run shows all"));
     }
-    match text.lines().count().saturating_sub(PAYLOAD_LINES) {
-        0 => {}
-        // Writing to a String can't fail.
-        more => drop(writeln!(
-            shown,
-            "… and {} more; --dry-run shows all",
-            count(more as u64, "line")
-        )),
-    }
-    shown.truncate(shown.trim_end().len());
-    shown
+    shown.join("\n")
 }
 
 /// How many cases are sent and why the others are not, and whether the ledger
 /// is the right one.
-fn show_counts(
-    settings: &ImportSettings,
-    plan: &CheckedPlan,
-    ledger: &ImportLedger,
-    print: fn(&str),
-) -> Result<()> {
+fn show_counts(plan: &CheckedPlan<'_>, ledger: &ImportLedger, print: fn(&str)) -> Result<()> {
+    let settings = plan.import.settings;
     let totals = plan.totals();
-    let verb = if settings.sending.dry_run {
+    let verb = if settings.args.sending.dry_run {
         "would be sent"
     } else {
         "to send"
@@ -240,17 +234,13 @@ fn ledger_text(ledger: &ImportLedger) -> Result<String> {
 }
 
 /// The command that sends this plan, if it works unchanged.
-fn next_command(
-    settings: &ImportSettings,
-    plan: &CheckedPlan,
-    ledger: &ImportLedger,
-) -> Option<String> {
+fn next_command(plan: &CheckedPlan<'_>, ledger: &ImportLedger) -> Option<String> {
     if plan.to_send() == 0 {
         return None;
     }
     let rerun =
         |more: &str| rerun_command::command(&rerun_command::own(), Rerun::AfterDryRun, more);
-    let is_test_run = settings.ledger.is_sandbox();
+    let is_test_run = plan.import.settings.ledger.is_sandbox();
     let plan = match plan.name() {
         Some(plan) => format!(" --plan {plan}"),
         // A test run needs no key columns.
@@ -274,7 +264,7 @@ fn next_command(
 #[derive(Serialize)]
 struct Request<'a> {
     schema: u32,
-    file: &'a str,
+    file: String,
     line: u64,
     row: Option<u64>,
     key: String,
@@ -286,13 +276,12 @@ struct Request<'a> {
 
 fn request<'a>(
     settings: &ImportSettings,
-    plan: &'a CheckedPlan,
     case: &'a CaseData,
     action: PlanAction,
 ) -> Result<Request<'a>> {
     Ok(Request {
         schema: 1,
-        file: file_name(case.place, &plan.files),
+        file: file_name(case.place, &settings.read.file_names()).to_owned(),
         line: case.place.line,
         row: case.place.row,
         key: redacted(&case.key.to_string(), settings.output.redact).into_owned(),
@@ -300,35 +289,6 @@ fn request<'a>(
         payload: RawValue::from_string(body(settings, case)?)?,
         action,
     })
-}
-
-/// Where the cases go, and how.
-fn describe(
-    settings: &ImportSettings,
-    plan: &CheckedPlan,
-    ledger: &ImportLedger,
-    print: fn(&str),
-) -> Result<()> {
-    let line = |name: &str, text: &str| print(&format!("{}{text}", color::bold(name)));
-    let destination = &settings.destination;
-    print("");
-    line("account  ", &escaped(destination.account.as_str()));
-    if let Some(address) = &destination.address {
-        line("url      ", &escaped(address.url().as_str()));
-    }
-    line("map      ", &map_text(&destination.map_id, ledger)?);
-    let config = match &settings.read.config.path {
-        Some(path) => escaped_path(path),
-        None => "none: every column is sent under its own name".to_owned(),
-    };
-    line("config   ", &config);
-    line("ledger   ", &escaped_path(&settings.ledger_path));
-    let mut title = "firms    ";
-    for firm in firms(settings, plan) {
-        line(title, &firm);
-        title = "         ";
-    }
-    Ok(())
 }
 
 /// The map, and the others that earlier runs used.
@@ -348,10 +308,11 @@ fn map_text(map_id: &str, ledger: &ImportLedger) -> Result<String> {
 }
 
 /// The largest firms with their cases, and the rest as one line.
-fn firms(settings: &ImportSettings, plan: &CheckedPlan) -> Vec<String> {
+fn firms(plan: &CheckedPlan<'_>) -> Vec<String> {
     let mut firms: Vec<_> = plan.plan.firms.iter().collect();
     firms.sort_by_key(|(firm, cases)| (Reverse(**cases), (*firm).clone()));
-    let names = &settings.read.rules.options().partner_firms;
+    let rules = &plan.import.settings.read.check.rules;
+    let names = &rules.options().partner_firms;
     let largest = firms.iter().take(MOST_FIRMS).map(|(firm, cases)| {
         let name = (names.iter())
             .find(|(_, id)| **id == ***firm)
@@ -377,7 +338,7 @@ fn firms(settings: &ImportSettings, plan: &CheckedPlan) -> Vec<String> {
 /// The time that the pace alone takes.
 fn shortest(settings: &ImportSettings, cases: u64) -> Duration {
     let gaps = u32::try_from(cases.saturating_sub(1)).unwrap_or(u32::MAX);
-    settings.pace.pace.lower.saturating_mul(gaps)
+    settings.args.pace.pace.lower.saturating_mul(gaps)
 }
 
 /// The body exactly as it would go out, or its shape.

@@ -7,11 +7,11 @@ use anyhow::Result;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::super::Exit;
 use super::super::interrupts::Interrupts;
 use super::super::rerun_command;
-use super::super::{Exit, block_on};
+use super::CheckedPlan;
 use super::files::NamedFiles;
-use super::{CheckedPlan, Import};
 use crate::api::{Address, CaseIdField, Client, ClientOptions, PublicKey};
 use crate::cli::settings::{Confirmation, ImportSettings, environment};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
@@ -24,51 +24,38 @@ use crate::output::terminal::summary::{Summary, stop_message};
 use crate::sandbox::{self, RunningSandbox, SandboxOptions};
 
 /// Nothing to send: no run begins, but the files asked for are written.
-pub(super) fn nothing(
-    import: &Import<'_>,
-    mut plan: CheckedPlan,
-    named: NamedFiles,
-) -> Result<Exit> {
-    let files = named.begin(import.settings, None, &mut plan)?;
+pub(super) fn nothing(mut plan: CheckedPlan<'_>, named: NamedFiles) -> Result<Exit> {
+    let files = named.begin(&mut plan, None)?;
+    let import = &plan.import;
     let (mut summary, exit) = import.summary_of_run(plan.totals(), &RunResult::default(), None);
     summary.plan = plan.name();
     files.finish(&summary, import.settings.output);
-    Ok(import.close(&summary, exit))
+    Ok(import.close(summary, exit))
 }
 
 /// Sends what the plan holds.
-pub(super) fn send(
-    import: &Import<'_>,
-    plan: CheckedPlan,
+pub(super) async fn send(
+    mut plan: CheckedPlan<'_>,
     named: NamedFiles,
     ledger: Ledger,
     interrupts: &Interrupts,
 ) -> Result<Exit> {
-    block_on(run(import, plan, named, ledger, interrupts))?
-}
-
-async fn run(
-    import: &Import<'_>,
-    mut plan: CheckedPlan,
-    named: NamedFiles,
-    ledger: Ledger,
-    interrupts: &Interrupts,
-) -> Result<Exit> {
-    let settings = import.settings;
+    let settings = plan.import.settings;
     let (sandbox, client) = connect(settings).await?;
-    let run_settings = run_settings(settings, &plan, &ledger)?;
-    let ledger = ledger.start(settings.keep_payloads)?;
-    let run = ledger.begin_run(run_start(settings, &plan)).await?;
-    let mut files = named.begin(settings, Some(run), &mut plan)?;
+    let run_settings = run_settings(&plan, &ledger)?;
+    let ledger = ledger.start(settings.read.config.ledger.keep_payloads)?;
+    let run = ledger.begin_run(run_start(&plan)).await?;
+    let mut files = named.begin(&mut plan, Some(run))?;
+    let (sending, output) = (&settings.args.sending, settings.output);
     let mut report = RunReport::new(
         plan.to_send(),
-        plan.files.clone(),
-        settings.output,
-        settings.show_answers && !settings.output.json,
+        settings.read.file_names(),
+        output,
+        (output.verbose || sending.limit == Some(1)) && !output.json,
     );
     let (totals, name) = (plan.totals_without_sends(), plan.name());
     let import_run = ImportRun {
-        resend_in_doubt: settings.sending.resend_in_doubt.is_some(),
+        resend_in_doubt: sending.resend_in_doubt.is_some(),
         planned: plan.plan.planned,
         spooled: plan.plan.spooled,
         client: Arc::new(client),
@@ -84,6 +71,7 @@ async fn run(
     })
     .await;
     report.finish();
+    let import = &plan.import;
     let (mut summary, mut exit) = import.summary_of_run(totals, &result, report.last_error());
     interrupts.run_ended(exit);
     summary.run = Some(run.0);
@@ -100,8 +88,8 @@ async fn run(
             summary.exit_code = exit.code();
         }
     }
-    files.finish(&summary, settings.output);
-    import.close(&summary, exit);
+    files.finish(&summary, output);
+    import.close(summary, exit);
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
     }
@@ -126,31 +114,29 @@ async fn connect(settings: &ImportSettings) -> Result<(Option<RunningSandbox>, C
         let running = sandbox::start(options).await?;
         let address = Address::new(&running.base_url(), None, &destination.map_id, None)?;
         sandbox = Some(running);
-        address.for_sandbox()
+        address
     };
     let client = Client::new(
         address,
         destination.contract.clone(),
         key,
         ClientOptions {
-            timeout: settings.pace.timeout,
+            timeout: settings.args.pace.timeout,
             ca_file: settings.ca_file.clone(),
         },
     )?;
     Ok((sandbox, client))
 }
 
-fn run_settings(
-    settings: &ImportSettings,
-    plan: &CheckedPlan,
-    ledger: &Ledger,
-) -> Result<RunSettings> {
+fn run_settings(plan: &CheckedPlan<'_>, ledger: &Ledger) -> Result<RunSettings> {
+    let settings = plan.import.settings;
+    let pace = &settings.args.pace;
     let imported_ids = u32::from(ledger.reader().info()?.imported_distinct_ids);
     let wanted_ids: u32 = match settings.destination.contract.case_id_field {
         CaseIdField::None => 1,
         _ => 2,
     };
-    let echo = if settings.read.strict {
+    let echo = if settings.read.args.strict {
         EchoPolicy::Stop
     } else if settings.confirmation == Confirmation::Ask {
         EchoPolicy::Ask
@@ -159,11 +145,11 @@ fn run_settings(
     };
     Ok(RunSettings {
         cases: plan.plan.planned.len(),
-        in_flight: usize::from(settings.pace.in_flight),
-        max_retries: settings.pace.max_retries,
-        max_wait: settings.pace.max_wait,
-        max_failures: settings.pace.max_failures,
-        pace: settings.pace.pace,
+        in_flight: usize::from(pace.in_flight),
+        max_retries: pace.max_retries,
+        max_wait: pace.max_wait,
+        max_failures: pace.max_failures,
+        pace: pace.pace,
         canary: Canary {
             needed: wanted_ids.saturating_sub(imported_ids),
             echo,
@@ -172,7 +158,8 @@ fn run_settings(
     })
 }
 
-fn run_start(settings: &ImportSettings, plan: &CheckedPlan) -> RunStart {
+fn run_start(plan: &CheckedPlan<'_>) -> RunStart {
+    let settings = plan.import.settings;
     let ci_job = ["GITHUB_RUN_ID", "CI_JOB_ID", "BUILD_ID"]
         .iter()
         .find_map(|name| environment(name));
@@ -191,7 +178,7 @@ fn run_start(settings: &ImportSettings, plan: &CheckedPlan) -> RunStart {
         command: rerun_command::own(),
         account: settings.destination.account.to_string(),
         map_id: settings.destination.map_id.clone(),
-        keys: settings.read.rules.key_origin(),
+        keys: settings.read.check.rules.key_origin(),
         plan: plan.name(),
         files: files.collect(),
         at: Timestamp::now(),

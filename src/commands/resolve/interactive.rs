@@ -97,7 +97,11 @@ fn ask(job: &mut ResolveJob<'_>, key: &Key, position: u64, total: u64) -> Result
         return Ok(UserAnswer::Skip);
     };
     let is_young = job.is_young(&case);
-    let view = cases::view(reader, case, job.settings.case_url.as_deref())?;
+    let view = cases::view(
+        reader,
+        case,
+        job.settings.config.platform.case_url.as_deref(),
+    )?;
     let text = view.text(job.settings.output, true, Timestamp::now());
     print_status(&format!("\n{position} of {total}: {text}"));
     if is_young {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use self::named_cases::{ListedCase, NamedCase, NamedCases};
 use super::{Exit, cases, ledgers};
-use crate::cli::args::ResolveOptions;
+use crate::cli::args::ResolveArgs;
 use crate::cli::settings::LedgerSettings;
 use crate::ledger::{
     self, CaseFilter, CaseRow, Ledger, LedgerError, Refusal, ResolutionReport, ResolveAction,
@@ -30,7 +30,7 @@ const CASES_SHOWN: u64 = 20;
 /// An open ledger, and what to do with it.
 struct ResolveJob<'a> {
     settings: &'a LedgerSettings,
-    options: &'a ResolveOptions,
+    options: &'a ResolveArgs,
     ledger: Ledger,
     account: String,
     /// The rows of `--list`.
@@ -41,7 +41,7 @@ struct ResolveJob<'a> {
 type Resolutions = (ResolveAction, Vec<NamedCase>);
 
 /// Runs the command.
-pub(super) fn run(settings: &LedgerSettings, options: &ResolveOptions) -> Result<Exit> {
+pub(super) fn run(settings: &LedgerSettings, options: &ResolveArgs) -> Result<Exit> {
     let (ledger, info) = {
         let accepted = options.accept_older_ledger.as_ref();
         ledgers::open_to_resolve(&settings.ledger, accepted)?
@@ -248,7 +248,12 @@ impl ResolveJob<'_> {
             let line = match reader.case(key)? {
                 Some(case) if self.is_for(action, &case, case_id.as_deref())? => {
                     young += u64::from(self.is_young(&case));
-                    cases::view(reader, case, self.settings.case_url.as_deref())?.line(output)
+                    cases::view(
+                        reader,
+                        case,
+                        self.settings.config.platform.case_url.as_deref(),
+                    )?
+                    .line(output)
                 }
                 None if action == ResolveAction::Imported => {
                     added += 1;

@@ -380,7 +380,8 @@ fn column_table_of(
     table
 }
 
-fn cut(text: &str, widest: usize) -> String {
+/// The beginning of a text that is wider than this.
+pub(crate) fn cut(text: &str, widest: usize) -> String {
     if text.chars().count() <= widest {
         return text.to_owned();
     }

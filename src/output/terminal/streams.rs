@@ -15,6 +15,8 @@ pub(crate) struct OutputOptions {
     pub redact: bool,
     /// Only errors and the summary.
     pub quiet: bool,
+    /// More detail, with every answer.
+    pub verbose: bool,
     /// JSON documents on standard output.
     pub json: bool,
 }
