@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 use super::{Exit, ledgers, print_closing};
 use crate::cli::settings::LedgerChoice;
 use crate::ledger::KnownLedger;
-use crate::model::State;
 use crate::output::terminal::color;
-use crate::output::terminal::status::{counts_json, time};
+use crate::output::terminal::status::counts_json;
 use crate::output::terminal::streams::{OutputOptions, print_result, print_status};
-use crate::output::terminal::text::{count, escaped, escaped_path};
+use crate::output::terminal::text::{count, escaped_path};
 
 /// `ledger list`: those of the state folder, and the others that were used on
 /// this machine.
@@ -25,28 +24,10 @@ pub(super) fn list(output: OutputOptions) -> Exit {
         print_status("no ledger is known on this machine");
     }
     for ledger in known.iter().filter(|_| !output.json) {
-        print_result(&to_text(ledger));
+        let path = color::bold(&escaped_path(&ledger.path));
+        print_result(&format!("{path}\n  {}", ledgers::about(ledger)));
     }
     Exit::Done
-}
-
-fn to_text(ledger: &KnownLedger) -> String {
-    let path = color::bold(&escaped_path(&ledger.path));
-    let account = ledger.account().map_or("unknown".to_owned(), escaped);
-    let id = ledger.id().map_or("unknown".to_owned(), escaped);
-    let state = match &ledger.info {
-        Ok(info) => {
-            let cases = count(info.counts.total(), "case");
-            let in_doubt = info.counts.of(State::InDoubt) + info.counts.of(State::Sending);
-            let last = match info.last_run_at {
-                Some(at) => format!("last import {}", time(at)),
-                None => "no import yet".to_owned(),
-            };
-            format!("{cases}, {in_doubt} in doubt, {last}")
-        }
-        Err(error) => color::yellow(&format!("can't be used: {}", escaped(&error.to_string()))),
-    };
-    format!("{path}\n  account {account}\n  id      {id}\n  cases   {state}")
 }
 
 fn to_json(ledger: &KnownLedger) -> Value {

@@ -178,27 +178,13 @@ pub(super) fn listed<'l>(ledgers: impl IntoIterator<Item = &'l KnownLedger>) -> 
     let mut listed = String::new();
     let mut ledgers = ledgers.into_iter();
     for ledger in ledgers.by_ref().take(MOST_LEDGERS) {
-        let path = escaped_path(&ledger.path);
-        let account = ledger
-            .account()
-            .map_or("unknown account".to_owned(), escaped);
         // Writing to a String can't fail.
-        let _ = match &ledger.info {
-            Ok(info) => write!(
-                listed,
-                "\n  {path} has {} of {account}, {} in doubt",
-                count(info.counts.total(), "case"),
-                info.counts.of(State::InDoubt) + info.counts.of(State::Sending)
-            ),
-            Err(error) => write!(listed, "\n  {path}, of {account}, can't be used: {error}"),
-        };
-        let last_run = ledger.info.as_ref().ok().and_then(|info| info.last_run_at);
-        if let Some(at) = last_run {
-            let _ = write!(listed, "; last import {}", time(at));
-        }
-        if let Some(id) = ledger.id() {
-            let _ = write!(listed, "; id {}", escaped(id));
-        }
+        let _ = write!(
+            listed,
+            "\n  {} {}",
+            escaped_path(&ledger.path),
+            about(ledger)
+        );
     }
     let more = ledgers.count() as u64;
     if more > 0 {
@@ -206,6 +192,32 @@ pub(super) fn listed<'l>(ledgers: impl IntoIterator<Item = &'l KnownLedger>) -> 
         let _ = write!(listed, "\n  … and {more}: see `caseload ledger list`");
     }
     listed
+}
+
+/// What tells a ledger from others, after its path.
+pub(super) fn about(ledger: &KnownLedger) -> String {
+    let account = ledger
+        .account()
+        .map_or("an unknown account".to_owned(), escaped);
+    let mut about = match &ledger.info {
+        Ok(info) => format!(
+            "has {} of {account}, {} in doubt",
+            count(info.counts.total(), "case"),
+            info.counts.of(State::InDoubt) + info.counts.of(State::Sending)
+        ),
+        Err(error) => format!(
+            "of {account} can't be used: {}",
+            escaped(&error.to_string())
+        ),
+    };
+    let last_run = ledger.info.as_ref().ok().and_then(|info| info.last_run_at);
+    if let Some(at) = last_run {
+        about += &format!("; last import {}", time(at));
+    }
+    if let Some(id) = ledger.id() {
+        about += &format!("; id {}", escaped(id));
+    }
+    about
 }
 
 /// The ledger of an import.

@@ -53,19 +53,15 @@ impl Config {
     /// An error that the input revealed in a line of the config: `name` is
     /// marked in it, or all of the line.
     pub(crate) fn error_at(&self, line: u32, name: &str, message: &str) -> ConfigError {
-        let mut start = 0;
-        let mut found = "";
-        for text in self.text.split_inclusive('\n').take(line as usize) {
-            start += found.len();
-            found = text;
-        }
-        let (at, width) = match found.find(name) {
-            Some(at) if !name.is_empty() => (at, name.len()),
-            _ => (found.len() - found.trim_start().len(), found.trim().len()),
-        };
-        let span = start + at..start + at + width;
+        let lines_before = line.saturating_sub(1) as usize;
+        let before = self.text.split_inclusive('\n').take(lines_before);
+        let start: usize = before.map(str::len).sum();
+        let line = self.text[start..].lines().next().unwrap_or_default();
+        let is_found = !name.is_empty() && line.contains(name);
+        let marked = if is_found { name } else { line.trim() };
+        let start = start + line.find(marked).unwrap_or_default();
         let path = self.path.as_deref().unwrap_or(Path::new(""));
-        ConfigError::at(&self.text, path, span, message)
+        ConfigError::at(&self.text, path, start..start + marked.len(), message)
     }
 }
 
@@ -229,18 +225,18 @@ impl<'t> ConfigText<'t> {
     fn check_blanks(&self, table_name: &str, table: &DeTable<'_>) -> Result<(), ConfigError> {
         for (name, value) in table {
             let name = name.get_ref().as_ref();
-            let text = value.get_ref().as_str();
-            let may_be_blank = matches!(name, "prefix" | "value" | "default");
-            let may_be_empty = matches!(name, "not_sent" | "rejected");
-            if let Some(table) = value.get_ref().as_table().filter(|_| name != "rename") {
-                self.check_blanks(name, table)?;
-            } else if text.is_some_and(|text| text.trim().is_empty()) && !may_be_blank
-                || value
-                    .get_ref()
-                    .as_array()
-                    .is_some_and(|list| list.is_empty())
-                    && !may_be_empty
-            {
+            let is_blank = match value.get_ref() {
+                DeValue::String(text) => {
+                    text.trim().is_empty() && !matches!(name, "prefix" | "value" | "default")
+                }
+                DeValue::Array(list) => list.is_empty() && !matches!(name, "not_sent" | "rejected"),
+                DeValue::Table(table) if name != "rename" => {
+                    self.check_blanks(name, table)?;
+                    false
+                }
+                _ => false,
+            };
+            if is_blank {
                 let message = match table_name {
                     "partner_firms" => format!(
                         "the partner firm \"{name}\" has no id yet; put it between the quotes"

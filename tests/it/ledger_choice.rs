@@ -333,8 +333,9 @@ fn all_known_ledgers_are_listed() {
         .exits(0);
     home.import(&second.url()).run().exits(0);
     let listed = home.run(&["ledger", "list"]).exits(0);
-    let listed = listed.prints("ledger.db\n").prints("2 cases, 0 in doubt");
-    let listed = listed.prints(&first.url()).prints(&second.url());
+    let listed = listed.prints("ledger.db\n  has 2 cases of ");
+    let listed = listed.prints(&format!("{}, 0 in doubt", first.url()));
+    let listed = listed.prints(&format!("{}, 0 in doubt", second.url()));
     listed.prints(&home.ledger().id).prints("last import 20");
     std::fs::remove_file(home.path("ledger.db")).unwrap();
     let listed = home.run(&["ledger", "list", "--output", "json"]).exits(0);

@@ -35,7 +35,7 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "T", default_value = "2s", value_parser = duration, hide_short_help = true)]
     pub wait: Duration,
     /// With --sandbox: forget earlier test runs
-    #[arg(long, hide_short_help = true)]
+    #[arg(long, requires = "sandbox", hide_short_help = true)]
     pub fresh: bool,
     /// The same ids come from other key columns than in earlier runs
     #[arg(long, hide_short_help = true)]

@@ -58,9 +58,6 @@ pub(crate) enum Confirmation {
 
 impl ImportSettings {
     pub(crate) fn new(args: ImportArgs, globals: &GlobalArgs) -> Result<Self> {
-        if args.fresh && !args.account.sandbox {
-            bail!("--fresh forgets test runs and needs --sandbox");
-        }
         if args.account.sandbox
             && let Some(flag) = args.ledger.given().next()
         {

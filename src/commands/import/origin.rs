@@ -23,15 +23,14 @@ pub(super) fn check(settings: &ImportSettings, ledger: Option<&LedgerReader>) ->
     };
     let other_columns = matches!(status, OriginStatus::OtherColumns(_));
     let new_source = matches!(status, OriginStatus::NewSource(_));
-    for (flag, is_given, applies) in [
+    for (flag, is_unused) in [
         (
             "--change-key-columns",
-            args.change_key_columns,
-            other_columns,
+            args.change_key_columns && !other_columns,
         ),
-        ("--new-source", args.new_source, new_source),
+        ("--new-source", args.new_source && !new_source),
     ] {
-        if is_given && !applies {
+        if is_unused {
             bail!("{flag} has no effect: the ledger has no case that it is about; remove it");
         }
     }

@@ -48,7 +48,7 @@ pub(super) fn ask(plan: &mut CheckedPlan<'_>, ledger: &ImportLedger) -> Result<b
                 "To send {cases} to {account} with a new ledger, type the number of cases, \
                  {number}:"
             );
-            prompt(&question)?.replace(',', "") == number
+            prompt(&question)?.is_some_and(|answer| answer.replace(',', "") == number)
         }
         _ => confirm(&format!("Send {cases} to {account}?"))?,
     };

@@ -1,8 +1,6 @@
 //! The cases in doubt one by one: each is shown with what is needed to find it,
 //! and the answer is recorded before the next one is shown.
 
-use std::io::{BufRead as _, Write as _};
-
 use anyhow::Result;
 use jiff::Timestamp;
 
@@ -12,10 +10,10 @@ use super::{ResolveJob, refusal_text};
 use crate::ledger::ResolveAction;
 use crate::model::{Key, State};
 use crate::output::terminal::color;
-use crate::output::terminal::streams::print_status;
+use crate::output::terminal::streams::{print_status, prompt};
 use crate::output::terminal::text::{count, grouped};
 
-const PROMPT: &str = "(i)mported [CASE_ID], (n)ot imported, (s)kip, (b)ack, (h)elp, (q)uit: ";
+const PROMPT: &str = "(i)mported [CASE_ID], (n)ot imported, (s)kip, (b)ack, (h)elp, (q)uit:";
 
 const HELP: &str = "
   i           it is on the platform
@@ -108,7 +106,7 @@ fn ask(job: &mut ResolveJob<'_>, key: &Key, position: u64, total: u64) -> Result
         job.warn_young(1);
     }
     loop {
-        let answer = prompt()?;
+        let answer = ask_for_answer()?;
         let UserAnswer::Record(action, case_id) = &answer else {
             return Ok(answer);
         };
@@ -125,21 +123,15 @@ fn ask(job: &mut ResolveJob<'_>, key: &Key, position: u64, total: u64) -> Result
 }
 
 /// Asks until the answer is valid; the end of the input quits.
-fn prompt() -> Result<UserAnswer> {
-    loop {
-        let mut error = std::io::stderr().lock();
-        write!(error, "{PROMPT}")?;
-        error.flush()?;
-        let mut line = String::new();
-        if std::io::stdin().lock().read_line(&mut line)? == 0 {
-            writeln!(error)?;
-            return Ok(UserAnswer::Quit);
-        }
+fn ask_for_answer() -> Result<UserAnswer> {
+    while let Some(line) = prompt(PROMPT)? {
         match parse_answer(&line) {
             Some(answer) => return Ok(answer),
             None => print_status(HELP),
         }
     }
+    print_status("");
+    Ok(UserAnswer::Quit)
 }
 
 fn parse_answer(line: &str) -> Option<UserAnswer> {

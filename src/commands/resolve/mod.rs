@@ -6,12 +6,12 @@ mod named_cases;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 
 use self::named_cases::{ListedCase, NamedCase, NamedCases};
-use super::{Exit, cases, ledgers};
+use super::{Exit, cases, ledgers, print_closing};
 use crate::cli::args::ResolveArgs;
 use crate::cli::settings::LedgerSettings;
 use crate::ledger::{
@@ -42,15 +42,13 @@ type Resolutions = (ResolveAction, Vec<NamedCase>);
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, options: &ResolveArgs) -> Result<Exit> {
-    let (ledger, info) = {
-        let accepted = options.accept_older_ledger.as_ref();
-        ledgers::open_to_resolve(&settings.ledger, accepted)?
-    };
+    let accepted = options.accept_older_ledger.as_ref();
+    let (ledger, info) = ledgers::open_to_resolve(&settings.ledger, accepted)?;
     ledgers::report_ledger(&info, settings.output);
-    let list = options.list.as_deref();
-    let keys = settings.cases.typed_keys(ledger.reader());
-    let listed = list.map(|list| named_cases::read_list(list, &keys));
-    let listed = listed.transpose()?.unwrap_or_default();
+    let listed = match &options.list {
+        Some(list) => named_cases::read_list(list, &settings.cases.typed_keys(ledger.reader()))?,
+        None => Vec::new(),
+    };
     let mut job = ResolveJob {
         settings,
         options,
@@ -159,7 +157,7 @@ impl ResolveJob<'_> {
         let keys = self.settings.cases.typed_keys(self.ledger.reader());
         for text in self.options.keys() {
             let (typed, id) = if imported {
-                named_cases::split_id(text, |text| Ok::<_, Error>(keys.find(text)?.is_some()))?
+                named_cases::split_id(text, |text| Ok(keys.find(text)?.is_some()))?
             } else {
                 (text.as_str(), None)
             };
@@ -357,16 +355,14 @@ impl ResolveJob<'_> {
     }
 
     fn print_closing(&self, action: Option<ResolveAction>, done: u64, refused: u64, exit: Exit) {
-        print_json(&json!({
-            "schema": 1,
-            "command": "resolve",
+        let members = json!({
             "account": self.account,
             "ledger": self.ledger.reader().path().display().to_string(),
             "action": action,
             "done": done,
             "refused": refused,
-            "exit_code": exit.code(),
-        }));
+        });
+        print_closing("resolve", exit, members);
     }
 }
 

@@ -60,10 +60,10 @@ pub(super) fn add(named: &mut NamedCases, (key, id): NamedCase) -> Result<()> {
 /// `KEY=CASE_ID`: the whole text is a key when it is a JSON array or the ledger
 /// has such a key; else it is split at the last `=`. With nothing after the `=`
 /// there is no id.
-pub(super) fn split_id<E>(
+pub(super) fn split_id(
     text: &str,
-    is_known: impl FnOnce(&str) -> Result<bool, E>,
-) -> Result<(&str, Option<String>), E> {
+    is_known: impl FnOnce(&str) -> Result<bool>,
+) -> Result<(&str, Option<String>)> {
     match text.rsplit_once('=') {
         Some((key, id))
             if !key.trim().is_empty() && Key::parse(text).is_none() && !is_known(text)? =>
@@ -95,23 +95,20 @@ fn read_file(path: &Path, name: &str, keys: &TypedKeys<'_>) -> Result<Vec<Listed
         &ReadOptions::default(),
     );
     let is_list = |columns: &Columns| {
-        [reserved::KEY, TYPED_KEY]
-            .iter()
-            .any(|name| columns.position(name).is_some())
+        let mut names = [reserved::KEY, TYPED_KEY].into_iter();
+        names.any(|name| columns.position(name).is_some())
     };
     match opened {
-        Ok(reader) => match reader.columns() {
-            None => read_records(reader, name, keys),
-            Some(columns) if is_list(columns) => read_records(reader, name, keys),
-            Some(_) if is_table(path) => bail!(
-                "{name} has no column {} or {TYPED_KEY}, so `caseload export` did not write it; put \
-                 the keys into a .txt file, one per line",
-                reserved::KEY
-            ),
-            Some(_) => read_lines(path, name, keys),
-        },
+        Ok(reader) if reader.columns().is_none_or(|columns| is_list(columns)) => {
+            read_records(reader, name, keys)
+        }
+        Ok(_) if is_table(path) => bail!(
+            "{name} has no column {} or {TYPED_KEY}, so `caseload export` did not write it; put \
+             the keys into a .txt file, one per line",
+            reserved::KEY
+        ),
         Err(error) if is_table(path) => Err(error.into()),
-        Err(_) => read_lines(path, name, keys),
+        _ => read_lines(path, name, keys),
     }
 }
 
@@ -199,12 +196,10 @@ fn decision(text: &str) -> Result<ResolveAction, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
 
     fn parse(text: &str) -> NamedCase {
-        let split = split_id(text, |text| Ok::<_, Infallible>(text == "known=1"));
+        let split = split_id(text, |text| Ok(text == "known=1"));
         let (key, id) = split.unwrap();
         (Key::from_typed("", key), id)
     }

@@ -76,17 +76,17 @@ pub(crate) fn is_interactive() -> bool {
 
 /// Asks a question that only "y" or "yes" answers with yes.
 pub(crate) fn confirm(question: &str) -> io::Result<bool> {
-    let answer = prompt(&format!("{question} [y/N]"))?;
+    let answer = prompt(&format!("{question} [y/N]"))?.unwrap_or_default();
     Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Asks for a line.
-pub(crate) fn prompt(question: &str) -> io::Result<String> {
+/// Asks for a line; none is the end of the input.
+pub(crate) fn prompt(question: &str) -> io::Result<Option<String>> {
     // Not locked while a person thinks: an interrupt must still be reported.
     let mut error = io::stderr();
     write!(error, "\n{question} ")?;
     error.flush()?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
+    let length = io::stdin().lock().read_line(&mut answer)?;
+    Ok((length > 0).then(|| answer.trim().to_owned()))
 }
