@@ -105,14 +105,11 @@ pub struct KnownCase {
     pub state: State,
     /// Of the payload and firm that were sent last; none when a user added it.
     pub payload_digest: Option<Digest>,
-    pub possible_twin: bool,
-    pub attempts: u32,
     /// When it was last attempted or resolved.
     pub last_attempt_at: Timestamp,
 }
 
-const KNOWN: &str = "SELECT key_digest, no, state, payload_digest, possible_twin, attempts, \
-                     updated_at FROM cases";
+const KNOWN: &str = "SELECT key_digest, no, state, payload_digest, updated_at FROM cases";
 
 /// Looks keys up in the order of an input.
 ///
@@ -367,9 +364,7 @@ impl KeyLookup<'_> {
         let known = KnownCase {
             state: self.reader.shown(row.get(2)?),
             payload_digest: row.get(3)?,
-            possible_twin: row.get(4)?,
-            attempts: row.get(5)?,
-            last_attempt_at: row.get::<_, Millis>(6)?.0,
+            last_attempt_at: row.get::<_, Millis>(4)?.0,
         };
         Ok((row.get(1)?, known))
     }

@@ -110,7 +110,6 @@ pub(crate) struct LedgerInfo {
     pub(crate) id: String,
     pub(crate) account: String,
     pub(crate) created_at: Timestamp,
-    pub(crate) schema: i64,
     pub(crate) counts: StateCounts,
     /// When the last run began.
     pub(crate) last_run_at: Option<Timestamp>,
@@ -241,7 +240,6 @@ impl LedgerReader {
         let moved_from = record.map(|record| record.path);
         let moved_from = moved_from.filter(|path| *path != self.recorded_path());
         self.read(|conn| {
-            let schema = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
             let counts = self.count_all()?;
             conn.query_row(
                 "SELECT id, account, created_at,
@@ -255,7 +253,6 @@ impl LedgerReader {
                         id: row.get(0)?,
                         account: row.get(1)?,
                         created_at: row.get::<_, Millis>(2)?.0,
-                        schema,
                         counts,
                         last_run_at: last_run.as_ref().map(|run| run.start.at),
                         imported_distinct_ids: row.get(3)?,

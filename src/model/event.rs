@@ -68,16 +68,9 @@ pub(crate) struct SettledAttempt<'a> {
     pub(crate) at: Timestamp,
 }
 
-/// Something that happened in a run. Times are counted from its start.
+/// Something that happened in a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RunEvent<'a> {
-    Started {
-        #[cfg_attr(
-            not(test),
-            expect(dead_code, reason = "a test checks the pace with it")
-        )]
-        at: Duration,
-    },
     Settled(SettledAttempt<'a>),
     /// The ledger has the case in another state than the plan; it was not sent.
     Skipped {

@@ -143,7 +143,6 @@ impl Outcome {
 /// summary. Each record is in exactly one of the numbers between `total` and
 /// `drafts`; drafts are part of the imported ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Totals {
     pub(crate) total: u64,
     pub(crate) imported: u64,

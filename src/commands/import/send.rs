@@ -2,6 +2,7 @@
 //! the end is written down.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -64,6 +65,7 @@ pub(super) async fn send(
         settings: run_settings,
         interrupts: interrupts.run(),
         ask_echo: || confirm("Continue with the import?").unwrap_or(false),
+        wall_clock: Box::new(SystemTime::now),
     };
     let result = engine::run_import(import_run, &mut |event| {
         report.add_event(&event);

@@ -58,6 +58,8 @@ pub(crate) struct ImportRun {
     /// Asks the user whether fields that came back different are acceptable,
     /// after [`RunEvent::AskEcho`]; called in a thread that may wait.
     pub ask_echo: fn() -> bool,
+    /// Goes on while the machine is asleep.
+    pub wall_clock: Box<dyn FnMut() -> SystemTime>,
 }
 
 /// A failure on this machine that ends a run.
@@ -99,9 +101,9 @@ struct Runner<'a> {
     began: Instant,
     minimum_gap: MinimumGap,
     sleep_detector: SleepDetector,
+    /// Requests, and the question to the user: a second interrupt drops them.
     requests: FuturesUnordered<Task>,
     ledger_writes: FuturesUnordered<Task>,
-    questions: FuturesUnordered<Task>,
     /// The one claim ahead of its start.
     prefetched: Option<Claim>,
     in_flight: HashMap<CaseIndex, (Claim, Arc<Gate>)>,
@@ -115,25 +117,23 @@ struct Runner<'a> {
 }
 
 /// Works through a plan. Returns when nothing is in flight any more.
-pub(crate) async fn run_import(run: ImportRun, report: &mut dyn FnMut(RunEvent<'_>)) -> RunResult {
-    run_with_clock(run, report, SleepDetector::new(SystemTime::now)).await
-}
-
-async fn run_with_clock(
-    run: ImportRun,
+pub(crate) async fn run_import(
+    mut run: ImportRun,
     report: &mut dyn FnMut(RunEvent<'_>),
-    sleep_detector: SleepDetector,
 ) -> RunResult {
+    let began = Instant::now();
     let mut runner = Runner {
         scheduler: Scheduler::new(run.settings.clone()),
         minimum_gap: MinimumGap::new(run.settings.pace.lower),
+        sleep_detector: SleepDetector {
+            wall: (run.wall_clock)(),
+            monotonic: began,
+        },
         run,
         report,
-        began: Instant::now(),
-        sleep_detector,
+        began,
         requests: FuturesUnordered::new(),
         ledger_writes: FuturesUnordered::new(),
-        questions: FuturesUnordered::new(),
         prefetched: None,
         in_flight: HashMap::new(),
         totals: Totals::default(),
@@ -158,7 +158,8 @@ impl Runner<'_> {
     async fn work(&mut self) -> Option<StopReason> {
         loop {
             let now = self.began.elapsed();
-            if self.sleep_detector.slept() {
+            let wall = (self.run.wall_clock)();
+            if self.sleep_detector.slept(wall, Instant::now()) {
                 // Connections from before are dead. If no new ones can be set
                 // up, the gate still proves what was sent.
                 let _ = self.run.client.drop_connections();
@@ -167,7 +168,7 @@ impl Runner<'_> {
             self.report_stop(None);
             match self.scheduler.next(now) {
                 SchedulerAction::Claim(case) => self.claim(case),
-                SchedulerAction::Start(case) => self.start(case, now).await,
+                SchedulerAction::Start(case) => self.start(case).await,
                 SchedulerAction::Release(case) => self.release(case),
                 SchedulerAction::AskEcho => self.ask_echo(),
                 SchedulerAction::WaitUntil(time) => self.wait(Some(self.began + time)).await,
@@ -196,7 +197,6 @@ impl Runner<'_> {
             },
             Some(done) = self.ledger_writes.next() => self.done(done),
             Some(done) = self.requests.next() => self.done(done),
-            Some(done) = self.questions.next() => self.done(done),
             () = timer => {}
         }
     }
@@ -237,7 +237,7 @@ impl Runner<'_> {
         }));
     }
 
-    async fn start(&mut self, index: CaseIndex, now: Duration) {
+    async fn start(&mut self, index: CaseIndex) {
         let Some(claim) = self.prefetched.take() else {
             debug_assert!(false, "{index:?} was started without its claim");
             return;
@@ -250,7 +250,6 @@ impl Runner<'_> {
             let outcome = AssertUnwindSafe(request).catch_unwind().await;
             Done::Sent(index, outcome.ok())
         }));
-        (self.report)(RunEvent::Started { at: now });
     }
 
     fn release(&mut self, index: CaseIndex) {
@@ -275,7 +274,7 @@ impl Runner<'_> {
             let _ = answer.send(ask());
         });
         debug_assert!(asking.is_ok(), "{asking:?}");
-        self.questions.push(Box::pin(async move {
+        self.requests.push(Box::pin(async move {
             // A question that could not be asked counts as a no.
             Done::EchoAnswered(answered.await.unwrap_or(false))
         }));
@@ -390,7 +389,6 @@ impl MinimumGap {
 /// Notices that the machine was asleep: the wall clock went on, the monotonic
 /// clock did not.
 struct SleepDetector {
-    wall_clock: Box<dyn FnMut() -> SystemTime>,
     wall: SystemTime,
     monotonic: Instant,
 }
@@ -399,21 +397,8 @@ impl SleepDetector {
     /// More than a wall clock is ever corrected by during a run.
     const THRESHOLD: Duration = Duration::from_secs(5);
 
-    fn new(mut wall_clock: impl FnMut() -> SystemTime + 'static) -> Self {
-        Self {
-            wall: wall_clock(),
-            monotonic: Instant::now(),
-            wall_clock: Box::new(wall_clock),
-        }
-    }
-
     /// Whether the machine slept since the last call.
-    fn slept(&mut self) -> bool {
-        let wall = (self.wall_clock)();
-        self.slept_at(wall, Instant::now())
-    }
-
-    fn slept_at(&mut self, wall: SystemTime, monotonic: Instant) -> bool {
+    fn slept(&mut self, wall: SystemTime, monotonic: Instant) -> bool {
         // A clock that was set back is no sleep.
         let passed = wall.duration_since(self.wall).unwrap_or_default();
         let awake = monotonic.saturating_duration_since(self.monotonic);

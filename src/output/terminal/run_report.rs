@@ -87,7 +87,6 @@ impl RunReport {
 
     pub(crate) fn add_event(&mut self, event: &RunEvent<'_>) {
         match event {
-            RunEvent::Started { .. } => {}
             RunEvent::Settled(settled) => self.add_settled(settled),
             RunEvent::Skipped { case, state } => {
                 let state = state.map_or("unknown", State::label);

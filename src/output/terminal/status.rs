@@ -115,7 +115,6 @@ impl LedgerView<'_> {
             "account": info.account,
             "ledger": info.path.display().to_string(),
             "ledger_id": info.id,
-            "ledger_schema": info.schema,
             "created_at": info.created_at,
             "moved_from": info.moved_from,
             "missing": info.missing,
