@@ -109,13 +109,13 @@ impl TypedKeys<'_> {
         let lists = self.reader.key_columns(key.source())?;
         let parts = key.parts().len();
         if let Some(list) = lists.last()
-            && !lists.iter().any(|list| list.columns.len() == parts)
+            && !lists.iter().any(|list| list.len() == parts)
         {
             bail!(
                 "no case has the key {}, and keys are made of {}: type a new one as a JSON array \
                  in this order",
                 escaped(typed),
-                escaped_list(&list.columns)
+                escaped_list(list)
             );
         }
         Ok(key)

@@ -34,8 +34,8 @@ fn to_json(ledger: &KnownLedger) -> Value {
     let info = ledger.info.as_ref();
     json!({
         "path": ledger.path.display().to_string(),
-        "account": ledger.account(),
-        "ledger_id": ledger.id(),
+        "account": ledger.account,
+        "ledger_id": ledger.id,
         "cases": info.map(|info| counts_json(&info.counts)).ok(),
         "last_import": info.ok().and_then(|info| info.last_run_at),
         "error": info.err().map(ToString::to_string),

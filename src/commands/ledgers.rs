@@ -196,9 +196,8 @@ pub(super) fn listed<'l>(ledgers: impl IntoIterator<Item = &'l KnownLedger>) -> 
 
 /// What tells a ledger from others, after its path.
 pub(super) fn about(ledger: &KnownLedger) -> String {
-    let account = ledger
-        .account()
-        .map_or("an unknown account".to_owned(), escaped);
+    let account = ledger.account.as_deref();
+    let account = account.map_or("an unknown account".to_owned(), escaped);
     let mut about = match &ledger.info {
         Ok(info) => format!(
             "has {} of {account}, {} in doubt",
@@ -214,7 +213,7 @@ pub(super) fn about(ledger: &KnownLedger) -> String {
     if let Some(at) = last_run {
         about += &format!("; last import {}", time(at));
     }
-    if let Some(id) = ledger.id() {
+    if let Some(id) = &ledger.id {
         about += &format!("; id {}", escaped(id));
     }
     about
@@ -379,10 +378,10 @@ fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
     refuse_expected(settings, others)?;
     let path = settings.ledger_path.display();
     let (account, permissions) = (&settings.destination.account, &settings.args.ledger);
-    let of_account = |other: &&KnownLedger| other.account() == Some(account.as_str());
+    let of_account = |other: &&KnownLedger| other.account.as_deref() == Some(account.as_str());
     let of_account: Vec<&KnownLedger> = others.iter().filter(of_account).collect();
     let beside = &permissions.beside_ledger;
-    let is_known = |id: &&String| of_account.iter().any(|other| other.id() == Some(id));
+    let is_known = |id: &&String| of_account.iter().any(|other| other.id.as_ref() == Some(id));
     if let Some(id) = beside.iter().find(|id| !is_known(id)) {
         bail!(
             "no ledger {id} of {account} is known; leave --beside-ledger {id} out{}",
@@ -402,11 +401,12 @@ fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
         );
     }
     let meant = |other: &&&KnownLedger| {
-        let id = other.id();
-        beside.iter().any(|meant| Some(meant.as_str()) == id)
+        let id = other.id.as_ref();
+        beside.iter().any(|meant| Some(meant) == id)
     };
     let flags = of_account.iter().filter(|other| !meant(other));
-    let flags = flags.map(|other| format!(" --beside-ledger {}", other.id().unwrap_or("ID")));
+    let flags =
+        flags.map(|other| format!(" --beside-ledger {}", other.id.as_deref().unwrap_or("ID")));
     let flags = flags.collect::<String>();
     if !flags.is_empty() {
         bail!(

@@ -172,8 +172,7 @@ impl<'l> Holds<'l> {
         let mut allowable = 0;
         let mut free = Vec::new();
         for suspect in suspects {
-            let slot = suspect.planned.slot;
-            let case = spool.read(slot).map_err(PlanError::Spool)?;
+            let case = spool.read(suspect.planned.slot)?;
             let suspicion = if conflicting.contains(&suspect.planned.number) {
                 None
             } else {
@@ -244,7 +243,7 @@ impl<'l> Holds<'l> {
         let mut batch = PlanBatch::default();
         for (suspect, (reason, other)) in &self.held[self.reported..end] {
             let planned = suspect.planned;
-            let case = spool.read(planned.slot).map_err(PlanError::Spool)?;
+            let case = spool.read(planned.slot)?;
             let other = self.look_alikes.case(*other)?;
             let problem = describe(&case, *reason, &other, allowable);
             // An invalid record is written with its errors.
@@ -258,7 +257,7 @@ impl<'l> Holds<'l> {
                     raw_record: case.raw_record,
                 });
             }
-            batch.held.push(problem);
+            batch.problems.push(problem);
         }
         self.reported = end;
         Ok(batch)

@@ -121,7 +121,7 @@ pub(crate) enum PlanError {
     #[error(transparent)]
     Check(#[from] CheckError),
     #[error("can't write the temporary file in the state folder that holds the cases to send")]
-    Spool(#[source] io::Error),
+    Spool(#[from] io::Error),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
@@ -131,14 +131,13 @@ pub(crate) enum PlanError {
 /// What there is to report of a batch of records.
 #[derive(Debug, Default)]
 pub(crate) struct PlanBatch {
-    /// Those of the check, without records that exist as cases.
+    /// Those of the check, without records that exist as cases, and why others
+    /// wait for the user's decision.
     pub(crate) problems: Vec<Problem>,
     /// Records with errors, if the check collects them, and those that are held.
     pub(crate) invalid: Vec<Invalid>,
     /// Imported cases whose rows have changed since; they are not sent.
     pub(crate) changed: Vec<CaseData>,
-    /// Why records wait for the user's decision.
-    pub(crate) held: Vec<Problem>,
 }
 
 /// How to plan.
@@ -207,7 +206,7 @@ impl<'a> Planner<'a> {
             ledger: ledger.map(LedgerReader::lookups),
             holds: ledger.map(Holds::new).transpose()?.flatten(),
             options,
-            spool: Spool::create(folder).map_err(PlanError::Spool)?,
+            spool: Spool::create(folder)?,
             send: Vec::new(),
             all: Vec::new(),
             existing: Vec::new(),
@@ -352,7 +351,7 @@ impl<'a> Planner<'a> {
         let is_sent = action == PlanAction::Send && is_valid;
         let is_shown = self.options.keep_all && is_valid;
         if is_sent || is_shown || !suspicions.is_empty() {
-            let slot = self.spool.write(&case).map_err(PlanError::Spool)?;
+            let slot = self.spool.write(&case)?;
             if is_shown {
                 self.all.push((number, slot, action));
             }
@@ -401,7 +400,7 @@ impl<'a> Planner<'a> {
             self.is_decided = true;
         }
         let batch = holds.report(&mut self.spool)?;
-        Ok((!batch.held.is_empty()).then_some(batch))
+        Ok((!batch.problems.is_empty()).then_some(batch))
     }
 
     fn choose_action(&self, case: &CaseData, known: Option<&KnownCase>) -> (PlanAction, SendOrder) {

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use etcetera::base_strategy::BaseStrategy as _;
 
 use super::error::{AtPath as _, LedgerErrorKind};
-use super::{LedgerError, LedgerInfo, LedgerRecord, Records, open_read_only, platform};
+use super::{LedgerError, LedgerInfo, Records, open_read_only, platform};
 use crate::model::{Digest, private_directory};
 
 /// Folders of sync services, by the start of their names.
@@ -63,22 +63,11 @@ fn host_of(account: &str) -> &str {
 #[derive(Debug)]
 pub(crate) struct KnownLedger {
     pub(crate) path: PathBuf,
+    /// By the ledger itself, or as it is remembered.
+    pub(crate) id: Option<String>,
+    pub(crate) account: Option<String>,
     /// Or why it can't be read.
     pub(crate) info: Result<LedgerInfo, LedgerError>,
-    /// What is remembered of it.
-    record: Option<LedgerRecord>,
-}
-
-impl KnownLedger {
-    pub(crate) fn id(&self) -> Option<&str> {
-        let record = self.record.as_ref().map(|record| record.id.as_str());
-        record.or_else(|| Some(&self.info.as_ref().ok()?.id))
-    }
-
-    pub(crate) fn account(&self) -> Option<&str> {
-        let info = self.info.as_ref().ok().map(|info| info.account.as_str());
-        info.or_else(|| Some(&self.record.as_ref()?.account))
-    }
 }
 
 /// The ledgers in the state folder, and those that were used elsewhere on this
@@ -87,18 +76,17 @@ pub(crate) fn known(state_folder: &Path) -> Vec<KnownLedger> {
     let mut known = discover(state_folder).unwrap_or_default();
     let records = Records::in_folder(state_folder);
     for record in records.known() {
-        if let Some(found) = known
-            .iter_mut()
-            .find(|found| found.id() == Some(&record.id))
-        {
-            found.record = Some(record);
+        let id = Some(record.id);
+        if known.iter().any(|found| found.id == id) {
             continue;
         }
-        let mut ledger = look_at(record.path.clone(), &records);
-        if (ledger.info.as_ref()).is_ok_and(|info| info.id != record.id) {
-            ledger.info = Err(LedgerErrorKind::NotFound.at(&record.path));
+        let mut ledger = look_at(record.path, &records);
+        if ledger.id != id {
+            if ledger.info.is_ok() {
+                ledger.info = Err(LedgerErrorKind::NotFound.at(&ledger.path));
+            }
+            (ledger.id, ledger.account) = (id, Some(record.account));
         }
-        ledger.record = Some(record);
         known.push(ledger);
     }
     known
@@ -121,10 +109,13 @@ pub(crate) fn discover(folder: &Path) -> Result<Vec<KnownLedger>, LedgerError> {
 
 fn look_at(path: PathBuf, records: &Records) -> KnownLedger {
     let reader = open_read_only(&path, Some(records.clone()));
+    let info = reader.and_then(|reader| reader.info());
+    let known = info.as_ref().ok();
     KnownLedger {
-        info: reader.and_then(|reader| reader.info()),
         path,
-        record: None,
+        id: known.map(|info| info.id.clone()),
+        account: known.map(|info| info.account.clone()),
+        info,
     }
 }
 

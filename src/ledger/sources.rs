@@ -56,32 +56,31 @@ pub(super) fn record_source(conn: &Connection, key: &Key) -> rusqlite::Result<()
 
 impl LedgerReader {
     pub(crate) fn origin_status(&self, origin: &KeyOrigin) -> Result<OriginStatus, LedgerError> {
-        let lists = self.key_columns(&origin.source)?;
-        let folded = origin.folded_columns();
-        if origin.columns.is_empty() || lists.iter().any(|list| list.folded_columns() == folded) {
+        let is_known = |conn: &Connection| {
+            let sql = "SELECT 1 FROM key_columns WHERE source = ?1 AND folded = ?2";
+            conn.prepare(sql)?
+                .exists(params![origin.source, Json(origin.folded_columns())])
+        };
+        if origin.columns.is_empty() || self.read(is_known)? {
             return Ok(OriginStatus::Known);
         }
+        let lists = self.key_columns(&origin.source)?;
         let sources = self.sources()?;
         let has_cases = sources.iter().any(|(name, _)| *name == origin.source);
         Ok(if sources.is_empty() || (has_cases && lists.is_empty()) {
             OriginStatus::Known
         } else if has_cases {
-            OriginStatus::OtherColumns(lists.into_iter().map(|list| list.columns).collect())
+            OriginStatus::OtherColumns(lists)
         } else {
             OriginStatus::NewSource(sources)
         })
     }
 
     /// The key columns that runs have used for a source.
-    pub(crate) fn key_columns(&self, source: &str) -> Result<Vec<KeyOrigin>, LedgerError> {
+    pub(crate) fn key_columns(&self, source: &str) -> Result<Vec<Vec<String>>, LedgerError> {
         self.read(|conn| {
             conn.prepare("SELECT columns FROM key_columns WHERE source = ?1 AND folded <> '[]'")?
-                .query_map([source], |row| {
-                    Ok(KeyOrigin {
-                        source: source.to_owned(),
-                        columns: row.get::<_, Json<_>>(0)?.0,
-                    })
-                })?
+                .query_map([source], |row| Ok(row.get::<_, Json<_>>(0)?.0))?
                 .collect()
         })
     }

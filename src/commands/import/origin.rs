@@ -88,7 +88,7 @@ pub(super) fn no_key_columns(settings: &ImportSettings) -> Result<Error> {
         .ok()
         .and_then(|mut lists| lists.pop());
     let proposal = if let Some(used) = used {
-        format!("earlier runs used {}", key_flags(&used.columns))
+        format!("earlier runs used {}", key_flags(&used))
     } else {
         let key = init::propose_key(&InputProfile::read(&check.inputs, &check.read)?).columns;
         match key.as_slice() {

@@ -160,7 +160,7 @@ pub(super) fn check_and_plan<'a>(
             PlanError::Check(error) => explained(error),
             error => error.into(),
         })?;
-        findings.add(batch.problems.into_iter().chain(batch.held), batch.invalid)?;
+        findings.add(batch.problems, batch.invalid)?;
         for case in &batch.changed {
             changed += 1;
             if changed <= CHANGED_SHOWN {

@@ -256,8 +256,8 @@ impl ResolveJob<'_> {
                 None if action == ResolveAction::Imported => {
                     added += 1;
                     let lists = reader.key_columns(key.source())?;
-                    let columns = lists.last().filter(|list| list.columns.len() > 1);
-                    let columns = columns.map(|list| format!(" ({})", escaped_list(&list.columns)));
+                    let columns = lists.last().filter(|list| list.len() > 1);
+                    let columns = columns.map(|list| format!(" ({})", escaped_list(list)));
                     format!(
                         "{}{}, unknown so far: added",
                         escaped(&key.to_string()),

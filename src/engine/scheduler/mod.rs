@@ -110,13 +110,12 @@ impl From<&Outcome> for AttemptResult {
     }
 }
 
-/// The one case that may be claimed ahead of its start.
+/// How far the claim of a case is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Prefetched {
-    None,
-    Claiming(CaseIndex),
-    Claimed(CaseIndex),
-    Releasing(CaseIndex),
+enum ClaimStage {
+    Claiming,
+    Claimed,
+    Releasing,
 }
 
 /// The question about fields that came back different.
@@ -141,7 +140,8 @@ pub(crate) struct Scheduler {
     requeued: VecDeque<CaseIndex>,
     /// Attempts of cases that were proved not sent.
     failed_attempts: HashMap<CaseIndex, u32>,
-    prefetched: Prefetched,
+    /// The one case that may be claimed ahead of its start.
+    prefetched: Option<(CaseIndex, ClaimStage)>,
     /// Each with the number of its call.
     in_flight: HashMap<CaseIndex, u64>,
     /// The number of the last call started.
@@ -158,7 +158,7 @@ impl Scheduler {
             untaken: 0,
             requeued: VecDeque::new(),
             failed_attempts: HashMap::new(),
-            prefetched: Prefetched::None,
+            prefetched: None,
             in_flight: HashMap::new(),
             last_call: 0,
             pacing: Pacing::new(settings.pace, settings.seed),
@@ -171,12 +171,7 @@ impl Scheduler {
 
     /// Cases not in flight and not done, the one claimed ahead included.
     pub(crate) fn remaining(&self) -> impl Iterator<Item = CaseIndex> + '_ {
-        let prefetched = match self.prefetched {
-            Prefetched::None => None,
-            Prefetched::Claiming(case)
-            | Prefetched::Claimed(case)
-            | Prefetched::Releasing(case) => Some(case),
-        };
+        let prefetched = self.prefetched.map(|(case, _)| case);
         let untaken = (self.untaken..self.settings.cases).map(CaseIndex);
         prefetched
             .into_iter()
@@ -213,22 +208,22 @@ impl Scheduler {
             return SchedulerAction::AskEcho;
         }
         match self.prefetched {
-            Prefetched::Claiming(_) | Prefetched::Releasing(_) => SchedulerAction::WaitForEvent,
-            Prefetched::Claimed(case) => self.next_with_claim(case, now),
-            Prefetched::None => self.next_without_claim(now),
+            Some((case, ClaimStage::Claimed)) => self.next_with_claim(case, now),
+            Some(_) => SchedulerAction::WaitForEvent,
+            None => self.next_without_claim(now),
         }
     }
 
     fn next_with_claim(&mut self, case: CaseIndex, now: Duration) -> SchedulerAction {
         if !self.may_start() || self.paused_until(now).is_some() {
-            self.prefetched = Prefetched::Releasing(case);
+            self.prefetched = Some((case, ClaimStage::Releasing));
             return SchedulerAction::Release(case);
         }
         let next_start = self.pacing.next_start();
         if now < next_start {
             return SchedulerAction::WaitUntil(next_start);
         }
-        self.prefetched = Prefetched::None;
+        self.prefetched = None;
         self.last_call += 1;
         self.in_flight.insert(case, self.last_call);
         self.pacing.started(now);
@@ -256,7 +251,7 @@ impl Scheduler {
             self.untaken += 1;
             CaseIndex(self.untaken - 1)
         });
-        self.prefetched = Prefetched::Claiming(case);
+        self.prefetched = Some((case, ClaimStage::Claiming));
         SchedulerAction::Claim(case)
     }
 
@@ -275,16 +270,16 @@ impl Scheduler {
     pub(crate) fn on(&mut self, now: Duration, event: SchedulerEvent) {
         match event {
             SchedulerEvent::Claimed(case) => {
-                debug_assert_eq!(self.prefetched, Prefetched::Claiming(case));
-                self.prefetched = Prefetched::Claimed(case);
+                debug_assert_eq!(self.prefetched, Some((case, ClaimStage::Claiming)));
+                self.prefetched = Some((case, ClaimStage::Claimed));
             }
             SchedulerEvent::ClaimRefused(case) => {
-                debug_assert_eq!(self.prefetched, Prefetched::Claiming(case));
-                self.prefetched = Prefetched::None;
+                debug_assert_eq!(self.prefetched, Some((case, ClaimStage::Claiming)));
+                self.prefetched = None;
             }
             SchedulerEvent::Released(case) => {
-                debug_assert_eq!(self.prefetched, Prefetched::Releasing(case));
-                self.prefetched = Prefetched::None;
+                debug_assert_eq!(self.prefetched, Some((case, ClaimStage::Releasing)));
+                self.prefetched = None;
                 self.requeued.push_front(case);
             }
             SchedulerEvent::AskedToWait(wait) => self.asked_to_wait(now, wait),
