@@ -73,7 +73,7 @@ pub(crate) struct Invalid {
     pub(crate) number: Option<u32>,
     /// It is held for a decision.
     pub(crate) is_held: bool,
-    /// The record as JSON, as far as it can be; see [`crate::input::Unread::raw`].
+    /// The record as JSON, as far as it can be; see [`crate::input::Item::Problem`].
     pub(crate) raw_record: Box<str>,
     /// What is wrong with it.
     pub(crate) reason: String,

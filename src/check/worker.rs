@@ -135,7 +135,7 @@ impl Worker {
                     batch.unread += 1;
                     let before = batch.problems.len();
                     batch.problems.push(problem);
-                    let raw = |raw: &mut String| raw.push_str(&unread.raw_record());
+                    let raw = |raw: &mut String| raw.push_str(&unread);
                     self.keep_invalid(raw, &mut batch, None, before);
                 }
                 Item::Lost(problem) => {

@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Read};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
 use super::{Input, InputErrorKind, Limits};
@@ -15,56 +15,45 @@ use super::{Input, InputErrorKind, Limits};
 /// Bytes from somewhere, owned by one thread at a time.
 pub(super) type Bytes = Box<dyn Read + Send>;
 
-/// What was read of a file so far.
-#[derive(Debug, Default)]
-struct ByteTally {
-    bytes: u64,
-    ended: bool,
-    hasher: Option<Sha256>,
-}
-
-/// The tally, shared by the reader and the layer that counts below it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SharedTally(Arc<Mutex<ByteTally>>);
-
-impl SharedTally {
-    pub(super) fn new(digest: bool) -> Self {
-        Self(Arc::new(Mutex::new(ByteTally {
-            hasher: digest.then(Sha256::new),
-            ..ByteTally::default()
-        })))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ByteTally> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The SHA-256 of the whole file in hex, once its end was read.
-    pub(super) fn sha256(&self) -> Option<String> {
-        let tally = self.lock();
-        let hasher = tally.hasher.clone().filter(|_| tally.ended)?;
-        let mut hex = String::new();
-        for byte in hasher.finalize() {
-            let _ = write!(hex, "{byte:02x}");
-        }
-        Some(hex)
-    }
-}
-
-/// Counts and hashes what is read through it.
+/// Counts and hashes the bytes of a file.
 pub(super) struct Counted {
-    pub(super) inner: Bytes,
-    pub(super) tally: SharedTally,
+    inner: Bytes,
+    bytes: u64,
+    hasher: Option<Sha256>,
+    /// The SHA-256 of the whole file in hex, once its end was read.
+    sha256: Arc<OnceLock<String>>,
+}
+
+impl Counted {
+    pub(super) fn new(inner: Bytes, digest: bool, sha256: Arc<OnceLock<String>>) -> Self {
+        Self {
+            inner,
+            bytes: 0,
+            hasher: digest.then(Sha256::new),
+            sha256,
+        }
+    }
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        let mut tally = self.tally.lock();
-        tally.bytes += count as u64;
-        tally.ended |= count == 0 && !buffer.is_empty();
-        if let Some(hasher) = &mut tally.hasher {
+        self.bytes += count as u64;
+        if let Some(hasher) = &mut self.hasher {
             hasher.update(&buffer[..count]);
+        }
+        if count == 0
+            && !buffer.is_empty()
+            && let Some(hasher) = self.hasher.take()
+        {
+            let hex = hasher
+                .finalize()
+                .iter()
+                .fold(String::new(), |mut hex, byte| {
+                    let _ = write!(hex, "{byte:02x}");
+                    hex
+                });
+            let _ = self.sha256.set(hex);
         }
         Ok(count)
     }
@@ -144,17 +133,17 @@ impl Limits {
 
 /// The unpacked bytes of gzipped ones, all members, up to the limit.
 pub(super) struct Unpacked {
-    decoder: MultiGzDecoder<BufReader<Bytes>>,
-    tally: SharedTally,
+    decoder: MultiGzDecoder<BufReader<Chain<Cursor<Vec<u8>>, Counted>>>,
     made: u64,
     limits: Limits,
 }
 
 impl Unpacked {
-    pub(super) fn new(packed: Bytes, tally: SharedTally, limits: Limits) -> Self {
+    /// `head` is what was read of them.
+    pub(super) fn new(head: Vec<u8>, rest: Counted, limits: Limits) -> Self {
+        let packed = Cursor::new(head).chain(rest);
         Self {
             decoder: MultiGzDecoder::new(BufReader::with_capacity(128 << 10, packed)),
-            tally,
             made: 0,
             limits,
         }
@@ -172,8 +161,8 @@ impl Read for Unpacked {
             }
         })?;
         self.made += count as u64;
-        let packed = self.tally.lock().bytes;
-        self.limits.check_unpacked(packed, self.made)?;
+        let (_, packed) = self.decoder.get_ref().get_ref().get_ref();
+        self.limits.check_unpacked(packed.bytes, self.made)?;
         Ok(count)
     }
 }

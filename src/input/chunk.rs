@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::model::{Cell, CellKind, Code, Problem};
+use crate::model::{Cell, CellKind, Problem};
 
 use super::window::Position;
 
@@ -15,7 +15,7 @@ pub struct Chunk {
     /// like the file and the position of `lost`.
     pub(super) index: u64,
     /// Why nothing after this chunk could be read.
-    pub(super) lost: Option<Box<Problem>>,
+    pub(super) lost: Option<Problem>,
 }
 
 impl Chunk {
@@ -23,7 +23,7 @@ impl Chunk {
         Self {
             body,
             index: 0,
-            lost: lost.map(Box::new),
+            lost,
         }
     }
 
@@ -70,9 +70,8 @@ pub(super) struct Flaw {
     pub(super) row: usize,
     /// The cell, by its position in the row.
     pub(super) cell: usize,
-    pub(super) code: Code,
-    pub(super) message: String,
-    pub(super) hint: &'static str,
+    /// Without its place, which the parser knows.
+    pub(super) problem: Problem,
     /// The cell and the row as they are in the file, if they were read as
     /// something else.
     pub(super) raw: Option<(String, String)>,
@@ -89,13 +88,15 @@ impl Table {
         self.rows.push((self.cells.len() as u32, line, row));
     }
 
-    pub(super) fn push_record(&mut self, record: &csv::ByteRecord, line: u64, row: u64) {
-        let mut end = self.text.len();
-        self.text.extend_from_slice(record.as_slice());
-        self.cells.extend(record.iter().map(|cell| {
-            end += cell.len();
-            (end as u32, CellKind::Text)
-        }));
+    /// Adds a row of cells that end at these places in their text.
+    pub(super) fn push_record(&mut self, text: &[u8], ends: &[usize], line: u64, row: u64) {
+        let start = self.text.len();
+        self.text
+            .extend_from_slice(&text[..ends.last().copied().unwrap_or_default()]);
+        let cells = ends
+            .iter()
+            .map(|end| ((start + end) as u32, CellKind::Text));
+        self.cells.extend(cells);
         self.end_row(line, row);
     }
 

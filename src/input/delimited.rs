@@ -1,15 +1,16 @@
-//! CSV and TSV, read by the `csv` crate: a quote opens only at the start of a
-//! cell, two quotes inside are one, and LF, CR and CRLF each end a row.
+//! CSV and TSV, read by `csv-core`: a quote opens only at the start of a cell,
+//! two quotes inside are one, and LF, CR and CRLF each end a row.
 //!
 //! What the crate does not do is done around it: delimiter and header are found,
 //! rows without any content are skipped, as Excel leaves them after a table,
 //! lines are counted by all three line ends, a row has a size limit, and a quote
 //! that is never closed or stands in the wrong place is noticed.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read as _};
 use std::sync::Arc;
 
-use memchr::{memchr_iter, memchr2_iter, memchr3, memrchr};
+use csv_core::ReadRecordResult;
+use memchr::{memchr_iter, memchr2, memchr2_iter, memchr3, memrchr};
 
 use crate::model::{Code, Place, Problem};
 
@@ -17,106 +18,38 @@ use super::bytes::Bytes;
 use super::chunk::{Chunk, ChunkBody, Flaw, Table};
 use super::header::{Header, SampleRow, header_below_title, refuse_title};
 use super::parser::lossy;
+use super::window::Window;
 use super::{InputErrorKind, Limits, ReadOptions};
 
 /// In the order of preference where two fit equally well.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Rows that are looked at to detect the delimiter.
 const SAMPLE_ROWS: usize = 50;
-/// How much the `csv` crate reads at once.
-const READ_AHEAD: usize = 64 << 10;
-/// Follows the file's last byte. Neither text nor a delimiter, so that it comes
-/// out as the only cell of the last row, unless a quote is still open.
-const END: &[u8] = b"\n\xFF\xFE\xFD\xFC\xFB\xFA";
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Reads the rows of a delimited text.
 pub(super) struct RowReader {
-    csv: csv::Reader<Source>,
-    record: csv::ByteRecord,
+    window: Window,
+    csv: csv_core::Reader,
     delimiter: u8,
     /// None until it was read.
     pub(super) header: Option<Arc<Header>>,
     limits: Limits,
-    /// Where the record begins in the text, and in which line.
-    row_start: u64,
-    row_line: u64,
+    /// The row's text begins the window, and is so long.
+    length: usize,
+    /// What its cells say, where each of them ends there, and how many it has.
+    /// Both grow as `csv-core` needs them.
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    cells: usize,
+    /// In which line it begins.
+    line: u64,
     /// Its number in a spreadsheet, where a cell with line breaks is one row.
     row: u64,
-    lines: LineCounter,
-    done: bool,
-}
-
-/// A text as the `csv` crate reads it: what was read since the last record is
-/// kept, to count its lines and its size.
-struct Source {
-    text: Bytes,
-    kept: Vec<u8>,
-    /// Offset of the first byte in `kept`.
-    offset: u64,
-    limit: usize,
-    /// Where the last quote ends that was read.
-    quotes_end: u64,
-    ended: bool,
-}
-
-impl Source {
-    /// Forgets what comes before an offset, and returns its position in what is
-    /// kept. Now and then only: it moves what was read ahead.
-    fn pass(&mut self, offset: u64) -> usize {
-        let mut passed = self.position(offset);
-        if passed > READ_AHEAD {
-            self.kept.drain(..passed);
-            self.offset += passed as u64;
-            passed = 0;
-        }
-        passed
-    }
-
-    /// The position of an offset in what is kept, to which the end mark does
-    /// not belong.
-    fn position(&self, offset: u64) -> usize {
-        ((offset - self.offset) as usize).min(self.kept.len())
-    }
-}
-
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.kept.len() > self.limit + READ_AHEAD {
-            let (line, limit) = (0, self.limit);
-            return Err(InputErrorKind::TooLarge { line, limit }.into());
-        }
-        let count = self.text.read(buffer)?;
-        if let Some(at) = memrchr(b'"', &buffer[..count]) {
-            self.quotes_end = self.offset + (self.kept.len() + at + 1) as u64;
-        }
-        self.kept.extend_from_slice(&buffer[..count]);
-        if count > 0 || self.ended || buffer.len() < END.len() {
-            return Ok(count);
-        }
-        self.ended = true;
-        buffer[..END.len()].copy_from_slice(END);
-        Ok(END.len())
-    }
-}
-
-/// Counts lines that end with LF, CR or CRLF.
-#[derive(Debug, Clone, Copy)]
-struct LineCounter {
-    line: u64,
+    /// Whether CR is the last that was passed, which LF may follow.
     after_cr: bool,
-}
-
-impl LineCounter {
-    fn pass(&mut self, text: &[u8]) {
-        if self.after_cr && text.first() == Some(&b'\n') {
-            // It was counted with its CR.
-            self.line -= 1;
-        }
-        self.line += line_breaks(text);
-        self.after_cr = text.last().map_or(self.after_cr, |last| *last == b'\r');
-    }
+    done: bool,
 }
 
 /// How many lines end in these bytes, with LF, CR or CRLF.
@@ -125,45 +58,28 @@ pub(super) fn line_breaks(text: &[u8]) -> u64 {
     memchr2_iter(b'\n', b'\r', text).filter(is_break).count() as u64
 }
 
-fn reader<R: Read>(text: R, delimiter: u8) -> csv::Reader<R> {
-    csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(READ_AHEAD)
-        .from_reader(text)
-}
-
-fn is_blank(record: &csv::ByteRecord) -> bool {
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    record.iter().all(|cell| cell.iter().all(is_space))
-}
-
 impl RowReader {
     fn new(text: Bytes, delimiter: u8, limits: &Limits, line: u64) -> Self {
-        let source = Source {
-            text,
-            kept: Vec::new(),
-            offset: 0,
-            limit: limits.record,
-            quotes_end: 0,
-            ended: false,
-        };
         Self {
-            csv: reader(source, delimiter),
-            record: csv::ByteRecord::new(),
+            window: Window::new(text, limits.chunk),
+            csv: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
             delimiter,
             header: None,
             limits: limits.clone(),
-            row_start: 0,
-            row_line: line,
+            length: 0,
+            text: vec![0; 1 << 10],
+            ends: vec![0; 1 << 6],
+            cells: 0,
+            line,
             row: 0,
-            lines: LineCounter {
-                line,
-                after_cr: false,
-            },
+            after_cr: false,
             done: false,
         }
+    }
+
+    fn of_sample(sample: &[u8], delimiter: u8) -> Self {
+        let text = Box::new(Cursor::new(sample.to_vec()));
+        Self::new(text, delimiter, &Limits::default(), 1)
     }
 
     /// A reader of the rows after the header, and what is wrong with the
@@ -175,12 +91,15 @@ impl RowReader {
         options: &ReadOptions,
         encoding: &'static str,
     ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
-        let declared = declared_delimiter(sample.as_bytes());
-        let (mut line, mut sample) = (1, sample);
+        let mut rest = sample.trim_start_matches(BYTE_ORDER_MARK);
+        let declared = declared_delimiter(rest.as_bytes());
+        let mut line = 1;
         if let Some((_, length)) = declared {
-            io::copy(&mut (&mut text).take(length as u64), &mut io::sink())?;
-            (line, sample) = (2, &sample[length..]);
+            (line, rest) = (2, &rest[length..]);
         }
+        let passed = (sample.len() - rest.len()) as u64;
+        io::copy(&mut (&mut text).take(passed), &mut io::sink())?;
+        let sample = rest;
         let delimiter = delimiter
             .or(declared.map(|(delimiter, _)| delimiter))
             .unwrap_or_else(|| detect_delimiter(sample, options.header_row));
@@ -198,73 +117,112 @@ impl RowReader {
             None => refuse_title(&sample_rows(sample, delimiter, None))?,
             Some(_) => {}
         }
-        let line = rows.row_line;
+        let line = rows.line;
         let text = |cell: &[u8]| String::from_utf8(cell.to_vec());
-        let cells: Result<Vec<_>, _> = rows.record.iter().map(text).collect();
+        let cells: Result<Vec<_>, _> = rows.cells().map(text).collect();
         let cells = cells.map_err(|_| InputErrorKind::HeaderText { line, encoding })?;
         if let Some(flaw) = rows.misplaced_quote(0) {
-            let problem = flaw.message;
+            let problem = flaw.problem.message;
             return Err(InputErrorKind::HeaderQuote { line, problem });
         }
-        let place = (line, rows.row);
+        let place = rows.place();
         let (header, problems) = Header::new(&cells, place, &options.limits, Some(delimiter))?;
         rows.header = Some(Arc::new(header));
         Ok((rows, problems))
     }
 
+    /// The row's cells.
+    fn cells(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends[..self.cells].iter().map(move |end| {
+            let cell = &self.text[start..*end];
+            start = *end;
+            cell
+        })
+    }
+
+    /// The row as it is in the file.
+    fn raw(&self) -> &[u8] {
+        &self.window.ahead()[..self.length]
+    }
+
     /// Reads on to the next row that is not blank; false at the end. Among its
     /// errors are a row that is too large and a quote that is never closed.
     fn read_row(&mut self) -> Result<bool, InputErrorKind> {
-        let limit = self.limits.record;
         loop {
-            let start = self.csv.position().byte();
-            let source = self.csv.get_mut();
-            source.limit = limit + source.pass(start);
-            let read = self.csv.read_byte_record(&mut self.record);
-            let read = read.map_err(|error| match error.into_kind() {
-                csv::ErrorKind::Io(error) => InputErrorKind::from(error),
-                kind => InputErrorKind::Io(io::Error::other(format!("{kind:?}"))),
-            });
-            let end = match read {
-                Ok(false) => return Ok(false),
-                Ok(true) => self.csv.position().byte(),
-                Err(InputErrorKind::TooLarge { .. }) => u64::MAX,
-                Err(error) => return Err(error),
-            };
-            let size = self.pass_row(start, end);
-            let line = self.row_line;
-            if end == u64::MAX || size > limit {
-                return Err(InputErrorKind::TooLarge { line, limit });
+            self.pass(self.length);
+            let is_complete = self.read_record()?;
+            self.pass_line_breaks();
+            self.row += 1;
+            if !is_complete && self.length == 0 {
+                return Ok(false);
             }
-            let last = self.record.iter().next_back().unwrap_or_default();
-            if last.ends_with(&END[1..]) && self.csv.get_ref().ended {
-                if self.record.len() == 1 && last.len() == END.len() - 1 {
-                    return Ok(false);
-                }
-                // The quote opens the last cell.
-                let before = self.record.iter().take(self.record.len() - 1);
-                let line = line + before.map(line_breaks).sum::<u64>();
+            if self.length > self.limits.record {
+                return Err(self.larger_than_limit());
+            }
+            if !is_complete {
+                // The quote opens the cell after those that are complete.
+                let line = self.line + self.cells().map(line_breaks).sum::<u64>();
                 return Err(InputErrorKind::UnclosedQuote { line });
             }
-            if !is_blank(&self.record) {
+            let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+            if !self.cells().all(|cell| cell.iter().all(is_space)) {
                 return Ok(true);
             }
         }
     }
 
-    /// Passes the text of a row, with blank lines before it; its size.
-    fn pass_row(&mut self, start: u64, end: u64) -> usize {
-        let source = self.csv.get_ref();
-        let row = &source.kept[source.position(start)..source.position(end)];
+    /// Reads a record; false if the text ends before it does, or has no more.
+    fn read_record(&mut self) -> Result<bool, InputErrorKind> {
+        (self.length, self.cells) = (0, 0);
+        let mut filled = 0;
+        loop {
+            if self.length == self.window.ahead().len() && !self.window.ended() {
+                self.pass_line_breaks();
+                if self.length > self.limits.record {
+                    return Ok(true);
+                }
+                self.window.more()?;
+            }
+            let ahead = &self.window.ahead()[self.length..];
+            let is_end = ahead.is_empty();
+            let (result, read, written, ended) = self.csv.read_record(
+                // A line break ends the last row, unless a quote is still open.
+                if is_end { b"\n" } else { ahead },
+                &mut self.text[filled..],
+                &mut self.ends[self.cells..],
+            );
+            self.length += if is_end { 0 } else { read };
+            filled += written;
+            self.cells += ended;
+            match result {
+                ReadRecordResult::Record => return Ok(true),
+                ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+                _ if is_end => return Ok(false),
+                _ => {}
+            }
+        }
+    }
+
+    /// Passes the line breaks before the row, each of which is a row too.
+    fn pass_line_breaks(&mut self) {
         let is_break = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
-        let before = self.lines.line;
-        let (blank, row) = row.split_at(row.iter().take_while(is_break).count());
-        self.lines.pass(blank);
-        self.row_line = self.lines.line;
-        self.row += self.row_line - before + 1;
-        self.row_start = start + blank.len() as u64;
-        self.lines.pass(row);
-        row.len()
+        let breaks = self.raw().iter().take_while(is_break).count();
+        self.length -= breaks;
+        self.row += self.pass(breaks);
+    }
+
+    /// Passes the first bytes; how many lines end in them.
+    fn pass(&mut self, length: usize) -> u64 {
+        let text = &self.window.ahead()[..length];
+        // LF after CR was counted with it.
+        let counted = self.after_cr && text.first() == Some(&b'\n');
+        let lines = line_breaks(text) - u64::from(counted);
+        self.after_cr = text.last().map_or(self.after_cr, |last| *last == b'\r');
+        self.line += lines;
+        self.window.skip(length);
+        lines
     }
 
     /// The next rows, or nothing at the end.
@@ -275,7 +233,8 @@ impl RowReader {
             match self.read_row() {
                 Ok(true) => {
                     table.flaws.extend(self.misplaced_quote(table.rows.len()));
-                    table.push_record(&self.record, self.row_line, self.row);
+                    let ends = &self.ends[..self.cells];
+                    table.push_record(&self.text, ends, self.line, self.row);
                 }
                 Ok(false) => self.done = true,
                 Err(InputErrorKind::TooLarge { .. }) => lost = Some(self.too_large()),
@@ -292,20 +251,10 @@ impl RowReader {
         Ok(Some(Chunk::new(ChunkBody::Table(table), lost)))
     }
 
-    /// The first of the row's cells whose quotes the `csv` crate takes otherwise
-    /// than whoever wrote them.
+    /// The first of the row's cells whose quotes `csv-core` takes otherwise than
+    /// whoever wrote them.
     fn misplaced_quote(&self, number: usize) -> Option<Flaw> {
-        let source = self.csv.get_ref();
-        // Most files have none.
-        if source.quotes_end <= self.row_start {
-            return None;
-        }
-        let end = source.position(self.csv.position().byte());
-        let mut row = &source.kept[source.position(self.row_start)..end];
-        if self.row_start == 0 {
-            // The `csv` crate passes a second byte order mark of a file.
-            row = row.strip_prefix(BYTE_ORDER_MARK).unwrap_or(row);
-        }
+        let row = self.raw();
         let (start, closed) = find_misplaced_quote(row, self.delimiter)?;
         let (message, hint) = if closed.is_some() {
             (
@@ -318,35 +267,36 @@ impl RowReader {
                 "remove the space before the quote, or quote the whole cell and write each quote in it as two",
             )
         };
-        let before = reader(&row[..start], self.delimiter)
-            .into_byte_records()
-            .next();
-        let before = before.and_then(Result::ok).unwrap_or_default();
+        let mut before = Self::of_sample(&row[..start], self.delimiter);
+        let _ = before.read_record();
         let row = row.trim_ascii_end();
-        // After the closing quote, as the `csv` crate reads on.
+        // After the closing quote, as `csv-core` reads on.
         let after = closed.unwrap_or(start);
         let length = memchr3(self.delimiter, b'\r', b'\n', &row[after..]);
         let end = length.map_or(row.len(), |length| after + length);
         Some(Flaw {
             row: number,
-            cell: before.len().saturating_sub(1),
-            code: Code::MisplacedQuote,
-            message: message.to_owned(),
-            hint,
+            cell: before.cells.saturating_sub(1),
+            problem: Problem::new(Code::MisplacedQuote, Place::default(), message).with_hint(hint),
             raw: Some((lossy(&row[start..end]), lossy(row))),
         })
     }
 
     fn place(&self) -> Place {
         Place {
-            line: self.row_line,
+            line: self.line,
             row: Some(self.row),
             ..Place::default()
         }
     }
 
+    fn larger_than_limit(&self) -> InputErrorKind {
+        let (line, limit) = (self.line, self.limits.record);
+        InputErrorKind::TooLarge { line, limit }
+    }
+
     fn too_large(&self) -> Problem {
-        let (line, limit) = (self.row_line, self.limits.record);
+        let (line, limit) = (self.line, self.limits.record);
         let message = format!(
             "row larger than the limit of {limit} bytes; nothing after line {line} was read"
         );
@@ -363,7 +313,7 @@ impl RowReader {
         let mut problem = Problem::new(Code::UnclosedQuote, self.place(), message)
             .with_hint("close the quote; a quote inside a cell is written as two");
         let column = self.header.as_ref();
-        let column = column.and_then(|header| header.name(self.record.len() - 1));
+        let column = column.and_then(|header| header.name(self.cells));
         problem.column = column.map(Box::from);
         problem
     }
@@ -372,7 +322,7 @@ impl RowReader {
 /// The delimiter that a first line `sep=;` declares, as Excel writes it, and
 /// that line's length.
 fn declared_delimiter(text: &[u8]) -> Option<(u8, usize)> {
-    let end = memchr::memchr2(b'\n', b'\r', text)?;
+    let end = memchr2(b'\n', b'\r', text)?;
     let line = &text[..end];
     let quoted = line.strip_prefix(b"\"");
     let line = quoted
@@ -402,7 +352,7 @@ fn find_misplaced_quote(row: &[u8], delimiter: u8) -> Option<(usize, Option<usiz
             (None, _) => {
                 let start = memrchr(delimiter, &row[..at]).map_or(0, |before| before + 1);
                 let before = row[start..at].trim_ascii();
-                if before.is_empty() || before == BYTE_ORDER_MARK {
+                if before.is_empty() || before == BYTE_ORDER_MARK.as_bytes() {
                     return Some((start, None));
                 }
             }
@@ -413,12 +363,11 @@ fn find_misplaced_quote(row: &[u8], delimiter: u8) -> Option<(usize, Option<usiz
 
 /// The first rows of a text, from a row on.
 fn sample_rows(sample: &str, delimiter: u8, first: Option<u64>) -> Vec<SampleRow> {
-    let text = Box::new(Cursor::new(sample.as_bytes().to_vec()));
-    let mut rows = RowReader::new(text, delimiter, &Limits::default(), 1);
+    let mut rows = RowReader::of_sample(sample.as_bytes(), delimiter);
     let mut found: Vec<SampleRow> = Vec::new();
     while found.len() <= SAMPLE_ROWS && rows.read_row().is_ok_and(|is_row| is_row) {
         if first.is_none_or(|first| rows.row >= first) {
-            found.push((rows.row, rows.record.iter().map(lossy).collect()));
+            found.push((rows.row, rows.cells().map(lossy).collect()));
         }
     }
     // The last may be cut off.

@@ -50,7 +50,7 @@ impl Header {
     /// delimiter.
     pub(super) fn new(
         cells: &[String],
-        (line, row): (u64, u64),
+        place: Place,
         limits: &Limits,
         delimiter: Option<u8>,
     ) -> Result<(Self, Vec<Problem>), InputErrorKind> {
@@ -65,52 +65,22 @@ impl Header {
         while names.last().is_some_and(String::is_empty) {
             names.pop();
         }
-        let (found, limit) = (names.len(), limits.columns);
+        let (line, found, limit) = (place.line, names.len(), limits.columns);
         if found > limit {
             return Err(InputErrorKind::TooManyColumns { found, limit });
         }
         let mut columns = Columns::new();
-        let mut first_of: HashMap<&str, usize> = HashMap::new();
-        let mut first_folded: HashMap<String, usize> = HashMap::new();
-        let mut slots = Vec::with_capacity(found);
-        let place = Place {
-            line,
-            row: Some(row),
-            ..Place::default()
+        let slot = |name: &String| match name.as_str() {
+            "" => HeaderSlot::Unnamed,
+            ESCAPED | TEXT | REASON => HeaderSlot::Ignored,
+            name if columns.position(name).is_some() => HeaderSlot::Ignored,
+            name => HeaderSlot::Column(columns.intern(name)),
         };
-        let mut problems = changed_names(&cells, &names, place);
-        for (position, name) in names.iter().enumerate() {
-            let name = name.as_str();
-            let first = *first_of.entry(name).or_insert(position);
-            let alike = *first_folded.entry(name.to_lowercase()).or_insert(position);
-            let mut warn = |code, other: usize, what: &str, hint: &str| {
-                let message = format!("columns {} and {} {what}", other + 1, position + 1);
-                let problem = Problem::new(code, place, message);
-                problems.push(problem.in_column(name).with_hint(hint));
-            };
-            if names[alike] != *name {
-                let what = format!(
-                    "differ in letter case only: {:?} and {name:?}",
-                    names[alike]
-                );
-                let hint = "rename one of them, or remove the column that is not meant";
-                warn(Code::SimilarHeaders, alike, &what, hint);
-            }
-            slots.push(match name {
-                "" => HeaderSlot::Unnamed,
-                _ if first < position => {
-                    let what = "of the header have the same name";
-                    let hint = "rename or remove one of them";
-                    warn(Code::DuplicateHeader, first, what, hint);
-                    HeaderSlot::Ignored
-                }
-                ESCAPED | TEXT | REASON => HeaderSlot::Ignored,
-                _ => HeaderSlot::Column(columns.intern(name)),
-            });
-        }
+        let slots: Vec<HeaderSlot> = names.iter().map(slot).collect();
         if columns.is_empty() {
             return Err(InputErrorKind::NoHeader { line });
         }
+        let position = |wanted| names.iter().position(|name| name == wanted);
         let header = Self {
             plain: slots.len() == columns.len(),
             columns: Arc::new(columns),
@@ -118,10 +88,10 @@ impl Header {
             slots,
             width: delimiter.map_or(usize::MAX, |_| cells.len()),
             delimiter: delimiter.unwrap_or(b'\t'),
-            escaped: first_of.get(ESCAPED).copied(),
-            text: first_of.get(TEXT).copied(),
+            escaped: position(ESCAPED),
+            text: position(TEXT),
         };
-        Ok((header, problems))
+        Ok((header, name_problems(&cells, &names, place)))
     }
 
     /// The name of a position, where it has one.
@@ -180,71 +150,63 @@ impl Header {
         filled(row, self.text)
     }
 
-    /// Puts a row's cells where their columns are, as far as they go: they are
-    /// there too if something is wrong with the row.
+    /// Adds a row's cells where their columns are, as far as they go.
     pub(super) fn arrange<'a>(
         &self,
         row: &[Cell<'a>],
-        unescaped: &'a Result<UnescapedCells<'a>, Box<Problem>>,
+        unescaped: &'a UnescapedCells<'a>,
         cells: &mut Vec<Cell<'a>>,
-        place: Place,
-    ) -> Result<(), Box<Problem>> {
+    ) {
         for (position, slot) in self.slots.iter().enumerate() {
             if matches!(slot, HeaderSlot::Column(_)) {
                 cells.push(row.get(position).copied().unwrap_or_default());
             }
         }
-        for (column, text) in unescaped.iter().flatten() {
+        for (column, text) in unescaped {
             cells[*column].text = text;
         }
+    }
+
+    /// What is wrong with a row, if it can't be taken as it is arranged.
+    pub(super) fn problem(&self, row: &[Cell<'_>], place: Place) -> Option<Problem> {
         let mut beyond = row.iter().skip(self.width);
         if row.len() < self.slots.len() || beyond.any(|cell| !cell.is_blank()) {
-            return Err(Box::new(self.ragged(row, place)));
+            return Some(self.ragged(row, place));
         }
         for (position, cell) in row.iter().enumerate() {
             let slot = self.slots.get(position).unwrap_or(&HeaderSlot::Unnamed);
             if *slot == HeaderSlot::Unnamed && !cell.is_blank() {
-                return Err(Box::new(self.unnamed(position, cell.text, place)));
+                return Some(self.unnamed(position, cell.text, place));
             }
         }
-        unescaped.as_ref().map_err(Clone::clone)?;
-        if self.saved_text(row).is_none() {
-            return Ok(());
-        }
-        let message = "the row could not be read before, and has not been fixed since";
-        let problem = Problem::new(Code::NotFixed, place, message).in_column(TEXT);
-        Err(Box::new(problem.with_hint(format!(
-            "compare the row's cells with the text in {TEXT}, correct them, and empty that cell"
-        ))))
-    }
-
-    /// Takes off what keeps cells from being formulas or from steering a terminal;
-    /// a row lists them as `escaped:["Name"]`.
-    pub(super) fn unescaped<'a>(
-        &self,
-        row: &[Cell<'a>],
-        place: Place,
-    ) -> Result<UnescapedCells<'a>, Box<Problem>> {
-        let Some(list) = filled(row, self.escaped) else {
-            return Ok(Vec::new());
-        };
-        let names = list.trim().strip_prefix("escaped:");
-        let names = names.and_then(|names| serde_json::from_str::<Vec<String>>(names).ok());
-        let Some(names) = names else {
+        if let Some(list) = filled(row, self.escaped)
+            && escaped_names(list).is_none()
+        {
             let message = "the list of cells with an added ' is damaged";
             let problem = Problem::new(Code::BadCaseloadKey, place, message)
                 .in_column(ESCAPED)
                 .with_value(list)
                 .with_hint("restore it, or empty it and remove the leading ' from the row's cells");
-            return Err(Box::new(problem));
-        };
-        let unescaped = names.iter().filter_map(|name| {
+            return Some(problem);
+        }
+        self.saved_text(row)?;
+        let message = "the row could not be read before, and has not been fixed since";
+        let problem = Problem::new(Code::NotFixed, place, message).in_column(TEXT);
+        Some(problem.with_hint(format!(
+            "compare the row's cells with the text in {TEXT}, correct them, and empty that cell"
+        )))
+    }
+
+    /// Takes off what keeps cells from being formulas or from steering a terminal.
+    pub(super) fn unescaped<'a>(&self, row: &[Cell<'a>]) -> UnescapedCells<'a> {
+        let names = filled(row, self.escaped).and_then(escaped_names);
+        let unescaped = names.iter().flatten().filter_map(|name| {
             let column = self.columns.position(name.trim())?;
             let slot = HeaderSlot::Column(column);
             let cell = row.get(self.slots.iter().position(|other| *other == slot)?)?;
             Some((column, reserved::unescape(cell.text.strip_prefix('\'')?)))
         });
-        Ok(unescaped.collect())
+        unescaped.collect()
     }
 
     fn unnamed(&self, position: usize, value: &str, place: Place) -> Problem {
@@ -284,22 +246,51 @@ impl Header {
     }
 }
 
-/// Warns of names that are not as they are in the file.
-fn changed_names(cells: &[String], names: &[String], place: Place) -> Vec<Problem> {
-    let changed = cells
-        .iter()
-        .zip(names)
-        .filter(|(cell, name)| cell.trim() != *name);
-    let problem = |(cell, name): (&String, &String)| {
-        let message = match invisible_names(cell) {
-            Some(invisible) => format!("invisible characters in the column's name: {invisible}"),
-            None => "no-break spaces in the column's name".to_owned(),
+/// Warns of names that are not as they are in the file, or could be confused.
+fn name_problems(cells: &[String], names: &[String], place: Place) -> Vec<Problem> {
+    let mut first_of: HashMap<&str, usize> = HashMap::new();
+    let mut first_folded: HashMap<String, usize> = HashMap::new();
+    let mut problems = Vec::new();
+    for (position, (cell, name)) in cells.iter().zip(names).enumerate() {
+        let mut warn = |code, message: String, hint: &str| {
+            let problem = Problem::new(code, place, message);
+            problems.push(problem.in_column(name).with_hint(hint));
         };
-        Problem::new(Code::InvisibleCharacter, place, message)
-            .in_column(name)
-            .with_hint("the name is read without them; remove them where the file comes from")
-    };
-    changed.map(problem).collect()
+        if cell.trim() != name {
+            let message = match invisible_names(cell) {
+                Some(invisible) => {
+                    format!("invisible characters in the column's name: {invisible}")
+                }
+                None => "no-break spaces in the column's name".to_owned(),
+            };
+            let hint = "the name is read without them; remove them where the file comes from";
+            warn(Code::InvisibleCharacter, message, hint);
+        }
+        let first = *first_of.entry(name).or_insert(position);
+        let alike = *first_folded.entry(name.to_lowercase()).or_insert(position);
+        let columns = |other: usize| format!("columns {} and {}", other + 1, position + 1);
+        if names[alike] != *name {
+            let (columns, other) = (columns(alike), &names[alike]);
+            let message = format!("{columns} differ in letter case only: {other:?} and {name:?}");
+            let hint = "rename one of them, or remove the column that is not meant";
+            warn(Code::SimilarHeaders, message, hint);
+        }
+        if first < position && !name.is_empty() {
+            let message = format!("{} of the header have the same name", columns(first));
+            warn(
+                Code::DuplicateHeader,
+                message,
+                "rename or remove one of them",
+            );
+        }
+    }
+    problems
+}
+
+/// The names that a row lists as `escaped:["Name"]`.
+fn escaped_names(list: &str) -> Option<Vec<String>> {
+    let names = list.trim().strip_prefix("escaped:")?;
+    serde_json::from_str(names).ok()
 }
 
 /// A row's number in a spreadsheet, and its cells.

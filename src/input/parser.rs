@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::model::reserved::TEXT;
-use crate::model::{Cell, CellKind, Code, Columns, FileId, Place, Problem, Record};
+use crate::model::{Cell, CellKind, Code, FileId, Place, Problem, Record};
 
-use super::chunk::{Chunk, ChunkBody, Table, TableRow, Values};
+use super::chunk::{Chunk, ChunkBody, Flaw, Table, TableRow, Values};
 use super::delimited::line_breaks;
 use super::header::Header;
 use super::json::{Member, Objects};
@@ -16,45 +16,16 @@ use super::json::{Member, Objects};
 #[derive(Debug)]
 pub enum Item<'a> {
     Record(Record<'a>),
-    /// A record that can't be read; it counts as one.
-    Problem(Problem, Unread<'a>),
+    /// A record that can't be read, and what there is of it, so that a person can
+    /// fix it: as the text of a JSON object, like the raw text of any record. Has
+    /// the cells by column, and the whole row in `caseload_text`; while that is
+    /// filled, the record can't be imported. JSON that can't pass for a record
+    /// stays unchanged. It counts as one.
+    Problem(Problem, String),
     /// A record that can't be read and hides the rest of the file, which is
     /// unknown: skipping this record would skip more. It counts as one, and is
     /// the last item of its file.
     Lost(Problem),
-}
-
-/// What there is of a record that can't be read, so that a person can fix it.
-#[derive(Debug)]
-pub struct Unread<'a> {
-    /// The record's text; bytes that are not text are `?`.
-    text: Cow<'a, str>,
-    /// Whether the text can be returned unchanged: it is JSON of some kind.
-    as_is: bool,
-    /// The cells of a row, as far as they fit its columns.
-    row: Option<(&'a Columns, &'a [Cell<'a>])>,
-}
-
-impl Unread<'_> {
-    /// As the text of a JSON object, like the raw text of any record: the cells
-    /// by column, and the whole row in `caseload_text`. While that is filled,
-    /// the record can't be imported. JSON that can't pass for a record stays
-    /// unchanged.
-    pub(crate) fn raw_record(&self) -> String {
-        if self.as_is {
-            return self.text.clone().into_owned();
-        }
-        let (columns, cells) = self.row.unzip();
-        let names = columns.into_iter().flat_map(Columns::names);
-        let cells = names.zip(cells.unwrap_or_default());
-        let members: serde_json::Map<_, _> = cells
-            .filter(|(_, cell)| cell.kind != CellKind::Absent)
-            .map(|(name, cell)| (name, cell.text))
-            .chain([(TEXT, &*self.text)])
-            .map(|(name, text)| (name.to_owned(), text.into()))
-            .collect();
-        serde_json::Value::Object(members).to_string()
-    }
 }
 
 type Each<'e> = &'e mut dyn FnMut(Item<'_>);
@@ -82,7 +53,7 @@ impl Parser {
             (ChunkBody::Table(_), None) => {}
         }
         if let Some(problem) = &chunk.lost {
-            each(Item::Lost((**problem).clone()));
+            each(Item::Lost(problem.clone()));
         }
     }
 
@@ -99,29 +70,27 @@ impl Parser {
             };
             let flaw = flaws.next_if(|flaw| flaw.row == number);
             if !table_row.read_text(&mut row) {
-                let (cell, problem) = self.invalid_cell(&table_row, place);
-                report_row(header, &table_row, cell, problem, None, each);
+                let flaw = self.invalid_cell(&table_row, number, place);
+                report_row(header, &table_row, &flaw, place, each);
                 continue;
             }
             if let Some(flaw) = flaw {
-                let problem = Problem::new(flaw.code, place, &*flaw.message).with_hint(flaw.hint);
-                let raw = flaw.raw.as_ref();
-                report_row(header, &table_row, flaw.cell, problem, raw, each);
+                report_row(header, &table_row, flaw, place, each);
                 continue;
             }
             if let Some(problem) = header.repeated(&row, place) {
-                each(Item::Problem(problem, unread_row(header, &row, &[], None)));
+                each(Item::Problem(problem, raw_row(header, &row, &[], None)));
                 continue;
             }
-            let (unescaped, mut arranged);
+            let unescaped;
+            let mut arranged = Vec::new();
             let mut cells = &row;
             if !header.fits(&row) {
-                unescaped = header.unescaped(&row, place);
-                arranged = Vec::new();
-                let fitted = header.arrange(&row, &unescaped, &mut arranged, place);
-                if let Err(problem) = fitted {
-                    let unread = unread_row(header, &row, &arranged, None);
-                    each(Item::Problem(*problem, unread));
+                unescaped = header.unescaped(&row);
+                header.arrange(&row, &unescaped, &mut arranged);
+                if let Some(problem) = header.problem(&row, place) {
+                    let raw = raw_row(header, &row, &arranged, None);
+                    each(Item::Problem(problem, raw));
                     continue;
                 }
                 cells = &arranged;
@@ -135,9 +104,9 @@ impl Parser {
         }
     }
 
-    /// The row's first cell that is not text, and the problem that it is.
+    /// What is wrong with a row of which a cell is not text.
     #[cold]
-    fn invalid_cell(&self, row: &TableRow<'_>, place: Place) -> (usize, Problem) {
+    fn invalid_cell(&self, row: &TableRow<'_>, number: usize, place: Place) -> Flaw {
         let mut line = place.line;
         let is_invalid = |(_, bytes): (_, &[u8])| {
             let text = std::str::from_utf8(bytes);
@@ -145,8 +114,12 @@ impl Parser {
             line += line_breaks(&bytes[..valid]);
             text.is_err()
         };
-        let cell = row.cells().position(is_invalid).unwrap_or_default();
-        (cell, self.invalid_text(place, &format!("line {line}")))
+        Flaw {
+            row: number,
+            cell: row.cells().position(is_invalid).unwrap_or_default(),
+            problem: self.invalid_text(place, &format!("line {line}")),
+            raw: None,
+        }
     }
 
     fn invalid_text(&self, place: Place, position: &str) -> Problem {
@@ -194,13 +167,9 @@ impl Parser {
             Ok(text) => text,
             Err(error) => {
                 let problem = self.invalid_text(place, &position(error.valid_up_to()));
-                let unread = Unread {
-                    text: lossy(bytes).into(),
-                    // With its invalid bytes replaced it could pass.
-                    as_is: false,
-                    row: None,
-                };
-                return each(Item::Problem(problem, unread));
+                // With its invalid bytes replaced it could pass for a record.
+                let raw = raw_record([], &lossy(bytes));
+                return each(Item::Problem(problem, raw));
             }
         };
         match self.objects.read(text, members) {
@@ -224,64 +193,51 @@ impl Parser {
                 let message = format!("{}: {}", position(error.at), error.message);
                 let mut problem = Problem::new(error.code, place, message);
                 problem.column = error.column;
-                let unread = Unread {
-                    text: text.into(),
-                    as_is: true,
-                    row: None,
-                };
-                each(Item::Problem(problem, unread));
+                each(Item::Problem(problem, text.to_owned()));
             }
         }
     }
 }
 
-/// Reports a row that can't be read because of one of its cells. `raw` is that
-/// cell and the row as they are in the file.
+/// Reports a row that can't be read because of one of its cells.
 #[cold]
-fn report_row(
-    header: &Header,
-    row: &TableRow<'_>,
-    position: usize,
-    mut problem: Problem,
-    raw: Option<&(String, String)>,
-    each: Each<'_>,
-) {
+fn report_row(header: &Header, row: &TableRow<'_>, flaw: &Flaw, place: Place, each: Each<'_>) {
     let cells = row.cells().map(|(kind, bytes)| (kind, lossy(bytes)));
     let mut texts: Vec<_> = cells.collect();
-    if let (Some((cell, _)), Some((_, text))) = (raw, texts.get_mut(position)) {
+    if let (Some((cell, _)), Some((_, text))) = (&flaw.raw, texts.get_mut(flaw.cell)) {
         text.clone_from(cell);
     }
-    let raw = raw.map(|(_, row)| row.as_str());
     let cells = texts.iter().map(|(kind, text)| Cell { kind: *kind, text });
     let row: Vec<Cell<'_>> = cells.collect();
-    if let Some(cell) = row.get(position) {
-        problem = problem.with_value(cell.text);
-    }
-    problem.column = header.name(position).map(Box::from);
+    let mut problem = flaw.problem.clone();
+    problem.place = place;
+    problem.value = row.get(flaw.cell).map(|cell| cell.text.into());
+    problem.column = header.name(flaw.cell).map(Box::from);
+    let unescaped = header.unescaped(&row);
     let mut cells = Vec::new();
-    // Whatever else is wrong with the row, this is reported first.
-    let unescaped = header.unescaped(&row, problem.place);
-    let _ = header.arrange(&row, &unescaped, &mut cells, problem.place);
-    let unread = unread_row(header, &row, &cells, raw);
-    each(Item::Problem(problem, unread));
+    header.arrange(&row, &unescaped, &mut cells);
+    let text = flaw.raw.as_ref().map(|(_, row)| row.as_str());
+    each(Item::Problem(problem, raw_row(header, &row, &cells, text)));
 }
 
-/// `raw` is the row's text, where the cells do not tell it.
-fn unread_row<'a>(
-    header: &'a Header,
-    row: &[Cell<'a>],
-    cells: &'a [Cell<'a>],
-    raw: Option<&'a str>,
-) -> Unread<'a> {
-    let text = match header.saved_text(row).or(raw) {
+/// A row as a JSON object, with the cells of its columns. `text` is the row's
+/// text, where its cells do not tell it.
+fn raw_row(header: &Header, row: &[Cell<'_>], arranged: &[Cell<'_>], text: Option<&str>) -> String {
+    let text = match header.saved_text(row).or(text) {
         Some(text) => Cow::Borrowed(text),
         None => Cow::Owned(row_text(row, header.delimiter)),
     };
-    Unread {
-        text,
-        as_is: false,
-        row: Some((&header.columns, cells)),
-    }
+    let cells = header.columns.names().zip(arranged);
+    let cells = cells.filter(|(_, cell)| cell.kind != CellKind::Absent);
+    raw_record(cells.map(|(name, cell)| (name, cell.text)), &text)
+}
+
+fn raw_record<'a>(cells: impl IntoIterator<Item = (&'a str, &'a str)>, text: &'a str) -> String {
+    let members = cells.into_iter().chain([(TEXT, text)]);
+    let members: serde_json::Map<_, _> = members
+        .map(|(name, text)| (name.to_owned(), text.into()))
+        .collect();
+    serde_json::Value::Object(members).to_string()
 }
 
 /// The text of a row, in a form that can be read back.

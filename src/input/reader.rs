@@ -1,14 +1,14 @@
 //! Opening an input: what it is, and the reader that cuts it into chunks.
 
 use std::io::{self, Cursor, Read, Seek as _};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use memchr::memmem;
 use serde::de::IgnoredAny;
 
 use crate::model::{Columns, FileId, Problem};
 
-use super::bytes::{self, Bytes, Counted, RegularFile, SharedTally, Unpacked};
+use super::bytes::{self, Bytes, Counted, RegularFile, Unpacked};
 use super::delimited::RowReader;
 use super::encoding::{self, Detected};
 use super::header::Header;
@@ -27,7 +27,7 @@ pub struct Reader {
     index: u64,
     most_columns: usize,
     encoding: &'static str,
-    tally: SharedTally,
+    sha256: Arc<OnceLock<String>>,
     /// The file, if it can change meanwhile.
     regular: Option<RegularFile>,
     problems: Vec<Problem>,
@@ -50,18 +50,17 @@ pub fn open(input: &Input, file: FileId, options: &ReadOptions) -> Result<Reader
 impl Reader {
     fn open(input: &Input, file: FileId, options: &ReadOptions) -> Result<Self, InputErrorKind> {
         let (inner, regular) = bytes::open(input)?;
-        let tally = SharedTally::new(options.digest);
-        let mut bytes: Bytes = Box::new(Counted {
-            inner,
-            tally: tally.clone(),
-        });
-        let mut head = bytes::read_head(&mut bytes, HEAD)?;
+        let sha256 = Arc::default();
+        let mut counted = Counted::new(inner, options.digest, Arc::clone(&sha256));
+        let mut head = bytes::read_head(&mut counted, HEAD)?;
         let gzipped = head.starts_with(b"\x1f\x8b");
-        if gzipped {
-            let packed = Box::new(Cursor::new(head).chain(bytes));
-            bytes = Box::new(Unpacked::new(packed, tally.clone(), options.limits.clone()));
-            head = bytes::read_head(&mut bytes, HEAD)?;
-        }
+        let bytes: Bytes = if gzipped {
+            let mut unpacked = Unpacked::new(head, counted, options.limits.clone());
+            head = bytes::read_head(&mut unpacked, HEAD)?;
+            Box::new(unpacked)
+        } else {
+            Box::new(counted)
+        };
         if head.is_empty() {
             return Err(InputErrorKind::Empty);
         }
@@ -85,7 +84,7 @@ impl Reader {
             index: 0,
             most_columns: options.limits.columns,
             encoding,
-            tally,
+            sha256,
             regular,
             problems,
             body,
@@ -155,7 +154,7 @@ impl Reader {
     /// The SHA-256 of the file's bytes in hex, once all were read, with
     /// [`ReadOptions::digest`].
     pub(crate) fn sha256(&self) -> Option<String> {
-        self.tally.sha256()
+        self.sha256.get().cloned()
     }
 }
 

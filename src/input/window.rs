@@ -1,6 +1,6 @@
 //! Decoded text of a file, read ahead as far as a reader needs it.
 
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 
 use memchr::{memchr_iter, memrchr};
 
@@ -35,11 +35,10 @@ impl Position {
 pub(super) struct Window {
     text: Bytes,
     buffer: Vec<u8>,
-    /// What of the buffer was taken.
+    /// What of the buffer was passed.
     start: usize,
     ended: bool,
     chunk: usize,
-    position: Position,
 }
 
 impl Window {
@@ -50,11 +49,11 @@ impl Window {
             start: 0,
             ended: false,
             chunk: chunk.max(1),
-            position: Position::START,
         }
     }
 
-    /// What was read and not yet taken.
+    /// What was read and not yet passed.
+    #[inline]
     pub(super) fn ahead(&self) -> &[u8] {
         &self.buffer[self.start..]
     }
@@ -62,11 +61,6 @@ impl Window {
     /// Whether nothing comes after [`Self::ahead`].
     pub(super) fn ended(&self) -> bool {
         self.ended
-    }
-
-    /// The place of the byte at `at` of [`Self::ahead`].
-    pub(super) fn position_at(&self, at: usize) -> Position {
-        self.position.after(&self.ahead()[..at])
     }
 
     /// Reads on: to a full chunk, or to twice of what is there, so that a
@@ -82,29 +76,9 @@ impl Window {
         Ok(())
     }
 
-    /// A copy of the first bytes, which are passed, and the place where they
-    /// begin.
-    pub(super) fn take(&mut self, length: usize) -> (Vec<u8>, Position) {
-        let (taken, position) = (self.ahead()[..length].to_vec(), self.position);
-        self.skip(length);
-        (taken, position)
-    }
-
     /// Passes the first bytes.
+    #[inline]
     pub(super) fn skip(&mut self, length: usize) {
-        self.position = self.position_at(length);
         self.start += length;
-    }
-}
-
-impl Read for Window {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.ahead().is_empty() && !self.ended {
-            self.more()?;
-        }
-        let count = out.len().min(self.ahead().len());
-        out[..count].copy_from_slice(&self.ahead()[..count]);
-        self.skip(count);
-        Ok(count)
     }
 }

@@ -81,7 +81,12 @@ impl Sheet {
             Some(_) => {}
             None => refuse_title(&sample)?,
         }
-        let (header, mut problems) = Header::new(cells, (*row, *row), &options.limits, None)?;
+        let place = Place {
+            line: *row,
+            row: Some(*row),
+            ..Place::default()
+        };
+        let (header, mut problems) = Header::new(cells, place, &options.limits, None)?;
         // They were sent before the first row.
         problems.extend(warnings.try_iter().flatten());
         let sheet = Self {
@@ -382,9 +387,7 @@ impl Rows<'_> {
         Flaw {
             row: self.table.rows.len(),
             cell: column as usize,
-            code,
-            message: message.to_owned(),
-            hint,
+            problem: Problem::new(code, Place::default(), message).with_hint(hint),
             raw: None,
         }
     }

@@ -3,7 +3,7 @@
 //! in memory. An array is read up to its first syntax error. In NDJSON each line
 //! is a record; blank lines are skipped.
 
-use std::io;
+use std::io::{self, Read};
 use std::ops::Range;
 
 use serde::Deserialize as _;
@@ -39,6 +39,8 @@ enum DocumentState {
 
 pub(in crate::input) struct JsonDocument {
     window: Window,
+    /// Where the window begins.
+    position: Position,
     limits: Limits,
     state: DocumentState,
     /// How many objects are open around the array.
@@ -137,6 +139,7 @@ impl JsonDocument {
     ) -> Result<Self, InputErrorKind> {
         let mut document = Self {
             window: Window::new(text, options.limits.chunk),
+            position: Position::START,
             limits: options.limits.clone(),
             state: DocumentState::Lines,
             around: 0,
@@ -148,7 +151,7 @@ impl JsonDocument {
         document.state = DocumentState::Elements { first: true };
         match (document.token()?, options.records.as_deref()) {
             (None, _) => return Err(InputErrorKind::Empty),
-            (Some(b'['), None | Some(".")) => document.window.skip(1),
+            (Some(b'['), None | Some(".")) => document.skip(1),
             (Some(b'['), Some(path)) => {
                 return Err(InputErrorKind::NoSuchMember {
                     wanted: path.to_owned(),
@@ -163,8 +166,17 @@ impl JsonDocument {
         Ok(document)
     }
 
+    fn position_at(&self, at: usize) -> Position {
+        self.position.after(&self.window.ahead()[..at])
+    }
+
+    fn skip(&mut self, length: usize) {
+        self.position = self.position_at(length);
+        self.window.skip(length);
+    }
+
     fn error(&self, at: usize, message: impl Into<String>) -> InputErrorKind {
-        let Position { line, column } = self.window.position_at(at);
+        let Position { line, column } = self.position_at(at);
         let message = message.into();
         InputErrorKind::Json {
             line,
@@ -175,14 +187,9 @@ impl JsonDocument {
 
     /// The first byte of the next token, with nothing before it.
     fn token(&mut self) -> Result<Option<u8>, InputErrorKind> {
-        loop {
-            self.window.skip(skip_space(self.window.ahead(), 0));
-            let next = self.window.ahead().first().copied();
-            if next.is_some() || self.window.ended() {
-                return Ok(next);
-            }
-            self.window.more()?;
-        }
+        let (at, token) = self.token_at(0)?;
+        self.skip(at);
+        Ok(token)
     }
 
     /// The first token at or after `at`, nothing passed.
@@ -199,7 +206,7 @@ impl JsonDocument {
     }
 
     fn within_limit(&self, length: usize) -> Result<(), InputErrorKind> {
-        let (line, limit) = (self.window.position_at(0).line, self.limits.record);
+        let (line, limit) = (self.position_at(0).line, self.limits.record);
         if length > limit {
             return Err(InputErrorKind::TooLarge { line, limit });
         }
@@ -302,7 +309,7 @@ impl JsonDocument {
 
     /// The records are in the array at `value`, unless other members follow.
     fn begin_array(&mut self, name: String, value: usize) {
-        self.window.skip(value + 1);
+        self.skip(value + 1);
         self.around = 1;
         self.only = Some(name);
     }
@@ -311,7 +318,7 @@ impl JsonDocument {
     fn descend(&mut self, path: &str) -> Result<(), InputErrorKind> {
         for part in path.split('.') {
             match self.token()? {
-                Some(b'{') => self.window.skip(1),
+                Some(b'{') => self.skip(1),
                 _ => return Err(InputErrorKind::NotRecords(path.to_owned())),
             }
             self.around += 1;
@@ -328,14 +335,14 @@ impl JsonDocument {
                     });
                 }
                 let (name, value) = self.name_at(0)?;
-                self.window.skip(value);
+                self.skip(value);
                 if name == part {
                     break;
                 }
                 found.push(name);
                 self.pass_value()?;
                 match self.token()? {
-                    Some(b',') => self.window.skip(1),
+                    Some(b',') => self.skip(1),
                     Some(b'}') => {}
                     _ => return Err(self.error(0, "expected `,` or `}`")),
                 }
@@ -343,7 +350,7 @@ impl JsonDocument {
         }
         match self.token()? {
             Some(b'[') => {
-                self.window.skip(1);
+                self.skip(1);
                 Ok(())
             }
             Some(b'{') => self.single(),
@@ -355,11 +362,11 @@ impl JsonDocument {
     fn pass_value(&mut self) -> Result<(), InputErrorKind> {
         if !matches!(self.window.ahead().first(), Some(b'{' | b'[' | b'"')) {
             let (IgnoredAny, end) = self.value_at(0)?;
-            self.window.skip(end);
+            self.skip(end);
             return Ok(());
         }
         // Such a value ends with its last byte: nothing after it is read.
-        match IgnoredAny::deserialize(&mut Deserializer::from_reader(&mut self.window)) {
+        match IgnoredAny::deserialize(&mut Deserializer::from_reader(&mut *self)) {
             Ok(_) => Ok(()),
             Err(error) if error.is_io() => Err(io::Error::from(error).into()),
             Err(error) => Err(self.error(0, error_message(&error))),
@@ -384,7 +391,9 @@ impl JsonDocument {
         lost: Option<Problem>,
     ) -> Option<Chunk> {
         let is_empty = rows.is_empty() && lost.is_none();
-        let (bytes, start) = self.window.take(length);
+        let bytes = self.window.ahead()[..length].to_vec();
+        let start = self.position;
+        self.skip(length);
         let body = ChunkBody::Json(Values { bytes, rows, start });
         (!is_empty).then(|| Chunk::new(body, lost))
     }
@@ -428,7 +437,7 @@ impl JsonDocument {
                 }
                 Ok(None) if ended => lost = Some(self.truncated(at)),
                 Ok(None) if rows.is_empty() => {
-                    self.window.skip(at);
+                    self.skip(at);
                     at = 0;
                     self.window.more()?;
                 }
@@ -446,7 +455,7 @@ impl JsonDocument {
         while self.around > 0 {
             match self.token()? {
                 Some(b'}') => {
-                    self.window.skip(1);
+                    self.skip(1);
                     self.around -= 1;
                 }
                 Some(b',') => {
@@ -455,7 +464,7 @@ impl JsonDocument {
                         return Err(InputErrorKind::AmbiguousRecords { arrays });
                     }
                     let (_, value) = self.name_at(1)?;
-                    self.window.skip(value);
+                    self.skip(value);
                     self.pass_value()?;
                 }
                 Some(_) => return Ok(Some(self.lost(0, Code::BadJson, "expected `,` or `}`"))),
@@ -471,7 +480,7 @@ impl JsonDocument {
     }
 
     fn lost(&self, at: usize, code: Code, message: &str) -> Problem {
-        let Position { line, column } = self.window.position_at(at);
+        let Position { line, column } = self.position_at(at);
         let place = Place {
             line,
             ..Place::default()
@@ -511,6 +520,18 @@ impl JsonDocument {
             return problem;
         }
         problem.with_hint("NDJSON has one object a line; for other JSON use --format json")
+    }
+}
+
+impl Read for JsonDocument {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.window.ahead().is_empty() && !self.window.ended() {
+            self.window.more()?;
+        }
+        let count = out.len().min(self.window.ahead().len());
+        out[..count].copy_from_slice(&self.window.ahead()[..count]);
+        self.skip(count);
+        Ok(count)
     }
 }
 

@@ -103,7 +103,7 @@ fn drain(reader: &mut Reader, parser: &mut Parser) -> Result<Read, InputError> {
                     record.place.index
                 }
                 Item::Problem(problem, unread) => {
-                    read.unread.push(unread.raw_record());
+                    read.unread.push(unread);
                     let index = problem.place.index;
                     read.problems.push(problem);
                     index
