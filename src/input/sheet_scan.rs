@@ -1,7 +1,7 @@
 //! What calamine does not tell of a sheet: hidden rows, formulas without a
 //! value, merged cells. One pass over the sheet's XML, before its cells are read.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::BufReader;
 
@@ -9,6 +9,7 @@ use calamine::Dimensions;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use zip::ZipArchive;
+use zip::result::ZipResult;
 
 use super::InputErrorKind;
 use super::workbook::damaged;
@@ -22,19 +23,19 @@ const MOST_MERGED: usize = 100_000;
 pub(super) struct SheetScan {
     /// Hidden rows with cells, whether by a filter or by hand.
     pub(super) hidden_rows: u64,
-    /// The first formula without a value of each row that has one, row and
-    /// column from 0, in the order of the sheet.
-    pub(super) uncomputed: Vec<(u32, u32)>,
+    /// Formulas without a value, by their number among the sheet's cells, from 0.
+    pub(super) uncomputed: Vec<usize>,
     /// Merged cells by their first row.
     pub(super) merged: Vec<Dimensions>,
 }
 
-/// Scans the sheet that is at this position in the workbook.
-pub(super) fn scan(file: &File, position: usize) -> Result<SheetScan, InputErrorKind> {
+/// Scans the sheet of this name.
+pub(super) fn scan(file: &File, sheet: &str) -> Result<SheetScan, InputErrorKind> {
     let mut archive = ZipArchive::new(BufReader::new(file))?;
-    let part = sheet_part(&mut archive, position)?;
+    let id = look_up(&mut archive, "workbook.xml", ("name", sheet), "id")?;
+    let target = look_up(&mut archive, "workbook.xml.rels", ("Id", &id), "Target")?;
     let mut scanner = Scanner::default();
-    for_each_event(&mut archive, part, &mut |event| match event {
+    for_each_event(&mut archive, &target, &mut |event| match event {
         Event::Start(element) => scanner.start(element),
         Event::Text(text) => scanner.has_value |= scanner.in_value && !text.trim().is_empty(),
         Event::End(element) => scanner.end(element.local_name().as_ref()),
@@ -51,8 +52,8 @@ pub(super) fn scan(file: &File, position: usize) -> Result<SheetScan, InputError
 #[derive(Debug, Default)]
 struct Scanner {
     scan: SheetScan,
-    row: u32,
-    column: u32,
+    /// How many cells came before.
+    cells: usize,
     is_hidden: bool,
     row_has_cells: bool,
     has_formula: bool,
@@ -64,17 +65,11 @@ impl Scanner {
     fn start(&mut self, element: &BytesStart<'_>) {
         match element.local_name().as_ref() {
             "row" => {
-                if let Some(row) = attribute(element, "r").and_then(|row| row.parse::<u32>().ok()) {
-                    self.row = row.saturating_sub(1);
-                }
                 let hidden = attribute(element, "hidden");
                 self.is_hidden = hidden.is_some_and(|hidden| hidden == "1" || hidden == "true");
                 self.row_has_cells = false;
             }
             "c" => {
-                if let Some(at) = attribute(element, "r").and_then(|at| reference(&at)) {
-                    (self.row, self.column) = at;
-                }
                 (self.has_formula, self.in_value) = (false, false);
                 // The text of a formula may be empty.
                 self.has_value = attribute(element, "t").is_some_and(|kind| kind == "str");
@@ -101,19 +96,13 @@ impl Scanner {
         match name {
             "v" => self.in_value = false,
             "c" => {
-                let uncomputed = &mut self.scan.uncomputed;
-                let is_first = uncomputed.last().is_none_or(|(row, _)| *row < self.row);
-                if self.has_formula && !self.has_value && is_first {
-                    uncomputed.push((self.row, self.column));
+                if self.has_formula && !self.has_value {
+                    self.scan.uncomputed.push(self.cells);
                 }
                 self.row_has_cells |= self.has_value || self.has_formula;
-                self.column += 1;
+                self.cells += 1;
             }
-            "row" => {
-                self.scan.hidden_rows += u64::from(self.is_hidden && self.row_has_cells);
-                self.row += 1;
-                self.column = 0;
-            }
+            "row" => self.scan.hidden_rows += u64::from(self.is_hidden && self.row_has_cells),
             _ => {}
         }
     }
@@ -139,12 +128,43 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     Some(value.into_owned())
 }
 
+/// An attribute of the first element in a part that has another of this value.
+fn look_up(
+    archive: &mut Archive<'_>,
+    part: &str,
+    (name, value): (&str, &str),
+    wanted: &str,
+) -> Result<String, InputErrorKind> {
+    let mut found = None;
+    for_each_event(archive, part, &mut |event| {
+        if let Event::Start(element) = event
+            && found.is_none()
+            && attribute(element, name).is_some_and(|found| found == value)
+        {
+            found = attribute(element, wanted);
+        }
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Reads the part of this name, or in any folder.
 fn for_each_event(
     archive: &mut Archive<'_>,
-    part: usize,
+    part: &str,
     each: &mut dyn FnMut(&Event<'_>),
 ) -> Result<(), InputErrorKind> {
-    let mut xml = Reader::from_reader(BufReader::new(archive.by_index(part)?));
+    // Some programs write backslashes.
+    let plain = |name: &str| {
+        let name = name.replace('\\', "/").to_lowercase();
+        format!("/{}", name.trim_start_matches('/'))
+    };
+    let wanted = plain(part);
+    let is_wanted = |name: ZipResult<Cow<'_, str>>| {
+        name.is_ok_and(|name| plain(&name).ends_with(&wanted) && wanted != "/")
+    };
+    let number = archive.file_names().position(is_wanted);
+    let number = number.ok_or_else(|| damaged("a sheet is missing in it"))?;
+    let mut xml = Reader::from_reader(BufReader::new(archive.by_index(number)?));
     let config = xml.config_mut();
     config.check_end_names = false;
     config.expand_empty_elements = true;
@@ -156,46 +176,4 @@ fn for_each_event(
             event => each(&event),
         }
     }
-}
-
-/// The part that holds the sheet at this position in the workbook.
-fn sheet_part(archive: &mut Archive<'_>, position: usize) -> Result<usize, InputErrorKind> {
-    let mut ids = Vec::new();
-    let part = part_named(archive, "workbook.xml")?;
-    for_each_event(archive, part, &mut |event| {
-        if let Event::Start(element) = event
-            && element.local_name().as_ref() == "sheet"
-        {
-            // `sheetId` is another.
-            ids.push(attribute(element, "id"));
-        }
-    })?;
-    let mut targets = HashMap::new();
-    let part = part_named(archive, "workbook.xml.rels")?;
-    for_each_event(archive, part, &mut |event| {
-        if let Event::Start(element) = event {
-            targets.insert(attribute(element, "Id"), attribute(element, "Target"));
-        }
-    })?;
-    let id = ids.into_iter().nth(position);
-    let target = id.and_then(|id| targets.remove(&id)).flatten();
-    part_named(archive, &target.unwrap_or_default())
-}
-
-/// The part of this name, or in any folder; some programs write backslashes.
-fn part_named(archive: &mut Archive<'_>, name: &str) -> Result<usize, InputErrorKind> {
-    let plain = |name: &str| {
-        name.replace('\\', "/")
-            .trim_start_matches('/')
-            .to_lowercase()
-    };
-    let wanted = format!("/{}", plain(name));
-    for number in 0..archive.len() {
-        let entry = archive.by_index_raw(number)?;
-        let found = format!("/{}", plain(&entry.name().unwrap_or_default()));
-        if found.ends_with(&wanted) && wanted.len() > 1 {
-            return Ok(number);
-        }
-    }
-    Err(damaged("a sheet is missing in it"))
 }

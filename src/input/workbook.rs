@@ -5,19 +5,21 @@
 //! their formats show them, merged cells in each of their rows.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::iter::Peekable;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::{thread, vec};
+use std::thread::{self, JoinHandle};
+use std::vec;
 
 use calamine::{
-    DataRef, Dimensions, ExcelDateTime, ExcelDateTimeType, Reader as _, Sheet as CalamineSheet,
-    SheetType, SheetVisible, Xlsx, XlsxError,
+    DataRef, Dimensions, ExcelDateTime, ExcelDateTimeType, Reader as _, SheetType, SheetVisible,
+    Xlsx, XlsxError,
 };
 use jiff::civil::{Date, DateTime};
-use memchr::{memmem, memrchr};
+use memchr::memmem;
 
+use super::bytes::read_head;
 use super::chunk::{Chunk, ChunkBody, Flaw, Table, TableRow};
 use super::error::listed;
 use super::header::{Header, SampleRow, refuse_title};
@@ -35,16 +37,31 @@ const MOST_COLUMNS: u32 = 1 << 14;
 /// Merged cells that one row may have.
 const MOST_SPANNING: usize = 1_000;
 
-/// Some rows, or nothing at the end of the sheet. The header comes alone.
-type WorkbookMessage = Result<Option<Table>, InputErrorKind>;
-
 /// Rows of one sheet as they come from its thread.
 pub(super) struct Sheet {
     pub(super) header: Arc<Header>,
     /// The first rows, which were looked at with the header.
     first: Option<Table>,
-    tables: Receiver<WorkbookMessage>,
-    done: bool,
+    tables: Tables,
+}
+
+/// The thread that reads the workbook, and its rows. The header comes alone.
+struct Tables {
+    tables: Receiver<Table>,
+    thread: Option<JoinHandle<Result<(), InputErrorKind>>>,
+}
+
+impl Tables {
+    /// The next rows, or nothing at the end of the sheet.
+    fn receive(&mut self) -> Result<Option<Table>, InputErrorKind> {
+        if let Ok(table) = self.tables.recv() {
+            return Ok(Some(table));
+        }
+        let ended = self.thread.take().map_or(Ok(Ok(())), JoinHandle::join);
+        // It has panicked over the file.
+        ended.map_err(|_| damaged("it is damaged"))??;
+        Ok(None)
+    }
 }
 
 impl Sheet {
@@ -56,20 +73,20 @@ impl Sheet {
         let (sender, tables) = sync_channel(2);
         let (warn, warnings) = sync_channel(1);
         let thread_options = options.clone();
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name(WORKBOOK_THREAD.to_owned())
-            .spawn(move || {
-                let last = read(&workbook, &thread_options, &warn, &sender);
-                // The reader may be gone.
-                let _ = sender.send(last.map(|()| None));
-            })?;
+            .spawn(move || read(&workbook, &thread_options, &warn, &sender))?;
+        let mut tables = Tables {
+            tables,
+            thread: Some(thread),
+        };
         let missing = || {
             options
                 .header_row
                 .map_or(InputErrorKind::Empty, InputErrorKind::NoSuchRow)
         };
-        let table = receive(&tables)?.ok_or_else(missing)?;
-        let first = receive(&tables)?;
+        let table = tables.receive()?.ok_or_else(missing)?;
+        let first = tables.receive()?;
         let sample = [Some(&table), first.as_ref()].into_iter().flatten();
         let sample: Vec<SampleRow> = sample
             .flat_map(Table::rows)
@@ -91,7 +108,6 @@ impl Sheet {
         problems.extend(warnings.try_iter().flatten());
         let sheet = Self {
             header: Arc::new(header),
-            done: first.is_none(),
             first,
             tables,
         };
@@ -100,26 +116,17 @@ impl Sheet {
 
     /// The next rows, or nothing at the end.
     pub(super) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
-        let received = match self.first.take() {
-            None if self.done => return Ok(None),
-            None => receive(&self.tables),
-            first => Ok(first),
+        let table = match self.first.take() {
+            None => self.tables.receive()?,
+            first => first,
         };
-        self.done = !matches!(received, Ok(Some(_)));
-        Ok(received?.map(|table| Chunk::new(ChunkBody::Table(table), None)))
+        Ok(table.map(|table| Chunk::new(ChunkBody::Table(table), None)))
     }
 }
 
 fn sample_row(row: &TableRow<'_>) -> SampleRow {
     let text = |(_, bytes)| String::from_utf8_lossy(bytes).into_owned();
     (row.row, row.cells().map(text).collect())
-}
-
-fn receive(tables: &Receiver<WorkbookMessage>) -> WorkbookMessage {
-    // A thread that ended without a message has panicked over the file.
-    tables
-        .recv()
-        .unwrap_or_else(|_| Err(damaged("it is damaged")))
 }
 
 pub(super) fn damaged(reason: impl std::fmt::Display) -> InputErrorKind {
@@ -146,7 +153,7 @@ fn read(
     file: &File,
     options: &ReadOptions,
     warn: &SyncSender<Vec<Problem>>,
-    sender: &SyncSender<WorkbookMessage>,
+    sender: &SyncSender<Table>,
 ) -> Result<(), InputErrorKind> {
     let limits = &options.limits;
     check_size(file, limits)?;
@@ -156,13 +163,11 @@ fn read(
         // Whoever names a sheet knows of the others.
         unread.clear();
     }
-    let all = workbook.sheets_metadata();
-    let position = all.iter().position(|sheet| sheet.name == chosen.name);
-    let scan = sheet_scan::scan(file, position.unwrap_or_default())?;
+    let scan = sheet_scan::scan(file, &chosen)?;
     // The reader may be gone.
     let _ = warn.send(warnings(&chosen, &unread, scan.hidden_rows));
     let is_1904 = workbook.has_1904_epoch();
-    let mut cells = workbook.worksheet_cells_reader(&chosen.name)?;
+    let mut cells = workbook.worksheet_cells_reader(&chosen)?;
     let formats: Vec<_> = cells.styles().iter().map(NumberFormat::of).collect();
     let mut rows = Rows {
         first_row: options.header_row.unwrap_or(1),
@@ -172,16 +177,23 @@ fn read(
         table: Table::default(),
         row: 0,
         cells: Vec::new(),
-        uncomputed: scan.uncomputed.into_iter().peekable(),
+        uncomputed: None,
         merged: scan.merged.into_iter().peekable(),
         spanning: Vec::new(),
     };
-    while let Some((cell, style)) = cells.next_cell_with_style_id()? {
+    let mut uncomputed = scan.uncomputed.into_iter().peekable();
+    for number in 0.. {
+        let Some((cell, style)) = cells.next_cell_with_style_id()? else {
+            break;
+        };
         let (row, column) = cell.get_position();
         let value = cell.get_value();
         let shown = formats.get(style).and_then(|format| format.shown(value));
         let value = shown.or_else(|| cell_value(value, is_1904));
         rows.add(row, column, value)?;
+        if uncomputed.next_if_eq(&number).is_some() {
+            rows.uncomputed.get_or_insert(column);
+        }
     }
     rows.end_row()?;
     if rows.table.rows.is_empty() {
@@ -190,13 +202,12 @@ fn read(
     rows.send()
 }
 
-fn warnings(chosen: &CalamineSheet, unread: &[String], hidden_rows: u64) -> Vec<Problem> {
+fn warnings(chosen: &str, unread: &[String], hidden_rows: u64) -> Vec<Problem> {
     let warning = |code, message: String| Problem::new(code, Place::default(), message);
     let mut warnings = Vec::new();
     if !unread.is_empty() {
         let message = format!(
-            "only the sheet {:?} is read, and not {}",
-            chosen.name,
+            "only the sheet {chosen:?} is read, and not {}",
             listed(unread)
         );
         let hint = "import each sheet with --sheet, or remove those without cases";
@@ -214,47 +225,42 @@ fn warnings(chosen: &CalamineSheet, unread: &[String], hidden_rows: u64) -> Vec<
     warnings
 }
 
-/// The sheet of this name, or the first visible one with rows; and the names of
-/// the others with rows.
+/// The sheet of this name, or the first visible one with rows; and the others
+/// with rows.
 fn choose(
     workbook: &mut Xlsx<BufReader<File>>,
-    name: Option<&str>,
-) -> Result<(CalamineSheet, Vec<String>), InputErrorKind> {
+    wanted: Option<&str>,
+) -> Result<(String, Vec<String>), InputErrorKind> {
     let mut sheets = workbook.sheets_metadata().to_vec();
     sheets.retain(|sheet| sheet.typ == SheetType::WorkSheet);
     sheets.sort_by_key(|sheet| sheet.visible != SheetVisible::Visible);
-    if let Some(wanted) = name
-        && !sheets.iter().any(|sheet| sheet.name == wanted)
+    let names: Vec<String> = sheets.into_iter().map(|sheet| sheet.name).collect();
+    let is_wanted = |name: &String| wanted.is_none_or(|wanted| name == wanted);
+    if let Some(wanted) = wanted
+        && !names.iter().any(is_wanted)
     {
-        let names: Vec<_> = sheets
-            .iter()
-            .map(|sheet| format!("{:?}", sheet.name))
-            .collect();
         return Err(InputErrorKind::NoSuchSheet {
             wanted: wanted.to_owned(),
-            sheets: names.join(", "),
+            sheets: listed(&names),
         });
     }
     let mut filled = Vec::new();
-    for sheet in sheets {
-        if has_rows(workbook, &sheet.name)? {
-            filled.push(sheet);
+    for name in names {
+        if has_rows(workbook, &name)? {
+            filled.push(name);
         }
     }
-    let at = filled
-        .iter()
-        .position(|sheet| name.is_none_or(|name| sheet.name == name));
-    let chosen = at.map(|at| filled.remove(at));
-    let others: Vec<String> = filled.into_iter().map(|sheet| sheet.name).collect();
-    match chosen {
-        Some(chosen) => Ok((chosen, others)),
-        None if others.is_empty() => Err(InputErrorKind::Empty),
-        None => Err(InputErrorKind::EmptySheet(format!(
-            "the sheet {:?} is empty; others with rows are {}",
-            name.unwrap_or_default(),
-            listed(&others)
-        ))),
+    if let Some(at) = filled.iter().position(is_wanted) {
+        let chosen = filled.remove(at);
+        return Ok((chosen, filled));
     }
+    Err(match wanted {
+        Some(wanted) if !filled.is_empty() => InputErrorKind::EmptySheet(format!(
+            "the sheet {wanted:?} is empty; others with rows are {}",
+            listed(&filled)
+        )),
+        _ => InputErrorKind::Empty,
+    })
 }
 
 /// Whether a sheet has any cell with something in it.
@@ -280,7 +286,7 @@ struct Spanning {
 /// Gathers cells to rows and rows to tables.
 struct Rows<'a> {
     limits: &'a Limits,
-    sender: &'a SyncSender<WorkbookMessage>,
+    sender: &'a SyncSender<Table>,
     /// The header is not above it.
     first_row: u64,
     /// How many cells the header has; 0 before it was read.
@@ -289,8 +295,8 @@ struct Rows<'a> {
     /// The row under way, from 0, and its filled cells.
     row: u32,
     cells: Vec<(u32, CellKind, String)>,
-    /// Formulas without a value that are still to come.
-    uncomputed: Peekable<vec::IntoIter<(u32, u32)>>,
+    /// The column of its first formula without a value.
+    uncomputed: Option<u32>,
     /// Merged cells that are still to come.
     merged: Peekable<vec::IntoIter<Dimensions>>,
     /// Those that began in a row before, or in this one.
@@ -330,19 +336,29 @@ impl Rows<'_> {
 
     fn end_row(&mut self) -> Result<(), InputErrorKind> {
         let line = u64::from(self.row) + 1;
+        let uncomputed = self.uncomputed.take();
         if line < self.first_row {
             self.cells.clear();
             return Ok(());
         }
-        let uncomputed = self.uncomputed()?;
         if self.cells.is_empty() && uncomputed.is_none() {
             return Ok(());
         }
+        let merged = self.merge()?;
         self.cells.sort_by_key(|(column, ..)| *column);
         if self.cells.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(damaged(format!("row {line} has the same cell twice")));
         }
-        let merged = self.merge()?;
+        let uncomputed = uncomputed.map(|column| {
+            let message = "the formula has no computed value: the program that wrote the file did not calculate it";
+            let hint = "open the workbook in Excel and save it again";
+            self.flaw(column, Code::FormulaWithoutValue, message, hint)
+        });
+        let is_header = self.width == 0;
+        if let Some(flaw) = uncomputed.as_ref().filter(|_| is_header) {
+            let message = &flaw.problem.message;
+            return Err(damaged(format!("row {line}, the header: {message}")));
+        }
         self.table.flaws.extend(uncomputed.or(merged));
         let mut next = 0;
         for (column, kind, text) in self.cells.drain(..) {
@@ -356,7 +372,6 @@ impl Rows<'_> {
             self.table.push_cell(b"", CellKind::Text);
         }
         self.table.end_row(line, line);
-        let is_header = self.width == 0;
         if is_header {
             self.width = next;
         }
@@ -364,23 +379,6 @@ impl Rows<'_> {
             self.send()?;
         }
         Ok(())
-    }
-
-    /// What is wrong if the row has a formula without a value.
-    fn uncomputed(&mut self) -> Result<Option<Flaw>, InputErrorKind> {
-        let row = self.row;
-        while self.uncomputed.next_if(|(at, _)| *at < row).is_some() {}
-        let Some((_, column)) = self.uncomputed.next_if(|(at, _)| *at == row) else {
-            return Ok(None);
-        };
-        let message = "the formula has no computed value: the program that wrote the file did not calculate it";
-        if self.width == 0 {
-            let row = row + 1;
-            return Err(damaged(format!("row {row}, the header: {message}")));
-        }
-        let hint = "open the workbook in Excel and save it again";
-        let flaw = self.flaw(column, Code::FormulaWithoutValue, message, hint);
-        Ok(Some(flaw))
     }
 
     fn flaw(&self, column: u32, code: Code, message: &str, hint: &'static str) -> Flaw {
@@ -415,34 +413,31 @@ impl Rows<'_> {
         if self.width == 0 {
             return Ok(None);
         }
+        let mut flaw = None;
         for span in &self.spanning {
-            let (_, column) = span.range.start;
+            let (column, (kind, text)) = (span.range.start.1, &span.value);
             let message = if span.is_of_header {
                 "merged with the header above: it is unclear whether this row belongs to the header"
             } else if span.range.end.1 > column {
                 "merged across columns: it is unclear which of them the value belongs to"
             } else {
+                // Those that begin in this row are there.
+                if !self.cells.iter().any(|(other, ..)| *other == column) {
+                    self.cells.push((column, *kind, text.clone()));
+                }
                 continue;
             };
             let hint = "unmerge the cells in Excel, and fill in each";
-            return Ok(Some(self.flaw(column, Code::MergedCells, message, hint)));
+            flaw.get_or_insert_with(|| self.flaw(column, Code::MergedCells, message, hint));
         }
-        // Those that begin in this row are there.
-        for span in &self.spanning {
-            let (column, (kind, text)) = (span.range.start.1, &span.value);
-            if !self.cells.iter().any(|(other, ..)| *other == column) {
-                self.cells.push((column, *kind, text.clone()));
-            }
-        }
-        self.cells.sort_by_key(|(column, ..)| *column);
-        Ok(None)
+        Ok(flaw)
     }
 
     /// Sends the rows so far. An error if no more are wanted, which nobody hears.
     fn send(&mut self) -> Result<(), InputErrorKind> {
         let table = std::mem::take(&mut self.table);
         self.sender
-            .send(Ok(Some(table)))
+            .send(table)
             .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe).into())
     }
 }
@@ -519,7 +514,7 @@ fn iso_date(text: &str) -> (CellKind, String) {
 /// it is a single cell.
 const HARMLESS: u64 = 4;
 /// How much of the table of texts is searched for their number.
-const BEGINNING: u64 = 64 << 10;
+const BEGINNING: usize = 64 << 10;
 /// The shortest text of the table: `<si/>`.
 const SHORTEST: u64 = 5;
 
@@ -529,29 +524,21 @@ const SHORTEST: u64 = 5;
 fn check_size(file: &File, limits: &Limits) -> Result<(), InputErrorKind> {
     let packed = file.metadata()?.len();
     let mut archive = zip::ZipArchive::new(BufReader::new(file))?;
-    let mut unpacked = 0_u64;
-    let mut is_workbook = false;
+    let (mut unpacked, mut is_workbook) = (0_u64, false);
     for number in 0..archive.len() {
-        let entry = archive.by_index_raw(number)?;
-        let name = entry.name().unwrap_or_default().to_lowercase();
+        let mut part = archive.by_index(number)?;
+        let name = part.name().unwrap_or_default().to_lowercase();
+        let size = part.size();
         is_workbook |= name.ends_with("workbook.xml");
-        let is_texts = name.ends_with("sharedstrings.xml");
-        let declared = entry.size();
-        drop(entry);
-        if is_texts && declared > limits.unpacked {
-            return Err(too_many_texts(limits));
+        let mut beginning = Vec::new();
+        if name.ends_with("sharedstrings.xml") {
+            beginning = read_head(&mut part, BEGINNING).map_err(damaged)?;
+            check_texts(&beginning, size, limits)?;
         }
-        if is_texts {
-            let part = archive.by_index(number)?;
-            if claimed_texts(part, limits)? > declared / SHORTEST {
-                return Err(damaged("it claims more texts than fit into it"));
-            }
-        }
-        unpacked = unpacked.saturating_add(declared);
+        unpacked = unpacked.saturating_add(size);
         limits.check_unpacked(packed, unpacked)?;
-        if declared > HARMLESS.saturating_mul(limits.record as u64) {
-            let part = archive.by_index(number)?;
-            refuse_long_cell(part, limits)?;
+        if size > HARMLESS.saturating_mul(limits.record as u64) {
+            refuse_long_cell(beginning.chain(part), limits)?;
         }
     }
     if !is_workbook {
@@ -560,26 +547,19 @@ fn check_size(file: &File, limits: &Limits) -> Result<(), InputErrorKind> {
     Ok(())
 }
 
-fn too_many_texts(limits: &Limits) -> InputErrorKind {
-    damaged(format!(
-        "its texts are larger than the limit of {} bytes",
-        limits.unpacked
-    ))
-}
-
-/// How many texts the beginning of the table claims. Room for all of them is
-/// taken before the first is read.
-fn claimed_texts(part: impl Read, limits: &Limits) -> Result<u64, InputErrorKind> {
-    let mut beginning = Vec::new();
-    part.take(BEGINNING)
-        .read_to_end(&mut beginning)
-        .map_err(damaged)?;
-    if memmem::find(&beginning, b"<si").is_none() && beginning.len() as u64 == BEGINNING {
-        return Err(too_many_texts(limits));
+/// Refuses a table of texts of this size that is too large, or claims more texts
+/// at its beginning than it can have: room for all of them is taken before the
+/// first is read.
+fn check_texts(beginning: &[u8], size: u64, limits: &Limits) -> Result<(), InputErrorKind> {
+    let begins = beginning.len() < BEGINNING || memmem::find(beginning, b"<si").is_some();
+    if size > limits.unpacked || !begins {
+        return Err(damaged(format!(
+            "its texts are larger than the limit of {} bytes",
+            limits.unpacked
+        )));
     }
-    let name = b"uniqueCount";
-    let most = memmem::find_iter(&beginning, name).map(|at| {
-        let digits = beginning[at + name.len()..]
+    let claims = memmem::find_iter(beginning, b"uniqueCount").map(|at| {
+        let digits = beginning[at..]
             .iter()
             .skip_while(|byte| !byte.is_ascii_digit())
             .take_while(|byte| byte.is_ascii_digit());
@@ -588,27 +568,25 @@ fn claimed_texts(part: impl Read, limits: &Limits) -> Result<u64, InputErrorKind
             number.saturating_mul(10).saturating_add(digit)
         })
     });
-    Ok(most.max().unwrap_or_default())
+    if claims.max() > Some(size / SHORTEST) {
+        return Err(damaged("it claims more texts than fit into it"));
+    }
+    Ok(())
 }
 
 /// Unpacks a part for nothing but its longest text.
-fn refuse_long_cell(mut part: impl Read, limits: &Limits) -> Result<(), InputErrorKind> {
-    let mut buffer = vec![0; 64 << 10];
-    let mut run = 0;
+fn refuse_long_cell(part: impl Read, limits: &Limits) -> Result<(), InputErrorKind> {
+    let mut part = BufReader::with_capacity(64 << 10, part);
     loop {
-        let count = part.read(&mut buffer).map_err(damaged)?;
-        if count == 0 {
-            return Ok(());
-        }
-        run = match memrchr(b'<', &buffer[..count]) {
-            Some(tag) => count - tag,
-            None => run + count,
-        };
-        if run > limits.record {
-            return Err(damaged(format!(
-                "a cell is larger than the limit of {} bytes",
-                limits.record
-            )));
+        match part.skip_until(b'<').map_err(damaged)? {
+            0 => return Ok(()),
+            length if length > limits.record => {
+                return Err(damaged(format!(
+                    "a cell is larger than the limit of {} bytes",
+                    limits.record
+                )));
+            }
+            _ => {}
         }
     }
 }
