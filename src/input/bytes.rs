@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Chain, Cursor, Read};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
 
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
@@ -63,17 +62,14 @@ impl Read for Counted {
 /// meanwhile may end in half a row that looks complete.
 pub(super) struct RegularFile {
     pub(super) file: File,
-    before: (u64, Option<SystemTime>),
-}
-
-fn state(metadata: &Metadata) -> (u64, Option<SystemTime>) {
-    (metadata.len(), metadata.modified().ok())
+    before: Metadata,
 }
 
 impl RegularFile {
     /// An error if it has another length or time than at first.
     pub(super) fn check_unchanged(&self) -> Result<(), InputErrorKind> {
-        if state(&self.file.metadata()?) == self.before {
+        let state = |metadata: &Metadata| (metadata.len(), metadata.modified().ok());
+        if state(&self.file.metadata()?) == state(&self.before) {
             Ok(())
         } else {
             Err(InputErrorKind::Changed)
@@ -105,7 +101,7 @@ pub(super) fn open(input: &Input) -> Result<(Bytes, Option<RegularFile>), InputE
     if metadata.is_file() {
         regular = Some(RegularFile {
             file: file.try_clone()?,
-            before: state(&metadata),
+            before: metadata,
         });
     }
     Ok((Box::new(file), regular))

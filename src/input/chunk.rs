@@ -55,8 +55,11 @@ pub(super) struct Values {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     text: Vec<u8>,
-    /// Where each cell's text ends; it begins where the one before ends.
+    /// Where each cell's text ends in its row's; it begins where the one before
+    /// ends.
     cells: Vec<(u32, CellKind)>,
+    /// Where the text of the next row begins.
+    row_start: usize,
     /// Where each row's cells end, its line, and its number in a spreadsheet.
     pub(super) rows: Vec<(u32, u64, u64)>,
     /// What is wrong with rows, at most one for each, in their order.
@@ -81,21 +84,20 @@ impl Table {
     pub(super) fn push_cell(&mut self, text: &[u8], kind: CellKind) {
         self.text.extend_from_slice(text);
         // A chunk is at most one record of the limited size beyond its own.
-        self.cells.push((self.text.len() as u32, kind));
+        let end = self.text.len() - self.row_start;
+        self.cells.push((end as u32, kind));
     }
 
     pub(super) fn end_row(&mut self, line: u64, row: u64) {
         self.rows.push((self.cells.len() as u32, line, row));
+        self.row_start = self.text.len();
     }
 
-    /// Adds a row of cells that end at these places in their text.
+    /// Adds a row of cells that end at these places in its text.
     pub(super) fn push_record(&mut self, text: &[u8], ends: &[usize], line: u64, row: u64) {
-        let start = self.text.len();
-        self.text
-            .extend_from_slice(&text[..ends.last().copied().unwrap_or_default()]);
-        let cells = ends
-            .iter()
-            .map(|end| ((start + end) as u32, CellKind::Text));
+        let length = ends.last().copied().unwrap_or_default();
+        self.text.extend_from_slice(&text[..length]);
+        let cells = ends.iter().map(|end| (*end as u32, CellKind::Text));
         self.cells.extend(cells);
         self.end_row(line, row);
     }
@@ -109,14 +111,13 @@ impl Table {
         let (mut first, mut start) = (0, 0);
         self.rows.iter().map(move |&(end, line, row)| {
             let cells = &self.cells[first..end as usize];
-            let text_start = start;
-            first = end as usize;
-            start = cells.last().map_or(start, |(end, _)| *end as usize);
+            let length = cells.last().map_or(0, |(end, _)| *end as usize);
+            let bytes = &self.text[start..start + length];
+            (first, start) = (end as usize, start + length);
             TableRow {
                 line,
                 row,
-                bytes: &self.text[text_start..start],
-                start: text_start,
+                bytes,
                 cells,
             }
         })
@@ -129,17 +130,14 @@ pub(super) struct TableRow<'a> {
     /// As a spreadsheet counts it, from 1.
     pub(super) row: u64,
     bytes: &'a [u8],
-    /// Where they begin in the table.
-    start: usize,
     cells: &'a [(u32, CellKind)],
 }
 
 impl<'a> TableRow<'a> {
     fn ranges(&self) -> impl Iterator<Item = (CellKind, Range<usize>)> + use<'a> {
-        let (table_start, cells) = (self.start, self.cells);
         let mut start = 0;
-        cells.iter().map(move |&(end, kind)| {
-            let range = start..end as usize - table_start;
+        self.cells.iter().map(move |&(end, kind)| {
+            let range = start..end as usize;
             start = range.end;
             (kind, range)
         })

@@ -16,7 +16,7 @@ use crate::model::{Code, Place, Problem};
 
 use super::bytes::Bytes;
 use super::chunk::{Chunk, ChunkBody, Flaw, Table};
-use super::header::{Header, SampleRow, header_below_title, refuse_title};
+use super::header::{Header, SampleRow, check_row, header_below_title};
 use super::parser::lossy;
 use super::window::Window;
 use super::{InputErrorKind, Limits, ReadOptions};
@@ -111,12 +111,9 @@ impl RowReader {
         while found && options.header_row.is_some_and(|row| rows.row < row) {
             found = rows.read_row()?;
         }
-        match options.header_row {
-            Some(row) if !found || rows.row != row => return Err(InputErrorKind::NoSuchRow(row)),
-            None if !found => return Err(InputErrorKind::Empty),
-            None => refuse_title(&sample_rows(sample, delimiter, None))?,
-            Some(_) => {}
-        }
+        let row = found.then_some(rows.row);
+        let sample = sample_rows(sample, delimiter, None);
+        check_row(row, options.header_row, &sample)?;
         let line = rows.line;
         let text = |cell: &[u8]| String::from_utf8(cell.to_vec());
         let cells: Result<Vec<_>, _> = rows.cells().map(text).collect();

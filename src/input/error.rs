@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Input;
+use super::window::Position;
 use crate::model::Code;
 
 /// Why an input can't be used at all, or not read to its end.
@@ -108,12 +109,13 @@ pub enum InputErrorKind {
     #[error("the member {0:?} (from --records) is neither an array nor an object")]
     NotRecords(String),
     /// JSON that breaks before the first record.
-    #[error("line {line}, column {column}: {message}")]
-    Json {
-        line: u64,
-        /// In characters, from 1.
-        column: u64,
-        message: String,
+    #[error("{position}: {message}")]
+    Json { position: Position, message: String },
+    /// JSON that ends too early.
+    #[error("{position}: {message}")]
+    CutOff {
+        position: Position,
+        message: &'static str,
     },
     #[error("no sheet named {wanted:?}; its sheets are {sheets}")]
     NoSuchSheet { wanted: String, sheets: String },

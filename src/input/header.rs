@@ -323,16 +323,27 @@ pub(super) fn header_below_title(rows: &[SampleRow]) -> Option<&SampleRow> {
     })
 }
 
-/// An error if the first row looks like a title above the header.
-pub(super) fn refuse_title(rows: &[SampleRow]) -> Result<(), InputErrorKind> {
-    let (Some((row, cells)), Some((first, _))) = (header_below_title(rows), rows.first()) else {
-        return Ok(());
-    };
-    Err(InputErrorKind::TitleAboveHeader {
-        first: *first,
-        row: *row,
-        names: listed(cells),
-    })
+/// An error unless the header is in the row that was named, or else in the first
+/// that is not blank, which must not look like a title above it. `row` is where
+/// it was found.
+pub(super) fn check_row(
+    row: Option<u64>,
+    named: Option<u64>,
+    sample: &[SampleRow],
+) -> Result<(), InputErrorKind> {
+    match (row, named) {
+        (Some(row), Some(named)) if row == named => Ok(()),
+        (_, Some(named)) => Err(InputErrorKind::NoSuchRow(named)),
+        (None, None) => Err(InputErrorKind::Empty),
+        (Some(first), None) => match header_below_title(sample) {
+            Some((row, cells)) => Err(InputErrorKind::TitleAboveHeader {
+                first,
+                row: *row,
+                names: listed(cells),
+            }),
+            None => Ok(()),
+        },
+    }
 }
 
 /// The text at a position, unless it is blank.

@@ -1,6 +1,7 @@
 //! Chunks to records: the part of reading that runs in a worker.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -117,12 +118,12 @@ impl Parser {
         Flaw {
             row: number,
             cell: row.cells().position(is_invalid).unwrap_or_default(),
-            problem: self.invalid_text(place, &format!("line {line}")),
+            problem: self.invalid_text(place, format_args!("line {line}")),
             raw: None,
         }
     }
 
-    fn invalid_text(&self, place: Place, position: &str) -> Problem {
+    fn invalid_text(&self, place: Place, position: impl fmt::Display) -> Problem {
         let message = format!("{position}: not valid {} text", self.encoding);
         Problem::new(Code::InvalidText, place, message).with_hint(if self.encoding == "UTF-8" {
             "name the file's encoding, for example --encoding windows-1252, or save it as UTF-8"
@@ -158,15 +159,12 @@ impl Parser {
         members: &mut Vec<Member<'v>>,
         each: Each<'_>,
     ) {
-        let position = |at: usize| {
-            let position = values.start.after(&values.bytes[..row.start + at]);
-            format!("line {}, column {}", position.line, position.column)
-        };
+        let position = |at: usize| values.start.after(&values.bytes[..row.start + at]);
         let bytes = &values.bytes[row.clone()];
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
-                let problem = self.invalid_text(place, &position(error.valid_up_to()));
+                let problem = self.invalid_text(place, position(error.valid_up_to()));
                 // With its invalid bytes replaced it could pass for a record.
                 let raw = raw_record([], &lossy(bytes));
                 return each(Item::Problem(problem, raw));

@@ -31,7 +31,7 @@ pub(super) struct SheetScan {
 
 /// Scans the sheet of this name.
 pub(super) fn scan(file: &File, sheet: &str) -> Result<SheetScan, InputErrorKind> {
-    let mut archive = ZipArchive::new(BufReader::new(file))?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
     let id = look_up(&mut archive, "workbook.xml", ("name", sheet), "id")?;
     let target = look_up(&mut archive, "workbook.xml.rels", ("Id", &id), "Target")?;
     let mut scanner = Scanner::default();
@@ -164,7 +164,8 @@ fn for_each_event(
     };
     let number = archive.file_names().position(is_wanted);
     let number = number.ok_or_else(|| damaged("a sheet is missing in it"))?;
-    let mut xml = Reader::from_reader(BufReader::new(archive.by_index(number)?));
+    let part = archive.by_index(number).map_err(damaged)?;
+    let mut xml = Reader::from_reader(BufReader::new(part));
     let config = xml.config_mut();
     config.check_end_names = false;
     config.expand_empty_elements = true;

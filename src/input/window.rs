@@ -1,5 +1,6 @@
 //! Decoded text of a file, read ahead as far as a reader needs it.
 
+use std::fmt;
 use std::io::{self, Read as _};
 
 use memchr::{memchr_iter, memrchr};
@@ -8,7 +9,7 @@ use super::bytes::Bytes;
 
 /// A place in the text: its line and the character in it, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position {
+pub struct Position {
     pub(super) line: u64,
     pub(super) column: u64,
 }
@@ -29,6 +30,12 @@ impl Position {
             line: self.line + breaks,
             column: column + characters.count() as u64,
         }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
     }
 }
 

@@ -22,7 +22,7 @@ use memchr::memmem;
 use super::bytes::read_head;
 use super::chunk::{Chunk, ChunkBody, Flaw, Table, TableRow};
 use super::error::listed;
-use super::header::{Header, SampleRow, refuse_title};
+use super::header::{Header, SampleRow, check_row};
 use super::number_format::NumberFormat;
 use super::{InputErrorKind, Limits, ReadOptions, sheet_scan};
 use crate::model::{Cell, CellKind, Code, Place, Problem, count};
@@ -80,24 +80,15 @@ impl Sheet {
             tables,
             thread: Some(thread),
         };
-        let missing = || {
-            options
-                .header_row
-                .map_or(InputErrorKind::Empty, InputErrorKind::NoSuchRow)
-        };
-        let table = tables.receive()?.ok_or_else(missing)?;
-        let first = tables.receive()?;
-        let sample = [Some(&table), first.as_ref()].into_iter().flatten();
+        let (table, first) = (tables.receive()?, tables.receive()?);
+        let sample = [&table, &first].into_iter().flatten();
         let sample: Vec<SampleRow> = sample
             .flat_map(Table::rows)
             .map(|row| sample_row(&row))
             .collect();
+        let row = sample.first().map(|(row, _)| *row);
+        check_row(row, options.header_row, &sample)?;
         let (row, cells) = sample.first().ok_or(InputErrorKind::Empty)?;
-        match options.header_row {
-            Some(wanted) if wanted != *row => return Err(InputErrorKind::NoSuchRow(wanted)),
-            Some(_) => {}
-            None => refuse_title(&sample)?,
-        }
         let place = Place {
             line: *row,
             row: Some(*row),
@@ -140,12 +131,6 @@ impl From<XlsxError> for InputErrorKind {
             XlsxError::Password => Self::OldWorkbook,
             other => damaged(other),
         }
-    }
-}
-
-impl From<zip::result::ZipError> for InputErrorKind {
-    fn from(error: zip::result::ZipError) -> Self {
-        damaged(error)
     }
 }
 
@@ -523,10 +508,10 @@ const SHORTEST: u64 = 5;
 /// reading then holds it to.
 fn check_size(file: &File, limits: &Limits) -> Result<(), InputErrorKind> {
     let packed = file.metadata()?.len();
-    let mut archive = zip::ZipArchive::new(BufReader::new(file))?;
+    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
     let (mut unpacked, mut is_workbook) = (0_u64, false);
     for number in 0..archive.len() {
-        let mut part = archive.by_index(number)?;
+        let mut part = archive.by_index(number).map_err(damaged)?;
         let name = part.name().unwrap_or_default().to_lowercase();
         let size = part.size();
         is_workbook |= name.ends_with("workbook.xml");

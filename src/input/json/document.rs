@@ -37,6 +37,8 @@ enum DocumentState {
     Done,
 }
 
+const MORE_TEXT: &str = "more text after the end of the JSON";
+
 pub(in crate::input) struct JsonDocument {
     window: Window,
     /// Where the window begins.
@@ -81,52 +83,6 @@ fn parse<T: DeserializeOwned>(text: &[u8], ended: bool) -> Result<Option<(T, usi
 /// The first byte at or after `at` that is not white space.
 fn skip_space(bytes: &[u8], at: usize) -> usize {
     bytes.len() - bytes[at..].trim_ascii_start().len()
-}
-
-/// What comes next among the records.
-enum Step {
-    Record(Range<usize>),
-    /// Their end; what follows begins here.
-    End(usize),
-}
-
-/// The next step in NDJSON, from a byte that is not white space; none if the
-/// text does not reach so far.
-fn next_line(bytes: &[u8], start: usize, ended: bool) -> Option<Step> {
-    let line = &bytes[start..];
-    let line = match memchr::memchr(b'\n', line) {
-        Some(end) => &line[..end],
-        None if !ended => return None,
-        None if line.is_empty() => return Some(Step::End(start)),
-        None => line,
-    };
-    Some(Step::Record(start..start + line.trim_ascii_end().len()))
-}
-
-/// The next step in an array, from a byte that is not white space; none if the
-/// text does not reach so far.
-fn next_element(
-    bytes: &[u8],
-    mut start: usize,
-    first: bool,
-    ended: bool,
-) -> Result<Option<Step>, SyntaxError> {
-    match bytes.get(start) {
-        None => return Ok(None),
-        Some(b']') => return Ok(Some(Step::End(start + 1))),
-        Some(b',') if !first => start = skip_space(bytes, start + 1),
-        Some(_) if !first => {
-            return Err((start, "expected `,` or `]` after a record".to_owned()));
-        }
-        Some(_) => {}
-    }
-    if let Some(b',' | b']' | b'}' | b':') = bytes.get(start) {
-        return Err((start, "expected a record".to_owned()));
-    }
-    match parse::<IgnoredAny>(&bytes[start..], ended) {
-        Ok(value) => Ok(value.map(|(_, length)| Step::Record(start..start + length))),
-        Err((at, message)) => Err((start + at, message)),
-    }
 }
 
 impl JsonDocument {
@@ -176,13 +132,13 @@ impl JsonDocument {
     }
 
     fn error(&self, at: usize, message: impl Into<String>) -> InputErrorKind {
-        let Position { line, column } = self.position_at(at);
-        let message = message.into();
-        InputErrorKind::Json {
-            line,
-            column,
-            message,
-        }
+        let (position, message) = (self.position_at(at), message.into());
+        InputErrorKind::Json { position, message }
+    }
+
+    fn cut_off(&self, at: usize, message: &'static str) -> InputErrorKind {
+        let position = self.position_at(at);
+        InputErrorKind::CutOff { position, message }
     }
 
     /// The first byte of the next token, with nothing before it.
@@ -197,17 +153,18 @@ impl JsonDocument {
         loop {
             let found = skip_space(self.window.ahead(), at);
             let next = self.window.ahead().get(found).copied();
+            self.within_limit(at, found)?;
             if next.is_some() || self.window.ended() {
                 return Ok((found, next));
             }
-            self.within_limit(found)?;
             self.window.more()?;
         }
     }
 
-    fn within_limit(&self, length: usize) -> Result<(), InputErrorKind> {
-        let (line, limit) = (self.position_at(0).line, self.limits.record);
-        if length > limit {
+    fn within_limit(&self, start: usize, end: usize) -> Result<(), InputErrorKind> {
+        let limit = self.limits.record;
+        if end - start > limit {
+            let line = self.position_at(start).line;
             return Err(InputErrorKind::TooLarge { line, limit });
         }
         Ok(())
@@ -216,17 +173,18 @@ impl JsonDocument {
     /// The value at `at` and where it ends, nothing passed.
     fn value_at<T: DeserializeOwned>(&mut self, at: usize) -> Result<(T, usize), InputErrorKind> {
         loop {
-            let ended = self.window.ended();
-            match parse(&self.window.ahead()[at..], ended) {
+            let (ahead, ended) = (self.window.ahead(), self.window.ended());
+            match parse(&ahead[at..], ended) {
                 Ok(Some((value, length))) => {
-                    self.within_limit(at + length)?;
+                    self.within_limit(at, at + length)?;
                     return Ok((value, at + length));
                 }
                 Err((offset, message)) => return Err(self.error(at + offset, message)),
-                Ok(None) => self.within_limit(self.window.ahead().len())?,
+                Ok(None) => self.within_limit(at, ahead.len())?,
             }
             if ended {
-                return Err(self.error(at, "the file ends in the middle of this value"));
+                let message = "the file ends in the middle of the value that begins here";
+                return Err(self.cut_off(at, message));
             }
             self.window.more()?;
         }
@@ -245,7 +203,7 @@ impl JsonDocument {
         }
         let (value, token) = self.token_at(colon + 1)?;
         if token.is_none() {
-            return Err(self.error(value, "the file ends where a value was expected"));
+            return Err(self.cut_off(value, "the file ends where a value was expected"));
         }
         Ok((name, value))
     }
@@ -282,6 +240,7 @@ impl JsonDocument {
                 }
             }
             let (IgnoredAny, end) = self.value_at(value)?;
+            self.within_limit(0, end)?;
             if let Ok(value) = serde_json::from_slice(&self.window.ahead()[value..end]) {
                 find_arrays(&name, &value, &mut arrays);
             }
@@ -375,83 +334,96 @@ impl JsonDocument {
 
     /// The next records, or nothing at the end.
     pub(in crate::input) fn next_chunk(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
-        let chunk = self.records()?;
-        if chunk.is_some() || self.state != DocumentState::Tail {
-            return Ok(chunk);
-        }
-        self.state = DocumentState::Done;
-        let lost = self.tail()?;
-        Ok(self.chunk(0, Vec::new(), lost))
-    }
-
-    fn chunk(
-        &mut self,
-        length: usize,
-        rows: Vec<Range<usize>>,
-        lost: Option<Problem>,
-    ) -> Option<Chunk> {
-        let is_empty = rows.is_empty() && lost.is_none();
-        let bytes = self.window.ahead()[..length].to_vec();
-        let start = self.position;
-        self.skip(length);
-        let body = ChunkBody::Json(Values { bytes, rows, start });
-        (!is_empty).then(|| Chunk::new(body, lost))
-    }
-
-    fn records(&mut self) -> Result<Option<Chunk>, InputErrorKind> {
-        let limit = self.limits.record;
-        let mut rows: Vec<Range<usize>> = Vec::new();
-        let mut at = 0;
-        let mut lost = None;
-        while lost.is_none() {
-            let (bytes, ended) = (self.window.ahead(), self.window.ended());
-            at = skip_space(bytes, at);
-            let step = match self.state {
-                DocumentState::Lines => Ok(next_line(bytes, at, ended)),
-                DocumentState::Elements { first } => next_element(bytes, at, first, ended),
-                DocumentState::Single { length } => Ok(Some(Step::Record(0..length))),
+        let (mut rows, mut at, mut lost) = (Vec::new(), 0, None);
+        while rows.is_empty() || at < self.limits.chunk {
+            let record = match self.state {
+                DocumentState::Lines => self.next_line(at),
+                DocumentState::Elements { first } => self.next_element(at, first),
+                DocumentState::Single { length } => Ok(Some(0..length)),
                 DocumentState::Tail | DocumentState::Done => break,
             };
-            match step {
-                Ok(Some(Step::Record(range))) if range.len() > limit => {
-                    lost = Some(self.too_large(range.start));
-                }
-                Ok(Some(Step::Record(range))) => {
-                    at = range.end;
-                    rows.push(range);
+            match record {
+                Ok(Some(record)) => {
+                    at = record.end;
+                    rows.push(record);
                     self.state = match self.state {
-                        DocumentState::Elements { .. } => DocumentState::Elements { first: false },
+                        DocumentState::Lines => DocumentState::Lines,
                         DocumentState::Single { .. } => DocumentState::Tail,
-                        other => other,
+                        _ => DocumentState::Elements { first: false },
                     };
                 }
-                Ok(Some(Step::End(next))) => {
-                    at = next;
+                // The bracket that closes the array.
+                Ok(None) if self.state != DocumentState::Lines => {
+                    at = skip_space(self.window.ahead(), at) + 1;
                     self.state = DocumentState::Tail;
                 }
-                Err((place, message)) => {
-                    lost = Some(self.lost(place, Code::BadJson, &message));
-                }
-                Ok(None) if bytes.len() - at > limit => {
-                    lost = Some(self.too_large(at));
-                }
-                Ok(None) if ended => lost = Some(self.truncated(at)),
-                Ok(None) if rows.is_empty() => {
-                    self.skip(at);
-                    at = 0;
-                    self.window.more()?;
-                }
-                Ok(None) => break,
+                Ok(None) => self.state = DocumentState::Done,
+                Err(error) => lost = Some(self.lost(error)?),
             }
         }
-        if lost.is_some() {
-            self.state = DocumentState::Done;
+        if rows.is_empty() && self.state == DocumentState::Tail {
+            self.skip(std::mem::take(&mut at));
+            match self.tail() {
+                Ok(()) => self.state = DocumentState::Done,
+                Err(error) => lost = Some(self.lost(error)?),
+            }
         }
-        Ok(self.chunk(at, rows, lost))
+        if rows.is_empty() && lost.is_none() {
+            return Ok(None);
+        }
+        let bytes = self.window.ahead()[..at].to_vec();
+        let start = self.position;
+        self.skip(at);
+        let body = ChunkBody::Json(Values { bytes, rows, start });
+        Ok(Some(Chunk::new(body, lost)))
+    }
+
+    /// The line after `at` that is not blank, nothing passed; none at the end.
+    fn next_line(&mut self, at: usize) -> Result<Option<Range<usize>>, InputErrorKind> {
+        let (start, token) = self.token_at(at)?;
+        if token.is_none() {
+            return Ok(None);
+        }
+        loop {
+            let line = &self.window.ahead()[start..];
+            let end = memchr::memchr(b'\n', line);
+            if end.is_some() || self.window.ended() {
+                let line = line[..end.unwrap_or(line.len())].trim_ascii_end();
+                let end = start + line.len();
+                self.within_limit(start, end)?;
+                return Ok(Some(start..end));
+            }
+            self.within_limit(start, start + line.len())?;
+            self.window.more()?;
+        }
+    }
+
+    /// The array's element after `at`, nothing passed; none at its end.
+    fn next_element(
+        &mut self,
+        at: usize,
+        first: bool,
+    ) -> Result<Option<Range<usize>>, InputErrorKind> {
+        let (mut start, mut token) = self.token_at(at)?;
+        match token {
+            Some(b']') => return Ok(None),
+            Some(b',') if !first => (start, token) = self.token_at(start + 1)?,
+            Some(_) if !first => {
+                return Err(self.error(start, "expected `,` or `]` after a record"));
+            }
+            _ => {}
+        }
+        match token {
+            None => return Err(self.cut_off(start, "the file ends before its records do")),
+            Some(b',' | b']' | b'}' | b':') => return Err(self.error(start, "expected a record")),
+            Some(_) => {}
+        }
+        let (IgnoredAny, end) = self.value_at(start)?;
+        Ok(Some(start..end))
     }
 
     /// Reads what closes the document; nothing else may be there.
-    fn tail(&mut self) -> Result<Option<Problem>, InputErrorKind> {
+    fn tail(&mut self) -> Result<(), InputErrorKind> {
         while self.around > 0 {
             match self.token()? {
                 Some(b'}') => {
@@ -467,59 +439,44 @@ impl JsonDocument {
                     self.skip(value);
                     self.pass_value()?;
                 }
-                Some(_) => return Ok(Some(self.lost(0, Code::BadJson, "expected `,` or `}`"))),
-                None => return Ok(Some(self.truncated(0))),
+                Some(_) => return Err(self.error(0, "expected `,` or `}`")),
+                None => return Err(self.cut_off(0, "the file ends before its records do")),
             }
         }
-        let more = self.token()?.map(|_| {
-            let message = "more text after the end of the JSON";
-            self.lost(0, Code::BadJson, message)
-                .with_hint("one object a line is NDJSON: use --format ndjson")
-        });
-        Ok(more)
+        match self.token()? {
+            None => Ok(()),
+            Some(_) => Err(self.error(0, MORE_TEXT)),
+        }
     }
 
-    fn lost(&self, at: usize, code: Code, message: &str) -> Problem {
-        let Position { line, column } = self.position_at(at);
+    /// The problem that hides the rest of the file, unless it is an error of the
+    /// whole file.
+    fn lost(&mut self, error: InputErrorKind) -> Result<Problem, InputErrorKind> {
+        let is_lines = self.state == DocumentState::Lines;
+        self.state = DocumentState::Done;
+        let (line, code, hint) = match &error {
+            InputErrorKind::Json { position, message } => {
+                let hint = "one object a line is NDJSON: use --format ndjson";
+                let is_more = message == MORE_TEXT;
+                (position.line, Code::BadJson, is_more.then_some(hint))
+            }
+            InputErrorKind::CutOff { position, .. } => {
+                let hint = "the file was cut off: export or copy it again";
+                (position.line, Code::Truncated, Some(hint))
+            }
+            InputErrorKind::TooLarge { line, .. } => {
+                let hint = "NDJSON has one object a line; for other JSON use --format json";
+                (*line, Code::TooLarge, is_lines.then_some(hint))
+            }
+            _ => return Err(error),
+        };
         let place = Place {
             line,
             ..Place::default()
         };
-        let message = format!("line {line}, column {column}: {message}; nothing after it was read");
-        Problem::new(code, place, message)
-    }
-
-    /// Where the record after `at` begins, its comma passed.
-    fn next_record(&self, at: usize) -> usize {
-        let bytes = self.window.ahead();
-        let start = skip_space(bytes, at);
-        match bytes.get(start) {
-            Some(b',') => skip_space(bytes, start + 1),
-            _ => start,
-        }
-    }
-
-    fn truncated(&self, at: usize) -> Problem {
-        let start = self.next_record(at);
-        let message = if start < self.window.ahead().len() {
-            "the file ends in the middle of the record that begins here"
-        } else {
-            "the file ends before its records do"
-        };
-        self.lost(start, Code::Truncated, message)
-            .with_hint("the file was cut off: export or copy it again")
-    }
-
-    fn too_large(&self, at: usize) -> Problem {
-        let message = format!(
-            "record larger than the limit of {} bytes",
-            self.limits.record
-        );
-        let problem = self.lost(self.next_record(at), Code::TooLarge, &message);
-        if self.state != DocumentState::Lines {
-            return problem;
-        }
-        problem.with_hint("NDJSON has one object a line; for other JSON use --format json")
+        let mut problem = Problem::new(code, place, format!("{error}; nothing after it was read"));
+        problem.hint = hint.map(str::to_owned);
+        Ok(problem)
     }
 }
 
