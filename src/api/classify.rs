@@ -18,15 +18,20 @@ pub(super) enum Exchange {
         permanent: bool,
     },
     /// The gate was open, and no complete response head came back.
-    NoResponse { error: String },
-    Response {
-        status: u16,
-        has_retry_after: bool,
-        /// The wait, when `Retry-After` could be read.
-        retry_after: Option<Duration>,
-        /// None when it was cut off, or can't be decompressed.
-        body: Option<String>,
+    NoResponse {
+        error: String,
     },
+    Response(Response),
+}
+
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) has_retry_after: bool,
+    /// The wait, when `Retry-After` could be read.
+    pub(super) retry_after: Option<Duration>,
+    /// None when it was cut off, or can't be decompressed.
+    pub(super) body: Option<String>,
 }
 
 /// The request that an exchange belongs to.
@@ -53,7 +58,7 @@ const MAX_MESSAGE: usize = 500;
 const MAX_BODY: usize = 64 * 1024;
 
 pub(super) fn classify(exchange: &Exchange, sent: &Sent<'_>) -> Outcome {
-    let (status, has_retry_after, retry_after, body) = match exchange {
+    let response = match exchange {
         Exchange::NothingWritten { error, permanent } => {
             let next_step = if *permanent {
                 NextStep::Stop
@@ -67,13 +72,10 @@ pub(super) fn classify(exchange: &Exchange, sent: &Sent<'_>) -> Outcome {
             let error = sent.shown(error, MAX_MESSAGE);
             return Outcome::without_answer(Verdict::InDoubt, NextStep::Next, &error);
         }
-        Exchange::Response {
-            status,
-            has_retry_after,
-            retry_after,
-            body,
-        } => (*status, *has_retry_after, *retry_after, body.as_deref()),
+        Exchange::Response(response) => response,
     };
+    let (status, has_retry_after) = (response.status, response.has_retry_after);
+    let body = response.body.as_deref();
     let message = body.and_then(Contract::message);
     let answer = Answer {
         status: Some(status),
@@ -94,8 +96,9 @@ pub(super) fn classify(exchange: &Exchange, sent: &Sent<'_>) -> Outcome {
     // What the run does is fixed, whatever the lists say of the case.
     let next_step = match status {
         300..=399 | 401 | 407 => NextStep::Stop,
-        429 => NextStep::Busy { retry_after },
-        _ if has_retry_after => NextStep::Busy { retry_after },
+        _ if status == 429 || has_retry_after => NextStep::Busy {
+            retry_after: response.retry_after,
+        },
         403 | 404 => NextStep::Forbidden,
         _ => NextStep::Next,
     };
@@ -154,12 +157,12 @@ mod tests {
     use serde_json::json;
 
     fn answered(status: u16, retry_after: Option<u64>, body: Option<&str>) -> Outcome {
-        let seen = Exchange::Response {
+        let seen = Exchange::Response(Response {
             status,
             has_retry_after: retry_after.is_some(),
             retry_after: retry_after.map(Duration::from_secs),
             body: body.map(str::to_owned),
-        };
+        });
         classified(&seen, &Contract::default())
     }
 
@@ -234,12 +237,12 @@ mod tests {
             not_sent: StatusList::parse(Vec::<&str>::new()).unwrap(),
             ..Contract::default()
         };
-        let seen = Exchange::Response {
+        let seen = Exchange::Response(Response {
             status: 429,
             has_retry_after: false,
             retry_after: None,
             body: None,
-        };
+        });
         let outcome = classified(&seen, &emptied);
         assert_eq!(
             (outcome.verdict, outcome.next_step),
@@ -295,12 +298,12 @@ mod tests {
             (Some("[]"), Verdict::InDoubt),
             (None, Verdict::InDoubt),
         ] {
-            let seen = Exchange::Response {
+            let seen = Exchange::Response(Response {
                 status: 204,
                 has_retry_after: false,
                 retry_after: None,
                 body: body.map(str::to_owned),
-            };
+            });
             assert_eq!(classified(&seen, &contract).verdict, verdict, "{body:?}");
         }
     }

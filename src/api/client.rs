@@ -16,7 +16,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 
 use super::address::Address;
-use super::classify::{Exchange, Sent, classify};
+use super::classify::{Exchange, Response, Sent, classify};
 use super::contract::{AuthPlace, Contract, FirmPlace, PARTNER_FIRM_ID};
 use super::gate::{Gate, GatedBody};
 use super::key::PublicKey;
@@ -145,8 +145,9 @@ fn build(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     if let (AuthPlace::Header { name, prefix }, Some(key)) = (&contract.auth, key) {
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| ClientError::HeaderName(name.clone()))?;
+        let name = name.as_deref().unwrap_or("Authorization");
+        let name: HeaderName = (name.parse()).map_err(|_| ClientError::HeaderName(name.into()))?;
+        let prefix = prefix.as_deref().unwrap_or("Key ");
         let value = key.header(prefix).ok_or(ClientError::HeaderValue)?;
         headers.insert(name, value);
     }
@@ -177,23 +178,12 @@ fn build(
 /// Where calls go, as an error names it.
 fn route(address: &Address) -> String {
     let url = address.url();
-    let host = url.host_str().unwrap_or_default();
-    let port = url
-        .port()
-        .map(|port| format!(":{port}"))
-        .unwrap_or_default();
     let uri = url.as_str().parse().ok().filter(|_| !address.is_loopback());
     let proxy = uri.and_then(|uri: http::Uri| Matcher::from_system().intercept(&uri));
-    // Without user and password.
-    let proxy = proxy.as_ref().and_then(|proxy| {
-        let port = proxy.uri().port().map(|port| format!(":{port}"));
-        Some(format!(
-            " through the proxy {}{}",
-            proxy.uri().host()?,
-            port.unwrap_or_default()
-        ))
-    });
-    format!("{host}{port}{}", proxy.unwrap_or_default())
+    // Its user and password are kept elsewhere.
+    let proxy = proxy.as_ref().and_then(|proxy| proxy.uri().authority());
+    let proxy = proxy.map(|proxy| format!(" through the proxy {proxy}"));
+    format!("{}{}", url.authority(), proxy.unwrap_or_default())
 }
 
 async fn exchange(request: reqwest::RequestBuilder, gate: &Gate, route: &str) -> Exchange {
@@ -211,12 +201,12 @@ async fn exchange(request: reqwest::RequestBuilder, gate: &Gate, route: &str) ->
             };
         }
     };
-    Exchange::Response {
+    Exchange::Response(Response {
         status: response.status().as_u16(),
         has_retry_after: response.headers().contains_key(RETRY_AFTER),
         retry_after: retry_after(response.headers(), SystemTime::now()),
         body: read_body(response).await,
-    }
+    })
 }
 
 /// The longest wait that `Retry-After` headers ask for, in seconds or until an
@@ -252,12 +242,7 @@ fn http_date(value: &HeaderValue) -> Option<SystemTime> {
 /// The complete body as text. Invalid UTF-8 somewhere in it makes the id beside
 /// it no less true.
 async fn read_body(mut response: reqwest::Response) -> Option<String> {
-    let encodings = response.headers().get_all(CONTENT_ENCODING).iter();
-    let encodings: Vec<String> = encodings
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
-        .collect();
+    let encoding = response.headers().get(CONTENT_ENCODING).cloned();
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
         if bytes.len() + chunk.len() > MAX_RESPONSE {
@@ -265,8 +250,8 @@ async fn read_body(mut response: reqwest::Response) -> Option<String> {
         }
         bytes.extend_from_slice(&chunk);
     }
-    for encoding in encodings.iter().rev() {
-        bytes = decompressed(bytes, encoding)?;
+    if let Some(encoding) = encoding {
+        bytes = decompressed(bytes, &encoding.to_str().ok()?.to_ascii_lowercase())?;
     }
     let text = String::from_utf8_lossy(&bytes);
     Some(text.trim_start_matches('\u{feff}').to_owned())
@@ -302,7 +287,7 @@ fn describe(error: &reqwest::Error) -> (String, bool) {
     }
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = next {
-        if let Some(rejected) = certificate_rejected(cause) {
+        if let Some(rejected) = trust::certificate_rejected(cause) {
             return (rejected, true);
         }
         let mut text = cause.to_string();
@@ -325,14 +310,6 @@ fn describe(error: &reqwest::Error) -> (String, bool) {
         parts.push(error.to_string());
     }
     (parts.join(": "), permanent)
-}
-
-/// Looks into `io::Error`s, whose `source` skips the error that they wrap.
-fn certificate_rejected(error: &(dyn Error + 'static)) -> Option<String> {
-    match error.downcast_ref::<std::io::Error>() {
-        Some(io) => certificate_rejected(io.get_ref()?),
-        None => trust::certificate_rejected(error.downcast_ref()?),
-    }
 }
 
 #[cfg(test)]

@@ -52,29 +52,19 @@ pub(crate) enum FirmPlace {
 #[serde(tag = "in", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum AuthPlace {
     Header {
-        #[serde(default = "auth_header")]
-        name: String,
-        #[serde(default = "auth_prefix")]
-        prefix: String,
+        name: Option<String>,
+        prefix: Option<String>,
     },
     Query {
         name: String,
     },
 }
 
-fn auth_header() -> String {
-    "Authorization".to_owned()
-}
-
-fn auth_prefix() -> String {
-    "Key ".to_owned()
-}
-
 impl Default for AuthPlace {
     fn default() -> Self {
         Self::Header {
-            name: auth_header(),
-            prefix: auth_prefix(),
+            name: None,
+            prefix: None,
         }
     }
 }
@@ -111,9 +101,8 @@ pub(crate) struct StatusList(Vec<StatusEntry>);
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
 struct StatusEntry {
+    /// One, or a class, which leaves out [`NOT_IN_4XX`].
     statuses: RangeInclusive<u16>,
-    /// A class leaves out [`NOT_IN_4XX`].
-    class: bool,
     needs_retry_after: bool,
 }
 
@@ -122,7 +111,6 @@ impl StatusList {
     pub(crate) fn not_sent() -> Self {
         let entries = [301, 307, 308, 401, 407, 429, 503].map(|status| StatusEntry {
             statuses: status..=status,
-            class: false,
             needs_retry_after: status == 503,
         });
         Self(entries.into())
@@ -133,7 +121,6 @@ impl StatusList {
     pub(crate) fn rejected() -> Self {
         Self(vec![StatusEntry {
             statuses: 400..=499,
-            class: true,
             needs_retry_after: false,
         }])
     }
@@ -156,9 +143,9 @@ impl StatusList {
 
     pub(crate) fn contains(&self, status: u16, has_retry_after: bool) -> bool {
         self.0.iter().any(|entry| {
-            entry.statuses.contains(&status)
-                && !(entry.class && NOT_IN_4XX.contains(&status))
-                && (has_retry_after || !entry.needs_retry_after)
+            let is_named = entry.statuses == (status..=status);
+            let is_in_class = entry.statuses.contains(&status) && !NOT_IN_4XX.contains(&status);
+            (is_named || is_in_class) && (has_retry_after || !entry.needs_retry_after)
         })
     }
 }
@@ -176,14 +163,13 @@ impl TryFrom<Value> for StatusEntry {
             Some(status) => (status, true),
             None => (&*text, false),
         };
-        let (first, class) = match status.strip_suffix("xx") {
-            Some(digit) => (format!("{digit}00"), true),
-            None => (status.to_owned(), false),
+        let (first, others) = match status.strip_suffix("xx") {
+            Some(digit) => (format!("{digit}00"), 99),
+            None => (status.to_owned(), 0),
         };
         match first.parse() {
             Ok(first @ 300..=599) => Ok(Self {
-                statuses: first..=first + if class { 99 } else { 0 },
-                class,
+                statuses: first..=first + others,
                 needs_retry_after,
             }),
             _ => Err(format!(

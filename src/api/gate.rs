@@ -7,8 +7,7 @@
 //! was written and none will be.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -16,38 +15,30 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::model::abort_point;
 
-const ARMED: u8 = 0;
-const OPEN: u8 = 1;
-const SHUT: u8 = 2;
-
-/// Whether the first byte of a request may have been written.
+/// Whether the first byte of a request may have been written. Armed until it is
+/// moved for the first time, which counts for good.
 #[derive(Debug, Default)]
-pub(crate) struct Gate(AtomicU8);
+pub(crate) struct Gate(OnceLock<Moved>);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Moved {
+    Open,
+    Shut,
+}
 
 impl Gate {
     /// True when the gate was not open: nothing was written, and nothing will
     /// be.
     pub(crate) fn shut(&self) -> bool {
-        let state = self.move_to(SHUT);
-        state == ARMED || state == SHUT
+        *self.0.get_or_init(|| Moved::Shut) == Moved::Shut
     }
 
     fn open(&self) -> bool {
-        let opened = self.move_to(OPEN) == ARMED;
-        if opened {
+        let is_open = *self.0.get_or_init(|| Moved::Open) == Moved::Open;
+        if is_open {
             abort_point("gate-open");
         }
-        opened
-    }
-
-    /// Leaves the armed state, and returns the state before.
-    fn move_to(&self, state: u8) -> u8 {
-        match self
-            .0
-            .compare_exchange(ARMED, state, Ordering::AcqRel, Ordering::Acquire)
-        {
-            Ok(before) | Err(before) => before,
-        }
+        is_open
     }
 }
 

@@ -73,9 +73,13 @@ fn server_verifier(
     Ok(IssuerNamingVerifier { platform, named })
 }
 
-/// The message of an error of [`IssuerNamingVerifier`].
-pub(super) fn certificate_rejected(error: &rustls::Error) -> Option<String> {
-    match error {
+/// The message of an error of [`IssuerNamingVerifier`]. Looks into `io::Error`s,
+/// whose `source` skips the error that they wrap.
+pub(super) fn certificate_rejected(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(io) = error.downcast_ref::<std::io::Error>() {
+        return certificate_rejected(io.get_ref()?);
+    }
+    match error.downcast_ref()? {
         rustls::Error::Other(message) => Some(message.0.to_string()),
         _ => None,
     }

@@ -116,8 +116,8 @@ fn the_config_reads_the_contracts_own_types() {
                 rejected = [\"4xx\", 409, \"503+retry-after\"]\n";
     let api = read(&format!("{rest}[auth]\nin = \"header\"\nname = \"X-Key\"")).unwrap();
     let header = AuthPlace::Header {
-        name: "X-Key".to_owned(),
-        prefix: "Key ".to_owned(),
+        name: Some("X-Key".to_owned()),
+        prefix: None,
     };
     assert_eq!(api.auth, header);
     assert_eq!(api.partner_firm_id_in, FirmPlace::Query);
