@@ -13,8 +13,7 @@ use crate::check::{self, CheckOptions, Checked};
 use crate::cli::settings::ReadSettings;
 use crate::cli::shell_word;
 use crate::input::Input;
-use crate::ledger::RunId;
-use crate::output::files::{CaseFiles, FlushPolicy, OutputOpener, OutputPaths, RunFiles};
+use crate::output::files::{CaseFiles, FlushPolicy, OutputOpener, OutputPaths};
 use crate::output::terminal::check_report::column_table;
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{OutputOptions, print_result};
@@ -75,9 +74,7 @@ fn write_rejects(
         rejects: read.rejects.clone(),
         ..OutputPaths::default()
     };
-    let files = CaseFiles::open(&mut opener, &paths, sources(read, checked))?;
-    // Of no run.
-    let mut files = RunFiles::new(vec![files], RunId(0));
+    let mut files = CaseFiles::open(&mut opener, &paths, sources(read, checked))?;
     findings.write(&mut files, None)?;
     report_written(&files.finish(), "row", output.quiet || output.json, "");
     Ok(())

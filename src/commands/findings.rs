@@ -12,7 +12,7 @@ use crate::check::Invalid;
 use crate::cli::settings::ReadSettings;
 use crate::ledger;
 use crate::model::{Format, Problem};
-use crate::output::files::{FlushPolicy, OutputOpener, ProblemsFile, RunFiles};
+use crate::output::files::{CaseFiles, FlushPolicy, OutputOpener, ProblemsFile};
 use crate::output::terminal::check_report::ProblemReporter;
 use crate::output::terminal::streams::OutputOptions;
 
@@ -88,7 +88,7 @@ impl KeptFindings {
     /// Writes what was kept to the files that are for it.
     pub(super) fn write(
         &mut self,
-        files: &mut RunFiles,
+        files: &mut CaseFiles,
         mut problems: Option<&mut ProblemsFile>,
     ) -> Result<()> {
         let Some(file) = self.0.take() else {
@@ -99,12 +99,12 @@ impl KeptFindings {
         for finding in serde_json::Deserializer::from_reader(BufReader::new(file)).into_iter() {
             match finding.context("can't read a temporary file")? {
                 Finding::Invalid(invalid) => {
-                    let (file, raw) = (invalid.file, &*invalid.raw_record);
+                    let (source, raw) = (usize::from(invalid.file.0), &*invalid.raw_record);
                     match &invalid.key {
                         Some(key) if invalid.is_held => {
-                            files.add_held(file, raw, key, &invalid.reason);
+                            files.add_held(source, raw, key, &invalid.reason);
                         }
-                        key => files.add_invalid(file, raw, key.as_ref(), &invalid.reason),
+                        key => files.add_reject(source, raw, key.as_ref(), &invalid.reason),
                     }
                 }
                 Finding::Problem(problem) => {

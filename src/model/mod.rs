@@ -30,6 +30,6 @@ pub(crate) use system::{
     user_name,
 };
 pub(crate) use text::{
-    column_name, fold, invisible_names, is_placeholder, is_rounded_number, is_spreadsheet_error,
-    without_invisible,
+    column_name, fold, invisible_names, is_invisible, is_placeholder, is_rounded_number,
+    is_spreadsheet_error, without_invisible,
 };

@@ -7,7 +7,7 @@ const MOST_NAMED: usize = 5;
 
 /// Whether a character has no width and no meaning of its own: zero-width and
 /// direction marks, soft hyphens, variation selectors, byte order marks.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'

@@ -18,34 +18,26 @@ use crate::output::files::{
 use crate::output::terminal::streams::{OutputOptions, print_error};
 use crate::output::terminal::summary::Summary;
 
-/// The files that were named, open before the question is asked. Dropped, they
-/// are removed again.
-pub(super) struct NamedFiles {
-    sources: Vec<SourceFile>,
-    files: Option<CaseFiles>,
-}
-
 /// Files that the run writes.
 pub(super) struct Outputs {
     pub(super) files: RunFiles,
     directory: Option<RunDirectory>,
 }
 
-/// Opens the files that are named.
-pub(super) fn open_named(plan: &CheckedPlan<'_>) -> Result<NamedFiles> {
+/// Opens the files that are named, before the question is asked. Dropped, they
+/// are removed again.
+pub(super) fn open_named(plan: &CheckedPlan<'_>) -> Result<CaseFiles> {
     let settings = plan.import.settings;
     let outputs = &settings.args.outputs;
-    let sources = sources(&settings.read, &plan.checked);
     let paths = OutputPaths {
         results: outputs.results.clone(),
         rejects: outputs.rejects.clone(),
         in_doubt: outputs.in_doubt.clone(),
         json: None,
     };
-    let files = (paths != OutputPaths::default())
-        .then(|| CaseFiles::open(&mut opener(settings), &paths, sources.clone()))
-        .transpose()?;
-    Ok(NamedFiles { sources, files })
+    let sources = sources(&settings.read, &plan.checked);
+    let files = CaseFiles::open(&mut opener(settings), &paths, sources)?;
+    Ok(files)
 }
 
 /// The inputs as their outputs need them.
@@ -87,41 +79,42 @@ pub(super) fn want_findings(settings: &ImportSettings) -> bool {
     outputs.rejects.is_some() || outputs.results.is_some() || outputs.out.is_some()
 }
 
-impl NamedFiles {
-    /// Opens the files of `--out`, and writes what the check has left out.
-    /// Without a run there is no directory for it.
-    pub(super) fn begin(self, plan: &mut CheckedPlan<'_>, run: Option<RunId>) -> Result<Outputs> {
-        let settings = plan.import.settings;
-        let mut sets = Vec::from_iter(self.files);
-        let mut directory = None;
-        let mut problems = None;
-        if let (Some(parent), Some(run)) = (&settings.args.outputs.out, run) {
-            let created = RunDirectory::create(parent, &run.to_string())?;
-            let mut opener = opener(settings);
-            let paths = created.paths(&self.sources);
-            sets.push(CaseFiles::open(&mut opener, &paths, self.sources)?);
-            let file = opener.open(&created.problems(), Format::Csv)?;
-            let names = settings.read.file_names();
-            let redact = settings.output.redact;
-            problems = Some(ProblemsFile::create(file, names, redact)?);
-            directory = Some(created);
-        }
-        let mut files = RunFiles::new(sets, run.unwrap_or(RunId(0)));
-        plan.findings.write(&mut files, problems.as_mut())?;
-        if let Some(problems) = problems {
-            problems.finish()?;
-        }
-        for slot in &plan.plan.excluded {
-            let case = plan.plan.spooled.read(*slot).context("the spool")?;
-            files.add_invalid(
-                case.place.file,
-                &case.raw_record,
-                Some(&case.key),
-                "another record of the input is, or may be, the same case",
-            );
-        }
-        Ok(Outputs { files, directory })
+/// Opens the files of `--out` beside those that were named, and writes what the
+/// check has left out. Without a run there is no directory for it.
+pub(super) fn begin(
+    mut files: CaseFiles,
+    plan: &mut CheckedPlan<'_>,
+    run: Option<RunId>,
+) -> Result<Outputs> {
+    let settings = plan.import.settings;
+    let mut directory = None;
+    let mut problems = None;
+    if let (Some(parent), Some(run)) = (&settings.args.outputs.out, run) {
+        let created = RunDirectory::create(parent, &run.to_string())?;
+        let mut opener = opener(settings);
+        let paths = created.paths(files.sources());
+        files.open_more(&mut opener, &paths)?;
+        let file = opener.open(&created.problems(), Format::Csv)?;
+        let names = settings.read.file_names();
+        let redact = settings.output.redact;
+        problems = Some(ProblemsFile::create(file, names, redact)?);
+        directory = Some(created);
     }
+    plan.findings.write(&mut files, problems.as_mut())?;
+    if let Some(problems) = problems {
+        problems.finish()?;
+    }
+    for slot in &plan.plan.excluded {
+        let case = plan.plan.spooled.read(*slot).context("the spool")?;
+        files.add_reject(
+            usize::from(case.place.file.0),
+            &case.raw_record,
+            Some(&case.key),
+            "another record of the input is, or may be, the same case",
+        );
+    }
+    let files = RunFiles::new(files);
+    Ok(Outputs { files, directory })
 }
 
 impl Outputs {

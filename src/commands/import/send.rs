@@ -12,21 +12,22 @@ use super::super::Exit;
 use super::super::interrupts::Interrupts;
 use super::super::rerun_command;
 use super::CheckedPlan;
-use super::files::NamedFiles;
+use super::files;
 use crate::api::{Address, CaseIdField, Client, ClientOptions, PublicKey};
 use crate::cli::settings::{Confirmation, ImportSettings, environment};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
 use crate::ledger::{self, Handle, Ledger, LedgerError, RunEnd, RunFile, RunId, RunStart};
 use crate::model::{StopReason, user_name};
+use crate::output::files::CaseFiles;
 use crate::output::terminal::run_report::RunReport;
 use crate::output::terminal::streams::confirm;
 use crate::output::terminal::summary::{Summary, stop_message};
 use crate::sandbox::{self, RunningSandbox, SandboxOptions};
 
 /// Nothing to send: no run begins, but the files asked for are written.
-pub(super) fn nothing(mut plan: CheckedPlan<'_>, named: NamedFiles) -> Result<Exit> {
-    let files = named.begin(&mut plan, None)?;
+pub(super) fn nothing(mut plan: CheckedPlan<'_>, named: CaseFiles) -> Result<Exit> {
+    let files = files::begin(named, &mut plan, None)?;
     let import = &plan.import;
     let (mut summary, exit) = import.summary_of_run(plan.totals(), &RunResult::default(), None);
     summary.plan = plan.name();
@@ -37,7 +38,7 @@ pub(super) fn nothing(mut plan: CheckedPlan<'_>, named: NamedFiles) -> Result<Ex
 /// Sends what the plan holds.
 pub(super) async fn send(
     mut plan: CheckedPlan<'_>,
-    named: NamedFiles,
+    named: CaseFiles,
     ledger: Ledger,
     interrupts: &Interrupts,
 ) -> Result<Exit> {
@@ -46,7 +47,7 @@ pub(super) async fn send(
     let run_settings = run_settings(&plan, &ledger)?;
     let ledger = ledger.start(settings.read.config.ledger.keep_payloads)?;
     let run = ledger.begin_run(run_start(&plan)).await?;
-    let mut files = named.begin(&mut plan, Some(run))?;
+    let mut files = files::begin(named, &mut plan, Some(run))?;
     let (sending, output) = (&settings.args.sending, settings.output);
     let mut report = RunReport::new(
         plan.to_send(),

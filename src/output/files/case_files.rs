@@ -6,19 +6,18 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use super::output_file::{CannotWrite, OutputFile, OutputFileError, OutputOpener};
 use super::rows::{CaseTable, RejectsFile};
 use super::source::{RecordShape, SourceFile};
-use crate::ledger::{CaseRow, RunId};
+use crate::ledger::CaseRow;
+use crate::model::reserved::DECISION;
 use crate::model::{
-    Answer, CaseData, FileId, Format, Key, RunEvent, SettledAttempt, State, private_directory,
-    reserved,
+    Answer, CaseData, Format, Key, RunEvent, SettledAttempt, State, private_directory,
 };
-use crate::output::terminal::text::shape;
+use crate::output::terminal::text::{response, shape};
 
 /// The names of the outputs that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,19 +30,11 @@ pub(crate) struct OutputPaths {
     pub json: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum CaseOutput {
-    Results,
-    Rejects,
-    InDoubt,
-    Json,
-}
-
 /// A complete file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WrittenFile {
-    pub output: CaseOutput,
+    /// What it is, in output for scripts.
+    pub output: &'static str,
     pub path: PathBuf,
     pub rows: u64,
 }
@@ -61,11 +52,16 @@ pub(crate) struct WrittenFiles {
 #[derive(Debug)]
 pub(crate) struct CaseFiles {
     sources: Vec<SourceFile>,
-    results: Option<CaseTable>,
-    /// By input.
-    rejects: Vec<Option<RejectsFile>>,
-    in_doubt: Option<CaseTable>,
-    json: Option<OutputFile>,
+    outputs: Vec<Output>,
+}
+
+#[derive(Debug)]
+enum Output {
+    Results(CaseTable),
+    /// Of the input with this number.
+    Rejects(usize, RejectsFile),
+    InDoubt(CaseTable),
+    Json(OutputFile),
 }
 
 impl CaseFiles {
@@ -81,37 +77,43 @@ impl CaseFiles {
             // A rejects file without rows.
             sources[0].has_rejects = true;
         }
-        let mut open = |path: &Option<PathBuf>, format| {
-            let path = path.as_ref();
-            path.map(|path| opener.open(path, format)).transpose()
+        let mut files = Self {
+            sources,
+            outputs: Vec::new(),
         };
-        let results = open(&paths.results, Format::Csv)?
-            .map(|file| CaseTable::results(file, &sources))
-            .transpose()?;
-        let in_doubt = open(&paths.in_doubt, Format::Csv)?
-            .map(|file| CaseTable::in_doubt(file, &sources))
-            .transpose()?;
-        let json = open(&paths.json, Format::Ndjson)?;
-        let mut rejects = Vec::new();
-        if let Some(given) = &paths.rejects {
-            let rejected: Vec<_> = sources.iter().filter(|source| source.has_rejects).collect();
-            let mut paths = rejects_paths(given, &rejected)?.into_iter();
-            for source in &sources {
-                let path = source.has_rejects.then(|| paths.next()).flatten();
-                let open = |path: PathBuf| {
-                    let file = opener.open(&path, source.shape.rejects_format())?;
-                    RejectsFile::create(file, source)
-                };
-                rejects.push(path.map(open).transpose()?);
+        files.open_more(opener, paths)?;
+        Ok(files)
+    }
+
+    /// Opens outputs of the same inputs beside those that are open.
+    pub(crate) fn open_more(
+        &mut self,
+        opener: &mut OutputOpener,
+        paths: &OutputPaths,
+    ) -> Result<(), OutputFileError> {
+        let Self { sources, outputs } = self;
+        if let Some(path) = &paths.results {
+            let file = opener.open(path, Format::Csv)?;
+            outputs.push(Output::Results(CaseTable::create(file, None, sources)?));
+        }
+        if let Some(path) = &paths.rejects {
+            for (source, path) in rejects_paths(path, sources)? {
+                let input = &sources[source];
+                let file = opener.open(&path, input.shape.rejects_format())?;
+                outputs.push(Output::Rejects(source, RejectsFile::create(file, input)?));
             }
         }
-        Ok(Self {
-            sources,
-            results,
-            rejects,
-            in_doubt,
-            json,
-        })
+        if let Some(path) = &paths.in_doubt {
+            // The column for what the user finds out about each case also keeps
+            // the file from being imported, which could create them twice.
+            let file = opener.open(path, Format::Csv)?;
+            let table = CaseTable::create(file, Some(DECISION), sources)?;
+            outputs.push(Output::InDoubt(table));
+        }
+        if let Some(path) = &paths.json {
+            outputs.push(Output::Json(opener.open(path, Format::Ndjson)?));
+        }
+        Ok(())
     }
 
     pub(crate) fn sources(&self) -> &[SourceFile] {
@@ -122,92 +124,86 @@ impl CaseFiles {
     /// does not exist counts as the first one.
     pub(crate) fn add_case(&mut self, source: Option<usize>, case: &CaseRow) {
         let source = source.unwrap_or_default();
-        let shape = self.sources.get(source).map(|source| &source.shape);
-        let shape = shape.unwrap_or(&RecordShape::Json);
-        if let Some(results) = &mut self.results {
-            results.add(case, shape);
-        }
-        if let Some(json) = &mut self.json {
-            let line = format!("{}\n", case_json(case, false));
-            json.write_row(reserved::escape_controls(&line).as_bytes());
-        }
-        if case.state == State::InDoubt
-            && let Some(in_doubt) = &mut self.in_doubt
-        {
-            in_doubt.add(case, shape);
+        let shape = shape_of(&self.sources, source);
+        for output in &mut self.outputs {
+            match output {
+                Output::Results(table) => table.add(case, shape),
+                Output::InDoubt(table) if case.state == State::InDoubt => table.add(case, shape),
+                Output::Json(file) => file.write_json(&case_json(case, false).to_string()),
+                Output::InDoubt(_) | Output::Rejects(..) => {}
+            }
         }
         if case.state == State::Rejected {
-            let reason = match (case.status, case.message.as_deref()) {
-                (Some(status), Some(message)) => format!("HTTP {status}: {message}"),
-                (Some(status), None) => format!("HTTP {status}"),
-                (None, Some(message)) => message.to_owned(),
-                (None, None) => case.state.as_str().to_owned(),
-            };
-            self.add_reject(source, case.raw_record.as_deref(), Some(&case.key), &reason);
+            let reason = response(case.status, case.message.as_deref()).unwrap_or_default();
+            let raw = case.raw_record.as_deref().unwrap_or_default();
+            self.add_reject(source, raw, Some(&case.key), &format!("HTTP {reason}"));
         }
     }
 
     /// Adds a record that is held: it is no case yet.
     pub(crate) fn add_held(&mut self, source: usize, raw: &str, key: &Key, reason: &str) {
-        let shape = self.sources.get(source).map(|source| &source.shape);
-        if let Some(results) = &mut self.results {
-            results.add_held(key, raw, reason, shape.unwrap_or(&RecordShape::Json));
+        let shape = shape_of(&self.sources, source);
+        for output in &mut self.outputs {
+            if let Output::Results(results) = output {
+                results.add_held(key, raw, reason, shape);
+            }
         }
-        self.add_reject(source, Some(raw), Some(key), reason);
+        self.add_reject(source, raw, Some(key), reason);
     }
 
-    /// Adds a record to the rejects of its input.
-    pub(crate) fn add_reject(
-        &mut self,
-        source: usize,
-        raw: Option<&str>,
-        key: Option<&Key>,
-        reason: &str,
-    ) {
-        if let Some(Some(rejects)) = self.rejects.get_mut(source) {
-            rejects.add(raw, key, reason);
+    /// Adds a record to the rejects of its input, with its key if it has one.
+    pub(crate) fn add_reject(&mut self, source: usize, raw: &str, key: Option<&Key>, reason: &str) {
+        for output in &mut self.outputs {
+            if let Output::Rejects(of, rejects) = output
+                && *of == source
+            {
+                rejects.add(raw, key, reason);
+            }
         }
     }
 
     /// Completes the files.
     pub(crate) fn finish(self) -> WrittenFiles {
         let mut written = WrittenFiles::default();
-        self.finish_into(&mut written);
-        written
-    }
-
-    fn finish_into(self, written: &mut WrittenFiles) {
-        written.without_record += (self.results.as_ref()).map_or(0, |table| table.without_record);
-        let results = self.results.map(CaseTable::into_file);
-        let rejects = self
-            .rejects
-            .into_iter()
-            .flatten()
-            .map(RejectsFile::into_file);
-        let in_doubt = self.in_doubt.map(CaseTable::into_file);
-        let files = (results.into_iter().map(|file| (CaseOutput::Results, file)))
-            .chain(rejects.map(|file| (CaseOutput::Rejects, file)))
-            .chain(in_doubt.into_iter().map(|file| (CaseOutput::InDoubt, file)))
-            .chain(self.json.into_iter().map(|file| (CaseOutput::Json, file)));
-        for (output, file) in files {
+        for output in self.outputs {
+            let (output, file) = match output {
+                Output::Results(table) => {
+                    written.without_record += table.without_record;
+                    ("results", table.into_file())
+                }
+                Output::Rejects(_, rejects) => ("rejects", rejects.into_file()),
+                Output::InDoubt(table) => ("in_doubt", table.into_file()),
+                Output::Json(file) => ("json", file),
+            };
             let path = file.path().to_owned();
             match file.finish() {
                 Ok(rows) => written.files.push(WrittenFile { output, path, rows }),
                 Err(error) => written.errors.push(error),
             }
         }
+        written
     }
 }
 
-/// One rejects file per input: the given name for a single one, else files in
-/// that directory, named after the inputs.
-fn rejects_paths(given: &Path, sources: &[&SourceFile]) -> Result<Vec<PathBuf>, OutputFileError> {
+fn shape_of(sources: &[SourceFile], source: usize) -> &RecordShape {
+    let source = sources.get(source);
+    source.map_or(&RecordShape::Json, |source| &source.shape)
+}
+
+/// The rejects file of each input that gets one: the given name for a single one,
+/// else files in that directory, named after the inputs.
+fn rejects_paths(
+    given: &Path,
+    sources: &[SourceFile],
+) -> Result<Vec<(usize, PathBuf)>, OutputFileError> {
+    let sources = sources.iter().enumerate();
+    let rejected: Vec<_> = sources.filter(|(_, source)| source.has_rejects).collect();
     if !given.is_dir() {
-        if sources.len() == 1 {
-            return Ok(vec![given.to_owned()]);
+        if let [(source, _)] = rejected[..] {
+            return Ok(vec![(source, given.to_owned())]);
         }
         if given.exists() || given.extension().is_some() {
-            return Err(CannotWrite::DirectoryNeeded(sources.len()).at(given));
+            return Err(CannotWrite::DirectoryNeeded(rejected.len()).at(given));
         }
         private_directory()
             .create(given)
@@ -218,18 +214,18 @@ fn rejects_paths(given: &Path, sources: &[&SourceFile]) -> Result<Vec<PathBuf>, 
     }
     let mut taken = HashSet::new();
     let mut paths = Vec::new();
-    for source in sources {
+    for (index, source) in &rejected {
         let stem = source.stem();
         let extension = source.shape.rejects_format().as_str();
         // With as many candidates as inputs one of them is free.
-        let name = (1..=sources.len())
+        let name = (1..=rejected.len())
             .map(|number| match number {
                 1 => format!("{stem}.rejects.{extension}"),
                 _ => format!("{stem}-{number}.rejects.{extension}"),
             })
             // Some file systems ignore letter case.
             .find(|name| taken.insert(name.to_lowercase()));
-        paths.extend(name.map(|name| given.join(name)));
+        paths.extend(name.map(|name| (*index, given.join(name))));
     }
     Ok(paths)
 }
@@ -265,86 +261,80 @@ pub(super) fn time(at: Timestamp) -> String {
 /// Writes one row per case, when its state is final in this run.
 #[derive(Debug)]
 pub(crate) struct RunFiles {
-    /// Those that were named, and those of `--out`.
-    sets: Vec<CaseFiles>,
-    run: RunId,
+    files: CaseFiles,
     /// Cases that will be tried again, as they are until then.
-    waiting: BTreeMap<Key, (FileId, CaseRow)>,
+    waiting: BTreeMap<Key, (usize, CaseRow)>,
 }
 
 impl RunFiles {
-    pub(crate) fn new(sets: Vec<CaseFiles>, run: RunId) -> Self {
+    pub(crate) fn new(files: CaseFiles) -> Self {
         Self {
-            sets,
-            run,
+            files,
             waiting: BTreeMap::new(),
         }
     }
 
     pub(crate) fn add_event(&mut self, event: &RunEvent<'_>) {
         match event {
-            RunEvent::Settled(settled) => self.add_settled(settled),
+            RunEvent::Settled(settled) => {
+                let row = CaseRow {
+                    state: settled.state,
+                    attempts: settled.attempts,
+                    possible_twin: settled.possible_twin,
+                    updated_at: settled.at,
+                    message: message(settled),
+                    ..self.row(settled.case, settled.answer)
+                };
+                self.add(settled.case, row, settled.will_retry);
+            }
+            // An answer that the ledger could not store is kept here; the ledger
+            // will call the case in doubt.
             RunEvent::SettleFailed {
                 case,
                 answer,
                 error,
                 ..
-            } => self.add_settle_failed(case, answer, error),
+            } => {
+                let mut message = format!("the ledger could not be written ({error})");
+                if let Some(answered) = &answer.message {
+                    message += "; ";
+                    message += answered;
+                }
+                let row = CaseRow {
+                    message: Some(message),
+                    ..self.row(case, answer)
+                };
+                self.add(case, row, false);
+            }
             RunEvent::Skipped {
                 case,
                 state: Some(state),
             } => {
-                self.waiting.remove(&case.key);
                 let row = CaseRow {
                     state: *state,
                     message: Some(format!("not sent: it is {} now", state.label())),
                     ..self.row(case, &Answer::default())
                 };
-                self.write(case.place.file, &row);
+                self.add(case, row, false);
             }
             // No case has a new state.
             _ => {}
         }
     }
 
-    fn add_settled(&mut self, settled: &SettledAttempt<'_>) {
-        let file = settled.case.place.file;
-        let row = CaseRow {
-            state: settled.state,
-            attempts: settled.attempts,
-            possible_twin: settled.possible_twin,
-            updated_at: settled.at,
-            message: message(settled),
-            ..self.row(settled.case, settled.answer)
-        };
-        if settled.will_retry {
-            self.waiting.insert(row.key.clone(), (file, row));
+    fn add(&mut self, case: &CaseData, row: CaseRow, will_retry: bool) {
+        let source = usize::from(case.place.file.0);
+        if will_retry {
+            self.waiting.insert(row.key.clone(), (source, row));
         } else {
             self.waiting.remove(&row.key);
-            self.write(file, &row);
+            self.files.add_case(Some(source), &row);
         }
-    }
-
-    /// An answer that the ledger could not store is kept here; the ledger will
-    /// call the case in doubt.
-    fn add_settle_failed(&mut self, case: &CaseData, answer: &Answer, error: &str) {
-        self.waiting.remove(&case.key);
-        let mut message = format!("the ledger could not be written ({error})");
-        if let Some(answered) = &answer.message {
-            message += "; ";
-            message += answered;
-        }
-        let row = CaseRow {
-            message: Some(message),
-            ..self.row(case, answer)
-        };
-        self.write(case.place.file, &row);
     }
 
     /// A case in doubt after this answer.
     fn row(&self, case: &CaseData, answer: &Answer) -> CaseRow {
-        let index = usize::from(case.place.file.0);
-        let source = self.sets.first().and_then(|files| files.sources.get(index));
+        let source = self.files.sources.get(usize::from(case.place.file.0));
         CaseRow {
             key: case.key.clone(),
             state: State::InDoubt,
@@ -353,7 +343,7 @@ impl RunFiles {
             line: case.place.line,
             row: case.place.row,
             partner_firm_id: case.partner_firm.as_deref().map(str::to_owned),
-            run: Some(self.run),
+            run: None,
             attempts: 0,
             possible_twin: false,
             updated_at: Timestamp::now(),
@@ -365,38 +355,13 @@ impl RunFiles {
         }
     }
 
-    fn write(&mut self, file: FileId, row: &CaseRow) {
-        for files in &mut self.sets {
-            files.add_case(Some(usize::from(file.0)), row);
-        }
-    }
-
-    /// Adds a record that was skipped for its problems, with its key if it has
-    /// one.
-    pub(crate) fn add_invalid(&mut self, file: FileId, raw: &str, key: Option<&Key>, reason: &str) {
-        for files in &mut self.sets {
-            files.add_reject(usize::from(file.0), Some(raw), key, reason);
-        }
-    }
-
-    /// Adds a record that is held.
-    pub(crate) fn add_held(&mut self, file: FileId, raw: &str, key: &Key, reason: &str) {
-        for files in &mut self.sets {
-            files.add_held(usize::from(file.0), raw, key, reason);
-        }
-    }
-
     /// Completes the files. Cases whose next attempt did not come are written
     /// as they are.
     pub(crate) fn finish(mut self) -> WrittenFiles {
-        for (file, row) in std::mem::take(&mut self.waiting).into_values() {
-            self.write(file, &row);
+        for (source, row) in self.waiting.into_values() {
+            self.files.add_case(Some(source), &row);
         }
-        let mut written = WrittenFiles::default();
-        for files in self.sets {
-            files.finish_into(&mut written);
-        }
-        written
+        self.files.finish()
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
+use crate::model::reserved::escape_controls;
 use crate::model::{Format, private_file};
 use crate::output::terminal::text::count;
 
@@ -150,13 +151,11 @@ impl OutputOpener {
         if !self.force {
             return Err(CannotWrite::Exists);
         }
-        let parent = path.parent().filter(|parent| *parent != Path::new(""));
-        let directory = parent.unwrap_or(Path::new("."));
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = tempfile::Builder::new()
             .prefix(&format!(".{name}."))
             .suffix(".part")
-            .tempfile_in(directory)
+            .tempfile_in(directory_of(path))
             .map_err(CannotWrite::Open)?;
         let (file, temporary) = temporary.into_parts();
         Ok((file, Some(temporary)))
@@ -210,6 +209,11 @@ impl OutputFile {
         let written = self.file.write_all(header);
         self.length = header.len() as u64;
         written.map_err(|error| CannotWrite::Open(error).at(&self.path))
+    }
+
+    /// Adds a JSON document as a row.
+    pub(super) fn write_json(&mut self, document: &str) {
+        self.write_row(format!("{}\n", escape_controls(document)).as_bytes());
     }
 
     /// Adds a row. After a failed write nothing more is written.
@@ -295,17 +299,15 @@ impl FileIdentity {
 
 /// The path with all links followed, as far as it exists.
 fn resolve(path: &Path) -> PathBuf {
-    if let Ok(path) = fs::canonicalize(path) {
-        return path;
-    }
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    match (
-        absolute.parent().map(fs::canonicalize),
-        absolute.file_name(),
-    ) {
-        (Some(Ok(parent)), Some(name)) => parent.join(name),
-        _ => absolute,
-    }
+    let name = path.file_name().unwrap_or_default();
+    fs::canonicalize(path)
+        .or_else(|_| Ok(fs::canonicalize(directory_of(path))?.join(name)))
+        .unwrap_or_else(|_: io::Error| path.to_owned())
+}
+
+fn directory_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    parent.unwrap_or(Path::new("."))
 }
 
 /// Device and inode, where the platform has them.

@@ -5,16 +5,16 @@ use std::borrow::Cow;
 
 use indexmap::IndexSet;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::case_files::time;
 use super::output_file::{OutputFile, OutputFileError};
 use super::source::{RecordShape, SourceFile};
 use super::table::CsvTable;
 use crate::ledger::CaseRow;
-use crate::model::reserved::{self, CASE_ID, DECISION, KEY, REASON, RECORD, STATE, TEXT};
-use crate::model::{Key, Problem, json_cell, json_members};
-use crate::output::terminal::check_report::{file_name, place_text};
-use crate::output::terminal::text::{redacted, redacted_advice};
+use crate::model::reserved::{self, CASE_ID, KEY, REASON, RECORD, STATE, TEXT};
+use crate::model::{Key, Problem, json_members};
+use crate::output::terminal::check_report::{place_text, to_json};
 
 /// What became of a case.
 const CASE_COLUMNS: [&str; 7] = [
@@ -55,50 +55,27 @@ fn case_cells(case: &CaseRow) -> [Cow<'_, str>; CASE_COLUMNS.len()] {
 #[derive(Debug)]
 pub(super) struct CaseTable {
     table: CsvTable,
-    /// The columns of all tables among the inputs.
-    columns: Vec<Box<str>>,
-    has_json: bool,
-    has_decisions: bool,
     /// Rows whose record is not known any more.
     pub(super) without_record: u64,
 }
 
 impl CaseTable {
-    /// The results.
-    pub(super) fn results(
+    /// With the columns of all tables among the inputs. One to be filled in by the
+    /// user comes first, if there is one.
+    pub(super) fn create(
         file: OutputFile,
+        to_fill: Option<&str>,
         sources: &[SourceFile],
-    ) -> Result<Self, OutputFileError> {
-        Self::create(file, sources, false)
-    }
-
-    /// The cases in doubt, with a column for what the user finds out about each.
-    /// That column also keeps the file from being imported, which could create
-    /// them twice.
-    pub(super) fn in_doubt(
-        file: OutputFile,
-        sources: &[SourceFile],
-    ) -> Result<Self, OutputFileError> {
-        Self::create(file, sources, true)
-    }
-
-    fn create(
-        file: OutputFile,
-        sources: &[SourceFile],
-        has_decisions: bool,
     ) -> Result<Self, OutputFileError> {
         let shapes = sources.iter().map(|source| &source.shape);
-        let columns: IndexSet<_> = shapes.flat_map(RecordShape::columns).cloned().collect();
+        let columns: IndexSet<_> = shapes.flat_map(RecordShape::columns).collect();
         let has_json = (sources.iter()).any(|source| source.shape == RecordShape::Json);
-        let header = (has_decisions.then_some(DECISION).into_iter())
+        let header = (to_fill.into_iter())
             .chain(CASE_COLUMNS)
-            .chain(columns.iter().map(AsRef::as_ref))
+            .chain(columns.into_iter().map(AsRef::as_ref))
             .chain(has_json.then_some(RECORD));
         Ok(Self {
             table: CsvTable::create(file, header)?,
-            columns: columns.into_iter().collect(),
-            has_json,
-            has_decisions,
             without_record: 0,
         })
     }
@@ -121,16 +98,15 @@ impl CaseTable {
         self.write(cells, raw, shape);
     }
 
-    fn write(&mut self, facts: [Cow<'_, str>; CASE_COLUMNS.len()], raw: &str, shape: &RecordShape) {
-        let (table_record, json) = match shape {
-            RecordShape::Table(_) => (raw, "".into()),
-            RecordShape::Json => ("", on_one_line(raw)),
-        };
-        let cells = (self.has_decisions.then_some("".into()).into_iter())
-            .chain(facts)
-            .chain(record_cells(table_record, &self.columns))
-            .chain(self.has_json.then_some(json));
-        self.table.write_row(cells);
+    fn write(&mut self, cells: [Cow<'_, str>; CASE_COLUMNS.len()], raw: &str, shape: &RecordShape) {
+        let mut facts: Vec<_> = CASE_COLUMNS.into_iter().zip(cells).collect();
+        match shape {
+            RecordShape::Table(_) => self.table.write_row(&facts, raw),
+            RecordShape::Json => {
+                facts.push((RECORD, on_one_line(raw)));
+                self.table.write_row(&facts, "");
+            }
+        }
     }
 
     pub(super) fn into_file(self) -> OutputFile {
@@ -147,13 +123,7 @@ impl CaseTable {
 /// NDJSON, each with its own text, so that numbers keep their digits.
 #[derive(Debug)]
 pub(super) enum RejectsFile {
-    Table {
-        table: CsvTable,
-        /// The record's own columns, then those of caseload that a record
-        /// may already have.
-        columns: Vec<Box<str>>,
-        own: usize,
-    },
+    Table(CsvTable),
     Ndjson(OutputFile),
 }
 
@@ -164,82 +134,53 @@ impl RejectsFile {
         };
         let own = columns.iter().map(AsRef::as_ref);
         let text = source.has_unread.then_some(TEXT);
-        let header = own.clone().chain([KEY, REASON]).chain(text);
-        Ok(Self::Table {
-            table: CsvTable::create(file, header)?,
-            columns: own.chain([KEY]).chain(text).map(Box::from).collect(),
-            own: columns.len(),
-        })
+        let header = own.chain([KEY, REASON]).chain(text);
+        Ok(Self::Table(CsvTable::create(file, header)?))
     }
 
-    pub(super) fn add(&mut self, raw: Option<&str>, key: Option<&Key>, reason: &str) {
+    /// Without a new key the record keeps the one that it has. The text of a record
+    /// that is not known is empty.
+    pub(super) fn add(&mut self, raw: &str, key: Option<&Key>, reason: &str) {
         match self {
-            Self::Table {
-                table,
-                columns,
-                own,
-            } => {
-                let mut cells = record_cells(raw.unwrap_or_default(), columns);
-                if let Some(key) = key {
-                    cells[*own] = key_cell(key).into();
-                }
-                cells.insert(*own + 1, reason.into());
-                table.write_row(cells);
+            Self::Table(table) => {
+                let key = key.map(|key| (KEY, key_cell(key).into()));
+                let facts = key.into_iter().chain([(REASON, reason.into())]);
+                table.write_row(&facts.collect::<Vec<_>>(), raw);
             }
-            Self::Ndjson(file) => {
-                let line = json_line(raw, key, reason);
-                file.write_row(reserved::escape_controls(&line).as_bytes());
-            }
+            Self::Ndjson(file) => file.write_json(&json_object(raw, key, reason)),
         }
     }
 
     pub(super) fn into_file(self) -> OutputFile {
         match self {
-            Self::Table { table, .. } => table.into_file(),
+            Self::Table(table) => table.into_file(),
             Self::Ndjson(file) => file,
         }
     }
 }
 
-/// The values of a raw record under these names; empty where there is none.
-fn record_cells<'r>(raw: &'r str, names: &[Box<str>]) -> Vec<Cow<'r, str>> {
-    let members = json_members(raw).unwrap_or_default();
-    let names = names.iter().enumerate();
-    let values = names.map(|(position, name)| {
-        // Mostly they are in the order of the header.
-        let expected = members
-            .get(position)
-            .filter(|(member, _)| **member == **name);
-        let found = expected.or_else(|| members.iter().find(|(member, _)| **member == **name));
-        found.map_or(Cow::Borrowed(""), |(_, value)| json_cell(value).1)
-    });
-    values.collect()
-}
-
 /// The object with its own members as they are written, then ours.
-fn json_line(raw: Option<&str>, key: Option<&Key>, reason: &str) -> String {
+fn json_object(raw: &str, key: Option<&Key>, reason: &str) -> String {
     let mut members: Vec<String> = Vec::new();
     let mut add = |name: &str, value: &str| members.push(format!("{}:{value}", quoted(name)));
-    match (raw.and_then(json_members), raw) {
-        (Some(own), _) => {
-            // A key that the record already has stays, unless there is a new
-            // one; so does the text of a record that is not fixed yet.
-            let keeps = |name: &str| match name {
-                KEY => key.is_none(),
-                name => name == TEXT || !reserved::is_reserved(name),
-            };
-            for (name, value) in own.iter().filter(|(name, _)| keeps(name)) {
-                add(name, &on_one_line(value));
-            }
+    if let Some(own) = json_members(raw) {
+        // A key that the record already has stays, unless there is a new one; so
+        // does the text of a record that is not fixed yet.
+        let keeps = |name: &str| match name {
+            KEY => key.is_none(),
+            name => name == TEXT || !reserved::is_reserved(name),
+        };
+        for (name, value) in own.iter().filter(|(name, _)| keeps(name)) {
+            add(name, &on_one_line(value));
         }
-        (None, Some(text)) => add(TEXT, &quoted(text)),
-        (None, None) => {}
+    } else if !raw.is_empty() {
+        add(TEXT, &quoted(raw));
     }
     if let Some(key) = key {
         add(KEY, &quoted(&key_cell(key)));
     }
     add(REASON, &quoted(reason));
-    format!("{{{}}}\n", members.join(","))
+    format!("{{{}}}", members.join(","))
 }
 
 fn quoted(text: &str) -> String {
@@ -290,55 +231,32 @@ impl ProblemsFile {
     }
 
     pub(crate) fn add(&mut self, problem: &Problem) {
-        let place = problem.place;
-        let number = |number: u64| match number {
-            0 => Cow::Borrowed(""),
-            number => number.to_string().into(),
-        };
-        let key = problem.key.as_ref().map(Key::to_string).unwrap_or_default();
+        let document = to_json(problem, &self.files, self.redact);
         let also = problem.also.iter();
         let also = also.map(|place| place_text(*place, &self.files));
-        let cells: [Cow<'_, str>; PROBLEM_COLUMNS.len()] = [
-            problem.severity.as_str().into(),
-            problem.code.as_str().into(),
-            file_name(place, &self.files).into(),
-            number(place.row.unwrap_or_default()),
-            number(place.line),
-            redacted(&key, self.redact),
-            problem.column.as_deref().unwrap_or_default().into(),
-            redacted(problem.value.as_deref().unwrap_or_default(), self.redact),
-            redacted_advice(&problem.message, problem.key.as_ref(), self.redact),
-            redacted_advice(
-                problem.hint.as_deref().unwrap_or_default(),
-                problem.key.as_ref(),
-                self.redact,
-            ),
-            also.collect::<Vec<_>>().join(", ").into(),
-        ];
-        self.table.write_row(cells);
+        let also = also.collect::<Vec<_>>().join(", ");
+        let facts = PROBLEM_COLUMNS.map(|name| {
+            let cell = match &document[name] {
+                Value::String(text) => text.into(),
+                // A whole file has no line.
+                Value::Number(number) if number.as_u64() != Some(0) => number.to_string().into(),
+                Value::Array(_) => also.as_str().into(),
+                _ => Cow::Borrowed(""),
+            };
+            (name, cell)
+        });
+        self.table.write_row(&facts, "");
     }
 
-    /// Completes the file and returns the number of rows.
-    pub(crate) fn finish(self) -> Result<u64, OutputFileError> {
-        self.table.into_file().finish()
+    /// Completes the file.
+    pub(crate) fn finish(self) -> Result<(), OutputFileError> {
+        self.table.into_file().finish().map(drop)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cells_are_found_by_name_and_keep_their_digits() {
-        let raw =
-            r#"{"b": 12345678901234567890.10, "a": "x\ny", "c": null, "d": {"e": [1]}, "b": 2}"#;
-        let names = ["b", "d", "z", "c", "a"].map(Box::from);
-        assert_eq!(
-            record_cells(raw, &names),
-            ["12345678901234567890.10", "{\"e\": [1]}", "", "", "x\ny"]
-        );
-        assert_eq!(record_cells("{\"a\":", &names), [""; 5]);
-    }
 
     #[test]
     fn pretty_json_fits_on_one_line() {

@@ -45,11 +45,11 @@ impl SourceFile {
             return "stdin".to_owned();
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let name = name.strip_suffix(".gz").unwrap_or(&name);
-        match name.rsplit_once('.') {
-            Some((stem, _)) if !stem.is_empty() => stem.to_owned(),
-            _ => name.to_owned(),
-        }
+        let name = Path::new(name.strip_suffix(".gz").unwrap_or(&name));
+        name.file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into()
     }
 }
 
@@ -113,7 +113,7 @@ impl ShapeDetector {
     pub(crate) fn finish(self, file: &str) -> RecordShape {
         let is_table = match Format::from_name(file) {
             Some(format) => !format.is_json() && !self.has_nested,
-            None => !self.has_nested && !self.has_typed,
+            None => !self.has_typed,
         };
         if is_table {
             RecordShape::table(&self.columns)

@@ -5,32 +5,28 @@ use std::borrow::Cow;
 
 use super::output_file::{OutputFile, OutputFileError};
 use crate::model::reserved::{self, ESCAPED, TEXT};
+use crate::model::{Members, is_invisible, json_cell, json_members};
 
 #[derive(Debug)]
 pub(super) struct CsvTable {
     file: OutputFile,
-    /// Without [`ESCAPED`], which the table fills itself.
     columns: Vec<Box<str>>,
     /// The position of [`ESCAPED`]: the last, but for long texts.
     escaped: usize,
 }
 
 impl CsvTable {
-    /// Writes the header.
-    pub(super) fn create<S: AsRef<str>>(
+    /// Writes the header; [`ESCAPED`] is added.
+    pub(super) fn create<'c>(
         mut file: OutputFile,
-        columns: impl IntoIterator<Item = S>,
+        columns: impl IntoIterator<Item = &'c str>,
     ) -> Result<Self, OutputFileError> {
-        let columns: Vec<Box<str>> = columns
-            .into_iter()
-            .map(|column| column.as_ref().into())
-            .collect();
-        let mut names: Vec<Cow<'_, str>> = columns.iter().map(|name| header_cell(name)).collect();
-        let text = names.iter().position(|name| *name == TEXT);
-        let escaped = text.unwrap_or(names.len());
-        names.insert(escaped, ESCAPED.into());
+        let mut columns: Vec<Box<str>> = columns.into_iter().map(Box::from).collect();
+        let text = columns.iter().position(|name| **name == *TEXT);
+        let escaped = text.unwrap_or(columns.len());
+        columns.insert(escaped, ESCAPED.into());
         let mut header = "\u{feff}".as_bytes().to_vec();
-        push_row(names.iter().map(AsRef::as_ref), &mut header);
+        push_row(columns.iter().map(|name| header_cell(name)), &mut header);
         file.write_header(&header)?;
         Ok(Self {
             file,
@@ -39,11 +35,20 @@ impl CsvTable {
         })
     }
 
-    /// Adds a row; cells are in the order of the columns.
-    pub(super) fn write_row<'c>(&mut self, cells: impl IntoIterator<Item = Cow<'c, str>>) {
+    /// Adds a row: in each column what is known under its name, or else the value
+    /// of the raw record.
+    pub(super) fn write_row(&mut self, facts: &[(&'static str, Cow<'_, str>)], raw: &str) {
+        let members = json_members(raw).unwrap_or_default();
+        let mut expected = 0;
         let mut escaped: Vec<&str> = Vec::new();
-        let mut row: Vec<Cow<'c, str>> = Vec::with_capacity(self.columns.len() + 1);
-        for (column, cell) in self.columns.iter().zip(cells) {
+        let mut row: Vec<Cow<'_, str>> = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let fact = facts.iter().find(|(name, _)| **name == **column);
+            let cell = match fact {
+                _ if **column == *ESCAPED => "".into(),
+                Some((_, fact)) => Cow::Borrowed(&**fact),
+                None => record_cell(&members, column, &mut expected),
+            };
             // What is in columns of ours is read as JSON, or by people.
             let is_own = reserved::is_reserved(column);
             if is_formula(&cell) || (!is_own && reserved::has_controls(&cell)) {
@@ -56,24 +61,31 @@ impl CsvTable {
                 });
             }
         }
-        debug_assert_eq!(row.len(), self.columns.len());
-        let list = match escaped.as_slice() {
-            [] => "".into(),
+        if !escaped.is_empty() {
             // Strings always serialize.
-            columns => {
-                let columns = serde_json::to_string(columns).unwrap_or_default();
-                format!("escaped:{}", reserved::escape_controls(&columns)).into()
-            }
-        };
-        row.insert(self.escaped, list);
+            let list = serde_json::to_string(&escaped).unwrap_or_default();
+            row[self.escaped] = format!("escaped:{}", reserved::escape_controls(&list)).into();
+        }
         let mut line = Vec::new();
-        push_row(row.iter().map(AsRef::as_ref), &mut line);
+        push_row(row, &mut line);
         self.file.write_row(&line);
     }
 
     pub(super) fn into_file(self) -> OutputFile {
         self.file
     }
+}
+
+/// The value of a record under this name; empty where there is none. Mostly the
+/// members are in the order of the columns, each after the one found before.
+fn record_cell<'r>(members: &Members<'r>, name: &str, expected: &mut usize) -> Cow<'r, str> {
+    let is_there = |at: &usize| members.get(*at).is_some_and(|(member, _)| member == name);
+    let at = Some(*expected).filter(is_there);
+    let Some(at) = at.or_else(|| (0..members.len()).find(is_there)) else {
+        return "".into();
+    };
+    *expected = at + 1;
+    json_cell(members[at].1).1
 }
 
 /// A column's name; with a `'` if it would be more than text, or begins with one.
@@ -86,12 +98,15 @@ fn header_cell(name: &str) -> Cow<'_, str> {
 }
 
 /// One CSV row with its line end, for a single write.
-fn push_row<'c>(cells: impl Iterator<Item = &'c str>, out: &mut Vec<u8>) {
+fn push_row<'c>(cells: impl IntoIterator<Item = Cow<'c, str>>, out: &mut Vec<u8>) {
     let mut writer = csv::WriterBuilder::new()
         .buffer_capacity(1024)
         .from_writer(out);
     // Writing to memory cannot fail, and each row has its own writer.
-    let _ = writer.write_record(cells);
+    for cell in cells {
+        let _ = writer.write_field(&*cell);
+    }
+    let _ = writer.write_record(None::<&[u8]>);
     let _ = writer.flush();
 }
 
@@ -104,21 +119,29 @@ pub(super) fn is_formula(cell: &str) -> bool {
     if cell.is_empty() || cell.as_bytes()[0].is_ascii_alphanumeric() {
         return false;
     }
+    let is_unseen = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c);
     cell.starts_with(['\t', '\r', '\n'])
         || cell
-            .trim_start_matches(is_invisible)
+            .trim_start_matches(is_unseen)
             .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
-}
-
-fn is_invisible(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{202a}'..='\u{202e}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cells_are_found_by_name_and_keep_their_digits() {
+        let raw =
+            r#"{"b": 12345678901234567890.10, "a": "x\ny", "c": null, "d": {"e": [1]}, "b": 2}"#;
+        let members = json_members(raw).unwrap();
+        let mut expected = 0;
+        let cells = ["b", "d", "z", "c", "a", "c"];
+        let cells = cells.map(|name| record_cell(&members, name, &mut expected));
+        let b = "12345678901234567890.10";
+        assert_eq!(cells, [b, "{\"e\": [1]}", "", "", "x\ny", ""]);
+        assert_eq!(record_cell(&Vec::new(), "b", &mut expected), "");
+    }
 
     #[test]
     fn cells_that_a_spreadsheet_would_evaluate_are_formulas() {

@@ -39,7 +39,7 @@ fn write_rejects(
     let file = opener(force, &[]).open(path, Format::Csv)?;
     let mut rejects = RejectsFile::create(file, &table("x", columns))?;
     for raw in raws {
-        rejects.add(Some(raw), None, "x");
+        rejects.add(raw, None, "x");
     }
     rejects.into_file().finish().map(drop)
 }

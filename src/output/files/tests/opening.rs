@@ -71,7 +71,7 @@ fn a_file_is_replaced_when_the_new_one_is_complete() {
     fs::write(&path, "mine\n").unwrap();
     let file = opener(true, &[]).open(&path, Format::Csv).unwrap();
     let mut rejects = RejectsFile::create(file, &table("x", &["A"])).unwrap();
-    rejects.add(Some(r#"{"A":"1"}"#), None, "x");
+    rejects.add(r#"{"A":"1"}"#, None, "x");
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine\n");
     rejects.into_file().finish().unwrap();
     assert_eq!(read_csv(&path)[1][0], "1");
@@ -85,7 +85,7 @@ fn after_a_kill_a_file_is_complete_up_to_its_last_row() {
     let file = opener(false, &[]).open(&path, Format::Csv).unwrap();
     let mut rejects = RejectsFile::create(file, &table("x", &["A"])).unwrap();
     for row in [r#"{"A":"1"}"#, r#"{"A":"2"}"#] {
-        rejects.add(Some(row), None, "x");
+        rejects.add(row, None, "x");
     }
     // It is not finished.
     drop(rejects);

@@ -117,7 +117,7 @@ fn line_of(raw: &str, key: Option<&Key>) -> String {
     let path = dir.path("rejects.ndjson");
     let file = opener(false, &[]).open(&path, Format::Ndjson).unwrap();
     let mut rejects = RejectsFile::create(file, &json("x")).unwrap();
-    rejects.add(Some(raw), key, "no");
+    rejects.add(raw, key, "no");
     rejects.into_file().finish().unwrap();
     fs::read_to_string(&path).unwrap()
 }
@@ -131,18 +131,18 @@ fn rejects_of_a_table_have_its_columns_and_ours() {
     let columns = ["Lead ID", "Phone", "caseload_key", "caseload_reason"];
     let mut rejects = RejectsFile::create(file, &table("x", &columns)).unwrap();
     rejects.add(
-        Some(r#"{"caseload_key":"key:[\"old\"]","Phone":"+17025550101","Lead ID":"00123"}"#),
+        r#"{"caseload_key":"key:[\"old\"]","Phone":"+17025550101","Lead ID":"00123"}"#,
         Some(&Key::new(["00123"])),
         "HTTP 422: no",
     );
     // Without a new key it keeps the one that it has.
     rejects.add(
-        Some(r#"{"caseload_key":"key:[\"00124\"]","Lead ID":"124"}"#),
+        r#"{"caseload_key":"key:[\"00124\"]","Lead ID":"124"}"#,
         None,
         "no date",
     );
-    rejects.add(None, None, "line 9: unclosed quote");
-    rejects.add(Some(r#"{"Lead ID":12.50,"Phone":null}"#), None, "x");
+    rejects.add("", None, "line 9: unclosed quote");
+    rejects.add(r#"{"Lead ID":12.50,"Phone":null}"#, None, "x");
     rejects.into_file().finish().unwrap();
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
@@ -163,15 +163,11 @@ fn records_that_could_not_be_read_have_their_text_in_a_column() {
     input.has_unread = true;
     let mut rejects = RejectsFile::create(file, &input).unwrap();
     rejects.add(
-        Some(r#"{"Id":"1","Name":"Ann","caseload_text":"1,Ann,=x"}"#),
+        r#"{"Id":"1","Name":"Ann","caseload_text":"1,Ann,=x"}"#,
         None,
         "3 cells",
     );
-    rejects.add(
-        Some(r#"{"Id":"2","Name":""}"#),
-        Some(&Key::new(["2"])),
-        "no name",
-    );
+    rejects.add(r#"{"Id":"2","Name":""}"#, Some(&Key::new(["2"])), "no name");
     rejects.into_file().finish().unwrap();
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
@@ -215,7 +211,7 @@ fn cases_have_what_became_of_them_and_then_their_columns_as_they_were() {
         json("b.json"),
     ];
     let file = opener(true, &[]).open(&path, Format::Csv).unwrap();
-    let mut in_doubt = CaseTable::in_doubt(file, &inputs).unwrap();
+    let mut in_doubt = CaseTable::create(file, Some(reserved::DECISION), &inputs).unwrap();
     let raw = r#"{"Lead ID":"00123","caseload_state":"rejected","Name":"=Ann"}"#;
     let case = CaseRow {
         possible_twin: true,
@@ -284,7 +280,7 @@ fn problems_are_rows_and_can_be_redacted() {
         let file = opener(true, &[]).open(&path, Format::Csv).unwrap();
         let mut file = ProblemsFile::create(file, files.clone(), redact).unwrap();
         file.add(&problem);
-        assert_eq!(file.finish().unwrap(), 1);
+        file.finish().unwrap();
         assert_eq!(
             read_csv(&path),
             [

@@ -5,7 +5,6 @@ use crate::model::{
     Answer, CaseData, Digest, EchoDifference, FileId, Person, Place, RunEvent, SettledAttempt,
     Verdict,
 };
-use crate::output::files::case_files::CaseOutput;
 
 fn case(key: &str, file: u16, raw: &str) -> CaseData {
     CaseData {
@@ -63,7 +62,7 @@ fn out(dir: &TestDir) -> OutputPaths {
 
 fn begin(paths: &OutputPaths, sources: Vec<SourceFile>) -> RunFiles {
     let files = CaseFiles::open(&mut opener(true, &[]), paths, sources).unwrap();
-    RunFiles::new(vec![files], RunId(1))
+    RunFiles::new(files)
 }
 
 /// Key, state and message of each result.
@@ -82,7 +81,10 @@ fn row(key: &str, state: &str, message: &str) -> (String, String, String) {
 #[test]
 fn each_case_has_one_row_in_the_files_it_belongs_to() {
     let dir = TestDir::new();
-    let mut files = begin(&out(&dir), vec![table("cases.csv", &["Id"])]);
+    let sources = vec![table("cases.csv", &["Id"])];
+    let mut files = CaseFiles::open(&mut opener(true, &[]), &out(&dir), sources).unwrap();
+    files.add_reject(0, r#"{"Id":"e"}"#, None, "line 9: no partner firm");
+    let mut files = RunFiles::new(files);
     let cases: Vec<CaseData> = ["a", "b", "c", "d"]
         .iter()
         .map(|key| case(key, 0, &format!("{{\"Id\":\"{key}\"}}")))
@@ -101,7 +103,7 @@ fn each_case_has_one_row_in_the_files_it_belongs_to() {
         &Answer::default(),
         false,
     ));
-    files.add_invalid(FileId(0), r#"{"Id":"e"}"#, None, "line 9: no partner firm");
+
     // Rows are there before the run has ended.
     let so_far = [
         row("b", "rejected", "no"),
@@ -112,25 +114,18 @@ fn each_case_has_one_row_in_the_files_it_belongs_to() {
 
     let written = files.finish();
     assert!(written.errors.is_empty(), "{:?}", written.errors);
-    let rows: Vec<(CaseOutput, u64)> = written
+    let rows: Vec<(&str, u64)> = written
         .files
         .iter()
         .map(|file| (file.output, file.rows))
         .collect();
-    assert_eq!(
-        rows,
-        [
-            (CaseOutput::Results, 4),
-            (CaseOutput::Rejects, 2),
-            (CaseOutput::InDoubt, 1)
-        ]
-    );
+    assert_eq!(rows, [("results", 4), ("rejects", 2), ("in_doubt", 1)]);
     assert_eq!(results(&dir)[3], row("d", "not_sent", "slow down"));
     assert_eq!(
         read_csv(&dir.path("rejects.csv"))[1..],
         [
-            ["b", "key:[\"b\"]", "HTTP 422: no", ""],
             ["e", "", "line 9: no partner firm", ""],
+            ["b", "key:[\"b\"]", "HTTP 422: no", ""],
         ]
     );
     assert_eq!(
