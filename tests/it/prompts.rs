@@ -1,5 +1,7 @@
 //! Questions on a terminal, and what each answer leads to.
 
+use std::time::{Duration, Instant};
+
 use crate::server::{Reaction, Request, Server, created, react, status};
 use crate::support::{Home, KEY, Program, Terminal, creating_server, silent_server};
 
@@ -155,6 +157,7 @@ fn what_matters_stands_on_one_screen_above_the_answer() {
         }
     });
     let rows: Vec<String> = rows.collect();
+    assert!(rows.len() < 60, "the payload is not cut:\n{shown}");
     let screen = rows[rows.len() - 24..].join("\n");
     for part in [
         "account  ",
@@ -202,6 +205,7 @@ fn ctrl_c_waits_for_requests_in_flight_and_a_second_one_does_not() {
         .args(&["--yes", "--new-ledger"])
         .on_a_terminal();
     arrivals.recv().unwrap();
+    let pressed = Instant::now();
     terminal
         .presses(CTRL_C)
         .wait_for("waiting for 1 request in flight; press Ctrl-C again")
@@ -210,6 +214,8 @@ fn ctrl_c_waits_for_requests_in_flight_and_a_second_one_does_not() {
         .wait_for("2 not attempted")
         .wait_for("next: caseload resolve --ledger ledger.db");
     terminal.ends_with(130);
+    // And not by the time-out of the request, 90 s.
+    assert!(pressed.elapsed() < Duration::from_mins(1));
     assert_eq!(home.ledger().states(3), ["in_doubt", "-", "-"]);
 }
 

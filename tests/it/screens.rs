@@ -2,16 +2,16 @@
 //! no bar.
 
 use crate::server::{Server, status};
-use crate::support::{Home, KEY, Terminal, create, creating_server};
+use crate::support::{Home, KEY, Terminal, create};
 
-/// Rejects every third case for its phone and every fifth for its e-mail.
+/// Rejects the second case for its e-mail and every third for its phone.
 fn rejecting_server() -> Server {
     Server::start(|request| {
         let name = request.json()["name"].as_str().unwrap().to_owned();
         let number: u32 = name.trim_start_matches("Name ").parse().unwrap();
         let reason = match number {
             3 | 6 | 9 => "Phone is invalid",
-            5 => "Email is taken",
+            2 => "Email is taken",
             _ => return create(request),
         };
         let body = format!("{{\"message\":\"{reason}\"}}");
@@ -31,7 +31,7 @@ fn the_summary_groups_rejects_by_reason() {
         .prints(
             "        4 rejected by the server: fix and import again\n          \
              3 × 422: Phone is invalid (first: cases.csv:4: case c3)\n          \
-             1 × 422: Email is taken (cases.csv:6: case c5)\n",
+             1 × 422: Email is taken (cases.csv:3: case c2)\n",
         );
 }
 
@@ -66,12 +66,20 @@ fn a_bar_is_drawn_where_it_can_be_redrawn_only() {
     for term in ["xterm", "dumb"] {
         let home = Home::new();
         home.cases(5);
-        let server = creating_server();
+        let server = Server::start(|request| match request.index {
+            0 => status(429).header("Retry-After", "1").into(),
+            _ => create(request),
+        });
         let mut terminal = on_a_terminal(&home, &server, term);
         terminal.wait_for("[y/N] ").types("y");
         terminal.wait_for("5 of 5 records imported").ends_with(0);
         let written = terminal.written();
         assert_eq!(written.contains('\u{1b}'), term == "xterm", "{written:?}");
         assert_eq!(written.contains("0 of 5: 0 imported"), term == "xterm");
+        // In the bar, or as a line.
+        assert!(
+            written.contains("rate limited: resuming in 1"),
+            "{written:?}"
+        );
     }
 }
