@@ -9,7 +9,7 @@ use crate::input::Input;
 use crate::ledger::{CaseFilter, CaseRow, LedgerError, LedgerReader, RunId};
 use crate::mapping::names::{self, EMAIL, FIRST_NAME, FULL_NAME, INCIDENT_DATE, LAST_NAME, PHONE};
 use crate::model::Key;
-use crate::output::terminal::status::{CaseView, Person};
+use crate::output::terminal::status::{CaseView, PERSON};
 use crate::output::terminal::text::{escaped, escaped_list};
 
 /// Known file names that an error lists.
@@ -141,8 +141,9 @@ pub(super) fn view(
     })
 }
 
-/// The person that a record is about, guessed by its headers.
-fn person(objects: &[Map<String, Value>]) -> Person {
+/// The person that a record is about, guessed by its headers: what is known, each
+/// with its title.
+fn person(objects: &[Map<String, Value>]) -> Vec<(&'static str, String)> {
     let mut texts = Vec::new();
     for object in objects {
         flatten("", object, &mut texts);
@@ -153,15 +154,19 @@ fn person(objects: &[Map<String, Value>]) -> Person {
             .filter_map(|name| texts.iter().find(|(header, _)| header == name));
         found.next().map(|(_, text)| text.trim().to_owned())
     };
-    Person {
-        name: match [find(FIRST_NAME), find(LAST_NAME)] {
-            [None, None] => find(FULL_NAME).or_else(|| find("name")),
-            parts => Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" ")),
-        },
-        phone: find(PHONE),
-        email: find(EMAIL),
-        incident_date: find(INCIDENT_DATE),
-    }
+    let name = match [find(FIRST_NAME), find(LAST_NAME)] {
+        [None, None] => find(FULL_NAME).or_else(|| find("name")),
+        parts => Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" ")),
+    };
+    let rows = [
+        (PERSON, name),
+        ("phone", find(PHONE)),
+        ("e-mail", find(EMAIL)),
+        ("incident", find(INCIDENT_DATE)),
+    ];
+    let rows = rows.into_iter();
+    rows.filter_map(|(title, text)| Some((title, text?)))
+        .collect()
 }
 
 /// Every non-empty text with its folded header; nested ones with their parents'
@@ -181,7 +186,7 @@ fn flatten<'o>(prefix: &str, object: &'o Map<String, Value>, texts: &mut Vec<(St
 mod tests {
     use super::*;
 
-    fn person_of(record: &str) -> Person {
+    fn person_of(record: &str) -> Vec<(&'static str, String)> {
         person(&[serde_json::from_str(record).unwrap()])
     }
 
@@ -206,15 +211,14 @@ mod tests {
                 "Bo Lee",
             ),
         ] {
-            assert_eq!(person_of(record).name.as_deref(), Some(name), "{record}");
+            assert_eq!(person_of(record)[0], (PERSON, name.to_owned()), "{record}");
         }
         let nobody = person_of(r#"{"LeadId":"1","Firm":"Smith"}"#);
-        assert_eq!(nobody.rows().count(), 0);
+        assert_eq!(nobody, []);
         let found = person_of(
             r#"{"Cell":" 415 555 0100","client":{"email":"a@b.org"},"Date of Loss":"1/2/25"}"#,
         );
-        let rows: Vec<_> = found.rows().collect();
-        let rows: Vec<_> = rows.iter().map(|(_, text)| text.as_str()).collect();
+        let rows: Vec<_> = found.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(rows, ["415 555 0100", "a@b.org", "1/2/25"]);
     }
 }

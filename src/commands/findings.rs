@@ -71,7 +71,7 @@ impl Findings {
     }
 
     /// Completes the report about so many records.
-    pub(super) fn finish(mut self, records: u64) -> Result<KeptFindings> {
+    pub(super) fn finish(self, records: u64) -> Result<KeptFindings> {
         self.reporter.finish(records)?;
         Ok(self.kept)
     }

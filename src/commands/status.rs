@@ -12,7 +12,7 @@ use super::{cases, ledgers};
 use crate::cli::settings::LedgerSettings;
 use crate::ledger::{CaseFilter, LedgerError, LedgerInfo, LedgerReader, LockStatus, RunRow};
 use crate::model::{Format, State, StateCounts};
-use crate::output::terminal::status::{CaseView, LedgerView, NextCommand, RUNS_SHOWN};
+use crate::output::terminal::status::{CaseView, LedgerView, RUNS_SHOWN};
 use crate::output::terminal::streams::{print_json, print_result};
 use crate::output::terminal::text::count;
 
@@ -142,9 +142,9 @@ fn next_commands(
     info: &LedgerInfo,
     runs: &[RunRow],
     flags: &str,
-) -> Result<Vec<NextCommand>, LedgerError> {
+) -> Result<Vec<(String, &'static str)>, LedgerError> {
     let mut next = Vec::new();
-    let mut add = |command: String, purpose| next.push(NextCommand { command, purpose });
+    let mut add = |command: String, purpose| next.push((command, purpose));
     let in_doubt = info.counts.of(State::InDoubt);
     if in_doubt > CASES_SHOWN as u64 {
         add(

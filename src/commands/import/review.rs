@@ -15,7 +15,7 @@ use super::CheckedPlan;
 use crate::cli::settings::ImportSettings;
 use crate::engine::PlanAction;
 use crate::model::{CaseData, State};
-use crate::output::terminal::check_report::{cut, file_name, place_text};
+use crate::output::terminal::check_report::{file_name, place_text};
 use crate::output::terminal::color;
 use crate::output::terminal::status::time;
 use crate::output::terminal::streams::{
@@ -23,8 +23,8 @@ use crate::output::terminal::streams::{
 };
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::{
-    count, escaped, escaped_lines, escaped_list, escaped_or_redacted, escaped_path, grouped,
-    pretty_json, redacted, redacted_json, span,
+    count, cut, escaped, escaped_lines, escaped_list, escaped_or_redacted, escaped_path, grouped,
+    pretty_json, redacted, redacted_json, span, titled,
 };
 
 /// Firms are listed up to here.
@@ -101,12 +101,12 @@ pub(super) fn dry_run(mut plan: CheckedPlan<'_>, ledger: &ImportLedger) -> Resul
 /// Shows the first case, where the cases go and how, and how many.
 fn show(plan: &mut CheckedPlan<'_>, ledger: &ImportLedger, print: fn(&str)) -> Result<()> {
     let settings = plan.import.settings;
-    let line = |name: &str, text: &str| print(&format!("{}{text}", color::bold(name)));
+    let line = |title: &str, text: &str| print(&titled(title, text));
     if let Some(first) = plan.first()? {
         let place = place_text(first.place, &settings.read.file_names());
         let key = escaped_or_redacted(&first.key.to_string(), settings.output.redact);
         print("");
-        line("first    ", &format!("{place}, case {key}"));
+        line("first", &format!("{place}, case {key}"));
         let payload = pretty_json(&body(settings, &first)?);
         print(&if settings.args.sending.dry_run {
             escaped_lines(&payload)
@@ -116,28 +116,30 @@ fn show(plan: &mut CheckedPlan<'_>, ledger: &ImportLedger, print: fn(&str)) -> R
     }
     let destination = &settings.destination;
     print("");
-    line("account  ", &escaped(destination.account.as_str()));
+    line("account", &escaped(destination.account.as_str()));
     if let Some(address) = &destination.address {
-        line("url      ", &escaped(address.url().as_str()));
+        line("url", &escaped(address.url().as_str()));
     }
-    line("map      ", &map_text(&destination.map_id, ledger)?);
+    line("map", &map_text(&destination.map_id, ledger)?);
     let config = match &settings.read.config.path {
         Some(path) => escaped_path(path),
         None => "none: every column is sent under its own name".to_owned(),
     };
-    line("config   ", &config);
-    line("ledger   ", &escaped_path(&settings.ledger_path));
-    let mut title = "firms    ";
+    line("config", &config);
+    line("ledger", &escaped_path(&settings.ledger_path));
+    let mut title = "firms";
     for firm in firms(plan) {
         line(title, &firm);
-        title = "         ";
+        title = "";
     }
     show_counts(plan, ledger, print)
 }
 
 /// The beginning of a text of several lines.
 fn beginning(text: &str) -> String {
-    let lines = text.lines().map(|line| cut(&escaped(line), PAYLOAD_WIDTH));
+    let lines = text
+        .lines()
+        .map(|line| cut(&escaped(line), PAYLOAD_WIDTH).into_owned());
     let mut shown: Vec<String> = lines.take(PAYLOAD_LINES).collect();
     let more = text.lines().count().saturating_sub(PAYLOAD_LINES);
     if more > 0 {

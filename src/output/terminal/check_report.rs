@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::color;
 use super::streams::{OutputOptions, print_json, print_result, print_status};
-use super::text::{count, escaped, escaped_or_redacted, grouped, redacted, redacted_advice, value};
-use crate::model::{Code, ColumnSummary, Place, Problem, Severity, terminal_width};
+use super::text::{
+    count, cut, escaped, escaped_or_redacted, first_of, grouped, redacted, redacted_advice, value,
+};
+use crate::model::{Code, ColumnSummary, Key, Place, Problem, Severity, terminal_width};
 use crate::output::explain;
 use crate::output::files::{OutputFileError, ProblemsFile};
 
@@ -17,6 +19,8 @@ use crate::output::files::{OutputFileError, ProblemsFile};
 const MAX_ANNOTATIONS: u64 = 10;
 /// How many kinds of problems are counted one by one.
 const MAX_KINDS: usize = 40;
+/// How many other places of a problem are named.
+const MAX_PLACES: usize = 8;
 
 /// Severity, code and column of a problem.
 type Kind = (Severity, Code, Option<Box<str>>);
@@ -72,12 +76,10 @@ impl ProblemReporter {
 
     /// Shows the problems of so many records, counts the rest by kind, and
     /// completes the spreadsheet.
-    pub(crate) fn finish(&mut self, records: u64) -> Result<(), OutputFileError> {
-        let kinds = std::mem::take(&mut self.kinds);
-        let is_everywhere = |tally: &KindTally| records > 1 && tally.count == records;
+    pub(crate) fn finish(self, records: u64) -> Result<(), OutputFileError> {
         let mut first: Vec<(u64, &Problem, Option<u64>)> = Vec::new();
-        for tally in kinds.values() {
-            let everywhere = is_everywhere(tally).then_some(tally.count);
+        for tally in self.kinds.values() {
+            let everywhere = (records > 1 && tally.count == records).then_some(records);
             let shown = everywhere.map_or(tally.first.len(), |_| 1);
             let shown = tally.first.iter().take(shown);
             first.extend(shown.map(|(number, problem)| (*number, problem, everywhere)));
@@ -88,10 +90,9 @@ impl ProblemReporter {
         }
         if !self.output.json {
             self.show(&first);
-            show_kinds(&kinds, self.total);
+            self.show_kinds();
         }
-        let spreadsheet = self.spreadsheet.take();
-        spreadsheet.map_or(Ok(()), |file| file.finish().map(drop))
+        self.spreadsheet.map_or(Ok(()), ProblemsFile::finish)
     }
 
     fn show(&self, first: &[(u64, &Problem, Option<u64>)]) {
@@ -99,14 +100,7 @@ impl ProblemReporter {
         let mut shown = 0;
         for (_, problem, everywhere) in first.iter().take(most) {
             shown += everywhere.unwrap_or(1);
-            let all =
-                everywhere.map(|records| format!(", and so in all {} records", grouped(records)));
-            print_result(&line(
-                problem,
-                &self.files,
-                self.output.redact,
-                &all.unwrap_or_default(),
-            ));
+            print_result(&line(problem, &self.files, self.output.redact, *everywhere));
         }
         if shown < self.total {
             print_result(&format!(
@@ -115,6 +109,28 @@ impl ProblemReporter {
                 count(self.total, "problem")
             ));
         }
+    }
+
+    /// How many problems there are of each kind.
+    fn show_kinds(&self) {
+        if self.total < 2 {
+            return;
+        }
+        print_result("");
+        let kinds = self.kinds.iter();
+        let kinds = kinds.map(|((severity, code, column), KindTally { count, .. })| {
+            let severity = severity_text(*severity);
+            let plural = if *count == 1 { "" } else { "s" };
+            let place = column
+                .as_deref()
+                .map(|column| format!(" in {}", escaped(column)));
+            let place = place.unwrap_or_default();
+            format!("{:>7} {code} {severity}{plural}{place}", grouped(*count))
+        });
+        for line in first_of(kinds, MAX_KINDS, "more kind") {
+            print_result(&format!("  {line}"));
+        }
+        print_result("  run `caseload explain CODE` for what a code means and how to fix it");
     }
 
     /// GitHub reads both streams; JSON has standard output for itself.
@@ -136,27 +152,6 @@ impl ProblemReporter {
             }
         }
     }
-}
-
-/// How many problems there are of each kind.
-fn show_kinds(kinds: &BTreeMap<Kind, KindTally>, total: u64) {
-    if total < 2 {
-        return;
-    }
-    print_result("");
-    for ((severity, code, column), KindTally { count, .. }) in kinds.iter().take(MAX_KINDS) {
-        let plural = if *count == 1 { "" } else { "s" };
-        let mut kind = format!("{code} {}{plural}", severity_text(*severity));
-        if let Some(column) = column {
-            let _ = write!(kind, " in {}", escaped(column));
-        }
-        print_result(&format!("  {:>7} {kind}", grouped(*count)));
-    }
-    if kinds.len() > MAX_KINDS {
-        let more = count((kinds.len() - MAX_KINDS) as u64, "more kind");
-        print_result(&format!("          … and {more}"));
-    }
-    print_result("  run `caseload explain CODE` for what a code means and how to fix it");
 }
 
 fn severity_text(severity: Severity) -> String {
@@ -185,7 +180,8 @@ pub(crate) fn place_text(place: Place, files: &[String]) -> String {
 
 /// `cases.csv:14:Date of Loss: error: … [bad-date], case L-14`, with the hint
 /// below.
-fn line(problem: &Problem, files: &[String], redact: bool, all: &str) -> String {
+fn line(problem: &Problem, files: &[String], redact: bool, everywhere: Option<u64>) -> String {
+    let advice = |text| escaped(&redacted_advice(text, problem.key.as_ref(), redact));
     let mut place = place_text(problem.place, files);
     if let Some(column) = &problem.column {
         let separator = if place.ends_with(')') { ", " } else { ":" };
@@ -195,11 +191,7 @@ fn line(problem: &Problem, files: &[String], redact: bool, all: &str) -> String 
         "{}: {}: {}",
         color::bold(&place),
         severity_text(problem.severity),
-        escaped(&redacted_advice(
-            &problem.message,
-            problem.key.as_ref(),
-            redact
-        ))
+        advice(&problem.message)
     );
     if let Some(text) = &problem.value {
         let _ = write!(line, ": {}", value(text, redact));
@@ -209,37 +201,25 @@ fn line(problem: &Problem, files: &[String], redact: bool, all: &str) -> String 
         let key = escaped_or_redacted(&key.to_string(), redact);
         let _ = write!(line, ", case {key}");
     }
-    line += all;
+    if let Some(records) = everywhere {
+        let _ = write!(line, ", and so in all {} records", grouped(records));
+    }
     if !problem.also.is_empty() {
-        let _ = write!(line, "\n    also {}", places(&problem.also, files));
+        let also = problem.also.iter().map(|place| place_text(*place, files));
+        let also = first_of(also, MAX_PLACES, "more place").join(", ");
+        let _ = write!(line, "\n    also {also}");
     }
     if let Some(hint) = &problem.hint {
-        let _ = write!(
-            line,
-            "\n    {}",
-            escaped(&redacted_advice(hint, problem.key.as_ref(), redact))
-        );
+        let _ = write!(line, "\n    {}", advice(hint));
     }
     line
 }
 
-/// Other places of a problem; a long list is cut.
-fn places(places: &[Place], files: &[String]) -> String {
-    const MAX_PLACES: usize = 8;
-    let mut text = places
-        .iter()
-        .take(MAX_PLACES)
-        .map(|place| place_text(*place, files))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if places.len() > MAX_PLACES {
-        let more = places.len() - MAX_PLACES;
-        let _ = write!(text, " and {more} more");
-    }
-    text
-}
-
-fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
+/// For scripts and spreadsheets; with `redact` values show their shape only.
+pub(crate) fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
+    let key = problem.key.as_ref().map(Key::to_string);
+    let shown = |text| redacted(text, redact);
+    let advice = |text| redacted_advice(text, problem.key.as_ref(), redact);
     json!({
         "schema": 1,
         "severity": problem.severity.as_str(),
@@ -247,11 +227,11 @@ fn to_json(problem: &Problem, files: &[String], redact: bool) -> Value {
         "file": file_name(problem.place, files),
         "line": problem.place.line,
         "row": problem.place.row,
-        "key": problem.key.as_ref().map(|key| redacted(&key.to_string(), redact).into_owned()),
+        "key": key.as_deref().map(shown),
         "column": problem.column,
-        "value": problem.value.as_deref().map(|value| redacted(value, redact)),
-        "message": redacted_advice(&problem.message, problem.key.as_ref(), redact),
-        "hint": problem.hint.as_deref().map(|hint| redacted_advice(hint, problem.key.as_ref(), redact)),
+        "value": problem.value.as_deref().map(shown),
+        "message": advice(&problem.message),
+        "hint": problem.hint.as_deref().map(advice),
         "also": problem.also.iter().map(|place| json!({
             "file": file_name(*place, files),
             "line": place.line,
@@ -269,22 +249,18 @@ fn annotation(problem: &Problem, files: &[String]) -> String {
             .replace('\n', "%0A")
     };
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    let column = problem
-        .column
-        .as_deref()
-        .map(|column| format!("{}: ", data(&escaped(column))))
-        .unwrap_or_default();
+    let message = redacted_advice(annotation_message(problem), problem.key.as_ref(), true);
+    let mut text = escaped(&message);
+    if let Some(column) = &problem.column {
+        text = format!("{}: {text}", escaped(column));
+    }
     format!(
-        "::{} file={},line={},title={}::{column}{}",
+        "::{} file={},line={},title={}::{}",
         problem.severity.as_str(),
         property(&escaped(file_name(problem.place, files))),
         problem.place.line.max(1),
         problem.code,
-        data(&escaped(&redacted_advice(
-            annotation_message(problem),
-            problem.key.as_ref(),
-            true
-        ))),
+        data(&text)
     )
 }
 
@@ -314,14 +290,10 @@ const MAX_SAMPLE_WIDTH: usize = 24;
 const COUNTS_WIDTH: usize = "   filled  distinct  ".len() + 1;
 
 /// One line per column, as wide as the terminal: how often it is filled, distinct
-/// values, and as many of the first values as fit.
+/// values, and as much of the first values as fits.
 pub(crate) fn column_table(columns: &[ColumnSummary], records: u64, redact: bool) -> String {
-    column_table_of(
-        columns,
-        records,
-        redact,
-        terminal_width().unwrap_or(TABLE_WIDTH),
-    )
+    let width = terminal_width().unwrap_or(TABLE_WIDTH);
+    column_table_of(columns, records, redact, width)
 }
 
 fn column_table_of(
@@ -335,9 +307,8 @@ fn column_table_of(
     }
     let widest = table_width.saturating_sub(COUNTS_WIDTH + "values".len());
     let widest = widest.clamp("column".len(), MAX_NAME_WIDTH);
-    let names = columns
-        .iter()
-        .map(|column| cut(&escaped(&column.column), widest));
+    let short = |text: &str, widest| cut(&escaped(text), widest).into_owned();
+    let names = columns.iter().map(|column| short(&column.column, widest));
     let names: Vec<String> = names.collect();
     let longest = names.iter().map(|name| name.chars().count()).max();
     let width = longest.unwrap_or(0).max("column".len());
@@ -350,44 +321,19 @@ fn column_table_of(
         let filled = match column.filled * 100 / records {
             100 => "all".to_owned(),
             0 if column.filled > 0 => "<1%".to_owned(),
-            99 if column.filled < records => "99%".to_owned(),
             percent => format!("{percent}%"),
         };
-        let distinct = if column.more_distinct {
-            format!("{}+", grouped(column.distinct as u64))
-        } else {
-            grouped(column.distinct as u64)
-        };
-        let mut row = format!("{name:width$}  {filled:>7}  {distinct:>8}  ");
-        for (position, sample) in column.samples.iter().enumerate() {
-            let hide = redact || column.confidential;
-            let sample = escaped(&redacted(sample, hide));
-            let separator = if position == 0 { "" } else { " | " };
-            let room = table_width.saturating_sub(row.chars().count() + separator.len());
-            let sample = cut(&sample, MAX_SAMPLE_WIDTH);
-            if sample.chars().count() > room {
-                if position == 0 {
-                    row += &cut(&sample, room.max(1));
-                }
-                break;
-            }
-            row += separator;
-            row += &sample;
-        }
+        let more = if column.more_distinct { "+" } else { "" };
+        let distinct = format!("{}{more}", grouped(column.distinct as u64));
+        let hide = redact || column.confidential;
+        let samples = column.samples.iter();
+        let samples = samples.map(|sample| short(&redacted(sample, hide), MAX_SAMPLE_WIDTH));
+        let samples = samples.collect::<Vec<_>>().join(" | ");
+        let row = format!("{name:width$}  {filled:>7}  {distinct:>8}  {samples}");
         table.push('\n');
-        table += &row;
+        table += &cut(&row, table_width);
     }
     table
-}
-
-/// The beginning of a text that is wider than this.
-pub(crate) fn cut(text: &str, widest: usize) -> String {
-    if text.chars().count() <= widest {
-        return text.to_owned();
-    }
-    let mut cut: String = text.chars().take(widest - 1).collect();
-    cut.push('…');
-    cut
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! time.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, stderr};
+use std::io::stderr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,14 +40,14 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(total: u64, output: OutputOptions) -> Self {
         let pause = Arc::default();
-        let can_redraw = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let on_terminal = stderr().is_terminal() && can_redraw;
+        // Not on a pipe or a terminal that can't redraw a line.
+        let can_redraw = !ProgressDrawTarget::stderr().is_hidden();
         Self {
             total,
             began: Instant::now(),
-            bar: (!output.quiet && on_terminal).then(|| bar(total, Arc::clone(&pause))),
+            bar: (!output.quiet && can_redraw).then(|| bar(total, Arc::clone(&pause))),
             hidden: false,
-            last_line: (!output.quiet && !on_terminal).then(|| (Instant::now(), 0)),
+            last_line: (!output.quiet && !can_redraw).then(|| (Instant::now(), 0)),
             pause,
         }
     }

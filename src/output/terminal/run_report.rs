@@ -11,7 +11,8 @@ use super::color;
 use super::progress::Progress;
 use super::streams::OutputOptions;
 use super::text::{
-    count, escaped, escaped_lines, escaped_list, escaped_or_redacted, grouped, span, value,
+    MAX_BODY_SHOWN, count, cut, escaped, escaped_lines, escaped_list, escaped_or_redacted,
+    first_of, grouped, response, span, value,
 };
 use crate::model::{
     Answer, CaseData, PauseReason, RunEvent, SettledAttempt, State, StopReason, Totals,
@@ -22,8 +23,6 @@ const MAX_CASES_SHOWN: u64 = 20;
 /// Reasons of rejects that are counted apart, and how many are shown.
 const MAX_REASONS: usize = 1_000;
 const MAX_REASONS_SHOWN: usize = 5;
-/// How many bytes of a response's body are shown.
-const MAX_BODY_SHOWN: usize = 2_000;
 
 /// Shows a run while it goes on.
 #[derive(Debug)]
@@ -70,14 +69,11 @@ impl RunReport {
     pub(crate) fn reject_reasons(&self) -> Vec<String> {
         let mut reasons: Vec<_> = self.rejects.iter().collect();
         reasons.sort_by_key(|(_, (number, _))| Reverse(*number));
-        let shown = reasons.iter().take(MAX_REASONS_SHOWN);
-        let lines = shown.map(|(reason, (number, first))| {
+        let lines = reasons.into_iter().map(|(reason, (number, first))| {
             let which = if *number > 1 { "first: " } else { "" };
             format!("{} × {reason} ({which}{first})", grouped(*number))
         });
-        let more = reasons.len().saturating_sub(MAX_REASONS_SHOWN);
-        let more = (more > 0).then(|| format!("and {}", count(more as u64, "other reason")));
-        lines.chain(more).collect()
+        first_of(lines, MAX_REASONS_SHOWN, "other reason")
     }
 
     /// Removes the progress bar.
@@ -188,16 +184,12 @@ impl RunReport {
     fn add_settled(&mut self, settled: &SettledAttempt<'_>) {
         let answer = settled.answer;
         if settled.state != State::Imported {
-            let message = answer.message.as_deref();
-            self.last_error = message.map(|message| match answer.status {
-                Some(status) => {
-                    format!(
-                        "Server response: {}",
-                        self.server_text(&format!("{status}: {message}"))
-                    )
-                }
-                None => format!("Last error: {}", self.server_text(message)),
-            });
+            let title = match answer.status {
+                Some(_) => "Server response",
+                None => "Last error",
+            };
+            let message = answer.message.as_ref();
+            self.last_error = message.map(|_| format!("{title}: {}", self.response(answer)));
         }
         if self.show_answers {
             self.show_answer(settled.case, answer);
@@ -234,30 +226,26 @@ impl RunReport {
             State::Rejected => color::red("rejected"),
             _ => "not sent".to_owned(),
         };
-        let mut text = format!("{}: {state}", self.place(settled.case));
-        // Writing to a String can't fail.
-        if let Some(status) = settled.answer.status {
-            let _ = write!(text, " {status}");
-        }
-        if let Some(message) = &settled.answer.message {
-            let _ = write!(text, ": {}", self.server_text(message));
-        }
+        let separator = if settled.answer.status.is_some() {
+            " "
+        } else {
+            ": "
+        };
+        let mut text = format!(
+            "{}: {state}{separator}{}",
+            self.place(settled.case),
+            self.response(settled.answer)
+        );
         if let Some(key) = settled.same_id_as {
             let key = self.server_text(&key.to_string());
+            // Writing to a String can't fail.
             let _ = write!(text, ": the response has the id of case {key}");
         }
         self.println(&text);
     }
 
     fn add_reject(&mut self, settled: &SettledAttempt<'_>) {
-        let mut reason = settled
-            .answer
-            .status
-            .map_or_else(String::new, |s| s.to_string());
-        if let Some(message) = &settled.answer.message {
-            // Writing to a String can't fail.
-            let _ = write!(reason, ": {}", self.server_text(message));
-        }
+        let mut reason = self.response(settled.answer);
         if self.rejects.len() == MAX_REASONS && !self.rejects.contains_key(&reason) {
             "other reasons".clone_into(&mut reason);
         }
@@ -275,9 +263,16 @@ impl RunReport {
             self.println(&if self.output.redact {
                 value(body, true)
             } else {
-                escaped_lines(&body[..body.floor_char_boundary(MAX_BODY_SHOWN)])
+                escaped_lines(&cut(body, MAX_BODY_SHOWN))
             });
         }
+    }
+
+    /// `422: no such case type`
+    fn response(&self, answer: &Answer) -> String {
+        let message = answer.message.as_deref();
+        let message = message.map(|message| self.server_text(message));
+        response(answer.status, message.as_deref()).unwrap_or_default()
     }
 
     /// A server's message may quote values of the case.

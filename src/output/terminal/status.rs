@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use super::color;
 use super::streams::OutputOptions;
 use super::summary::other_counts;
-use super::text::{count, escaped, escaped_or_redacted, escaped_path, grouped, redacted, span};
+use super::text::{
+    MAX_BODY_SHOWN, count, cut, escaped, escaped_or_redacted, escaped_path, grouped, redacted,
+    response, span, titled,
+};
 use crate::ledger::{
     AttemptRow, CaseRow, LedgerInfo, LockStatus, MissingAttempts, ResolutionRow, ResolveAction,
     RunEnd, RunRow,
@@ -26,14 +29,6 @@ pub(crate) use crate::model::local_time as time;
 /// Runs that are shown to people.
 pub(crate) const RUNS_SHOWN: usize = 3;
 
-/// A command to run next, and what it does.
-#[derive(Debug)]
-pub(crate) struct NextCommand {
-    /// As a shell takes it.
-    pub(crate) command: String,
-    pub(crate) purpose: &'static str,
-}
-
 /// A ledger at one moment.
 #[derive(Debug)]
 pub(crate) struct LedgerView<'a> {
@@ -43,7 +38,8 @@ pub(crate) struct LedgerView<'a> {
     pub(crate) lock: LockStatus,
     /// The cases of a selection, when one was asked for.
     pub(crate) selected: Option<StateCounts>,
-    pub(crate) next: &'a [NextCommand],
+    /// The commands to run next, as a shell takes them, and what each does.
+    pub(crate) next: &'a [(String, &'static str)],
 }
 
 impl LedgerView<'_> {
@@ -51,12 +47,9 @@ impl LedgerView<'_> {
     pub(crate) fn head(&self) -> String {
         let info = self.info;
         let mut text = String::new();
-        let mut line = |title: &str, value: &str| {
-            // Writing to a String can't fail.
-            let _ = writeln!(text, "{} {value}", color::bold(&format!("{title:8}")));
-        };
+        let mut line = |title: &str, value: &str| text += &(titled(title, value) + "\n");
         line("account", &escaped(&info.account));
-        line("ledger", &escaped(&info.path.display().to_string()));
+        line("ledger", &escaped_path(&info.path));
         let id = format!(
             "id {}, created {}",
             escaped(&info.id),
@@ -69,8 +62,13 @@ impl LedgerView<'_> {
         if let Some(missing) = &info.missing {
             line("", &color::yellow(&older_copy(missing)));
         }
-        if self.lock != LockStatus::Free {
-            line("now", &lock_text(&self.lock));
+        let running = match &self.lock {
+            LockStatus::Free => None,
+            LockStatus::Held => Some("in use by a run that has sent nothing yet".to_owned()),
+            LockStatus::HeldBy(run) => Some(format!("running: {}", escaped(&run.to_string()))),
+        };
+        if let Some(running) = running {
+            line("now", &color::yellow(&running));
         }
         for (title, run) in ["runs"].into_iter().chain(repeat("")).zip(self.runs) {
             line(title, &run_line(run));
@@ -81,15 +79,11 @@ impl LedgerView<'_> {
     /// The counts, and the next commands, for people.
     pub(crate) fn tail(&self) -> String {
         let mut text = String::new();
-        let selected = self
-            .selected
-            .as_ref()
-            .map(|selected| ("selected", selected));
+        let selected = self.selected.as_ref().map(|counts| ("selected", counts));
         for (title, counts) in selected.into_iter().chain([("cases", &self.info.counts)]) {
-            // Writing to a String can't fail.
-            let title = color::bold(&format!("{title:8}"));
-            let _ = writeln!(text, "{title} {}", grouped(counts.total()));
-            text.push_str(&counts_lines(counts));
+            text += &titled(title, &grouped(counts.total()));
+            text.push('\n');
+            text += &counts_lines(counts);
         }
         if self.lock != LockStatus::Free {
             text.push_str(
@@ -97,10 +91,10 @@ impl LedgerView<'_> {
                  has ended\n",
             );
         }
-        for next in self.next {
-            let purpose = color::dim(&format!("# {}", next.purpose));
+        for (command, purpose) in self.next {
+            let purpose = color::dim(&format!("# {purpose}"));
             // Writing to a String can't fail.
-            let _ = writeln!(text, "next: {}  {purpose}", escaped(&next.command));
+            let _ = writeln!(text, "next: {}  {purpose}", escaped(command));
         }
         text
     }
@@ -108,7 +102,7 @@ impl LedgerView<'_> {
     /// The ledger as one document.
     pub(crate) fn to_json(&self) -> Value {
         let info = self.info;
-        let commands = self.next.iter().map(|next| &next.command);
+        let commands = self.next.iter().map(|(command, _)| command);
         json!({
             "schema": 1,
             "command": "status",
@@ -152,16 +146,6 @@ pub(crate) fn older_copy(missing: &MissingAttempts) -> String {
     )
 }
 
-fn lock_text(lock: &LockStatus) -> String {
-    match lock {
-        LockStatus::Free => String::new(),
-        LockStatus::Held => color::yellow("in use by a run that has sent nothing yet"),
-        LockStatus::HeldBy(run) => {
-            color::yellow(&format!("running: {}", escaped(&run.to_string())))
-        }
-    }
-}
-
 fn counts_lines(counts: &StateCounts) -> String {
     use State::{Imported, InDoubt, NotSent, Rejected, Removed, Sending};
     let states = [Sending, Imported, InDoubt, Rejected, NotSent, Removed].map(|state| {
@@ -176,20 +160,17 @@ fn counts_lines(counts: &StateCounts) -> String {
         (counts.of(state), meaning, state == InDoubt)
     });
     let twins = "imported after being in doubt: the platform may have them twice";
-    let twins = (counts.possible_twins, twins, true);
-    let mut text = String::new();
-    for (number, meaning, needs_attention) in states.into_iter().chain([twins]) {
-        if number > 0 {
-            let style = if needs_attention {
-                color::yellow
-            } else {
-                str::to_owned
-            };
-            // Writing to a String can't fail.
-            let _ = writeln!(text, "  {:>9} {}", grouped(number), style(meaning));
+    let rows = (states.into_iter()).chain([(counts.possible_twins, twins, true)]);
+    let rows = rows.filter(|(number, ..)| *number > 0);
+    rows.map(|(number, meaning, needs_attention)| {
+        let number = grouped(number);
+        if needs_attention {
+            format!("  {number:>9} {}\n", color::yellow(meaning))
+        } else {
+            format!("  {number:>9} {meaning}\n")
         }
-    }
-    text
+    })
+    .collect()
 }
 
 pub(crate) fn counts_json(counts: &StateCounts) -> Value {
@@ -232,8 +213,6 @@ fn run_line(run: &RunRow) -> String {
 
 /// The last attempts are shown one by one.
 const ATTEMPTS_SHOWN: usize = 4;
-/// Bytes of an answer that are shown.
-const MAX_ANSWER: usize = 2_000;
 
 /// A case, what was attempted, and what users recorded about it.
 #[derive(Debug)]
@@ -244,33 +223,14 @@ pub(crate) struct CaseView {
     pub(crate) attempts: Vec<AttemptRow>,
     /// The last one that was not undone.
     pub(crate) resolution: Option<ResolutionRow>,
-    pub(crate) person: Person,
+    /// The client, as far as the record names one: each text with its title.
+    pub(crate) person: Vec<(&'static str, String)>,
     /// `[platform] case_url`.
     pub(crate) case_url: Option<String>,
 }
 
-/// The client, as far as the record names one.
-#[derive(Debug, Default)]
-pub(crate) struct Person {
-    pub(crate) name: Option<String>,
-    pub(crate) phone: Option<String>,
-    pub(crate) email: Option<String>,
-    pub(crate) incident_date: Option<String>,
-}
-
-impl Person {
-    /// What is known, each with its title.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, &String)> {
-        let rows = [
-            ("person", &self.name),
-            ("phone", &self.phone),
-            ("e-mail", &self.email),
-            ("incident", &self.incident_date),
-        ];
-        let rows = rows.into_iter();
-        rows.filter_map(|(title, text)| Some((title, text.as_ref()?)))
-    }
-}
+/// The title of the client's name.
+pub(crate) const PERSON: &str = "person";
 
 impl CaseView {
     /// The platform's id, or the one that came back without being a proof.
@@ -283,6 +243,11 @@ impl CaseView {
             }
             State::Rejected | State::NotSent | State::Removed => None,
         }
+    }
+
+    fn name(&self) -> Option<&str> {
+        let mut rows = self.person.iter();
+        rows.find_map(|(title, name)| (*title == PERSON).then_some(name.as_str()))
     }
 
     fn link(&self) -> Option<String> {
@@ -298,7 +263,7 @@ impl CaseView {
         let mut line = |title: &str, value: &str| {
             let _ = write!(text, "\n    {title:10} {value}");
         };
-        for (title, text) in self.person.rows() {
+        for (title, text) in &self.person {
             line(title, &escaped_or_redacted(text, output.redact));
         }
         let firm = case.partner_firm_id.as_deref();
@@ -316,7 +281,7 @@ impl CaseView {
                 "sent",
                 &format!("{sent}, run {run}, map {}", escaped(map_id)),
             );
-            line("response", &response(attempt, case.state, output.redact));
+            line("response", &response_of(attempt, case.state, output.redact));
         }
         if let Some(id) = self.id() {
             let doubt = match case.state {
@@ -339,8 +304,8 @@ impl CaseView {
             && let Some(answer) = &case.answer
             && case.message.as_ref() != Some(answer)
         {
-            let cut = &answer[..answer.floor_char_boundary(MAX_ANSWER)];
-            line("body", &escaped_or_redacted(cut, output.redact));
+            let body = cut(answer, MAX_BODY_SHOWN);
+            line("body", &escaped_or_redacted(&body, output.redact));
         }
         text
     }
@@ -350,7 +315,7 @@ impl CaseView {
         let case = &self.case;
         let mut text = escaped_or_redacted(&case.key.to_string(), output.redact);
         // Writing to a String can't fail.
-        if let Some(person) = &self.person.name {
+        if let Some(person) = self.name() {
             let _ = write!(text, ", {}", escaped_or_redacted(person, output.redact));
         }
         let _ = write!(
@@ -374,7 +339,7 @@ impl CaseView {
         let shown = |text| redacted(text, redact);
         let case = &self.case;
         let mut json = case_json(case, redact);
-        json["person"] = self.person.name.as_deref().map(shown).into();
+        json["person"] = self.name().map(shown).into();
         json["run"] = case.run.map(|run| run.0).into();
         json["url"] = self.link().into();
         json["answer"] = case.answer.as_deref().map(shown).into();
@@ -414,18 +379,15 @@ pub(crate) fn case_link(case_url: &str, id: &str) -> String {
     case_url.replace("{case_id}", &id.replace('+', "%20"))
 }
 
-fn response(attempt: &AttemptRow, state: State, redact: bool) -> String {
+fn response_of(attempt: &AttemptRow, state: State, redact: bool) -> String {
     let message = attempt.message.as_deref();
-    match (
-        attempt.status,
-        message.map(|message| escaped_or_redacted(message, redact)),
-    ) {
-        (Some(status), Some(message)) => format!("{status}: {message}"),
-        (Some(status), None) => status.to_string(),
-        (None, Some(message)) => format!("none: {message}"),
-        (None, None) if attempt.ended_at.is_some() => "none".to_owned(),
-        (None, None) if state == State::Sending => "none yet".to_owned(),
-        (None, None) => "unknown: the run ended before a response was recorded".to_owned(),
+    let message = message.map(|message| escaped_or_redacted(message, redact));
+    match response(attempt.status, message.as_deref()) {
+        Some(response) if attempt.status.is_some() => response,
+        Some(error) => format!("none: {error}"),
+        None if attempt.ended_at.is_some() => "none".to_owned(),
+        None if state == State::Sending => "none yet".to_owned(),
+        None => "unknown: the run ended before a response was recorded".to_owned(),
     }
 }
 

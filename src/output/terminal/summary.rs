@@ -1,6 +1,5 @@
 //! The end of a run: one JSON object for scripts, a few lines for people.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -61,39 +60,17 @@ impl Summary {
         }
         let is_done = totals.total > 0 && totals.already_imported == totals.total;
         self.show_headline(is_done);
-        for (number, text) in [
-            (
-                if is_done { 0 } else { totals.already_imported },
-                "already imported",
-            ),
-            (
-                totals.changed,
-                "skipped (changed since import): update them in Lexamica",
-            ),
-            (
-                totals.rejected,
-                match &self.stopped {
-                    None => "rejected by the server: fix and import again",
-                    Some(_) => "rejected by the server",
-                },
-            ),
-            (totals.not_sent, "not sent; no case was created"),
-            (
-                totals.in_doubt,
-                "in doubt: check in Lexamica, then run `caseload resolve`",
-            ),
-            (
-                totals.held,
-                "held as possible duplicates: decide about each",
-            ),
-            (totals.problems, "skipped (validation errors)"),
-            (totals.untried, "not attempted"),
-        ] {
-            if number > 0 {
-                print_result(&format!("  {:>7} {text}", grouped(number)));
+        for (number, meaning, advice) in parts(totals) {
+            let advice = match advice {
+                // It may be the setting that is wrong, and not the case.
+                FIX if self.stopped.is_some() => " by the server",
+                advice => advice,
+            };
+            if number > 0 && !is_done {
+                print_result(&format!("  {:>7} {meaning}{advice}", grouped(number)));
             }
-            for reason in &self.reject_reasons {
-                if text.starts_with("rejected") {
+            if meaning == "rejected" {
+                for reason in &self.reject_reasons {
                     print_result(&format!("          {reason}"));
                 }
             }
@@ -130,35 +107,48 @@ impl Summary {
     }
 }
 
-/// `, 5 rejected, 2 in doubt`: what a run did besides importing.
-pub(crate) fn other_counts(totals: &Totals) -> String {
-    let mut text = String::new();
-    for (number, meaning) in [
-        (totals.already_imported, "already imported"),
-        (totals.changed, "changed since import"),
-        (totals.rejected, "rejected"),
-        (totals.not_sent, "not sent"),
-        (totals.in_doubt, "in doubt"),
-        (totals.held, "held as possible duplicates"),
-        (totals.problems, "skipped (validation errors)"),
-        (totals.untried, "not attempted"),
-    ] {
-        if number > 0 {
-            // Writing to a String can't fail.
-            let _ = write!(text, ", {} {meaning}", grouped(number));
-        }
-    }
-    text
+const FIX: &str = " by the server: fix and import again";
+
+/// What a run did besides importing: how many records, what that means, and what
+/// to do about them at its end.
+fn parts(totals: &Totals) -> [(u64, &'static str, &'static str); 8] {
+    let resolve = ": check in Lexamica, then run `caseload resolve`";
+    let update = ": update them in Lexamica";
+    let decide = ": decide about each";
+    [
+        (totals.already_imported, "already imported", ""),
+        (totals.changed, "skipped (changed since import)", update),
+        (totals.rejected, "rejected", FIX),
+        (totals.not_sent, "not sent", "; no case was created"),
+        (totals.in_doubt, "in doubt", resolve),
+        (totals.held, "held as possible duplicates", decide),
+        (totals.problems, "skipped (validation errors)", ""),
+        (totals.untried, "not attempted", ""),
+    ]
 }
 
-/// Why a run stopped early: the likely cause and the way out, in one or two
-/// sentences.
+/// `, 5 rejected, 2 in doubt`: what a run did besides importing.
+pub(crate) fn other_counts(totals: &Totals) -> String {
+    let parts = parts(totals).into_iter();
+    let parts = parts.filter(|(number, ..)| *number > 0);
+    parts
+        .map(|(number, meaning, _)| format!(", {} {meaning}", grouped(number)))
+        .collect()
+}
+
+/// Why a run stopped early, with a hint where a missing organization may be the
+/// cause.
 pub(crate) fn stop_message(reason: &StopReason, uses_short_path: bool) -> String {
-    let short_path = if uses_short_path {
-        " No organization id is set, so the short path was used: try --org-id."
-    } else {
-        ""
-    };
+    use StopReason::{CanaryRejected, Forbidden, Redirected};
+    let mut message = cause_and_remedy(reason);
+    if uses_short_path && matches!(reason, Redirected(_) | Forbidden(_) | CanaryRejected(_)) {
+        message += " No organization id is set, so the short path was used: try --org-id.";
+    }
+    message
+}
+
+/// The likely cause of a stop and the way out, in one or two sentences.
+pub(crate) fn cause_and_remedy(reason: &StopReason) -> String {
     match reason {
         StopReason::Interrupted => "interrupted; no more requests were sent".to_owned(),
         StopReason::Unreachable => "the server could not be reached. Check the base URL and the \
@@ -170,22 +160,21 @@ pub(crate) fn stop_message(reason: &StopReason, uses_short_path: bool) -> String
             .to_owned(),
         StopReason::Redirected(status) => format!(
             "the server answered with a redirect ({status}). Redirects are not followed; check \
-             the base URL and the organization id.{short_path}"
+             the base URL and the organization id."
         ),
         StopReason::Unauthorized => "the server rejected the key (401), so no case was created. \
              Check that the public key is complete and belongs to this organization."
             .to_owned(),
-        StopReason::ProxyAuth => {
-            "the proxy requires a login (407). Set user and password in HTTPS_PROXY.".to_owned()
-        }
+        StopReason::ProxyAuth => "the proxy requires a login (407). Set user and password in \
+             HTTPS_PROXY."
+            .to_owned(),
         StopReason::Forbidden(statuses) => format!(
-            "{} in a row and no case imported. Check the organization, the map id and the \
-             key.{short_path} To continue anyway, use --max-failures 0.",
+            "{} in a row and no case imported. Check the organization, the map id and the key. \
+             To continue anyway, use --max-failures 0.",
             responses(statuses)
         ),
         StopReason::WebPage => "the server answered with a web page or plain text instead of \
-             JSON, such as a sign-in page. Check the base URL, then record the outcome of the case \
-             with `caseload resolve`."
+             JSON, such as a sign-in page. Check the base URL, then run `caseload resolve`."
             .to_owned(),
         StopReason::CanaryFailed => "the server answered one of the first cases with a success \
              status, but the response says that it failed. Check in Lexamica whether the case \
@@ -198,7 +187,7 @@ pub(crate) fn stop_message(reason: &StopReason, uses_short_path: bool) -> String
             .to_owned(),
         StopReason::CanaryRejected(status) => format!(
             "one of the first cases was answered with {status}. Check the organization, the map \
-             id and the path.{short_path}"
+             id and the path."
         ),
         StopReason::EchoDiffers => "the server returned different values than were sent. Check \
              the mapping in Lexamica before you continue."

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::color;
 use crate::model::Key;
 
 pub(crate) use crate::model::{count, grouped};
 
 /// How many characters of a value are shown.
 const MAX_VALUE: usize = 60;
+/// How many characters of a response's body are shown.
+pub(crate) const MAX_BODY_SHOWN: usize = 2_000;
 
 /// What a CI runner obeys, wherever it stands in a line.
 const CI_COMMANDS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
@@ -70,8 +73,8 @@ pub(crate) fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
 }
 
-/// A problem's message or hint: what it quotes may be a value, and is redacted
-/// like the record's key.
+/// A problem's message or hint, as far as it may be shown: what it quotes may be a
+/// value, and is redacted like the record's key.
 pub(crate) fn redacted_advice<'t>(text: &'t str, key: Option<&Key>, redact: bool) -> Cow<'t, str> {
     if !redact {
         return without_ssn(text);
@@ -100,19 +103,52 @@ fn changes_direction(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// The text, or its beginning with an ellipsis at the end.
+pub(crate) fn cut(text: &str, widest: usize) -> Cow<'_, str> {
+    if text.chars().count() <= widest {
+        return text.into();
+    }
+    let kept = text.chars().take(widest.saturating_sub(1));
+    kept.chain(['…']).collect()
+}
+
+/// As many of the items as are shown, then how many there are besides: `and 3 more
+/// kinds`.
+pub(crate) fn first_of(
+    items: impl ExactSizeIterator<Item = String>,
+    most: usize,
+    noun: &str,
+) -> Vec<String> {
+    let rest = items.len().saturating_sub(most) as u64;
+    let rest = (rest > 0).then(|| format!("and {}", count(rest, noun)));
+    items.take(most).chain(rest).collect()
+}
+
+/// A line with a title in front, which is as wide as those above and below.
+pub(crate) fn titled(title: &str, text: &str) -> String {
+    format!("{} {text}", color::bold(&format!("{title:8}")))
+}
+
+/// `422: no such case type`: what came back, as far as anything did.
+pub(crate) fn response(status: Option<u16>, message: Option<&str>) -> Option<String> {
+    match (status, message) {
+        (Some(status), Some(message)) => Some(format!("{status}: {message}")),
+        (Some(status), None) => Some(status.to_string()),
+        (None, message) => message.map(str::to_owned),
+    }
+}
+
 /// A value in quotes, escaped and cut; with `redact` only its shape and length.
 pub(crate) fn value(text: &str, redact: bool) -> String {
     let length = text.chars().count();
     // Before it is cut: half a number is recognized by nobody.
     let text = without_ssn(text);
-    let mut shown: String = text.chars().take(MAX_VALUE).collect();
-    if redact {
-        shown = shape(&shown);
-    }
-    let mut shown = escaped(&shown);
-    if length > MAX_VALUE {
-        shown.push('…');
-    }
+    let shown = cut(&text, MAX_VALUE);
+    let shown = escaped(&if redact {
+        shape(&shown)
+    } else {
+        shown.into_owned()
+    });
     if redact || length > MAX_VALUE {
         format!("\"{shown}\" ({})", count(length as u64, "character"))
     } else {
