@@ -107,35 +107,12 @@ pub(super) struct RecordTable {
     places: Vec<[u32; 3]>,
     /// Of [`ContentHash`]; 0 for an invalid record.
     contents: Vec<u64>,
+    /// In the order of the records.
     keys: Vec<Hashed>,
     folded: Vec<Hashed>,
     pub(super) people: PersonTable,
-    /// The keys' texts in pieces, each with the number of its first record. Keys
-    /// of one piece mostly begin alike: its first line is what they share, and
-    /// every other line the rest of one key.
+    /// The keys' texts, a line each, in pieces with the number of the first record.
     key_texts: Vec<(u32, Box<str>)>,
-}
-
-/// What every key's text ends with.
-const KEY_END: &str = "\"]";
-
-/// A piece of [`RecordTable::key_texts`], of keys on a line each: a key's text has
-/// no line feeds.
-fn shorten(keys: &str) -> Box<str> {
-    let texts = keys.lines();
-    let texts = texts.map(|text| text.strip_suffix(KEY_END).unwrap_or(text));
-    let texts: Vec<&str> = texts.collect();
-    let first = texts.first().copied().unwrap_or_default();
-    let shared = texts.iter().fold(first.len(), |shared, text| {
-        let pairs = first[..shared].bytes().zip(text.bytes());
-        first.floor_char_boundary(pairs.take_while(|(a, b)| a == b).count())
-    });
-    let mut piece = first[..shared].to_owned();
-    for text in texts {
-        piece.push('\n');
-        piece.push_str(&text[shared..]);
-    }
-    piece.into()
 }
 
 impl RecordTable {
@@ -152,7 +129,7 @@ impl RecordTable {
     /// Adds the next records with the texts of their keys, a line each; none past
     /// the largest number.
     pub(super) fn append(&mut self, rows: &[RecordRow], keys: &str) -> Option<()> {
-        self.key_texts.push((self.len(), shorten(keys)));
+        self.key_texts.push((self.len(), keys.into()));
         for row in rows {
             let number = u32::try_from(self.places.len()).ok()?;
             let file = row.place.file;
@@ -204,9 +181,8 @@ impl RecordTable {
             .partition_point(|(first, _)| *first <= number)
             - 1;
         let (first, texts) = &self.key_texts[piece];
-        let mut lines = texts.split('\n');
-        let text = lines.next()?.to_owned() + lines.nth((number - first) as usize)?;
-        (!text.is_empty()).then(|| Key::from_canonical(&(text + KEY_END)))
+        let text = texts.lines().nth((number - first) as usize)?;
+        (!text.is_empty()).then(|| Key::from_canonical(text))
     }
 
     pub(super) fn is_valid(&self, number: u32) -> bool {
@@ -223,13 +199,12 @@ impl RecordTable {
 
     /// All groups, once all records are there.
     pub(super) fn groups(&mut self) -> Groups {
-        let same_key = groups(&mut self.keys);
-        // These look into the sorted keys.
-        let similar_keys = self.similar_keys();
-        let (same_content, same_person) = (self.same_content(), self.people.groups());
-        let numbers = self.key_numbers(&[&similar_keys, &same_content, &same_person]);
+        let mut sorted = self.keys.clone();
+        let same_key = groups(&mut sorted);
+        let similar_keys = self.similar_keys(&sorted);
+        let same_person = self.people.groups();
         let of_several_keys = |mut groups: Vec<Group>| {
-            let key = |number: u32| numbers[number as usize];
+            let key = |number: u32| self.keys[number as usize] >> 32;
             groups.retain(|group| group.iter().any(|&number| key(number) != key(group[0])));
             groups
         };
@@ -245,7 +220,7 @@ impl RecordTable {
         });
         Groups {
             same_key,
-            same_content: of_several_keys(same_content),
+            same_content: of_several_keys(self.same_content()),
             similar_keys,
             same_person: of_several_keys(same_person),
             merging,
@@ -263,39 +238,23 @@ impl RecordTable {
         groups(&mut contents)
     }
 
-    fn similar_keys(&mut self) -> Vec<Group> {
+    /// `keys` are those of all records, sorted.
+    fn similar_keys(&mut self, keys: &[Hashed]) -> Vec<Group> {
         self.folded.sort_unstable();
         let mut found = Vec::new();
         for run in self.folded.chunk_by(is_same_hash) {
             let hash = run[0] >> 64;
             // A key that is its own folded form is among the keys only.
-            let plain = self.keys.partition_point(|key| key >> 64 < hash);
-            let plain = self.keys[plain..].iter();
-            let equal = run
-                .iter()
-                .chain(plain.take_while(|key| **key >> 64 == hash));
-            let mut group: Group = equal.copied().map(number_of).collect();
+            let plain = keys.partition_point(|key| key >> 64 < hash);
+            let plain = keys[plain..].iter().take_while(|key| **key >> 64 == hash);
+            let equal = run.iter().chain(plain).copied();
+            let mut group: Group = equal.map(number_of).collect();
             group.sort_unstable();
             group.dedup();
             found.push(group);
         }
         found.sort_unstable();
         found
-    }
-
-    /// For each record which of the different keys it has, if there is a group.
-    fn key_numbers(&self, groups: &[&Vec<Group>]) -> Vec<u32> {
-        if groups.iter().all(|groups| groups.is_empty()) {
-            return Vec::new();
-        }
-        // Keys are sorted away from their numbers; this leads back.
-        let mut keys = vec![0_u32; self.keys.len()];
-        for (key, run) in (0..).zip(self.keys.chunk_by(is_same_hash)) {
-            for &row in run {
-                keys[number_of(row) as usize] = key;
-            }
-        }
-        keys
     }
 
     /// What must not be sent: of equal cases all but the first, of different ones
