@@ -148,11 +148,10 @@ fn person(objects: &[Map<String, Value>]) -> Vec<(&'static str, String)> {
     for object in objects {
         flatten("", object, &mut texts);
     }
-    let find = |names: &str| {
-        let mut found = names
-            .split(' ')
-            .filter_map(|name| texts.iter().find(|(header, _)| header == name));
-        found.next().map(|(_, text)| text.trim().to_owned())
+    let find = |headers: &str| {
+        let named = texts.iter().map(|(header, text)| (header.as_str(), text));
+        let found = names::in_order(headers, named);
+        found.first().map(|text| text.trim().to_owned())
     };
     let name = match [find(FIRST_NAME), find(LAST_NAME)] {
         [None, None] => find(FULL_NAME).or_else(|| find("name")),
@@ -169,11 +168,11 @@ fn person(objects: &[Map<String, Value>]) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// Every non-empty text with its folded header; nested ones with their parents'
-/// headers in front.
+/// Every non-empty text with its header; nested ones with their parents' headers
+/// in front.
 fn flatten<'o>(prefix: &str, object: &'o Map<String, Value>, texts: &mut Vec<(String, &'o str)>) {
     for (name, value) in object {
-        let header = format!("{prefix}{}", names::folded(name));
+        let header = format!("{prefix}{name}");
         match value {
             Value::String(text) if !text.trim().is_empty() => texts.push((header, text)),
             Value::Object(object) => flatten(&header, object, texts),

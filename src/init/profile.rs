@@ -116,14 +116,11 @@ impl InputProfile {
 /// The columns with one of these headers, in the order of the headers; none
 /// that is empty.
 pub(super) fn named<'p>(columns: &[&'p Column], headers: &str) -> Vec<&'p Column> {
-    let mut found: Vec<(usize, &Column)> = Vec::new();
-    for column in columns.iter().filter(|column| column.filled() > 0) {
-        let position = names::position_among(headers, &column.name);
-        found.extend(position.map(|position| (position, *column)));
-    }
-    // Stable: of two columns with one header the first of the file is first.
-    found.sort_by_key(|(position, _)| *position);
-    found.into_iter().map(|(_, column)| column).collect()
+    let filled = columns.iter().filter(|column| column.filled() > 0);
+    names::in_order(
+        headers,
+        filled.map(|column| (column.name.as_str(), *column)),
+    )
 }
 
 impl Column {

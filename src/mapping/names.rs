@@ -101,8 +101,23 @@ pub(crate) fn did_you_mean<'c>(
 
 /// Where a header stands among the headers for one thing.
 pub(crate) fn position_among(headers: &str, header: &str) -> Option<usize> {
-    let folded = folded(header);
+    let folded = fold(plain(header));
     headers.split(' ').position(|other| other == folded)
+}
+
+/// The items with one of these headers, in the order of the headers.
+pub(crate) fn in_order<'n, T>(
+    headers: &str,
+    items: impl IntoIterator<Item = (&'n str, T)>,
+) -> Vec<T> {
+    let found = items.into_iter().filter_map(|(header, item)| {
+        let position = position_among(headers, header)?;
+        Some((position, item))
+    });
+    let mut found: Vec<(usize, T)> = found.collect();
+    // Stable: of two with one header the first is first.
+    found.sort_by_key(|(position, _)| *position);
+    found.into_iter().map(|(_, item)| item).collect()
 }
 
 /// A header without Salesforce's namespace and mark: `Case_Type` of
@@ -111,11 +126,6 @@ fn plain(header: &str) -> &str {
     header.strip_suffix("__c").map_or(header, |name| {
         name.split_once("__").map_or(name, |(_, name)| name)
     })
-}
-
-/// A header as the lists here hold it.
-pub(crate) fn folded(header: &str) -> String {
-    fold(plain(header))
 }
 
 /// A header as the name of a field: `Lead ID` is `LeadId`.
