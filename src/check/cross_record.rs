@@ -132,7 +132,7 @@ pub(super) fn rare_firms(firms: &BTreeMap<Box<str>, u64>) -> Vec<Problem> {
 /// What the rules leave unchecked, reported once for the input.
 pub(super) fn review_rules(rules: &Rules, names: &[Arc<Columns>]) -> Vec<Problem> {
     let options = rules.options();
-    let has_rule = |name: &str| options.fields.iter().any(|rule| rule.target == name);
+    let has_rule = |name: &str| rules.fields().any(|rule| rule.target == name);
     let mut without_rule: Vec<&str> = Vec::new();
     for name in names.iter().flat_map(|columns| columns.names()) {
         if rules.sends(name) && !has_rule(name) && !without_rule.contains(&name) {
@@ -141,9 +141,8 @@ pub(super) fn review_rules(rules: &Rules, names: &[Arc<Columns>]) -> Vec<Problem
     }
     let problem = |code, message: &str| Problem::new(code, Place::default(), message);
     let is_case_type = |name: &str| names::position_among(names::CASE_TYPE, name).is_some();
-    let by_rule = options
-        .fields
-        .iter()
+    let by_rule = rules
+        .fields()
         .filter(|rule| rule.choices.is_empty() && !matches!(rule.source, FieldSource::Constant(_)));
     let by_column = without_rule.iter().filter(|_| options.passthrough);
     let case_types: BTreeSet<&str> = by_rule

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub(crate) use column_profile::{ColumnProfile, hash_of};
 pub(crate) use duplicates::Exclusions;
-pub(crate) use person_match::{Contact, MOST_NAMES, contact};
+pub(crate) use person_match::{Contact, MOST_NAMES, SharedContacts, contact};
 pub(crate) use pipeline::{Check, check};
 
 use crate::input::{Input, InputError, ReadOptions};

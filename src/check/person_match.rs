@@ -30,6 +30,9 @@ pub(crate) fn contact(field: PersonField, text: &str) -> Contact {
     (field, hash(text))
 }
 
+/// Hashes of the names that have a contact.
+pub(crate) type SharedContacts = HashMap<Contact, Vec<u64>>;
+
 /// The same in every thread. 0 for an empty text.
 fn hash(text: &str) -> u32 {
     match text {
@@ -76,40 +79,37 @@ impl PersonTable {
 
     /// The records that are probably one case.
     pub(super) fn groups(&mut self) -> Vec<Group> {
-        self.rows.sort_unstable_by_key(|row| (row.name, row.number));
+        self.rows.sort_unstable_by_key(|row| row.name);
         let mut found: Vec<(Contact, Group)> = Vec::new();
-        let namesakes = self.rows.chunk_by(|a, b| a.name == b.name);
+        let namesakes = self.rows.chunk_by_mut(|a, b| a.name == b.name);
         for namesakes in namesakes.filter(|rows| rows.len() > 1) {
             for (position, field) in PersonField::CONTACTS.into_iter().enumerate() {
-                let mut by_contact: HashMap<u32, Vec<&PersonRow>> = HashMap::default();
-                for row in namesakes.iter().filter(|row| row.fields[position] != 0) {
-                    let rows = by_contact.entry(row.fields[position]).or_default();
-                    rows.push(row);
+                let contact = |row: &PersonRow| row.fields[position];
+                namesakes.sort_unstable_by_key(|row| (contact(row), row.number));
+                for rows in namesakes.chunk_by(|a, b| contact(a) == contact(b)) {
+                    let group = alike(rows);
+                    if contact(&rows[0]) != 0 && group.len() > 1 {
+                        found.push(((field, contact(&rows[0])), group));
+                    }
                 }
-                let groups = by_contact.into_iter();
-                let groups = groups.map(|(hash, rows)| ((field, hash), alike(&rows)));
-                found.extend(groups.filter(|(_, group)| group.len() > 1));
             }
         }
         let contacts = found.iter().map(|(contact, _)| *contact).collect();
         let names = self.names_sharing(&contacts);
-        found.retain(|(contact, _)| names[contact] <= MOST_NAMES);
+        found.retain(|(contact, _)| names[contact].len() <= MOST_NAMES);
         let mut groups: Vec<Group> = found.into_iter().map(|(_, group)| group).collect();
         groups.sort_unstable();
         groups.dedup();
         groups
     }
 
-    /// How many names have each of these contacts; at most one more than
-    /// matters.
-    pub(super) fn names_sharing(&self, contacts: &HashSet<Contact>) -> HashMap<Contact, usize> {
-        let mut names: HashMap<Contact, Vec<u64>> = contacts
-            .iter()
-            .map(|contact| (*contact, Vec::new()))
-            .collect();
+    /// The names that have each of these contacts; at most one more than matters.
+    pub(super) fn names_sharing(&self, contacts: &HashSet<Contact>) -> SharedContacts {
+        let contacts = contacts.iter().map(|contact| (*contact, Vec::new()));
+        let mut shared: SharedContacts = contacts.collect();
         for row in &self.rows {
             for contact in PersonField::CONTACTS.into_iter().zip(row.fields) {
-                if let Some(names) = names.get_mut(&contact)
+                if let Some(names) = shared.get_mut(&contact)
                     && names.len() <= MOST_NAMES
                     && !names.contains(&row.name)
                 {
@@ -117,16 +117,13 @@ impl PersonTable {
                 }
             }
         }
-        names
-            .into_iter()
-            .map(|(contact, names)| (contact, names.len()))
-            .collect()
+        shared
     }
 }
 
 /// The records of one name and contact that another one of them may repeat.
-fn alike(rows: &[&PersonRow]) -> Group {
-    let has_twin = |row: &&&PersonRow| {
+fn alike(rows: &[PersonRow]) -> Group {
+    let has_twin = |row: &&PersonRow| {
         let mut others = rows.iter().filter(|other| other.number != row.number);
         rows.len() > MOST_COMPARED || others.any(|other| !row.is_cleared_by(other))
     };

@@ -12,14 +12,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
 use super::duplicates::RecordTable;
-use super::person_match::Contact;
+use super::person_match::{Contact, SharedContacts};
 use super::worker::{Tally, Worker, WorkerBatch};
 use super::{CheckBatch, CheckError, CheckOptions, Checked, FileSummary, cross_record};
 use crate::input::{self, Chunk, InputError, Parser, Reader};
-use crate::mapping::{MissingColumn, NameSource, merge_missing_columns};
+use crate::mapping::{MissingColumn, merge_missing_columns};
 use crate::model::{Code, Columns, FileId, Place, Problem, Severity, reserved};
 
 /// Chunks that wait for a worker or for the consumer; more would only fill
@@ -195,8 +195,8 @@ impl Check {
         places.filter_map(|place| self.records.number_at(*place))
     }
 
-    /// How many names of the input have each of these contacts.
-    pub(crate) fn names_sharing(&self, contacts: &HashSet<Contact>) -> HashMap<Contact, usize> {
+    /// The names of the input that have each of these contacts.
+    pub(crate) fn names_sharing(&self, contacts: &HashSet<Contact>) -> SharedContacts {
         self.records.people.names_sharing(contacts)
     }
 
@@ -227,7 +227,7 @@ impl Check {
                 if columns.position(reserved::DECISION).is_some() {
                     return Err(CheckError::InDoubtFile(input.name()));
                 }
-                let missing = options.rules.missing_columns(columns, NameSource::Header);
+                let missing = options.rules.missing_columns(columns, false);
                 self.missing.push((file, missing));
             }
             readers.push(reader);
@@ -317,10 +317,7 @@ impl Check {
         let mut missing = std::mem::take(&mut self.missing);
         for (&file, names) in &tally.members {
             let columns = Columns::from_names(names);
-            let lacking = options
-                .rules
-                .missing_columns(&columns, NameSource::JsonMembers);
-            missing.push((file, lacking));
+            missing.push((file, options.rules.missing_columns(&columns, true)));
             self.checked.files[usize::from(file.0)].unused = options.rules.unused_columns(&columns);
         }
         if self.checked.total > 0 {

@@ -5,11 +5,11 @@
 //! keys that differ in letter case only. So it is noted when its record is
 //! planned, and decided at the end.
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
 use super::plan::{PlanBatch, PlanError, PlannedCase};
 use super::spool::Spool;
-use crate::check::{Check, Contact, Invalid, MOST_NAMES, contact};
+use crate::check::{Check, Contact, Invalid, MOST_NAMES, SharedContacts, contact};
 use crate::ledger::{LedgerError, LedgerReader, LookAlike, LookAlikes};
 use crate::model::{CaseData, Code, Foldings, Key, PersonField, Problem, Severity, State, count};
 
@@ -98,8 +98,8 @@ pub(super) struct Holds<'l> {
     suspects: Vec<Suspect>,
     /// By which suspects look like cases of the ledger.
     contacts: HashSet<Contact>,
-    /// How many names of the input have each of them, once all was read.
-    names: HashMap<Contact, usize>,
+    /// The names of the input that have each of them, once all was read.
+    names: SharedContacts,
     /// Those that no two keys of the source, or of the input, contradict.
     foldings: Option<Foldings>,
     /// In the order of the input, once all is decided.
@@ -119,7 +119,7 @@ impl<'l> Holds<'l> {
             look_alikes,
             suspects: Vec::new(),
             contacts: HashSet::default(),
-            names: HashMap::default(),
+            names: SharedContacts::default(),
             foldings: None,
             held: Vec::new(),
             reported: 0,
@@ -218,7 +218,7 @@ impl<'l> Holds<'l> {
                 }
                 Reason::SamePerson(field) => {
                     let most = MOST_NAMES + 1;
-                    self.names[&contact_of(case, field)] < most
+                    self.names[&contact_of(case, field)].len() < most
                         && self.look_alikes.names_sharing(field, &case.person, most)? < most
                 }
             };

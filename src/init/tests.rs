@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::draft::ConfigDraft;
 use super::{InputProfile, draft_config, propose_key};
 use crate::config::parse;
-use crate::mapping::{Mapper, NameSource, Rules};
+use crate::mapping::{Mapper, Rules};
 use crate::model::{Cell, CellKind, Columns, Place, Record};
 
 fn profile(header: &[&str], rows: &[&[&str]]) -> InputProfile {
@@ -41,7 +41,7 @@ fn payloads(header: &[&str], rows: &[&[&str]]) -> Vec<String> {
     options.allow_drafts = true;
     let rules = Arc::new(Rules::compile(options).unwrap());
     let columns = Columns::from_names(header);
-    assert_eq!(rules.missing_columns(&columns, NameSource::Header), []);
+    assert_eq!(rules.missing_columns(&columns, false), []);
     let mut mapper = Mapper::new(rules);
     rows.iter()
         .map(|row| {

@@ -10,30 +10,14 @@ use crate::model::{Cell, CellKind, Columns, ColumnsVersion, FileId, Record, json
 use super::json::{member_name, value_at};
 use super::names;
 use super::options::{FieldRule, FieldSource};
-use super::rules::Rules;
-
-/// How the names of columns are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NameSource {
-    /// A header has all names, and nothing is nested.
-    Header,
-    /// JSON objects, where a dotted name reaches into a member.
-    JsonMembers,
-}
-
-/// What a missing column is needed for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NeededFor {
-    Key,
-    PartnerFirm,
-    Field(Box<str>),
-}
+use super::rules::{CompiledField, RuleErrors, Rules};
 
 /// A column that a rule names and a file does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MissingColumn {
     pub(crate) column: Box<str>,
-    pub(crate) needed_for: NeededFor,
+    /// The key, the partner firm, or a field by its name.
+    pub(crate) needed_for: Box<str>,
     /// The line of the config that names it.
     pub(crate) line: Option<u32>,
     /// The file's column with the closest name.
@@ -44,12 +28,7 @@ pub(crate) struct MissingColumn {
 
 impl fmt::Display for MissingColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no column \"{}\" for ", self.column)?;
-        match &self.needed_for {
-            NeededFor::Key => f.write_str("the key")?,
-            NeededFor::PartnerFirm => f.write_str("the partner firm")?,
-            NeededFor::Field(target) => f.write_str(target)?,
-        }
+        write!(f, "no column \"{}\" for {}", self.column, self.needed_for)?;
         match &self.suggestion {
             Some(name) => write!(f, "; did you mean \"{name}\"?"),
             None => Ok(()),
@@ -59,55 +38,43 @@ impl fmt::Display for MissingColumn {
 
 impl Rules {
     /// The columns that the rules name and a file does not have. Of a list any
-    /// column is enough; a template needs all of its columns. For JSON this is
-    /// known once the whole file was read.
-    pub(crate) fn missing_columns(
-        &self,
-        columns: &Columns,
-        names: NameSource,
-    ) -> Vec<MissingColumn> {
+    /// column is enough; a template needs all of its columns. In JSON a dotted
+    /// name may lead into a member, and the names are known once the whole file
+    /// was read.
+    pub(crate) fn missing_columns(&self, columns: &Columns, is_json: bool) -> Vec<MissingColumn> {
         let options = &self.options;
-        let is_missing = |name: &str| match names {
-            NameSource::Header => columns.position(name).is_none(),
-            NameSource::JsonMembers => !ColumnPath::new(name, columns).is_anywhere(),
+        let has = |name: &String| {
+            let path = ColumnPath::new(name, columns);
+            path.exact.is_some() || is_json && path.is_anywhere()
         };
-        let mut needed: Vec<(&String, NeededFor, Option<u32>, bool)> = Vec::new();
-        // The key of a rejects file is in a column of its own too.
-        let has_key = columns.position(reserved::KEY).is_some();
-        for column in options.key.iter().filter(|_| !has_key) {
-            needed.push((column, NeededFor::Key, options.key_line, true));
-        }
-        if let Some(column) = &options.partner_firm_column {
-            let line = options.partner_firm_line;
-            needed.push((column, NeededFor::PartnerFirm, line, true));
-        }
-        for (rule, field) in options.fields.iter().zip(&self.fields) {
-            let every_file = rule.required && rule.default.is_none();
-            let named = match rule.source {
-                FieldSource::Columns(_) if !field.columns.iter().all(|name| is_missing(name)) => {
-                    &[]
-                }
-                FieldSource::Columns(_) => field.columns.get(..1).unwrap_or_default(),
-                _ => &field.columns[..],
-            };
-            let target = || NeededFor::Field(rule.target.as_str().into());
-            needed.extend(
-                named
-                    .iter()
-                    .map(|column| (column, target(), rule.line, every_file)),
-            );
-        }
-        needed
-            .into_iter()
-            .filter(|(column, ..)| is_missing(column))
-            .map(|(column, needed_for, line, every_file)| MissingColumn {
+        let mut missing = Vec::new();
+        let mut need = |names: &[String], needed_for: &str, line, every_file| {
+            let names = names.iter().filter(|name| !has(name));
+            missing.extend(names.map(|column| MissingColumn {
                 column: column.as_str().into(),
-                needed_for,
+                needed_for: needed_for.into(),
                 line,
                 suggestion: names::closest(column, columns.names()).map(Into::into),
                 every_file,
-            })
-            .collect()
+            }));
+        };
+        // The key of a rejects file is in a column of its own too.
+        if columns.position(reserved::KEY).is_none() {
+            need(&options.key, "the key", options.key_line, true);
+        }
+        let firm = options.partner_firm_column.as_slice();
+        need(firm, "the partner firm", options.partner_firm_line, true);
+        for field in &self.fields {
+            let (rule, names) = (&field.rule, &field.columns);
+            let names = match rule.source {
+                FieldSource::Columns(_) if names.iter().any(has) => &[],
+                FieldSource::Columns(_) => &names[..1],
+                _ => &names[..],
+            };
+            let every_file = rule.required && rule.default.is_none();
+            need(names, &rule.target, rule.line, every_file);
+        }
+        missing
     }
 
     /// The columns that are in neither payload, key nor partner firm.
@@ -186,7 +153,7 @@ pub(crate) fn merge_missing_columns(
 pub(super) struct ColumnPath {
     /// The column of the whole name.
     pub(super) exact: Option<usize>,
-    inside: Vec<(usize, Vec<Box<str>>)>,
+    inside: Vec<(usize, Box<str>)>,
 }
 
 /// A value that a path leads to.
@@ -209,8 +176,7 @@ impl ColumnPath {
     pub(super) fn new(name: &str, columns: &Columns) -> Self {
         let inside = name.rmatch_indices('.').filter_map(|(dot, _)| {
             let position = columns.position(&name[..dot])?;
-            let path = name[dot + 1..].split('.').map(Into::into);
-            Some((position, path.collect()))
+            Some((position, name[dot + 1..].into()))
         });
         Self {
             exact: columns.position(name),
@@ -250,20 +216,15 @@ impl ColumnPath {
     }
 }
 
-/// What becomes of a column that no rule reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What becomes of a column.
+#[derive(Debug)]
 pub(super) enum Passthrough {
+    /// It is no field of its own.
     NotSent,
-    /// A rule makes a field of that name: a filled cell is a conflict.
+    /// There is a field of that name already: a filled cell is a conflict.
     Conflict,
-    /// It is named like the partner firm, which another column sets: both must
-    /// agree.
-    PartnerFirm,
-    /// Sent under its name, which is JSON with the colon.
-    Sent {
-        name: Box<str>,
-        is_key: bool,
-    },
+    /// Sent under its name.
+    Sent(Box<CompiledField>),
 }
 
 /// All names of the rules, resolved.
@@ -275,13 +236,12 @@ pub(super) struct Binding {
     pub(super) fields: Vec<Vec<ColumnPath>>,
     pub(super) key: Vec<ColumnPath>,
     /// The columns that name the partner firm.
-    pub(super) firms: Vec<(ColumnPath, Box<str>)>,
+    pub(super) firms: Vec<(ColumnPath, String)>,
     /// The column `caseload_key`.
     pub(super) caseload_key: Option<usize>,
     /// For each column; empty without passthrough.
     pub(super) passthrough: Vec<Passthrough>,
-    /// The payload's parts by name, the order in which digests take them:
-    /// positions among the fields, then among the columns.
+    /// The payload's parts by name, the order in which digests take them.
     pub(super) digest_order: Vec<usize>,
 }
 
@@ -298,30 +258,19 @@ impl Binding {
 
     fn new(rules: &Rules, columns: &Columns) -> Self {
         let options = &rules.options;
-        let path = |name: &String| ColumnPath::new(name, columns);
+        let paths = |names: &[String]| {
+            let paths = names.iter().map(|name| ColumnPath::new(name, columns));
+            paths.collect::<Vec<_>>()
+        };
         let firms = match &options.partner_firm_column {
-            Some(name) => vec![(path(name), name.as_str().into())],
-            None => columns
-                .names()
-                .filter(|name| is_firm_name(name))
-                .map(|name| (ColumnPath::new(name, columns), name.into()))
-                .collect(),
+            Some(name) => vec![name.clone()],
+            None => {
+                let named = columns.names().filter(|name| is_firm_name(name));
+                named.map(str::to_owned).collect()
+            }
         };
         let sent_columns = columns.names().filter(|_| options.passthrough);
-        let passthrough: Vec<_> = sent_columns.map(|name| passthrough(rules, name)).collect();
-        let fields = rules.fields.iter().map(|field| Some(&field.path));
-        let columns_sent = passthrough.iter().map(|column| match column {
-            Passthrough::Sent { name, .. } => Some(name),
-            _ => None,
-        });
-        let parts = fields.chain(columns_sent).enumerate();
-        let mut parts: Vec<(&Box<str>, usize)> = parts
-            .filter_map(|(position, name)| Some((name?, position)))
-            .collect();
-        parts.sort();
-        let digest_order = parts.into_iter().map(|(_, position)| position).collect();
-        let paths = |columns: &Vec<String>| columns.iter().map(path).collect();
-        Self {
+        let mut binding = Self {
             columns: ColumnsVersion::default(),
             fields: rules
                 .fields
@@ -329,33 +278,51 @@ impl Binding {
                 .map(|field| paths(&field.columns))
                 .collect(),
             key: paths(&options.key),
-            firms,
+            firms: paths(&firms).into_iter().zip(firms).collect(),
             caseload_key: columns.position(reserved::KEY),
-            passthrough,
-            digest_order,
+            passthrough: sent_columns.map(|name| passthrough(rules, name)).collect(),
+            digest_order: Vec::new(),
+        };
+        let parts = 0..rules.fields.len() + binding.passthrough.len();
+        let mut parts: Vec<_> = parts
+            .filter_map(|part| Some((&binding.part(rules, part)?.path, part)))
+            .collect();
+        parts.sort();
+        binding.digest_order = parts.into_iter().map(|(_, part)| part).collect();
+        binding
+    }
+
+    /// A part of the payload by its number: the fields of the rules, then the
+    /// columns, of which not all are sent.
+    pub(super) fn part<'b>(&'b self, rules: &'b Rules, part: usize) -> Option<&'b CompiledField> {
+        match part.checked_sub(rules.fields.len()) {
+            None => Some(&rules.fields[part]),
+            Some(column) => match &self.passthrough[column] {
+                Passthrough::Sent(field) => Some(field),
+                _ => None,
+            },
         }
     }
 }
 
 fn passthrough(rules: &Rules, column: &str) -> Passthrough {
-    let options = &rules.options;
     if reserved::is_reserved(column)
         || rules.is_firm_column(column)
         || rules.is_named_by_rule(column)
     {
         return Passthrough::NotSent;
     }
-    if column == "partnerFirmId" {
-        return Passthrough::PartnerFirm;
-    }
-    let makes = |rule: &FieldRule| {
-        rule.target == column || (!rule.flat && rule.target.split('.').next() == Some(column))
-    };
-    if options.fields.iter().any(makes) {
+    // The firm's id has a field of its own on the wire.
+    let name = member_name(column);
+    if column == "partnerFirmId" || rules.fields.iter().any(|field| field.path[0] == name) {
         return Passthrough::Conflict;
     }
-    Passthrough::Sent {
-        name: member_name(column),
-        is_key: options.key.iter().any(|key| key == column),
-    }
+    let rule = FieldRule {
+        target: column.to_owned(),
+        flat: true,
+        ..FieldRule::default()
+    };
+    let key = &rules.options.key;
+    let field = CompiledField::compile(rule, key, &mut RuleErrors::default());
+    Passthrough::Sent(Box::new(field))
 }

@@ -3,16 +3,13 @@
 use foldhash::HashMap;
 use jiff::civil::Date;
 
-use crate::model::{
-    Cell, CellKind, Code, Place, Problem, Record, invisible_names, is_rounded_number,
-    is_spreadsheet_error, without_invisible,
-};
+use crate::model::{Cell, CellKind, Code, Record, without_invisible};
 
 use super::columns::{ColumnPath, FoundValue};
-use super::json::{PayloadValue, is_plain};
+use super::json::PayloadValue;
 use super::mapper::PayloadWriter;
 use super::names;
-use super::options::{FieldRule, NamePart};
+use super::options::NamePart;
 use super::rules::{CompiledField, CompiledSource};
 use super::template;
 use super::values::{ValueError, convert};
@@ -27,57 +24,56 @@ pub(super) struct Buffers {
 
 const MAX_HINTS: usize = 4096;
 
-/// A field with all that is known of it before a record is.
-#[derive(Clone, Copy)]
-pub(super) struct BoundField<'w> {
-    /// Its position among the rules.
-    pub(super) position: usize,
-    /// Its name as JSON with the colon.
-    pub(super) name: &'w str,
-    pub(super) rule: &'w FieldRule,
-    pub(super) compiled: &'w CompiledField,
-    pub(super) paths: &'w [ColumnPath],
-}
-
 impl<'w> PayloadWriter<'w, '_> {
-    /// Writes the field, unless it is left out or has a problem.
-    pub(super) fn write_field(&mut self, field: BoundField<'w>) {
-        let columns = &field.compiled.columns;
+    /// Writes the field of a rule, unless it is left out or has a problem.
+    pub(super) fn write_field(&mut self, part: usize) {
+        let field = &self.rules.fields[part];
+        let (paths, columns) = (&self.binding.fields[part], &field.columns);
         let column = |position: usize| columns.get(position).map_or("", String::as_str);
-        match &field.compiled.source {
-            CompiledSource::Constant(json) => self.push(field, PayloadValue::Raw(json)),
+        match &field.source {
+            CompiledSource::Constant(json) => {
+                self.text
+                    .push_member(&field.path, part, PayloadValue::Raw(json));
+            }
             CompiledSource::Columns => {
-                let (value, position) = first_filled(field.paths, self.record);
-                self.write_cell(field, column(position), value.cell());
+                let (value, position) = first_filled(paths, self.record);
+                self.write_cell(part, field, column(position), value.cell());
             }
             CompiledSource::Template(pieces) => {
                 let mut values = Vec::with_capacity(columns.len());
-                for (path, column) in field.paths.iter().zip(columns) {
+                for (path, column) in paths.iter().zip(columns) {
                     let value = path.find(self.record);
                     if value.kind == CellKind::Json {
-                        return self.error(column, value.cell(), ValueError::nested());
+                        let error = ValueError::nested();
+                        return self.problems.error(column, value.cell(), error);
                     }
-                    if !field.compiled.is_key {
+                    if !field.is_key {
                         self.warn(column, value.cell());
                     }
                     values.push(value.text);
                 }
                 let mut text = String::new();
                 template::fill(pieces, &values, &mut text);
-                self.write_cell(field, column(0), Cell::text(&text));
+                self.write_cell(part, field, column(0), Cell::text(&text));
             }
         }
     }
 
-    fn write_cell(&mut self, field: BoundField<'w>, column: &str, cell: Cell<'_>) {
+    /// Writes the value of a cell.
+    pub(super) fn write_cell(
+        &mut self,
+        part: usize,
+        field: &'w CompiledField,
+        column: &str,
+        cell: Cell<'_>,
+    ) {
         if cell.is_blank() {
-            return self.write_blank(field, column, cell, "empty");
+            return self.write_blank(part, field, column, cell, "empty");
         }
         // A key was looked at when it was read, and goes out as it was read; the
         // columns of a template were looked at one by one.
-        let is_key = field.compiled.is_key;
-        let warns = matches!(field.compiled.source, CompiledSource::Columns) && !is_key;
-        let text = if is_key {
+        let warns = matches!(field.source, CompiledSource::Columns) && !field.is_key;
+        let text = if field.is_key {
             without_invisible(cell.text)
         } else {
             cell.text.into()
@@ -86,81 +82,70 @@ impl<'w> PayloadWriter<'w, '_> {
             text: &text,
             ..cell
         };
-        match field.value(cell, self.buffers) {
-            Ok(None) => self.write_blank(field, column, cell, "renamed to an empty value"),
+        match field.value(part, cell, self.buffers) {
+            Ok(None) => self.write_blank(part, field, column, cell, "renamed to an empty value"),
             Ok(Some((value, day))) => {
-                self.text.push_member(field.name, field.position, value);
+                self.text.push_member(&field.path, part, value);
                 // A value of another type can't contain what else is warned of.
                 if warns && field.rule.is_text() {
                     self.warn(column, cell);
-                } else if warns && cell.kind == CellKind::Text {
-                    warn_removed(column, cell, self.record.place, self.problems);
+                } else if warns {
+                    self.problems.warn_invisible(column, cell, "removed");
                 }
                 let today = self.rules.options.today;
                 if let (Some(day), Some(today)) = (day, today)
                     && let Some(message) = field.implausible(day, today)
                 {
                     let error = ValueError::new(Code::ImplausibleDate, message);
-                    self.error(column, cell, error);
+                    self.problems.error(column, cell, error);
                 }
             }
             Err(error) => {
                 if warns {
                     self.warn(column, cell);
                 }
-                self.error(column, cell, error);
+                self.problems.error(column, cell, error);
             }
         }
     }
 
-    fn write_blank(&mut self, field: BoundField<'w>, column: &str, cell: Cell<'_>, state: &str) {
-        if let Some(json) = &field.compiled.default {
-            self.push(field, PayloadValue::Raw(json));
+    fn write_blank(
+        &mut self,
+        part: usize,
+        field: &'w CompiledField,
+        column: &str,
+        cell: Cell<'_>,
+        state: &str,
+    ) {
+        if let Some(json) = &field.default {
+            self.text
+                .push_member(&field.path, part, PayloadValue::Raw(json));
         } else if field.rule.required {
             let message = format!("{state}, but {} is required", field.rule.target);
-            self.error(
-                column,
-                cell,
-                ValueError::new(Code::MissingRequired, message),
-            );
+            let error = ValueError::new(Code::MissingRequired, message);
+            self.problems.error(column, cell, error);
         } else if field.rule.send_empty {
-            self.push(field, PayloadValue::Text(""));
+            self.text
+                .push_member(&field.path, part, PayloadValue::Text(""));
         }
     }
 
-    fn push(&mut self, field: BoundField<'_>, value: PayloadValue<'_>) {
-        self.text.push_member(field.name, field.position, value);
-    }
-
-    pub(super) fn warn(&mut self, column: &str, cell: Cell<'_>) {
-        warn(column, cell, self.record.place, self.problems);
-        if cell.kind == CellKind::Text {
-            warn_invisible(
-                "in the value",
-                column,
-                cell,
-                self.record.place,
-                self.problems,
-            );
-        }
-    }
-
-    #[cold]
-    pub(super) fn error(&mut self, column: &str, cell: Cell<'_>, error: ValueError) {
-        self.problems
-            .push(problem(self.record.place, column, cell, error));
+    fn warn(&mut self, column: &str, cell: Cell<'_>) {
+        self.problems.warn(column, cell);
+        self.problems.warn_invisible(column, cell, "in the value");
     }
 }
 
-impl BoundField<'_> {
+impl CompiledField {
     /// The value of a filled cell with its day, if it is a date; none where it
     /// is renamed to nothing.
     fn value<'c>(
         &'c self,
+        part: usize,
         cell: Cell<'c>,
         buffers: &'c mut Buffers,
     ) -> Result<Option<(PayloadValue<'c>, Option<Date>)>, ValueError> {
-        let rule = self.rule;
+        let rule = &self.rule;
         if cell.kind == CellKind::Json && rule.looks_at_text() {
             return Err(ValueError::nested());
         }
@@ -168,8 +153,8 @@ impl BoundField<'_> {
         if let Some(part) = rule.part {
             taken = Cell::text(name_part(part, cell.text)?);
         }
-        if !self.compiled.rename.is_empty()
-            && let Some(renamed) = self.compiled.rename.get(taken.text.trim())
+        if !self.rename.is_empty()
+            && let Some(renamed) = self.rename.get(taken.text.trim())
         {
             taken = Cell::text(renamed);
             if taken.is_blank() {
@@ -177,16 +162,16 @@ impl BoundField<'_> {
             }
         }
         let (mut value, day) = match rule.value_type {
-            Some(kind) => convert(kind, &self.compiled.dates, taken, &mut buffers.written)?,
+            Some(kind) => convert(kind, &self.dates, taken, &mut buffers.written)?,
             None => (PayloadValue::of_cell(taken), None),
         };
-        if let Some(choices) = &self.compiled.choices {
+        if let Some(choices) = &self.choices {
             let text = value.text().trim();
             if !choices.contains(text) {
                 let message = format!("not one of the choices for {}", rule.target);
                 let mut error = ValueError::new(Code::NotAChoice, message);
                 error.hint = self
-                    .closest_choice(text, &mut buffers.hints)
+                    .closest_choice(part, text, &mut buffers.hints)
                     .map(Into::into);
                 return Err(error);
             }
@@ -199,7 +184,7 @@ impl BoundField<'_> {
     }
 
     fn check_limits(&self, text: &str) -> Result<(), ValueError> {
-        let (rule, target) = (self.rule, &self.rule.target);
+        let (rule, target) = (&self.rule, &self.rule.target);
         // Characters are counted only where the number of bytes leaves it open.
         if let Some(min) = rule.min_length
             && text.len() < min.saturating_mul(4)
@@ -215,7 +200,7 @@ impl BoundField<'_> {
             let message = format!("longer than {max} characters, the maximum for {target}");
             return Err(ValueError::new(Code::TooLong, message));
         }
-        if let (Some(regex), Some(pattern)) = (&self.compiled.pattern, &rule.pattern)
+        if let (Some(regex), Some(pattern)) = (&self.pattern, &rule.pattern)
             && !regex.is_match(text)
         {
             let message = format!("does not match the pattern for {target}: {pattern}");
@@ -225,7 +210,7 @@ impl BoundField<'_> {
     }
 
     fn implausible(&self, day: Date, today: Date) -> Option<&'static str> {
-        if day > today && !self.compiled.allows_future_dates {
+        if day > today && !self.allows_future_dates {
             Some("date is in the future")
         } else if age(day, today) > 120 {
             Some("date is more than 120 years ago")
@@ -237,10 +222,11 @@ impl BoundField<'_> {
     #[cold]
     fn closest_choice(
         &self,
+        part: usize,
         text: &str,
         hints: &mut HashMap<(usize, Box<str>), Option<String>>,
     ) -> Option<String> {
-        let value = (self.position, Box::from(text));
+        let value = (part, Box::from(text));
         if let Some(hint) = hints.get(&value) {
             return hint.clone();
         }
@@ -287,70 +273,5 @@ fn name_part(part: NamePart, name: &str) -> Result<&str, ValueError> {
             ValueError::new(Code::BadName, "not in the form \"Last, First\"")
                 .hint("write the last name, one comma, and the first name"),
         ),
-    }
-}
-
-#[cold]
-pub(super) fn problem(place: Place, column: &str, cell: Cell<'_>, error: ValueError) -> Problem {
-    let mut problem = Problem::new(error.code, place, error.message);
-    if !column.is_empty() {
-        problem = problem.in_column(column);
-    }
-    if !cell.is_blank() {
-        problem = problem.with_value(cell.text);
-    }
-    problem.hint = error.hint.map(Into::into);
-    problem
-}
-
-pub(super) const ROUNDED: &str =
-    "other rows may have lost the same digits; export again with this column as text";
-
-/// Warns of control characters and of what a spreadsheet has spoiled in a cell.
-#[inline]
-pub(super) fn warn(column: &str, cell: Cell<'_>, place: Place, problems: &mut Vec<Problem>) {
-    if cell.kind != CellKind::Text {
-        return;
-    }
-    let is_control = |byte| byte < 0x20 && !matches!(byte, b'\t' | b'\r' | b'\n');
-    if !is_plain(cell.text) && cell.text.bytes().any(is_control) {
-        let error = ValueError::new(Code::ControlCharacter, "control characters in the value")
-            .hint("clear the cell and type the value again");
-        problems.push(problem(place, column, cell, error));
-    }
-    if is_rounded_number(cell.text) {
-        let message = "a number that a spreadsheet has rounded";
-        let error = ValueError::new(Code::RoundedNumber, message).hint(ROUNDED);
-        problems.push(problem(place, column, cell, error));
-    }
-    if is_spreadsheet_error(cell.text.trim_end()) {
-        let error = ValueError::new(Code::SpreadsheetError, "spreadsheet error value")
-            .hint("fix the formula, or widen the column, and export again");
-        problems.push(problem(place, column, cell, error));
-    }
-}
-
-/// Warns of a cell whose invisible characters are removed.
-pub(super) fn warn_removed(
-    column: &str,
-    cell: Cell<'_>,
-    place: Place,
-    problems: &mut Vec<Problem>,
-) {
-    warn_invisible("removed", column, cell, place, problems);
-}
-
-fn warn_invisible(
-    what: &str,
-    column: &str,
-    cell: Cell<'_>,
-    place: Place,
-    problems: &mut Vec<Problem>,
-) {
-    if let Some(names) = invisible_names(cell.text) {
-        let message = format!("invisible characters {what}: {names}");
-        let error = ValueError::new(Code::InvisibleCharacter, message)
-            .hint("clear the cell and type the value again");
-        problems.push(problem(place, column, cell, error));
     }
 }

@@ -5,53 +5,12 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::model::{Cell, CellKind, Members, Record, json_cell, json_members};
-
-/// Whether a string can be put between quotes without an escape. Eight bytes
-/// are looked at together, since every text that is sent passes here.
-#[inline]
-pub(super) fn is_plain(text: &str) -> bool {
-    const EACH: u64 = u64::from_ne_bytes([1; 8]);
-    // Sets the highest bit of a byte that is less than a limit, since it
-    // borrows from there.
-    let less = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word;
-    let escapes = |bytes: &[u8; 8]| {
-        let word = u64::from_ne_bytes(*bytes);
-        let quote = less(word ^ (EACH * u64::from(b'"')), 1);
-        let backslash = less(word ^ (EACH * u64::from(b'\\')), 1);
-        (less(word, 0x20) | quote | backslash) & (EACH << 7)
-    };
-    let (chunks, rest) = text.as_bytes().as_chunks::<8>();
-    match text.as_bytes().last_chunk() {
-        // The rest with some bytes before it.
-        Some(last) => {
-            chunks
-                .iter()
-                .fold(escapes(last), |all, chunk| all | escapes(chunk))
-                == 0
-        }
-        None => !rest
-            .iter()
-            .any(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')),
-    }
-}
-
-#[inline]
-pub(super) fn push_string(text: &str, out: &mut String) {
-    if is_plain(text) {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
-        // A string always serializes.
-        out.push_str(&serde_json::to_string(text).unwrap_or_default());
-    }
-}
+use crate::model::{Cell, CellKind, Members, Record, json_cell, json_members, push_json_string};
 
 /// A member's name with its colon.
 pub(super) fn member_name(name: &str) -> Box<str> {
     let mut out = String::new();
-    push_string(name, &mut out);
+    push_json_string(name, &mut out);
     out.push(':');
     out.into()
 }
@@ -93,7 +52,7 @@ impl<'t> PayloadValue<'t> {
     #[inline]
     pub(super) fn write(self, out: &mut String) {
         match self {
-            Self::Text(text) => push_string(text, out),
+            Self::Text(text) => push_json_string(text, out),
             Self::Raw(json) => out.push_str(json),
         }
     }
@@ -108,10 +67,8 @@ pub(crate) fn record_json(record: &Record<'_>, out: &mut String) {
     }
     out.push('{');
     for (name, cell) in record.iter() {
-        if !out.ends_with('{') {
-            out.push(',');
-        }
-        push_string(name, out);
+        begin_member("", out);
+        push_json_string(name, out);
         out.push(':');
         PayloadValue::of_cell(cell).write(out);
     }
@@ -133,16 +90,16 @@ pub(crate) fn object_members(
     })
 }
 
-/// The text of the value at a path of names and positions.
-pub(super) fn value_at<'a>(text: &'a str, path: &[Box<str>]) -> Option<&'a str> {
-    path.iter().try_fold(text, |text, segment| {
+/// The text of the value at a dotted path of names and positions.
+pub(super) fn value_at<'a>(text: &'a str, path: &str) -> Option<&'a str> {
+    path.split('.').try_fold(text, |text, segment| {
         if text.starts_with('[') {
             let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
             let element = elements.get(segment.parse::<usize>().ok()?)?;
             Some(element.get())
         } else {
             let mut members = members(text).into_iter();
-            members.find_map(|(name, value)| (*name == **segment).then_some(value))
+            members.find_map(|(name, value)| (name == segment).then_some(value))
         }
     })
 }
@@ -159,45 +116,26 @@ mod tests {
         let found = members(text);
         assert_eq!(found.len(), 3);
         assert_eq!(found[1].0, "b\n");
-        let path = |path: &[&str]| {
-            path.iter()
-                .map(|part| (*part).into())
-                .collect::<Vec<Box<str>>>()
-        };
         assert_eq!(
-            value_at(text, &path(&["b\n", "c", "1", "d"])).map(json_cell),
+            value_at(text, "b\n.c.1.d").map(json_cell),
             Some((CellKind::Text, Cow::Borrowed("x\"y")))
         );
-        assert_eq!(value_at(text, &path(&["b\n", "x"])), None);
-        assert_eq!(value_at(text, &path(&["a", "x"])), None);
-    }
-
-    #[test]
-    fn only_escaped_bytes_are_not_plain() {
-        for c in (0..=0x7f_u8)
-            .map(char::from)
-            .chain(['\u{80}', '\u{a2}', 'é'])
-        {
-            let expected = c >= ' ' && c != '"' && c != '\\';
-            for before in 0..20 {
-                let text = format!("{}{c}{}", "x".repeat(before), "é".repeat(before % 7));
-                assert_eq!(is_plain(&text), expected, "{text:?}");
-            }
-        }
+        assert_eq!(value_at(text, "b\n.x"), None);
+        assert_eq!(value_at(text, "a.x"), None);
     }
 
     proptest! {
         #[test]
         fn a_written_string_reads_back(text in any::<String>()) {
             let mut out = String::new();
-            push_string(&text, &mut out);
+            push_json_string(&text, &mut out);
             prop_assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
         }
 
         #[test]
         fn no_text_causes_a_panic(text in r#"[\[\]{}",:\\ a1é]{0,40}"#) {
             members(&text);
-            value_at(&text, &["a".into(), "1".into()]);
+            value_at(&text, "a.1");
         }
 
         #[test]

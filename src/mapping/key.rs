@@ -1,45 +1,57 @@
 //! A record's key, read from its key columns or from `caseload_key`.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use crate::model::{
-    Cell, CellKind, Code, Key, Problem, Record, is_placeholder, reserved, without_invisible,
+    Cell, CellKind, Code, Key, Record, is_placeholder, reserved, without_invisible,
 };
 
 use super::columns::{Binding, FoundValue};
-use super::field::{problem, warn, warn_removed};
 use super::options::MappingOptions;
+use super::problems::Problems;
+use super::rules::Rules;
 use super::values::{DateFormat, ValueError};
 
-/// Writes the canonical key of the key columns, of which there is one at least.
+/// Writes the canonical key of the key columns, if there are any. What was
+/// restored stands in for the columns' values.
 pub(super) fn read_key(
-    options: &MappingOptions,
+    rules: &Rules,
     binding: &Binding,
     record: &Record<'_>,
-    problems: &mut Vec<Problem>,
+    restored: &[Option<&str>],
+    problems: &mut Problems<'_>,
     out: &mut String,
 ) {
-    let (place, columns) = (record.place, &options.key);
-    let values: Vec<FoundValue<'_>> = binding.key.iter().map(|path| path.find(record)).collect();
+    let columns = &rules.options.key;
+    let restored = restored.iter().copied().chain(std::iter::repeat(None));
+    let values = binding.key.iter().zip(restored);
+    let values = values.map(|(path, part)| match part {
+        Some(part) => FoundValue {
+            kind: CellKind::Text,
+            text: part.into(),
+        },
+        None => path.find(record),
+    });
+    let values: Vec<FoundValue<'_>> = values.collect();
     for (value, column) in values.iter().zip(columns) {
         let cell = value.cell();
-        warn(column, cell, place, problems);
-        if cell.kind == CellKind::Text {
-            warn_removed(column, cell, place, problems);
-        } else if cell.kind == CellKind::Json {
+        problems.warn(column, cell);
+        problems.warn_invisible(column, cell, "removed");
+        if cell.kind == CellKind::Json {
             let message = "nested JSON where the key is expected";
             let error = ValueError::new(Code::NestedValue, message);
-            problems.push(problem(place, column, cell, error));
+            problems.error(column, cell, error);
         }
     }
+    let Some(first) = columns.first() else {
+        return;
+    };
     let texts: Vec<_> = values.iter().map(|v| without_invisible(&v.text)).collect();
     let is_missing = |text: &str| text.trim().is_empty() || text.trim() == "0";
     if texts.iter().all(|text| text.trim().is_empty()) {
         let error = ValueError::new(Code::EmptyKey, "the key is empty")
             .hint("fill it in, or choose a key column that has a value in every row");
-        problems.push(problem(place, &columns[0], Cell::default(), error));
-        return;
+        return problems.error(first, Cell::default(), error);
     }
     // A sub-number may be 0 beside a part that is filled.
     let all_missing = texts.iter().all(|text| is_missing(text));
@@ -47,123 +59,100 @@ pub(super) fn read_key(
         if is_placeholder(text) && (all_missing || !is_missing(text)) {
             let error = ValueError::new(Code::PlaceholderKey, "a placeholder instead of a key")
                 .hint("fill in the case's own id, or choose another key column");
-            problems.push(problem(place, column, value.cell(), error));
-            return;
+            return problems.error(column, value.cell(), error);
         }
     }
-    Key::write_canonical(options.source.as_deref().unwrap_or_default(), texts, out);
+    let source = rules.options.source.as_deref().unwrap_or_default();
+    Key::write_canonical(source, texts, out);
 }
 
-/// The key as a rejects file brings it back. It restores key columns that a
-/// spreadsheet has changed.
-#[derive(Debug)]
-pub(super) struct RestoredKey {
-    pub(super) key: Key,
-    parts: Vec<String>,
-}
-
-impl RestoredKey {
-    /// Reads `caseload_key`; none where it is missing or blank.
-    pub(super) fn read(
-        options: &MappingOptions,
-        binding: &Binding,
-        record: &Record<'_>,
-    ) -> Result<Option<Self>, ValueError> {
-        let cell = binding.caseload_key.map(|position| record.cell(position));
-        let Some(cell) = cell.filter(|cell| !cell.is_blank()) else {
-            return Ok(None);
-        };
-        let text = cell.text.trim().strip_prefix("key:");
-        let Some(key) = text.and_then(Key::parse) else {
-            let hint = format!(
+/// The key in `caseload_key`, as a rejects file brings it back; none where it is
+/// missing or blank.
+pub(super) fn exported_key(
+    options: &MappingOptions,
+    binding: &Binding,
+    record: &Record<'_>,
+) -> Result<Option<Key>, ValueError> {
+    let cell = binding.caseload_key.map(|position| record.cell(position));
+    let Some(cell) = cell.filter(|cell| !cell.is_blank()) else {
+        return Ok(None);
+    };
+    let bad = |message: String| ValueError::new(Code::BadCaseloadKey, message);
+    let text = cell.text.trim().strip_prefix("key:");
+    let Some(key) = text.and_then(Key::parse) else {
+        return Err(
+            bad("not a key written by caseload".to_owned()).hint(format!(
                 "restore the value from the rejects file, such as key:[\"00123\"], or clear {}",
                 reserved::KEY
-            );
-            return Err(
-                ValueError::new(Code::BadCaseloadKey, "not a key written by caseload").hint(hint),
-            );
+            )),
+        );
+    };
+    let source = options.source.as_deref().unwrap_or_default();
+    if key.source() != source {
+        let named = |source: &str| match source {
+            "" => "no source".to_owned(),
+            source => format!("source {source}"),
         };
-        let source = options.source.as_deref().unwrap_or_default();
-        if key.source() != source {
-            let named = |source: &str| match source {
-                "" => "no source".to_owned(),
-                source => format!("source {source}"),
-            };
-            let message = format!(
-                "the row's key is of {}, and this import is of {}",
-                named(key.source()),
-                named(source)
-            );
-            return Err(ValueError::new(Code::BadCaseloadKey, message)
-                .hint("use the --source of the run that wrote the file"));
-        }
-        let (parts, columns) = (key.parts(), &options.key);
-        if !columns.is_empty() && parts.len() != columns.len() {
-            let message = format!(
-                "the key has {} columns here, and {} in this import",
-                parts.len(),
-                columns.len()
-            );
-            return Err(ValueError::new(Code::BadCaseloadKey, message)
-                .hint("use the key columns of the run that wrote the rejects file"));
-        }
-        Ok(Some(Self { key, parts }))
+        let (of, here) = (named(key.source()), named(source));
+        let message = format!("the row's key is of {of}, and this import is of {here}");
+        return Err(bad(message).hint("use the --source of the run that wrote the file"));
     }
-
-    /// The record's cells with the key columns restored, and the key that they
-    /// make. A cell with the same key in another spelling stays as it is. One
-    /// that differs by more than what a spreadsheet does is the user's
-    /// correction, and is reported.
-    pub(super) fn apply<'c>(
-        &'c self,
-        options: &MappingOptions,
-        binding: &Binding,
-        record: &Record<'c>,
-        problems: &mut Vec<Problem>,
-        out: &mut String,
-    ) -> Vec<Cell<'c>> {
-        let mut cells = record.cells.to_vec();
-        let mut parts: Vec<Cow<'_, str>> = Vec::new();
-        for ((path, part), column) in binding.key.iter().zip(&self.parts).zip(&options.key) {
-            let found = path.find(record);
-            let is_text = found.kind != CellKind::Json;
-            let is_same = is_text && Key::new([&found.text]) == Key::new([part]);
-            let is_edited = is_text
-                && !is_same
-                && !found.cell().is_blank()
-                && !is_respelled(part, found.text.trim());
-            if is_edited {
-                problems.push(corrected(record, column, part, &found.text));
-                parts.push(found.text);
-                continue;
-            }
-            if let Some(position) = path.exact.filter(|_| !is_same) {
-                let length = cells.len().max(position + 1);
-                cells.resize(length, Cell::default());
-                cells[position] = Cell::text(part);
-            }
-            parts.push(part.into());
-        }
-        if binding.key.is_empty() {
-            out.push_str(self.key.canonical());
-        } else {
-            Key::write_canonical(self.key.source(), &parts, out);
-        }
-        cells
+    let (parts, columns) = (key.parts().len(), options.key.len());
+    if columns > 0 && parts != columns {
+        let message = format!("the key has {parts} columns here, and {columns} in this import");
+        return Err(bad(message).hint("use the key columns of the run that wrote the rejects file"));
     }
+    Ok(Some(key))
 }
 
-fn corrected(record: &Record<'_>, column: &str, exported: &str, cell: &str) -> Problem {
-    Problem::new(
-        Code::CorrectedKey,
-        record.place,
-        "the key was corrected after the row was exported",
-    )
-    .in_column(column)
-    .with_value(cell)
-    .with_hint(format!(
-        "it was exported as {exported:?}: write that again if it is still the same case"
-    ))
+/// The parts of an exported key that restore the values of the key columns. A
+/// value with the same key in another spelling stays as it is. One that differs
+/// by more than what a spreadsheet does is the user's correction, and is reported.
+pub(super) fn restored_parts<'k>(
+    rules: &Rules,
+    binding: &Binding,
+    record: &Record<'_>,
+    parts: &'k [String],
+    problems: &mut Problems<'_>,
+) -> Vec<Option<&'k str>> {
+    let columns = binding.key.iter().zip(&rules.options.key);
+    let restored = columns.zip(parts).map(|((path, column), part)| {
+        let found = path.find(record);
+        let text = found.text.trim();
+        if found.kind == CellKind::Json {
+            return Some(part.as_str());
+        }
+        if Key::new([text]) == Key::new([part]) {
+            return None;
+        }
+        let is_corrected = !text.is_empty() && !is_respelled(part, text);
+        if is_corrected {
+            let message = "the key was corrected after the row was exported";
+            let error = ValueError::new(Code::CorrectedKey, message).hint(format!(
+                "it was exported as {part:?}: write that again if it is still the same case"
+            ));
+            problems.error(column, found.cell(), error);
+        }
+        (!is_corrected).then_some(part.as_str())
+    });
+    restored.collect()
+}
+
+/// The record's cells with the restored values of the key columns.
+pub(super) fn restored_cells<'c>(
+    binding: &Binding,
+    record: &Record<'c>,
+    restored: &[Option<&'c str>],
+) -> Vec<Cell<'c>> {
+    let mut cells = record.cells.to_vec();
+    for (path, part) in binding.key.iter().zip(restored) {
+        if let (Some(position), Some(part)) = (path.exact, part) {
+            let length = cells.len().max(position + 1);
+            cells.resize(length, Cell::default());
+            cells[position] = Cell::text(part);
+        }
+    }
+    cells
 }
 
 /// Whether a spreadsheet saves `saved` for what was `original`: TRUE for true, a
@@ -224,7 +213,7 @@ fn is_same_date(original: &str, saved: &str) -> bool {
         for text in [text, &(text.replace('/', "-") + "-2000")] {
             let read = FORMATS.iter().filter_map(|format| format.read(text).ok());
             let days = read.filter(|date| !date.has_time_of_day());
-            dates.extend(days.map(|date| date.date()));
+            dates.extend(days.map(|date| date.date));
         }
         dates
     };

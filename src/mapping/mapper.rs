@@ -2,21 +2,20 @@
 //! fields of the rules, and of the columns that are sent under their own names.
 //! Memory and resolved names are kept between records, and nothing else.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::model::{
-    Cell, CellKind, Code, Columns, ColumnsVersion, Digest, Problem, Record, Severity, reserved,
-    without_invisible,
+    CellKind, Code, Columns, ColumnsVersion, Digest, Problem, Record, Severity, reserved,
 };
 
 use super::columns::{Binding, Passthrough};
-use super::field::{BoundField, Buffers, problem};
+use super::field::Buffers;
 use super::json::{PayloadValue, begin_member, members};
-use super::key::{RestoredKey, read_key};
+use super::key::{exported_key, read_key, restored_cells, restored_parts};
 use super::names::looks_like_ssn;
-use super::partner_firm::{FirmSource, read_firm};
-use super::rules::{PayloadNode, Rules};
+use super::partner_firm::read_firm;
+use super::problems::Problems;
+use super::rules::Rules;
 use super::values::ValueError;
 
 /// Maps records; each thread has its own.
@@ -27,7 +26,9 @@ pub struct Mapper {
     buffers: Buffers,
     key: String,
     firm: String,
-    payload: PayloadText,
+    payload: String,
+    /// Where the value of each part is in the payload; empty for what is left out.
+    spans: Vec<(usize, usize)>,
 }
 
 /// A mapped case, until the mapper's next record.
@@ -51,7 +52,8 @@ impl Mapper {
             buffers: Buffers::default(),
             key: String::new(),
             firm: String::new(),
-            payload: PayloadText::default(),
+            payload: String::new(),
+            spans: Vec::new(),
         }
     }
 
@@ -63,52 +65,65 @@ impl Mapper {
         problems: &mut Vec<Problem>,
     ) -> Option<MappedCase<'m>> {
         let before = problems.len();
-        self.binding.refresh(&self.rules, record.columns);
+        let (rules, binding) = (&*self.rules, &mut self.binding);
+        binding.refresh(rules, record.columns);
+        let mut found = Problems {
+            place: record.place,
+            list: problems,
+        };
         self.key.clear();
-        let options = &self.rules.options;
-        let restored = RestoredKey::read(options, &self.binding, record);
-        let cells;
         let mut record = *record;
-        match &restored {
-            Ok(Some(restored)) => {
-                let key = &mut self.key;
-                cells = restored.apply(options, &self.binding, &record, problems, key);
+        let (parts, cells);
+        match exported_key(&rules.options, binding, &record) {
+            Ok(None) => read_key(rules, binding, &record, &[], &mut found, &mut self.key),
+            Ok(Some(key)) => {
+                parts = key.parts();
+                let restored = restored_parts(rules, binding, &record, &parts, &mut found);
+                cells = restored_cells(binding, &record, &restored);
                 record.cells = &cells;
+                read_key(
+                    rules,
+                    binding,
+                    &record,
+                    &restored,
+                    &mut found,
+                    &mut self.key,
+                );
+                if binding.key.is_empty() {
+                    self.key.push_str(key.canonical());
+                }
             }
-            Ok(None) if options.key.is_empty() => {}
-            Ok(None) => read_key(options, &self.binding, &record, problems, &mut self.key),
-            Err(error) => {
-                let cell = record.get(reserved::KEY);
-                problems.push(problem(record.place, reserved::KEY, cell, error.clone()));
-            }
+            Err(error) => found.error(reserved::KEY, record.get(reserved::KEY), error),
         }
-        let firm = read_firm(
-            &self.rules,
-            &self.binding,
-            &record,
-            problems,
-            &mut self.firm,
-        );
-        PayloadWriter {
-            rules: &self.rules,
-            binding: &self.binding,
-            record: &record,
-            buffers: &mut self.buffers,
-            text: &mut self.payload,
-            problems,
-        }
-        .write(&self.firm);
+        let firm_from_default = read_firm(rules, binding, &record, &mut found, &mut self.firm);
+        self.write_payload(&record, found);
         let mut found = problems[before..].iter();
         if found.any(|problem| problem.severity == Severity::Error) {
             return None;
         }
         Some(MappedCase {
             key: self.key(),
-            firm: (firm != FirmSource::None).then_some(self.firm.as_str()),
-            firm_from_default: firm == FirmSource::Default,
-            payload: &self.payload.json,
+            firm: (!self.firm.is_empty()).then_some(self.firm.as_str()),
+            firm_from_default,
+            payload: &self.payload,
             mapper: self,
         })
+    }
+
+    fn write_payload(&mut self, record: &Record<'_>, problems: Problems<'_>) {
+        PayloadWriter {
+            rules: &self.rules,
+            binding: &self.binding,
+            record,
+            buffers: &mut self.buffers,
+            text: PayloadText {
+                json: &mut self.payload,
+                spans: &mut self.spans,
+                open: &[],
+            },
+            problems,
+        }
+        .write();
     }
 
     /// The canonical key of the last record, also where it was not a case.
@@ -134,21 +149,18 @@ impl MappedCase<'_> {
             rules,
             binding,
             payload,
+            spans,
             ..
         } = self.mapper;
-        let mut text = String::with_capacity(payload.json.len() + 64);
-        for &part in &binding.digest_order {
-            let (start, end) = payload.spans[part];
-            let (name, is_key) = match part.checked_sub(rules.fields.len()) {
-                None => (&rules.fields[part].path, rules.fields[part].is_key),
-                Some(column) => match &binding.passthrough[column] {
-                    Passthrough::Sent { name, is_key } => (name, *is_key),
-                    _ => continue,
-                },
-            };
-            if start < end && !(without_key && is_key) {
-                text.push_str(name);
-                text.push_str(&payload.json[start..end]);
+        let mut text = String::with_capacity(payload.len() + 64);
+        for &number in &binding.digest_order {
+            let (start, end) = spans[number];
+            if let Some(field) = binding.part(rules, number)
+                && start < end
+                && !(without_key && field.is_key)
+            {
+                field.path.iter().for_each(|name| text.push_str(name));
+                text.push_str(&payload[start..end]);
                 text.push(',');
             }
         }
@@ -218,29 +230,44 @@ impl RecordDigests {
     }
 }
 
-/// A payload's text.
-#[derive(Debug, Default)]
-pub(super) struct PayloadText {
-    pub(super) json: String,
-    /// Where each field's value is in the text, then each column's; empty for
-    /// what is left out.
-    pub(super) spans: Vec<(usize, usize)>,
+/// A payload in the making.
+pub(super) struct PayloadText<'w> {
+    json: &'w mut String,
+    spans: &'w mut Vec<(usize, usize)>,
+    /// The objects that the last member stands in.
+    open: &'w [Box<str>],
 }
 
-impl PayloadText {
-    fn start(&mut self, parts: usize) {
-        self.json.clear();
-        self.json.push('{');
-        self.spans.clear();
-        self.spans.resize(parts, (0, 0));
+impl<'w> PayloadText<'w> {
+    /// Adds a part, in the objects of its path.
+    #[inline]
+    pub(super) fn push_member(
+        &mut self,
+        path: &'w [Box<str>],
+        part: usize,
+        value: PayloadValue<'_>,
+    ) {
+        let Some((name, objects)) = path.split_last() else {
+            return;
+        };
+        let pairs = self.open.iter().zip(objects);
+        let shared = pairs.take_while(|(open, object)| open == object).count();
+        self.close_objects(shared);
+        self.open = objects;
+        for object in &objects[shared..] {
+            begin_member(object, self.json);
+            self.json.push('{');
+        }
+        begin_member(name, self.json);
+        let start = self.json.len();
+        value.write(self.json);
+        self.spans[part] = (start, self.json.len());
     }
 
-    #[inline]
-    pub(super) fn push_member(&mut self, name: &str, part: usize, value: PayloadValue<'_>) {
-        begin_member(name, &mut self.json);
-        let start = self.json.len();
-        value.write(&mut self.json);
-        self.spans[part] = (start, self.json.len());
+    /// Closes all but some of the objects.
+    fn close_objects(&mut self, left: usize) {
+        let closed = self.open.len() - left;
+        self.json.extend(std::iter::repeat_n('}', closed));
     }
 }
 
@@ -250,113 +277,63 @@ pub(super) struct PayloadWriter<'w, 'r> {
     pub(super) binding: &'w Binding,
     pub(super) record: &'w Record<'r>,
     pub(super) buffers: &'w mut Buffers,
-    pub(super) text: &'w mut PayloadText,
-    pub(super) problems: &'w mut Vec<Problem>,
+    pub(super) text: PayloadText<'w>,
+    pub(super) problems: Problems<'w>,
 }
 
 impl<'w> PayloadWriter<'w, '_> {
-    /// Writes the payload of a record that goes to this partner firm.
-    pub(super) fn write(&mut self, firm: &str) {
-        let parts = self.rules.fields.len() + self.binding.passthrough.len();
-        self.text.start(parts);
-        self.write_nodes(&self.rules.tree);
-        if self.rules.options.passthrough {
-            self.write_columns(firm);
+    fn write(&mut self) {
+        let fields = self.rules.fields.len();
+        self.text.spans.clear();
+        self.text
+            .spans
+            .resize(fields + self.binding.passthrough.len(), (0, 0));
+        self.text.json.clear();
+        self.text.json.push('{');
+        for part in 0..fields {
+            self.write_field(part);
         }
+        if let Some(json) = self.record.json.filter(|_| self.rules.options.passthrough) {
+            // In the record's order.
+            for (name, _) in members(json) {
+                let position = self.record.columns.position(&name);
+                position.into_iter().for_each(|at| self.write_column(at));
+            }
+        } else {
+            let columns = 0..self.binding.passthrough.len();
+            columns.for_each(|position| self.write_column(position));
+        }
+        self.text.close_objects(0);
         self.text.json.push('}');
     }
 
-    fn write_nodes(&mut self, nodes: &'w [PayloadNode]) {
-        for node in nodes {
-            match node {
-                &PayloadNode::Leaf {
-                    ref name,
-                    field: position,
-                } => self.write_field(BoundField {
-                    position,
-                    name,
-                    rule: &self.rules.options.fields[position],
-                    compiled: &self.rules.fields[position],
-                    paths: &self.binding.fields[position],
-                }),
-                PayloadNode::Object { name, children } => {
-                    let before = self.text.json.len();
-                    begin_member(name, &mut self.text.json);
-                    self.text.json.push('{');
-                    let empty = self.text.json.len();
-                    self.write_nodes(children);
-                    if self.text.json.len() == empty {
-                        self.text.json.truncate(before);
-                    } else {
-                        self.text.json.push('}');
-                    }
-                }
-            }
-        }
-    }
-
-    /// The columns that are sent under their own names, in the record's order.
-    fn write_columns(&mut self, firm: &str) {
-        let record = self.record;
-        let Some(json) = record.json else {
-            for position in 0..record.cells.len() {
-                self.write_column(position, firm);
-            }
-            return;
-        };
-        for (name, _) in members(json) {
-            if let Some(position) = record.columns.position(&name) {
-                self.write_column(position, firm);
-            }
-        }
-    }
-
-    fn write_column(&mut self, position: usize, firm: &str) {
-        let Some(passthrough) = self.binding.passthrough.get(position) else {
-            return;
-        };
-        let cell = self.record.cell(position);
-        let column = self.record.columns.name(position);
+    /// Adds a column that is sent under its own name.
+    fn write_column(&mut self, position: usize) {
         let part = self.rules.fields.len() + position;
+        let cell = self.record.cell(position);
         // A member that an object has twice is sent once.
         if cell.is_blank() || self.text.spans[part] != (0, 0) {
             return;
         }
-        match passthrough {
+        let column = self.record.columns.name(position);
+        match &self.binding.passthrough[position] {
             Passthrough::NotSent => {}
             Passthrough::Conflict => {
                 let message =
                     format!("a rule already sets {column}, so this column cannot be sent too");
                 let error = ValueError::new(Code::TargetConflict, message)
                     .hint("read this column in the rule, rename the rule's field, or remove `passthrough`");
-                self.error(column, cell, error);
+                self.problems.error(column, cell, error);
             }
-            Passthrough::PartnerFirm => {
-                if self.rules.firms.id_of(cell).ok().as_deref() != Some(firm) {
-                    let message = "differs from the partner firm of the row";
-                    self.error(column, cell, ValueError::new(Code::TargetConflict, message));
-                }
-            }
-            Passthrough::Sent { name, is_key } => {
-                // A key was looked at when it was read, and goes out as it was read.
-                let mut text = Cow::Borrowed(cell.text);
-                if *is_key {
-                    text = without_invisible(cell.text);
-                } else {
-                    self.warn(column, cell);
-                }
+            Passthrough::Sent(field) => {
+                self.write_cell(part, field, column, cell);
                 if cell.kind == CellKind::Text && looks_like_ssn(cell.text) {
                     let message =
                         "looks like a social security number, and no rule names the column";
                     let error = ValueError::new(Code::LooksConfidential, message)
                         .hint("name the columns to send under [fields], or remove this column");
-                    self.error(column, cell, error);
+                    self.problems.error(column, cell, error);
                 }
-                let value = PayloadValue::of_cell(Cell {
-                    text: &text,
-                    ..cell
-                });
-                self.text.push_member(name, part, value);
             }
         }
     }

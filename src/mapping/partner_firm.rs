@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use foldhash::HashMap;
 
 use crate::model::{
-    Cell, CellKind, Code, Problem, Record, is_placeholder, is_rounded_number, without_invisible,
+    Cell, CellKind, Code, Record, is_placeholder, is_rounded_number, without_invisible,
 };
 
 use super::columns::Binding;
-use super::field::{ROUNDED, problem, warn_removed};
 use super::names;
 use super::options::MappingOptions;
+use super::problems::{Problems, ROUNDED};
 use super::rules::{RuleErrors, Rules};
 use super::values::ValueError;
 
@@ -103,71 +103,52 @@ impl PartnerFirms {
     }
 }
 
-/// How a record came to its partner firm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FirmSource {
-    None,
-    Record,
-    Default,
-}
-
-/// Writes the id of a record's partner firm.
+/// Writes the id of a record's partner firm, and says whether it is the default.
 pub(super) fn read_firm(
     rules: &Rules,
     binding: &Binding,
     record: &Record<'_>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Problems<'_>,
     out: &mut String,
-) -> FirmSource {
+) -> bool {
     let mut named: Option<&str> = None;
-    let report = |column: &str, cell: Cell<'_>, error, problems: &mut Vec<Problem>| {
-        problems.push(problem(record.place, column, cell, error));
-    };
     out.clear();
     for (path, column) in &binding.firms {
         let value = path.find(record);
         let cell = value.cell();
-        if cell.kind == CellKind::Text {
-            warn_removed(column, cell, record.place, problems);
-        }
+        problems.warn_invisible(column, cell, "removed");
         if cell.is_blank() || visible(cell.text).is_empty() {
             continue;
         }
-        let found = rules.firms.id_of(cell);
-        match (found, named) {
-            (Err(error), _) => {
-                report(column, cell, error, problems);
-                named.get_or_insert(column);
-            }
+        match (rules.firms.id_of(cell), named) {
+            (Err(error), _) => problems.error(column, cell, error),
             (Ok(id), Some(other)) if *id != **out => {
                 let message = format!("differs from the partner firm in {other}");
                 let error = ValueError::new(Code::TargetConflict, message);
-                report(column, cell, error, problems);
+                problems.error(column, cell, error);
             }
             (Ok(id), _) => {
                 out.clear();
                 out.push_str(&id);
-                named = Some(column);
             }
         }
+        named.get_or_insert(column);
     }
     if named.is_some() {
-        return FirmSource::Record;
+        return false;
     }
     if let Some(id) = &rules.firms.default {
         out.push_str(id);
-        return FirmSource::Default;
-    }
-    if !rules.options.allow_drafts {
+    } else if !rules.options.allow_drafts {
         let (column, message) = match binding.firms.first() {
-            Some((path, column)) if path.is_anywhere() => (&**column, "no partner firm"),
+            Some((path, column)) if path.is_anywhere() => (column.as_str(), "no partner firm"),
             _ => ("", "no partner firm, and no column for it"),
         };
         let error = ValueError::new(Code::MissingPartnerFirm, message)
             .hint("add it to the row, set one for all such rows with --partner-firm-id, or send drafts with --allow-drafts");
-        report(column, Cell::default(), error, problems);
+        problems.error(column, Cell::default(), error);
     }
-    FirmSource::None
+    rules.firms.default.is_some()
 }
 
 /// Whether a text may be a firm's id: one word, and neither a placeholder nor

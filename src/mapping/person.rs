@@ -15,8 +15,8 @@ use crate::model::{CellKind, Columns, ColumnsVersion, Record, date_of};
 
 use super::columns::{ColumnPath, FoundValue};
 use super::names;
-use super::options::{FieldSource, ValueType};
-use super::rules::Rules;
+use super::options::ValueType;
+use super::rules::{CompiledSource, Rules};
 
 /// Reads the persons of records, one after another.
 #[derive(Debug)]
@@ -163,27 +163,26 @@ impl PersonReader {
 
 fn sources(rules: &Rules, columns: &Columns, slot: Slot) -> Vec<PersonSource> {
     let mut sources = Vec::new();
-    for (position, (rule, field)) in rules.options.fields.iter().zip(&rules.fields).enumerate() {
-        let by_target = slot.rank(&rule.target);
-        let by_type = slot.is_of_type(rule.value_type).then_some(BY_TYPE);
-        let rank = |column: &String| slot.rank(column).or(by_target).or(by_type);
-        let mut add = |named: &[String]| {
-            if let Some(rank) = named.iter().filter_map(rank).min() {
-                let paths = named.iter().map(|name| ColumnPath::new(name, columns));
+    for (position, field) in rules.fields.iter().enumerate() {
+        let by_target = slot.rank(&field.rule.target);
+        let by_type = slot.is_of_type(field.rule.value_type);
+        let by_type = by_type.then_some(BY_TYPE);
+        let is_template = matches!(field.source, CompiledSource::Template(_));
+        if is_template && by_target.is_none() {
+            continue;
+        }
+        // A template's columns make one value together.
+        let together = if is_template { field.columns.len() } else { 1 };
+        for names in field.columns.chunks(together) {
+            let rank = |column: &String| slot.rank(column).or(by_target).or(by_type);
+            if let Some(rank) = names.iter().filter_map(rank).min() {
+                let paths = names.iter().map(|name| ColumnPath::new(name, columns));
                 sources.push(PersonSource {
                     paths: paths.collect(),
                     rule: Some(position),
                     rank,
                 });
             }
-        };
-        match rule.source {
-            FieldSource::Template(_) if by_target.is_some() => add(&field.columns),
-            FieldSource::Template(_) => {}
-            _ => field
-                .columns
-                .iter()
-                .for_each(|column| add(std::slice::from_ref(column))),
         }
     }
     for column in columns.names() {
@@ -254,7 +253,7 @@ fn push_phone(text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapping::{FieldRule, MappingOptions};
+    use crate::mapping::{FieldRule, FieldSource, MappingOptions};
     use crate::model::{Cell, Person, Place, person_fields};
 
     fn read(options: MappingOptions, record: &[(&str, &str)]) -> [String; Person::FIELDS] {

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::model::{Cell, CellKind, KeyOrigin, column_name};
 
-use super::json::{PayloadValue, member_name, push_string};
+use super::json::{PayloadValue, member_name};
 use super::names;
 use super::names::allows_future_dates;
 use super::options::{Constant, FieldRule, FieldSource, MappingOptions, ValueType};
@@ -17,32 +17,20 @@ use super::values::{DateFormats, convert};
 /// The compiled rules.
 #[derive(Debug)]
 pub struct Rules {
+    /// Without the fields.
     pub(super) options: MappingOptions,
-    /// In the order of the options' fields.
+    /// In the order of the payload, where an object stands at the place of its
+    /// first field.
     pub(super) fields: Vec<CompiledField>,
-    /// The payload's shape, objects at the place of their first field.
-    pub(super) tree: Vec<PayloadNode>,
     pub(super) firms: PartnerFirms,
 }
 
-/// A member of the payload, its name as JSON with the colon.
-#[derive(Debug)]
-pub(super) enum PayloadNode {
-    Leaf {
-        name: Box<str>,
-        field: usize,
-    },
-    Object {
-        name: Box<str>,
-        children: Vec<PayloadNode>,
-    },
-}
-
-/// What of a field's rule is prepared once.
+/// A field's rule, and what of it is prepared once.
 #[derive(Debug)]
 pub(super) struct CompiledField {
-    /// The field's path as JSON strings, for digests.
-    pub(super) path: Box<str>,
+    pub(super) rule: FieldRule,
+    /// The objects around the field and its own name, each as JSON with the colon.
+    pub(super) path: Vec<Box<str>>,
     pub(super) source: CompiledSource,
     /// The columns as the rule names them.
     pub(super) columns: Vec<String>,
@@ -111,28 +99,42 @@ impl Rules {
                 errors.push("source", "a source needs a name with a letter or a digit");
             }
         }
-        let mut fields = Vec::with_capacity(options.fields.len());
-        let mut tree = Vec::new();
-        for (position, rule) in options.fields.iter().enumerate() {
+        let mut fields: Vec<CompiledField> = Vec::new();
+        for (position, rule) in std::mem::take(&mut options.fields).into_iter().enumerate() {
             errors.field = Some(position);
-            add_to_tree(&mut tree, &options.fields[..position], rule, &mut errors);
-            fields.push(compile_field(rule, &options.key, &mut errors));
+            let field = CompiledField::compile(rule, &options.key, &mut errors);
+            field.check_path(&fields, &mut errors);
+            fields.push(field);
         }
         errors.field = None;
         let firms = PartnerFirms::compile(&options, &mut errors);
         if !errors.list.is_empty() {
             return Err(errors.list);
         }
+        let paths: Vec<_> = fields.iter().map(|field| field.path.clone()).collect();
+        fields.sort_by_cached_key(|field| {
+            let first = |length| {
+                paths
+                    .iter()
+                    .position(|path| path.starts_with(&field.path[..length]))
+            };
+            (1..=field.path.len()).map(first).collect::<Vec<_>>()
+        });
         Ok(Self {
             options,
             fields,
-            tree,
             firms,
         })
     }
 
+    /// What was compiled, without the fields.
     pub(crate) fn options(&self) -> &MappingOptions {
         &self.options
+    }
+
+    /// The rules of the fields.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &FieldRule> {
+        self.fields.iter().map(|field| &field.rule)
     }
 
     pub(crate) fn key_origin(&self) -> KeyOrigin {
@@ -143,103 +145,65 @@ impl Rules {
     }
 }
 
-fn path_of(rule: &FieldRule) -> Vec<&str> {
-    if rule.flat {
-        vec![&rule.target]
-    } else {
-        rule.target.split('.').collect()
+impl CompiledField {
+    pub(super) fn compile(rule: FieldRule, key: &[String], errors: &mut RuleErrors) -> Self {
+        check_settings(&rule, errors);
+        let (dates, invalid) = DateFormats::compile(&rule.formats);
+        for message in invalid {
+            errors.push("formats", message);
+        }
+        let (source, mut columns) = compile_source(&rule, &dates, errors);
+        let names = columns.iter_mut();
+        names.for_each(|name| *name = column_name(name));
+        let default = rule.default.as_ref();
+        let choices = rule.choices.iter().map(|choice| choice.trim().into());
+        Self {
+            path: if rule.flat {
+                vec![member_name(&rule.target)]
+            } else {
+                rule.target.split('.').map(member_name).collect()
+            },
+            source,
+            default: default.map(|constant| literal(constant, &rule, &dates, "default", errors)),
+            dates,
+            choices: (!rule.choices.is_empty()).then(|| choices.collect()),
+            rename: compile_renames(&rule, errors),
+            pattern: compile_pattern(&rule, errors),
+            allows_future_dates: allows_future_dates(&rule.target)
+                || columns.iter().any(|column| allows_future_dates(column)),
+            is_key: !columns.is_empty() && columns.iter().all(|column| key.contains(column)),
+            columns,
+            rule,
+        }
     }
-}
 
-/// Puts a field into the payload after those of the rules before it.
-fn add_to_tree(
-    tree: &mut Vec<PayloadNode>,
-    before: &[FieldRule],
-    rule: &FieldRule,
-    errors: &mut RuleErrors,
-) {
-    if rule.target.eq_ignore_ascii_case("partnerFirmId") {
-        let message = "the partner firm is set by [case] partner_firm, not by a field";
-        errors.push("", message);
-    }
-    if let Some(first) = before.iter().find(|other| other.target == rule.target) {
-        let line = first.line.map(|line| format!(" (line {line})"));
-        let line = line.unwrap_or_default();
-        errors.push("", format!("duplicate rule for \"{}\"{line}", rule.target));
-        return;
-    }
-    let path = path_of(rule);
-    if path.contains(&"") {
-        errors.push("", "empty name before, between or after dots");
-    } else if let Err(message) = insert(tree, &path, before.len()) {
-        errors.push("", message);
-    }
-}
-
-fn insert(nodes: &mut Vec<PayloadNode>, path: &[&str], field: usize) -> Result<(), String> {
-    let Some((segment, below)) = path.split_first() else {
-        return Ok(());
-    };
-    let expected = member_name(segment);
-    let existing = nodes.iter_mut().find(|node| match node {
-        PayloadNode::Leaf { name, .. } | PayloadNode::Object { name, .. } => *name == expected,
-    });
-    match existing {
-        Some(PayloadNode::Object { children, .. }) if !below.is_empty() => {
-            return insert(children, below, field);
+    /// Checks that a payload has room for the field beside those of the rules
+    /// before it.
+    fn check_path(&self, before: &[Self], errors: &mut RuleErrors) {
+        let target = &self.rule.target;
+        if target.eq_ignore_ascii_case("partnerFirmId") {
+            let message = "the partner firm is set by [case] partner_firm, not by a field";
+            errors.push("", message);
         }
-        Some(_) => {
-            return Err(format!(
-                "\"{segment}\" is a value in one rule and an object in another"
-            ));
+        let overlaps = |other: &&Self| {
+            other.path.starts_with(&self.path) || self.path.starts_with(&other.path)
+        };
+        if self.path.contains(&member_name("")) {
+            errors.push("", "empty name before, between or after dots");
+        } else if let Some(other) = before.iter().find(overlaps) {
+            let line = other.rule.line.map(|line| format!(" (line {line})"));
+            let message = if self.path == other.path {
+                format!(
+                    "duplicate rule for \"{target}\"{}",
+                    line.unwrap_or_default()
+                )
+            } else {
+                // The shorter one comes first in the alphabet.
+                let value = target.min(&other.rule.target);
+                format!("\"{value}\" is a value in one rule and an object in another")
+            };
+            errors.push("", message);
         }
-        None if below.is_empty() => nodes.push(PayloadNode::Leaf {
-            name: expected,
-            field,
-        }),
-        None => {
-            let mut children = Vec::new();
-            insert(&mut children, below, field)?;
-            nodes.push(PayloadNode::Object {
-                name: expected,
-                children,
-            });
-        }
-    }
-    Ok(())
-}
-
-fn compile_field(rule: &FieldRule, key: &[String], errors: &mut RuleErrors) -> CompiledField {
-    check_settings(rule, errors);
-    let (dates, invalid) = DateFormats::compile(&rule.formats);
-    for message in invalid {
-        errors.push("formats", message);
-    }
-    let (source, mut columns) = compile_source(rule, &dates, errors);
-    let names = columns.iter_mut();
-    names.for_each(|name| *name = column_name(name));
-    let default = rule.default.as_ref();
-    let mut path = String::new();
-    for (position, segment) in path_of(rule).into_iter().enumerate() {
-        if position > 0 {
-            path.push('.');
-        }
-        push_string(segment, &mut path);
-    }
-    path.push(':');
-    let choices = rule.choices.iter().map(|choice| choice.trim().into());
-    CompiledField {
-        path: path.into(),
-        source,
-        default: default.map(|constant| literal(constant, rule, &dates, "default", errors)),
-        dates,
-        choices: (!rule.choices.is_empty()).then(|| choices.collect()),
-        rename: compile_renames(rule, errors),
-        pattern: compile_pattern(rule, errors),
-        allows_future_dates: allows_future_dates(&rule.target)
-            || columns.iter().any(|column| allows_future_dates(column)),
-        is_key: !columns.is_empty() && columns.iter().all(|column| key.contains(column)),
-        columns,
     }
 }
 
@@ -262,10 +226,8 @@ fn check_settings(rule: &FieldRule, errors: &mut RuleErrors) {
         _ => (&settings[..0], ""),
     };
     for (setting, _) in moot.iter().filter(|(_, is_set)| *is_set) {
-        errors.push(
-            setting,
-            format!("`{setting}` has no effect with `{beside}`"),
-        );
+        let message = format!("`{setting}` has no effect with `{beside}`");
+        errors.push(setting, message);
     }
     if rule.min_length == Some(0) {
         errors.push("min_length", "`min_length` has no effect if it is 0");
@@ -308,7 +270,7 @@ fn compile_source(
         FieldSource::Template(text) => match template::parse(text) {
             Ok((pieces, columns)) => (CompiledSource::Template(pieces), columns),
             Err(error) => {
-                errors.push("from", error.to_string());
+                errors.push("from", error);
                 (CompiledSource::Columns, Vec::new())
             }
         },
@@ -361,17 +323,13 @@ fn literal(
     setting: &'static str,
     errors: &mut RuleErrors,
 ) -> Box<str> {
-    let cell = match constant {
-        Constant::Text(text) => Cell::text(text),
-        Constant::Number(text) => Cell {
-            kind: CellKind::Number,
-            text,
-        },
-        Constant::Bool(value) => Cell {
-            kind: CellKind::Bool,
-            text: if *value { "true" } else { "false" },
-        },
+    let (kind, text) = match constant {
+        Constant::Text(text) => (CellKind::Text, text.as_str()),
+        Constant::Number(text) => (CellKind::Number, text.as_str()),
+        Constant::Bool(true) => (CellKind::Bool, "true"),
+        Constant::Bool(false) => (CellKind::Bool, "false"),
     };
+    let cell = Cell { kind, text };
     let mut json = String::new();
     let mut written = String::new();
     let value = match rule.value_type {

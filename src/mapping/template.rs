@@ -7,20 +7,13 @@ pub(super) enum TemplatePiece {
     Column(usize),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum TemplateError {
-    #[error("unclosed `{{`; write `{{{{` for a literal brace")]
-    Unclosed,
-    #[error("`}}` without `{{`; write `}}}}` for a literal brace")]
-    Unopened,
-    #[error("`{{}}` without a column name")]
-    NoName,
-    #[error("a template without a column; use `value` for a constant")]
-    NoColumn,
-}
+const UNCLOSED: &str = "unclosed `{`; write `{{` for a literal brace";
+const UNOPENED: &str = "`}` without `{`; write `}}` for a literal brace";
+const NO_NAME: &str = "`{}` without a column name";
+const NO_COLUMN: &str = "a template without a column; use `value` for a constant";
 
-/// The pieces of a template, and its columns.
-pub(super) fn parse(text: &str) -> Result<(Vec<TemplatePiece>, Vec<String>), TemplateError> {
+/// The pieces of a template, and its columns; or what is wrong with it.
+pub(super) fn parse(text: &str) -> Result<(Vec<TemplatePiece>, Vec<String>), &'static str> {
     let mut pieces = Vec::new();
     let mut columns: Vec<String> = Vec::new();
     let mut literal = String::new();
@@ -31,7 +24,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<TemplatePiece>, Vec<String>), Tem
                 chars.next();
                 literal.push(c);
             }
-            '}' => return Err(TemplateError::Unopened),
+            '}' => return Err(UNOPENED),
             '{' => {
                 if !literal.is_empty() {
                     pieces.push(TemplatePiece::Text(std::mem::take(&mut literal).into()));
@@ -40,12 +33,12 @@ pub(super) fn parse(text: &str) -> Result<(Vec<TemplatePiece>, Vec<String>), Tem
                 loop {
                     match chars.next() {
                         Some('}') => break,
-                        Some('{') | None => return Err(TemplateError::Unclosed),
+                        Some('{') | None => return Err(UNCLOSED),
                         Some(c) => name.push(c),
                     }
                 }
                 if name.trim().is_empty() {
-                    return Err(TemplateError::NoName);
+                    return Err(NO_NAME);
                 }
                 pieces.push(TemplatePiece::Column(columns.len()));
                 columns.push(name);
@@ -54,7 +47,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<TemplatePiece>, Vec<String>), Tem
         }
     }
     if columns.is_empty() {
-        return Err(TemplateError::NoColumn);
+        return Err(NO_COLUMN);
     }
     if !literal.is_empty() {
         pieces.push(TemplatePiece::Text(literal.into()));
@@ -120,9 +113,9 @@ mod tests {
 
     #[test]
     fn an_invalid_template_is_refused() {
-        assert_eq!(parse("{First"), Err(TemplateError::Unclosed));
-        assert_eq!(parse("First}"), Err(TemplateError::Unopened));
-        assert_eq!(parse("{ }"), Err(TemplateError::NoName));
-        assert_eq!(parse("{{First}}"), Err(TemplateError::NoColumn));
+        assert_eq!(parse("{First"), Err(UNCLOSED));
+        assert_eq!(parse("First}"), Err(UNOPENED));
+        assert_eq!(parse("{ }"), Err(NO_NAME));
+        assert_eq!(parse("{{First}}"), Err(NO_COLUMN));
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::json::push_json_string;
 use super::{Person, Place, fold, without_invisible};
 
 /// What identifies a case for the user: the text of one column or several,
@@ -164,20 +165,6 @@ fn normalized(text: &str) -> Cow<'_, str> {
     let visible: String = without_invisible(text).nfc().collect();
     let words: Vec<&str> = visible.split_whitespace().collect();
     words.join(" ").into()
-}
-
-fn push_json_string(text: &str, out: &mut String) {
-    if text
-        .bytes()
-        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
-    {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
-        // A string always serializes.
-        out.push_str(&serde_json::to_string(text).unwrap_or_default());
-    }
 }
 
 /// A record after mapping, with all that the ledger and the API need.

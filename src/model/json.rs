@@ -66,3 +66,24 @@ pub(crate) fn json_cell(text: &str) -> (CellKind, Cow<'_, str>) {
         Some(_) => (CellKind::Number, Cow::Borrowed(text)),
     }
 }
+
+/// Whether a string can be put between quotes without an escape. Without a way
+/// out of the loop many bytes are looked at together.
+#[inline]
+fn is_plain_json(text: &str) -> bool {
+    let is_escaped = |byte| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    !text.bytes().fold(false, |any, byte| any | is_escaped(byte))
+}
+
+/// Appends a text as a JSON string.
+#[inline]
+pub(crate) fn push_json_string(text: &str, out: &mut String) {
+    if is_plain_json(text) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        // A string always serializes.
+        out.push_str(&serde_json::to_string(text).unwrap_or_default());
+    }
+}

@@ -48,8 +48,6 @@ pub(crate) struct DateFormat {
     /// or letter.
     fixed: Box<str>,
     has_time: bool,
-    /// The format ends with `%z`, which is read here: jiff takes no `Z` for it.
-    has_offset: bool,
 }
 
 /// One form of a format.
@@ -64,16 +62,12 @@ struct Spelling {
 /// A date as a format reads it, with the time after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ParsedDate {
-    date: Date,
+    pub(crate) date: Date,
     time: Option<Time>,
     offset: Option<Offset>,
 }
 
 impl ParsedDate {
-    pub(crate) fn date(&self) -> Date {
-        self.date
-    }
-
     pub(crate) fn has_time_of_day(&self) -> bool {
         self.time.is_some_and(|time| time != Time::midnight())
     }
@@ -96,31 +90,23 @@ impl DateFormat {
                 "\"{text}\" is not a date format; did you mean \"{example}\"?"
             ));
         }
-        let mut format = text.to_owned();
-        for (alias, meaning) in [
-            ("%D", "%m/%d/%y"),
-            ("%F", "%Y-%m-%d"),
-            ("%T", "%H:%M:%S"),
-            ("%R", "%H:%M"),
-        ] {
-            format = format.replace(alias, meaning);
-        }
-        let without_offset = format.strip_suffix("%z").or(format.strip_suffix("%:z"));
-        let has_offset = without_offset.is_some();
-        let length = without_offset.map_or(format.len(), |format| format.trim_end().len());
-        format.truncate(length);
-        let has_time = check_directives(text, &format, has_offset)?;
-        let respelled = if format.contains("%B") {
-            format.replace("%B", "%b")
-        } else {
-            format.replace("%b", "%B").replace("%h", "%B")
-        };
+        // An offset is read here, with the format and without: jiff takes no `Z`.
+        let format = text.strip_suffix("%z").or(text.strip_suffix("%:z"));
+        let format = format.unwrap_or(text).trim_end();
+        let mut has_time = false;
         let mut spellings = Vec::new();
-        for spelled in [&format, &respelled] {
-            for format in [spelled.clone(), spelled.replace("%y", "%Y")] {
-                let year_run = year_run(&format)
+        let long = format.replace("%b", "%B").replace("%h", "%B");
+        for spelled in [long.replace("%B", "%b"), long] {
+            for format in [spelled.replace("%y", "%Y"), spelled] {
+                let (spelling, time) = Spelling::of(format)
                     .map_err(|error| format!("\"{text}\" is not a date format: {error}"))?;
-                spellings.push(Spelling { format, year_run });
+                has_time = time.ok_or_else(|| {
+                    format!(
+                        "\"{text}\" must contain a year (%Y or %y), a month (%m or %b) and a day \
+                         (%d), and for a time the hour (%H, or %I with %p) and the minute (%M)"
+                    )
+                })?;
+                spellings.push(spelling);
             }
         }
         spellings.dedup_by(|one, other| one.format == other.format);
@@ -134,7 +120,6 @@ impl DateFormat {
             spellings,
             fixed: fixed.into(),
             has_time,
-            has_offset,
         })
     }
 
@@ -158,21 +143,21 @@ impl DateFormat {
         };
         let mut spellings = self.spellings.iter();
         let (parts, end) = spellings.find_map(read).ok_or(DateError::Mismatch)?;
-        let rest = text.get(end..).unwrap_or_default();
-        let (time, offset) = if self.has_time {
-            let offset = match (self.has_offset, rest) {
-                (false, "") => None,
-                (true, rest) => Some(parse_offset(rest.trim_start()).ok_or(DateError::Mismatch)?),
-                _ => return Err(DateError::Mismatch),
-            };
-            let time = parts.to_time().map_err(|_| DateError::Mismatch)?;
-            (Some(time), offset)
-        } else if rest.is_empty() {
-            (None, None)
-        } else {
-            let (time, offset) = time_after_date(rest).ok_or(DateError::Mismatch)?;
-            (Some(time), offset)
+        let read_rest = || {
+            Some(match text.get(end..)? {
+                "" if self.has_time => (parts.to_time().ok(), None),
+                "" => (None, None),
+                rest if self.has_time => {
+                    let offset = parse_offset(rest.trim_start())?;
+                    (parts.to_time().ok(), Some(offset))
+                }
+                rest => {
+                    let (time, offset) = time_after_date(rest)?;
+                    (Some(time), offset)
+                }
+            })
         };
+        let (time, offset) = read_rest().ok_or(DateError::Mismatch)?;
         match parts.to_date() {
             Ok(date) if date.year() > 0 => Ok(ParsedDate { date, time, offset }),
             _ => Err(DateError::Invalid),
@@ -220,67 +205,28 @@ fn digit_runs(text: &str) -> impl Iterator<Item = &[u8]> {
         .filter(|run| !run.is_empty())
 }
 
-/// The position and length of the year among the digit runs of a format's
-/// dates: the run in which the dates of two years differ.
-fn year_run(format: &str) -> Result<(usize, usize), jiff::Error> {
-    let write = |year| strtime::format(format, DateTime::constant(year, 11, 23, 16, 45, 0, 0));
-    let (one, other) = (write(2027)?, write(1968)?);
-    BrokenDownTime::parse(format, &one)?;
-    let pairs = digit_runs(&one).zip(digit_runs(&other)).enumerate();
-    let mut different = pairs.filter(|(_, (one, other))| one != other);
-    let year = different.next().map(|(run, (year, _))| (run, year.len()));
-    Ok(year.unwrap_or_default())
-}
-
-/// The directives of a format, such as `%-m`, each with its letter.
-fn directives(format: &str) -> impl Iterator<Item = (&str, char)> {
-    let mut rest = format;
-    std::iter::from_fn(move || {
-        rest = &rest[rest.find('%')?..];
-        let flags = rest[1..].bytes();
-        let flags = flags.take_while(|byte| b"-_0.:".contains(byte)).count();
-        let letter = rest[1 + flags..].chars().next();
-        let directive;
-        (directive, rest) = rest.split_at(1 + flags + letter.map_or(0, char::len_utf8));
-        Some((directive, letter.unwrap_or(' ')))
-    })
-}
-
-/// Checks that a format says a whole date, and a whole time or none: whether it
-/// has one. `text` is the format as the user wrote it.
-fn check_directives(text: &str, format: &str, has_offset: bool) -> Result<bool, String> {
-    for (directive, letter) in directives(format) {
-        if !"YymdebBhaAHkIlMSfpP%".contains(letter) {
-            return Err(format!(
-                "unknown directive \"{directive}\" in \"{text}\"; use %Y %y %m %d %b %B %a %A %H %I %M %S %f %p, and %z at the end"
-            ));
-        }
+impl Spelling {
+    /// With whether the format has a time; none where it says no whole date, or a
+    /// part of a time.
+    fn of(format: String) -> Result<(Self, Option<bool>), jiff::Error> {
+        let sample = |year| DateTime::constant(year, 11, 23, 16, 45, 0, 0);
+        let write = |year| strtime::format(&format, sample(year));
+        let (one, other) = (write(2027)?, write(1968)?);
+        let parts = BrokenDownTime::parse(&format, &one)?;
+        // The year is the run in which the dates of two years differ.
+        let pairs = digit_runs(&one).zip(digit_runs(&other)).enumerate();
+        let mut different = pairs.filter(|(_, (one, other))| one != other);
+        let year = different.next().map(|(run, (year, _))| (run, year.len()));
+        let year_run = year.unwrap_or_default();
+        let is_date = parts
+            .to_date()
+            .is_ok_and(|date| date == sample(2027).date());
+        let time = parts.to_time().ok();
+        let has_time = [(Time::midnight(), false), (sample(2027).time(), true)];
+        let has_time = has_time.iter().find(|(known, _)| Some(*known) == time);
+        let has_time = has_time.filter(|_| is_date).map(|(_, has_time)| *has_time);
+        Ok((Self { format, year_run }, has_time))
     }
-    let count = |letters: &str| {
-        directives(format)
-            .filter(|(_, letter)| letters.contains(*letter))
-            .count()
-    };
-    for (letters, what) in [
-        ("Yy", "a year (%Y or %y)"),
-        ("mbBh", "a month (%m or %b)"),
-        ("de", "a day (%d)"),
-    ] {
-        if count(letters) != 1 {
-            return Err(format!("\"{text}\" must contain {what} exactly once"));
-        }
-    }
-    if count("Il") != count("pP") {
-        return Err(format!("\"{text}\" must contain %I and %p together"));
-    }
-    let hours = count("HkIl");
-    let has_parts = has_offset || count("Sf") > 0;
-    if hours > 1 || hours != count("M") || (hours == 0 && has_parts) {
-        return Err(format!(
-            "\"{text}\" must contain the hour (%H, or %I with %p) and the minute (%M) together"
-        ));
-    }
-    Ok(hours > 0)
 }
 
 /// `%m/%d/%Y` for `MM/DD/YYYY`.
@@ -342,51 +288,43 @@ impl DateFormats {
         (Self(compiled.collect()), errors)
     }
 
-    /// Writes the date; a time must be midnight.
-    pub(super) fn write_date(
+    /// Writes the date; with its time as `YYYY-MM-DDTHH:MM:SS` and the offset, if
+    /// there is one. Without it a time must be midnight.
+    pub(super) fn write(
         &self,
+        with_time: bool,
         kind: CellKind,
         text: &str,
         out: &mut String,
     ) -> Result<Date, ValueError> {
         let parsed = self.read(kind, text)?;
-        if parsed.has_time_of_day() {
-            return Err(ValueError::new(Code::BadDate, "the date has a time of day")
-                .hint("use type = \"datetime\" to send the time too"));
+        let bad = |message| ValueError::new(Code::BadDate, message);
+        if !with_time {
+            if parsed.has_time_of_day() {
+                return Err(bad("the date has a time of day")
+                    .hint("use type = \"datetime\" to send the time too"));
+            }
+            push(parsed.date, out);
+            return Ok(parsed.date);
         }
-        push(parsed.date, out);
-        Ok(parsed.date)
-    }
-
-    /// Writes `YYYY-MM-DDTHH:MM:SS` with the offset, if there is one.
-    pub(super) fn write_datetime(
-        &self,
-        kind: CellKind,
-        text: &str,
-        out: &mut String,
-    ) -> Result<Date, ValueError> {
-        let parsed = self.read(kind, text)?;
         let Some(time) = parsed.time else {
-            return Err(ValueError::new(Code::BadDate, "the time of day is missing")
-                .hint("use type = \"date\" to send only the date"));
+            return Err(
+                bad("the time of day is missing").hint("use type = \"date\" to send only the date")
+            );
         };
         let precision = match time.subsec_nanosecond() {
             0 => 0,
             nanoseconds if nanoseconds % 1_000_000 == 0 => 3,
             _ => 9,
         };
-        push(parsed.date, out);
-        push(format_args!("T{time:.precision$}"), out);
-        match parsed.offset.map(Offset::seconds) {
+        push(format_args!("{}T{time:.precision$}", parsed.date), out);
+        match parsed.offset {
             None => {}
-            Some(0) => out.push('Z'),
-            Some(seconds) => {
-                let sign = if seconds < 0 { '-' } else { '+' };
-                let minutes = seconds.unsigned_abs() / 60;
-                push(
-                    format_args!("{sign}{:02}:{:02}", minutes / 60, minutes % 60),
-                    out,
-                );
+            Some(Offset::UTC) => out.push('Z'),
+            Some(_) => {
+                let mut parts = BrokenDownTime::default();
+                parts.set_offset(parsed.offset);
+                push(parts.to_string("%:z").unwrap_or_default(), out);
             }
         }
         Ok(parsed.date)

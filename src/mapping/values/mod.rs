@@ -62,12 +62,9 @@ pub(super) fn convert<'t>(
     let mut day = None;
     let value = match value_type {
         ValueType::Text => PayloadValue::Text(cell.text),
-        ValueType::Date => {
-            day = Some(dates.write_date(cell.kind, text, written)?);
-            PayloadValue::Text(written)
-        }
-        ValueType::DateTime => {
-            day = Some(dates.write_datetime(cell.kind, text, written)?);
+        ValueType::Date | ValueType::DateTime => {
+            let with_time = value_type == ValueType::DateTime;
+            day = Some(dates.write(with_time, cell.kind, text, written)?);
             PayloadValue::Text(written)
         }
         ValueType::Integer => {
