@@ -1,6 +1,7 @@
 //! Which formats the dates of a column are in.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::mapping::DateFormat;
 use crate::model::CellKind;
@@ -35,15 +36,10 @@ const YEARS: [(usize, usize); 3] = [(1, 2), (4, 5), (12, 13)];
 const FEW: usize = 10;
 
 /// The formats, compiled.
-#[derive(Debug)]
-pub(super) struct KnownFormats(Vec<DateFormat>);
-
-impl Default for KnownFormats {
-    fn default() -> Self {
-        let compiled = FORMATS.iter().map(|text| DateFormat::compile(text));
-        Self(compiled.filter_map(Result::ok).collect())
-    }
-}
+static COMPILED: LazyLock<Vec<DateFormat>> = LazyLock::new(|| {
+    let compiled = FORMATS.iter().map(|text| DateFormat::compile(text));
+    compiled.filter_map(Result::ok).collect()
+});
 
 /// How often the values of a column are dates, and in which formats.
 #[derive(Debug, Default)]
@@ -65,7 +61,7 @@ pub(super) struct Formats {
 }
 
 impl DateCounts {
-    pub(super) fn add(&mut self, kind: CellKind, text: &str, formats: &KnownFormats) {
+    pub(super) fn add(&mut self, kind: CellKind, text: &str) {
         if matches!(kind, CellKind::Date | CellKind::DateTime) {
             self.cells += 1;
             let has_time = kind == CellKind::DateTime && !text.ends_with("T00:00:00");
@@ -77,7 +73,7 @@ impl DateCounts {
         }
         let mut set = 0;
         let mut has_time = false;
-        for (position, format) in formats.0.iter().enumerate() {
+        for (position, format) in COMPILED.iter().enumerate() {
             if let Ok(date) = format.read(text.trim()) {
                 set |= 1 << position;
                 has_time |= date.has_time_of_day();
@@ -127,19 +123,19 @@ impl DateCounts {
     /// Puts the month first, as in the US, where the order of month and day rests
     /// on a few values, and says what they leave open.
     fn settle_order(&self, chosen: &mut [usize]) -> Option<String> {
-        let count = |is_read: &dyn Fn(u32) -> bool| -> usize {
-            let sets = self.sets.iter().filter(|(set, _)| is_read(**set));
-            sets.map(|(_, count)| count).sum()
-        };
         let mut note = None;
         for (month, day) in SWAPPED {
-            let only = |one, other| count(&|set| has(set, one) && !has(set, other));
-            let (months, days) = (only(month, day), only(day, month));
-            let deciding = months.max(days);
-            let of = deciding + count(&|set| has(set, month) && has(set, day));
             let Some(position) = chosen.iter_mut().find(|it| [month, day].contains(it)) else {
                 continue;
             };
+            let count = |by_month, by_day| -> usize {
+                let sets = self.sets.iter();
+                let sets = sets
+                    .filter(|(set, _)| has(**set, month) == by_month && has(**set, day) == by_day);
+                sets.map(|(_, count)| count).sum()
+            };
+            let (months, days, both) = (count(true, false), count(false, true), count(true, true));
+            let (deciding, all) = (months.max(days), months.max(days) + both);
             if months > 0 && days > 0 {
                 note = Some("some dates have the month first, others the day; keep one format and correct the others".to_owned());
             } else if deciding == 0 {
@@ -147,7 +143,7 @@ impl DateCounts {
                 note = Some(format!(
                     "is the month first? All dates also match {swapped}"
                 ));
-            } else if deciding * FEW < of {
+            } else if deciding * FEW < all {
                 *position = month;
                 let rest = if days > 0 {
                     "day first: correct them, or swap %m and %d"
@@ -155,7 +151,7 @@ impl DateCounts {
                     "month first"
                 };
                 note = Some(format!(
-                    "is the month first? All dates but {deciding} of {of} can be read both ways, and those have the {rest}"
+                    "is the month first? All dates but {deciding} of {all} can be read both ways, and those have the {rest}"
                 ));
             }
         }
@@ -174,14 +170,14 @@ mod tests {
     fn counts(values: &[&str]) -> DateCounts {
         let mut counts = DateCounts::default();
         for value in values {
-            counts.add(CellKind::Text, value, &KnownFormats::default());
+            counts.add(CellKind::Text, value);
         }
         counts
     }
 
     #[test]
     fn every_known_format_compiles() {
-        assert_eq!(KnownFormats::default().0.len(), FORMATS.len());
+        assert_eq!(COMPILED.len(), FORMATS.len());
     }
 
     #[test]

@@ -2,14 +2,13 @@
 
 use toml::Value;
 
+use super::key::KeyProposal;
 use crate::model::count;
 
 /// A config for a person to finish.
 #[derive(Debug, Default)]
 pub(crate) struct ConfigDraft {
-    /// None where no proposal is good enough.
-    pub(super) key: Vec<String>,
-    pub(super) key_notes: Vec<String>,
+    pub(super) key: KeyProposal,
     pub(super) partner_firm: Option<String>,
     pub(super) firm_notes: Vec<String>,
     /// Names of firms that need an id.
@@ -83,7 +82,7 @@ impl DraftField {
 impl ConfigDraft {
     /// How many decisions are left to a person.
     pub(crate) fn decisions(&self) -> usize {
-        let notes = [&self.notes, &self.key_notes, &self.firm_notes];
+        let notes = [&self.notes, &self.key.notes, &self.firm_notes];
         let notes = notes
             .into_iter()
             .chain(self.fields.iter().map(|field| &field.notes));
@@ -104,8 +103,8 @@ impl ConfigDraft {
         comment(&self.notes, &mut lines);
         lines.push(API.to_owned());
         lines.push("\n[case]".to_owned());
-        comment(&self.key_notes, &mut lines);
-        lines.push(match self.key.as_slice() {
+        comment(&self.key.notes, &mut lines);
+        lines.push(match self.key.columns.as_slice() {
             [] => "# key = \"…\"".to_owned(),
             [column] => format!("key = {}", Value::from(column.as_str())),
             columns => format!("key = {}", Value::from(columns.to_vec())),

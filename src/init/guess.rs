@@ -1,7 +1,7 @@
 //! Guesses which field each column is for. Each guess is shown in the config,
 //! and what only a person can know is marked `decide`.
 
-use crate::mapping::{can_be_firm_id, names};
+use crate::mapping::{can_be_firm_id, is_firm_name, names};
 
 use super::draft::{ConfigDraft, DraftField};
 use super::key::propose_key;
@@ -19,12 +19,10 @@ pub(crate) fn draft_config(profile: &InputProfile) -> ConfigDraft {
     let key = propose_key(profile);
     let names = |columns: &[&Column]| columns.iter().map(|column| column.name.clone()).collect();
     let mut guess = Guess {
-        rows: profile.rows,
         draft: ConfigDraft {
             rows: profile.rows,
             columns: profile.columns.len(),
             confidential: names(&confidential),
-            key_notes: key.notes,
             ..ConfigDraft::default()
         },
         columns,
@@ -36,10 +34,24 @@ pub(crate) fn draft_config(profile: &InputProfile) -> ConfigDraft {
             guess.add(&names::field_name(name), &[column]);
         }
     }
-    guess.draft.key = key.columns;
+    guess.draft.key = key;
     guess.client_name();
-    guess.phone();
-    guess.email();
+    let phones = named(&guess.columns, names::PHONE);
+    guess.typed(
+        "Phone",
+        "phone",
+        phones,
+        |column| column.phones,
+        "a phone number",
+    );
+    let emails = guess.first(names::EMAIL).into_iter().collect();
+    guess.typed(
+        "Email",
+        "email",
+        emails,
+        |column| column.emails,
+        "an email address",
+    );
     guess.incident_date();
     guess.incident_state();
     guess.case_type();
@@ -58,7 +70,6 @@ pub(crate) fn draft_config(profile: &InputProfile) -> ConfigDraft {
 
 /// A draft in the making.
 struct Guess<'p> {
-    rows: usize,
     /// Those that do not look confidential.
     columns: Vec<&'p Column>,
     draft: ConfigDraft,
@@ -98,7 +109,8 @@ impl<'p> Guess<'p> {
         }
         let from = columns.iter().map(|column| column.name.clone()).collect();
         let mut field = DraftField::new(target, from);
-        if self.rows > 0 && matches!(columns, [column] if column.filled() == self.rows) {
+        if self.draft.rows > 0 && matches!(columns, [column] if column.filled() == self.draft.rows)
+        {
             field.set("required", true);
         }
         self.draft.fields.push(field);
@@ -110,19 +122,17 @@ impl<'p> Guess<'p> {
     }
 
     fn partner_firm(&mut self) {
-        let ids = ["partnerFirmId", "partner_firm_id", "Partner Firm ID"];
-        let is_id = |column: &&&Column| ids.iter().any(|id| column.name.eq_ignore_ascii_case(id));
-        let by_id = self.columns.iter().find(is_id).copied();
+        let mut columns = self.columns.iter().copied();
+        let by_id = columns.find(|column| is_firm_name(&column.name));
+        let column = by_id.or_else(|| self.first(names::PARTNER_FIRM));
         let notes = &mut self.draft.firm_notes;
-        let Some(column) =
-            by_id.or_else(|| named(&self.columns, names::PARTNER_FIRM).first().copied())
-        else {
+        let Some(column) = column else {
             notes.push("decide: no column names the handling firm; name one here, or use --partner-firm-id for all rows".to_owned());
             return;
         };
         self.draft.partner_firm = Some(column.name.clone());
-        if column.filled() < self.rows {
-            let rows = count((self.rows - column.filled()) as u64, "row");
+        if column.filled() < self.draft.rows {
+            let rows = count((self.draft.rows - column.filled()) as u64, "row");
             notes.push(format!("decide: {rows} without a firm; use --partner-firm-id to give them one, or --allow-drafts"));
         }
         let firms = column.distinct(MAX_FIRMS);
@@ -156,28 +166,6 @@ impl<'p> Guess<'p> {
         } else if let Some(field) = self.add("ClientName", &[full]) {
             field.notes.push("decide: these are full names; does your mapping take a full name, or first and last names?".to_owned());
         }
-    }
-
-    fn phone(&mut self) {
-        let named = named(&self.columns, names::PHONE);
-        self.typed(
-            "Phone",
-            "phone",
-            named,
-            |column| column.phones,
-            "a phone number",
-        );
-    }
-
-    fn email(&mut self) {
-        let named = self.first(names::EMAIL).into_iter().collect();
-        self.typed(
-            "Email",
-            "email",
-            named,
-            |column| column.emails,
-            "an email address",
-        );
     }
 
     /// Adds a field with a type, from the columns with a known header, or else

@@ -42,41 +42,31 @@ pub(crate) fn propose_key(profile: &InputProfile) -> KeyProposal {
     if let Some(column) = by_name.or_else(by_word) {
         return single(column, rows, faults(column));
     }
-    let is_filled = |column: &Column| rows > 0 && column.filled() == rows;
-    let pair = candidates
-        .iter()
-        .filter(|column| is_filled(column))
-        .find_map(|first| {
-            let others = columns
-                .iter()
-                .filter(|other| other.name != first.name && is_filled(other));
-            let mut fits = others
-                .take(MAX_SECOND)
-                .filter(|second| count_repeated(&[first, second], rows) == 0);
-            fits.next()
-                .map(|second| vec![first.name.clone(), second.name.clone()])
-        });
-    let mut notes: Vec<String> = candidates
-        .iter()
-        .map(|column| {
-            let reason = if is_filled(column) {
-                "has the same value in several rows"
-            } else {
-                "is empty in some rows"
-            };
-            format!("\"{}\" {reason}", column.name)
-        })
-        .collect();
-    notes.push(if pair.is_some() {
-        "decide: do these two columns together identify a case?".to_owned()
+    let is_filled = |column: &&&Column| rows > 0 && column.filled() == rows;
+    let pairs = candidates.iter().filter(is_filled).flat_map(|first| {
+        let others = columns.iter().filter(is_filled);
+        let others = others.filter(|other| other.name != first.name);
+        others.take(MAX_SECOND).map(|second| [*first, *second])
+    });
+    let pair = { pairs }.find(|pair| count_repeated(pair, rows) == 0);
+    let reasons = candidates.iter().map(|column| {
+        let reason = if is_filled(&column) {
+            "has the same value in several rows"
+        } else {
+            "is empty in some rows"
+        };
+        format!("\"{}\" {reason}", column.name)
+    });
+    let decision = if pair.is_some() {
+        "decide: do these two columns together identify a case?"
     } else {
         "decide: which column identifies a case? None is filled in and different in every row. \
          Several can be combined: key = [\"…\", \"…\"]"
-            .to_owned()
-    });
+    };
+    let columns = pair.iter().flatten();
     KeyProposal {
-        columns: pair.unwrap_or_default(),
-        notes,
+        columns: columns.map(|column| column.name.clone()).collect(),
+        notes: reasons.chain([decision.to_owned()]).collect(),
     }
 }
 
@@ -121,11 +111,11 @@ fn says_id(header: &str) -> bool {
 /// How many of the rows that are compared have in these columns what an earlier
 /// one has. A row without a value is none of them.
 fn count_repeated(columns: &[&Column], rows: usize) -> usize {
-    let hash = |column: &&Column, row| column.row_hashes.get(row).copied().unwrap_or(0);
     let mut seen = HashSet::new();
     let is_repeated = |row: &usize| {
-        let hashes: Vec<u64> = columns.iter().map(|column| hash(column, *row)).collect();
-        !hashes.contains(&0) && !seen.insert(hashes)
+        let hashes = columns.iter().map(|column| column.row_hashes.get(*row));
+        let hashes: Vec<u64> = hashes.flatten().copied().collect();
+        hashes.len() == columns.len() && !hashes.contains(&0) && !seen.insert(hashes)
     };
     (0..rows.min(KEY_ROWS)).filter(is_repeated).count()
 }

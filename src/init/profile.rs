@@ -9,7 +9,7 @@ use crate::mapping::{email_of, looks_confidential, looks_like_ssn, names, object
 use crate::mapping::{phone_of, state_of};
 use crate::model::{Cell, CellKind, Columns, FileId, Record, is_rounded_number, reserved};
 
-use super::dates::{DateCounts, KnownFormats};
+use super::dates::DateCounts;
 
 /// Rows that are compared to find a key.
 pub(super) const KEY_ROWS: usize = 10_000;
@@ -24,7 +24,6 @@ pub(crate) struct InputProfile {
     pub(super) rows: usize,
     pub(super) columns: Vec<Column>,
     positions: HashMap<String, usize>,
-    formats: KnownFormats,
 }
 
 /// One column.
@@ -83,7 +82,7 @@ impl InputProfile {
     fn add_cell(&mut self, name: &str, cell: Cell<'_>, depth: usize) {
         let position = self.column(name);
         if cell.kind != CellKind::Json {
-            self.columns[position].add(self.rows, cell, &self.formats);
+            self.columns[position].add(self.rows, cell);
         } else if depth > 0 {
             for (member, kind, text) in object_members(cell.text) {
                 let nested = Cell { kind, text: &text };
@@ -124,7 +123,7 @@ pub(super) fn named<'p>(columns: &[&'p Column], headers: &str) -> Vec<&'p Column
 }
 
 impl Column {
-    fn add(&mut self, row: usize, cell: Cell<'_>, formats: &KnownFormats) {
+    fn add(&mut self, row: usize, cell: Cell<'_>) {
         if cell.is_blank() {
             return;
         }
@@ -137,7 +136,7 @@ impl Column {
         if text.len() > MAX_VALUE {
             return;
         }
-        self.dates.add(cell.kind, text, formats);
+        self.dates.add(cell.kind, text);
         self.states += usize::from(state_of(text).is_some());
         self.phones += usize::from(phone_of(text).is_some());
         self.emails += usize::from(email_of(text).is_some());

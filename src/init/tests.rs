@@ -241,7 +241,7 @@ fn needles_with_several_rows_per_case() {
         ],
     ];
     let drafted = draft(&header, rows);
-    assert_eq!(drafted.key, ["casenum", "party_name"]);
+    assert_eq!(drafted.key.columns, ["casenum", "party_name"]);
     assert_eq!(drafted.firms, Vec::<String>::new());
     let text = drafted.to_toml();
     assert!(
@@ -391,7 +391,7 @@ fn nested_json_and_workbook_dates() {
 #[test]
 fn a_header_without_rows_gives_a_config() {
     let drafted = draft(&["Id", "Referred To"], &[]);
-    assert!(drafted.key.is_empty());
+    assert!(drafted.key.columns.is_empty());
     assert!(drafted.decisions() > 0);
     assert!(parse(&drafted.to_toml(), Path::new("caseload.toml")).is_ok());
 }
