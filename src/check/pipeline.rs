@@ -32,9 +32,8 @@ const MOST_WORKERS: usize = 4;
 type Pending = Receiver<WorkerBatch>;
 
 struct ChunkWork {
-    file: FileId,
-    /// A parser for each worker.
-    parsers: Arc<Mutex<Vec<Parser>>>,
+    /// For a worker that has none of this file.
+    parser: Parser,
     chunk: Chunk,
     done: SyncSender<WorkerBatch>,
 }
@@ -92,21 +91,16 @@ fn refuse_missing(missing: &[(FileId, Vec<MissingColumn>)]) -> Result<(), CheckE
 
 fn read_chunks(
     mut readers: Vec<Reader>,
-    workers: usize,
     queue_work: &SyncSender<ChunkWork>,
     queue_result: &SyncSender<Result<Pending, InputError>>,
 ) -> Vec<Reader> {
     for reader in &mut readers {
-        let file = reader.file();
-        let parsers: Vec<_> = (0..workers).map(|_| reader.parser()).collect();
-        let parsers = Arc::new(Mutex::new(parsers));
         loop {
             let queued = match reader.next_chunk() {
                 Ok(Some(chunk)) => {
                     let (done, pending) = sync_channel(1);
                     let work = ChunkWork {
-                        file,
-                        parsers: Arc::clone(&parsers),
+                        parser: reader.parser(),
                         chunk,
                         done,
                     };
@@ -129,24 +123,19 @@ fn read_chunks(
 
 fn map_chunks(options: Arc<CheckOptions>, work: &Mutex<Receiver<ChunkWork>>) -> Tally {
     let mut worker = Worker::new(options);
-    let mut parser: Option<(FileId, Parser)> = None;
+    let mut last: Option<Parser> = None;
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(work) = next else {
-            break;
+            return worker.finish();
         };
-        if parser.as_ref().is_none_or(|(file, _)| *file != work.file) {
-            let mut parsers = work.parsers.lock().unwrap_or_else(PoisonError::into_inner);
-            // Each worker takes one only.
-            parser = parsers.pop().map(|parser| (work.file, parser));
-        }
-        let Some((_, parser)) = &mut parser else {
-            break;
-        };
+        // It knows the columns of the JSON that it has seen.
+        let last_of_file = last.filter(|last| last.file == work.parser.file);
+        let mut parser = last_of_file.unwrap_or(work.parser);
         // There is room for the result, and it may not be wanted any more.
-        let _ = work.done.send(worker.work(work.file, parser, &work.chunk));
+        let _ = work.done.send(worker.work(&mut parser, &work.chunk));
+        last = Some(parser);
     }
-    worker.finish()
 }
 
 impl Iterator for Check {
@@ -251,7 +240,7 @@ impl Check {
             let worker = thread::spawn(move || map_chunks(options, &work));
             self.workers.push(worker);
         }
-        let read = move || read_chunks(readers, count, &queue_work, &queue_result);
+        let read = move || read_chunks(readers, &queue_work, &queue_result);
         self.reader = Some(thread::spawn(read));
         self.results = Some(results);
     }

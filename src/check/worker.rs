@@ -40,23 +40,21 @@ impl WorkerBatch {
     /// record's digest also as a case.
     fn add(&mut self, record: &Record<'_>, key: &str, person: &str, digest: Option<Digest>) {
         let number = self.rows.len() as u32;
-        self.keys.extend([key, "\n"]);
         self.rows.push(RecordRow::new(record.place, key, person));
-        let case = digest.map(|record_digest| CaseData {
-            key: Key::from_canonical(key),
-            place: record.place,
-            partner_firm: None,
-            payload: Box::default(),
-            raw_record: Box::default(),
-            payload_digest: Digest::default(),
-            content_digest: None,
-            record_digest,
-            person: Person::from_lines(person),
-        });
-        self.cases.extend(case.map(|case| CheckedCase {
+        self.cases.extend(digest.map(|record_digest| CheckedCase {
             number,
-            case,
             is_valid: false,
+            case: CaseData {
+                key: Key::from_canonical(key),
+                place: record.place,
+                partner_firm: None,
+                payload: Box::default(),
+                raw_record: Box::default(),
+                payload_digest: Digest::default(),
+                content_digest: None,
+                record_digest,
+                person: Person::from_lines(person),
+            },
         }));
     }
 }
@@ -91,7 +89,6 @@ pub(super) struct Worker {
     mapper: Mapper,
     people: PersonReader,
     tally: Tally,
-    keyless: bool,
     digests: RecordDigests,
     raw_record: String,
     met: ColumnsVersion,
@@ -103,7 +100,6 @@ impl Worker {
             mapper: Mapper::new(Arc::clone(&options.rules)),
             people: PersonReader::new(Arc::clone(&options.rules)),
             tally: Tally::default(),
-            keyless: options.rules.options().key.is_empty(),
             digests: RecordDigests::default(),
             raw_record: String::new(),
             met: ColumnsVersion::default(),
@@ -111,9 +107,9 @@ impl Worker {
         }
     }
 
-    pub(super) fn work(&mut self, file: FileId, parser: &mut Parser, chunk: &Chunk) -> WorkerBatch {
+    pub(super) fn work(&mut self, parser: &mut Parser, chunk: &Chunk) -> WorkerBatch {
         let mut batch = WorkerBatch {
-            file,
+            file: parser.file,
             rows: Vec::with_capacity(chunk.len()),
             ..WorkerBatch::default()
         };
@@ -123,9 +119,8 @@ impl Worker {
                 Item::Record(record) => {
                     let (before, rows) = (batch.problems.len(), batch.rows.len());
                     self.record(&record, &mut batch);
-                    let key = self.mapper.key().map(Key::from_canonical);
                     for problem in &mut batch.problems[before..] {
-                        problem.key.clone_from(&key);
+                        problem.key = self.mapper.key().map(Key::from_canonical);
                     }
                     let raw = |raw: &mut String| mapping::record_json(&record, raw);
                     let number = (batch.rows.len() > rows).then_some(rows as u32);
@@ -204,7 +199,6 @@ impl Worker {
     fn record(&mut self, record: &Record<'_>, batch: &mut WorkerBatch) {
         self.tally_columns(record);
         let before = batch.problems.len();
-        let row = batch.rows.len();
         let person = self.people.read(record);
         let collects = self.options.collect_cases;
         let record_digest = collects.then(|| self.digests.of(record));
@@ -212,29 +206,20 @@ impl Worker {
             // Duplicates of an invalid record are reported too, so that one
             // round of fixing is enough.
             if let Some(key) = self.mapper.key() {
+                batch.keys.extend([key, "\n"]);
                 batch.add(record, key, person, record_digest);
             }
             return;
         };
-        // Only what is sent needs a digest that can be written down.
-        let digest = (collects || self.keyless).then(|| mapped.payload_digest());
-        match digest {
-            Some(digest) if self.keyless => {
-                // The content serves as the key, so that a test run can still
-                // tell cases apart; nothing real is ever sent this way. Nobody
-                // knows such a key by its text, and it is like no other.
-                let key = Key::new([format!("content {digest}")]);
-                let keys = batch.keys.len();
-                batch.add(record, key.canonical(), person, record_digest);
-                batch.keys.replace_range(keys.., "\n");
-                batch.rows[row].folded = None;
-            }
-            _ => batch.add(
-                record,
-                mapped.key.unwrap_or_default(),
-                person,
-                record_digest,
-            ),
+        batch.keys.extend([mapped.key.unwrap_or_default(), "\n"]);
+        if let Some(key) = mapped.key {
+            batch.add(record, key, person, record_digest);
+        } else {
+            // The content serves as the key, so that a test run can still tell
+            // cases apart; nothing real is ever sent this way. Nobody knows such
+            // a key by its text.
+            let key = Key::new([format!("content {}", mapped.payload_digest())]);
+            batch.add(record, key.canonical(), person, record_digest);
         }
         if self.options.strict && batch.problems[before..].iter().any(is_of_record) {
             return;
@@ -243,8 +228,10 @@ impl Worker {
         *self.tally.firms.entry(firm.clone()).or_default() += 1;
         self.tally.default_firm += u64::from(mapped.firm_from_default);
         let content = mapped.content();
-        batch.rows[row].content = Some(ContentHash::new(&content.text, content.has_fields));
-        if let Some((checked, payload_digest)) = batch.cases.last_mut().zip(digest) {
+        if let Some(row) = batch.rows.last_mut() {
+            row.content = Some(ContentHash::new(&content.0, content.has_fields()));
+        }
+        if let Some(checked) = batch.cases.last_mut() {
             self.raw_record.clear();
             mapping::record_json(record, &mut self.raw_record);
             checked.is_valid = true;
@@ -252,7 +239,7 @@ impl Worker {
             case.partner_firm = firm;
             case.payload = mapped.payload.into();
             case.raw_record = self.raw_record.as_str().into();
-            case.payload_digest = payload_digest;
+            case.payload_digest = mapped.payload_digest();
             case.content_digest = content.digest();
         }
     }

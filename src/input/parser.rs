@@ -35,7 +35,7 @@ type Each<'e> = &'e mut dyn FnMut(Item<'_>);
 /// only the columns of the JSON records that it has seen itself.
 #[derive(Debug)]
 pub struct Parser {
-    pub(super) file: FileId,
+    pub(crate) file: FileId,
     pub(super) encoding: &'static str,
     /// Of a table; JSON has none.
     pub(super) header: Option<Arc<Header>>,
