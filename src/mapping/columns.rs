@@ -117,7 +117,7 @@ fn reads(named: &str, column: &str) -> bool {
 }
 
 /// Whether a column has the partner firm's usual name.
-pub(super) fn is_firm_name(column: &str) -> bool {
+pub(crate) fn is_firm_name(column: &str) -> bool {
     ["partnerFirmId", "partner_firm_id", "Partner Firm ID"]
         .iter()
         .any(|name| name.eq_ignore_ascii_case(column))

@@ -39,7 +39,7 @@ impl<'w> PayloadWriter<'w, '_> {
                 let (value, position) = first_filled(paths, self.record);
                 self.write_cell(part, field, column(position), value.cell());
             }
-            CompiledSource::Template(pieces) => {
+            CompiledSource::Template(texts) => {
                 let mut values = Vec::with_capacity(columns.len());
                 for (path, column) in paths.iter().zip(columns) {
                     let value = path.find(self.record);
@@ -53,7 +53,7 @@ impl<'w> PayloadWriter<'w, '_> {
                     values.push(value.text);
                 }
                 let mut text = String::new();
-                template::fill(pieces, &values, &mut text);
+                template::fill(texts, &values, &mut text);
                 self.write_cell(part, field, column(0), Cell::text(&text));
             }
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::model::{Cell, CellKind, Members, Record, json_cell, json_members, push_json_string};
+use crate::model::{Cell, CellKind, Record, json_cell, json_members, push_json_string};
 
 /// A member's name with its colon.
 pub(super) fn member_name(name: &str) -> Box<str> {
@@ -75,19 +75,17 @@ pub(crate) fn record_json(record: &Record<'_>, out: &mut String) {
     out.push('}');
 }
 
-/// The members of an object's text; none of any other text.
-pub(super) fn members(text: &str) -> Members<'_> {
-    json_members(text).unwrap_or_default()
-}
-
 /// The members of an object's text as cells: name, kind and text.
 pub(crate) fn object_members(
     text: &str,
 ) -> impl Iterator<Item = (Cow<'_, str>, CellKind, Cow<'_, str>)> {
-    members(text).into_iter().map(|(name, value)| {
-        let (kind, text) = json_cell(value);
-        (name, kind, text)
-    })
+    json_members(text)
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| {
+            let (kind, text) = json_cell(value);
+            (name, kind, text)
+        })
 }
 
 /// The text of the value at a dotted path of names and positions.
@@ -98,7 +96,7 @@ pub(super) fn value_at<'a>(text: &'a str, path: &str) -> Option<&'a str> {
             let element = elements.get(segment.parse::<usize>().ok()?)?;
             Some(element.get())
         } else {
-            let mut members = members(text).into_iter();
+            let mut members = json_members(text)?.into_iter();
             members.find_map(|(name, value)| (name == segment).then_some(value))
         }
     })
@@ -113,7 +111,7 @@ mod tests {
     #[test]
     fn members_and_paths_are_found_in_the_text() {
         let text = r#" { "a" : 1, "b\n": {"c":[1, {"d":"x\"y"}],"e":null}, "f":"" } "#;
-        let found = members(text);
+        let found = json_members(text).unwrap();
         assert_eq!(found.len(), 3);
         assert_eq!(found[1].0, "b\n");
         assert_eq!(
@@ -134,7 +132,7 @@ mod tests {
 
         #[test]
         fn no_text_causes_a_panic(text in r#"[\[\]{}",:\\ a1é]{0,40}"#) {
-            members(&text);
+            json_members(&text);
             value_at(&text, "a.1");
         }
 
@@ -143,7 +141,8 @@ mod tests {
             members in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..6)
         ) {
             let text = serde_json::to_string(&members).unwrap();
-            let found: std::collections::BTreeMap<String, String> = super::members(&text)
+            let found: std::collections::BTreeMap<String, String> = json_members(&text)
+                .unwrap()
                 .into_iter()
                 .map(|(name, value)| (name.into_owned(), json_cell(value).1.into_owned()))
                 .collect();

@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use crate::model::{
-    CellKind, Code, Columns, ColumnsVersion, Digest, Problem, Record, Severity, reserved,
+    CellKind, Code, Columns, ColumnsVersion, Digest, Problem, Record, Severity, json_members,
+    reserved,
 };
 
 use super::columns::{Binding, Passthrough};
 use super::field::Buffers;
-use super::json::{PayloadValue, begin_member, members};
+use super::json::{PayloadValue, begin_member};
 use super::key::{exported_key, read_key, restored_cells, restored_parts};
 use super::names::looks_like_ssn;
 use super::partner_firm::read_firm;
@@ -136,15 +137,16 @@ impl MappedCase<'_> {
     /// Of payload and firm: differs when what would be sent differs. The order
     /// of the columns makes no difference.
     pub fn payload_digest(&self) -> Digest {
-        Digest::of(self.canonical(false).text.as_bytes())
+        Digest::of(self.canonical(false).as_bytes())
     }
 
     /// The payload without what is made of key columns alone, and the firm.
     pub fn content(&self) -> Content {
-        self.canonical(true)
+        Content(self.canonical(true))
     }
 
-    fn canonical(&self, without_key: bool) -> Content {
+    /// What would be sent, in an order of its own.
+    fn canonical(&self, without_key: bool) -> String {
         let Mapper {
             rules,
             binding,
@@ -164,27 +166,27 @@ impl MappedCase<'_> {
                 text.push(',');
             }
         }
-        let has_fields = !text.is_empty();
         if let Some(firm) = self.firm {
             text.push('@');
             text.push_str(firm);
         }
-        Content { text, has_fields }
+        text
     }
 }
 
-/// What would be sent, in an order of its own.
+/// What makes two cases the same but for their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
-    pub(crate) text: String,
-    /// Whether there is more than the firm.
-    pub(crate) has_fields: bool,
-}
+pub struct Content(pub(crate) String);
 
 impl Content {
+    /// Whether there is more than the firm.
+    pub(crate) fn has_fields(&self) -> bool {
+        self.0.starts_with('"')
+    }
+
     /// None where all cases of a firm would have the same.
     pub fn digest(&self) -> Option<Digest> {
-        self.has_fields.then(|| Digest::of(self.text.as_bytes()))
+        self.has_fields().then(|| Digest::of(self.0.as_bytes()))
     }
 }
 
@@ -295,7 +297,7 @@ impl<'w> PayloadWriter<'w, '_> {
         }
         if let Some(json) = self.record.json.filter(|_| self.rules.options.passthrough) {
             // In the record's order.
-            for (name, _) in members(json) {
+            for (name, _) in json_members(json).into_iter().flatten() {
                 let position = self.record.columns.position(&name);
                 position.into_iter().for_each(|at| self.write_column(at));
             }

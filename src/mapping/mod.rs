@@ -27,7 +27,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use columns::{MissingColumn, merge_missing_columns};
+pub(crate) use columns::{MissingColumn, is_firm_name, merge_missing_columns};
 pub(crate) use json::{object_members, record_json};
 pub use mapper::{Content, MappedCase, Mapper, RecordDigests};
 pub(crate) use names::{looks_confidential, looks_like_ssn};

@@ -11,7 +11,7 @@ use super::names;
 use super::names::allows_future_dates;
 use super::options::{Constant, FieldRule, FieldSource, MappingOptions, ValueType};
 use super::partner_firm::PartnerFirms;
-use super::template::{self, TemplatePiece};
+use super::template;
 use super::values::{DateFormats, convert};
 
 /// The compiled rules.
@@ -49,7 +49,8 @@ pub(super) struct CompiledField {
 pub(super) enum CompiledSource {
     /// The first column that is filled.
     Columns,
-    Template(Vec<TemplatePiece>),
+    /// The texts around its columns.
+    Template(Vec<Box<str>>),
     /// JSON as it is sent.
     Constant(Box<str>),
 }
@@ -268,7 +269,7 @@ fn compile_source(
             (CompiledSource::Columns, columns.clone())
         }
         FieldSource::Template(text) => match template::parse(text) {
-            Ok((pieces, columns)) => (CompiledSource::Template(pieces), columns),
+            Ok((texts, columns)) => (CompiledSource::Template(texts), columns),
             Err(error) => {
                 errors.push("from", error);
                 (CompiledSource::Columns, Vec::new())

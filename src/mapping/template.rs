@@ -1,93 +1,65 @@
 //! Templates such as `{First} {Last}`: text with columns in braces.
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum TemplatePiece {
-    Text(Box<str>),
-    /// A column, by its position among the template's columns.
-    Column(usize),
-}
-
 const UNCLOSED: &str = "unclosed `{`; write `{{` for a literal brace";
 const UNOPENED: &str = "`}` without `{`; write `}}` for a literal brace";
 const NO_NAME: &str = "`{}` without a column name";
 const NO_COLUMN: &str = "a template without a column; use `value` for a constant";
 
-/// The pieces of a template, and its columns; or what is wrong with it.
-pub(super) fn parse(text: &str) -> Result<(Vec<TemplatePiece>, Vec<String>), &'static str> {
-    let mut pieces = Vec::new();
-    let mut columns: Vec<String> = Vec::new();
-    let mut literal = String::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '{' | '}' if chars.peek() == Some(&c) => {
-                chars.next();
-                literal.push(c);
-            }
-            '}' => return Err(UNOPENED),
-            '{' => {
-                if !literal.is_empty() {
-                    pieces.push(TemplatePiece::Text(std::mem::take(&mut literal).into()));
-                }
-                let mut name = String::new();
-                loop {
-                    match chars.next() {
-                        Some('}') => break,
-                        Some('{') | None => return Err(UNCLOSED),
-                        Some(c) => name.push(c),
-                    }
-                }
-                if name.trim().is_empty() {
-                    return Err(NO_NAME);
-                }
-                pieces.push(TemplatePiece::Column(columns.len()));
-                columns.push(name);
-            }
-            _ => literal.push(c),
+/// A template's texts, one before each of its columns and one after the last, and
+/// its columns; or what is wrong with it.
+pub(super) fn parse(template: &str) -> Result<(Vec<Box<str>>, Vec<String>), &'static str> {
+    let (mut texts, mut columns) = (Vec::new(), Vec::new());
+    let (mut text, mut rest) = (String::new(), template);
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, brace) = rest.split_at(at);
+        let (brace, after) = brace.split_at(1);
+        text.push_str(before);
+        rest = after;
+        if let Some(after) = rest.strip_prefix(brace) {
+            text.push_str(brace);
+            rest = after;
+            continue;
         }
+        if brace == "}" {
+            return Err(UNOPENED);
+        }
+        let column = rest.split_once('}');
+        let (name, after) = column
+            .filter(|(name, _)| !name.contains('{'))
+            .ok_or(UNCLOSED)?;
+        if name.trim().is_empty() {
+            return Err(NO_NAME);
+        }
+        texts.push(std::mem::take(&mut text).into());
+        columns.push(name.to_owned());
+        rest = after;
     }
     if columns.is_empty() {
         return Err(NO_COLUMN);
     }
-    if !literal.is_empty() {
-        pieces.push(TemplatePiece::Text(literal.into()));
-    }
-    Ok((pieces, columns))
+    texts.push((text + rest).into());
+    Ok((texts, columns))
 }
 
 /// Writes a template with the values of its columns. A blank value takes the
 /// space after it along; where all values are blank, nothing is written.
-pub(super) fn fill(pieces: &[TemplatePiece], values: &[impl AsRef<str>], out: &mut String) {
+pub(super) fn fill(texts: &[Box<str>], values: &[impl AsRef<str>], out: &mut String) {
     out.clear();
-    let value = |column: &usize| {
-        values
-            .get(*column)
-            .map_or("", |value| value.as_ref().trim())
+    let values = values.iter().map(|value| value.as_ref().trim());
+    let Some((first, texts)) = texts.split_first() else {
+        return;
     };
-    let filled =
-        |piece: &TemplatePiece| matches!(piece, TemplatePiece::Column(at) if !value(at).is_empty());
-    if !pieces.iter().any(filled) {
+    if values.clone().all(str::is_empty) {
         return;
     }
-    let mut after_blank = false;
-    for piece in pieces {
-        match piece {
-            TemplatePiece::Column(at) => {
-                let text = value(at);
-                after_blank = text.is_empty();
-                out.push_str(text);
-            }
-            TemplatePiece::Text(text) => {
-                let doubled = after_blank && (out.is_empty() || out.ends_with(' '));
-                out.push_str(if doubled { text.trim_start() } else { text });
-                after_blank = false;
-            }
-        }
+    out.push_str(first);
+    for (value, text) in values.zip(texts) {
+        out.push_str(value);
+        let is_doubled = value.is_empty() && (out.is_empty() || out.ends_with(' '));
+        out.push_str(if is_doubled { text.trim_start() } else { text });
     }
-    let end = out.trim_end().len();
-    out.truncate(end);
-    let start = out.len() - out.trim_start().len();
-    out.drain(..start);
+    out.truncate(out.trim_end().len());
+    out.drain(..out.len() - out.trim_start().len());
 }
 
 #[cfg(test)]
@@ -95,9 +67,9 @@ mod tests {
     use super::*;
 
     fn filled(template: &str, values: &[&str]) -> String {
-        let (pieces, _) = parse(template).unwrap();
+        let (texts, _) = parse(template).unwrap();
         let mut out = String::new();
-        fill(&pieces, values, &mut out);
+        fill(&texts, values, &mut out);
         out
     }
 

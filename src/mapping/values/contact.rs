@@ -130,38 +130,25 @@ pub(super) fn email(text: &str, out: &mut String) -> Result<(), ValueError> {
     })
 }
 
+/// Words with a dot between each two.
 fn is_local_part(local: &str) -> bool {
-    // No dot at the start or the end, and no two in a row.
-    let mut before = b'.';
-    let is_allowed = |byte: u8| {
-        let is_allowed = match byte {
-            b'.' => before != b'.',
-            b'"' | b'(' | b')' | b',' | b':' | b';' | b'<' | b'>' | b'[' | b'\\' | b']' => false,
-            byte => byte.is_ascii_graphic() || !byte.is_ascii(),
-        };
-        before = byte;
-        is_allowed
+    let is_allowed = |c: char| match c {
+        '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']' => false,
+        _ => c.is_ascii_graphic() || !(c.is_ascii() || c.is_whitespace()),
     };
-    local.len() <= 64
-        && local.bytes().all(is_allowed)
-        && before != b'.'
-        && (local.is_ascii() || !local.contains(char::is_whitespace))
+    let mut words = local.split('.');
+    local.len() <= 64 && words.all(|word| !word.is_empty() && word.chars().all(is_allowed))
 }
 
 fn is_domain(domain: &str) -> bool {
-    let is_allowed = |byte: u8| matches!(byte, b'.' | b'-') || byte.is_ascii_alphanumeric();
-    let is_other = |c: char| !c.is_ascii() && !c.is_alphanumeric();
-    let is_label = |label: &[u8]| {
-        (1..=63).contains(&label.len()) && label[0] != b'-' && !label.ends_with(b"-")
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c == '-' || c.is_alphanumeric())
     };
-    domain
-        .bytes()
-        .all(|byte| is_allowed(byte) || !byte.is_ascii())
-        && (domain.is_ascii() || !domain.contains(is_other))
-        && domain.as_bytes().split(|byte| *byte == b'.').all(is_label)
-        && domain.rsplit_once('.').is_some_and(|(_, last)| {
-            last.len() >= 2 && !last.bytes().all(|byte| byte.is_ascii_digit())
-        })
+    let is_top = |label: &str| label.len() >= 2 && !label.bytes().all(|byte| byte.is_ascii_digit());
+    domain.split('.').all(is_label) && domain.rsplit_once('.').is_some_and(|(_, top)| is_top(top))
 }
 
 #[cfg(test)]

@@ -247,17 +247,11 @@ fn time_after_date(text: &str) -> Option<(Time, Option<Offset>)> {
         Some(at) => (clock[..at].trim_end(), Some(parse_offset(&clock[at..])?)),
         None => (clock, None),
     };
-    let is_12_hours = clock.ends_with(['M', 'm']);
-    let format = match (clock.matches(':').count(), is_12_hours) {
-        (1, false) => "%H:%M",
-        (1, true) => "%I:%M %p",
-        (2, false) => "%H:%M:%S%.f",
-        (2, true) => "%I:%M:%S%.f %p",
-        _ => return None,
-    };
+    let formats = ["%H:%M", "%H:%M:%S%.f", "%I:%M %p", "%I:%M:%S%.f %p"];
+    let mut times = formats.iter().map(|format| Time::strptime(format, clock));
+    let time = times.find_map(Result::ok)?;
     let two_digits = |part: &str| part.bytes().take(2).filter(u8::is_ascii_digit).count() == 2;
     let is_padded = clock.split(':').skip(1).all(two_digits);
-    let time = Time::strptime(format, clock).ok()?;
     is_padded.then_some((time, offset))
 }
 
