@@ -86,12 +86,11 @@ impl PersonTable {
             for (position, field) in PersonField::CONTACTS.into_iter().enumerate() {
                 let contact = |row: &PersonRow| row.fields[position];
                 namesakes.sort_unstable_by_key(|row| (contact(row), row.number));
-                for rows in namesakes.chunk_by(|a, b| contact(a) == contact(b)) {
-                    let group = alike(rows);
-                    if contact(&rows[0]) != 0 && group.len() > 1 {
-                        found.push(((field, contact(&rows[0])), group));
-                    }
-                }
+                let groups = namesakes.chunk_by(|a, b| contact(a) == contact(b));
+                let groups = groups.map(|rows| ((field, contact(&rows[0])), rows));
+                let groups = groups.filter(|((_, hash), rows)| *hash != 0 && rows.len() > 1);
+                let alike = groups.map(|(contact, rows)| (contact, alike(rows)));
+                found.extend(alike.filter(|(_, group)| group.len() > 1));
             }
         }
         let contacts = found.iter().map(|(contact, _)| *contact).collect();

@@ -280,16 +280,11 @@ impl Check {
         self.records
             .append(&batch.rows, &batch.keys)
             .ok_or(CheckError::TooManyRecords)?;
-        let mut found = CheckBatch {
-            problems: self.count_problems(batch.problems),
-            cases: batch.cases,
-            invalid: batch.invalid,
-        };
+        let mut found = batch.found;
+        found.problems = self.count_problems(found.problems);
         // Until here they are positions among the batch's rows.
-        let invalid = found
-            .invalid
-            .iter_mut()
-            .filter_map(|invalid| invalid.number.as_mut());
+        let invalid = found.invalid.iter_mut();
+        let invalid = invalid.filter_map(|invalid| invalid.number.as_mut());
         let cases = found.cases.iter_mut().map(|case| &mut case.number);
         cases.chain(invalid).for_each(|number| *number += first);
         Ok(found)

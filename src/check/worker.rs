@@ -7,7 +7,7 @@ use foldhash::HashMap;
 
 use super::column_profile::ColumnProfiles;
 use super::duplicates::{ContentHash, RecordRow};
-use super::{CheckOptions, CheckedCase, Invalid};
+use super::{CheckBatch, CheckOptions, CheckedCase, Invalid};
 use crate::input::{Chunk, Item, Parser};
 use crate::mapping::{self, Mapper, PersonReader, RecordDigests};
 use crate::model::{
@@ -27,12 +27,9 @@ pub(super) struct WorkerBatch {
     /// Those that have a key, and the keys as text, a line each.
     pub(super) rows: Vec<RecordRow>,
     pub(super) keys: String,
-    /// The same as cases, if asked for, each with its row's position for its number.
-    pub(super) cases: Vec<CheckedCase>,
-    /// The invalid ones, if asked for; numbers are positions of rows.
-    pub(super) invalid: Vec<Invalid>,
-    /// All problems, in the order of the records.
-    pub(super) problems: Vec<Problem>,
+    /// Problems in the order of the records; cases and invalid records, where they
+    /// are asked for, each with its row's position for its number.
+    pub(super) found: CheckBatch,
 }
 
 impl WorkerBatch {
@@ -41,21 +38,23 @@ impl WorkerBatch {
     fn add(&mut self, record: &Record<'_>, key: &str, person: &str, digest: Option<Digest>) {
         let number = self.rows.len() as u32;
         self.rows.push(RecordRow::new(record.place, key, person));
-        self.cases.extend(digest.map(|record_digest| CheckedCase {
-            number,
-            is_valid: false,
-            case: CaseData {
-                key: Key::from_canonical(key),
-                place: record.place,
-                partner_firm: None,
-                payload: Box::default(),
-                raw_record: Box::default(),
-                payload_digest: Digest::default(),
-                content_digest: None,
-                record_digest,
-                person: Person::from_lines(person),
-            },
-        }));
+        self.found
+            .cases
+            .extend(digest.map(|record_digest| CheckedCase {
+                number,
+                is_valid: false,
+                case: CaseData {
+                    key: Key::from_canonical(key),
+                    place: record.place,
+                    partner_firm: None,
+                    payload: Box::default(),
+                    raw_record: Box::default(),
+                    payload_digest: Digest::default(),
+                    content_digest: None,
+                    record_digest,
+                    person: Person::from_lines(person),
+                },
+            }));
     }
 }
 
@@ -117,9 +116,9 @@ impl Worker {
             batch.records += 1;
             match item {
                 Item::Record(record) => {
-                    let (before, rows) = (batch.problems.len(), batch.rows.len());
+                    let (before, rows) = (batch.found.problems.len(), batch.rows.len());
                     self.record(&record, &mut batch);
-                    for problem in &mut batch.problems[before..] {
+                    for problem in &mut batch.found.problems[before..] {
                         problem.key = self.mapper.key().map(Key::from_canonical);
                     }
                     let raw = |raw: &mut String| mapping::record_json(&record, raw);
@@ -128,22 +127,17 @@ impl Worker {
                 }
                 Item::Problem(problem, unread) => {
                     batch.unread += 1;
-                    let before = batch.problems.len();
-                    batch.problems.push(problem);
+                    let before = batch.found.problems.len();
+                    batch.found.problems.push(problem);
                     let raw = |raw: &mut String| raw.push_str(&unread);
                     self.keep_invalid(raw, &mut batch, None, before);
                 }
                 Item::Lost(problem) => {
                     batch.lost += 1;
-                    batch.problems.push(problem);
+                    batch.found.problems.push(problem);
                 }
             }
         });
-        if self.options.strict {
-            for problem in &mut batch.problems {
-                problem.severity = Severity::Error;
-            }
-        }
         batch
     }
 
@@ -162,16 +156,16 @@ impl Worker {
         if !self.options.collect_invalid {
             return;
         }
-        let errors = batch.problems[before..].iter().filter(invalidates);
+        let errors = batch.found.problems[before..].iter().filter(invalidates);
         let reasons: Vec<String> = errors.map(reason).collect();
         if reasons.is_empty() {
             return;
         }
         self.raw_record.clear();
         raw(&mut self.raw_record);
-        batch.invalid.push(Invalid {
+        batch.found.invalid.push(Invalid {
             file: batch.file,
-            key: batch.problems[before].key.clone(),
+            key: batch.found.problems[before].key.clone(),
             number,
             is_held: false,
             raw_record: self.raw_record.as_str().into(),
@@ -198,11 +192,11 @@ impl Worker {
 
     fn record(&mut self, record: &Record<'_>, batch: &mut WorkerBatch) {
         self.tally_columns(record);
-        let before = batch.problems.len();
+        let before = batch.found.problems.len();
         let person = self.people.read(record);
         let collects = self.options.collect_cases;
         let record_digest = collects.then(|| self.digests.of(record));
-        let Some(mapped) = self.mapper.map(record, &mut batch.problems) else {
+        let Some(mapped) = self.mapper.map(record, &mut batch.found.problems) else {
             // Duplicates of an invalid record are reported too, so that one
             // round of fixing is enough.
             if let Some(key) = self.mapper.key() {
@@ -221,7 +215,7 @@ impl Worker {
             let key = Key::new([format!("content {}", mapped.payload_digest())]);
             batch.add(record, key.canonical(), person, record_digest);
         }
-        if self.options.strict && batch.problems[before..].iter().any(is_of_record) {
+        if self.options.strict && batch.found.problems[before..].iter().any(is_of_record) {
             return;
         }
         let firm: Option<Box<str>> = mapped.firm.map(Into::into);
@@ -231,7 +225,7 @@ impl Worker {
         if let Some(row) = batch.rows.last_mut() {
             row.content = Some(ContentHash::new(&content.0, content.has_fields()));
         }
-        if let Some(checked) = batch.cases.last_mut() {
+        if let Some(checked) = batch.found.cases.last_mut() {
             self.raw_record.clear();
             mapping::record_json(record, &mut self.raw_record);
             checked.is_valid = true;
