@@ -24,24 +24,15 @@ pub(crate) struct ConfigDraft {
 }
 
 /// A field with its settings in TOML.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct DraftField {
     pub(super) target: String,
     pub(super) from: Vec<String>,
-    settings: Vec<(&'static str, Value)>,
+    pub(super) settings: Vec<(&'static str, Value)>,
     pub(super) notes: Vec<String>,
 }
 
 impl DraftField {
-    pub(super) fn new(target: &str, from: Vec<String>) -> Self {
-        Self {
-            target: target.to_owned(),
-            from,
-            settings: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
-
     pub(super) fn set(&mut self, name: &'static str, value: impl Into<Value>) {
         self.settings.push((name, value.into()));
     }

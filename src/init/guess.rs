@@ -108,7 +108,11 @@ impl<'p> Guess<'p> {
             return None;
         }
         let from = columns.iter().map(|column| column.name.clone()).collect();
-        let mut field = DraftField::new(target, from);
+        let mut field = DraftField {
+            target: target.to_owned(),
+            from,
+            ..DraftField::default()
+        };
         if self.draft.rows > 0 && matches!(columns, [column] if column.filled() == self.draft.rows)
         {
             field.set("required", true);

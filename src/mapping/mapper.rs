@@ -72,26 +72,20 @@ impl Mapper {
             place: record.place,
             list: problems,
         };
-        self.key.clear();
+        let key = &mut self.key;
+        key.clear();
         let mut record = *record;
         let (parts, cells);
         match exported_key(&rules.options, binding, &record) {
-            Ok(None) => read_key(rules, binding, &record, &[], &mut found, &mut self.key),
-            Ok(Some(key)) => {
-                parts = key.parts();
+            Ok(None) => read_key(rules, binding, &record, &[], &mut found, key),
+            Ok(Some(exported)) => {
+                parts = exported.parts();
                 let restored = restored_parts(rules, binding, &record, &parts, &mut found);
                 cells = restored_cells(binding, &record, &restored);
                 record.cells = &cells;
-                read_key(
-                    rules,
-                    binding,
-                    &record,
-                    &restored,
-                    &mut found,
-                    &mut self.key,
-                );
+                read_key(rules, binding, &record, &restored, &mut found, key);
                 if binding.key.is_empty() {
-                    self.key.push_str(key.canonical());
+                    key.push_str(exported.canonical());
                 }
             }
             Err(error) => found.error(reserved::KEY, record.get(reserved::KEY), error),

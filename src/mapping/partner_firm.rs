@@ -33,29 +33,26 @@ impl PartnerFirms {
         let mut firms = Self::default();
         let mut error = |message: String| errors.push("partner_firms", message);
         for (name, id) in &options.partner_firms {
-            let (name, id) = (&*visible(name), &*visible(id));
+            let (name, id) = (visible(name), visible(id));
             if name.is_empty() {
                 error("a partner firm without a name".to_owned());
-            } else if !can_be_firm_id(id) {
+            } else if can_be_firm_id(&id) {
+                firms.names.push((&*name).into());
+            } else {
                 error(format!(
                     "partner firm \"{name}\": \"{id}\" is not a valid id"
                 ));
-            } else if firms.ids.get(name).is_some_and(|known| **known != *id) {
-                error(format!("partner firm \"{name}\" has two ids"));
-            } else {
-                firms.ids.insert(name.into(), id.into());
-                firms.names.push(name.into());
             }
         }
-        for (_, id) in &options.partner_firms {
-            let id = &*visible(id);
-            // Such a value could mean either firm.
-            if firms.ids.get(id).is_some_and(|known| **known != *id) {
+        let ids = options.partner_firms.iter().map(|(_, id)| (id, id));
+        let names = options.partner_firms.iter().map(|(name, id)| (name, id));
+        for (text, id) in names.chain(ids) {
+            let (text, id) = (&*visible(text), &*visible(id));
+            let known = firms.ids.insert(text.into(), id.into());
+            if let Some(known) = known.filter(|known| **known != *id) {
                 error(format!(
-                    "\"{id}\" is the name of one partner firm and the id of another"
+                    "\"{text}\" stands for two partner firms: \"{known}\" and \"{id}\""
                 ));
-            } else {
-                firms.ids.insert(id.into(), id.into());
             }
         }
         if let Some(text) = options.default_partner_firm.as_deref().map(visible) {
