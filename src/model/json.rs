@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::CellKind;
 
 /// Names of members, and the texts of their values.
-type Members<'a> = Vec<(Cow<'a, str>, &'a str)>;
+pub(crate) type Members<'a> = Vec<(Cow<'a, str>, &'a str)>;
 
 /// A string that is borrowed where it has no escapes.
 #[derive(Deserialize)]
@@ -47,7 +47,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 
 /// The members of an object in their order, repeated ones too; none if the text
 /// is not an object.
-pub(crate) fn json_members(text: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
+pub(crate) fn json_members(text: &str) -> Option<Members<'_>> {
     let object = serde_json::from_str(text).ok();
     object.map(|Object(members)| members)
 }

@@ -16,7 +16,7 @@ pub(crate) use case::Hasher;
 pub use case::{CaseData, Digest, Key, KeyOrigin};
 pub(crate) use event::{PauseReason, RunEvent, SettledAttempt, StopReason};
 pub(crate) use folding::{Foldings, is_surely_folded};
-pub(crate) use json::{json_cell, json_members, push_json_string};
+pub(crate) use json::{Members, json_cell, json_members, push_json_string};
 pub use outcome::{Answer, EchoDifference, State, Totals, Verdict};
 pub(crate) use outcome::{NextStep, Outcome, StateCounts};
 pub use person::Person;
