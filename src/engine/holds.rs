@@ -11,7 +11,7 @@ use super::plan::{PlanBatch, PlanError, PlannedCase};
 use super::spool::Spool;
 use crate::check::{Check, Contact, Invalid, MOST_NAMES, SharedContacts, contact};
 use crate::ledger::{LedgerError, LedgerReader, LookAlike, LookAlikes};
-use crate::model::{CaseData, Code, Foldings, Key, PersonField, Problem, Severity, State, count};
+use crate::model::{CaseData, Code, Foldings, Key, PersonField, Problem, Severity, State};
 
 /// Held cases that the user says are no duplicates.
 #[derive(Debug, Clone, Default)]
@@ -22,45 +22,24 @@ pub(crate) struct AllowedDuplicates {
 }
 
 impl AllowedDuplicates {
-    fn allows(&self, key: &Key, reason: Reason) -> Result<bool, AllowError> {
+    fn allows(&self, key: &Key, reason: Reason) -> Result<bool, PlanError> {
         let is_named = self.keys.contains(key);
         if is_named && !reason.is_allowable() {
-            return Err(AllowError::OtherPerson(key.clone()));
+            return Err(PlanError::OtherPerson(key.clone()));
         }
         Ok(is_named || (self.all.is_some() && reason.is_allowable()))
     }
 
     /// Compares with what is held: a key that is not, and how many records.
-    pub(super) fn compare(&self, unused: Option<&Key>, held: u64) -> Result<(), AllowError> {
+    pub(super) fn compare(&self, unused: Option<&Key>, held: u64) -> Result<(), PlanError> {
         match (unused, self.all) {
-            (Some(key), _) => Err(AllowError::NotHeld(key.clone())),
+            (Some(key), _) => Err(PlanError::NotHeld(key.clone())),
             (None, Some(allowed)) if allowed != held => {
-                Err(AllowError::OtherNumber { allowed, held })
+                Err(PlanError::OtherNumber { allowed, held })
             }
             _ => Ok(()),
         }
     }
-}
-
-/// Why what the user allowed is not what is held.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum AllowError {
-    #[error(
-        "--allow-duplicate {0}: no record of the input is held under this key. Run the same \
-         command without the flag to see what is held"
-    )]
-    NotHeld(Key),
-    #[error(
-        "--allow-duplicates {allowed}: held as possible duplicates: {}. Run the same command \
-         without the flag to see them",
-        count(*held, "record")
-    )]
-    OtherNumber { allowed: u64, held: u64 },
-    #[error(
-        "--allow-duplicate {0}: the ledger has another person's case under this key, and two \
-         cases can't have one key. Give the row a key of its own"
-    )]
-    OtherPerson(Key),
 }
 
 /// Why a record may be a case of the ledger.

@@ -12,11 +12,11 @@ use std::path::Path;
 
 use indexmap::IndexSet;
 
-use super::holds::{AllowError, AllowedDuplicates, Holds};
+use super::holds::{AllowedDuplicates, Holds};
 use super::spool::{Slot, Spool};
 use crate::check::{Check, CheckBatch, CheckError, Checked, CheckedCase, Invalid};
 use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader};
-use crate::model::{CaseData, Code, Hasher, Problem, Severity, State, Totals};
+use crate::model::{CaseData, Code, Hasher, Key, Problem, Severity, State, Totals, count};
 
 /// What is done with a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -38,7 +38,7 @@ pub(crate) enum PlanAction {
 pub(crate) struct PlannedCase {
     /// Its place in the spool.
     pub(crate) slot: Slot,
-    /// Its state in the ledger, as the plan saw it.
+    /// Its state in the ledger, as the plan saw it, or as the run has left it.
     pub(crate) state: Option<State>,
     order: SendOrder,
     /// The record's number in the check.
@@ -47,9 +47,13 @@ pub(crate) struct PlannedCase {
     firm: Option<u32>,
 }
 
-#[cfg(test)]
 impl PlannedCase {
+    pub(super) fn is_draft(&self) -> bool {
+        self.firm.is_none()
+    }
+
     /// A case that the ledger does not know.
+    #[cfg(test)]
     pub(super) fn untried(slot: Slot) -> Self {
         Self {
             slot,
@@ -124,8 +128,23 @@ pub(crate) enum PlanError {
     Spool(#[from] io::Error),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error(transparent)]
-    Allow(#[from] AllowError),
+    /// What the user allowed is not what is held.
+    #[error(
+        "--allow-duplicate {0}: no record of the input is held under this key. Run the same \
+         command without the flag to see what is held"
+    )]
+    NotHeld(Key),
+    #[error(
+        "--allow-duplicates {allowed}: held as possible duplicates: {}. Run the same command \
+         without the flag to see them",
+        count(*held, "record")
+    )]
+    OtherNumber { allowed: u64, held: u64 },
+    #[error(
+        "--allow-duplicate {0}: the ledger has another person's case under this key, and two \
+         cases can't have one key. Give the row a key of its own"
+    )]
+    OtherPerson(Key),
 }
 
 /// What there is to report of a batch of records.
@@ -392,7 +411,7 @@ impl<'a> Planner<'a> {
         let Some(holds) = &mut self.holds else {
             self.is_decided = true;
             // Nothing is held where the ledger has no cases.
-            return Ok(allowed.compare(allowed.keys.first(), 0).map(|()| None)?);
+            return allowed.compare(allowed.keys.first(), 0).map(|()| None);
         };
         if !self.is_decided {
             let free = holds.decide(&self.check, allowed, &mut self.spool)?;

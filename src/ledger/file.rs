@@ -133,11 +133,10 @@ fn create_complete(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
-    let (folder, name) = location::folder_and_name(path);
     let draft = tempfile::Builder::new()
-        .prefix(&format!(".{name}."))
+        .prefix(".caseload-")
         .suffix(".new")
-        .tempfile_in(folder)
+        .tempfile_in(location::folder_of(path))
         .at(path)?;
     let filled = fill(draft.path());
     // Left where it failed.

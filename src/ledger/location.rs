@@ -1,7 +1,6 @@
 //! Where ledgers are kept: the state folder, a ledger's true path, and the
 //! places that are refused.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -198,15 +197,13 @@ pub(super) fn create_folders(ledger: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// The folder of a ledger, and its name in it.
-pub(super) fn folder_and_name(ledger: &Path) -> (&Path, Cow<'_, str>) {
-    let name = ledger.file_name().unwrap_or_default();
-    (ledger.parent().unwrap_or(ledger), name.to_string_lossy())
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
 }
 
 /// Makes sure that a new file or folder is still there after a crash.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), LedgerError> {
-    let (folder, _) = folder_and_name(path);
+    let folder = folder_of(path);
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.at(folder)
 }

@@ -85,12 +85,7 @@ pub(crate) enum RunEvent<'a> {
         message: Option<&'a str>,
     },
     Resumed,
-    /// A case came back with other values than were sent.
-    EchoDiffers {
-        case: &'a CaseData,
-        answer: &'a Answer,
-    },
-    /// The user is asked whether such fields are acceptable.
+    /// The user is asked whether fields that came back different are acceptable.
     AskEcho,
     /// No further request is sent.
     Stopping {

@@ -106,27 +106,18 @@ pub(crate) fn is_rounded_number(text: &str) -> bool {
         })
 }
 
-/// `#N/A` and the like, and the `###` of a column that is too narrow.
+/// `#N/A`, `#REF!`, `#NAME?` and the like, and the `###` of a column that is too
+/// narrow.
 pub(crate) fn is_spreadsheet_error(text: &str) -> bool {
-    const ERRORS: [&str; 14] = [
-        "#N/A",
-        "#REF!",
-        "#VALUE!",
-        "#DIV/0!",
-        "#NAME?",
-        "#NUM!",
-        "#NULL!",
-        "#SPILL!",
-        "#CALC!",
-        "#GETTING_DATA",
-        "#FIELD!",
-        "#BLOCKED!",
-        "#CONNECT!",
-        "#ERROR!",
-    ];
-    text.starts_with('#')
-        && (ERRORS.iter().any(|error| text.eq_ignore_ascii_case(error))
-            || (text.len() >= 3 && text.bytes().all(|byte| byte == b'#')))
+    let Some(name) = text.strip_prefix('#') else {
+        return false;
+    };
+    let is_part = |byte: u8| byte.is_ascii_uppercase() || matches!(byte, b'/' | b'0');
+    let ended = name.strip_suffix(['!', '?']).unwrap_or_default();
+    let others = ["N/A", "GETTING_DATA"];
+    others.iter().any(|other| name.eq_ignore_ascii_case(other))
+        || (ended.len() >= 3 && ended.bytes().all(is_part))
+        || (name.len() >= 2 && name.bytes().all(|byte| byte == b'#'))
 }
 
 #[cfg(test)]
@@ -153,13 +144,15 @@ mod tests {
     #[test]
     fn placeholders_are_known_in_any_letter_case() {
         for text in [
-            "#N/A", "#n/a", "#REF!", "####", "n/a", "N.A.", "NaN", "null", "NULL", "(null)",
-            "None", "-", "--", "?", "0", "0.0", " 0 ", "0.00", "<NA>", "\\N", "(blank)", "TBD",
+            "#N/A", "#n/a", "#REF!", "#DIV/0!", "#NAME?", "####", "n/a", "N.A.", "NaN", "null",
+            "NULL", "(null)", "None", "-", "--", "?", "0", "0.0", " 0 ", "0.00", "<NA>", "\\N",
+            "(blank)", "TBD",
         ] {
             assert!(is_placeholder(text), "{text}");
         }
         for text in [
-            "", " ", "00", "00123", "L-0", "0.5", "#12", "N", "NA-1", "Nanette", "O",
+            "", " ", "00", "00123", "L-0", "0.5", "#12", "#1!", "#A", "#now!", "N", "NA-1",
+            "Nanette", "O",
         ] {
             assert!(!is_placeholder(text), "{text}");
         }

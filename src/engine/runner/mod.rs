@@ -107,7 +107,6 @@ struct Runner<'a> {
     /// The one claim ahead of its start.
     prefetched: Option<Claim>,
     in_flight: HashMap<CaseIndex, (Claim, Arc<Gate>)>,
-    totals: Totals,
     /// Why the run has to pause, and what the server or network said.
     pause_cause: Option<(PauseReason, Option<Box<str>>)>,
     reported_pause: Option<Duration>,
@@ -136,7 +135,6 @@ pub(crate) async fn run_import(
         ledger_writes: FuturesUnordered::new(),
         prefetched: None,
         in_flight: HashMap::new(),
-        totals: Totals::default(),
         pause_cause: None,
         reported_pause: None,
         reported_stop: false,
@@ -144,13 +142,15 @@ pub(crate) async fn run_import(
         failure: None,
     };
     let stop = runner.work().await;
-    for index in runner.scheduler.remaining() {
-        runner.totals.add(runner.run.planned[index.0].state, 1);
+    let mut totals = Totals::default();
+    for planned in &runner.run.planned {
+        totals.add(planned.state, 1);
+        totals.drafts += u64::from(planned.is_draft() && planned.state == Some(State::Imported));
     }
     RunResult {
         stop,
         failure: runner.failure,
-        totals: runner.totals,
+        totals,
     }
 }
 
@@ -220,7 +220,6 @@ impl Runner<'_> {
             Ok(case) => Arc::new(case),
             Err(error) => {
                 self.fail(error);
-                self.count_unsent(index);
                 return self.notify(SchedulerEvent::ClaimRefused(index));
             }
         };
@@ -289,7 +288,6 @@ impl Runner<'_> {
             Done::Claimed(index, Err(ClaimError::Refused { now })) => self.skip(index, now),
             Done::Claimed(index, Err(ClaimError::Ledger(error))) => {
                 self.fail(error);
-                self.count_unsent(index);
                 SchedulerEvent::ClaimRefused(index)
             }
             Done::Claimed(index, Err(ClaimError::Unknown(error))) => {
@@ -300,7 +298,7 @@ impl Runner<'_> {
                 if let Err(error) = result {
                     // The ledger still has it as sending, which the next run
                     // turns into in doubt.
-                    self.run.planned[index.0].state = Some(State::InDoubt);
+                    self.set_state(index, Some(State::InDoubt));
                     self.fail(error);
                 }
                 SchedulerEvent::Released(index)
@@ -322,9 +320,13 @@ impl Runner<'_> {
         self.notify(event);
     }
 
+    fn set_state(&mut self, index: CaseIndex, state: Option<State>) {
+        self.run.planned[index.0].state = state;
+    }
+
     /// A case that is not sent, and is in this state now.
     fn skip(&mut self, index: CaseIndex, state: Option<State>) -> SchedulerEvent {
-        self.totals.add(state, 1);
+        self.set_state(index, state);
         let slot = self.run.planned[index.0].slot;
         if let Ok(case) = self.run.spooled.read(slot) {
             (self.report)(RunEvent::Skipped { case: &case, state });

@@ -67,7 +67,7 @@ impl Runner<'_> {
                     answer: &outcome.answer,
                     error: &error.to_string(),
                 });
-                self.totals.add(Some(State::InDoubt), 1);
+                self.set_state(index, Some(State::InDoubt));
                 self.fail(error);
                 AttemptResult {
                     verdict: Verdict::InDoubt,
@@ -92,35 +92,19 @@ impl Runner<'_> {
             attempt.verdict = Verdict::InDoubt;
             attempt.next_step = NextStep::DuplicateId;
         }
-        let will_retry = self.scheduler.will_retry(index, &attempt);
-        if will_retry {
-            self.run.planned[index.0].state = Some(settlement.state);
-        } else {
-            self.totals.add(Some(settlement.state), 1);
-            if settlement.state == State::Imported && case.partner_firm.is_none() {
-                self.totals.drafts += 1;
-            }
-        }
+        self.set_state(index, Some(settlement.state));
         abort_point("before-report");
         (self.report)(RunEvent::Settled(SettledAttempt {
             case,
             state: settlement.state,
             answer,
             attempts: self.scheduler.attempts(index),
-            will_retry,
+            will_retry: self.scheduler.will_retry(index, &attempt),
             possible_twin: settlement.possible_twin,
             same_id_as: settlement.same_id_as.as_ref(),
             at: Timestamp::now(),
         }));
-        if attempt.echo_differs && attempt.verdict == Verdict::Imported {
-            (self.report)(RunEvent::EchoDiffers { case, answer });
-        }
         attempt
-    }
-
-    /// Counts a case that was not sent, by the state that it is still in.
-    pub(super) fn count_unsent(&mut self, index: CaseIndex) {
-        self.totals.add(self.run.planned[index.0].state, 1);
     }
 
     /// The second interrupt: what is not proved unsent is in doubt.

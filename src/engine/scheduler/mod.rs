@@ -169,16 +169,6 @@ impl Scheduler {
         }
     }
 
-    /// Cases not in flight and not done, the one claimed ahead included.
-    pub(crate) fn remaining(&self) -> impl Iterator<Item = CaseIndex> + '_ {
-        let prefetched = self.prefetched.map(|(case, _)| case);
-        let untaken = (self.untaken..self.settings.cases).map(CaseIndex);
-        prefetched
-            .into_iter()
-            .chain(self.requeued.iter().copied())
-            .chain(untaken)
-    }
-
     /// Why the run starts nothing more, if so.
     pub(crate) fn stopping(&self) -> Option<&StopReason> {
         self.stop.as_ref()

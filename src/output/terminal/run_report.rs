@@ -98,7 +98,6 @@ impl RunReport {
             } => self.show_pause(*wait, *reason, *message),
             RunEvent::Resumed => self.progress.set_pause(None),
             RunEvent::AskEcho => self.progress.hide(),
-            RunEvent::EchoDiffers { case, answer } => self.show_differences(case, answer),
             RunEvent::Stopping {
                 reason,
                 in_flight,
@@ -208,6 +207,9 @@ impl RunReport {
             )));
         }
         self.progress.update(&self.counts);
+        if settled.state == State::Imported && !answer.echo_differs.is_empty() {
+            self.show_differences(settled.case, answer);
+        }
     }
 
     fn show_failure(&mut self, settled: &SettledAttempt<'_>) {
