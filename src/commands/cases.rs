@@ -1,7 +1,9 @@
 //! Cases of a ledger: which ones `status`, `export` and `resolve` are about,
 //! and each with what a person needs to find it on the platform.
 
-use anyhow::{Result, bail};
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail, ensure};
 use serde_json::{Map, Value};
 
 use crate::cli::args::CaseSelection;
@@ -36,29 +38,24 @@ impl CaseSelection {
         let run = self.run.map(RunId);
         let file = self.file.as_ref();
         let file = file.map(|file| Input::from_arg(file.as_ref()).name());
-        if run.is_some() || file.is_some() {
-            let runs = reader.runs(usize::MAX)?;
-            if let Some(run) = run
-                && !runs.iter().any(|known| known.id == run)
-            {
-                match runs.first() {
-                    Some(last) => bail!("no run {run} in the ledger; the last one is {}", last.id),
-                    None => bail!("no run {run} in the ledger: it has no runs yet"),
-                }
+        let runs = reader.runs(usize::MAX)?;
+        if let Some(run) = run
+            && !runs.iter().any(|known| known.id == run)
+        {
+            match runs.first() {
+                Some(last) => bail!("no run {run} in the ledger; the last one is {}", last.id),
+                None => bail!("no run {run} in the ledger: it has no runs yet"),
             }
+        }
+        if let Some(file) = &file {
             let files = runs.iter().flat_map(|run| &run.start.files);
-            let mut names: Vec<&str> = files.map(|file| file.name.as_str()).collect();
-            names.sort_unstable();
-            names.dedup();
-            if let Some(file) = &file
-                && !names.contains(&file.as_str())
-            {
-                let names = names.into_iter().take(NAMES_SHOWN).map(escaped);
-                bail!(
-                    "no run imported a file named {file}; imported files:\n  {}",
-                    names.collect::<Vec<_>>().join("\n  ")
-                );
-            }
+            let names: BTreeSet<&str> = files.map(|file| file.name.as_str()).collect();
+            let shown = names.iter().take(NAMES_SHOWN).map(|name| escaped(name));
+            ensure!(
+                names.contains(file.as_str()),
+                "no run imported a file named {file}; imported files:\n  {}",
+                shown.collect::<Vec<_>>().join("\n  ")
+            );
         }
         Ok(CaseFilter {
             run,
@@ -80,13 +77,12 @@ impl TypedKeys<'_> {
     /// The key of the known case that is meant, if there is one.
     pub(super) fn find(&self, typed: &str) -> Result<Option<Key>> {
         let mut known = self.reader.typed_keys(typed, self.source.as_deref())?;
-        if known.len() > 1 {
-            bail!(
-                "{} is a key of several sources ({}): name one with --source",
-                escaped(typed),
-                escaped_list(known.iter().map(Key::to_string))
-            );
-        }
+        ensure!(
+            known.len() <= 1,
+            "{} is a key of several sources ({}): name one with --source",
+            escaped(typed),
+            escaped_list(known.iter().map(Key::to_string))
+        );
         Ok(known.pop())
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::{Exit, ledgers, print_closing};
 use crate::cli::args::ExportArgs;
 use crate::cli::settings::LedgerSettings;
 use crate::input::Input;
-use crate::ledger::{CaseFilter, CaseRow, LedgerReader};
+use crate::ledger::{CaseFilter, LedgerReader};
 use crate::model::State;
 use crate::output::files::{
     CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ShapeDetector, SourceFile, WrittenFiles,
@@ -30,18 +30,17 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
         json: args.json.clone().filter(|_| !to_stdout),
     };
     let no_files = paths == OutputPaths::default();
-    if no_files && !to_stdout {
-        bail!(
-            "nothing to write: name at least one of --results FILE, --rejects FILE, \
-             --in-doubt FILE and --json - (standard output)"
-        );
-    }
+    ensure!(
+        to_stdout || !no_files,
+        "nothing to write: name at least one of --results FILE, --rejects FILE, --in-doubt FILE \
+         and --json - (standard output)"
+    );
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     ledgers::report_ledger(&info, output);
     let filter = settings.cases.filter(&reader)?;
     let config_files = settings.config.files().map(Path::to_owned);
-    let protected = ledgers::paths(&info.path).chain(config_files);
+    let protected = ledgers::paths(&info.path).into_iter().chain(config_files);
     let mut opener = OutputOpener::new(args.force, FlushPolicy::Chunks, protected);
     let sources = if no_files {
         Vec::new()
@@ -60,12 +59,13 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
         // A file that a run added meanwhile counts as the first one.
         let source = sources.position(|source| Some(&source.name) == case.file.as_ref());
         case_files.add_case(source, &case);
-        if let Some(out) = &mut stream
-            && is_closed(print_case(out, &case, output.redact))?
-        {
-            stream = None;
-            if no_files {
-                break;
+        if let Some(out) = &mut stream {
+            let document = case_json(&case, output.redact).to_string();
+            if is_closed(writeln!(out, "{}", json_line(&document)))? {
+                stream = None;
+                if no_files {
+                    break;
+                }
             }
         }
     }
@@ -102,11 +102,6 @@ fn close(written: &WrittenFiles, output: OutputOptions, to_stdout: bool) -> Exit
         print_closing("export", exit, members);
     }
     exit
-}
-
-fn print_case(out: &mut impl io::Write, case: &CaseRow, redact: bool) -> io::Result<()> {
-    let document = case_json(case, redact).to_string();
-    writeln!(out, "{}", json_line(&document))
 }
 
 /// Whether the reader of standard output has closed it, which is not an error.

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::api::Account;
 use crate::cli::settings::{Confirmation, ImportSettings, LedgerChoice, SANDBOX_LEDGER, in_ci};
@@ -39,14 +39,9 @@ pub(super) fn open_to_resolve(
 
 /// A ledger and the files that belong to it, which stand beside the file itself
 /// and not beside a link to it.
-pub(super) fn paths(ledger: &Path) -> impl Iterator<Item = PathBuf> {
+pub(super) fn paths(ledger: &Path) -> [PathBuf; 2] {
     let ledger = ledger.canonicalize().unwrap_or_else(|_| ledger.to_owned());
-    let endings = ["", "-journal"].into_iter();
-    endings.map(move |ending| {
-        let mut path = ledger.as_os_str().to_owned();
-        path.push(ending);
-        path.into()
-    })
+    [ledger::beside(&ledger, "-journal"), ledger]
 }
 
 /// How cases get into a ledger without being sent.
@@ -70,12 +65,10 @@ fn existing(choice: &LedgerChoice, if_lost: &str) -> Result<PathBuf> {
     if ledger::exists(&path)? {
         return Ok(path);
     }
-    if choice.is_sandbox() {
-        bail!(
-            "there is no {SANDBOX_LEDGER} in this folder: `caseload import FILE --sandbox` \
-             creates one"
-        );
-    }
+    ensure!(
+        !choice.is_sandbox(),
+        "there is no {SANDBOX_LEDGER} in this folder: `caseload import FILE --sandbox` creates one"
+    );
     let account = match &choice.account {
         Some(account) => format!(" for {account}"),
         None => String::new(),
@@ -297,12 +290,11 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
 fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()> {
     refuse_other_id(info, &settings.ledger)?;
     let (path, permissions) = (info.path.display(), &settings.args.ledger);
-    if permissions.new_ledger {
-        bail!(
-            "{path} already exists, with {}; leave --new-ledger out",
-            count(info.counts.total(), "case")
-        );
-    }
+    ensure!(
+        !permissions.new_ledger,
+        "{path} already exists, with {}; leave --new-ledger out",
+        count(info.counts.total(), "case")
+    );
     let way_out = "use --adopt-ledger if the account's address has changed";
     match refuse_other_account(info, &settings.ledger, way_out) {
         Ok(()) if permissions.adopt_ledger => bail!(
@@ -319,16 +311,13 @@ fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()>
     if !settings.output.quiet {
         warn_moved(info);
     }
-    if settings.ledger.is_sandbox() || settings.args.sending.dry_run {
-        return Ok(());
-    }
-    if in_ci() && settings.ledger.id.is_none() {
-        bail!(
-            "in a CI job the ledger must be named by its id, so that a job that lost it sends \
-             nothing twice: set CASELOAD_LEDGER_ID={} or [ledger] id in caseload.toml",
-            info.id
-        );
-    }
+    let sends = !settings.ledger.is_sandbox() && !settings.args.sending.dry_run;
+    ensure!(
+        !(sends && in_ci()) || settings.ledger.id.is_some(),
+        "in a CI job the ledger must be named by its id, so that a job that lost it sends nothing \
+         twice: set CASELOAD_LEDGER_ID={} or [ledger] id in caseload.toml",
+        info.id
+    );
     Ok(())
 }
 
@@ -392,29 +381,23 @@ fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
     if is_asked || settings.args.sending.dry_run || settings.ledger.is_sandbox() {
         return Ok(());
     }
-    if !permissions.new_ledger {
-        bail!(
-            "no ledger for {account} at {path}: with an empty one every case is sent. If this is \
-             this account's first import, add --new-ledger; if not, find the ledger (another \
-             user, another machine, --ledger){}",
-            listed(others)
-        );
-    }
-    let meant = |other: &&&KnownLedger| {
-        let id = other.id.as_ref();
-        beside.iter().any(|meant| Some(meant) == id)
-    };
-    let flags = of_account.iter().filter(|other| !meant(other));
-    let flags =
-        flags.map(|other| format!(" --beside-ledger {}", other.id.as_deref().unwrap_or("ID")));
-    let flags = flags.collect::<String>();
-    if !flags.is_empty() {
-        bail!(
-            "{account} has a ledger already, and with a new one every case is sent again: use \
-             that ledger with --ledger, or restore it. If a second ledger is meant, add{flags}{}",
-            listed(of_account)
-        );
-    }
+    ensure!(
+        permissions.new_ledger,
+        "no ledger for {account} at {path}: with an empty one every case is sent. If this is this \
+         account's first import, add --new-ledger; if not, find the ledger (another user, another \
+         machine, --ledger){}",
+        listed(others)
+    );
+    let ids = of_account.iter().map(|other| other.id.as_ref());
+    let unnamed = ids.filter(|id| !id.is_some_and(|id| beside.contains(id)));
+    let flags = unnamed.map(|id| format!(" --beside-ledger {}", id.map_or("ID", String::as_str)));
+    let flags: String = flags.collect();
+    ensure!(
+        flags.is_empty(),
+        "{account} has a ledger already, and with a new one every case is sent again: use that \
+         ledger with --ledger, or restore it. If a second ledger is meant, add{flags}{}",
+        listed(of_account)
+    );
     if !others.is_empty() && !settings.output.quiet {
         print_warning(&format!(
             "the ledger {path} is new; other ledgers exist:{}",
@@ -432,12 +415,11 @@ pub(super) fn forget_test_runs(output: OutputOptions) -> Result<()> {
     }
     let ledger = ledger::open(path, None, LOCK_PATIENCE)?;
     let account = ledger.reader().info()?.account;
-    if account != Account::sandbox().as_str() {
-        bail!(
-            "{SANDBOX_LEDGER} is the ledger of {}, not of the sandbox; it was not deleted",
-            escaped(&account)
-        );
-    }
+    ensure!(
+        account == Account::sandbox().as_str(),
+        "{SANDBOX_LEDGER} is the ledger of {}, not of the sandbox; it was not deleted",
+        escaped(&account)
+    );
     ledger.delete()?;
     if !output.quiet && !output.json {
         print_status("deleted the ledger of earlier test runs");

@@ -209,7 +209,7 @@ pub(super) fn sync_folder_of(path: &Path) -> Result<(), LedgerError> {
 }
 
 /// The file beside a ledger with this ending.
-pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(ledger: &Path, ending: &str) -> PathBuf {
     let mut name = ledger.as_os_str().to_owned();
     name.push(ending);
     name.into()

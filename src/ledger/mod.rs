@@ -32,7 +32,7 @@ pub use error::LedgerError;
 pub(crate) use file::open_to_resolve;
 pub use file::{LOCK_PATIENCE, Ledger, LedgerReader, create, open, open_read_only};
 pub(crate) use location::{
-    KnownLedger, default_path, discover, exists, known, state_folder, temporary_folder,
+    KnownLedger, beside, default_path, discover, exists, known, state_folder, temporary_folder,
 };
 pub(crate) use look_alikes::{LookAlike, LookAlikes};
 pub(crate) use platform::host_name;

@@ -2,7 +2,7 @@
 //! as in earlier runs, or what the user says about others. Otherwise known cases
 //! would count as new, and be sent again.
 
-use anyhow::{Error, Result, anyhow, bail};
+use anyhow::{Error, Result, anyhow, bail, ensure};
 
 use super::super::ledgers;
 use super::plan::CheckedPlan;
@@ -30,9 +30,10 @@ pub(super) fn check(settings: &ImportSettings, ledger: Option<&LedgerReader>) ->
         ),
         ("--new-source", args.new_source && !new_source),
     ] {
-        if is_unused {
-            bail!("{flag} has no effect: the ledger has no case that it is about; remove it");
-        }
+        ensure!(
+            !is_unused,
+            "{flag} has no effect: the ledger has no case that it is about; remove it"
+        );
     }
     match status {
         OriginStatus::NewSource(known) if !args.new_source => {
@@ -67,14 +68,13 @@ pub(super) fn check(settings: &ImportSettings, ledger: Option<&LedgerReader>) ->
 
 /// Refuses other key columns that lead to no known case: these are other ids.
 pub(super) fn refuse_unknown_ids(plan: &CheckedPlan<'_>) -> Result<()> {
-    if plan.import.settings.args.change_key_columns && plan.plan.known == 0 {
-        bail!(
-            "--change-key-columns is refused: the ledger knows none of the keys of these {}, so \
-             they are not the same ids, and every case would be sent again. If they are ids of \
-             another system, name it with --source NAME",
-            count(plan.checked.total, "record")
-        );
-    }
+    ensure!(
+        plan.plan.known > 0 || !plan.import.settings.args.change_key_columns,
+        "--change-key-columns is refused: the ledger knows none of the keys of these {}, so they \
+         are not the same ids, and every case would be sent again. If they are ids of another \
+         system, name it with --source NAME",
+        count(plan.checked.total, "record")
+    );
     Ok(())
 }
 

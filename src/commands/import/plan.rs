@@ -1,6 +1,6 @@
 //! Reading, checking and planning: what an import would do, before it does it.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 
 use super::super::findings::{Findings, KeptFindings};
@@ -95,33 +95,30 @@ impl CheckedPlan<'_> {
         let is_doubt = |planned: &&PlannedCase| planned.state == Some(State::InDoubt);
         let planned = self.plan.planned.iter().filter(is_doubt).count() as u64;
         let doubts = planned + self.plan.beyond_limit.in_doubt;
-        if doubts != named {
-            bail!(
-                "--resend-in-doubt {named}: {} of this input can be sent once more. Only doubts \
-                 older than --min-doubt-age count. Nothing was sent",
-                count(doubts, "case")
-            );
-        }
+        ensure!(
+            doubts == named,
+            "--resend-in-doubt {named}: {} of this input can be sent once more. Only doubts older \
+             than --min-doubt-age count. Nothing was sent",
+            count(doubts, "case")
+        );
         Ok(())
     }
 
     /// Refuses another plan than the approved one, and more cases than it allows.
     pub(super) fn refuse_other_than(&self, approved: &ApprovedPlan) -> Result<()> {
-        if approved.hash != self.plan.hash {
-            bail!(
-                "the plan has changed: it is now {}; the account, the map or the cases differ \
-                 from what the dry run showed. Nothing was sent",
-                self.name().unwrap_or_default()
-            );
-        }
-        if self.to_send() > approved.most {
-            bail!(
-                "the plan allows {}, and {} would be sent now: the ledger knows less than it \
-                 did. Nothing was sent",
-                count(approved.most, "case"),
-                self.to_send()
-            );
-        }
+        ensure!(
+            approved.hash == self.plan.hash,
+            "the plan has changed: it is now {}; the account, the map or the cases differ from \
+             what the dry run showed. Nothing was sent",
+            self.name().unwrap_or_default()
+        );
+        ensure!(
+            self.to_send() <= approved.most,
+            "the plan allows {}, and {} would be sent now: the ledger knows less than it did. \
+             Nothing was sent",
+            count(approved.most, "case"),
+            self.to_send()
+        );
         Ok(())
     }
 }

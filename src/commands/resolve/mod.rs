@@ -3,10 +3,9 @@
 mod interactive;
 mod named_cases;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -81,9 +80,10 @@ pub(super) fn run(settings: &LedgerSettings, options: &ResolveArgs) -> Result<Ex
 impl ResolveJob<'_> {
     /// What the user has written into the list.
     fn apply_decisions(&mut self, decided: usize) -> Result<Exit> {
-        if !self.options.keys.is_empty() || !self.settings.cases.is_all_of_source() {
-            bail!("a list with decisions names its cases itself: use it alone");
-        }
+        ensure!(
+            self.options.keys.is_empty() && self.settings.cases.is_all_of_source(),
+            "a list with decisions names its cases itself: use it alone"
+        );
         let others = self.listed.len() - decided;
         if others > 0 {
             print_status(&format!(
@@ -111,9 +111,8 @@ impl ResolveJob<'_> {
     /// Shows the cases, asks, and records what became of them.
     fn apply(&mut self, resolutions: &[Resolutions]) -> Result<Exit> {
         for (action, cases) in resolutions {
-            if cases.is_empty() {
-                bail!("no cases selected: {}", none_selected(*action));
-            }
+            let why = none_selected(*action);
+            ensure!(!cases.is_empty(), "no cases selected: {why}");
             if !self.confirm(*action, cases)? {
                 print_status("nothing was changed");
                 return Ok(Exit::Stopped);
@@ -164,25 +163,24 @@ impl ResolveJob<'_> {
             named_cases::add(&mut named, (keys.read(typed)?, id))?;
         }
         let is_absent = |case: &&ListedCase| imported && case.is_absent();
-        let absent = self.listed.iter().filter(is_absent).count();
-        if absent > 0 {
+        let (absent, listed): (Vec<_>, Vec<_>) = self.listed.iter().partition(is_absent);
+        if !absent.is_empty() {
             print_status(&format!(
                 "{} of cases that are not on the platform: skipped",
-                count(absent as u64, "row")
+                count(absent.len() as u64, "row")
             ));
         }
-        let listed = || self.listed.iter().filter(|case| !is_absent(case));
-        let has_id = |case: &&ListedCase| case.case_id.is_some();
-        let unclear = listed().filter(|case| !has_id(case) && case.state != Some(State::Imported));
-        let (unclear, with_id) = (unclear.count(), listed().filter(has_id).count());
-        if imported && with_id > 0 && unclear > 0 {
-            bail!(
-                "the list has case ids for {with_id} of {}: keep only the rows of cases that are \
-                 on the platform, and put cases whose ids are unknown into a list of their own",
-                count((with_id + unclear) as u64, "case")
-            );
-        }
-        for case in listed() {
+        let has_id = |case: &&&ListedCase| case.case_id.is_some();
+        let is_unclear = |case: &&&ListedCase| !has_id(case) && case.state != Some(State::Imported);
+        let with_id = listed.iter().filter(has_id).count();
+        let unclear = listed.iter().filter(is_unclear).count();
+        ensure!(
+            !imported || with_id == 0 || unclear == 0,
+            "the list has case ids for {with_id} of {}: keep only the rows of cases that are on \
+             the platform, and put cases whose ids are unknown into a list of their own",
+            count((with_id + unclear) as u64, "case")
+        );
+        for case in listed {
             let id = case.case_id.clone().filter(|_| imported);
             named_cases::add(&mut named, (case.key.clone(), id))?;
         }
@@ -203,24 +201,23 @@ impl ResolveJob<'_> {
     fn selected(&self, action: ResolveAction) -> Result<Vec<NamedCase>> {
         let mut named = self.named(Some(action))?;
         let filter = self.filter(&named)?;
-        let reader = self.ledger.reader();
-        let all = self.settings.cases.is_all_of_source();
-        if filter.keys.is_none() {
-            if all {
-                bail!("which cases? Use keys, --list FILE, --run N, --file FILE or --state STATE");
-            }
-            for case in reader.cases(&filter) {
-                let case = case?;
-                if self.is_for(action, &case, None)? {
-                    named.insert(case.key, None);
-                }
-            }
-        } else if !all {
-            let selected = reader.select(&filter)?.into_iter().map(|case| case.key);
-            let selected: HashSet<Key> = selected.collect();
-            named.retain(|key, _| selected.contains(key));
+        let are_named = filter.keys.is_some();
+        if self.settings.cases.is_all_of_source() {
+            ensure!(
+                are_named,
+                "which cases? Use keys, --list FILE, --run N, --file FILE or --state STATE"
+            );
+            return Ok(named.into_iter().collect());
         }
-        Ok(named.into_iter().collect())
+        let mut selected = Vec::new();
+        for case in self.ledger.reader().cases(&filter) {
+            let case = case?;
+            if are_named || self.is_for(action, &case, None)? {
+                let case_id = named.swap_remove(&case.key).flatten();
+                selected.push((case.key, case_id));
+            }
+        }
+        Ok(selected)
     }
 
     fn is_for(
@@ -230,11 +227,8 @@ impl ResolveJob<'_> {
         case_id: Option<&str>,
     ) -> Result<bool, LedgerError> {
         Ok(match action {
-            ResolveAction::Undo => {
-                let last = self.ledger.reader().last_resolution(&case.key)?;
-                last.is_some()
-            }
-            _ => (action.state_after(case.state, case_id.is_some())).is_some(),
+            ResolveAction::Undo => (self.ledger.reader().last_resolution(&case.key)?).is_some(),
+            _ => action.state_after(case.state, case_id.is_some()).is_some(),
         })
     }
 
