@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::api::Account;
 use crate::cli::settings::{Confirmation, ImportSettings, LedgerChoice, SANDBOX_LEDGER, in_ci};
 use crate::ledger::{self, KnownLedger, LOCK_PATIENCE, Ledger, LedgerInfo, LedgerReader, Records};
 use crate::model::State;
@@ -20,7 +19,7 @@ pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, Ledge
     let reader = ledger::open_read_only(&existing(choice, "")?, records(choice))?;
     let info = reader.info()?;
     refuse_other_id(&info, choice)?;
-    refuse_other_account(&info, choice, "leave the account out")?;
+    refuse_other_account(&info, choice, LEAVE_OUT)?;
     Ok((reader, info))
 }
 
@@ -32,7 +31,7 @@ pub(super) fn open_to_resolve(
     let ledger = ledger::open_to_resolve(&existing(choice, IF_LOST)?, records(choice))?;
     let info = ledger.reader().info()?;
     refuse_other_id(&info, choice)?;
-    refuse_other_account(&info, choice, "leave the account out")?;
+    refuse_other_account(&info, choice, LEAVE_OUT)?;
     refuse_older(&info, accepted)?;
     Ok((ledger, info))
 }
@@ -43,6 +42,9 @@ pub(super) fn paths(ledger: &Path) -> [PathBuf; 2] {
     let ledger = ledger.canonicalize().unwrap_or_else(|_| ledger.to_owned());
     [ledger::beside(&ledger, "-journal"), ledger]
 }
+
+/// The way out where no command changes the account of a ledger.
+const LEAVE_OUT: &str = "name this account's ledger with --ledger, or leave the account out";
 
 /// How cases get into a ledger without being sent.
 const IF_LOST: &str = ". Restore it from a backup; if it is lost, create an empty one with \
@@ -119,8 +121,7 @@ fn only_ledger(if_lost: &str) -> Result<PathBuf> {
 fn refuse_other_account(info: &LedgerInfo, choice: &LedgerChoice, way_out: &str) -> Result<()> {
     match &choice.account {
         Some(account) if account.as_str() != info.account => bail!(
-            "{} is the ledger of {}, not of {account}; name this account's ledger with --ledger, \
-             or {way_out}",
+            "{} is the ledger of {}, not of {account}; {way_out}",
             info.path.display(),
             escaped(&info.account)
         ),
@@ -272,6 +273,13 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
     }
     let mut ledger = ledger::open(path, records, settings.args.wait.max(LOCK_PATIENCE))?;
     refuse_unexpected(&ledger.reader().info()?, settings)?;
+    if settings.args.fresh {
+        ledger.delete()?;
+        if !settings.output.quiet && !settings.output.json {
+            print_status("deleted the ledger of earlier test runs");
+        }
+        return Ok(ImportLedger::Missing { others: Vec::new() });
+    }
     if settings.args.ledger.adopt_ledger {
         ledger.adopt(settings.destination.account.as_str())?;
     }
@@ -295,7 +303,12 @@ fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()>
         "{path} already exists, with {}; leave --new-ledger out",
         count(info.counts.total(), "case")
     );
-    let way_out = "use --adopt-ledger if the account's address has changed";
+    let way_out = if settings.ledger.is_sandbox() {
+        "it was not deleted; move it away"
+    } else {
+        "name this account's ledger with --ledger, or use --adopt-ledger if the account's address \
+         has changed"
+    };
     match refuse_other_account(info, &settings.ledger, way_out) {
         Ok(()) if permissions.adopt_ledger => bail!(
             "{path} is the ledger of {} already; leave --adopt-ledger out",
@@ -403,26 +416,6 @@ fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
             "the ledger {path} is new; other ledgers exist:{}",
             listed(others)
         ));
-    }
-    Ok(())
-}
-
-/// Deletes the ledger of earlier test runs, and nothing else.
-pub(super) fn forget_test_runs(output: OutputOptions) -> Result<()> {
-    let path = Path::new(SANDBOX_LEDGER);
-    if !path.exists() {
-        return Ok(());
-    }
-    let ledger = ledger::open(path, None, LOCK_PATIENCE)?;
-    let account = ledger.reader().info()?.account;
-    ensure!(
-        account == Account::sandbox().as_str(),
-        "{SANDBOX_LEDGER} is the ledger of {}, not of the sandbox; it was not deleted",
-        escaped(&account)
-    );
-    ledger.delete()?;
-    if !output.quiet && !output.json {
-        print_status("deleted the ledger of earlier test runs");
     }
     Ok(())
 }

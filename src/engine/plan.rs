@@ -19,7 +19,7 @@ use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader};
 use crate::model::{CaseData, Code, Hasher, Key, Problem, Severity, State, Totals, count};
 
 /// What is done with a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PlanAction {
     Send,
@@ -85,8 +85,8 @@ pub(crate) struct Plan {
     pub(crate) planned: Vec<PlannedCase>,
     /// The same, as cases.
     pub(crate) spooled: Spool,
-    /// Records by what is done with them; problems are none of these.
-    pub(crate) actions: BTreeMap<PlanAction, u64>,
+    /// The records that are not to be sent; `total` counts all.
+    pub(crate) others: Totals,
     /// Cases to send beyond `--limit`, by their state in the ledger.
     pub(crate) beyond_limit: Totals,
     /// Cases whose keys the ledger knows.
@@ -111,11 +111,6 @@ impl Plan {
         let orders = self.planned.iter().map(|planned| planned.order);
         let unchanged = orders.filter(|order| matches!(order, SendOrder::Rejected(_)));
         unchanged.count() as u64
-    }
-
-    /// How many cases go this way.
-    pub(crate) fn count(&self, action: PlanAction) -> u64 {
-        self.actions.get(&action).copied().unwrap_or_default()
     }
 }
 
@@ -243,10 +238,18 @@ impl<'a> Planner<'a> {
         let checked = self.check.finish();
         let excluded = &checked.excluded;
         let held: Vec<u32> = self.holds.iter().flat_map(Holds::held).collect();
-        let mut actions = BTreeMap::from([(PlanAction::Held, held.len() as u64)]);
+        let mut others = Totals {
+            total: checked.total,
+            held: held.len() as u64,
+            ..Totals::default()
+        };
         for (number, action) in &self.existing {
             if !excluded.conflicting.contains(number) {
-                *actions.entry(*action).or_insert(0) += 1;
+                *match action {
+                    PlanAction::Skip => &mut others.already_imported,
+                    PlanAction::Changed => &mut others.changed,
+                    _ => &mut others.in_doubt,
+                } += 1;
             }
         }
         // Not a second list of a million cases.
@@ -254,7 +257,7 @@ impl<'a> Planner<'a> {
         let duplicates = send.extract_if(.., |planned| excluded.contains(planned.number));
         let duplicates = duplicates.map(|planned| planned.slot).collect();
         send.sort_by_key(|planned| (planned.order, planned.number));
-        actions.insert(PlanAction::Send, send.len() as u64);
+        others.problems = checked.total - others.sum() - send.len() as u64;
         let mut beyond_limit = Totals::default();
         if let Some(limit) = self.options.limit {
             for planned in send.drain(send.len().min(limit as usize)..) {
@@ -284,7 +287,7 @@ impl<'a> Planner<'a> {
             all: all.collect(),
             planned: send,
             spooled: self.spool,
-            actions,
+            others,
             beyond_limit,
             known: self.known,
             hash: self.hasher.finish().to_string()[..16].to_owned(),

@@ -36,9 +36,6 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
     if let Some(warning) = &settings.warning {
         print_warning(warning);
     }
-    if settings.args.fresh && !sending.dry_run {
-        ledgers::forget_test_runs(settings.output)?;
-    }
     let interrupts = import.catch_interrupts()?;
     if settings.needs_key_columns() {
         return Err(origin::no_key_columns(settings)?);

@@ -8,9 +8,7 @@ use super::{Import, files};
 use crate::check::{self, CheckOptions, Checked};
 use crate::cli::args::ApprovedPlan;
 use crate::cli::settings::ImportSettings;
-use crate::engine::{
-    AllowedDuplicates, Plan, PlanAction, PlanError, PlanOptions, PlannedCase, Planner,
-};
+use crate::engine::{AllowedDuplicates, Plan, PlanError, PlanOptions, PlannedCase, Planner};
 use crate::input::ReadOptions;
 use crate::ledger::{self, LedgerReader};
 use crate::model::{CaseData, Key, State, Totals};
@@ -55,15 +53,10 @@ impl CheckedPlan<'_> {
             .then(|| format!("{}-{}", self.plan.hash, self.to_send()))
     }
 
-    /// Records with problems: what is none of the plan's other records.
-    fn problems(&self) -> u64 {
-        self.checked.total - self.plan.actions.values().sum::<u64>()
-    }
-
     /// Whether problems keep everything from being sent.
     pub(super) fn is_blocked(&self) -> bool {
         let skip_invalid = self.import.settings.args.sending.skip_invalid;
-        self.checked.unskippable > 0 || (self.problems() > 0 && !skip_invalid)
+        self.checked.unskippable > 0 || (self.plan.others.problems > 0 && !skip_invalid)
     }
 
     /// Before anything was sent.
@@ -77,15 +70,7 @@ impl CheckedPlan<'_> {
 
     /// Every record but those that are about to be sent: the run counts them.
     pub(super) fn totals_without_sends(&self) -> Totals {
-        let mut totals = Totals {
-            total: self.checked.total,
-            already_imported: self.plan.count(PlanAction::Skip),
-            changed: self.plan.count(PlanAction::Changed),
-            in_doubt: self.plan.count(PlanAction::InDoubt),
-            held: self.plan.count(PlanAction::Held),
-            problems: self.problems(),
-            ..Totals::default()
-        };
+        let mut totals = self.plan.others;
         totals += self.plan.beyond_limit;
         totals
     }

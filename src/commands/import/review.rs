@@ -74,9 +74,10 @@ pub(super) fn dry_run(mut plan: CheckedPlan<'_>, ledger: &ImportLedger) -> Resul
     };
     let settings = plan.import.settings;
     if settings.output.json {
+        let files = settings.read.file_names();
         for (slot, action) in std::mem::take(&mut plan.plan.all) {
             let case = plan.plan.spooled.read(slot).context("the spool")?;
-            print_json(&request(settings, &case, action)?);
+            print_json(&request(settings, &files, &case, action)?);
         }
         print_json(&summary.to_json());
         return Ok(exit);
@@ -177,13 +178,13 @@ fn show_counts(plan: &CheckedPlan<'_>, ledger: &ImportLedger, print: fn(&str)) -
             "of them rejected before, and unchanged since",
         ),
         (plan.plan.drafts, "of them without a firm, as drafts"),
-        (plan.plan.count(PlanAction::Skip), "already imported"),
+        (plan.plan.others.already_imported, "already imported"),
         (
-            plan.plan.count(PlanAction::Changed),
+            plan.plan.others.changed,
             "already imported, and changed since",
         ),
         (
-            plan.plan.count(PlanAction::InDoubt),
+            plan.plan.others.in_doubt,
             "in doubt: check in Lexamica, then run `caseload resolve`",
         ),
         (
@@ -266,7 +267,7 @@ fn next_command(plan: &CheckedPlan<'_>, ledger: &ImportLedger) -> Option<String>
 #[derive(Serialize)]
 struct Request<'a> {
     schema: u32,
-    file: String,
+    file: &'a str,
     line: u64,
     row: Option<u64>,
     key: String,
@@ -278,12 +279,13 @@ struct Request<'a> {
 
 fn request<'a>(
     settings: &ImportSettings,
+    files: &'a [String],
     case: &'a CaseData,
     action: PlanAction,
 ) -> Result<Request<'a>> {
     Ok(Request {
         schema: 1,
-        file: file_name(case.place, &settings.read.file_names()).to_owned(),
+        file: file_name(case.place, files),
         line: case.place.line,
         row: case.place.row,
         key: redacted(&case.key.to_string(), settings.output.redact).into_owned(),
