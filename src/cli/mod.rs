@@ -61,7 +61,7 @@ pub(crate) enum Command {
     /// Explain a problem or an outcome, and how to fix it
     #[command(after_long_help = include_str!("examples/explain.txt"))]
     Explain {
-        /// A code such as bad-date, or a state such as in_doubt; lists all if omitted
+        #[arg(help = "A code such as bad-date, or a state such as in_doubt; lists all if omitted")]
         code: Option<String>,
     },
     /// Print a completion script for a shell

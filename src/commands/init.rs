@@ -1,7 +1,7 @@
 //! `caseload init FILE`: drafts a config from a file's headers and values.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
@@ -16,8 +16,8 @@ use crate::output::terminal::streams::{OutputOptions, print_status};
 use crate::output::terminal::text::{count, escaped, escaped_list, escaped_path};
 
 /// Runs the command, for the config that is named, or the usual one.
-pub(super) fn run(args: &InitArgs, named: Option<PathBuf>, output: OutputOptions) -> Result<Exit> {
-    let path = named.as_deref().unwrap_or(Path::new(CONFIG));
+pub(super) fn run(args: &InitArgs, named: Option<&Path>, output: OutputOptions) -> Result<Exit> {
+    let path = named.unwrap_or(Path::new(CONFIG));
     if path.symlink_metadata().is_ok() {
         bail!(
             "{} already exists; move it away, or write to another file with --config",

@@ -204,11 +204,12 @@ pub(super) fn about(ledger: &KnownLedger) -> String {
         ),
     };
     let last_run = ledger.info.as_ref().ok().and_then(|info| info.last_run_at);
+    // Writing to a String can't fail.
     if let Some(at) = last_run {
-        about += &format!("; last import {}", time(at));
+        let _ = write!(about, "; last import {}", time(at));
     }
     if let Some(id) = &ledger.id {
-        about += &format!("; id {}", escaped(id));
+        let _ = write!(about, "; id {}", escaped(id));
     }
     about
 }

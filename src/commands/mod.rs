@@ -133,7 +133,7 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
     match command {
         Command::Import(args) => import::run(&ImportSettings::new(*args, globals)?),
         Command::Check(args) => check::run(&ReadSettings::of_check(args, globals)?, output),
-        Command::Init(args) => init::run(&args, settings::named_config(globals), output),
+        Command::Init(args) => init::run(&args, settings::named_config(globals).as_deref(), output),
         Command::Status(args) => {
             status::run(&LedgerSettings::new(&args.ledger, globals)?, args.check)
         }
