@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::cli::settings::{Confirmation, ImportSettings, LedgerChoice, SANDBOX_LEDGER, in_ci};
+use crate::cli::settings::{ImportSettings, LedgerChoice, SANDBOX_LEDGER, in_ci};
 use crate::ledger::{self, KnownLedger, LOCK_PATIENCE, Ledger, LedgerInfo, LedgerReader, Records};
 use crate::model::State;
 use crate::output::terminal::color;
@@ -391,8 +391,7 @@ fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
             listed(others)
         );
     }
-    let is_asked = settings.confirmation == Confirmation::Ask;
-    if is_asked || settings.args.sending.dry_run || settings.ledger.is_sandbox() {
+    if settings.asks || settings.args.sending.dry_run || settings.ledger.is_sandbox() {
         return Ok(());
     }
     ensure!(

@@ -6,22 +6,16 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{Exit, block_on};
-use crate::api::PublicKey;
 use crate::cli::args::SandboxArgs;
+use crate::cli::settings::public_key_from;
 use crate::cli::shell_word;
-use crate::output::terminal::streams::{OutputOptions, print_json, print_status, print_warning};
+use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::sandbox::{self, SandboxOptions};
 
 /// Runs the command until it is interrupted.
 pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
-    let mut public_key = None;
-    if let Some(path) = &args.public_key_file {
-        let (key, warning) = PublicKey::from_file(path)?;
-        if let Some(warning) = warning {
-            print_warning(&warning);
-        }
-        public_key = Some(key.reveal().to_owned());
-    }
+    let public_key = args.public_key_file.as_deref().map(public_key_from);
+    let public_key = public_key.transpose()?;
     let import = example_import(&args);
     let options = SandboxOptions {
         port: args.port,
@@ -31,7 +25,7 @@ pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
         seed: args.seed,
         org_id: args.org_id,
         map_id: args.map_id,
-        public_key,
+        public_key: public_key.map(|key| key.reveal().to_owned()),
         private: false,
     };
     let (stop, mut stopped) = tokio::sync::mpsc::unbounded_channel();

@@ -14,7 +14,7 @@ use indexmap::IndexSet;
 
 use super::holds::{AllowedDuplicates, Holds};
 use super::spool::{Slot, Spool};
-use crate::check::{Check, CheckBatch, CheckError, Checked, CheckedCase, Invalid};
+use crate::check::{Check, CheckBatch, CheckError, Checked, CheckedCase, Exclusions, Invalid};
 use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader};
 use crate::model::{CaseData, Code, Hasher, Key, Problem, Severity, State, Totals, count};
 
@@ -241,17 +241,8 @@ impl<'a> Planner<'a> {
         let mut others = Totals {
             total: checked.total,
             held: held.len() as u64,
-            ..Totals::default()
+            ..count_existing(&self.existing, excluded)
         };
-        for (number, action) in &self.existing {
-            if !excluded.conflicting.contains(number) {
-                *match action {
-                    PlanAction::Skip => &mut others.already_imported,
-                    PlanAction::Changed => &mut others.changed,
-                    _ => &mut others.in_doubt,
-                } += 1;
-            }
-        }
         // Not a second list of a million cases.
         let mut send = self.send;
         let duplicates = send.extract_if(.., |planned| excluded.contains(planned.number));
@@ -448,4 +439,19 @@ impl<'a> Planner<'a> {
             State::Sending | State::InDoubt => (PlanAction::InDoubt, SendOrder::Untried),
         }
     }
+}
+
+/// Counts records that exist as cases by what is done with them.
+fn count_existing(existing: &[(u32, PlanAction)], excluded: &Exclusions) -> Totals {
+    let mut totals = Totals::default();
+    for (number, action) in existing {
+        if !excluded.conflicting.contains(number) {
+            *match action {
+                PlanAction::Skip => &mut totals.already_imported,
+                PlanAction::Changed => &mut totals.changed,
+                _ => &mut totals.in_doubt,
+            } += 1;
+        }
+    }
+    totals
 }

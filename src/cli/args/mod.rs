@@ -127,21 +127,14 @@ pub(crate) struct ReadArgs {
     #[arg(long, hide_short_help = true)]
     pub allow_empty: bool,
     /// Also print problems as CI annotations, without values
-    #[arg(long, value_name = "SYSTEM", value_enum, hide_short_help = true)]
-    pub annotations: Option<AnnotationFormat>,
+    #[arg(long, value_name = "SYSTEM", value_parser = ["github"], hide_short_help = true)]
+    pub annotations: Option<String>,
     /// Show at most so many problems; the others are counted by code and column
     #[arg(long, value_name = "N", default_value = "20", hide_short_help = true)]
     pub max_shown: u64,
     /// Write all problems to this file, as a spreadsheet
     #[arg(long, value_name = "FILE.csv", hide_short_help = true)]
     pub problems: Option<PathBuf>,
-}
-
-/// Systems that show annotations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AnnotationFormat {
-    /// GitHub Actions
-    Github,
 }
 
 #[derive(Debug, Clone, Args)]

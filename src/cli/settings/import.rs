@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use super::account::{self, setting};
-use super::{LedgerChoice, ReadSettings, environment, environment_path, in_ci, output_options};
+use super::{
+    LedgerChoice, ReadSettings, environment, environment_path, in_ci, output_options,
+    public_key_from,
+};
 use crate::api::{Account, Address, Contract, PublicKey};
-use crate::cli::args::{AccountArgs, ApprovedPlan, GlobalArgs, ImportArgs};
+use crate::cli::args::{AccountArgs, GlobalArgs, ImportArgs};
 use crate::config::Config;
 use crate::ledger::{default_path, state_folder};
 use crate::output::terminal::streams::{OutputOptions, is_interactive};
@@ -30,9 +33,8 @@ pub(crate) struct ImportSettings {
     /// None in a dry run and a test run.
     pub public_key: Option<PublicKey>,
     pub ca_file: Option<PathBuf>,
-    pub confirmation: Confirmation,
-    /// Shown first: the key file can be read by others.
-    pub warning: Option<String>,
+    /// The answer to a question on the terminal lets it send.
+    pub asks: bool,
 }
 
 /// Where an import goes.
@@ -45,17 +47,6 @@ pub(crate) struct Destination {
     pub contract: Contract,
 }
 
-/// What lets a run send.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Confirmation {
-    /// The answer to a question on the terminal.
-    Ask,
-    /// `--yes`, a test run, or a run that sends nothing.
-    Given,
-    /// `--plan`.
-    Plan(ApprovedPlan),
-}
-
 impl ImportSettings {
     pub(crate) fn new(args: ImportArgs, globals: &GlobalArgs) -> Result<Self> {
         if args.account.sandbox
@@ -64,7 +55,7 @@ impl ImportSettings {
             bail!("--sandbox cannot be combined with {flag}: it has a ledger of its own");
         }
         let config = super::config(globals)?;
-        let (destination, ledger, key) = if args.account.sandbox {
+        let (destination, ledger, public_key) = if args.account.sandbox {
             test_run(&args.account)?
         } else {
             real_account(&args, globals, &config)?
@@ -72,8 +63,7 @@ impl ImportSettings {
         if args.pace.pace.lower < SHORTEST_PACE && !destination.is_loopback() {
             bail!("a pace under 100ms is only allowed for a server on this machine");
         }
-        let confirmation = Confirmation::of(&args)?;
-        let (public_key, warning) = key.unzip();
+        let asks = asks(&args)?;
         let ledger_path = match &ledger.path {
             Some(path) => path.clone(),
             None => default_path(&state_folder()?, destination.account.as_str()),
@@ -86,8 +76,7 @@ impl ImportSettings {
             ledger_path,
             public_key,
             ca_file: (args.ca_file.clone()).or_else(|| environment_path("SSL_CERT_FILE")),
-            confirmation,
-            warning: warning.flatten(),
+            asks,
             read: ReadSettings::new(&args.files, args.read.clone(), force, config)?,
             args,
         })
@@ -105,20 +94,16 @@ impl ImportSettings {
     }
 }
 
-impl Confirmation {
-    fn of(args: &ImportArgs) -> Result<Self> {
-        let (sending, sandbox) = (&args.sending, args.account.sandbox);
-        if let Some(plan) = &sending.plan {
-            return Ok(Self::Plan(plan.clone()));
-        }
-        if sending.yes || sending.dry_run || sandbox || creates_ledger_only(args) {
-            return Ok(Self::Given);
-        }
-        if !is_interactive() {
-            bail!("not a terminal: use --yes or --plan HASH-N to send without the question");
-        }
-        Ok(Self::Ask)
-    }
+/// Whether nothing else than the answer to a question lets the run send.
+fn asks(args: &ImportArgs) -> Result<bool> {
+    let is_approved = args.sending.yes || args.sending.plan.is_some();
+    let sends = !(args.sending.dry_run || args.account.sandbox || creates_ledger_only(args));
+    let asks = sends && !is_approved;
+    ensure!(
+        !asks || is_interactive(),
+        "not a terminal: use --yes or --plan HASH-N to send without the question"
+    );
+    Ok(asks)
 }
 
 /// In a CI job a ledger is created in a run of its own, which sends nothing.
@@ -126,11 +111,8 @@ fn creates_ledger_only(args: &ImportArgs) -> bool {
     in_ci() && args.ledger.new_ledger && !args.sending.dry_run && !args.account.sandbox
 }
 
-/// A key, and the warning about the file that it came from.
-type LoadedKey = (PublicKey, Option<String>);
-
 /// Where an import goes, its ledger, and the key.
-type Target = (Destination, LedgerChoice, Option<LoadedKey>);
+type Target = (Destination, LedgerChoice, Option<PublicKey>);
 
 fn test_run(args: &AccountArgs) -> Result<Target> {
     let destination = Destination {
@@ -182,13 +164,12 @@ fn real_account(args: &ImportArgs, globals: &GlobalArgs, config: &Config) -> Res
     Ok((destination, ledger, key))
 }
 
-fn public_key(args: &ImportArgs) -> Result<Option<LoadedKey>> {
-    if let Some(path) = &args.public_key_file {
-        return Ok(Some(PublicKey::from_file(path)?));
-    }
-    environment(PUBLIC_KEY)
-        .map(|text| Ok((PublicKey::from_text(&text, PUBLIC_KEY)?, None)))
-        .transpose()
+fn public_key(args: &ImportArgs) -> Result<Option<PublicKey>> {
+    Ok(match (&args.public_key_file, environment(PUBLIC_KEY)) {
+        (Some(path), _) => Some(public_key_from(path)?),
+        (None, Some(text)) => Some(PublicKey::from_text(&text, PUBLIC_KEY)?),
+        (None, None) => None,
+    })
 }
 
 impl Destination {

@@ -12,14 +12,15 @@ use anstream::ColorChoice;
 use anyhow::{Result, anyhow, bail};
 
 pub(crate) use self::account::{LedgerChoice, LedgerSettings, SANDBOX_LEDGER};
-pub(crate) use self::import::{Confirmation, ImportSettings};
+pub(crate) use self::import::ImportSettings;
 use super::args::{CheckArgs, GlobalArgs, OutputFormat, ReadArgs};
+use crate::api::PublicKey;
 use crate::check::{CheckError, CheckOptions};
 use crate::config::{self, Config};
 use crate::input::{self, Input};
 use crate::ledger;
 use crate::mapping::{MappingOptions, Rules};
-use crate::output::terminal::streams::OutputOptions;
+use crate::output::terminal::streams::{OutputOptions, print_warning};
 
 /// The config file that is used, and written by `init`, unless one is named.
 pub(crate) const CONFIG: &str = "caseload.toml";
@@ -34,6 +35,15 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 fn environment_path(name: &str) -> Option<PathBuf> {
     environment(name)?;
     std::env::var_os(name).map(PathBuf::from)
+}
+
+/// The key in a file. One that others can read is a warning.
+pub(crate) fn public_key_from(path: &Path) -> Result<PublicKey> {
+    let (key, warning) = PublicKey::from_file(path)?;
+    if let Some(warning) = warning {
+        print_warning(&warning);
+    }
+    Ok(key)
 }
 
 /// Whether this is a CI job.

@@ -5,7 +5,6 @@ use super::super::Exit;
 use super::super::rerun_command::{self, Rerun};
 use super::{CheckedPlan, Import};
 use crate::api::Address;
-use crate::cli::settings::Confirmation;
 use crate::engine::RunResult;
 use crate::model::{StopReason, Totals};
 use crate::output::terminal::color;
@@ -131,7 +130,7 @@ impl Import<'_> {
             return next;
         }
         let left = totals.untried + totals.not_sent + totals.rejected > 0;
-        let approved = matches!(self.settings.confirmation, Confirmation::Plan(_));
+        let approved = self.settings.args.sending.plan.is_some();
         if left && (exit != Exit::Done || !approved || is_interactive()) {
             let when = match exit {
                 Exit::Done => Rerun::WithoutLimit,

@@ -16,8 +16,8 @@ use super::interrupts::Interrupts;
 use super::ledgers::{self, ImportLedger};
 use super::rerun_command::{self, Rerun};
 use super::{Exit, block_on, print_closing};
-use crate::cli::settings::{Confirmation, ImportSettings};
-use crate::output::terminal::streams::{is_interactive, print_json, print_status, print_warning};
+use crate::cli::settings::ImportSettings;
+use crate::output::terminal::streams::{is_interactive, print_json, print_status};
 use crate::output::terminal::summary::Summary;
 use crate::output::terminal::text::escaped_path;
 
@@ -33,9 +33,6 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
         began: Instant::now(),
     };
     let sending = &settings.args.sending;
-    if let Some(warning) = &settings.warning {
-        print_warning(warning);
-    }
     let interrupts = import.catch_interrupts()?;
     if settings.needs_key_columns() {
         return Err(origin::no_key_columns(settings)?);
@@ -56,14 +53,14 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
     if sending.dry_run {
         return review::dry_run(plan, &ledger);
     }
-    if let Confirmation::Plan(approved) = &settings.confirmation {
+    if let Some(approved) = &sending.plan {
         plan.refuse_other_than(approved)?;
     }
     let files = files::open_named(&plan)?;
     if plan.to_send() == 0 {
         return send::nothing(plan, files);
     }
-    if settings.confirmation == Confirmation::Ask && !review::ask(&mut plan, &ledger)? {
+    if settings.asks && !review::ask(&mut plan, &ledger)? {
         return Ok(plan.close_declined());
     }
     let ledger = ledger.into_ledger(settings)?;

@@ -14,7 +14,7 @@ use super::super::rerun_command;
 use super::CheckedPlan;
 use super::files;
 use crate::api::{Address, CaseIdField, Client, ClientOptions, PublicKey};
-use crate::cli::settings::{Confirmation, ImportSettings, environment};
+use crate::cli::settings::{ImportSettings, environment};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
 use crate::ledger::{self, Handle, Ledger, LedgerError, RunEnd, RunFile, RunId, RunStart};
@@ -141,7 +141,7 @@ fn run_settings(plan: &CheckedPlan<'_>, ledger: &Ledger) -> Result<RunSettings> 
     };
     let echo = if settings.read.args.strict {
         EchoPolicy::Stop
-    } else if settings.confirmation == Confirmation::Ask {
+    } else if settings.asks {
         EchoPolicy::Ask
     } else {
         EchoPolicy::Show
