@@ -7,8 +7,7 @@ use clap::Args;
 use super::{AccountArgs, ReadArgs, duration, positive_duration};
 use crate::engine::PaceRange;
 
-/// Arguments of import. Those in groups of their own need neither environment
-/// nor config: the groups are settings as they are.
+/// Arguments of import, as they are in its settings.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Account")]
 pub(crate) struct ImportArgs {

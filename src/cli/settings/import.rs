@@ -22,7 +22,7 @@ const PUBLIC_KEY: &str = "LEXAMICA_PUBLIC_KEY";
 
 #[derive(Debug)]
 pub(crate) struct ImportSettings {
-    /// What environment and config have no part in.
+    /// As typed; what environment and config can say too is below.
     pub args: ImportArgs,
     pub output: OutputOptions,
     pub read: ReadSettings,

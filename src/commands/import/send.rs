@@ -49,12 +49,9 @@ pub(super) async fn send(
     let run = ledger.begin_run(run_start(&plan)).await?;
     let mut files = files::begin(named, &mut plan, Some(run))?;
     let (sending, output) = (&settings.args.sending, settings.output);
-    let mut report = RunReport::new(
-        plan.to_send(),
-        settings.read.file_names(),
-        output,
-        (output.verbose || sending.limit == Some(1)) && !output.json,
-    );
+    let show_answers = (output.verbose || sending.limit == Some(1)) && !output.json;
+    let names = settings.read.file_names();
+    let mut report = RunReport::new(plan.to_send(), names, output, show_answers);
     let (totals, name) = (plan.totals_without_sends(), plan.name());
     let import_run = ImportRun {
         resend_in_doubt: sending.resend_in_doubt.is_some(),

@@ -29,7 +29,7 @@ const CASES_SHOWN: u64 = 20;
 /// An open ledger, and what to do with it.
 struct ResolveJob<'a> {
     settings: &'a LedgerSettings,
-    options: &'a ResolveArgs,
+    args: &'a ResolveArgs,
     ledger: Ledger,
     account: String,
     /// The rows of `--list`.
@@ -40,30 +40,30 @@ struct ResolveJob<'a> {
 type Resolutions = (ResolveAction, Vec<NamedCase>);
 
 /// Runs the command.
-pub(super) fn run(settings: &LedgerSettings, options: &ResolveArgs) -> Result<Exit> {
-    let accepted = options.accept_older_ledger.as_ref();
+pub(super) fn run(settings: &LedgerSettings, args: &ResolveArgs) -> Result<Exit> {
+    let accepted = args.accept_older_ledger.as_ref();
     let (ledger, info) = ledgers::open_to_resolve(&settings.ledger, accepted)?;
     ledgers::report_ledger(&info, settings.output);
-    let listed = match &options.list {
+    let listed = match &args.list {
         Some(list) => named_cases::read_list(list, &settings.cases.typed_keys(ledger.reader()))?,
         None => Vec::new(),
     };
     let mut job = ResolveJob {
         settings,
-        options,
+        args,
         ledger,
         account: info.account,
         listed,
     };
     let decided = job.listed.iter().filter(|case| case.decision.is_some());
-    match (options.action(), decided.count()) {
+    match (args.action(), decided.count()) {
         (None, 0) if is_interactive() => interactive::run(&mut job),
         (None, 0) => bail!(
             "not a terminal: use --imported, --not-imported, --removed or --undo, and name the \
              cases; or fill in the column {} of an exported file, for --list",
             reserved::DECISION
         ),
-        _ if !is_interactive() && !options.yes => bail!("not a terminal: use --yes"),
+        _ if !is_interactive() && !args.yes => bail!("not a terminal: use --yes"),
         (None, decided) => job.apply_decisions(decided),
         (Some(action), 0) => {
             let cases = job.selected(action)?;
@@ -81,7 +81,7 @@ impl ResolveJob<'_> {
     /// What the user has written into the list.
     fn apply_decisions(&mut self, decided: usize) -> Result<Exit> {
         ensure!(
-            self.options.keys.is_empty() && self.settings.cases.is_all_of_source(),
+            self.args.keys.is_empty() && self.settings.cases.is_all_of_source(),
             "a list with decisions names its cases itself: use it alone"
         );
         let others = self.listed.len() - decided;
@@ -91,14 +91,12 @@ impl ResolveJob<'_> {
                 count(others as u64, "row")
             ));
         }
-        let actions = [ResolveAction::Imported, ResolveAction::NotImported];
         let mut resolutions = Vec::new();
-        for action in actions {
-            let decided = |case: &&ListedCase| case.decision == Some(action);
+        for action in [ResolveAction::Imported, ResolveAction::NotImported] {
+            let imported = action == ResolveAction::Imported;
             let mut named = NamedCases::new();
-            for case in self.listed.iter().filter(decided) {
-                let id = case.case_id.clone();
-                let id = id.filter(|_| action == ResolveAction::Imported);
+            for case in (self.listed.iter()).filter(|case| case.decision == Some(action)) {
+                let id = case.case_id.clone().filter(|_| imported);
                 named_cases::add(&mut named, (case.key.clone(), id))?;
             }
             if !named.is_empty() {
@@ -154,7 +152,7 @@ impl ResolveJob<'_> {
         let imported = action == Some(ResolveAction::Imported);
         let mut named = NamedCases::new();
         let keys = self.settings.cases.typed_keys(self.ledger.reader());
-        for text in self.options.keys() {
+        for text in self.args.keys() {
             let (typed, id) = if imported {
                 named_cases::split_id(text, |text| Ok(keys.find(text)?.is_some()))?
             } else {
@@ -190,7 +188,7 @@ impl ResolveJob<'_> {
     /// The ledger's filter for the flags and these names.
     fn filter(&self, named: &NamedCases) -> Result<CaseFilter> {
         let mut filter = self.settings.cases.filter(self.ledger.reader())?;
-        if !named.is_empty() || self.options.list.is_some() {
+        if !named.is_empty() || self.args.list.is_some() {
             filter.keys = Some(named.keys().cloned().collect());
         }
         Ok(filter)
@@ -283,14 +281,14 @@ impl ResolveJob<'_> {
             ));
         }
         // Without any there is nothing to confirm: all will be refused.
-        Ok(number == 0 || self.options.yes || confirm(&question(action, number))?)
+        Ok(number == 0 || self.args.yes || confirm(&question(action, number))?)
     }
 
     /// Whether the server may still create the case.
     fn is_young(&self, case: &CaseRow) -> bool {
         let age = Timestamp::now().duration_since(case.updated_at);
         case.state == State::InDoubt
-            && Duration::try_from(age).unwrap_or_default() < self.options.min_doubt_age
+            && Duration::try_from(age).unwrap_or_default() < self.args.min_doubt_age
     }
 
     fn warn_young(&self, number: u64) {
@@ -299,7 +297,7 @@ impl ResolveJob<'_> {
              after that time",
             count(number, "case"),
             if number == 1 { "has" } else { "have" },
-            span(self.options.min_doubt_age)
+            span(self.args.min_doubt_age)
         ));
     }
 
