@@ -19,12 +19,14 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    pub(super) fn new(body: ChunkBody, lost: Option<Problem>) -> Self {
-        Self {
+    /// None of nothing.
+    pub(super) fn new(body: ChunkBody, lost: Option<Problem>) -> Option<Self> {
+        let chunk = Self {
             body,
             index: 0,
             lost,
-        }
+        };
+        (chunk.len() > 0).then_some(chunk)
     }
 
     /// How many records it has, unreadable ones included.

@@ -154,12 +154,13 @@ impl RowReader {
             if !is_complete && self.length == 0 {
                 return Ok(false);
             }
-            if self.length > self.limits.record {
-                return Err(self.larger_than_limit());
+            let (line, limit) = (self.line, self.limits.record);
+            if self.length > limit {
+                return Err(InputErrorKind::TooLarge { line, limit });
             }
             if !is_complete {
                 // The quote opens the cell after those that are complete.
-                let line = self.line + self.cells().map(line_breaks).sum::<u64>();
+                let line = line + self.cells().map(line_breaks).sum::<u64>();
                 return Err(InputErrorKind::UnclosedQuote { line });
             }
             let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
@@ -234,18 +235,13 @@ impl RowReader {
                     table.push_record(&self.text, ends, self.line, self.row);
                 }
                 Ok(false) => self.done = true,
-                Err(InputErrorKind::TooLarge { .. }) => lost = Some(self.too_large()),
-                Err(InputErrorKind::UnclosedQuote { line }) => {
-                    lost = Some(self.unclosed(line));
+                Err(error) => {
+                    lost = Some(self.lost(error)?);
+                    self.done = true;
                 }
-                Err(error) => return Err(error),
             }
-            self.done |= lost.is_some();
         }
-        if table.rows.is_empty() && lost.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(Chunk::new(ChunkBody::Table(table), lost)))
+        Ok(Chunk::new(ChunkBody::Table(table), lost))
     }
 
     /// The first of the row's cells whose quotes `csv-core` takes otherwise than
@@ -287,32 +283,34 @@ impl RowReader {
         }
     }
 
-    fn larger_than_limit(&self) -> InputErrorKind {
-        let (line, limit) = (self.line, self.limits.record);
-        InputErrorKind::TooLarge { line, limit }
-    }
-
-    fn too_large(&self) -> Problem {
-        let (line, limit) = (self.line, self.limits.record);
-        let message = format!(
-            "row larger than the limit of {limit} bytes; nothing after line {line} was read"
-        );
-        Problem::new(Code::TooLarge, self.place(), message).with_hint(format!(
-            "a quote opened in line {line} or soon after may never be closed: close it, or write \
-             two quotes for one inside a cell"
-        ))
-    }
-
-    fn unclosed(&self, line: u64) -> Problem {
-        let message = format!(
-            "the quote opened in line {line} is never closed, so the rest of the file is one cell"
-        );
-        let mut problem = Problem::new(Code::UnclosedQuote, self.place(), message)
-            .with_hint("close the quote; a quote inside a cell is written as two");
-        let column = self.header.as_ref();
-        let column = column.and_then(|header| header.name(self.cells));
-        problem.column = column.map(Box::from);
-        problem
+    /// The problem that hides the rest of the file, unless it is an error of the
+    /// whole file.
+    fn lost(&self, error: InputErrorKind) -> Result<Problem, InputErrorKind> {
+        let place = self.place();
+        match error {
+            InputErrorKind::TooLarge { line, limit } => {
+                let message = format!(
+                    "row larger than the limit of {limit} bytes; nothing after line {line} was read"
+                );
+                Ok(Problem::new(Code::TooLarge, place, message).with_hint(format!(
+                    "a quote opened in line {line} or soon after may never be closed: close it, \
+                     or write two quotes for one inside a cell"
+                )))
+            }
+            InputErrorKind::UnclosedQuote { line } => {
+                let message = format!(
+                    "the quote opened in line {line} is never closed, so the rest of the file is \
+                     one cell"
+                );
+                let mut problem = Problem::new(Code::UnclosedQuote, place, message)
+                    .with_hint("close the quote; a quote inside a cell is written as two");
+                let column = self.header.as_ref();
+                let column = column.and_then(|header| header.name(self.cells));
+                problem.column = column.map(Box::from);
+                Ok(problem)
+            }
+            other => Err(other),
+        }
     }
 }
 

@@ -105,14 +105,6 @@ impl Input {
         }
     }
 
-    /// The name in messages: the path as it was given, or `standard input`.
-    pub(crate) fn name(&self) -> String {
-        match self {
-            Self::Path(path) => path.display().to_string(),
-            Self::Stdin => "standard input".to_owned(),
-        }
-    }
-
     /// None is standard input.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
@@ -121,11 +113,17 @@ impl Input {
         }
     }
 
+    /// The name in messages: the path as it was given, or `standard input`.
+    pub(crate) fn name(&self) -> String {
+        self.path().map_or_else(
+            || "standard input".to_owned(),
+            |path| path.display().to_string(),
+        )
+    }
+
     /// The file's own name, for the decisions that its ending makes.
     fn file_name(&self) -> &str {
-        match self {
-            Self::Path(path) => path.file_name().and_then(OsStr::to_str).unwrap_or_default(),
-            Self::Stdin => "",
-        }
+        let name = self.path().and_then(Path::file_name);
+        name.and_then(OsStr::to_str).unwrap_or_default()
     }
 }

@@ -111,7 +111,7 @@ impl Sheet {
             None => self.tables.receive()?,
             first => first,
         };
-        Ok(table.map(|table| Chunk::new(ChunkBody::Table(table), None)))
+        Ok(table.and_then(|table| Chunk::new(ChunkBody::Table(table), None)))
     }
 }
 

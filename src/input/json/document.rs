@@ -25,13 +25,11 @@ enum DocumentState {
     /// Lines of NDJSON.
     Lines,
     /// One object, of this length.
-    Single {
-        length: usize,
-    },
-    /// Elements of an array.
-    Elements {
-        first: bool,
-    },
+    Single(usize),
+    /// An array, whose bracket was passed.
+    Array,
+    /// What follows an element of an array.
+    Elements,
     /// What closes the objects around the array.
     Tail,
     Done,
@@ -50,34 +48,6 @@ pub(in crate::input) struct JsonDocument {
     /// The member that holds the array, unless it was named: it must be the
     /// only one.
     only: Option<String>,
-}
-
-/// The byte of a text where its syntax is wrong, and how.
-type SyntaxError = (usize, String);
-
-/// The value that a text begins with, and where it ends; none if there is only
-/// its beginning, or nothing.
-fn parse<T: DeserializeOwned>(text: &[u8], ended: bool) -> Result<Option<(T, usize)>, SyntaxError> {
-    let mut values = Deserializer::from_slice(text).into_iter::<T>();
-    match values.next() {
-        Some(Ok(value)) => {
-            let end = values.byte_offset();
-            // A number or a literal may go on where the text does.
-            let is_complete =
-                ended || end < text.len() || matches!(text[end - 1], b'}' | b']' | b'"');
-            Ok(is_complete.then_some((value, end)))
-        }
-        None => Ok(None),
-        Some(Err(error)) => {
-            let at = error_offset(text, &error);
-            // A number cut off in its middle is an error at its last byte.
-            if error.is_eof() || !ended && at + 1 >= text.len() {
-                Ok(None)
-            } else {
-                Err((at, error_message(&error)))
-            }
-        }
-    }
 }
 
 /// The first byte at or after `at` that is not white space.
@@ -104,7 +74,7 @@ impl JsonDocument {
         if is_lines {
             return Ok(document);
         }
-        document.state = DocumentState::Elements { first: true };
+        document.state = DocumentState::Array;
         match (document.token()?, options.records.as_deref()) {
             (None, _) => return Err(InputErrorKind::Empty),
             (Some(b'['), None | Some(".")) => document.skip(1),
@@ -173,15 +143,28 @@ impl JsonDocument {
     /// The value at `at` and where it ends, nothing passed.
     fn value_at<T: DeserializeOwned>(&mut self, at: usize) -> Result<(T, usize), InputErrorKind> {
         loop {
-            let (ahead, ended) = (self.window.ahead(), self.window.ended());
-            match parse(&ahead[at..], ended) {
-                Ok(Some((value, length))) => {
-                    self.within_limit(at, at + length)?;
-                    return Ok((value, at + length));
+            let (text, ended) = (&self.window.ahead()[at..], self.window.ended());
+            let mut values = Deserializer::from_slice(text).into_iter::<T>();
+            match values.next() {
+                Some(Ok(value)) => {
+                    let length = values.byte_offset();
+                    let ends = matches!(text[length - 1], b'}' | b']' | b'"');
+                    // A number or a literal may go on where the text does.
+                    if ended || length < text.len() || ends {
+                        self.within_limit(at, at + length)?;
+                        return Ok((value, at + length));
+                    }
                 }
-                Err((offset, message)) => return Err(self.error(at + offset, message)),
-                Ok(None) => self.within_limit(at, ahead.len())?,
+                Some(Err(error)) => {
+                    let offset = error_offset(text, &error);
+                    // A number cut off in its middle is an error at its last byte.
+                    if !error.is_eof() && (ended || offset + 1 < text.len()) {
+                        return Err(self.error(at + offset, error_message(&error)));
+                    }
+                }
+                None => {}
             }
+            self.within_limit(at, self.window.ahead().len())?;
             if ended {
                 let message = "the file ends in the middle of the value that begins here";
                 return Err(self.cut_off(at, message));
@@ -211,7 +194,7 @@ impl JsonDocument {
     /// The whole object is the one record.
     fn single(&mut self) -> Result<(), InputErrorKind> {
         let (IgnoredAny, length) = self.value_at(0)?;
-        self.state = DocumentState::Single { length };
+        self.state = DocumentState::Single(length);
         Ok(())
     }
 
@@ -259,11 +242,11 @@ impl JsonDocument {
         if arrays.is_empty() {
             arrays.extend(empty.into_iter().map(|(name, _)| name));
         }
-        if !arrays.is_empty() {
-            return Err(InputErrorKind::AmbiguousRecords { arrays });
+        if arrays.is_empty() {
+            // An error in what remains is found here.
+            return self.single();
         }
-        // An error in what remains is found here.
-        self.single()
+        Err(InputErrorKind::AmbiguousRecords { arrays })
     }
 
     /// The records are in the array at `value`, unless other members follow.
@@ -338,8 +321,8 @@ impl JsonDocument {
         while rows.is_empty() || at < self.limits.chunk {
             let record = match self.state {
                 DocumentState::Lines => self.next_line(at),
-                DocumentState::Elements { first } => self.next_element(at, first),
-                DocumentState::Single { length } => Ok(Some(0..length)),
+                DocumentState::Array | DocumentState::Elements => self.next_element(at),
+                DocumentState::Single(length) => Ok(Some(0..length)),
                 DocumentState::Tail | DocumentState::Done => break,
             };
             match record {
@@ -348,8 +331,8 @@ impl JsonDocument {
                     rows.push(record);
                     self.state = match self.state {
                         DocumentState::Lines => DocumentState::Lines,
-                        DocumentState::Single { .. } => DocumentState::Tail,
-                        _ => DocumentState::Elements { first: false },
+                        DocumentState::Single(_) => DocumentState::Tail,
+                        _ => DocumentState::Elements,
                     };
                 }
                 // The bracket that closes the array.
@@ -368,14 +351,11 @@ impl JsonDocument {
                 Err(error) => lost = Some(self.lost(error)?),
             }
         }
-        if rows.is_empty() && lost.is_none() {
-            return Ok(None);
-        }
         let bytes = self.window.ahead()[..at].to_vec();
         let start = self.position;
         self.skip(at);
         let body = ChunkBody::Json(Values { bytes, rows, start });
-        Ok(Some(Chunk::new(body, lost)))
+        Ok(Chunk::new(body, lost))
     }
 
     /// The line after `at` that is not blank, nothing passed; none at the end.
@@ -399,19 +379,16 @@ impl JsonDocument {
     }
 
     /// The array's element after `at`, nothing passed; none at its end.
-    fn next_element(
-        &mut self,
-        at: usize,
-        first: bool,
-    ) -> Result<Option<Range<usize>>, InputErrorKind> {
+    fn next_element(&mut self, at: usize) -> Result<Option<Range<usize>>, InputErrorKind> {
         let (mut start, mut token) = self.token_at(at)?;
-        match token {
-            Some(b']') => return Ok(None),
-            Some(b',') if !first => (start, token) = self.token_at(start + 1)?,
-            Some(_) if !first => {
+        if token == Some(b']') {
+            return Ok(None);
+        }
+        if self.state == DocumentState::Elements && token.is_some() {
+            if token != Some(b',') {
                 return Err(self.error(start, "expected `,` or `]` after a record"));
             }
-            _ => {}
+            (start, token) = self.token_at(start + 1)?;
         }
         match token {
             None => return Err(self.cut_off(start, "the file ends before its records do")),
