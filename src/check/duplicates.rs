@@ -107,7 +107,7 @@ pub(super) struct RecordTable {
     places: Vec<[u32; 3]>,
     /// Of [`ContentHash`]; 0 for an invalid record.
     contents: Vec<u64>,
-    /// In the order of the records.
+    /// In the order of the records, until groups are looked for.
     keys: Vec<Hashed>,
     folded: Vec<Hashed>,
     pub(super) people: PersonTable,
@@ -199,30 +199,31 @@ impl RecordTable {
 
     /// All groups, once all records are there.
     pub(super) fn groups(&mut self) -> Groups {
-        let mut sorted = self.keys.clone();
-        let same_key = groups(&mut sorted);
-        let similar_keys = self.similar_keys(&sorted);
-        let same_person = self.people.groups();
         let of_several_keys = |mut groups: Vec<Group>| {
             let key = |number: u32| self.keys[number as usize] >> 32;
             groups.retain(|group| group.iter().any(|&number| key(number) != key(group[0])));
             groups
         };
+        let same_content = of_several_keys(self.same_content());
+        let same_person = of_several_keys(self.people.groups());
+        let same_key = groups(&mut self.keys);
+        let mut similar_keys = self.similar_keys();
         let mut merging = Foldings::default();
-        let mut similar_keys = of_several_keys(similar_keys);
         similar_keys.retain(|group| {
-            let keys: Vec<Key> = group
-                .iter()
-                .filter_map(|&number| self.key(number))
-                .collect();
+            // Most groups have one key only.
+            if group.len() == 1 || same_key.binary_search(group).is_ok() {
+                return false;
+            }
+            let keys = group.iter().filter_map(|&number| self.key(number));
+            let keys: Vec<Key> = keys.collect();
             merging = merging | Foldings::that_merge(&keys);
             (keys.iter()).any(|key| key.is_similar(&keys[0], Foldings::ALL))
         });
         Groups {
             same_key,
-            same_content: of_several_keys(self.same_content()),
+            same_content,
             similar_keys,
-            same_person: of_several_keys(same_person),
+            same_person,
             merging,
         }
     }
@@ -238,15 +239,17 @@ impl RecordTable {
         groups(&mut contents)
     }
 
-    /// `keys` are those of all records, sorted.
-    fn similar_keys(&mut self, keys: &[Hashed]) -> Vec<Group> {
+    /// Looks into the sorted keys.
+    fn similar_keys(&mut self) -> Vec<Group> {
         self.folded.sort_unstable();
         let mut found = Vec::new();
         for run in self.folded.chunk_by(is_same_hash) {
             let hash = run[0] >> 64;
             // A key that is its own folded form is among the keys only.
-            let plain = keys.partition_point(|key| key >> 64 < hash);
-            let plain = keys[plain..].iter().take_while(|key| **key >> 64 == hash);
+            let plain = self.keys.partition_point(|key| key >> 64 < hash);
+            let plain = self.keys[plain..]
+                .iter()
+                .take_while(|key| **key >> 64 == hash);
             let equal = run.iter().chain(plain).copied();
             let mut group: Group = equal.map(number_of).collect();
             group.sort_unstable();
