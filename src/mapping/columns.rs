@@ -262,13 +262,12 @@ impl Binding {
             let paths = names.iter().map(|name| ColumnPath::new(name, columns));
             paths.collect::<Vec<_>>()
         };
-        let firms = match &options.partner_firm_column {
-            Some(name) => vec![name.clone()],
-            None => {
-                let named = columns.names().filter(|name| is_firm_name(name));
-                named.map(str::to_owned).collect()
-            }
-        };
+        let named = options.partner_firm_column.as_deref();
+        let usual = columns
+            .names()
+            .filter(|name| named.is_none() && is_firm_name(name));
+        let firms = named.into_iter().chain(usual).map(str::to_owned);
+        let firms: Vec<String> = firms.collect();
         let sent_columns = columns.names().filter(|_| options.passthrough);
         let mut binding = Self {
             columns: ColumnsVersion::default(),

@@ -277,7 +277,7 @@ pub(super) struct PayloadWriter<'w, 'r> {
     pub(super) problems: Problems<'w>,
 }
 
-impl<'w> PayloadWriter<'w, '_> {
+impl PayloadWriter<'_, '_> {
     fn write(&mut self) {
         let fields = self.rules.fields.len();
         self.text.spans.clear();
@@ -292,12 +292,14 @@ impl<'w> PayloadWriter<'w, '_> {
         if let Some(json) = self.record.json.filter(|_| self.rules.options.passthrough) {
             // In the record's order.
             for (name, _) in json_members(json).into_iter().flatten() {
-                let position = self.record.columns.position(&name);
-                position.into_iter().for_each(|at| self.write_column(at));
+                if let Some(position) = self.record.columns.position(&name) {
+                    self.write_column(position);
+                }
             }
         } else {
-            let columns = 0..self.binding.passthrough.len();
-            columns.for_each(|position| self.write_column(position));
+            for position in 0..self.binding.passthrough.len() {
+                self.write_column(position);
+            }
         }
         self.text.close_objects(0);
         self.text.json.push('}');

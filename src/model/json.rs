@@ -71,7 +71,7 @@ pub(crate) fn json_cell(text: &str) -> (CellKind, Cow<'_, str>) {
 /// out of the loop many bytes are looked at together.
 #[inline]
 fn is_plain_json(text: &str) -> bool {
-    let is_escaped = |byte| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    let is_escaped = |byte| byte < 0x20 || byte == b'"' || byte == b'\\';
     !text.bytes().fold(false, |any, byte| any | is_escaped(byte))
 }
 
