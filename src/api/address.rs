@@ -30,12 +30,10 @@ impl fmt::Display for Account {
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum AddressError {
-    #[error("{0:?} is not a valid URL; expected one such as https://api.example.com")]
+    #[error("{0:?} is not a valid https:// URL; expected one such as https://api.example.com")]
     NotAUrl(String),
     #[error("{0} is not encrypted; use https:// (http:// is only allowed for this machine)")]
     NotEncrypted(String),
-    #[error("{0:?} is not an https:// URL")]
-    Scheme(String),
     /// They would end up in the ledger.
     #[error("the base URL must not have a user name or password; use --public-key-file")]
     Credentials,
@@ -149,7 +147,7 @@ fn normalized_base(text: &str) -> Result<String, AddressError> {
         "https" => {}
         "http" if is_loopback(&url) => {}
         "http" => return Err(AddressError::NotEncrypted(url.to_string())),
-        _ => return Err(AddressError::Scheme(text.to_owned())),
+        _ => return Err(not_a_url()),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(AddressError::Credentials);
@@ -320,7 +318,7 @@ mod tests {
         assert_eq!(refused("https://x.example/?key=1"), AddressError::Query);
         assert_eq!(
             refused("ftp://x.example"),
-            AddressError::Scheme("ftp://x.example".into())
+            AddressError::NotAUrl("ftp://x.example".into())
         );
         assert_eq!(
             refused("api.example.com"),

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
 use super::output_file::{CannotWrite, OutputFile, OutputFileError, OutputOpener};
 use super::rows::{CaseTable, RejectsFile};
@@ -15,7 +14,7 @@ use super::source::{RecordShape, SourceFile};
 use crate::ledger::CaseRow;
 use crate::model::reserved::DECISION;
 use crate::model::{
-    Answer, CaseData, Format, Key, RunEvent, SettledAttempt, State, private_directory,
+    Answer, CaseData, Format, Key, RunEvent, SettledAttempt, State, private_directory, private_file,
 };
 use crate::output::terminal::text::{response, shape};
 
@@ -367,16 +366,15 @@ impl RunFiles {
 
 /// What the attempt's columns do not say.
 fn message(settled: &SettledAttempt<'_>) -> Option<String> {
-    let differing = &settled.answer.echo_differs;
+    let differing = settled.answer.echo_differs.iter();
+    let differing: Vec<_> = differing.map(|differs| &*differs.field).collect();
     match (settled.same_id_as, &settled.answer.message) {
         (Some(other), _) => Some(format!(
             "the case id in the response already belongs to {other}"
         )),
         (None, None) if !differing.is_empty() => Some(format!(
             "the server returned different values for: {}",
-            (differing.iter().map(|differs| &*differs.field))
-                .collect::<Vec<_>>()
-                .join(", ")
+            differing.join(", ")
         )),
         (None, message) => message.as_deref().map(str::to_owned),
     }
@@ -429,13 +427,9 @@ impl RunDirectory {
     /// Writes the closing object of the run.
     pub(crate) fn write_summary(&self, summary: &Value) -> Result<(), OutputFileError> {
         let path = self.0.join("summary.json");
-        NamedTempFile::new_in(&self.0)
-            .and_then(|mut file| {
-                writeln!(file, "{summary:#}")?;
-                file.as_file().sync_all()?;
-                Ok(file.persist(&path)?)
-            })
-            .map(drop)
+        let created = private_file().write(true).create_new(true).open(&path);
+        created
+            .and_then(|mut file| writeln!(file, "{summary:#}").and_then(|()| file.sync_all()))
             .map_err(|error| CannotWrite::Open(error).at(&path))
     }
 }

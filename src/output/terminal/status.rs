@@ -160,17 +160,20 @@ fn counts_lines(counts: &StateCounts) -> String {
         (counts.of(state), meaning, state == InDoubt)
     });
     let twins = "imported after being in doubt: the platform may have them twice";
-    let rows = (states.into_iter()).chain([(counts.possible_twins, twins, true)]);
-    let rows = rows.filter(|(number, ..)| *number > 0);
-    rows.map(|(number, meaning, needs_attention)| {
-        let number = grouped(number);
-        if needs_attention {
-            format!("  {number:>9} {}\n", color::yellow(meaning))
+    let mut text = String::new();
+    let twins = (counts.possible_twins, twins, true);
+    for (number, meaning, needs_attention) in states.into_iter().chain([twins]) {
+        let meaning = if needs_attention {
+            color::yellow(meaning)
         } else {
-            format!("  {number:>9} {meaning}\n")
+            meaning.to_owned()
+        };
+        if number > 0 {
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "  {:>9} {meaning}", grouped(number));
         }
-    })
-    .collect()
+    }
+    text
 }
 
 pub(crate) fn counts_json(counts: &StateCounts) -> Value {

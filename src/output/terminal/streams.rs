@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead as _, IsTerminal, Write};
 
+use anstream::stream::RawStream;
+
 use super::color;
 use super::text::escaped_lines;
 use crate::model::reserved::escape_controls;
@@ -23,10 +25,7 @@ pub(crate) struct OutputOptions {
 
 /// Writes one line to standard error, for people.
 pub(crate) fn print_status(text: &str) {
-    let stderr = io::stderr();
-    let line = color::for_stream(&stderr, format!("{text}\n"));
-    // One write a line, so that the lines of several processes do not mix.
-    let _ = stderr.lock().write_all(line.as_bytes());
+    print(io::stderr().lock(), text);
 }
 
 /// Writes an error to standard error; what it quotes is escaped.
@@ -42,9 +41,13 @@ pub(crate) fn print_warning(message: &str) {
 
 /// Writes text that a command was asked for to standard output, for people.
 pub(crate) fn print_result(text: &str) {
-    let stdout = io::stdout();
-    let lines = color::for_stream(&stdout, format!("{text}\n"));
-    let _ = stdout.lock().write_all(lines.as_bytes());
+    print(io::stdout().lock(), text);
+}
+
+fn print(mut stream: impl RawStream, text: &str) {
+    let line = color::for_stream(&stream, format!("{text}\n"));
+    // One write a line, so that the lines of several processes do not mix.
+    let _ = stream.write_all(line.as_bytes());
 }
 
 /// Writes one JSON document as one line to standard output.

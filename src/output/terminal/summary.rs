@@ -1,5 +1,6 @@
 //! The end of a run: one JSON object for scripts, a few lines for people.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -129,11 +130,14 @@ fn parts(totals: &Totals) -> [(u64, &'static str, &'static str); 8] {
 
 /// `, 5 rejected, 2 in doubt`: what a run did besides importing.
 pub(crate) fn other_counts(totals: &Totals) -> String {
-    let parts = parts(totals).into_iter();
-    let parts = parts.filter(|(number, ..)| *number > 0);
-    parts
-        .map(|(number, meaning, _)| format!(", {} {meaning}", grouped(number)))
-        .collect()
+    let mut text = String::new();
+    for (number, meaning, _) in parts(totals) {
+        if number > 0 {
+            // Writing to a String can't fail.
+            let _ = write!(text, ", {} {meaning}", grouped(number));
+        }
+    }
+    text
 }
 
 /// Why a run stopped early, with a hint where a missing organization may be the
