@@ -167,6 +167,19 @@ fn an_answer_that_the_ledger_could_not_take_is_kept() {
 }
 
 #[test]
+fn a_case_that_is_in_another_state_than_planned_has_a_row() {
+    let dir = TestDir::new();
+    let mut files = begin(&out(&dir), vec![table("cases.csv", &["Id"])]);
+    for (key, state) in [("a", Some(State::Imported)), ("b", None)] {
+        let case = &case(key, 0, r#"{"Id":"a"}"#);
+        files.add_event(&RunEvent::Skipped { case, state });
+    }
+    files.finish();
+    let expected = [row("a", "imported", "not sent: it is imported now")];
+    assert_eq!(results(&dir), expected);
+}
+
+#[test]
 fn an_id_of_another_case_and_differing_fields_are_reported() {
     let dir = TestDir::new();
     let mut files = begin(&out(&dir), vec![table("cases.csv", &["Id"])]);
