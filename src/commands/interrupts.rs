@@ -80,7 +80,6 @@ impl Interrupts {
 
 /// A write past the limit of `ulimit -f` fails like one on a full disk, with an
 /// error, instead of ending the process with SIGXFSZ.
-#[cfg(unix)]
 pub(super) fn catch_file_size_limit() {
     // Any handler makes the write fail; without one the signal kills as before.
     let caught = Arc::default();

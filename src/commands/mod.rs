@@ -67,7 +67,6 @@ impl Exit {
 /// Runs the process's command.
 pub fn run() -> ExitCode {
     silence_panics_over_damaged_workbooks();
-    #[cfg(unix)]
     interrupts::catch_file_size_limit();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

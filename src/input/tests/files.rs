@@ -202,7 +202,6 @@ fn the_digest_covers_the_compressed_bytes() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_pipe_is_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();

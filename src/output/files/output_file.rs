@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
@@ -267,7 +268,7 @@ impl OutputFile {
 
 impl Drop for OutputFile {
     fn drop(&mut self) {
-        let inode = self.file.metadata().ok().as_ref().and_then(inode);
+        let inode = self.file.metadata().ok().as_ref().map(inode);
         // Another process may have replaced the file since.
         if !self.keep && FileIdentity::of(&self.path).inode == inode {
             let _ = fs::remove_file(&self.path);
@@ -288,7 +289,7 @@ impl FileIdentity {
     fn of(path: &Path) -> Self {
         Self {
             path: resolve(path),
-            inode: fs::metadata(path).ok().as_ref().and_then(inode),
+            inode: fs::metadata(path).ok().as_ref().map(inode),
         }
     }
 
@@ -310,15 +311,7 @@ fn directory_of(path: &Path) -> &Path {
     parent.unwrap_or(Path::new("."))
 }
 
-/// Device and inode, where the platform has them.
-#[cfg(unix)]
-#[allow(clippy::unnecessary_wraps)]
-fn inode(metadata: &Metadata) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    Some((metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn inode(_: &Metadata) -> Option<(u64, u64)> {
-    None
+/// Device and inode.
+fn inode(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }

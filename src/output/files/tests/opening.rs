@@ -18,12 +18,9 @@ fn an_input_is_never_replaced_under_any_name() {
         dir.path("hard.csv"),
         dir.path("sub/../cases.csv"),
     ];
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::symlink(&input, dir.path("soft.csv")).unwrap();
-        std::os::unix::fs::symlink(dir.0.path(), dir.path("link")).unwrap();
-        names.extend([dir.path("soft.csv"), dir.path("link/cases.csv")]);
-    }
+    std::os::unix::fs::symlink(&input, dir.path("soft.csv")).unwrap();
+    std::os::unix::fs::symlink(dir.0.path(), dir.path("link")).unwrap();
+    names.extend([dir.path("soft.csv"), dir.path("link/cases.csv")]);
     for name in &names {
         let found = reason(opener(true, &[&input]).open(name, Format::Csv));
         assert!(matches!(found, CannotWrite::InUse), "{name:?}: {found}");
@@ -136,19 +133,16 @@ fn names_that_cannot_be_written_have_their_own_reasons() {
     );
     let found = reason(opener.open(&dir.path("out.csv"), Format::Ndjson));
     assert!(matches!(found, CannotWrite::Extension { .. }), "{found}");
-    #[cfg(unix)]
-    {
-        fs::write(dir.path("file"), "mine\n").unwrap();
-        for target in ["gone", "file"] {
-            let link = dir.path(&format!("link-to-{target}"));
-            std::os::unix::fs::symlink(dir.path(target), &link).unwrap();
-            let found = reason(opener.open(&link, Format::Csv));
-            assert!(matches!(found, CannotWrite::SymbolicLink), "{found}");
-        }
-        assert!(!dir.path("gone").exists());
-        let found = reason(opener.open(Path::new("/dev/null"), Format::Csv));
-        assert!(matches!(found, CannotWrite::NotAFile), "{found}");
+    fs::write(dir.path("file"), "mine\n").unwrap();
+    for target in ["gone", "file"] {
+        let link = dir.path(&format!("link-to-{target}"));
+        std::os::unix::fs::symlink(dir.path(target), &link).unwrap();
+        let found = reason(opener.open(&link, Format::Csv));
+        assert!(matches!(found, CannotWrite::SymbolicLink), "{found}");
     }
+    assert!(!dir.path("gone").exists());
+    let found = reason(opener.open(Path::new("/dev/null"), Format::Csv));
+    assert!(matches!(found, CannotWrite::NotAFile), "{found}");
 }
 
 #[test]
@@ -171,7 +165,6 @@ fn chunks_are_complete_once_the_file_is_finished() {
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2_000);
 }
 
-#[cfg(unix)]
 #[test]
 fn only_the_owner_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
