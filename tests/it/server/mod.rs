@@ -243,9 +243,11 @@ pub struct Refusing {
 impl Refusing {
     /// Takes a free port.
     pub fn new() -> Self {
-        use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with};
 
-        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        // Or programs that other tests start would hold it too.
+        let (family, flags) = (AddressFamily::INET, SocketFlags::CLOEXEC);
+        let socket = socket_with(family, SocketType::STREAM, flags, None).unwrap();
         bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let addr = getsockname(&socket).unwrap().try_into().unwrap();
         Self { socket, addr }
