@@ -9,7 +9,9 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 
 use super::error::{AtPath as _, LedgerErrorKind};
 use super::opened::{OpenedFile, RunLock};
-use super::{LedgerError, LockStatus, Records, RunStart, claim, location, run, schema};
+use super::{
+    LedgerError, LockStatus, Records, RunStart, claim, location, run, schema, setup_items,
+};
 use crate::model::abort_point;
 
 /// How long a run tries to get the lock: `status` and `resolve` take it for a
@@ -256,6 +258,7 @@ impl Ledger {
             abort_point("before-recover");
             recovered = in_transaction(conn, |conn| {
                 run::recover(conn)?;
+                setup_items::recover(conn)?;
                 claim::recover(conn)
             })
             .at(path)?;

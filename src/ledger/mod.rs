@@ -14,6 +14,7 @@
 
 mod claim;
 mod error;
+mod events;
 mod file;
 mod location;
 mod look_alikes;
@@ -24,11 +25,13 @@ mod records;
 mod resolution;
 mod run;
 mod schema;
+mod setup_items;
 mod sources;
 mod writer;
 
 pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
 pub use error::LedgerError;
+pub(crate) use events::{Delivery, EventRow};
 pub(crate) use file::open_to_resolve;
 pub use file::{LOCK_PATIENCE, Ledger, LedgerReader, create, open, open_read_only};
 pub(crate) use location::{
@@ -43,6 +46,7 @@ pub use records::Records;
 pub(crate) use resolution::{Refusal, ResolutionReport, ResolutionRow, ResolveAction};
 pub(crate) use run::{LedgerInfo, LockStatus, RunRow};
 pub use run::{RunEnd, RunFile, RunId, RunStart};
+pub(crate) use setup_items::SetupItem;
 pub(crate) use sources::OriginStatus;
 pub use writer::Handle;
 

@@ -248,6 +248,18 @@ impl LedgerReader {
         (condition, values)
     }
 
+    /// How many cases were imported without a partner firm.
+    pub(crate) fn drafts(&self) -> Result<u64, LedgerError> {
+        self.read(|conn| {
+            conn.query_row(
+                "SELECT count(*) FROM cases WHERE state = 'imported' AND partner_firm IS NULL
+                 AND payload_digest IS NOT NULL",
+                [],
+                |row| row.get(0),
+            )
+        })
+    }
+
     /// Every attempt at a case, the first one first.
     pub(crate) fn attempts(&self, key: &Key) -> Result<Vec<AttemptRow>, LedgerError> {
         self.read(|conn| {

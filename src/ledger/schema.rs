@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::error::{AtPath as _, LedgerErrorKind};
 use super::{LedgerError, ResolveAction};
-use crate::model::{Digest, Key, State, Verdict};
+use crate::model::{Digest, EventKind, Key, State, Verdict};
 
 /// "case" in ASCII: distinguishes a ledger from other `SQLite` files.
 pub(super) const APPLICATION_ID: i64 = 0x6361_7365;
@@ -137,7 +137,7 @@ macro_rules! stored_by_name {
     )* };
 }
 
-stored_by_name!(State, Verdict, ResolveAction);
+stored_by_name!(State, Verdict, ResolveAction, EventKind);
 
 /// A value that is stored as JSON text.
 pub(super) struct Json<T>(pub(super) T);

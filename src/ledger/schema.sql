@@ -132,3 +132,33 @@ CREATE TABLE resolutions (
 ) STRICT;
 
 CREATE INDEX resolutions_case ON resolutions (case_no);
+
+-- What `setup` has created on the platform.
+CREATE TABLE setup (
+  no INTEGER PRIMARY KEY,
+  -- `mapping`, or the event of a subscription.
+  name TEXT NOT NULL UNIQUE,
+  -- As of a case; imported means created.
+  state TEXT NOT NULL,
+  -- The platform's id, once it is created.
+  id TEXT,
+  -- Of the request that created it; null where a user said that it exists.
+  request BLOB,
+  updated_at INTEGER NOT NULL,
+  message TEXT
+) STRICT;
+
+-- What webhooks brought. To which case an event belongs is not stored: it
+-- follows from its body, as soon as the ledger knows the case.
+CREATE TABLE events (
+  no INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  -- The sender's name of the delivery, where it has one.
+  delivery TEXT,
+  digest BLOB NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX events_delivery ON events (delivery) WHERE delivery IS NOT NULL;
+CREATE INDEX events_digest ON events (digest);

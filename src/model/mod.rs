@@ -11,6 +11,7 @@ mod record;
 pub(crate) mod reserved;
 mod system;
 mod text;
+mod webhook;
 
 pub(crate) use case::Hasher;
 pub use case::{CaseData, Digest, Key, KeyOrigin};
@@ -33,3 +34,4 @@ pub(crate) use text::{
     column_name, fold, invisible_names, is_invisible, is_placeholder, is_rounded_number,
     is_spreadsheet_error, without_invisible,
 };
+pub(crate) use webhook::EventKind;

@@ -1,0 +1,133 @@
+//! What webhooks brought, as it came in. To which case an event belongs is not
+//! stored: it follows from its body, as soon as the ledger knows the case.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::error::{AtPath as _, LedgerErrorKind};
+use super::schema::Millis;
+use super::{Ledger, LedgerError, LedgerReader};
+use crate::model::{Digest, EventKind, Key};
+
+/// The same body within this time is the same event, delivered again.
+const SAME_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How many events are read at once.
+const PAGE: i64 = 500;
+
+/// An event as its sender delivered it.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) kind: EventKind,
+    pub(crate) received_at: Timestamp,
+    /// The sender's name of it, where it has one.
+    pub(crate) id: Option<String>,
+    pub(crate) body: Box<[u8]>,
+}
+
+/// A stored event.
+#[derive(Debug, Clone)]
+pub(crate) struct EventRow {
+    pub(crate) number: i64,
+    pub(crate) kind: EventKind,
+    pub(crate) received_at: Timestamp,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Ledger {
+    /// Stores these in one commit, each once, however often it is delivered.
+    /// Tells of each whether it was new.
+    pub(crate) fn store_events(&self, deliveries: &[Delivery]) -> Result<Vec<bool>, LedgerError> {
+        // What is committed to a file that was moved or deleted would be lost.
+        if !self.reader.file.is_in_place() {
+            return Err(LedgerErrorKind::Replaced.at(self.reader.path()));
+        }
+        self.write(|conn| {
+            let deliveries = deliveries.iter();
+            deliveries.map(|delivery| store(conn, delivery)).collect()
+        })
+    }
+}
+
+/// `false` when it is known.
+fn store(conn: &Connection, delivery: &Delivery) -> rusqlite::Result<bool> {
+    let digest = Digest::of(&delivery.body);
+    let since = delivery.received_at - SAME_WITHIN;
+    let known: Option<i64> = match &delivery.id {
+        Some(id) => conn
+            .prepare_cached("SELECT no FROM events WHERE delivery = ?1 AND kind = ?2")?
+            .query_row(params![id, delivery.kind], |row| row.get(0))
+            .optional()?,
+        None => conn
+            .prepare_cached(
+                "SELECT no FROM events WHERE digest = ?1 AND kind = ?2 AND received_at >= ?3",
+            )?
+            .query_row(params![digest, delivery.kind, Millis(since)], |row| {
+                row.get(0)
+            })
+            .optional()?,
+    };
+    if known.is_some() {
+        return Ok(false);
+    }
+    conn.prepare_cached(
+        "INSERT INTO events (kind, received_at, delivery, digest, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        delivery.kind,
+        Millis(delivery.received_at),
+        delivery.id,
+        digest,
+        delivery.body
+    ])?;
+    Ok(true)
+}
+
+impl LedgerReader {
+    /// Every event in the order of arrival, read in pages.
+    pub(crate) fn events(&self) -> impl Iterator<Item = Result<EventRow, LedgerError>> {
+        let mut after = 0;
+        let mut page = Vec::new().into_iter();
+        std::iter::from_fn(move || {
+            if let Some(event) = page.next() {
+                return Some(Ok(event));
+            }
+            let next = match self.events_after(after) {
+                Ok(next) => next,
+                Err(error) => return Some(Err(error)),
+            };
+            after = next.last()?.number;
+            page = next.into_iter();
+            page.next().map(Ok)
+        })
+    }
+
+    fn events_after(&self, number: i64) -> Result<Vec<EventRow>, LedgerError> {
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT no, kind, received_at, body FROM events WHERE no > ?1 ORDER BY no LIMIT ?2",
+            )?
+            .query_map([number, PAGE], |row| {
+                Ok(EventRow {
+                    number: row.get(0)?,
+                    kind: row.get(1)?,
+                    received_at: row.get::<_, Millis>(2)?.0,
+                    body: row.get(3)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    pub(crate) fn knows(&self, key: &Key) -> Result<bool, LedgerError> {
+        self.read(|conn| {
+            conn.prepare_cached("SELECT 1 FROM cases WHERE key_digest = ?1")?
+                .exists([key.digest()])
+        })
+    }
+
+    /// The case that is imported under this id, by its key.
+    pub(crate) fn key_of_case_id(&self, case_id: &str) -> Result<Option<Key>, LedgerError> {
+        super::claim::holder_of(&self.conn, Some(case_id), 0).at(self.path())
+    }
+}
