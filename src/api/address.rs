@@ -116,6 +116,27 @@ impl Address {
         })
     }
 
+    /// Another call to the organization, whose account does not matter.
+    pub(crate) fn of_path(
+        base_url: &str,
+        org_id: Option<&str>,
+        template: &str,
+    ) -> Result<Self, AddressError> {
+        let base = normalized_base(base_url)?;
+        if let Some(id) = org_id {
+            check_id("organization id", id)?;
+        } else if template.contains("{org_id}") {
+            return Err(AddressError::NeedsOrganization(template.to_owned()));
+        }
+        let path = template.replace("{org_id}", org_id.unwrap_or_default());
+        let url = format!("{base}{path}");
+        Ok(Self {
+            url: Url::parse(&url).map_err(|_| AddressError::NotAUrl(url))?,
+            account: Account(base.into()),
+            short: org_id.is_none(),
+        })
+    }
+
     /// The URL of the call, without key and firm.
     pub(crate) fn url(&self) -> &Url {
         &self.url

@@ -39,17 +39,23 @@ pub(super) struct Sent<'a> {
     pub(super) key: &'a Key,
     pub(super) body: &'a Value,
     pub(super) contract: &'a Contract,
-    /// Never shown, whatever quotes it.
-    pub(super) secret: Option<&'a PublicKey>,
+    /// Never shown, whatever quotes them.
+    pub(super) secrets: &'a [PublicKey],
 }
 
 impl Sent<'_> {
-    /// A text that may be shown: redacted before it is cut, so that no part of
-    /// the key is left at its end.
     fn shown(&self, text: &str, longest: usize) -> Box<str> {
-        let text = self.secret.map_or(text.into(), |key| key.redact(text));
-        text[..text.floor_char_boundary(longest)].into()
+        shown(self.secrets, text, longest)
     }
+}
+
+/// A text that may be shown: redacted before it is cut, so that no part of a
+/// secret is left at its end.
+pub(super) fn shown(secrets: &[PublicKey], text: &str, longest: usize) -> Box<str> {
+    let text = secrets.iter().fold(text.to_owned(), |text, secret| {
+        secret.redact(&text).into_owned()
+    });
+    text[..text.floor_char_boundary(longest)].into()
 }
 
 /// Messages are cut here.
@@ -171,7 +177,7 @@ mod tests {
             key: &Key::new(["L-1"]),
             body: &json!({"id": "L-1", "a": "1", "status": "failed"}),
             contract,
-            secret: None,
+            secrets: &[],
         };
         classify(seen, &sent)
     }

@@ -13,15 +13,15 @@ use http::header::{
     ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use hyper_util::client::proxy::matcher::Matcher;
-use reqwest::Url;
+use reqwest::{Method, Url};
 
 use super::address::Address;
-use super::classify::{Exchange, Response, Sent, classify};
+use super::classify::{Exchange, Response, Sent, classify, shown};
 use super::contract::{AuthPlace, Contract, FirmPlace, PARTNER_FIRM_ID};
 use super::gate::{Gate, GatedBody};
 use super::key::PublicKey;
 use super::trust::{self, TrustError};
-use crate::model::{CaseData, Outcome};
+use crate::model::{CaseData, Key, Outcome};
 
 #[derive(Debug, Clone)]
 pub(crate) struct ClientOptions {
@@ -99,26 +99,75 @@ impl Client {
         &self,
         case: &CaseData,
     ) -> (Arc<Gate>, impl Future<Output = Outcome> + use<>) {
-        let gate = Arc::new(Gate::default());
         let firm = case.partner_firm.as_deref();
         let body = self.contract.body(&case.payload, firm);
+        self.post(self.url(firm), body, case.key.clone(), None)
+    }
+
+    /// Prepares a call that creates something. Awaiting it sends at most one
+    /// complete request. Besides the key the answer may quote a secret.
+    pub(super) fn post(
+        &self,
+        url: Url,
+        body: String,
+        key: Key,
+        secret: Option<PublicKey>,
+    ) -> (Arc<Gate>, impl Future<Output = Outcome> + use<>) {
+        let gate = Arc::new(Gate::default());
         let gated = GatedBody::new(Bytes::from(body.clone()), Arc::clone(&gate));
         let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = http.post(self.url(firm)).body(reqwest::Body::wrap(gated));
+        let request = http
+            .post(self.with_key(url))
+            .body(reqwest::Body::wrap(gated));
         let contract = self.contract.clone();
-        let (case_key, secret) = (case.key.clone(), self.key.clone());
+        let secrets: Vec<_> = self.key.iter().cloned().chain(secret).collect();
         let (route, gate_of_call) = (Arc::clone(&self.route), Arc::clone(&gate));
         let outcome = async move {
             let exchange = exchange(request, &gate_of_call, &route).await;
             let sent = Sent {
-                key: &case_key,
+                key: &key,
                 body: &serde_json::from_str(&body).unwrap_or_default(),
                 contract: &contract,
-                secret: secret.as_ref(),
+                secrets: &secrets,
             };
             classify(&exchange, &sent)
         };
         (gate, outcome)
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// A call that changes nothing, or nothing more if it is repeated: the status
+    /// and the body of its answer.
+    pub(super) async fn call(&self, method: Method, url: Url) -> Result<(u16, String), String> {
+        let request = {
+            let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+            http.request(method, self.with_key(url))
+        };
+        match request.send().await {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                Ok((status, read_body(response).await.unwrap_or_default()))
+            }
+            Err(error) => {
+                let (error, _) = describe(&error.without_url());
+                Err(format!("{}: {error}", self.route))
+            }
+        }
+    }
+
+    /// A text that may be shown.
+    pub(super) fn shown(&self, text: &str, longest: usize) -> Box<str> {
+        shown(self.key.as_slice(), text, longest)
+    }
+
+    fn with_key(&self, mut url: Url) -> Url {
+        if let (AuthPlace::Query { name }, Some(key)) = (&self.contract.auth, &self.key) {
+            url.query_pairs_mut().append_pair(name, key.reveal());
+        }
+        url
     }
 
     fn url(&self, firm: Option<&str>) -> Url {
@@ -127,9 +176,6 @@ impl Client {
             && self.contract.partner_firm_id_in != FirmPlace::Body
         {
             url.query_pairs_mut().append_pair(PARTNER_FIRM_ID, firm);
-        }
-        if let (AuthPlace::Query { name }, Some(key)) = (&self.contract.auth, &self.key) {
-            url.query_pairs_mut().append_pair(name, key.reveal());
         }
         url
     }

@@ -292,6 +292,15 @@ impl Contract {
     }
 }
 
+/// Ids that an answer or an event may have, the likeliest first.
+pub(crate) fn possible_case_ids(json: &Value) -> impl Iterator<Item = Cow<'_, str>> {
+    let named = objects(json).flat_map(|object| {
+        let names = CASE_ID_NAMES.iter();
+        names.filter_map(|name| id_text(object.get(name)?))
+    });
+    named.filter(|text| is_id(text))
+}
+
 /// The objects that may have the fields of a case.
 fn objects(response: &Value) -> impl Iterator<Item = &Value> {
     let nested = CASE_ID_PARENTS.iter().filter_map(|name| response.get(name));

@@ -9,10 +9,16 @@ mod client;
 mod contract;
 mod gate;
 mod key;
+mod management;
 mod trust;
 
 pub(crate) use address::{Account, Address};
 pub(crate) use client::{Client, ClientOptions};
-pub(crate) use contract::{AuthPlace, CaseIdField, Contract, FirmPlace, StatusList};
+pub(crate) use contract::{
+    AuthPlace, CaseIdField, Contract, FirmPlace, StatusList, possible_case_ids,
+};
 pub(crate) use gate::Gate;
 pub(crate) use key::PublicKey;
+pub(crate) use management::{
+    Collection, Management, ManagementBodies, ManagementError, ManagementPaths, has_text, id_of,
+};
