@@ -93,9 +93,12 @@ impl CallLog {
         call.fault = fault.map(str::to_owned);
     }
 
+    pub(super) fn new_id(&mut self) -> String {
+        format!("{:024x}", self.id_rng.u128(..) >> 32)
+    }
+
     /// Creates a case and returns its id.
-    pub(super) fn create(&mut self, id: CallId, draft: &NewCase) -> String {
-        let case_id = format!("{:024x}", self.id_rng.u128(..) >> 32);
+    pub(super) fn create(&mut self, id: CallId, case_id: String, draft: &NewCase) -> String {
         self.calls[id.0].case_id = Some(case_id.clone());
         self.cases.push(Case {
             order: self.cases.len() + 1,

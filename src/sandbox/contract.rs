@@ -40,7 +40,7 @@ pub(super) struct NewCase {
     pub(super) map_id: String,
     /// The body as it came in.
     pub(super) payload: Box<RawValue>,
-    fields: Map<String, Value>,
+    pub(super) fields: Map<String, Value>,
     /// Without one the case stays a draft.
     pub(super) firm: Option<String>,
 }
@@ -69,7 +69,7 @@ impl NewCase {
 /// Why no case is created.
 pub(super) type Rejection = (StatusCode, String);
 
-fn reject<T>(status: StatusCode, message: impl Into<String>) -> Result<T, Rejection> {
+pub(super) fn reject<T>(status: StatusCode, message: impl Into<String>) -> Result<T, Rejection> {
     Err((status, message.into()))
 }
 
@@ -116,7 +116,8 @@ pub(super) fn check(
         firm,
     })
 }
-fn has_key(key: &str, headers: &HeaderMap, query: &[(Cow<str>, Cow<str>)]) -> bool {
+
+pub(super) fn has_key(key: &str, headers: &HeaderMap, query: &[(Cow<str>, Cow<str>)]) -> bool {
     match headers.get(AUTHORIZATION) {
         Some(value) => value.as_bytes().strip_prefix(b"Key ") == Some(key.as_bytes()),
         None => query

@@ -7,7 +7,9 @@
 
 mod call_log;
 mod contract;
+mod deliveries;
 mod faults;
+mod platform;
 mod server;
 
 use std::io;
@@ -41,6 +43,11 @@ pub(crate) struct SandboxOptions {
     pub map_id: Option<String>,
     /// The key that a call must have; without it none is needed.
     pub public_key: Option<String>,
+    /// The key that calls to mappings and subscriptions must have.
+    pub private_key: Option<String>,
+    /// Plays each case's life: an update, a stage and a settlement for those who
+    /// have subscribed.
+    pub simulate_updates: bool,
     /// What it received can't be looked up.
     pub private: bool,
 }

@@ -27,7 +27,9 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::call_log::{CallId, CallLog};
+use super::deliveries::{self, Delivered};
 use super::faults::{Fault, RateLimit};
+use super::platform::Platform;
 use super::{SandboxOptions, contract};
 
 /// Longer bodies are answered 413.
@@ -43,7 +45,8 @@ pub(super) async fn serve(listener: TcpListener, options: SandboxOptions, stoppe
     if !sandbox.options.private {
         router = router
             .route("/__sandbox/cases", get(cases))
-            .route("/__sandbox/calls", get(calls));
+            .route("/__sandbox/calls", get(calls))
+            .route("/__sandbox/deliveries", get(delivered));
     }
     let router = router.fallback(answer).with_state(sandbox);
     let listener = listener.tap_io(|connection| {
@@ -61,7 +64,7 @@ async fn stop(mut stopped: Stopped) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-struct Sandbox {
+pub(super) struct Sandbox {
     options: SandboxOptions,
     rate_limit: Option<DefaultDirectRateLimiter>,
     stopped: Stopped,
@@ -69,9 +72,11 @@ struct Sandbox {
 }
 
 /// What changes with every call.
-struct SandboxState {
+pub(super) struct SandboxState {
     log: CallLog,
     rng: fastrand::Rng,
+    pub(super) platform: Platform,
+    pub(super) delivered: Vec<Delivered>,
 }
 
 struct SandboxReply {
@@ -110,6 +115,19 @@ impl SandboxReply {
         Self {
             cut_off_at: Some(at),
             ..self
+        }
+    }
+
+    /// What becomes of it on the way.
+    fn with(self, fault: Option<Fault>) -> Self {
+        match fault {
+            Some(Fault::StatusAfter(code)) => Self::fault(code),
+            Some(Fault::DropAfter) => self.cut_off(0),
+            Some(Fault::Half) => {
+                let half = self.body.len() / 2;
+                self.cut_off(half)
+            }
+            _ => self,
         }
     }
 
@@ -155,17 +173,22 @@ impl Sandbox {
             rate_limit: options.rate_limit.map(RateLimit::bucket),
             options,
             stopped,
-            state: Mutex::new(SandboxState { log, rng }),
+            state: Mutex::new(SandboxState {
+                log,
+                rng,
+                platform: Platform::default(),
+                delivered: Vec::new(),
+            }),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, SandboxState> {
+    pub(super) fn state(&self) -> MutexGuard<'_, SandboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Handles a call as soon as it is complete. A case is created now: a
     /// caller who leaves before the response changes nothing.
-    fn handle(&self, id: CallId, head: &Parts, body: &[u8]) -> SandboxReply {
+    fn handle(self: &Arc<Self>, id: CallId, head: &Parts, body: &[u8]) -> SandboxReply {
         let mut state = self.state();
         let state = &mut *state;
         if let Some(limit) = &self.rate_limit
@@ -193,41 +216,47 @@ impl Sandbox {
             },
             Some(Fault::Slow(delay)) => SandboxReply {
                 delay,
-                ..self.create(&mut state.log, id, head, body, None)
+                ..self.create(state, id, head, body, None)
             },
-            fault => self.create(&mut state.log, id, head, body, fault),
+            fault => self.create(state, id, head, body, fault),
         }
     }
 
-    /// Creates the case if the call is valid.
+    /// Creates the case, mapping or subscription if the call is valid.
     fn create(
-        &self,
-        log: &mut CallLog,
+        self: &Arc<Self>,
+        state: &mut SandboxState,
         id: CallId,
         head: &Parts,
         body: &[u8],
         fault: Option<Fault>,
     ) -> SandboxReply {
+        let (options, new_id) = (&self.options, state.log.new_id());
+        if let Some(answer) = state.platform.handle(options, head, body, &new_id) {
+            let reply = match answer {
+                Ok((status, answer)) => SandboxReply::json(status, &answer),
+                Err((status, message)) => return SandboxReply::error(status, &message),
+            };
+            return reply.with(fault);
+        }
         let draft = match contract::check(&self.options, head, body) {
             Ok(draft) => draft,
             Err((status, message)) => return SandboxReply::error(status, &message),
         };
-        let case_id = log.create(id, &draft);
+        let case_id = state.log.create(id, new_id, &draft);
+        if self.options.simulate_updates {
+            deliveries::simulate(self, &case_id, &mut state.rng);
+        }
         let shown_id = match fault {
             Some(Fault::NoId) => None,
-            Some(Fault::SameId) => Some(log.id_before_last().unwrap_or(case_id)),
-            _ => Some(case_id),
+            Some(Fault::SameId) => Some(state.log.id_before_last().unwrap_or(case_id.clone())),
+            _ => Some(case_id.clone()),
         };
-        let reply = SandboxReply::json(StatusCode::CREATED, &draft.response(shown_id));
-        match fault {
-            Some(Fault::StatusAfter(code)) => SandboxReply::fault(code),
-            Some(Fault::DropAfter) => reply.cut_off(0),
-            Some(Fault::Half) => {
-                let half = reply.body.len() / 2;
-                reply.cut_off(half)
-            }
-            _ => reply,
-        }
+        let mapped = state
+            .platform
+            .through_mapping(&draft.map_id, &case_id, &draft.fields);
+        let response = mapped.unwrap_or_else(|| draft.response(shown_id));
+        SandboxReply::json(StatusCode::CREATED, &response).with(fault)
     }
 }
 
@@ -256,6 +285,10 @@ async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Respon
 
 async fn cases(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
     shown(&headers, &sandbox.state().log.cases)
+}
+
+async fn delivered(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
+    shown(&headers, &sandbox.state().delivered)
 }
 
 async fn calls(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
