@@ -16,7 +16,8 @@
 //! | `ledger` | every case ever claimed, in `SQLite`; all SQL is here | |
 //! | `api` | the wire: contract, client, what an attempt proved | |
 //! | `engine` | plan, spool, scheduler (pure) and runner | `check`, `ledger`, `api` |
-//! | `output` | what people, scripts and files get to see | `ledger` |
+//! | `webhooks` | deliveries received, stored, and read as the lives of cases | `ledger`, `api` |
+//! | `output` | what people, scripts and files get to see | `ledger`, `webhooks` |
 //! | `config` | `caseload.toml` | `mapping`, `api` |
 //! | `init` | guesses a config from a file, and proposes key columns | `input`, `mapping`, `check` |
 //! | `sandbox` | a stand-in for the API that shares no code with `api` | |
@@ -62,6 +63,11 @@
 //! 12. **End.** `commands/import/closing.rs` makes summary, exit code and next
 //!     commands of the totals, and the ledger stores how the run ended.
 //!
+//! After the import, `webhooks/receiver.rs` verifies what the platform delivers,
+//! and answers 200 when the ledger has it. To which case an event belongs is not
+//! stored: `webhooks/lives.rs` finds it whenever somebody asks, so that a case id
+//! that becomes known later ties the events that came before.
+//!
 //! Killed after 7, a case is found as `sending` by the next run and becomes in
 //! doubt: it waits for the user. Killed after 10, it is skipped.
 //!
@@ -89,6 +95,7 @@
 //! | a program spells keys in another way | keys are normalized; `similar-key` | `--allow-duplicate`, `--allow-duplicates N` | `held`, `proof::worlds` |
 //! | the same record under another key | `same-content` | the same | `held` |
 //! | the same person and incident under another key | `likely-duplicate` | the same | `held` |
+//! | `setup` is repeated, or killed | each part is claimed before its call; what exists on the platform is not created | `--not-created`, `--skip-lookup` | `setup` |
 //! | a placeholder as key; two rows with one key or content | problems of the input | none; `--skip-invalid` leaves them out | `keys`, `duplicates` |
 //! | a user says "not imported" or "removed" of a case that exists | `resolve` asks, names the age of a doubt, and can be undone | `resolve` | `resolve` |
 //!
@@ -111,5 +118,6 @@ pub mod mapping;
 pub mod model;
 mod output;
 mod sandbox;
+mod webhooks;
 
 pub use commands::run;

@@ -7,8 +7,8 @@ pub(crate) mod settings;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::args::{
-    CheckArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, LedgerAction, ResolveArgs,
-    SandboxArgs, StatusArgs,
+    CheckArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, LedgerAction, ListenArgs, ResolveArgs,
+    SandboxArgs, SetupArgs, StatusArgs,
 };
 
 /// Bulk-import existing legal cases into Lexamica, exactly what you reviewed,
@@ -49,6 +49,12 @@ pub(crate) enum Command {
     /// Record what became of cases: imported, not imported, removed
     #[command(after_long_help = include_str!("examples/resolve.txt"))]
     Resolve(ResolveArgs),
+    /// Create the Case mapping and the webhook subscriptions, each once
+    #[command(after_long_help = include_str!("examples/setup.txt"))]
+    Setup(Box<SetupArgs>),
+    /// Receive webhook events, verify them, and tie them to imported cases
+    #[command(after_long_help = include_str!("examples/listen.txt"))]
+    Listen(ListenArgs),
     /// List and back up ledgers
     #[command(after_long_help = include_str!("examples/ledger.txt"))]
     Ledger {

@@ -133,6 +133,7 @@ pub(super) fn view(
         resolution: reader.last_resolution(&case.key)?,
         person: person(&objects),
         case_url: case_url.map(str::to_owned),
+        events: Vec::new(),
         case,
     })
 }

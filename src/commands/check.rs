@@ -74,7 +74,7 @@ fn write_rejects(
         rejects: read.rejects.clone(),
         ..OutputPaths::default()
     };
-    let mut files = CaseFiles::open(&mut opener, &paths, sources(read, checked))?;
+    let mut files = CaseFiles::open(&mut opener, &paths, sources(read, checked), None)?;
     findings.write(&mut files, None)?;
     report_written(&files.finish(), "row", output.quiet || output.json, "");
     Ok(())

@@ -12,13 +12,14 @@ use crate::cli::args::ExportArgs;
 use crate::cli::settings::LedgerSettings;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, LedgerReader};
-use crate::model::State;
+use crate::model::{Format, State};
 use crate::output::files::{
-    CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ShapeDetector, SourceFile, WrittenFiles,
-    case_json,
+    CaseFiles, EventsFile, FlushPolicy, OutputFileError, OutputOpener, OutputPaths, ShapeDetector,
+    SourceFile, WrittenFile, WrittenFiles, case_json,
 };
 use crate::output::terminal::streams::{OutputOptions, json_line, print_error, print_status};
 use crate::output::terminal::text::{count, escaped_path};
+use crate::webhooks::{EventFields, Lives, events};
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> {
@@ -31,9 +32,9 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
     };
     let no_files = paths == OutputPaths::default();
     ensure!(
-        to_stdout || !no_files,
-        "nothing to write: name at least one of --results FILE, --rejects FILE, --in-doubt FILE \
-         and --json - (standard output)"
+        to_stdout || !no_files || args.events.is_some(),
+        "nothing to write: name at least one of --results FILE, --rejects FILE, --in-doubt \
+         FILE, --events FILE and --json - (standard output)"
     );
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
@@ -47,7 +48,12 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
     } else {
         sources(&reader, &filter)?
     };
-    let mut case_files = CaseFiles::open(&mut opener, &paths, sources)?;
+    let fields = settings.event_fields();
+    let lives = Lives::read(&reader, &fields)?;
+    let mut case_files = CaseFiles::open(&mut opener, &paths, sources, Some(lives))?;
+    let events = args.events.as_deref();
+    let events = events.map(|path| write_events(&reader, &fields, &mut opener, path));
+    let events = events.transpose()?;
     let mut stream = to_stdout.then(|| BufWriter::new(io::stdout().lock()));
     let filter = CaseFilter {
         with_content: !no_files,
@@ -60,7 +66,8 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
         let source = sources.position(|source| Some(&source.name) == case.file.as_ref());
         case_files.add_case(source, &case);
         if let Some(out) = &mut stream {
-            let document = case_json(&case, output.redact).to_string();
+            let life = case_files.life(&case.key);
+            let document = case_json(&case, life.as_ref(), output.redact).to_string();
             if is_closed(writeln!(out, "{}", json_line(&document)))? {
                 stream = None;
                 if no_files {
@@ -72,7 +79,34 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
     if let Some(out) = &mut stream {
         is_closed(out.flush())?;
     }
-    Ok(close(&case_files.finish(), output, to_stdout))
+    let mut written = case_files.finish();
+    match events {
+        Some(Ok(file)) => written.files.push(file),
+        Some(Err(error)) => written.errors.push(error),
+        None => {}
+    }
+    Ok(close(&written, output, to_stdout))
+}
+
+/// Writes every event, whatever cases are selected.
+fn write_events(
+    reader: &LedgerReader,
+    fields: &EventFields,
+    opener: &mut OutputOpener,
+    path: &Path,
+) -> Result<Result<WrittenFile, OutputFileError>> {
+    let is_json = Format::from_name(&path.to_string_lossy()).is_some_and(Format::is_json);
+    let format = if is_json { Format::Ndjson } else { Format::Csv };
+    let mut file = EventsFile::create(opener.open(path, format)?, format)?;
+    for event in events(reader, fields) {
+        let (event, key) = event?;
+        file.add(&event, key.as_ref());
+    }
+    Ok(file.finish().map(|rows| WrittenFile {
+        output: "events",
+        path: path.to_owned(),
+        rows,
+    }))
 }
 
 /// Reports what was written.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::cli::settings::{ImportSettings, LedgerChoice, SANDBOX_LEDGER, in_ci};
+use crate::api::Account;
+use crate::cli::args::LedgerPermissions;
+use crate::cli::settings::{ImportSettings, LedgerChoice, SANDBOX_LEDGER, SetupSettings, in_ci};
 use crate::ledger::{self, KnownLedger, LOCK_PATIENCE, Ledger, LedgerInfo, LedgerReader, Records};
 use crate::model::State;
 use crate::output::terminal::color;
@@ -251,7 +253,8 @@ impl ImportLedger {
 
 /// Opens the ledger of an import, or makes sure that it may be created.
 pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger> {
-    let path = &settings.ledger_path;
+    let wanted = WantedLedger::of_import(settings);
+    let path = wanted.path;
     let records = records(&settings.ledger);
     let dry_run = settings.args.sending.dry_run;
     // A dry run does not forget earlier test runs: it shows what would be sent
@@ -264,16 +267,16 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
         } else {
             known()
         };
-        refuse_new(settings, &others)?;
+        wanted.refuse_new(&others)?;
         return Ok(ImportLedger::Missing { others });
     }
     if dry_run {
         let reader = ledger::open_read_only(path, records)?;
-        refuse_unexpected(&reader.info()?, settings)?;
+        wanted.refuse_unexpected(&reader.info()?)?;
         return Ok(ImportLedger::ReadOnly(reader));
     }
     let mut ledger = ledger::open(path, records, settings.args.wait.max(LOCK_PATIENCE))?;
-    refuse_unexpected(&ledger.reader().info()?, settings)?;
+    wanted.refuse_unexpected(&ledger.reader().info()?)?;
     if settings.args.fresh {
         ledger.delete()?;
         if !settings.output.quiet && !settings.output.json {
@@ -294,45 +297,167 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
     Ok(ImportLedger::Existing(Box::new(ledger)))
 }
 
-/// Refuses an existing ledger that this import must not use, and permissions
-/// that have no effect on it.
-fn refuse_unexpected(info: &LedgerInfo, settings: &ImportSettings) -> Result<()> {
-    refuse_other_id(info, &settings.ledger)?;
-    let (path, permissions) = (info.path.display(), &settings.args.ledger);
-    ensure!(
-        !permissions.new_ledger,
-        "{path} already exists, with {}; leave --new-ledger out",
-        count(info.counts.total(), "case")
-    );
-    let way_out = if settings.ledger.is_sandbox() {
-        "it was not deleted; move it away"
-    } else {
-        "name this account's ledger with --ledger, or use --adopt-ledger if the account's address \
-         has changed"
+/// Opens the ledger of a setup, or creates it, by the rules of an import that
+/// asks nothing.
+pub(super) fn open_for_setup(settings: &SetupSettings) -> Result<Ledger> {
+    let choice = &settings.platform.ledger;
+    let account = &settings.platform.account;
+    let wanted = WantedLedger {
+        choice,
+        path: &settings.ledger_path,
+        account,
+        permissions: &settings.permissions,
+        asks: false,
+        dry_run: false,
+        quiet: settings.output.quiet,
     };
-    match refuse_other_account(info, &settings.ledger, way_out) {
-        Ok(()) if permissions.adopt_ledger => bail!(
-            "{path} is the ledger of {} already; leave --adopt-ledger out",
-            settings.destination.account
-        ),
-        Err(error) if !permissions.adopt_ledger => return Err(error),
-        _ => {}
+    if !ledger::exists(wanted.path)? {
+        wanted.refuse_new(&known())?;
+        return Ok(ledger::create(
+            wanted.path,
+            records(choice),
+            account.as_str(),
+        )?);
     }
-    let accepted = permissions.accept_older_ledger.as_ref();
-    if !settings.args.sending.dry_run || accepted.is_some() {
-        refuse_older(info, accepted)?;
+    let mut ledger = ledger::open(wanted.path, records(choice), LOCK_PATIENCE)?;
+    wanted.refuse_unexpected(&ledger.reader().info()?)?;
+    if settings.permissions.adopt_ledger {
+        ledger.adopt(account.as_str())?;
     }
-    if !settings.output.quiet {
-        warn_moved(info);
+    Ok(ledger)
+}
+
+/// The ledger that a command would use or create, and what it was allowed.
+struct WantedLedger<'s> {
+    choice: &'s LedgerChoice,
+    path: &'s Path,
+    account: &'s Account,
+    permissions: &'s LedgerPermissions,
+    /// A question comes before anything is created.
+    asks: bool,
+    dry_run: bool,
+    quiet: bool,
+}
+
+impl<'s> WantedLedger<'s> {
+    fn of_import(settings: &'s ImportSettings) -> Self {
+        Self {
+            choice: &settings.ledger,
+            path: &settings.ledger_path,
+            account: &settings.destination.account,
+            permissions: &settings.args.ledger,
+            asks: settings.asks,
+            dry_run: settings.args.sending.dry_run,
+            quiet: settings.output.quiet,
+        }
     }
-    let sends = !settings.ledger.is_sandbox() && !settings.args.sending.dry_run;
-    ensure!(
-        !(sends && in_ci()) || settings.ledger.id.is_some(),
-        "in a CI job the ledger must be named by its id, so that a job that lost it sends nothing \
-         twice: set CASELOAD_LEDGER_ID={} or [ledger] id in caseload.toml",
-        info.id
-    );
-    Ok(())
+
+    /// Refuses an existing ledger that must not be used, and permissions
+    /// that have no effect on it.
+    fn refuse_unexpected(&self, info: &LedgerInfo) -> Result<()> {
+        refuse_other_id(info, self.choice)?;
+        let (path, permissions) = (info.path.display(), self.permissions);
+        ensure!(
+            !permissions.new_ledger,
+            "{path} already exists, with {}; leave --new-ledger out",
+            count(info.counts.total(), "case")
+        );
+        let way_out = if self.choice.is_sandbox() {
+            "it was not deleted; move it away"
+        } else {
+            "name this account's ledger with --ledger, or use --adopt-ledger if the account's address \
+             has changed"
+        };
+        match refuse_other_account(info, self.choice, way_out) {
+            Ok(()) if permissions.adopt_ledger => bail!(
+                "{path} is the ledger of {} already; leave --adopt-ledger out",
+                self.account
+            ),
+            Err(error) if !permissions.adopt_ledger => return Err(error),
+            _ => {}
+        }
+        let accepted = permissions.accept_older_ledger.as_ref();
+        if !self.dry_run || accepted.is_some() {
+            refuse_older(info, accepted)?;
+        }
+        if !self.quiet {
+            warn_moved(info);
+        }
+        let sends = !self.choice.is_sandbox() && !self.dry_run;
+        ensure!(
+            !(sends && in_ci()) || self.choice.id.is_some(),
+            "in a CI job the ledger must be named by its id, so that a job that lost it sends nothing \
+             twice: set CASELOAD_LEDGER_ID={} or [ledger] id in caseload.toml",
+            info.id
+        );
+        Ok(())
+    }
+
+    /// Refuses to do without a ledger that is expected.
+    fn refuse_expected(&self, others: &[KnownLedger]) -> Result<()> {
+        let (path, permissions) = (self.path.display(), self.permissions);
+        if let Some(id) = &self.choice.id {
+            bail!(
+                "there is no ledger at {path}, expected ledger {id}: nothing is sent without it; \
+                 restore it from a backup"
+            );
+        }
+        let needs_ledger = |flag: &&str| ["--adopt-ledger", "--accept-older-ledger"].contains(flag);
+        if let Some(flag) = permissions.given().find(needs_ledger) {
+            bail!(
+                "there is no ledger at {path}: name the right one with --ledger, or leave {flag} \
+                 out{}",
+                listed(others)
+            );
+        }
+        Ok(())
+    }
+
+    /// Without a question, a new ledger must be asked for, and a second one of its
+    /// account must be meant.
+    fn refuse_new(&self, others: &[KnownLedger]) -> Result<()> {
+        self.refuse_expected(others)?;
+        let path = self.path.display();
+        let (account, permissions) = (self.account, self.permissions);
+        let of_account = |other: &&KnownLedger| other.account.as_deref() == Some(account.as_str());
+        let of_account: Vec<&KnownLedger> = others.iter().filter(of_account).collect();
+        let beside = &permissions.beside_ledger;
+        let is_known = |id: &&String| of_account.iter().any(|other| other.id.as_ref() == Some(id));
+        if let Some(id) = beside.iter().find(|id| !is_known(id)) {
+            bail!(
+                "no ledger {id} of {account} is known; leave --beside-ledger {id} out{}",
+                listed(others)
+            );
+        }
+        if self.asks || self.dry_run || self.choice.is_sandbox() {
+            return Ok(());
+        }
+        ensure!(
+            permissions.new_ledger,
+            "no ledger for {account} at {path}: with an empty one every case is sent. If this is this \
+             account's first import, add --new-ledger; if not, find the ledger (another user, another \
+             machine, --ledger){}",
+            listed(others)
+        );
+        let ids = of_account.iter().map(|other| other.id.as_ref());
+        let unnamed = ids.filter(|id| !id.is_some_and(|id| beside.contains(id)));
+        let flags =
+            unnamed.map(|id| format!(" --beside-ledger {}", id.map_or("ID", String::as_str)));
+        let flags: String = flags.collect();
+        ensure!(
+            flags.is_empty(),
+            "{account} has a ledger already, and with a new one every case is sent again: use that \
+             ledger with --ledger, or restore it. If a second ledger is meant, add{flags}{}",
+            listed(of_account)
+        );
+        if !others.is_empty() && !self.quiet {
+            print_warning(&format!(
+                "the ledger {path} is new; other ledgers exist:{}",
+                listed(others)
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Refuses a ledger that lacks what this machine has done with it, unless that
@@ -353,69 +478,4 @@ fn refuse_older(info: &LedgerInfo, accepted: Option<&String>) -> Result<()> {
             missing.attempt
         ),
     }
-}
-
-/// Refuses to do without a ledger that is expected.
-fn refuse_expected(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
-    let (path, permissions) = (settings.ledger_path.display(), &settings.args.ledger);
-    if let Some(id) = &settings.ledger.id {
-        bail!(
-            "there is no ledger at {path}, expected ledger {id}: nothing is sent without it; \
-             restore it from a backup"
-        );
-    }
-    let needs_ledger = |flag: &&str| ["--adopt-ledger", "--accept-older-ledger"].contains(flag);
-    if let Some(flag) = permissions.given().find(needs_ledger) {
-        bail!(
-            "there is no ledger at {path}: name the right one with --ledger, or leave {flag} \
-             out{}",
-            listed(others)
-        );
-    }
-    Ok(())
-}
-
-/// Without a question, a new ledger must be asked for, and a second one of its
-/// account must be meant.
-fn refuse_new(settings: &ImportSettings, others: &[KnownLedger]) -> Result<()> {
-    refuse_expected(settings, others)?;
-    let path = settings.ledger_path.display();
-    let (account, permissions) = (&settings.destination.account, &settings.args.ledger);
-    let of_account = |other: &&KnownLedger| other.account.as_deref() == Some(account.as_str());
-    let of_account: Vec<&KnownLedger> = others.iter().filter(of_account).collect();
-    let beside = &permissions.beside_ledger;
-    let is_known = |id: &&String| of_account.iter().any(|other| other.id.as_ref() == Some(id));
-    if let Some(id) = beside.iter().find(|id| !is_known(id)) {
-        bail!(
-            "no ledger {id} of {account} is known; leave --beside-ledger {id} out{}",
-            listed(others)
-        );
-    }
-    if settings.asks || settings.args.sending.dry_run || settings.ledger.is_sandbox() {
-        return Ok(());
-    }
-    ensure!(
-        permissions.new_ledger,
-        "no ledger for {account} at {path}: with an empty one every case is sent. If this is this \
-         account's first import, add --new-ledger; if not, find the ledger (another user, another \
-         machine, --ledger){}",
-        listed(others)
-    );
-    let ids = of_account.iter().map(|other| other.id.as_ref());
-    let unnamed = ids.filter(|id| !id.is_some_and(|id| beside.contains(id)));
-    let flags = unnamed.map(|id| format!(" --beside-ledger {}", id.map_or("ID", String::as_str)));
-    let flags: String = flags.collect();
-    ensure!(
-        flags.is_empty(),
-        "{account} has a ledger already, and with a new one every case is sent again: use that \
-         ledger with --ledger, or restore it. If a second ledger is meant, add{flags}{}",
-        listed(of_account)
-    );
-    if !others.is_empty() && !settings.output.quiet {
-        print_warning(&format!(
-            "the ledger {path} is new; other ledgers exist:{}",
-            listed(others)
-        ));
-    }
-    Ok(())
 }

@@ -9,9 +9,11 @@ mod init;
 mod interrupts;
 mod ledger_files;
 mod ledgers;
+mod listen;
 mod rerun_command;
 mod resolve;
 mod sandbox;
+mod setup;
 mod status;
 
 use std::process::ExitCode;
@@ -21,7 +23,10 @@ use clap::Parser as _;
 use serde_json::{Value, json};
 
 use crate::cli::args::{GlobalArgs, LedgerAction};
-use crate::cli::settings::{self, ImportSettings, LedgerChoice, LedgerSettings, ReadSettings};
+use crate::cli::settings::{
+    self, ImportSettings, LedgerChoice, LedgerSettings, ListenSettings, ManagementSettings,
+    ReadSettings, SetupSettings,
+};
 use crate::cli::{self, Cli, Command};
 use crate::input::InputError;
 use crate::mapping::names;
@@ -133,11 +138,17 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
         Command::Import(args) => import::run(&ImportSettings::new(*args, globals)?),
         Command::Check(args) => check::run(&ReadSettings::of_check(args, globals)?, output),
         Command::Init(args) => init::run(&args, settings::named_config(globals).as_deref(), output),
-        Command::Status(args) => {
-            status::run(&LedgerSettings::new(&args.ledger, globals)?, args.check)
-        }
+        Command::Status(args) => status::run(&LedgerSettings::new(&args.ledger, globals)?, &args),
         Command::Export(args) => export::run(&LedgerSettings::new(&args.ledger, globals)?, &args),
         Command::Resolve(args) => resolve::run(&LedgerSettings::new(&args.ledger, globals)?, &args),
+        Command::Setup(args) => match &args.action {
+            None => setup::run(&SetupSettings::new(*args, globals)?),
+            Some(action) => setup::manage(
+                &ManagementSettings::new(action.args(), globals, true)?,
+                action,
+            ),
+        },
+        Command::Listen(args) => listen::run(ListenSettings::new(args, globals)?),
         Command::Ledger { action } => match action {
             LedgerAction::List => Ok(ledger_files::list(output)),
             LedgerAction::Backup { file, account } => {

@@ -1,23 +1,26 @@
 //! `caseload sandbox`: a local stand-in for the API.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::json;
 
 use super::{Exit, block_on};
 use crate::cli::args::SandboxArgs;
-use crate::cli::settings::public_key_from;
+use crate::cli::settings::key_from;
 use crate::cli::shell_word;
 use crate::output::terminal::streams::{OutputOptions, print_json, print_status};
 use crate::sandbox::{self, SandboxOptions};
 
 /// Runs the command until it is interrupted.
 pub(super) fn run(args: SandboxArgs, output: OutputOptions) -> Result<Exit> {
-    let public_key = args.public_key_file.as_deref().map(public_key_from);
-    let public_key = public_key.transpose()?;
+    let key = |path: &Option<PathBuf>| path.as_deref().map(key_from).transpose();
+    let public_key = key(&args.public_key_file)?;
+    let private_key = key(&args.private_key_file)?;
     let import = example_import(&args);
     let options = SandboxOptions {
+        private_key: private_key.map(|key| key.reveal().to_owned()),
+        simulate_updates: args.simulate_updates,
         port: args.port,
         latency: args.latency,
         rate_limit: args.rate_limit,

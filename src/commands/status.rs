@@ -2,27 +2,33 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use super::Exit;
 use super::rerun_command::{self, Rerun};
 use super::{cases, ledgers};
+use crate::cli::args::StatusArgs;
 use crate::cli::settings::LedgerSettings;
 use crate::ledger::{CaseFilter, LedgerError, LedgerInfo, LedgerReader, LockStatus, RunRow};
-use crate::model::{Format, State, StateCounts};
+use crate::model::{Format, Key, State, StateCounts};
+use crate::output::terminal::life::LivesView;
 use crate::output::terminal::status::{CaseView, LedgerView, RUNS_SHOWN};
 use crate::output::terminal::streams::{print_json, print_result};
-use crate::output::terminal::text::count;
+use crate::output::terminal::text::{count, escaped};
+use crate::webhooks::{CaseLife, Lives, timeline};
 
 /// Selected cases that are shown to people with all that is known of each.
 const CASES_SHOWN: usize = 20;
+/// Firms owe an update at least this often (public docs).
+const STALE_AFTER: Duration = Duration::from_hours(90 * 24);
 /// Cases that need attention, one a line: the whole fits a screen.
 const LINES_SHOWN: usize = 6;
 
 /// Runs the command.
-pub(super) fn run(settings: &LedgerSettings, check: bool) -> Result<Exit> {
+pub(super) fn run(settings: &LedgerSettings, args: &StatusArgs) -> Result<Exit> {
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     let runs = reader.runs(usize::MAX)?;
@@ -32,8 +38,22 @@ pub(super) fn run(settings: &LedgerSettings, check: bool) -> Result<Exit> {
     } else {
         Vec::new()
     };
-    let filter = settings.cases.filter(&reader)?;
-    let selected = (!settings.cases.is_all())
+    let fields = settings.event_fields();
+    let lives = Lives::read(&reader, &fields)?;
+    let stale_after = args.stale.unwrap_or(STALE_AFTER);
+    let stale = stale(&reader, &lives, stale_after)?;
+    let stale_count = stale.len() as u64;
+    let mut filter = settings.cases.filter(&reader)?;
+    let case = args.case.as_deref();
+    let case = case
+        .map(|typed| known_key(settings, &reader, typed))
+        .transpose()?;
+    filter.keys = match (&case, args.stale) {
+        (Some(key), _) => Some(vec![key.clone()]),
+        (None, Some(_)) => Some(stale),
+        (None, None) => None,
+    };
+    let selected = (!settings.cases.is_all() || filter.keys.is_some())
         .then(|| reader.counts(&filter))
         .transpose()?;
     let (filters, total) = match &selected {
@@ -47,12 +67,25 @@ pub(super) fn run(settings: &LedgerSettings, check: bool) -> Result<Exit> {
             ..filter
         })
         .flat_map(|filter| reader.cases(&filter))
-        .map(|case| cases::view(&reader, case?, settings.config.platform.case_url.as_deref()));
+        .map(|row| {
+            let case_url = settings.config.platform.case_url.as_deref();
+            let mut view = cases::view(&reader, row?, case_url)?;
+            if let Some(key) = &case {
+                view.events = timeline(&reader, &fields, key)?;
+            }
+            Ok(view)
+        });
     let view = LedgerView {
         info: &info,
         runs: &runs[..runs.len().min(RUNS_SHOWN)],
         lock,
         selected,
+        lives: LivesView {
+            lives: &lives,
+            drafts: reader.drafts()?,
+            stale: stale_count,
+            stale_after: &days(stale_after),
+        },
         next: &next,
     };
     if output.json {
@@ -60,16 +93,47 @@ pub(super) fn run(settings: &LedgerSettings, check: bool) -> Result<Exit> {
         for case in cases {
             print_json(&case?.to_json(output.redact));
         }
-        return Ok(exit_code(check, &info.counts));
+        return Ok(exit_code(args.check, &info.counts));
     }
     let mut text = view.head();
     let is_selection = view.selected.is_some();
     if !output.quiet || is_selection {
         text.push_str(&cases_text(cases, total, is_selection, settings)?);
     }
-    text.push_str(&view.tail());
+    text.push_str(&view.tail(output.redact));
     print_result(text.trim_end_matches('\n'));
-    Ok(exit_code(check, &info.counts))
+    Ok(exit_code(args.check, &info.counts))
+}
+
+/// The key of a case that the ledger knows.
+fn known_key(settings: &LedgerSettings, reader: &LedgerReader, typed: &str) -> Result<Key> {
+    let found = settings.cases.typed_keys(reader).find(typed)?;
+    found.with_context(|| format!("no case of the ledger has the key {}", escaped(typed)))
+}
+
+/// The imported cases without news for so long, since their import or since the
+/// last event.
+fn stale(reader: &LedgerReader, lives: &Lives, after: Duration) -> Result<Vec<Key>, LedgerError> {
+    let until = Timestamp::now() - after;
+    let mut stale = Vec::new();
+    for case in reader.cases(&CaseFilter::in_states([State::Imported])) {
+        let case = case?;
+        let heard = lives.of(&case.key).and_then(CaseLife::last_heard);
+        if heard.max(Some(case.updated_at)) < Some(until) {
+            stale.push(case.key);
+        }
+    }
+    Ok(stale)
+}
+
+/// `90 days`, or hours where it is not as long.
+fn days(time: Duration) -> String {
+    let hours = time.as_secs() / 3600;
+    if hours.is_multiple_of(24) {
+        count(hours / 24, "day")
+    } else {
+        count(hours, "hour")
+    }
 }
 
 fn exit_code(check: bool, counts: &StateCounts) -> Exit {

@@ -13,6 +13,11 @@ pub enum ConfigError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("can't write the config {}: {source}", path.display())]
+    Unwritable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the config {} is not UTF-8 text; save it as UTF-8", path.display())]
     NotUtf8 { path: PathBuf },
     /// `caseload.toml:12: …` and the line; several only where rules contradict

@@ -3,6 +3,7 @@
 //! required".
 
 mod code_table;
+mod edit;
 mod error;
 mod sections;
 
@@ -17,8 +18,10 @@ use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::api::ManagementBodies;
 use crate::mapping::{Constant, FieldRule, FieldSource, MappingOptions, Rules};
 
+pub(crate) use edit::set_api;
 pub use error::ConfigError;
 pub(crate) use sections::ApiSettings;
 
@@ -92,6 +95,9 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     document.check_blanks("", root.get_ref())?;
     let ledger = file.ledger.path.as_deref();
     file.ledger.path = ledger.map(|ledger| path.with_file_name(ledger));
+    let secrets = file.webhooks.secrets.as_deref();
+    file.webhooks.secrets = secrets.map(|secrets| path.with_file_name(secrets));
+    document.check_bodies(&file.api.bodies)?;
     let template = file.api.path.as_ref();
     if file.api.org_id.is_some() && template.is_some_and(|path| !path.contains("{org_id}")) {
         let message = "`org_id` has no effect: there is no {org_id} in `path`";
@@ -244,6 +250,19 @@ impl<'t> ConfigText<'t> {
                     _ => format!("`{name}` must not be empty"),
                 };
                 return Err(self.error_at(value.span(), &message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Templates must make JSON.
+    fn check_bodies(&self, bodies: &ManagementBodies) -> Result<(), ConfigError> {
+        let mapping = bodies.mapping("name", &[("source".to_owned(), "target".to_owned())]);
+        let subscription = bodies.subscription("event", "url", "secret", "mapping");
+        for (name, made) in [("mapping", mapping), ("subscription", subscription)] {
+            if let Err(error) = made {
+                let message = format!("invalid template: {error}");
+                return Err(self.error(&["api", "bodies", name], &message));
             }
         }
         Ok(())

@@ -6,7 +6,9 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny};
 
-use crate::api::{AuthPlace, CaseIdField, Contract, FirmPlace, StatusList};
+use crate::api::{
+    AuthPlace, CaseIdField, Contract, FirmPlace, ManagementBodies, ManagementPaths, StatusList,
+};
 use crate::mapping::{FieldSource, NamePart, ValueType};
 
 /// The whole file; tables of names in the order of the file.
@@ -36,6 +38,9 @@ pub(crate) struct ApiSettings {
     case_id_field: CaseIdField,
     not_sent: Option<StatusList>,
     rejected: Option<StatusList>,
+    pub(crate) paths: ManagementPaths,
+    pub(crate) bodies: ManagementBodies,
+    pub(crate) private_auth: AuthPlace,
 }
 
 impl ApiSettings {
@@ -115,7 +120,19 @@ pub(crate) struct PlatformSection {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct WebhookSection {
+    /// Where the platform posts to, without the events' names.
+    pub(crate) public_url: Option<String>,
+    /// Resolved against the config's folder.
+    pub(crate) secrets: Option<PathBuf>,
     pub(crate) signature_header: Option<String>,
+    pub(crate) delivery_id_header: Option<String>,
+    // Where an event has its parts; dotted paths.
+    pub(crate) case_id_field: Option<String>,
+    pub(crate) title_field: Option<String>,
+    pub(crate) content_field: Option<String>,
+    pub(crate) date_field: Option<String>,
+    pub(crate) stage_field: Option<String>,
+    pub(crate) amount_field: Option<String>,
 }
 
 /// A text, or a list of different ones.

@@ -138,6 +138,33 @@ impl Rules {
         self.fields.iter().map(|field| &field.rule)
     }
 
+    /// Pairs of a payload's field and the platform's, for a mapping there.
+    pub(crate) fn platform_pairs(&self) -> Vec<(String, String)> {
+        let paired = self
+            .fields()
+            .filter_map(|rule| Some((rule.target.clone(), rule.lexamica.clone()?)));
+        paired.collect()
+    }
+
+    /// The payload's fields that hold the key's columns as they are, in the key's
+    /// order; empty if a column is in none.
+    pub(crate) fn key_fields(&self) -> Vec<String> {
+        let field_of = |column: &String| {
+            let mut same = self.fields.iter().filter(|field| {
+                let rule = &field.rule;
+                matches!(field.source, CompiledSource::Columns)
+                    && field.columns == [column.as_str()]
+                    && rule.is_text()
+                    && rule.part.is_none()
+                    && rule.rename.is_empty()
+            });
+            let own = self.options.passthrough.then(|| column.clone());
+            same.next().map(|field| field.rule.target.clone()).or(own)
+        };
+        let fields: Option<Vec<_>> = self.options.key.iter().map(field_of).collect();
+        fields.unwrap_or_default()
+    }
+
     pub(crate) fn key_origin(&self) -> KeyOrigin {
         KeyOrigin {
             source: self.options.source.clone().unwrap_or_default(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may import besides itself and `model`.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("input", &[]),
     ("mapping", &[]),
@@ -12,22 +12,23 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("api", &[]),
     ("check", &["input", "mapping"]),
     ("engine", &["check", "ledger", "api"]),
-    ("output", &["ledger"]),
+    ("output", &["ledger", "webhooks"]),
     ("config", &["mapping", "api"]),
     ("init", &["mapping", "input", "check"]),
     ("sandbox", &[]),
+    ("webhooks", &["ledger", "api"]),
     (
         "commands",
         &[
             "input", "mapping", "check", "ledger", "api", "engine", "output", "config", "init",
-            "sandbox", "cli",
+            "sandbox", "webhooks", "cli",
         ],
     ),
     (
         "cli",
         &[
             "input", "mapping", "check", "ledger", "api", "engine", "output", "config", "init",
-            "sandbox",
+            "sandbox", "webhooks",
         ],
     ),
 ];

@@ -16,6 +16,7 @@
 //!   that helps
 //! - `abort_points`: a crash between any two steps of an attempt, with
 //!   `cargo test --features abort-points --test proof`
+//! - [`webhooks`]: SIGKILLs of the receiver of webhooks
 //! - [`checker`]: the rules, with tests that each violation is found
 //!
 //! `cargo test --test proof` takes seconds. The long form runs for some minutes,
@@ -43,6 +44,7 @@ mod random_faults;
 #[path = "../it/server/mod.rs"]
 mod server;
 mod strace;
+mod webhooks;
 mod workspace;
 mod worlds;
 

@@ -8,6 +8,7 @@
 )]
 
 mod import;
+mod webhooks;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -15,7 +16,10 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-pub(crate) use self::import::{ApprovedPlan, ImportArgs};
+pub(crate) use self::import::{ApprovedPlan, ImportArgs, LedgerPermissions};
+pub(crate) use self::webhooks::{
+    ListenArgs, ManagementArgs, PrivateKeyArgs, SetupAction, SetupArgs, SetupOptions, WebhookArgs,
+};
 use crate::engine::parse_duration;
 use crate::ledger::ResolveAction;
 use crate::model::{Format, State};
@@ -178,6 +182,12 @@ pub(crate) struct StatusArgs {
     /// Exit code 1 if a case is in doubt, rejected, not sent, or may exist twice
     #[arg(long)]
     pub check: bool,
+    /// One case's life: its import, and every update, stage and settlement since
+    #[arg(long, value_name = "KEY")]
+    pub case: Option<String>,
+    /// List imported cases without news for this long
+    #[arg(long, value_name = "T", value_parser = age, conflicts_with = "case")]
+    pub stale: Option<Duration>,
     #[command(flatten)]
     pub ledger: LedgerArgs,
 }
@@ -214,6 +224,9 @@ pub(crate) struct ExportArgs {
     /// Cases in doubt, with what is needed to find them in Lexamica
     #[arg(long, value_name = "FILE.csv")]
     pub in_doubt: Option<PathBuf>,
+    /// Every event that webhooks brought, one row each; NDJSON by that name
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
     /// All cases, one JSON object a line; "-" is standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -330,9 +343,15 @@ pub(crate) struct SandboxArgs {
     /// Accept only this mapping
     #[arg(long, value_name = "ID")]
     pub map_id: Option<String>,
-    /// File with the only key that is accepted
+    /// File with the only key that is accepted, of an import
     #[arg(long, value_name = "FILE")]
     pub public_key_file: Option<PathBuf>,
+    /// File with the only key that is accepted, of a setup
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub private_key_file: Option<PathBuf>,
+    /// Play each case's life within seconds: an update, a stage, a settlement
+    #[arg(long)]
+    pub simulate_updates: bool,
 }
 
 fn faults_help() -> String {
@@ -359,6 +378,17 @@ fn delimiter(text: &str) -> Result<u8, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| "expected a duration such as 500ms, 90s or 10m".to_owned())
+}
+
+/// A duration that may be in days or weeks.
+fn age(text: &str) -> Result<Duration, String> {
+    let span: Option<jiff::Span> = text.trim().parse().ok();
+    let age = span.and_then(|span| {
+        span.to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+            .ok()
+    });
+    let age = age.and_then(|age| Duration::try_from(age).ok());
+    age.ok_or_else(|| "expected a time such as 90d, 12w or 36h".to_owned())
 }
 
 fn positive_duration(text: &str) -> Result<Duration, String> {

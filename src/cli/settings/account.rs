@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Error, Result, anyhow, bail};
 
+use super::webhooks::event_fields;
 use super::{environment, environment_path, output_options};
 use crate::api::{Account, Address};
 use crate::cli::args::{AccountArgs, CaseSelection, GlobalArgs, LedgerArgs};
 use crate::cli::shell_word;
 use crate::config::Config;
 use crate::output::terminal::streams::OutputOptions;
+use crate::webhooks::EventFields;
 
 /// The ledger of test runs, in the working directory.
 pub(crate) const SANDBOX_LEDGER: &str = "caseload-sandbox.db";
@@ -42,6 +44,11 @@ pub(super) fn missing_settings(missing: &[&str]) -> Error {
     )
 }
 
+pub(super) fn org_id(args: &AccountArgs, config: &Config) -> Option<String> {
+    let in_config = config.api.org_id.as_ref();
+    setting(args.org_id.as_ref(), "LEXAMICA_ORG_ID", in_config)
+}
+
 /// The address of the call.
 pub(super) fn address(
     args: &AccountArgs,
@@ -49,8 +56,7 @@ pub(super) fn address(
     base_url: &str,
     map_id: &str,
 ) -> Result<Address> {
-    let in_config = config.api.org_id.as_ref();
-    let org_id = setting(args.org_id.as_ref(), "LEXAMICA_ORG_ID", in_config);
+    let org_id = org_id(args, config);
     let template = config.api.path.as_deref();
     Ok(Address::new(base_url, org_id.as_deref(), map_id, template)?)
 }
@@ -115,7 +121,11 @@ impl LedgerChoice {
 
     /// The ledger of a command that only looks into one. A ledger named on the
     /// command line needs no account, whatever environment and config say.
-    fn existing(args: &AccountArgs, globals: &GlobalArgs, config: &Config) -> Result<Self> {
+    pub(super) fn existing(
+        args: &AccountArgs,
+        globals: &GlobalArgs,
+        config: &Config,
+    ) -> Result<Self> {
         if args.sandbox {
             return Self::sandbox(args);
         }
@@ -181,5 +191,10 @@ impl LedgerSettings {
             cases: args.cases.clone(),
             config,
         })
+    }
+
+    /// How events are read and tied to cases.
+    pub(crate) fn event_fields(&self) -> EventFields {
+        event_fields(&self.config)
     }
 }

@@ -6,10 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 
 use super::account::{self, setting};
-use super::{
-    LedgerChoice, ReadSettings, environment, environment_path, in_ci, output_options,
-    public_key_from,
-};
+use super::{LedgerChoice, ReadSettings, environment_path, in_ci, output_options};
 use crate::api::{Account, Address, Contract, PublicKey};
 use crate::cli::args::{AccountArgs, GlobalArgs, ImportArgs};
 use crate::config::Config;
@@ -165,11 +162,8 @@ fn real_account(args: &ImportArgs, globals: &GlobalArgs, config: &Config) -> Res
 }
 
 fn public_key(args: &ImportArgs) -> Result<Option<PublicKey>> {
-    Ok(match (&args.public_key_file, environment(PUBLIC_KEY)) {
-        (Some(path), _) => Some(public_key_from(path)?),
-        (None, Some(text)) => Some(PublicKey::from_text(&text, PUBLIC_KEY)?),
-        (None, None) => None,
-    })
+    let file = args.public_key_file.as_deref();
+    super::key(file, PUBLIC_KEY, "LEXAMICA_PRIVATE_KEY")
 }
 
 impl Destination {

@@ -4,6 +4,7 @@
 
 mod account;
 mod import;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use anyhow::{Result, anyhow, bail};
 
 pub(crate) use self::account::{LedgerChoice, LedgerSettings, SANDBOX_LEDGER};
 pub(crate) use self::import::ImportSettings;
+pub(crate) use self::webhooks::{CASE_ID_FIELD, ListenSettings, ManagementSettings, SetupSettings};
 use super::args::{CheckArgs, GlobalArgs, OutputFormat, ReadArgs};
 use crate::api::PublicKey;
 use crate::check::{CheckError, CheckOptions};
@@ -38,12 +40,31 @@ fn environment_path(name: &str) -> Option<PathBuf> {
 }
 
 /// The key in a file. One that others can read is a warning.
-pub(crate) fn public_key_from(path: &Path) -> Result<PublicKey> {
+pub(crate) fn key_from(path: &Path) -> Result<PublicKey> {
     let (key, warning) = PublicKey::from_file(path)?;
     if let Some(warning) = warning {
         print_warning(&warning);
     }
     Ok(key)
+}
+
+/// A key from its file or its variable. The platform gives two, and each is
+/// refused where the other belongs, as far as that can be seen.
+fn key(file: Option<&Path>, variable: &str, other: &str) -> Result<Option<PublicKey>> {
+    let key = match (file, environment(variable)) {
+        (Some(path), _) => key_from(path)?,
+        (None, Some(text)) => PublicKey::from_text(&text, variable)?,
+        (None, None) => return Ok(None),
+    };
+    if environment(other).is_some_and(|other| other.trim() == key.reveal()) {
+        let kind = if other.contains("PUBLIC") {
+            "private"
+        } else {
+            "public"
+        };
+        bail!("the {kind} key is the same as {other}: one of the two is wrong");
+    }
+    Ok(Some(key))
 }
 
 /// Whether this is a CI job.

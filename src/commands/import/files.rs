@@ -36,7 +36,7 @@ pub(super) fn open_named(plan: &CheckedPlan<'_>) -> Result<CaseFiles> {
         json: None,
     };
     let sources = sources(&settings.read, &plan.checked);
-    let files = CaseFiles::open(&mut opener(settings), &paths, sources)?;
+    let files = CaseFiles::open(&mut opener(settings), &paths, sources, None)?;
     Ok(files)
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::output_file::{CannotWrite, OutputFile, OutputFileError, OutputOpener};
-use super::rows::{CaseTable, RejectsFile};
+use super::rows::{CaseTable, LIFE_COLUMNS, RejectsFile, life_texts};
 use super::source::{RecordShape, SourceFile};
 use crate::ledger::CaseRow;
 use crate::model::reserved::DECISION;
@@ -17,6 +17,7 @@ use crate::model::{
     Answer, CaseData, Format, Key, RunEvent, SettledAttempt, State, private_directory, private_file,
 };
 use crate::output::terminal::text::{response, shape};
+use crate::webhooks::{CaseLife, Lives};
 
 /// The names of the outputs that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,6 +53,8 @@ pub(crate) struct WrittenFiles {
 pub(crate) struct CaseFiles {
     sources: Vec<SourceFile>,
     outputs: Vec<Output>,
+    /// What became of the cases since, where that is exported too.
+    lives: Option<Lives>,
 }
 
 #[derive(Debug)]
@@ -69,6 +72,7 @@ impl CaseFiles {
         opener: &mut OutputOpener,
         paths: &OutputPaths,
         mut sources: Vec<SourceFile>,
+        lives: Option<Lives>,
     ) -> Result<Self, OutputFileError> {
         if sources.is_empty() {
             sources.push(SourceFile::empty(paths.rejects.as_deref()));
@@ -79,6 +83,7 @@ impl CaseFiles {
         let mut files = Self {
             sources,
             outputs: Vec::new(),
+            lives,
         };
         files.open_more(opener, paths)?;
         Ok(files)
@@ -90,10 +95,17 @@ impl CaseFiles {
         opener: &mut OutputOpener,
         paths: &OutputPaths,
     ) -> Result<(), OutputFileError> {
-        let Self { sources, outputs } = self;
+        let Self {
+            sources,
+            outputs,
+            lives,
+        } = self;
         if let Some(path) = &paths.results {
             let file = opener.open(path, Format::Csv)?;
-            outputs.push(Output::Results(CaseTable::create(file, None, sources)?));
+            let more = lives.as_ref().map_or(&[][..], |_| &LIFE_COLUMNS);
+            outputs.push(Output::Results(CaseTable::create(
+                file, None, more, sources,
+            )?));
         }
         if let Some(path) = &paths.rejects {
             for (source, path) in rejects_paths(path, sources)? {
@@ -106,7 +118,7 @@ impl CaseFiles {
             // The column for what the user finds out about each case also keeps
             // the file from being imported, which could create them twice.
             let file = opener.open(path, Format::Csv)?;
-            let table = CaseTable::create(file, Some(DECISION), sources)?;
+            let table = CaseTable::create(file, Some(DECISION), &[], sources)?;
             outputs.push(Output::InDoubt(table));
         }
         if let Some(path) = &paths.json {
@@ -124,11 +136,16 @@ impl CaseFiles {
     pub(crate) fn add_case(&mut self, source: Option<usize>, case: &CaseRow) {
         let source = source.unwrap_or_default();
         let shape = shape_of(&self.sources, source);
+        let life = self.life(&case.key);
         for output in &mut self.outputs {
             match output {
-                Output::Results(table) => table.add(case, shape),
-                Output::InDoubt(table) if case.state == State::InDoubt => table.add(case, shape),
-                Output::Json(file) => file.write_json(&case_json(case, false).to_string()),
+                Output::Results(table) => table.add(case, shape, life.as_ref()),
+                Output::InDoubt(table) if case.state == State::InDoubt => {
+                    table.add(case, shape, None);
+                }
+                Output::Json(file) => {
+                    file.write_json(&case_json(case, life.as_ref(), false).to_string());
+                }
                 Output::InDoubt(_) | Output::Rejects(..) => {}
             }
         }
@@ -137,6 +154,11 @@ impl CaseFiles {
             let raw = case.raw_record.as_deref().unwrap_or_default();
             self.add_reject(source, raw, Some(&case.key), &format!("HTTP {reason}"));
         }
+    }
+
+    /// What became of a case since its import.
+    pub(crate) fn life(&self, key: &Key) -> Option<CaseLife> {
+        self.lives.as_ref()?.of(key).cloned()
     }
 
     /// Adds a record that is held: it is no case yet.
@@ -231,11 +253,11 @@ fn rejects_paths(
 
 /// A case as `export --json` and `status` print it. A server's message may quote
 /// the case.
-pub(crate) fn case_json(case: &CaseRow, redact: bool) -> Value {
+pub(crate) fn case_json(case: &CaseRow, life: Option<&CaseLife>, redact: bool) -> Value {
     let shown = |text: &str| {
         if redact { shape(text) } else { text.to_owned() }
     };
-    json!({
+    let mut json = json!({
         "schema": 1,
         "key": shown(&case.key.to_string()),
         "state": case.state.as_str(),
@@ -249,7 +271,11 @@ pub(crate) fn case_json(case: &CaseRow, redact: bool) -> Value {
         "possible_twin": case.possible_twin,
         "updated_at": time(case.updated_at),
         "message": case.message.as_deref().map(shown),
-    })
+    });
+    for (name, text) in life.into_iter().flat_map(life_texts) {
+        json[name.trim_start_matches("caseload_")] = shown(&text).into();
+    }
+    json
 }
 
 /// UTC, to the second.

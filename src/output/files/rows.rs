@@ -13,8 +13,10 @@ use super::source::{RecordShape, SourceFile};
 use super::table::CsvTable;
 use crate::ledger::CaseRow;
 use crate::model::reserved::{self, CASE_ID, KEY, REASON, RECORD, STATE, TEXT};
-use crate::model::{Key, Problem, json_members};
+use crate::model::{Format, Key, Problem, json_members};
 use crate::output::terminal::check_report::{place_text, to_json};
+use crate::output::terminal::life::event_json;
+use crate::webhooks::{CaseLife, Event};
 
 /// What became of a case.
 const CASE_COLUMNS: [&str; 7] = [
@@ -26,6 +28,27 @@ const CASE_COLUMNS: [&str; 7] = [
     "caseload_time",
     "caseload_message",
 ];
+
+/// What became of it since its import.
+pub(super) const LIFE_COLUMNS: [&str; 4] = [
+    "caseload_last_update_at",
+    "caseload_last_update_title",
+    "caseload_stage",
+    "caseload_settled_at",
+];
+
+/// What is known of a case's life, each with its column.
+pub(super) fn life_texts(life: &CaseLife) -> impl Iterator<Item = (&'static str, String)> {
+    let update = life.last_update.as_ref();
+    let texts = [
+        update.map(|(at, _)| time(*at)),
+        update.and_then(|(_, title)| title.clone()),
+        life.stage.as_ref().map(|(_, stage)| stage.clone()),
+        life.settled_at.map(time),
+    ];
+    let texts = LIFE_COLUMNS.into_iter().zip(texts);
+    texts.filter_map(|(name, text)| Some((name, text?)))
+}
 
 fn case_cells(case: &CaseRow) -> [Cow<'_, str>; CASE_COLUMNS.len()] {
     let number = |number: u32| match number {
@@ -65,6 +88,7 @@ impl CaseTable {
     pub(super) fn create(
         file: OutputFile,
         to_fill: Option<&str>,
+        more: &[&str],
         sources: &[SourceFile],
     ) -> Result<Self, OutputFileError> {
         let shapes = sources.iter().map(|source| &source.shape);
@@ -72,6 +96,7 @@ impl CaseTable {
         let has_json = (sources.iter()).any(|source| source.shape == RecordShape::Json);
         let header = (to_fill.into_iter())
             .chain(CASE_COLUMNS)
+            .chain(more.iter().copied())
             .chain(columns.into_iter().map(AsRef::as_ref))
             .chain(has_json.then_some(RECORD));
         Ok(Self {
@@ -81,10 +106,13 @@ impl CaseTable {
     }
 
     /// Adds a case whose record has this shape.
-    pub(super) fn add(&mut self, case: &CaseRow, shape: &RecordShape) {
+    pub(super) fn add(&mut self, case: &CaseRow, shape: &RecordShape, life: Option<&CaseLife>) {
         self.without_record += u64::from(case.raw_record.is_none());
         let raw = case.raw_record.as_deref().unwrap_or_default();
-        self.write(case_cells(case), raw, shape);
+        let life = life.into_iter().flat_map(life_texts);
+        let life = life.map(|(name, text)| (name, text.into()));
+        let cells = CASE_COLUMNS.into_iter().zip(case_cells(case));
+        self.write(cells.chain(life).collect(), raw, shape);
     }
 
     /// Adds a record that is held and no case yet.
@@ -95,11 +123,15 @@ impl CaseTable {
         cells[1] = "held".into();
         cells[5] = now.into();
         cells[6] = reason.into();
-        self.write(cells, raw, shape);
+        self.write(CASE_COLUMNS.into_iter().zip(cells).collect(), raw, shape);
     }
 
-    fn write(&mut self, cells: [Cow<'_, str>; CASE_COLUMNS.len()], raw: &str, shape: &RecordShape) {
-        let mut facts: Vec<_> = CASE_COLUMNS.into_iter().zip(cells).collect();
+    fn write<'r>(
+        &mut self,
+        mut facts: Vec<(&'static str, Cow<'r, str>)>,
+        raw: &'r str,
+        shape: &RecordShape,
+    ) {
         match shape {
             RecordShape::Table(_) => self.table.write_row(&facts, raw),
             RecordShape::Json => {
@@ -200,6 +232,70 @@ fn on_one_line(json: &str) -> Cow<'_, str> {
         json.split(['\n', '\r']).map(str::trim_start).collect()
     } else {
         Cow::Borrowed(json)
+    }
+}
+
+const EVENT_COLUMNS: [&str; 9] = [
+    KEY,
+    "event",
+    "at",
+    "received_at",
+    "title",
+    "content",
+    "stage",
+    "amount",
+    "body",
+];
+
+/// Events, each with the key of its case: a spreadsheet, or JSON.
+#[derive(Debug)]
+pub(crate) struct EventsFile(EventsFormat);
+
+#[derive(Debug)]
+enum EventsFormat {
+    Table(CsvTable),
+    Ndjson(OutputFile),
+}
+
+impl EventsFile {
+    pub(crate) fn create(file: OutputFile, format: Format) -> Result<Self, OutputFileError> {
+        Ok(Self(if format.is_json() {
+            EventsFormat::Ndjson(file)
+        } else {
+            EventsFormat::Table(CsvTable::create(file, EVENT_COLUMNS)?)
+        }))
+    }
+
+    pub(crate) fn add(&mut self, event: &Event, key: Option<&Key>) {
+        let table = match &mut self.0 {
+            EventsFormat::Table(table) => table,
+            EventsFormat::Ndjson(file) => {
+                let key = key.map(ToString::to_string);
+                return file.write_json(&event_json(event, key.as_deref(), false).to_string());
+            }
+        };
+        let text = |text: &Option<String>| Cow::from(text.clone().unwrap_or_default());
+        let cells = [
+            key.map(key_cell).unwrap_or_default().into(),
+            event.kind.label().into(),
+            time(event.at).into(),
+            time(event.received_at).into(),
+            text(&event.title),
+            text(&event.content),
+            text(&event.stage),
+            text(&event.amount),
+            event.body.as_str().into(),
+        ];
+        let facts: Vec<_> = EVENT_COLUMNS.into_iter().zip(cells).collect();
+        table.write_row(&facts, "");
+    }
+
+    /// Completes the file; how many rows it has.
+    pub(crate) fn finish(self) -> Result<u64, OutputFileError> {
+        match self.0 {
+            EventsFormat::Table(table) => table.into_file().finish(),
+            EventsFormat::Ndjson(file) => file.finish(),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::color;
+use super::life::{LivesView, event_json, timeline_text};
 use super::streams::OutputOptions;
 use super::summary::other_counts;
 use super::text::{
@@ -23,6 +24,7 @@ use crate::ledger::{
 };
 use crate::model::{State, StateCounts};
 use crate::output::files::case_json;
+use crate::webhooks::Event;
 
 pub(crate) use crate::model::local_time as time;
 
@@ -38,6 +40,8 @@ pub(crate) struct LedgerView<'a> {
     pub(crate) lock: LockStatus,
     /// The cases of a selection, when one was asked for.
     pub(crate) selected: Option<StateCounts>,
+    /// What became of the imported cases.
+    pub(crate) lives: LivesView<'a>,
     /// The commands to run next, as a shell takes them, and what each does.
     pub(crate) next: &'a [(String, &'static str)],
 }
@@ -77,7 +81,7 @@ impl LedgerView<'_> {
     }
 
     /// The counts, and the next commands, for people.
-    pub(crate) fn tail(&self) -> String {
+    pub(crate) fn tail(&self, redact: bool) -> String {
         let mut text = String::new();
         let selected = self.selected.as_ref().map(|counts| ("selected", counts));
         for (title, counts) in selected.into_iter().chain([("cases", &self.info.counts)]) {
@@ -85,6 +89,7 @@ impl LedgerView<'_> {
             text.push('\n');
             text += &counts_lines(counts);
         }
+        text += &self.lives.text(redact);
         if self.lock != LockStatus::Free {
             text.push_str(
                 "a run is in progress and will settle the cases in flight; check again when it \
@@ -113,6 +118,7 @@ impl LedgerView<'_> {
             "moved_from": info.moved_from,
             "missing": info.missing,
             "cases": counts_json(&info.counts),
+            "lives": self.lives.to_json(),
             "selected": self.selected.as_ref().map(counts_json),
             "running": self.lock,
             "is_running": self.lock != LockStatus::Free,
@@ -230,6 +236,8 @@ pub(crate) struct CaseView {
     pub(crate) person: Vec<(&'static str, String)>,
     /// `[platform] case_url`.
     pub(crate) case_url: Option<String>,
+    /// What happened since, where that was asked for.
+    pub(crate) events: Vec<Event>,
 }
 
 /// The title of the client's name.
@@ -310,6 +318,7 @@ impl CaseView {
             let body = cut(answer, MAX_BODY_SHOWN);
             line("body", &escaped_or_redacted(&body, output.redact));
         }
+        text += &timeline_text(&self.events, output.redact);
         text
     }
 
@@ -341,7 +350,7 @@ impl CaseView {
     pub(crate) fn to_json(&self, redact: bool) -> Value {
         let shown = |text| redacted(text, redact);
         let case = &self.case;
-        let mut json = case_json(case, redact);
+        let mut json = case_json(case, None, redact);
         json["person"] = self.name().map(shown).into();
         json["run"] = case.run.map(|run| run.0).into();
         json["url"] = self.link().into();
@@ -354,6 +363,12 @@ impl CaseView {
             })
             .collect();
         json["resolution"] = json!(self.resolution);
+        if !self.events.is_empty() {
+            let events = self.events.iter();
+            json["events"] = events
+                .map(|event| event_json(event, None, redact))
+                .collect();
+        }
         json
     }
 

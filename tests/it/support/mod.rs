@@ -7,6 +7,7 @@ mod ledger_file;
 mod program;
 mod sandbox;
 mod terminal;
+pub mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

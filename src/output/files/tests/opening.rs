@@ -105,12 +105,13 @@ fn nothing_is_left_behind_when_not_all_can_be_opened_or_the_run_does_not_begin()
         &mut opener(false, &[]),
         &paths,
         sources.clone(),
+        None,
     ));
     assert!(matches!(found, CannotWrite::Exists), "{found}");
     assert!(!first.exists());
 
     // All are open, and then the question is declined.
-    let files = CaseFiles::open(&mut opener(true, &[]), &paths, sources).unwrap();
+    let files = CaseFiles::open(&mut opener(true, &[]), &paths, sources, None).unwrap();
     assert!(first.exists());
     drop(files);
     assert!(!first.exists());
@@ -154,7 +155,7 @@ fn chunks_are_complete_once_the_file_is_finished() {
         json: Some(path.clone()),
         ..OutputPaths::default()
     };
-    let mut files = CaseFiles::open(&mut opener, &paths, Vec::new()).unwrap();
+    let mut files = CaseFiles::open(&mut opener, &paths, Vec::new(), None).unwrap();
     for _ in 0..2_000 {
         files.add_case(None, &case_row("1", "a.csv", State::Rejected, "{}"));
     }

@@ -211,13 +211,13 @@ fn cases_have_what_became_of_them_and_then_their_columns_as_they_were() {
         json("b.json"),
     ];
     let file = opener(true, &[]).open(&path, Format::Csv).unwrap();
-    let mut in_doubt = CaseTable::create(file, Some(reserved::DECISION), &inputs).unwrap();
+    let mut in_doubt = CaseTable::create(file, Some(reserved::DECISION), &[], &inputs).unwrap();
     let raw = r#"{"Lead ID":"00123","caseload_state":"rejected","Name":"=Ann"}"#;
     let case = CaseRow {
         possible_twin: true,
         ..case_row("00123", "a.csv", State::InDoubt, raw)
     };
-    in_doubt.add(&case, &inputs[0].shape);
+    in_doubt.add(&case, &inputs[0].shape, None);
     let json = CaseRow {
         raw_record: Some("{\"id\":\n123}".to_owned()),
         message: None,
@@ -225,12 +225,12 @@ fn cases_have_what_became_of_them_and_then_their_columns_as_they_were() {
         possible_twin: false,
         ..case.clone()
     };
-    in_doubt.add(&json, &inputs[1].shape);
+    in_doubt.add(&json, &inputs[1].shape, None);
     let dropped = CaseRow {
         raw_record: None,
         ..json
     };
-    in_doubt.add(&dropped, &inputs[0].shape);
+    in_doubt.add(&dropped, &inputs[0].shape, None);
     assert_eq!(in_doubt.without_record, 1);
     in_doubt.into_file().finish().unwrap();
     assert_eq!(
@@ -346,7 +346,7 @@ fn the_json_of_an_export_has_the_names_that_scripts_rely_on() {
         possible_twin: true,
         ..case_row("00123", "a.csv", State::Imported, "{}")
     };
-    let json = case_json(&case, false);
+    let json = case_json(&case, None, false);
     assert_eq!(
         json,
         serde_json::json!({

@@ -61,7 +61,7 @@ fn out(dir: &TestDir) -> OutputPaths {
 }
 
 fn begin(paths: &OutputPaths, sources: Vec<SourceFile>) -> RunFiles {
-    let files = CaseFiles::open(&mut opener(true, &[]), paths, sources).unwrap();
+    let files = CaseFiles::open(&mut opener(true, &[]), paths, sources, None).unwrap();
     RunFiles::new(files)
 }
 
@@ -82,7 +82,7 @@ fn row(key: &str, state: &str, message: &str) -> (String, String, String) {
 fn each_case_has_one_row_in_the_files_it_belongs_to() {
     let dir = TestDir::new();
     let sources = vec![table("cases.csv", &["Id"])];
-    let mut files = CaseFiles::open(&mut opener(true, &[]), &out(&dir), sources).unwrap();
+    let mut files = CaseFiles::open(&mut opener(true, &[]), &out(&dir), sources, None).unwrap();
     files.add_reject(0, r#"{"Id":"e"}"#, None, "line 9: no partner firm");
     let mut files = RunFiles::new(files);
     let cases: Vec<CaseData> = ["a", "b", "c", "d"]
@@ -269,7 +269,8 @@ fn each_input_has_rejects_of_its_own() {
             rejects: Some(dir.path(file)),
             ..OutputPaths::default()
         };
-        let error = CaseFiles::open(&mut opener(false, &[]), &wanted, inputs.clone()).unwrap_err();
+        let error =
+            CaseFiles::open(&mut opener(false, &[]), &wanted, inputs.clone(), None).unwrap_err();
         assert!(
             matches!(error.reason, CannotWrite::DirectoryNeeded(4)),
             "{error}"
@@ -317,7 +318,7 @@ fn an_export_finds_the_rejects_file_by_the_input() {
         rejects: Some(dir.path("fix")),
         ..OutputPaths::default()
     };
-    let mut files = CaseFiles::open(&mut opener(false, &[]), &paths, sources).unwrap();
+    let mut files = CaseFiles::open(&mut opener(false, &[]), &paths, sources, None).unwrap();
     let rejected = |file, raw| case_row("1", file, State::Rejected, raw);
     files.add_case(Some(1), &rejected("b.json", r#"{"n":1.0}"#));
     files.add_case(Some(0), &rejected("a.csv", r#"{"Id":"1"}"#));
@@ -346,7 +347,7 @@ fn an_export_of_nothing_has_headers_only() {
             rejects: Some(dir.path(name)),
             ..OutputPaths::default()
         };
-        CaseFiles::open(&mut opener(false, &[]), &paths, Vec::new())
+        CaseFiles::open(&mut opener(false, &[]), &paths, Vec::new(), None)
             .unwrap()
             .finish();
         assert_eq!(fs::read_to_string(dir.path(name)).unwrap(), expected);

@@ -1,0 +1,284 @@
+//! The settings of `setup` and `listen`, and how events are read.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use http::Uri;
+use http::header::HeaderName;
+
+use super::{LedgerChoice, account, output_options};
+use crate::api::{
+    Account, AuthPlace, ClientOptions, Management, ManagementBodies, ManagementPaths, PublicKey,
+};
+use crate::cli::args::{
+    AccountArgs, GlobalArgs, LedgerPermissions, ListenArgs, ManagementArgs, PrivateKeyArgs,
+    SetupArgs, SetupOptions, WebhookArgs,
+};
+use crate::config::Config;
+use crate::ledger::{default_path, state_folder};
+use crate::mapping::Rules;
+use crate::output::terminal::streams::{OutputOptions, is_interactive};
+use crate::webhooks::EventFields;
+
+/// The file of secrets, beside the config, unless one is named.
+const SECRETS: &str = "webhook-secrets.toml";
+
+/// What `listen` needs.
+#[derive(Debug)]
+pub(crate) struct ListenSettings {
+    pub output: OutputOptions,
+    pub address: SocketAddr,
+    pub ledger: LedgerChoice,
+    pub secrets: PathBuf,
+    /// In front of the events' names: the path of the public address.
+    pub prefix: String,
+    pub signature_header: HeaderName,
+    pub delivery_id_header: HeaderName,
+}
+
+impl ListenSettings {
+    pub(crate) fn new(args: ListenArgs, globals: &GlobalArgs) -> Result<Self> {
+        let config = super::config(globals)?;
+        let prefix = match public_url(&args.webhooks, &config)? {
+            Some(url) => url.path().trim_end_matches('/').to_owned(),
+            None => String::new(),
+        };
+        let header = |name: &Option<String>, usual: &str, setting| {
+            let name = name.as_deref().unwrap_or(usual);
+            let invalid = || format!("[webhooks] {setting}: {name:?} is no name of a header");
+            HeaderName::try_from(name).with_context(invalid)
+        };
+        let section = &config.webhooks;
+        Ok(Self {
+            output: output_options(globals),
+            address: args.address,
+            ledger: LedgerChoice::existing(&args.account, globals, &config)?,
+            secrets: secrets(&args.webhooks, &config),
+            prefix,
+            signature_header: header(
+                &section.signature_header,
+                "x-lexamica-signature",
+                "signature_header",
+            )?,
+            delivery_id_header: header(
+                &section.delivery_id_header,
+                "x-lexamica-delivery",
+                "delivery_id_header",
+            )?,
+        })
+    }
+}
+
+/// Where the platform posts to, without the events' names.
+pub(super) fn public_url(args: &WebhookArgs, config: &Config) -> Result<Option<Uri>> {
+    let in_config = config.webhooks.public_url.as_ref();
+    let Some(text) = args.public_url.as_ref().or(in_config) else {
+        return Ok(None);
+    };
+    let url = text.parse::<Uri>().ok();
+    let url = url
+        .filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.query().is_none());
+    match url {
+        Some(url) => Ok(Some(url)),
+        None => bail!(
+            "{text:?} is not an address that events can be posted to; expected one such as \
+             https://hooks.example.com/lexamica"
+        ),
+    }
+}
+
+pub(super) fn secrets(args: &WebhookArgs, config: &Config) -> PathBuf {
+    let beside = config.path.as_deref().unwrap_or(Path::new(""));
+    let named = args
+        .secrets
+        .clone()
+        .or_else(|| config.webhooks.secrets.clone());
+    named.unwrap_or_else(|| beside.with_file_name(SECRETS))
+}
+
+/// How events are read and tied to cases.
+pub(super) fn event_fields(config: &Config) -> EventFields {
+    let section = &config.webhooks;
+    let or =
+        |setting: &Option<String>, usual: &str| setting.clone().unwrap_or_else(|| usual.to_owned());
+    let rules = Rules::compile(config.mapping.clone());
+    EventFields {
+        case_id: or(&section.case_id_field, CASE_ID_FIELD),
+        title: or(&section.title_field, "title"),
+        content: or(&section.content_field, "content"),
+        date: or(&section.date_field, "date"),
+        stage: or(&section.stage_field, "stage"),
+        amount: or(&section.amount_field, "amount"),
+        key: rules.as_ref().map(Rules::key_fields).unwrap_or_default(),
+        source: rules
+            .map(|rules| rules.key_origin().source)
+            .unwrap_or_default(),
+    }
+}
+
+/// The field of ours that `setup` pairs with the platform's `_id`, so that
+/// answers and events carry the case's id.
+pub(crate) const CASE_ID_FIELD: &str = "caseload_case_id";
+
+/// How `setup` reaches the platform.
+#[derive(Debug)]
+pub(crate) struct ManagementSettings {
+    pub output: OutputOptions,
+    pub account: Account,
+    pub ledger: LedgerChoice,
+    pub bodies: ManagementBodies,
+    base_url: String,
+    org_id: Option<String>,
+    paths: ManagementPaths,
+    auth: AuthPlace,
+    key: Option<PublicKey>,
+}
+
+impl ManagementSettings {
+    /// Without a key, which `--dry-run` does not need, nothing can be sent.
+    pub(crate) fn new(
+        args: &ManagementArgs,
+        globals: &GlobalArgs,
+        needs_key: bool,
+    ) -> Result<Self> {
+        Self::of(
+            &args.account,
+            &args.private_key,
+            globals,
+            &super::config(globals)?,
+            needs_key,
+        )
+    }
+
+    fn of(
+        account_args: &AccountArgs,
+        key_args: &PrivateKeyArgs,
+        globals: &GlobalArgs,
+        config: &Config,
+        needs_key: bool,
+    ) -> Result<Self> {
+        if account_args.sandbox {
+            bail!("start `caseload sandbox`, and set it up with --base-url and --org-id");
+        }
+        let key = if needs_key {
+            private_key(key_args)?
+        } else {
+            None
+        };
+        let base_url = account::base_url(account_args, config);
+        let missing = [
+            (base_url.is_none(), account::BASE_URL),
+            (
+                needs_key && key.is_none(),
+                "private key: --private-key-file or LEXAMICA_PRIVATE_KEY",
+            ),
+        ];
+        let missing: Vec<_> = missing
+            .iter()
+            .filter_map(|(is, name)| is.then_some(*name))
+            .collect();
+        let (Some(base_url), []) = (base_url, missing.as_slice()) else {
+            return Err(account::missing_settings(&missing));
+        };
+        let map_id = config.api.map_id.as_deref().unwrap_or("any");
+        let address = account::address(account_args, config, &base_url, map_id)?;
+        let account = address.account().clone();
+        let id = account::ledger_id(None, config);
+        Ok(Self {
+            output: output_options(globals),
+            ledger: LedgerChoice::real(account_args, globals, config, id, Some(account.clone())),
+            account,
+            bodies: config.api.bodies.clone(),
+            base_url,
+            org_id: account::org_id(account_args, config),
+            paths: config.api.paths.clone(),
+            auth: config.api.private_auth.clone(),
+            key,
+        })
+    }
+
+    pub(crate) fn management(&self) -> Result<Management> {
+        let options = ClientOptions {
+            timeout: TIMEOUT,
+            ca_file: super::environment_path("SSL_CERT_FILE"),
+        };
+        let (base_url, org_id) = (&self.base_url, self.org_id.as_deref());
+        let key = self.key.as_ref();
+        Ok(Management::new(
+            base_url,
+            org_id,
+            &self.paths,
+            &self.auth,
+            key,
+            &options,
+        )?)
+    }
+}
+
+/// What `setup` itself needs.
+#[derive(Debug)]
+pub(crate) struct SetupSettings {
+    pub output: OutputOptions,
+    pub platform: ManagementSettings,
+    pub options: SetupOptions,
+    pub permissions: LedgerPermissions,
+    /// Where the ledger is, or will be created.
+    pub ledger_path: PathBuf,
+    pub rules: Rules,
+    /// The mapping to use instead of creating one.
+    pub map_id: Option<String>,
+    pub public_url: Option<Uri>,
+    pub secrets: PathBuf,
+    pub config: Option<PathBuf>,
+}
+
+impl SetupSettings {
+    pub(crate) fn new(args: SetupArgs, globals: &GlobalArgs) -> Result<Self> {
+        let config = super::config(globals)?;
+        let needs_key = !args.options.dry_run;
+        let platform = ManagementSettings::of(
+            &args.account,
+            &args.private_key,
+            globals,
+            &config,
+            needs_key,
+        )?;
+        if needs_key && !args.options.yes && !is_interactive() {
+            bail!("not a terminal: use --yes to create without the question");
+        }
+        // Compiled when the config was read.
+        let rules = Rules::compile(config.mapping.clone());
+        let rules = rules.map_err(|errors| anyhow!("{}", errors[0]))?;
+        let ledger_path = match &platform.ledger.path {
+            Some(path) => path.clone(),
+            None => default_path(&state_folder()?, platform.account.as_str()),
+        };
+        Ok(Self {
+            output: output_options(globals),
+            ledger_path,
+            platform,
+            options: args.options,
+            permissions: args.permissions,
+            rules,
+            map_id: account::setting(
+                args.map_id.as_ref(),
+                "LEXAMICA_MAP_ID",
+                config.api.map_id.as_ref(),
+            ),
+            public_url: public_url(&args.webhooks, &config)?,
+            secrets: secrets(&args.webhooks, &config),
+            config: config.path,
+        })
+    }
+}
+
+/// For one call.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const PRIVATE_KEY: &str = "LEXAMICA_PRIVATE_KEY";
+
+fn private_key(args: &PrivateKeyArgs) -> Result<Option<PublicKey>> {
+    let file = args.private_key_file.as_deref();
+    super::key(file, PRIVATE_KEY, "LEXAMICA_PUBLIC_KEY")
+}

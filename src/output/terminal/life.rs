@@ -1,0 +1,127 @@
+//! What became of the cases after their import, by the events that webhooks
+//! brought.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::color;
+use super::text::{count, escaped_or_redacted, grouped, redacted};
+use crate::model::local_time;
+use crate::webhooks::{Event, Lives};
+
+/// Stages that are shown one by one.
+const STAGES_SHOWN: usize = 8;
+
+/// Counts over all cases.
+#[derive(Debug)]
+pub(crate) struct LivesView<'a> {
+    pub(crate) lives: &'a Lives,
+    /// Imported without a partner firm.
+    pub(crate) drafts: u64,
+    /// Imported cases without any news for this long.
+    pub(crate) stale: u64,
+    pub(crate) stale_after: &'a str,
+}
+
+impl LivesView<'_> {
+    /// Lines for people; none when there is nothing to tell.
+    pub(crate) fn text(&self, redact: bool) -> String {
+        let mut text = String::new();
+        let mut line = |number: u64, what: &str| {
+            if number > 0 {
+                // Writing to a String can't fail.
+                let _ = writeln!(text, "  {:>9} {what}", grouped(number));
+            }
+        };
+        line(
+            self.drafts,
+            "drafts: they wait on the platform until somebody chooses a partner firm",
+        );
+        let mut stages: Vec<_> = self.lives.stages().into_iter().collect();
+        stages.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+        let others = stages.split_off(stages.len().min(STAGES_SHOWN));
+        for (stage, number) in stages {
+            line(
+                number,
+                &format!("in the stage {}", escaped_or_redacted(stage, redact)),
+            );
+        }
+        line(
+            others.iter().map(|(_, number)| number).sum(),
+            "in other stages",
+        );
+        line(self.lives.settled(), "settled");
+        if self.lives.has_events() {
+            let stale = format!("without news for {}", self.stale_after);
+            line(self.stale, &color::yellow(&stale));
+        }
+        let unmatched = self.lives.unmatched;
+        if unmatched > 0 {
+            let events = count(unmatched, "event");
+            // Writing to a String can't fail.
+            let _ = writeln!(
+                text,
+                "{events} of no known case: see them with export --events"
+            );
+        }
+        text
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "drafts": self.drafts,
+            "stages": self.lives.stages(),
+            "settled": self.lives.settled(),
+            "stale": self.stale,
+            "events_of_no_case": self.lives.unmatched,
+        })
+    }
+}
+
+/// The events of one case, a line or two each.
+pub(crate) fn timeline_text(events: &[Event], redact: bool) -> String {
+    let mut text = String::new();
+    for event in events {
+        let shown = |text: &Option<String>| {
+            let text = text.as_ref();
+            text.map(|text| escaped_or_redacted(text, redact))
+        };
+        let parts = [&event.stage, &event.title, &event.amount].map(shown);
+        let mut parts: Vec<String> = parts.into_iter().flatten().collect();
+        if parts.is_empty() {
+            parts.push(escaped_or_redacted(&event.body, redact));
+        }
+        // Writing to a String can't fail.
+        let _ = write!(
+            text,
+            "\n    {}  {}: {}",
+            local_time(event.at),
+            event.kind.label(),
+            parts.join(", ")
+        );
+        if let Some(content) = shown(&event.content) {
+            let _ = write!(text, "\n        {content}");
+        }
+    }
+    text
+}
+
+/// An event as scripts get it.
+pub(crate) fn event_json(event: &Event, key: Option<&str>, redact: bool) -> Value {
+    let shown = |text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(|text| redacted(text, redact).into_owned())
+    };
+    json!({
+        "key": key,
+        "event": event.kind.label(),
+        "at": event.at,
+        "received_at": event.received_at,
+        "title": shown(&event.title),
+        "content": shown(&event.content),
+        "stage": shown(&event.stage),
+        "amount": shown(&event.amount),
+        "body": redacted(&event.body, redact),
+    })
+}

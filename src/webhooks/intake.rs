@@ -1,0 +1,64 @@
+//! The way of a delivery into the ledger: what waits is committed together, and
+//! answered only then.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::ledger::{Delivery, Ledger, LedgerError};
+
+/// The pause after a commit, so that an import on the same ledger keeps its
+/// pace.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The most deliveries in one commit.
+const MAX_GROUP: usize = 256;
+
+/// Why a delivery was not stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum IntakeError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("the thread that writes to the ledger has ended")]
+    Ended,
+}
+
+type Waiting = (Delivery, oneshot::Sender<Result<bool, LedgerError>>);
+
+/// Stores deliveries in a thread of its own.
+#[derive(Debug, Clone)]
+pub(super) struct Intake(mpsc::Sender<Waiting>);
+
+impl Intake {
+    /// The thread ends when every copy of this is dropped.
+    pub(super) fn start(ledger: Ledger) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
+        let (sender, inbox) = mpsc::channel();
+        let thread = thread::Builder::new().name("events".to_owned());
+        let thread = thread.spawn(move || store(&ledger, &inbox))?;
+        Ok((Self(sender), thread))
+    }
+
+    /// When it returns, the delivery is on the disk; `false` when it was before.
+    pub(super) async fn store(&self, delivery: Delivery) -> Result<bool, IntakeError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.0.send((delivery, reply));
+        sent.map_err(|_| IntakeError::Ended)?;
+        Ok(answer.await.map_err(|_| IntakeError::Ended)??)
+    }
+}
+
+fn store(ledger: &Ledger, inbox: &mpsc::Receiver<Waiting>) {
+    while let Ok(first) = inbox.recv() {
+        let others = inbox.try_iter().take(MAX_GROUP - 1);
+        let (deliveries, replies): (Vec<_>, Vec<_>) = std::iter::once(first).chain(others).unzip();
+        let stored = ledger.store_events(&deliveries);
+        for (position, reply) in replies.into_iter().enumerate() {
+            let is_new = stored.as_ref().map(|new| new[position]);
+            // The sender may have gone: it will deliver again.
+            let _ = reply.send(is_new.map_err(Clone::clone));
+        }
+        thread::sleep(PAUSE);
+    }
+}

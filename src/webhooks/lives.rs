@@ -1,0 +1,120 @@
+//! What became of the cases: their events, in one pass over all that came.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use super::{Event, EventFields};
+use crate::ledger::{LedgerError, LedgerReader};
+use crate::model::{Digest, EventKind, Key};
+
+/// What the events say of one case. They may come late and in any order: the
+/// latest by their own dates counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CaseLife {
+    pub(crate) last_update: Option<(Timestamp, Option<String>)>,
+    pub(crate) stage: Option<(Timestamp, String)>,
+    pub(crate) settled_at: Option<Timestamp>,
+}
+
+impl CaseLife {
+    fn add(&mut self, event: Event) {
+        let is_later = |known: Option<Timestamp>| known.is_none_or(|known| known <= event.at);
+        match event.kind {
+            EventKind::Updates if is_later(self.last_update.as_ref().map(|(at, _)| *at)) => {
+                self.last_update = Some((event.at, event.title));
+            }
+            EventKind::Stages if is_later(self.stage.as_ref().map(|(at, _)| *at)) => {
+                self.stage = Some((event.at, event.stage.unwrap_or(event.body)));
+            }
+            // The first one tells when the settlement began.
+            EventKind::Settlements if self.settled_at.is_none_or(|known| event.at < known) => {
+                self.settled_at = Some(event.at);
+            }
+            _ => {}
+        }
+    }
+
+    /// When anything was last heard of the case.
+    pub(crate) fn last_heard(&self) -> Option<Timestamp> {
+        let update = self.last_update.as_ref().map(|(at, _)| *at);
+        let stage = self.stage.as_ref().map(|(at, _)| *at);
+        update.max(stage).max(self.settled_at)
+    }
+}
+
+/// The lives of all cases that events are about.
+#[derive(Debug, Default)]
+pub(crate) struct Lives {
+    by_key: HashMap<Digest, CaseLife>,
+    /// How many events fit no case of the ledger.
+    pub(crate) unmatched: u64,
+}
+
+impl Lives {
+    pub(crate) fn read(reader: &LedgerReader, fields: &EventFields) -> Result<Self, LedgerError> {
+        let mut lives = Self::default();
+        for event in events(reader, fields) {
+            match event? {
+                (event, Some(key)) => {
+                    let life = lives.by_key.entry(key.digest()).or_default();
+                    life.add(event);
+                }
+                (_, None) => lives.unmatched += 1,
+            }
+        }
+        Ok(lives)
+    }
+
+    /// Whether any event came.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.by_key.is_empty() || self.unmatched > 0
+    }
+
+    pub(crate) fn of(&self, key: &Key) -> Option<&CaseLife> {
+        self.by_key.get(&key.digest())
+    }
+
+    /// How many cases are in each stage.
+    pub(crate) fn stages(&self) -> BTreeMap<&str, u64> {
+        let mut stages = BTreeMap::new();
+        for (_, stage) in self.by_key.values().filter_map(|life| life.stage.as_ref()) {
+            *stages.entry(stage.as_str()).or_default() += 1;
+        }
+        stages
+    }
+
+    pub(crate) fn settled(&self) -> u64 {
+        let lives = self.by_key.values();
+        lives.filter(|life| life.settled_at.is_some()).count() as u64
+    }
+}
+
+/// Every event, each with the key of its case.
+pub(crate) fn events<'l>(
+    reader: &'l LedgerReader,
+    fields: &'l EventFields,
+) -> impl Iterator<Item = Result<(Event, Option<Key>), LedgerError>> + 'l {
+    reader.events().map(|row| {
+        let event = Event::read(row?, fields);
+        let key = event.case(reader, fields)?;
+        Ok((event, key))
+    })
+}
+
+/// The events of one case, in the order in which they happened.
+pub(crate) fn timeline(
+    reader: &LedgerReader,
+    fields: &EventFields,
+    key: &Key,
+) -> Result<Vec<Event>, LedgerError> {
+    let mut timeline = Vec::new();
+    for event in events(reader, fields) {
+        let (event, of) = event?;
+        if of.as_ref() == Some(key) {
+            timeline.push(event);
+        }
+    }
+    timeline.sort_by_key(|event| (event.at, event.number));
+    Ok(timeline)
+}

@@ -1,0 +1,16 @@
+//! Webhooks: deliveries are received and verified, stored as they came, and
+//! read as the lives of the cases that they are about.
+//!
+//! A delivery is answered 200 only when the ledger has it on the disk.
+
+mod event;
+mod intake;
+mod lives;
+mod receiver;
+mod secrets;
+mod signature;
+
+pub(crate) use event::{Event, EventFields};
+pub(crate) use lives::{CaseLife, Lives, events, timeline};
+pub(crate) use receiver::{Received, Receiver, ReceiverOptions};
+pub(crate) use secrets::{Secret, Secrets};
