@@ -146,7 +146,10 @@ impl Terminal {
     /// Presses keys again and again until this is shown.
     #[track_caller]
     pub fn presses_until(&mut self, keys: &str, part: &str) -> &mut Self {
+        let deadline = Instant::now() + DEADLINE;
         while !self.shown()[self.read..].contains(part) {
+            let is_running = Instant::now() < deadline && exit_code(&self.shown()).is_none();
+            assert!(is_running, "{part:?} never came:\n{}", self.shown());
             self.presses(keys);
             if let Ok(bytes) = self.screen.recv_timeout(Duration::from_millis(50)) {
                 self.bytes.extend(bytes);
