@@ -8,13 +8,18 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD;
 use http::HeaderValue;
+use regex::{Regex, RegexBuilder};
 
 use crate::model::readable_by_others;
 
 /// The key for inbound calls. It can't be printed: `Debug` hides it, there is
 /// no `Display`, and the header with it is marked sensitive.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct PublicKey(Box<str>);
+#[derive(Clone)]
+pub(crate) struct PublicKey {
+    text: Box<str>,
+    /// Finds it in any form that a server may quote it in.
+    quoted: Regex,
+}
 
 /// Why there is no usable key in a file or variable.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +31,8 @@ pub(crate) enum KeyError {
          middle); copy it again"
     )]
     Malformed(String),
+    #[error("the public key in {0} is longer than {MAX_KEY} characters")]
+    TooLong(String),
     #[error("can't read the public key from {}", path.display())]
     Unreadable {
         path: PathBuf,
@@ -33,8 +40,13 @@ pub(crate) enum KeyError {
     },
 }
 
-/// Longer than any key, so that a case file given by mistake is not read whole.
+/// Longer than any header that a server accepts.
+const MAX_KEY: usize = 4 * 1024;
+/// With white space around the key; a case file given by mistake is not read
+/// whole.
 const MAX_KEY_FILE: u64 = 64 * 1024;
+/// Enough for the longest key in all its forms.
+const MAX_PATTERN: usize = 64 * 1024 * 1024;
 
 impl PublicKey {
     pub(crate) fn from_text(text: &str, origin: &str) -> Result<Self, KeyError> {
@@ -45,7 +57,14 @@ impl PublicKey {
         if text.bytes().any(|byte| !(0x20..0x7f).contains(&byte)) {
             return Err(KeyError::Malformed(origin.to_owned()));
         }
-        Ok(Self(text.into()))
+        let too_long = || KeyError::TooLong(origin.to_owned());
+        if text.len() > MAX_KEY {
+            return Err(too_long());
+        }
+        Ok(Self {
+            text: text.into(),
+            quoted: quoted_forms(text).map_err(|_| too_long())?,
+        })
     }
 
     /// Reads a key file. One that others can read is a warning to show and no
@@ -73,110 +92,54 @@ impl PublicKey {
 
     /// The value of the header, marked so that nothing below logs it.
     pub(super) fn header(&self, prefix: &str) -> Option<HeaderValue> {
-        let mut value = HeaderValue::from_str(&format!("{prefix}{}", self.0)).ok()?;
+        let mut value = HeaderValue::from_str(&format!("{prefix}{}", self.text)).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
     pub(crate) fn reveal(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The text without the key in any form that a server may quote it in:
     /// plain, JSON-escaped, percent-encoded, or in Base64.
     pub(super) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let forms: Vec<String> = [self.0.to_string()]
-            .into_iter()
-            .chain(self.in_base64())
-            .collect();
-        let mut starts = b"\\%".to_vec();
-        starts.extend(forms.iter().filter_map(|form| form.bytes().next()));
-        let is_start = |byte| starts.contains(&byte) || starts.contains(&url_unsafe(byte));
-        let (mut redacted, mut copied) = (String::new(), 0);
-        for (at, byte) in text.bytes().enumerate() {
-            if at < copied || !is_start(byte) {
-                continue;
-            }
-            let lengths = forms.iter().filter_map(|form| quoted(&text[at..], form));
-            if let Some(length) = lengths.max() {
-                redacted.push_str(&text[copied..at]);
-                redacted.push_str("[key]");
-                copied = at + length;
-            }
-        }
-        if copied == 0 {
-            return text.into();
-        }
-        (redacted + &text[copied..]).into()
-    }
-
-    /// The characters of Base64 that depend on the key alone, at each of the
-    /// three positions that it can have in what is encoded. A key of a few bytes
-    /// has hardly any of its own.
-    fn in_base64(&self) -> impl Iterator<Item = String> {
-        [0, 1, 2].into_iter().filter_map(|before: usize| {
-            let bytes = [&b"\0\0"[..before], self.0.as_bytes()].concat();
-            let encoded = STANDARD_NO_PAD.encode(&bytes);
-            let own = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
-            encoded
-                .get(own)
-                .filter(|own| own.len() >= 8)
-                .map(str::to_owned)
-        })
+        self.quoted.replace_all(text, "[key]")
     }
 }
 
-/// How much of the text's start quotes the ASCII text `form`, if it does. A
-/// backslash may stand for itself or escape the next one, so every reading is
-/// followed.
-fn quoted(text: &str, form: &str) -> Option<usize> {
-    let mut ends = vec![0];
-    for expected in form.bytes() {
-        let next = ends.iter().flat_map(|&end| {
-            let lengths = quoted_byte(&text[end..], expected);
-            lengths
-                .into_iter()
-                .flatten()
-                .map(move |length| end + length)
-        });
-        ends = next.collect();
-        ends.dedup();
-        if ends.is_empty() {
-            return None;
-        }
-    }
-    ends.into_iter().max()
+fn quoted_forms(key: &str) -> Result<Regex, regex::Error> {
+    let forms = [key.to_owned()].into_iter().chain(in_base64(key));
+    let forms = forms.map(|form| form.bytes().map(quoted_character).collect::<String>());
+    let pattern = forms.collect::<Vec<_>>().join("|");
+    RegexBuilder::new(&pattern)
+        .unicode(false)
+        .size_limit(MAX_PATTERN)
+        .build()
 }
 
-/// What a character of URL-safe Base64 is in the usual one.
-fn url_unsafe(byte: u8) -> u8 {
-    match byte {
-        b'-' => b'+',
-        b'_' => b'/',
-        other => other,
-    }
+/// The characters of Base64 that depend on the key alone, at each of the three
+/// positions that it can have in what is encoded. A key of a few bytes has hardly
+/// any of its own.
+fn in_base64(key: &str) -> impl Iterator<Item = String> {
+    [0, 1, 2].into_iter().filter_map(move |before: usize| {
+        let bytes = [&b"\0\0"[..before], key.as_bytes()].concat();
+        let encoded = STANDARD_NO_PAD.encode(&bytes);
+        let own = encoded.get((before * 8).div_ceil(6)..bytes.len() * 8 / 6)?;
+        (own.len() >= 8).then(|| own.to_owned())
+    })
 }
 
-/// The lengths of what may stand for a character: itself, or escaped for JSON
-/// or a URL.
-fn quoted_byte(text: &str, expected: u8) -> [Option<usize>; 4] {
-    let character = char::from(expected);
-    let code = |prefix: &str| {
-        let hex = text.strip_prefix(prefix)?.get(..2)?;
-        (u8::from_str_radix(hex, 16) == Ok(expected)).then_some(prefix.len() + 2)
+/// A pattern for all that may stand for a character: itself, or escaped for JSON
+/// or a URL. Two characters differ in URL-safe Base64, and a space in a query.
+fn quoted_character(byte: u8) -> String {
+    let plain = match byte {
+        b'+' => r"\+\-".to_owned(),
+        b'/' => "/_".to_owned(),
+        b' ' => r" \+".to_owned(),
+        other => regex::escape(char::from(other).encode_utf8(&mut [0; 4])),
     };
-    let escaped = text.strip_prefix('\\');
-    let plain = text.bytes().next();
-    let plain = plain.is_some_and(|byte| byte == expected || url_unsafe(byte) == expected)
-        || expected == b' ' && text.starts_with('+');
-    [
-        plain.then_some(1),
-        escaped
-            .is_some_and(|rest| rest.starts_with(character))
-            .then_some(2),
-        code("\\u00"),
-        code("%"),
-    ]
+    format!(r"(?:(?:\\u00|%)(?i:{byte:02x})|\\?[{plain}])")
 }
 
 impl fmt::Debug for PublicKey {
@@ -264,6 +227,12 @@ mod tests {
             PublicKey::from_text(" \n", "LEXAMICA_PUBLIC_KEY"),
             Err(KeyError::Empty(_))
         ));
+        let too_long = "k".repeat(MAX_KEY + 1);
+        assert!(matches!(
+            PublicKey::from_text(&too_long, "x"),
+            Err(KeyError::TooLong(_))
+        ));
+        assert!(PublicKey::from_text(&too_long[1..], "x").is_ok());
         let error = PublicKey::from_text("pk_a\npk_b", "x").unwrap_err();
         assert!(!error.to_string().contains("pk_a"));
     }
