@@ -4,8 +4,6 @@
 //! in here is an assumption, and a setting. The README tells where a person
 //! with a browser can settle them.
 
-use std::sync::Arc;
-
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +11,6 @@ use serde_json::Value;
 use super::address::{Address, AddressError};
 use super::client::{Client, ClientError, ClientOptions};
 use super::contract::{AuthPlace, Contract};
-use super::gate::Gate;
 use super::key::PublicKey;
 use crate::model::{Key, Outcome};
 
@@ -235,22 +232,19 @@ impl Management {
         self.client(collection).address().url().as_str()
     }
 
-    /// Prepares the call that creates one; sends at most one complete request,
-    /// like that of a case. An answer never shows the secret.
-    pub(crate) fn create(
+    /// Creates one; sends at most one complete request, like that of a case. An
+    /// answer never shows the secret.
+    pub(crate) async fn create(
         &self,
         collection: Collection,
         name: &str,
         body: String,
         secret: Option<PublicKey>,
-    ) -> (Arc<Gate>, impl Future<Output = Outcome> + use<>) {
+    ) -> Outcome {
         let client = self.client(collection);
-        client.post(
-            client.address().url().clone(),
-            body,
-            Key::new([name]),
-            secret,
-        )
+        let url = client.address().url().clone();
+        let (_, outcome) = client.post(url, body, Key::new([name]), secret);
+        outcome.await
     }
 
     /// All of them, as the platform shows them.

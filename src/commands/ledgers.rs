@@ -309,7 +309,7 @@ pub(super) fn open_for_setup(settings: &SetupSettings) -> Result<Ledger> {
         permissions: &settings.permissions,
         asks: false,
         dry_run: false,
-        quiet: settings.output.quiet,
+        quiet: settings.platform.output.quiet,
     };
     if !ledger::exists(wanted.path)? {
         wanted.refuse_new(&known())?;

@@ -7,18 +7,19 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Exit, block_on, ledgers};
+use super::{Exit, block_on, ledgers, print_closing};
 use crate::api::{Collection, Management, ManagementError, PublicKey, has_text, id_of};
 use crate::cli::args::SetupAction;
 use crate::cli::settings::{CASE_ID_FIELD, ManagementSettings, SetupSettings};
 use crate::config;
 use crate::ledger::{Ledger, SetupItem};
-use crate::model::{Digest, EventKind, State, Verdict, abort_point, count};
+use crate::model::{Digest, EventKind, Outcome, State, Verdict, abort_point, count};
 use crate::output::terminal::streams::{
-    OutputOptions, confirm, is_interactive, print_json, print_result, print_status, print_warning,
+    OutputOptions, confirm, is_interactive, print_error, print_json, print_result, print_status,
+    print_warning,
 };
 use crate::output::terminal::text::escaped;
-use crate::webhooks::Secrets;
+use crate::webhooks::{Secret, Secrets};
 
 /// The name of the mapping in the ledger and in `--created`.
 const MAPPING: &str = "mapping";
@@ -27,61 +28,80 @@ const HIDDEN: &str = "[secret]";
 /// Between two calls, as between those of an import (guide).
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is to be there.
+/// What is to be there: a subscription to an event, or the mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Mapping,
-    Subscription(EventKind),
-}
+struct Part(Option<EventKind>);
 
 impl Part {
     fn name(self) -> &'static str {
-        match self {
-            Self::Mapping => MAPPING,
-            Self::Subscription(kind) => kind.as_str(),
-        }
+        self.0.map_or(MAPPING, EventKind::as_str)
     }
 
     fn title(self) -> String {
-        match self {
-            Self::Mapping => "the Case mapping".to_owned(),
-            Self::Subscription(kind) => format!("the subscription to {}", kind.label()),
+        match self.0 {
+            None => "the Case mapping".to_owned(),
+            Some(kind) => format!("the subscription to {}", kind.label()),
         }
     }
 
     const fn collection(self) -> Collection {
-        match self {
-            Self::Mapping => Collection::Mappings,
-            Self::Subscription(_) => Collection::Subscriptions,
+        match self.0 {
+            None => Collection::Mappings,
+            Some(_) => Collection::Subscriptions,
         }
     }
 }
+
+/// Why a run ended early.
+type Stopped = (Exit, String);
 
 /// Runs the command.
 pub(super) fn run(settings: &SetupSettings) -> Result<Exit> {
     let mut setup = Setup::new(settings)?;
     if settings.options.dry_run {
-        return setup.show();
+        let mapping = settings.map_id.as_deref().unwrap_or("[id of the mapping]");
+        for part in setup.wanted() {
+            setup.print_request(part, &setup.body(part, mapping, HIDDEN)?);
+        }
+        return Ok(Exit::Done);
     }
     let ledger = ledgers::open_for_setup(settings)?;
     setup.record_decisions(&ledger)?;
     let known = ledger.reader().setup_items()?;
-    if let Some(doubt) = known.iter().find(|item| item.state == State::InDoubt) {
-        return setup.stop_in_doubt(doubt);
-    }
-    let missing = setup.missing(&known);
-    if !setup.is_confirmed(&missing) {
-        print_status("nothing was created");
-        return Ok(Exit::Stopped);
-    }
-    let exit = block_on(setup.create(&ledger, &missing))??;
-    setup.close(&ledger, exit)
+    let stopped = if let Some(item) = known.iter().find(|item| item.state == State::InDoubt) {
+        Some(stop_in_doubt(item))
+    } else {
+        let mut missing = setup.wanted();
+        missing.retain(|part| id_in(&known, part.name()).is_none());
+        if !setup.is_confirmed(&missing) {
+            print_status("nothing was created");
+            return Ok(Exit::Stopped);
+        }
+        block_on(setup.create(&ledger, &missing))??
+    };
+    setup.close(&ledger, stopped)
+}
+
+/// The platform's id of what was created.
+fn id_in<'i>(items: &'i [SetupItem], name: &str) -> Option<&'i str> {
+    let is_it = |item: &&SetupItem| item.name == name && item.state == State::Imported;
+    items.iter().find(is_it)?.id.as_deref()
+}
+
+fn stop_in_doubt(item: &SetupItem) -> Stopped {
+    let name = &item.name;
+    let message = escaped(item.message.as_deref().unwrap_or_default());
+    let text = format!(
+        "{name} may or may not have been created ({message}): look for it with `caseload setup \
+         list`, then say --created {name}=ID or --not-created {name}"
+    );
+    (Exit::InDoubt, text)
 }
 
 /// One run of the command.
 struct Setup<'s> {
     settings: &'s SetupSettings,
-    management: Management,
+    management: &'s Management,
     secrets: Secrets,
 }
 
@@ -99,31 +119,20 @@ impl<'s> Setup<'s> {
         }
         Ok(Self {
             settings,
-            management: settings.platform.management()?,
+            management: &settings.platform.management,
             secrets,
         })
     }
 
-    /// The parts that are wanted, in the order in which they are created.
+    /// In the order in which they are created.
     fn wanted(&self) -> Vec<Part> {
-        let mut parts = Vec::new();
-        if self.settings.map_id.is_none() {
-            parts.push(Part::Mapping);
-        }
-        if self.settings.public_url.is_some() {
-            parts.extend(EventKind::ALL.iter().map(|kind| Part::Subscription(*kind)));
-        }
-        parts
-    }
-
-    fn missing(&self, known: &[SetupItem]) -> Vec<Part> {
-        let is_there = |part: &Part| {
-            let mut known = known.iter();
-            known.any(|item| item.name == part.name() && item.state == State::Imported)
+        let mapping = self.settings.map_id.is_none().then_some(Part(None));
+        let events = match &self.settings.public_url {
+            Some(_) => EventKind::ALL,
+            None => &[],
         };
-        let mut parts = self.wanted();
-        parts.retain(|part| !is_there(part));
-        parts
+        let events = events.iter().map(|kind| Part(Some(*kind)));
+        mapping.into_iter().chain(events).collect()
     }
 
     /// The address of an event's path.
@@ -134,113 +143,55 @@ impl<'s> Setup<'s> {
 
     /// The body that creates a part.
     fn body(&self, part: Part, mapping: &str, secret: &str) -> Result<String> {
-        let bodies = &self.settings.platform.bodies;
-        Ok(match part {
-            Part::Mapping => {
-                let mut pairs = self.settings.rules.platform_pairs();
-                // By this, answers and events carry the case's id.
-                pairs.push((CASE_ID_FIELD.to_owned(), "_id".to_owned()));
-                bodies.mapping(&self.settings.options.name, &pairs)?
-            }
-            Part::Subscription(kind) => {
-                bodies.subscription(kind.label(), &self.url(kind), secret, mapping)?
-            }
-        })
+        let bodies = &self.settings.platform.config.api.bodies;
+        let Some(kind) = part.0 else {
+            let mut pairs = self.settings.rules.platform_pairs();
+            // By this, answers and events carry the case's id.
+            pairs.push((CASE_ID_FIELD.to_owned(), "_id".to_owned()));
+            return Ok(bodies.mapping(&self.settings.options.name, &pairs)?);
+        };
+        Ok(bodies.subscription(kind.label(), &self.url(kind), secret, mapping)?)
     }
 
-    /// `--dry-run`: every request in full, but for key and secret.
-    fn show(&self) -> Result<Exit> {
-        let mapping = self
-            .settings
-            .map_id
-            .as_deref()
-            .unwrap_or("[id of the mapping]");
-        for part in self.wanted() {
-            self.print_request(part, &self.body(part, mapping, HIDDEN)?);
-        }
-        Ok(Exit::Done)
-    }
-
+    /// The request in full, but for key and secret.
     fn print_request(&self, part: Part, body: &str) {
         let url = self.management.url(part.collection());
-        if self.settings.output.json {
-            let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        if self.settings.platform.output.json {
             print_json(
                 &json!({"schema": 1, "name": part.name(), "method": "POST", "url": url, "body": body}),
             );
         } else {
-            let pretty: Value = serde_json::from_str(body).unwrap_or_default();
-            print_result(&format!(
-                "{}:\nPOST {}\n{}\n",
-                part.title(),
-                escaped(url),
-                escaped_json(&pretty)
-            ));
+            let (url, body) = (escaped(url), escaped_json(&body));
+            print_result(&format!("{}:\nPOST {url}\n{body}\n", part.title()));
         }
     }
 
     /// Records what the user says of parts that were in doubt, or were there.
     fn record_decisions(&self, ledger: &Ledger) -> Result<()> {
-        let options = &self.settings.options;
-        let created = options
-            .created
-            .iter()
-            .map(|(name, id)| (name, State::Imported, Some(id)));
-        let not_created = options
-            .not_created
-            .iter()
-            .map(|name| (name, State::NotSent, None));
-        for (name, state, id) in created.chain(not_created) {
-            let kinds = EventKind::ALL.iter().map(|kind| kind.as_str());
-            let names: Vec<_> = [MAPPING].into_iter().chain(kinds).collect();
-            if !names.contains(&name.as_str()) {
-                bail!(
-                    "there is no {name:?} to set up; expected {}",
-                    names.join(", ")
-                );
-            }
-            let by_user = Some("by the user's word");
-            ledger.settle_setup(
-                name,
-                state,
-                id.map(String::as_str),
-                by_user,
-                Timestamp::now(),
-            )?;
+        let by_user = Some("by the user's word");
+        for (name, id) in &self.settings.options.created {
+            ledger.settle_setup(name, State::Imported, Some(id), by_user, Timestamp::now())?;
+        }
+        for name in &self.settings.options.not_created {
+            ledger.settle_setup(name, State::NotSent, None, by_user, Timestamp::now())?;
         }
         Ok(())
     }
 
-    fn stop_in_doubt(&self, item: &SetupItem) -> Result<Exit> {
-        let name = &item.name;
-        let message = item.message.as_deref().unwrap_or_default();
-        bail_in_doubt(
-            self.settings.output,
-            &format!(
-                "{name} may or may not have been created ({}): look for it with `caseload setup \
-                 list`, then say --created {name}=ID or --not-created {name}",
-                escaped(message)
-            ),
-        )
-    }
-
     fn is_confirmed(&self, missing: &[Part]) -> bool {
-        let names: Vec<_> = missing
-            .iter()
-            .map(|part| format!("\n  {}", part.title()))
-            .collect();
         if missing.is_empty() || self.settings.options.yes {
             return true;
         }
-        print_status(&format!(
-            "to create for {}:{}",
-            self.settings.platform.account,
-            names.concat()
-        ));
+        let mut question = format!("to create for {}:", self.settings.platform.account);
+        for part in missing {
+            question = format!("{question}\n  {}", part.title());
+        }
+        print_status(&question);
         confirm("Create them?").unwrap_or(false)
     }
 
-    async fn create(&mut self, ledger: &Ledger, missing: &[Part]) -> Result<Exit> {
+    async fn create(&mut self, ledger: &Ledger, missing: &[Part]) -> Result<Option<Stopped>> {
         for (position, part) in missing.iter().enumerate() {
             if position > 0 {
                 tokio::time::sleep(PAUSE).await;
@@ -248,12 +199,16 @@ impl<'s> Setup<'s> {
             if !self.settings.options.skip_lookup {
                 self.refuse_known(*part).await?;
             }
-            let exit = self.create_part(ledger, *part).await?;
-            if exit != Exit::Done {
-                return Ok(exit);
+            let outcome = self.create_part(ledger, *part).await?;
+            if outcome.verdict != Verdict::Imported {
+                return Ok(Some(explain(*part, &outcome)));
+            }
+            if !self.settings.platform.output.quiet {
+                let id = outcome.answer.case_id.unwrap_or_default();
+                print_status(&format!("created {}: {}", part.title(), escaped(&id)));
             }
         }
-        Ok(Exit::Done)
+        Ok(None)
     }
 
     /// Refuses to create what the platform has, whatever the ledger knows.
@@ -262,11 +217,9 @@ impl<'s> Setup<'s> {
         let list = list.context(
             "can't see what exists on the platform; to create without looking, add --skip-lookup",
         )?;
-        let is_it = |member: &&Value| match part {
-            Part::Mapping => has_text(member, &self.settings.options.name),
-            Part::Subscription(kind) => {
-                has_text(member, &self.url(kind)) && has_text(member, kind.label())
-            }
+        let is_it = |member: &&Value| match part.0 {
+            None => has_text(member, &self.settings.options.name),
+            Some(kind) => has_text(member, &self.url(kind)) && has_text(member, kind.label()),
         };
         let Some(known) = list.iter().find(is_it) else {
             return Ok(());
@@ -279,106 +232,79 @@ impl<'s> Setup<'s> {
         );
     }
 
-    async fn create_part(&mut self, ledger: &Ledger, part: Part) -> Result<Exit> {
-        let mapping = match &self.settings.map_id {
-            Some(id) => id.clone(),
-            None => mapping_id(ledger)?.unwrap_or_default(),
-        };
-        let secret = match part {
-            Part::Mapping => None,
-            Part::Subscription(kind) => Some(self.secrets.ensure(kind)?),
-        };
-        let shown = self.body(part, &mapping, HIDDEN)?;
+    /// Claim, call and settlement.
+    async fn create_part(&mut self, ledger: &Ledger, part: Part) -> Result<Outcome> {
+        let items = ledger.reader().setup_items()?;
+        let mapping = self.settings.map_id.as_deref();
+        let mapping = mapping.or(id_in(&items, MAPPING)).unwrap_or_default();
+        let secret = part.0.map(|kind| self.secrets.ensure(kind)).transpose()?;
+        let secret = secret.as_ref().map(Secret::reveal);
+        let shown = self.body(part, mapping, HIDDEN)?;
+        let body = self.body(part, mapping, secret.unwrap_or_default())?;
+        let secret = secret.map(|secret| PublicKey::from_text(secret, "the secrets"));
+        let secret = secret.transpose()?;
         if self.settings.options.print {
             self.print_request(part, &shown);
         }
-        let text = secret.as_ref().map_or("", |secret| secret.reveal());
-        let body = self.body(part, &mapping, text)?;
-        let secret = secret.map(|secret| PublicKey::from_text(secret.reveal(), "the secrets"));
-        let digest = Digest::of(shown.as_bytes());
+        let (name, request) = (part.name(), Digest::of(shown.as_bytes()));
         abort_point("before-setup-claim");
-        if !ledger.claim_setup(part.name(), &digest, Timestamp::now())? {
+        if !ledger.claim_setup(name, &request, Timestamp::now())? {
             bail!(
                 "{} was created meanwhile; run `caseload setup` again",
                 part.title()
             );
         }
         abort_point("after-setup-claim");
-        let collection = part.collection();
-        let (_, outcome) =
-            self.management
-                .create(collection, part.name(), body, secret.transpose()?);
-        let outcome = outcome.await;
+        let call = self
+            .management
+            .create(part.collection(), name, body, secret);
+        let outcome = call.await;
         abort_point("before-setup-settle");
-        let (answer, verdict) = (outcome.answer, outcome.verdict);
-        let id = answer
-            .case_id
-            .as_deref()
-            .filter(|_| verdict == Verdict::Imported);
+        let (answer, state) = (&outcome.answer, outcome.verdict.state());
+        let id = answer.case_id.as_deref();
+        let id = id.filter(|_| outcome.verdict == Verdict::Imported);
         let message = answer.message.as_deref();
-        ledger.settle_setup(part.name(), verdict.state(), id, message, Timestamp::now())?;
+        ledger.settle_setup(name, state, id, message, Timestamp::now())?;
         abort_point("after-setup-settle");
-        if let Some(id) = id {
-            if !self.settings.output.quiet {
-                print_status(&format!("created {}: {}", part.title(), escaped(id)));
-            }
-            return Ok(Exit::Done);
-        }
-        let body = answer.body.as_deref().or(message).unwrap_or("none");
-        let what = match verdict {
-            Verdict::InDoubt | Verdict::Imported => "may or may not have been created",
-            Verdict::Rejected => "was refused by the server",
-            Verdict::NotSent => "was not created",
-        };
-        let status = answer
-            .status
-            .map_or(String::new(), |status| format!(" {status}"));
-        let text = format!(
-            "{} {what}; the answer{status}: {}\nif its path or body differ from what the server \
-             expects, set {} or api.bodies; see them with --dry-run",
-            part.title(),
-            escaped(body),
-            collection.setting()
-        );
-        if verdict == Verdict::InDoubt {
-            return bail_in_doubt(self.settings.output, &text);
-        }
-        super::print_error(&text);
-        Ok(Exit::Stopped)
+        Ok(outcome)
     }
 
     /// Shows what is there, and offers to write the mapping's id into the config.
-    fn close(&self, ledger: &Ledger, exit: Exit) -> Result<Exit> {
-        let settings = self.settings;
+    fn close(&self, ledger: &Ledger, stopped: Option<Stopped>) -> Result<Exit> {
+        let (settings, output) = (self.settings, self.settings.platform.output);
         let items = ledger.reader().setup_items()?;
-        let created = items.iter().filter(|item| item.state == State::Imported);
-        if settings.output.json {
-            let ids = created.map(|item| (item.name.clone(), json!(item.id)));
-            print_json(&json!({
-                "schema": 1,
-                "command": "setup",
-                "account": settings.platform.account.as_str(),
-                "created": ids.collect::<Map<_, _>>(),
-                "secrets": settings.secrets.display().to_string(),
-                "exit_code": exit.code(),
-            }));
-        } else if !settings.output.quiet {
-            for item in created {
-                let id = item.id.as_deref().unwrap_or_default();
-                print_result(&format!("{:12} {}", item.name, escaped(id)));
-            }
-            if settings.public_url.is_none() {
-                print_status(
-                    "no subscriptions without the address that events go to: --public-url",
-                );
+        let mut created = Map::new();
+        for item in &items {
+            if let Some(id) = id_in(&items, &item.name) {
+                created.insert(item.name.clone(), id.into());
+                if !output.json && !output.quiet {
+                    print_result(&format!("{:12} {}", item.name, escaped(id)));
+                }
             }
         }
+        if settings.public_url.is_none() && !output.quiet {
+            print_status("no subscriptions without the address that events go to: --public-url");
+        }
         self.warn_changed(&items)?;
-        if exit == Exit::Done
-            && let Some(id) = mapping_id(ledger)?
-            && settings.map_id.as_ref() != Some(&id)
+        let (exit, error) = stopped.unzip();
+        let exit = exit.unwrap_or(Exit::Done);
+        if output.json {
+            let mut closing = json!({
+                "account": settings.platform.account.as_str(),
+                "created": created,
+                "secrets": settings.secrets.display().to_string(),
+            });
+            if let Some(error) = &error {
+                closing["error"] = error.as_str().into();
+            }
+            print_closing("setup", exit, closing);
+        }
+        if let Some(error) = error {
+            print_error(&error);
+        } else if let Some(id) = id_in(&items, MAPPING)
+            && settings.map_id.as_deref() != Some(id)
         {
-            self.offer_config(&id)?;
+            self.offer_config(id)?;
         }
         Ok(exit)
     }
@@ -387,7 +313,7 @@ impl<'s> Setup<'s> {
     fn warn_changed(&self, items: &[SetupItem]) -> Result<()> {
         let mapping = items.iter().find(|item| item.name == MAPPING);
         let created_from = mapping.and_then(|item| item.request);
-        let now = Digest::of(self.body(Part::Mapping, "", "")?.as_bytes());
+        let now = Digest::of(self.body(Part(None), "", "")?.as_bytes());
         if self.settings.map_id.is_none() && created_from.is_some_and(|digest| digest != now) {
             print_warning(
                 "the fields of the config have changed since the mapping was created: change it \
@@ -399,44 +325,44 @@ impl<'s> Setup<'s> {
     }
 
     fn offer_config(&self, id: &str) -> Result<()> {
-        let settings = self.settings;
         let lines = [("map_id", id), ("case_id_field", CASE_ID_FIELD)];
-        let Some(path) = &settings.config else {
-            print_status(&format!(
-                "for the config:\n[api]\nmap_id = {}\ncase_id_field = {}",
-                Value::from(id),
-                Value::from(CASE_ID_FIELD)
-            ));
-            return Ok(());
-        };
-        let question = format!("Write the mapping's id into {}?", path.display());
-        if settings.options.write_config || (is_interactive() && confirm(&question)?) {
-            config::set_api(path, &lines)?;
-            print_status(&format!("{} has the mapping's id now", path.display()));
-        } else {
-            print_status(&format!(
-                "the config has no map_id yet: add map_id = {} and case_id_field = {} to [api], \
-                 or run `caseload setup --write-config`",
-                Value::from(id),
-                Value::from(CASE_ID_FIELD)
-            ));
+        if let Some(path) = &self.settings.platform.config.path {
+            let question = format!("Write the mapping's id into {}?", path.display());
+            let asked = || is_interactive() && confirm(&question).unwrap_or(false);
+            if self.settings.options.write_config || asked() {
+                config::set_api(path, &lines)?;
+                print_status(&format!("{} has the mapping's id now", path.display()));
+                return Ok(());
+            }
         }
+        let lines = lines.map(|(name, value)| format!("\n{name} = {}", Value::from(value)));
+        print_status(&format!(
+            "for the config, where --write-config puts it too:\n[api]{}",
+            lines.concat()
+        ));
         Ok(())
     }
 }
 
-fn mapping_id(ledger: &Ledger) -> Result<Option<String>> {
-    let items = ledger.reader().setup_items()?.into_iter();
-    let mut created = items.filter(|item| item.name == MAPPING && item.state == State::Imported);
-    Ok(created.next().and_then(|item| item.id))
-}
-
-fn bail_in_doubt(output: OutputOptions, text: &str) -> Result<Exit> {
-    super::print_error(text);
-    if output.json {
-        print_json(&json!({"schema": 1, "command": "setup", "error": text, "exit_code": 4}));
-    }
-    Ok(Exit::InDoubt)
+/// Why a part is not there.
+fn explain(part: Part, outcome: &Outcome) -> Stopped {
+    let answer = &outcome.answer;
+    let (exit, what) = match outcome.verdict {
+        Verdict::Rejected => (Exit::Stopped, "was refused by the server"),
+        Verdict::NotSent => (Exit::Stopped, "was not created"),
+        Verdict::InDoubt | Verdict::Imported => (Exit::InDoubt, "may or may not have been created"),
+    };
+    let status = answer.status.map(|status| format!(" {status}"));
+    let body = answer.body.as_deref().or(answer.message.as_deref());
+    let text = format!(
+        "{} {what}; the answer{}: {}\nif its path or body differ from what the server expects, \
+         set {} or api.bodies; see them with --dry-run",
+        part.title(),
+        status.unwrap_or_default(),
+        escaped(body.unwrap_or("none")),
+        part.collection().setting()
+    );
+    (exit, text)
 }
 
 fn escaped_json(value: &Value) -> String {
@@ -447,17 +373,17 @@ fn escaped_json(value: &Value) -> String {
 
 /// `setup list`, `setup show` and `setup delete`.
 pub(super) fn manage(settings: &ManagementSettings, action: &SetupAction) -> Result<Exit> {
-    let management = settings.management()?;
+    let management = &settings.management;
     block_on(async {
         match action {
-            SetupAction::List(_) => list(&management, settings.output).await,
+            SetupAction::List(_) => list(management, settings.output).await,
             SetupAction::Show { id, .. } => {
-                let (_, found) = find(&management, id).await?;
+                let (_, found) = find(management, id).await?;
                 print_result(&escaped_json(&without_secret(found)));
                 Ok(Exit::Done)
             }
             SetupAction::Delete { id, yes, .. } => {
-                let (collection, _) = find(&management, id).await?;
+                let (collection, _) = find(management, id).await?;
                 if collection == Collection::Mappings {
                     bail!(
                         "{id} is a mapping, and the cases imported through it need it: it can \
@@ -525,11 +451,8 @@ async fn find(management: &Management, id: &str) -> Result<(Collection, Value)> 
 
 /// Hides what the platform shows of a secret.
 fn without_secret(mut member: Value) -> Value {
-    if let Some(members) = member.as_object_mut() {
-        for (_, value) in members
-            .iter_mut()
-            .filter(|(name, _)| name.to_lowercase().contains("secret"))
-        {
+    for (name, value) in member.as_object_mut().into_iter().flatten() {
+        if name.to_lowercase().contains("secret") {
             *value = HIDDEN.into();
         }
     }

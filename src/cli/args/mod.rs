@@ -18,7 +18,7 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 pub(crate) use self::import::{ApprovedPlan, ImportArgs, LedgerPermissions};
 pub(crate) use self::webhooks::{
-    ListenArgs, ManagementArgs, PrivateKeyArgs, SetupAction, SetupArgs, SetupOptions, WebhookArgs,
+    ListenArgs, ManagementArgs, SetupAction, SetupArgs, SetupOptions, WebhookArgs,
 };
 use crate::engine::parse_duration;
 use crate::ledger::ResolveAction;

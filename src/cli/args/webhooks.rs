@@ -45,11 +45,9 @@ pub(crate) struct SetupArgs {
     #[command(flatten)]
     pub webhooks: WebhookArgs,
     #[command(flatten)]
-    pub private_key: PrivateKeyArgs,
-    #[command(flatten)]
     pub permissions: LedgerPermissions,
     #[command(flatten)]
-    pub account: AccountArgs,
+    pub platform: ManagementArgs,
 }
 
 /// What is created.
@@ -77,16 +75,8 @@ pub(crate) struct SetupOptions {
     #[arg(long, value_name = "NAME=ID", value_parser = created, hide_short_help = true)]
     pub created: Vec<(String, String)>,
     /// It does not exist on the platform, such as mapping or updates: create it
-    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, value_name = "NAME", value_parser = PARTS, hide_short_help = true)]
     pub not_created: Vec<String>,
-}
-
-/// The private key; never a plain flag, since argv is public.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct PrivateKeyArgs {
-    /// File with the private key [env: LEXAMICA_PRIVATE_KEY, the key itself]
-    #[arg(long, value_name = "FILE")]
-    pub private_key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -120,17 +110,25 @@ impl SetupAction {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ManagementArgs {
-    #[command(flatten)]
-    pub private_key: PrivateKeyArgs,
+    // Never a plain flag, since argv is public.
+    /// File with the private key [env: LEXAMICA_PRIVATE_KEY, the key itself]
+    #[arg(long, value_name = "FILE")]
+    pub private_key_file: Option<PathBuf>,
     #[command(flatten)]
     pub account: AccountArgs,
 }
 
-fn created(text: &str) -> Result<(String, String), &'static str> {
+/// What there is to create: the mapping, and a subscription to each event.
+const PARTS: [&str; 4] = ["mapping", "updates", "stages", "settlements"];
+
+fn created(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, id)) if !name.is_empty() && !id.is_empty() => {
+        Some((name, id)) if PARTS.contains(&name) && !id.is_empty() => {
             Ok((name.to_owned(), id.to_owned()))
         }
-        _ => Err("expected a name and an id, such as mapping=64f0…"),
+        _ => Err(format!(
+            "expected a name and an id, such as mapping=64f0…; the names are {}",
+            PARTS.join(", ")
+        )),
     }
 }

@@ -9,12 +9,9 @@ use http::Uri;
 use http::header::HeaderName;
 
 use super::{LedgerChoice, account, output_options};
-use crate::api::{
-    Account, AuthPlace, ClientOptions, Management, ManagementBodies, ManagementPaths, PublicKey,
-};
+use crate::api::{Account, ClientOptions, Management};
 use crate::cli::args::{
-    AccountArgs, GlobalArgs, LedgerPermissions, ListenArgs, ManagementArgs, PrivateKeyArgs,
-    SetupArgs, SetupOptions, WebhookArgs,
+    GlobalArgs, LedgerPermissions, ListenArgs, ManagementArgs, SetupArgs, SetupOptions, WebhookArgs,
 };
 use crate::config::Config;
 use crate::ledger::{default_path, state_folder};
@@ -45,9 +42,9 @@ impl ListenSettings {
             Some(url) => url.path().trim_end_matches('/').to_owned(),
             None => String::new(),
         };
-        let header = |name: &Option<String>, usual: &str, setting| {
+        let header = |name: &Option<String>, usual: &str| {
             let name = name.as_deref().unwrap_or(usual);
-            let invalid = || format!("[webhooks] {setting}: {name:?} is no name of a header");
+            let invalid = || format!("[webhooks]: {name:?} is no name of a header");
             HeaderName::try_from(name).with_context(invalid)
         };
         let section = &config.webhooks;
@@ -57,16 +54,8 @@ impl ListenSettings {
             ledger: LedgerChoice::existing(&args.account, globals, &config)?,
             secrets: secrets(&args.webhooks, &config),
             prefix,
-            signature_header: header(
-                &section.signature_header,
-                "x-lexamica-signature",
-                "signature_header",
-            )?,
-            delivery_id_header: header(
-                &section.delivery_id_header,
-                "x-lexamica-delivery",
-                "delivery_id_header",
-            )?,
+            signature_header: header(&section.signature_header, "x-lexamica-signature")?,
+            delivery_id_header: header(&section.delivery_id_header, "x-lexamica-delivery")?,
         })
     }
 }
@@ -123,17 +112,12 @@ pub(super) fn event_fields(config: &Config) -> EventFields {
 pub(crate) const CASE_ID_FIELD: &str = "caseload_case_id";
 
 /// How `setup` reaches the platform.
-#[derive(Debug)]
 pub(crate) struct ManagementSettings {
     pub output: OutputOptions,
     pub account: Account,
     pub ledger: LedgerChoice,
-    pub bodies: ManagementBodies,
-    base_url: String,
-    org_id: Option<String>,
-    paths: ManagementPaths,
-    auth: AuthPlace,
-    key: Option<PublicKey>,
+    pub management: Management,
+    pub config: Config,
 }
 
 impl ManagementSettings {
@@ -143,84 +127,54 @@ impl ManagementSettings {
         globals: &GlobalArgs,
         needs_key: bool,
     ) -> Result<Self> {
-        Self::of(
-            &args.account,
-            &args.private_key,
-            globals,
-            &super::config(globals)?,
-            needs_key,
-        )
-    }
-
-    fn of(
-        account_args: &AccountArgs,
-        key_args: &PrivateKeyArgs,
-        globals: &GlobalArgs,
-        config: &Config,
-        needs_key: bool,
-    ) -> Result<Self> {
-        if account_args.sandbox {
+        let config = super::config(globals)?;
+        if args.account.sandbox {
             bail!("start `caseload sandbox`, and set it up with --base-url and --org-id");
         }
+        let mut missing = Vec::new();
         let key = if needs_key {
-            private_key(key_args)?
+            let file = args.private_key_file.as_deref();
+            super::key(file, "LEXAMICA_PRIVATE_KEY", "LEXAMICA_PUBLIC_KEY")?
         } else {
             None
         };
-        let base_url = account::base_url(account_args, config);
-        let missing = [
-            (base_url.is_none(), account::BASE_URL),
-            (
-                needs_key && key.is_none(),
-                "private key: --private-key-file or LEXAMICA_PRIVATE_KEY",
-            ),
-        ];
-        let missing: Vec<_> = missing
-            .iter()
-            .filter_map(|(is, name)| is.then_some(*name))
-            .collect();
+        let base_url = account::base_url(&args.account, &config);
+        if base_url.is_none() {
+            missing.push(account::BASE_URL);
+        }
+        if needs_key && key.is_none() {
+            missing.push("private key: --private-key-file or LEXAMICA_PRIVATE_KEY");
+        }
         let (Some(base_url), []) = (base_url, missing.as_slice()) else {
             return Err(account::missing_settings(&missing));
         };
         let map_id = config.api.map_id.as_deref().unwrap_or("any");
-        let address = account::address(account_args, config, &base_url, map_id)?;
+        let address = account::address(&args.account, &config, &base_url, map_id)?;
         let account = address.account().clone();
-        let id = account::ledger_id(None, config);
+        let id = account::ledger_id(None, &config);
+        let for_ledger = Some(account.clone());
         Ok(Self {
             output: output_options(globals),
-            ledger: LedgerChoice::real(account_args, globals, config, id, Some(account.clone())),
+            ledger: LedgerChoice::real(&args.account, globals, &config, id, for_ledger),
             account,
-            bodies: config.api.bodies.clone(),
-            base_url,
-            org_id: account::org_id(account_args, config),
-            paths: config.api.paths.clone(),
-            auth: config.api.private_auth.clone(),
-            key,
+            management: Management::new(
+                &base_url,
+                account::org_id(&args.account, &config).as_deref(),
+                &config.api.paths,
+                &config.api.private_auth,
+                key.as_ref(),
+                &ClientOptions {
+                    timeout: TIMEOUT,
+                    ca_file: super::environment_path("SSL_CERT_FILE"),
+                },
+            )?,
+            config,
         })
-    }
-
-    pub(crate) fn management(&self) -> Result<Management> {
-        let options = ClientOptions {
-            timeout: TIMEOUT,
-            ca_file: super::environment_path("SSL_CERT_FILE"),
-        };
-        let (base_url, org_id) = (&self.base_url, self.org_id.as_deref());
-        let key = self.key.as_ref();
-        Ok(Management::new(
-            base_url,
-            org_id,
-            &self.paths,
-            &self.auth,
-            key,
-            &options,
-        )?)
     }
 }
 
 /// What `setup` itself needs.
-#[derive(Debug)]
 pub(crate) struct SetupSettings {
-    pub output: OutputOptions,
     pub platform: ManagementSettings,
     pub options: SetupOptions,
     pub permissions: LedgerPermissions,
@@ -231,54 +185,35 @@ pub(crate) struct SetupSettings {
     pub map_id: Option<String>,
     pub public_url: Option<Uri>,
     pub secrets: PathBuf,
-    pub config: Option<PathBuf>,
 }
 
 impl SetupSettings {
     pub(crate) fn new(args: SetupArgs, globals: &GlobalArgs) -> Result<Self> {
-        let config = super::config(globals)?;
-        let needs_key = !args.options.dry_run;
-        let platform = ManagementSettings::of(
-            &args.account,
-            &args.private_key,
-            globals,
-            &config,
-            needs_key,
-        )?;
-        if needs_key && !args.options.yes && !is_interactive() {
+        let sends = !args.options.dry_run;
+        let platform = ManagementSettings::new(&args.platform, globals, sends)?;
+        if sends && !args.options.yes && !is_interactive() {
             bail!("not a terminal: use --yes to create without the question");
         }
+        let config = &platform.config;
         // Compiled when the config was read.
         let rules = Rules::compile(config.mapping.clone());
-        let rules = rules.map_err(|errors| anyhow!("{}", errors[0]))?;
         let ledger_path = match &platform.ledger.path {
             Some(path) => path.clone(),
             None => default_path(&state_folder()?, platform.account.as_str()),
         };
+        let in_config = config.api.map_id.as_ref();
         Ok(Self {
-            output: output_options(globals),
             ledger_path,
-            platform,
             options: args.options,
             permissions: args.permissions,
-            rules,
-            map_id: account::setting(
-                args.map_id.as_ref(),
-                "LEXAMICA_MAP_ID",
-                config.api.map_id.as_ref(),
-            ),
-            public_url: public_url(&args.webhooks, &config)?,
-            secrets: secrets(&args.webhooks, &config),
-            config: config.path,
+            rules: rules.map_err(|errors| anyhow!("{}", errors[0]))?,
+            map_id: account::setting(args.map_id.as_ref(), "LEXAMICA_MAP_ID", in_config),
+            public_url: public_url(&args.webhooks, config)?,
+            secrets: secrets(&args.webhooks, config),
+            platform,
         })
     }
 }
 
 /// For one call.
 const TIMEOUT: Duration = Duration::from_secs(30);
-const PRIVATE_KEY: &str = "LEXAMICA_PRIVATE_KEY";
-
-fn private_key(args: &PrivateKeyArgs) -> Result<Option<PublicKey>> {
-    let file = args.private_key_file.as_deref();
-    super::key(file, PRIVATE_KEY, "LEXAMICA_PUBLIC_KEY")
-}
