@@ -2,13 +2,15 @@
 
 use crate::support::{Home, KEY, Sandbox};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
     "import",
     "check",
     "init",
     "status",
     "export",
     "resolve",
+    "setup",
+    "listen",
     "ledger",
     "sandbox",
     "explain",
@@ -40,7 +42,7 @@ fn every_example_of_the_help_texts_works() {
     home.write(
         "caseload.toml",
         format!(
-            "[api]\nbase_url = \"{}\"\nmap_id = \"m1\"\n[case]\nkey = \"id\"\n",
+            "[api]\nbase_url = \"{}\"\norg_id = \"o1\"\nmap_id = \"m1\"\n[case]\nkey = \"id\"\n",
             sandbox.url()
         ),
     );
