@@ -1,6 +1,8 @@
 //! The README and the walkthrough in `examples/README.md`: each command prints
 //! what the page shows.
 
+use std::net::TcpListener;
+
 use crate::support::{Home, example};
 
 /// A command and its output; a line `…` stands for any number of lines.
@@ -89,5 +91,100 @@ fn the_walkthrough_shows_what_the_commands_print() {
             home.write("caseload.toml", config);
         }
         assert_prints(&home, command);
+    }
+}
+
+/// A port that nothing listens on.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// The lines of the README's commands on the whole guide, without comments.
+fn guide() -> Vec<String> {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, section) = readme
+        .split_once("## The whole guide on your machine\n")
+        .unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let blocks = section.split("```sh\n").skip(1);
+    let lines = blocks.flat_map(|block| block.split("```").next().unwrap().lines());
+    let lines = lines.map(|line| line.split(" # ").next().unwrap().trim_end().to_owned());
+    lines.collect()
+}
+
+#[test]
+fn the_whole_guide_leads_from_the_mapping_to_settlements() {
+    let (home, platform, hooks) = (Home::new(), free_port(), free_port());
+    let config = std::fs::read_to_string(example("guide/caseload.toml")).unwrap();
+    let config = config.replace("8788", &platform.to_string());
+    home.write("caseload.toml", config.replace("8789", &hooks.to_string()));
+    home.write("cases.csv", std::fs::read(example("cases.csv")).unwrap());
+    let mut keys = Vec::new();
+    let mut servers = Vec::new();
+    let mut seen = Vec::new();
+    for line in guide() {
+        if let Some(exported) = line.strip_prefix("export ") {
+            keys.extend(
+                exported
+                    .split(' ')
+                    .map(|key| key.split_once('=').unwrap())
+                    .map(owned),
+            );
+            continue;
+        }
+        let Some(command) = line.strip_prefix("caseload ") else {
+            let copies = "cp examples/guide/caseload.toml examples/cases.csv guide";
+            assert!(line.contains(copies), "{line}");
+            continue;
+        };
+        let command = command.trim_end_matches(" &");
+        let words: Vec<&str> = command.split(' ').collect();
+        let mut program = home.caseload(&words);
+        for (name, value) in &keys {
+            program = program.env(name, value);
+        }
+        let (flag, ready) = match words[0] {
+            "sandbox" => (format!("--port={platform}"), "press Ctrl-C"),
+            "listen" => (format!("--address=127.0.0.1:{hooks}"), "/healthz"),
+            _ => {
+                if words[0] == "status" {
+                    wait_until_settled(&home);
+                }
+                seen.push((command.to_owned(), program.run().exits(0)));
+                continue;
+            }
+        };
+        let mut server = program.arg(flag).start();
+        server.wait_for(ready);
+        servers.push(server);
+    }
+    let shows = [
+        ("setup --dry-run", "Case Settlement"),
+        ("setup --yes", "settlements "),
+        ("import", ""),
+        ("status", "25 settled"),
+        ("status --case", "Case Settlement"),
+    ];
+    assert_eq!((servers.len(), seen.len()), (2, shows.len()));
+    for ((command, done), (start, shown)) in seen.into_iter().zip(shows) {
+        assert!(command.starts_with(start), "{command}");
+        done.prints(shown);
+    }
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// All 25 cases, by the lives that the sandbox plays.
+fn wait_until_settled(home: &Home) {
+    let settled = || {
+        let status = home.run(&["status", "--output", "json"]).exits(0).json();
+        status[0]["lives"]["settled"] == 25
+    };
+    while !settled() {
+        std::thread::yield_now();
     }
 }
