@@ -2,6 +2,8 @@
 //! code. What each leaves behind is known exactly: how many complete requests
 //! were sent, and how many cases are in doubt after the next run.
 
+mod setup;
+
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Mutex;
 use std::thread;

@@ -14,8 +14,8 @@
 //! - [`durability`]: the fsync between a claim and the request's first byte
 //! - [`broken_contract`]: a server that breaks the contract, and the setting
 //!   that helps
-//! - `abort_points`: a crash between any two steps of an attempt, with
-//!   `cargo test --features abort-points --test proof`
+//! - `abort_points`: a crash between any two steps of an attempt, and of a setup,
+//!   with `cargo test --features abort-points --test proof`
 //! - [`webhooks`]: SIGKILLs of the receiver of webhooks
 //! - [`checker`]: the rules, with tests that each violation is found
 //!
