@@ -23,6 +23,7 @@ mod ledger_file;
 mod listen;
 mod mapping_rules;
 mod next_commands;
+mod nginx;
 mod outcomes;
 mod prompts;
 mod rejects_files;
