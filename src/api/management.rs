@@ -118,20 +118,16 @@ fn filled(template: &str, values: &[(&'static str, String)]) -> Result<String, T
             .iter()
             .enumerate()
             .find_map(|(index, (name, value))| {
-                let rest = from[1..].strip_prefix(name)?.strip_prefix('}')?;
-                Some((index, value, rest))
+                let after = from[1..].strip_prefix(name)?.strip_prefix('}')?;
+                Some((index, value.as_str(), after))
             });
-        match named {
-            Some((index, value, after)) => {
-                used[index] = true;
-                text.push_str(value);
-                rest = after;
-            }
-            None => {
-                text.push('{');
-                rest = &from[1..];
-            }
+        if let Some((index, _, _)) = named {
+            used[index] = true;
         }
+        // Any other brace stands for itself.
+        let (_, value, after) = named.unwrap_or((0, "{", &from[1..]));
+        text.push_str(value);
+        rest = after;
     }
     text.push_str(rest);
     if let Some(index) = used.iter().position(|used| !used) {

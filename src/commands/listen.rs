@@ -57,7 +57,9 @@ pub(super) fn run(settings: ListenSettings) -> Result<Exit> {
         ));
     }
     if !output.quiet {
-        warnings.iter().for_each(|warning| print_warning(warning));
+        for warning in &warnings {
+            print_warning(warning);
+        }
     }
     let counts = Arc::new(DeliveryCounts::default());
     let counted = Arc::clone(&counts);

@@ -148,7 +148,7 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
                 action,
             ),
         },
-        Command::Listen(args) => listen::run(ListenSettings::new(args, globals)?),
+        Command::Listen(args) => listen::run(ListenSettings::new(&args, globals)?),
         Command::Ledger { action } => match action {
             LedgerAction::List => Ok(ledger_files::list(output)),
             LedgerAction::Backup { file, account } => {

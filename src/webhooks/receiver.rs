@@ -162,14 +162,12 @@ async fn accept(
     connections: &Arc<Semaphore>,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((connection, _)) => Some((connection, permit)),
-        Err(_) => {
-            // Too many files are open, perhaps.
-            sleep(ACCEPT_PAUSE).await;
-            None
-        }
+    if let Ok((connection, _)) = listener.accept().await {
+        return Some((connection, permit));
     }
+    // Too many files are open, perhaps.
+    sleep(ACCEPT_PAUSE).await;
+    None
 }
 
 async fn receive(

@@ -36,7 +36,7 @@ pub(crate) struct ListenSettings {
 }
 
 impl ListenSettings {
-    pub(crate) fn new(args: ListenArgs, globals: &GlobalArgs) -> Result<Self> {
+    pub(crate) fn new(args: &ListenArgs, globals: &GlobalArgs) -> Result<Self> {
         let config = super::config(globals)?;
         let prefix = match public_url(&args.webhooks, &config)? {
             Some(url) => url.path().trim_end_matches('/').to_owned(),
