@@ -12,14 +12,14 @@ use crate::cli::args::ExportArgs;
 use crate::cli::settings::LedgerSettings;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, LedgerReader};
-use crate::model::{Format, State};
+use crate::model::State;
 use crate::output::files::{
-    CaseFiles, EventsFile, FlushPolicy, OutputFileError, OutputOpener, OutputPaths, ShapeDetector,
-    SourceFile, WrittenFile, WrittenFiles, case_json,
+    CaseFiles, EventsFile, FlushPolicy, OutputOpener, OutputPaths, ShapeDetector, SourceFile,
+    WrittenFiles, case_json,
 };
 use crate::output::terminal::streams::{OutputOptions, json_line, print_error, print_status};
 use crate::output::terminal::text::{count, escaped_path};
-use crate::webhooks::{EventFields, Lives, events};
+use crate::webhooks::{Lives, events};
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> {
@@ -39,7 +39,10 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     ledgers::report_ledger(&info, output);
-    let filter = settings.cases.filter(&reader)?;
+    let filter = CaseFilter {
+        with_content: !no_files,
+        ..settings.cases.filter(&reader)?
+    };
     let config_files = settings.config.files().map(Path::to_owned);
     let protected = ledgers::paths(&info.path).into_iter().chain(config_files);
     let mut opener = OutputOpener::new(args.force, FlushPolicy::Chunks, protected);
@@ -51,62 +54,48 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
     let fields = settings.event_fields();
     let lives = Lives::read(&reader, &fields)?;
     let mut case_files = CaseFiles::open(&mut opener, &paths, sources, Some(lives))?;
-    let events = args.events.as_deref();
-    let events = events.map(|path| write_events(&reader, &fields, &mut opener, path));
-    let events = events.transpose()?;
+    let events_file = args.events.as_deref();
+    let events_file = events_file.map(|path| EventsFile::create(&mut opener, path));
+    let events_file = events_file.transpose()?;
+    write_cases(&reader, &filter, &mut case_files, to_stdout, output.redact)?;
+    let mut written = case_files.finish();
+    // Every event, whatever cases are selected.
+    if let Some(mut file) = events_file {
+        for event in events(&reader, &fields) {
+            let (event, key) = event?;
+            file.add(&event, key.as_ref());
+        }
+        written.add("events", file.into_file());
+    }
+    Ok(close(&written, output, to_stdout))
+}
+
+/// Writes the selected cases to the files, and to standard output.
+fn write_cases(
+    reader: &LedgerReader,
+    filter: &CaseFilter,
+    files: &mut CaseFiles,
+    to_stdout: bool,
+    redact: bool,
+) -> Result<()> {
     let mut stream = to_stdout.then(|| BufWriter::new(io::stdout().lock()));
-    let filter = CaseFilter {
-        with_content: !no_files,
-        ..filter
-    };
-    for case in reader.cases(&filter) {
+    for case in reader.cases(filter) {
         let case = case?;
-        let mut sources = case_files.sources().iter();
+        let mut sources = files.sources().iter();
         // A file that a run added meanwhile counts as the first one.
         let source = sources.position(|source| Some(&source.name) == case.file.as_ref());
-        case_files.add_case(source, &case);
+        files.add_case(source, &case);
         if let Some(out) = &mut stream {
-            let life = case_files.life(&case.key);
-            let document = case_json(&case, life.as_ref(), output.redact).to_string();
+            let document = case_json(&case, files.life(&case.key), redact).to_string();
             if is_closed(writeln!(out, "{}", json_line(&document)))? {
                 stream = None;
-                if no_files {
-                    break;
-                }
             }
         }
     }
     if let Some(out) = &mut stream {
         is_closed(out.flush())?;
     }
-    let mut written = case_files.finish();
-    match events {
-        Some(Ok(file)) => written.files.push(file),
-        Some(Err(error)) => written.errors.push(error),
-        None => {}
-    }
-    Ok(close(&written, output, to_stdout))
-}
-
-/// Writes every event, whatever cases are selected.
-fn write_events(
-    reader: &LedgerReader,
-    fields: &EventFields,
-    opener: &mut OutputOpener,
-    path: &Path,
-) -> Result<Result<WrittenFile, OutputFileError>> {
-    let is_json = Format::from_name(&path.to_string_lossy()).is_some_and(Format::is_json);
-    let format = if is_json { Format::Ndjson } else { Format::Csv };
-    let mut file = EventsFile::create(opener.open(path, format)?, format)?;
-    for event in events(reader, fields) {
-        let (event, key) = event?;
-        file.add(&event, key.as_ref());
-    }
-    Ok(file.finish().map(|rows| WrittenFile {
-        output: "events",
-        path: path.to_owned(),
-        rows,
-    }))
+    Ok(())
 }
 
 /// Reports what was written.
@@ -129,7 +118,7 @@ fn close(written: &WrittenFiles, output: OutputOptions, to_stdout: bool) -> Exit
             "files": written.files.iter().map(|file| json!({
                 "output": file.output,
                 "path": file.path.display().to_string(),
-                "cases": file.rows,
+                (file.noun("cases", "events")): file.rows,
             })).collect::<Vec<_>>(),
             "errors": written.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
@@ -149,7 +138,8 @@ fn is_closed(written: io::Result<()>) -> Result<bool> {
 /// Reports the files of a command, and what could not be written, with a hint.
 pub(super) fn report_written(written: &WrittenFiles, noun: &str, quiet: bool, hint: &str) {
     for file in written.files.iter().filter(|_| !quiet) {
-        let (rows, path) = (count(file.rows, noun), escaped_path(&file.path));
+        let rows = count(file.rows, file.noun(noun, "event"));
+        let path = escaped_path(&file.path);
         print_status(&format!("wrote {rows} to {path}"));
     }
     for error in &written.errors {

@@ -18,7 +18,7 @@ use crate::output::terminal::life::LivesView;
 use crate::output::terminal::status::{CaseView, LedgerView, RUNS_SHOWN};
 use crate::output::terminal::streams::{print_json, print_result};
 use crate::output::terminal::text::{count, escaped};
-use crate::webhooks::{CaseLife, Lives, timeline};
+use crate::webhooks::{Lives, timeline};
 
 /// Selected cases that are shown to people with all that is known of each.
 const CASES_SHOWN: usize = 20;
@@ -33,76 +33,96 @@ pub(super) fn run(settings: &LedgerSettings, args: &StatusArgs) -> Result<Exit> 
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     let runs = reader.runs(usize::MAX)?;
     let lock = reader.lock_status()?;
-    let next = if lock == LockStatus::Free {
-        next_commands(&reader, &info, &runs, &settings.ledger.flags)?
-    } else {
-        Vec::new()
+    let next = match lock {
+        LockStatus::Free => next_commands(&reader, &info, &runs, &settings.ledger.flags)?,
+        _ => Vec::new(),
     };
     let fields = settings.event_fields();
     let lives = Lives::read(&reader, &fields)?;
     let stale_after = args.stale.unwrap_or(STALE_AFTER);
     let stale = stale(&reader, &lives, stale_after)?;
-    let stale_count = stale.len() as u64;
-    let mut filter = settings.cases.filter(&reader)?;
-    let case = args.case.as_deref();
-    let case = case
-        .map(|typed| known_key(settings, &reader, typed))
-        .transpose()?;
-    filter.keys = match (&case, args.stale) {
-        (Some(key), _) => Some(vec![key.clone()]),
-        (None, Some(_)) => Some(stale),
-        (None, None) => None,
+    let lives = LivesView {
+        lives: &lives,
+        drafts: reader.drafts()?,
+        stale: stale.len() as u64,
+        stale_after: &days(stale_after),
     };
-    let selected = (!settings.cases.is_all() || filter.keys.is_some())
-        .then(|| reader.counts(&filter))
-        .transpose()?;
-    let (filters, total) = match &selected {
-        Some(counts) => (vec![filter], counts.total()),
-        None => needing_attention(&reader, &info)?,
-    };
-    let cases = filters
-        .into_iter()
-        .map(|filter| CaseFilter {
-            with_content: true,
-            ..filter
-        })
-        .flat_map(|filter| reader.cases(&filter))
-        .map(|row| {
-            let case_url = settings.config.platform.case_url.as_deref();
-            let mut view = cases::view(&reader, row?, case_url)?;
-            if let Some(key) = &case {
-                view.events = timeline(&reader, &fields, key)?;
-            }
-            Ok(view)
-        });
+    let mut events = Vec::new();
+    let mut keys = args.stale.map(|_| stale);
+    if let Some(typed) = &args.case {
+        let key = known_key(settings, &reader, typed)?;
+        events = timeline(&reader, &fields, &key)?;
+        keys = Some(vec![key]);
+    }
+    let listed = ListedCases::find(settings, &reader, &info, keys)?;
+    let case_url = settings.config.platform.case_url.as_deref();
+    let rows = listed.filters.iter().flat_map(|one| reader.cases(one));
+    let cases = rows.map(|row| {
+        let view = cases::view(&reader, row?, case_url)?;
+        let events = events.clone();
+        Ok(CaseView { events, ..view })
+    });
     let view = LedgerView {
         info: &info,
         runs: &runs[..runs.len().min(RUNS_SHOWN)],
         lock,
-        selected,
-        lives: LivesView {
-            lives: &lives,
-            drafts: reader.drafts()?,
-            stale: stale_count,
-            stale_after: &days(stale_after),
-        },
+        selected: listed.selected.as_ref(),
+        lives,
         next: &next,
     };
     if output.json {
-        print_json(&view.to_json());
+        print_json(&view.to_json(output.redact));
         for case in cases {
             print_json(&case?.to_json(output.redact));
         }
         return Ok(exit_code(args.check, &info.counts));
     }
     let mut text = view.head();
-    let is_selection = view.selected.is_some();
-    if !output.quiet || is_selection {
-        text.push_str(&cases_text(cases, total, is_selection, settings)?);
+    if !output.quiet || listed.selected.is_some() {
+        text.push_str(&cases_text(cases, &listed, settings)?);
     }
     text.push_str(&view.tail(output.redact));
     print_result(text.trim_end_matches('\n'));
     Ok(exit_code(args.check, &info.counts))
+}
+
+/// The cases that are shown one by one.
+struct ListedCases {
+    filters: Vec<CaseFilter>,
+    total: u64,
+    /// Their states, when they were asked for.
+    selected: Option<StateCounts>,
+}
+
+impl ListedCases {
+    /// Those that are asked for, or else those that need attention.
+    fn find(
+        settings: &LedgerSettings,
+        reader: &LedgerReader,
+        info: &LedgerInfo,
+        keys: Option<Vec<Key>>,
+    ) -> Result<Self> {
+        let is_selection = keys.is_some() || !settings.cases.is_all();
+        let filter = CaseFilter {
+            keys,
+            ..settings.cases.filter(reader)?
+        };
+        let (mut filters, total, selected) = if is_selection {
+            let counts = reader.counts(&filter)?;
+            (vec![filter], counts.total(), Some(counts))
+        } else {
+            let (filters, total) = needing_attention(reader, info)?;
+            (filters, total, None)
+        };
+        for filter in &mut filters {
+            filter.with_content = true;
+        }
+        Ok(Self {
+            filters,
+            total,
+            selected,
+        })
+    }
 }
 
 /// The key of a case that the ledger knows.
@@ -118,7 +138,7 @@ fn stale(reader: &LedgerReader, lives: &Lives, after: Duration) -> Result<Vec<Ke
     let mut stale = Vec::new();
     for case in reader.cases(&CaseFilter::in_states([State::Imported])) {
         let case = case?;
-        let heard = lives.of(&case.key).and_then(CaseLife::last_heard);
+        let heard = lives.of(&case.key).map(|life| life.last_heard);
         if heard.max(Some(case.updated_at)) < Some(until) {
             stale.push(case.key);
         }
@@ -150,10 +170,10 @@ fn exit_code(check: bool, counts: &StateCounts) -> Exit {
 /// Selected cases in full, or those that need attention one a line.
 fn cases_text(
     cases: impl Iterator<Item = Result<CaseView, LedgerError>>,
-    total: u64,
-    is_selection: bool,
+    listed: &ListedCases,
     settings: &LedgerSettings,
 ) -> Result<String, LedgerError> {
+    let (total, is_selection) = (listed.total, listed.selected.is_some());
     let most = if is_selection {
         CASES_SHOWN
     } else {

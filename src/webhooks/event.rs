@@ -2,7 +2,7 @@
 //! and a setting.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -102,11 +102,12 @@ fn text_at(json: &Value, path: &str) -> Option<String> {
     }
 }
 
-/// A date counts from its midnight, UTC.
+/// UTC where no offset is named; a date counts from its midnight.
 fn time(text: &str) -> Option<Timestamp> {
     let time = text.parse::<Timestamp>().ok();
     time.or_else(|| {
-        let date: Date = text.parse().ok()?;
-        Some(date.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp())
+        TimeZone::UTC
+            .to_timestamp(text.parse::<DateTime>().ok()?)
+            .ok()
     })
 }

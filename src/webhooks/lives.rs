@@ -14,32 +14,32 @@ use crate::model::{Digest, EventKind, Key};
 pub(crate) struct CaseLife {
     pub(crate) last_update: Option<(Timestamp, Option<String>)>,
     pub(crate) stage: Option<(Timestamp, String)>,
+    /// The date of the first settlement: when it began.
     pub(crate) settled_at: Option<Timestamp>,
+    /// The date of the last event of any kind.
+    pub(crate) last_heard: Timestamp,
 }
 
 impl CaseLife {
     fn add(&mut self, event: Event) {
-        let is_later = |known: Option<Timestamp>| known.is_none_or(|known| known <= event.at);
+        let at = event.at;
+        self.last_heard = self.last_heard.max(at);
         match event.kind {
-            EventKind::Updates if is_later(self.last_update.as_ref().map(|(at, _)| *at)) => {
-                self.last_update = Some((event.at, event.title));
+            EventKind::Updates => keep_later(&mut self.last_update, at, event.title),
+            EventKind::Stages => {
+                keep_later(&mut self.stage, at, event.stage.unwrap_or(event.body));
             }
-            EventKind::Stages if is_later(self.stage.as_ref().map(|(at, _)| *at)) => {
-                self.stage = Some((event.at, event.stage.unwrap_or(event.body)));
+            EventKind::Settlements => {
+                self.settled_at = Some(self.settled_at.map_or(at, |known| known.min(at)));
             }
-            // The first one tells when the settlement began.
-            EventKind::Settlements if self.settled_at.is_none_or(|known| event.at < known) => {
-                self.settled_at = Some(event.at);
-            }
-            _ => {}
         }
     }
+}
 
-    /// When anything was last heard of the case.
-    pub(crate) fn last_heard(&self) -> Option<Timestamp> {
-        let update = self.last_update.as_ref().map(|(at, _)| *at);
-        let stage = self.stage.as_ref().map(|(at, _)| *at);
-        update.max(stage).max(self.settled_at)
+/// Of the same date the one that came later counts.
+fn keep_later<T>(known: &mut Option<(Timestamp, T)>, at: Timestamp, new: T) {
+    if known.as_ref().is_none_or(|(known, _)| *known <= at) {
+        *known = Some((at, new));
     }
 }
 

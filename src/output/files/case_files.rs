@@ -39,6 +39,16 @@ pub(crate) struct WrittenFile {
     pub rows: u64,
 }
 
+impl WrittenFile {
+    /// What its rows are.
+    pub(crate) fn noun<'n>(&self, usual: &'n str, of_events: &'n str) -> &'n str {
+        match self.output {
+            "events" => of_events,
+            _ => usual,
+        }
+    }
+}
+
 /// The files that are complete, and the errors of the others.
 #[derive(Debug, Default)]
 pub(crate) struct WrittenFiles {
@@ -46,6 +56,17 @@ pub(crate) struct WrittenFiles {
     /// Rows of the results that lack the columns of their input.
     pub without_record: u64,
     pub errors: Vec<OutputFileError>,
+}
+
+impl WrittenFiles {
+    /// Completes a file.
+    pub(crate) fn add(&mut self, output: &'static str, file: OutputFile) {
+        let path = file.path().to_owned();
+        match file.finish() {
+            Ok(rows) => self.files.push(WrittenFile { output, path, rows }),
+            Err(error) => self.errors.push(error),
+        }
+    }
 }
 
 /// Open outputs. Dropped before the first row, they are removed again.
@@ -136,15 +157,15 @@ impl CaseFiles {
     pub(crate) fn add_case(&mut self, source: Option<usize>, case: &CaseRow) {
         let source = source.unwrap_or_default();
         let shape = shape_of(&self.sources, source);
-        let life = self.life(&case.key);
+        let life = self.lives.as_ref().and_then(|lives| lives.of(&case.key));
         for output in &mut self.outputs {
             match output {
-                Output::Results(table) => table.add(case, shape, life.as_ref()),
+                Output::Results(table) => table.add(case, shape, life),
                 Output::InDoubt(table) if case.state == State::InDoubt => {
                     table.add(case, shape, None);
                 }
                 Output::Json(file) => {
-                    file.write_json(&case_json(case, life.as_ref(), false).to_string());
+                    file.write_json(&case_json(case, life, false).to_string());
                 }
                 Output::InDoubt(_) | Output::Rejects(..) => {}
             }
@@ -157,8 +178,8 @@ impl CaseFiles {
     }
 
     /// What became of a case since its import.
-    pub(crate) fn life(&self, key: &Key) -> Option<CaseLife> {
-        self.lives.as_ref()?.of(key).cloned()
+    pub(crate) fn life(&self, key: &Key) -> Option<&CaseLife> {
+        self.lives.as_ref()?.of(key)
     }
 
     /// Adds a record that is held: it is no case yet.
@@ -196,11 +217,7 @@ impl CaseFiles {
                 Output::InDoubt(table) => ("in_doubt", table.into_file()),
                 Output::Json(file) => ("json", file),
             };
-            let path = file.path().to_owned();
-            match file.finish() {
-                Ok(rows) => written.files.push(WrittenFile { output, path, rows }),
-                Err(error) => written.errors.push(error),
-            }
+            written.add(output, file);
         }
         written
     }
@@ -273,7 +290,10 @@ pub(crate) fn case_json(case: &CaseRow, life: Option<&CaseLife>, redact: bool) -
         "message": case.message.as_deref().map(shown),
     });
     for (name, text) in life.into_iter().flat_map(life_texts) {
-        json[name.trim_start_matches("caseload_")] = shown(&text).into();
+        // A time was read as one: no more of a server's text is in it.
+        let is_time = name.ends_with("_at");
+        let text = if is_time { text } else { shown(&text) };
+        json[name.trim_start_matches("caseload_")] = text.into();
     }
     json
 }

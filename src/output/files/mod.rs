@@ -16,7 +16,7 @@ mod table;
 mod tests;
 
 pub(crate) use case_files::{
-    CaseFiles, OutputPaths, RunDirectory, RunFiles, WrittenFile, WrittenFiles, case_json,
+    CaseFiles, OutputPaths, RunDirectory, RunFiles, WrittenFiles, case_json,
 };
 pub(crate) use output_file::{FlushPolicy, OutputFileError, OutputOpener};
 pub(crate) use rows::{EventsFile, ProblemsFile};

@@ -2,13 +2,14 @@
 //! and of the problems.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use indexmap::IndexSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::case_files::time;
-use super::output_file::{OutputFile, OutputFileError};
+use super::output_file::{OutputFile, OutputFileError, OutputOpener};
 use super::source::{RecordShape, SourceFile};
 use super::table::CsvTable;
 use crate::ledger::CaseRow;
@@ -249,27 +250,25 @@ const EVENT_COLUMNS: [&str; 9] = [
 
 /// Events, each with the key of its case: a spreadsheet, or JSON.
 #[derive(Debug)]
-pub(crate) struct EventsFile(EventsFormat);
-
-#[derive(Debug)]
-enum EventsFormat {
+pub(crate) enum EventsFile {
     Table(CsvTable),
     Ndjson(OutputFile),
 }
 
 impl EventsFile {
-    pub(crate) fn create(file: OutputFile, format: Format) -> Result<Self, OutputFileError> {
-        Ok(Self(if format.is_json() {
-            EventsFormat::Ndjson(file)
-        } else {
-            EventsFormat::Table(CsvTable::create(file, EVENT_COLUMNS)?)
-        }))
+    /// In the format that the file's name says.
+    pub(crate) fn create(opener: &mut OutputOpener, path: &Path) -> Result<Self, OutputFileError> {
+        if Format::from_name(&path.to_string_lossy()).is_some_and(Format::is_json) {
+            return Ok(Self::Ndjson(opener.open(path, Format::Ndjson)?));
+        }
+        let file = opener.open(path, Format::Csv)?;
+        Ok(Self::Table(CsvTable::create(file, EVENT_COLUMNS)?))
     }
 
     pub(crate) fn add(&mut self, event: &Event, key: Option<&Key>) {
-        let table = match &mut self.0 {
-            EventsFormat::Table(table) => table,
-            EventsFormat::Ndjson(file) => {
+        let table = match self {
+            Self::Table(table) => table,
+            Self::Ndjson(file) => {
                 let key = key.map(ToString::to_string);
                 return file.write_json(&event_json(event, key.as_deref(), false).to_string());
             }
@@ -290,11 +289,10 @@ impl EventsFile {
         table.write_row(&facts, "");
     }
 
-    /// Completes the file; how many rows it has.
-    pub(crate) fn finish(self) -> Result<u64, OutputFileError> {
-        match self.0 {
-            EventsFormat::Table(table) => table.into_file().finish(),
-            EventsFormat::Ndjson(file) => file.finish(),
+    pub(crate) fn into_file(self) -> OutputFile {
+        match self {
+            Self::Table(table) => table.into_file(),
+            Self::Ndjson(file) => file,
         }
     }
 }

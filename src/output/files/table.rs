@@ -8,7 +8,7 @@ use crate::model::reserved::{self, ESCAPED, TEXT};
 use crate::model::{Members, is_invisible, json_cell, json_members};
 
 #[derive(Debug)]
-pub(super) struct CsvTable {
+pub(crate) struct CsvTable {
     file: OutputFile,
     columns: Vec<Box<str>>,
     /// The position of [`ESCAPED`]: the last, but for long texts.

@@ -1,12 +1,13 @@
 //! What became of the cases after their import, by the events that webhooks
 //! brought.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use super::color;
-use super::text::{count, escaped_or_redacted, grouped, redacted};
+use super::text::{MAX_BODY_SHOWN, count, cut, escaped_or_redacted, grouped, redacted};
 use crate::model::local_time;
 use crate::webhooks::{Event, Lives};
 
@@ -42,10 +43,7 @@ impl LivesView<'_> {
         stages.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
         let others = stages.split_off(stages.len().min(STAGES_SHOWN));
         for (stage, number) in stages {
-            line(
-                number,
-                &format!("in the stage {}", escaped_or_redacted(stage, redact)),
-            );
+            line(number, &format!("in the stage {}", shown(stage, redact)));
         }
         line(
             others.iter().map(|(_, number)| number).sum(),
@@ -68,10 +66,15 @@ impl LivesView<'_> {
         text
     }
 
-    pub(crate) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self, redact: bool) -> Value {
+        // Stages of one shape are one.
+        let mut stages = BTreeMap::<_, u64>::new();
+        for (stage, number) in self.lives.stages() {
+            *stages.entry(redacted(stage, redact)).or_default() += number;
+        }
         json!({
             "drafts": self.drafts,
-            "stages": self.lives.stages(),
+            "stages": stages,
             "settled": self.lives.settled(),
             "stale": self.stale,
             "events_of_no_case": self.lives.unmatched,
@@ -79,18 +82,20 @@ impl LivesView<'_> {
     }
 }
 
+/// A text of an event, which may be as long as its body.
+fn shown(text: &str, redact: bool) -> String {
+    escaped_or_redacted(&cut(text, MAX_BODY_SHOWN), redact)
+}
+
 /// The events of one case, a line or two each.
 pub(crate) fn timeline_text(events: &[Event], redact: bool) -> String {
     let mut text = String::new();
     for event in events {
-        let shown = |text: &Option<String>| {
-            let text = text.as_ref();
-            text.map(|text| escaped_or_redacted(text, redact))
-        };
-        let parts = [&event.stage, &event.title, &event.amount].map(shown);
-        let mut parts: Vec<String> = parts.into_iter().flatten().collect();
+        let parts = [&event.stage, &event.title, &event.amount];
+        let parts = parts.into_iter().flatten();
+        let mut parts: Vec<String> = parts.map(|text| shown(text, redact)).collect();
         if parts.is_empty() {
-            parts.push(escaped_or_redacted(&event.body, redact));
+            parts.push(shown(&event.body, redact));
         }
         // Writing to a String can't fail.
         let _ = write!(
@@ -100,8 +105,8 @@ pub(crate) fn timeline_text(events: &[Event], redact: bool) -> String {
             event.kind.label(),
             parts.join(", ")
         );
-        if let Some(content) = shown(&event.content) {
-            let _ = write!(text, "\n        {content}");
+        if let Some(content) = &event.content {
+            let _ = write!(text, "\n        {}", shown(content, redact));
         }
     }
     text

@@ -39,7 +39,7 @@ pub(crate) struct LedgerView<'a> {
     pub(crate) runs: &'a [RunRow],
     pub(crate) lock: LockStatus,
     /// The cases of a selection, when one was asked for.
-    pub(crate) selected: Option<StateCounts>,
+    pub(crate) selected: Option<&'a StateCounts>,
     /// What became of the imported cases.
     pub(crate) lives: LivesView<'a>,
     /// The commands to run next, as a shell takes them, and what each does.
@@ -83,7 +83,7 @@ impl LedgerView<'_> {
     /// The counts, and the next commands, for people.
     pub(crate) fn tail(&self, redact: bool) -> String {
         let mut text = String::new();
-        let selected = self.selected.as_ref().map(|counts| ("selected", counts));
+        let selected = self.selected.map(|counts| ("selected", counts));
         for (title, counts) in selected.into_iter().chain([("cases", &self.info.counts)]) {
             text += &titled(title, &grouped(counts.total()));
             text.push('\n');
@@ -105,7 +105,7 @@ impl LedgerView<'_> {
     }
 
     /// The ledger as one document.
-    pub(crate) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self, redact: bool) -> Value {
         let info = self.info;
         let commands = self.next.iter().map(|(command, _)| command);
         json!({
@@ -118,8 +118,8 @@ impl LedgerView<'_> {
             "moved_from": info.moved_from,
             "missing": info.missing,
             "cases": counts_json(&info.counts),
-            "lives": self.lives.to_json(),
-            "selected": self.selected.as_ref().map(counts_json),
+            "lives": self.lives.to_json(redact),
+            "selected": self.selected.map(counts_json),
             "running": self.lock,
             "is_running": self.lock != LockStatus::Free,
             "runs": self.runs,
