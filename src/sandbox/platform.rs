@@ -121,13 +121,13 @@ impl Platform {
     pub(super) fn through_mapping(
         &self,
         map_id: &str,
-        id: &str,
+        id: Option<&str>,
         case: &Map<String, Value>,
     ) -> Option<Value> {
         let mapping = self.mappings.iter().find(|mapping| mapping.id == map_id)?;
         let pairs = mapping.fields.iter().filter_map(|pair| {
             let value = match pair.target.as_str() {
-                "_id" => id.into(),
+                "_id" => id?.into(),
                 _ => case.get(&pair.source)?.clone(),
             };
             Some((pair.source.clone(), value))
@@ -144,7 +144,7 @@ impl Platform {
     ) -> Vec<(Subscription, Value)> {
         let subscribed = self.subscriptions.iter().filter(|one| one.event == event);
         let with_body = subscribed.map(|one| {
-            let body = self.through_mapping(&one.mapping, case_id, &Map::new());
+            let body = self.through_mapping(&one.mapping, Some(case_id), &Map::new());
             let mut body: Map<String, Value> = match body {
                 Some(Value::Object(members)) => members,
                 _ => Map::new(),

@@ -252,9 +252,8 @@ impl Sandbox {
             Some(Fault::SameId) => Some(state.log.id_before_last().unwrap_or(case_id.clone())),
             _ => Some(case_id.clone()),
         };
-        let mapped = state
-            .platform
-            .through_mapping(&draft.map_id, &case_id, &draft.fields);
+        let platform = &state.platform;
+        let mapped = platform.through_mapping(&draft.map_id, shown_id.as_deref(), &draft.fields);
         let response = mapped.unwrap_or_else(|| draft.response(shown_id));
         SandboxReply::json(StatusCode::CREATED, &response).with(fault)
     }

@@ -13,7 +13,8 @@ use crate::model::{EventKind, Key};
 /// Dotted paths of the members that an event is read from.
 #[derive(Debug, Clone)]
 pub(crate) struct EventFields {
-    pub(crate) case_id: String,
+    /// The first that has the id of a known case counts.
+    pub(crate) case_ids: Vec<String>,
     pub(crate) title: String,
     pub(crate) content: String,
     pub(crate) date: String,
@@ -70,9 +71,10 @@ impl Event {
         reader: &LedgerReader,
         fields: &EventFields,
     ) -> Result<Option<Key>, LedgerError> {
-        let named = text_at(&self.json, &fields.case_id);
+        let named = fields.case_ids.iter();
+        let named = named.filter_map(|path| text_at(&self.json, path));
         let usual = possible_case_ids(&self.json).map(std::borrow::Cow::into_owned);
-        for id in named.into_iter().chain(usual) {
+        for id in named.chain(usual) {
             if let Some(key) = reader.key_of_case_id(&id)? {
                 return Ok(Some(key));
             }

@@ -21,6 +21,7 @@ mod layout;
 mod ledger_choice;
 mod ledger_file;
 mod listen;
+mod lives;
 mod mapping_rules;
 mod next_commands;
 mod nginx;

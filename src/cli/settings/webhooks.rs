@@ -93,8 +93,12 @@ pub(super) fn event_fields(config: &Config) -> EventFields {
     let or =
         |setting: &Option<String>, usual: &str| setting.clone().unwrap_or_else(|| usual.to_owned());
     let rules = Rules::compile(config.mapping.clone());
+    let case_ids = section.case_id_field.iter();
     EventFields {
-        case_id: or(&section.case_id_field, CASE_ID_FIELD),
+        case_ids: case_ids
+            .cloned()
+            .chain([CASE_ID_FIELD.to_owned()])
+            .collect(),
         title: or(&section.title_field, "title"),
         content: or(&section.content_field, "content"),
         date: or(&section.date_field, "date"),
