@@ -45,7 +45,7 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    pub(super) fn read(row: EventRow, fields: &EventFields) -> Self {
+    pub(super) fn read(row: &EventRow, fields: &EventFields) -> Self {
         let body = String::from_utf8_lossy(&row.body).into_owned();
         let json: Value = serde_json::from_str(&body).unwrap_or_default();
         let text = |path: &String| text_at(&json, path);

@@ -96,7 +96,7 @@ pub(crate) fn events<'l>(
     fields: &'l EventFields,
 ) -> impl Iterator<Item = Result<(Event, Option<Key>), LedgerError>> + 'l {
     reader.events().map(|row| {
-        let event = Event::read(row?, fields);
+        let event = Event::read(&row?, fields);
         let key = event.case(reader, fields)?;
         Ok((event, key))
     })
