@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -31,33 +31,11 @@ struct DeliveryCounts {
 pub(super) fn run(settings: ListenSettings) -> Result<Exit> {
     let output = settings.output;
     let (secrets, warning) = Secrets::read(&settings.secrets)?;
-    let path = settings.secrets.display();
-    let without: Vec<_> = EventKind::ALL
-        .iter()
-        .filter(|kind| secrets.of(**kind).is_empty())
-        .collect();
-    if without.len() == EventKind::ALL.len() {
-        bail!(
-            "there are no secrets in {path}: `caseload setup` makes them; or name their file with --secrets"
-        );
-    }
+    let warnings = warnings(&settings, &secrets)?;
     let (ledger, info) = ledgers::open_to_resolve(&settings.ledger, None)?;
     ledgers::report_ledger(&info, output);
-    let mut warnings: Vec<String> = warning.into_iter().collect();
-    for kind in without {
-        warnings.push(format!(
-            "{path} has no secret for {kind}: every delivery to it is refused"
-        ));
-    }
-    if !settings.address.ip().is_loopback() {
-        warnings.push(format!(
-            "{} can be reached from other machines without encryption: put a proxy with TLS in \
-             front of it (see examples/webhooks)",
-            settings.address
-        ));
-    }
     if !output.quiet {
-        for warning in &warnings {
+        for warning in warning.iter().chain(&warnings) {
             print_warning(warning);
         }
     }
@@ -93,6 +71,29 @@ pub(super) fn run(settings: ListenSettings) -> Result<Exit> {
         }
         Ok(Exit::Done)
     })?
+}
+
+/// What would keep deliveries out, or let others listen in. Without any secret
+/// there is nothing to do.
+fn warnings(settings: &ListenSettings, secrets: &Secrets) -> Result<Vec<String>> {
+    let (path, address) = (settings.secrets.display(), settings.address);
+    let kinds = EventKind::ALL.iter();
+    let without = kinds.filter(|kind| secrets.of(**kind).is_empty());
+    let mut warnings: Vec<String> = without
+        .map(|kind| format!("{path} has no secret for {kind}: every delivery to it is refused"))
+        .collect();
+    ensure!(
+        warnings.len() < EventKind::ALL.len(),
+        "there are no secrets in {path}: `caseload setup` makes them; or name their file with \
+         --secrets"
+    );
+    if !address.ip().is_loopback() {
+        warnings.push(format!(
+            "{address} can be reached from other machines without encryption: put a proxy with TLS \
+             in front of it (see examples/webhooks)"
+        ));
+    }
+    Ok(warnings)
 }
 
 fn announce(address: std::net::SocketAddr, prefix: &str, output: OutputOptions) {

@@ -15,6 +15,8 @@ and `csv2http` from PyPI. Missing ones are named.
 
 import argparse
 import hashlib
+import hmac
+import http.client
 import json
 import os
 import platform
@@ -24,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -277,6 +280,34 @@ class Bench:
                   f"shortest {gaps[0]:.1f} ms, 99.9% at least {low:.1f} ms, "
                  f"{figures.wall / bound:.3f} × the lower bound")
 
+    def webhooks(self):
+        """Deliveries at 100 a second, while an import uses the same ledger."""
+        count = 500 if self.args.quick else 10_000
+        cases = data.write(self.folder, count // 10)["csv"]
+        ledger, secret = self.folder / "webhooks.db", "bench-secret-of-webhooks"
+        (self.folder / "webhook-secrets.toml").write_text(f'updates = ["{secret}"]\n')
+        with Sandbox(self.binary, self.folder) as sandbox:
+            first = [*self.importing(sandbox.url, "--yes", "--limit", "1", "--new-ledger"),
+                     cases, "--ledger", ledger]
+            once(first, self.folder)
+            listen = subprocess.Popen(
+                [self.binary, "listen", "--address", "127.0.0.1:0", "--ledger", ledger,
+                 "--output", "json", "-q"], cwd=self.folder, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, env=environment(self.folder))
+            address = json.loads(listen.stdout.readline())["address"]
+            importing = subprocess.Popen(
+                [*self.importing(sandbox.url, "--yes", "--pace", "100ms"), cases,
+                 "--ledger", ledger], cwd=self.folder, stderr=subprocess.DEVNULL,
+                env=environment(self.folder))
+            times = deliver(address, secret, count)
+            late = importing.wait() != 0
+            listen.terminate()
+            _, _, usage = os.wait4(listen.pid, 0)
+        quantile = statistics.quantiles(times, n=1000)
+        self.row(f"**{count:,} deliveries to `listen` at 100 a second**, beside an import", None,
+                 f"answered within {quantile[499]:.0f} ms (median), {quantile[989]:.0f} ms (99%); "
+                 f"{usage.ru_maxrss / 1024:.0f} MB{'; the import failed' if late else ''}")
+
     def parts(self):
         """Builds and runs the Criterion benchmarks."""
         target = Path(tempfile.mkdtemp(dir=self.folder))
@@ -290,6 +321,34 @@ class Bench:
             elements = (benchmark.get("throughput") or {}).get("Elements")
             rate = f", {each / elements:,.0f} ns each" if elements else ""
             self.row(f"{benchmark['full_id']}, one thread", None, f"{each / 1e6:.3f} ms{rate}")
+
+
+def deliver(address, secret, count):
+    """Delivers at 100 a second; how long each answer took, in milliseconds."""
+    began, times, lock = time.perf_counter(), [], threading.Lock()
+
+    def send(numbers):
+        connection = http.client.HTTPConnection(address)
+        for number in numbers:
+            time.sleep(max(0, began + number / 100 - time.perf_counter()))
+            body = json.dumps({"number": number}).encode()
+            signature = hmac.new(secret.encode(), body, "sha256").hexdigest()
+            start = time.perf_counter()
+            connection.request("POST", "/updates", body, {"x-lexamica-signature": signature})
+            answer = connection.getresponse()
+            answer.read()
+            took = (time.perf_counter() - start) * 1000
+            if answer.status != 200:
+                sys.exit(f"a delivery was answered {answer.status}")
+            with lock:
+                times.append(took)
+
+    threads = [threading.Thread(target=send, args=(range(n, count, 20),)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return times
 
 
 def imported(lines, columns, first):
@@ -364,6 +423,7 @@ def main():
         bench.pace()
         bench.slow_disk()
         bench.gaps()
+        bench.webhooks()
         if not (args.quick or args.no_parts):
             bench.parts()
     finally:

@@ -47,7 +47,8 @@ fn form() -> Form {
 fn deliver(port: u16, body: &str) -> bool {
     let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     let bytes = mac.chain_update(body).finalize().into_bytes();
-    let signature: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = digits.concat();
     let post = || {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -131,11 +132,11 @@ fn deliver_through_kills(workspace: &Workspace, form: &Form) {
 fn check(workspace: &Workspace, form: &Form) {
     let conn = Connection::open(workspace.ledger()).unwrap();
     let counts = "SELECT count(*), count(DISTINCT body) FROM events";
-    let counts: (i64, i64) = conn
+    let counts: (usize, usize) = conn
         .query_row(counts, [], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap();
-    let expected = form.deliveries as i64;
-    assert_eq!(counts, (expected, expected), "stored, and different");
+    let expected = (form.deliveries, form.deliveries);
+    assert_eq!(counts, expected, "stored, and different");
     println!(
         "{} deliveries through {} kills",
         form.deliveries, form.kills

@@ -24,7 +24,8 @@ pub struct Listener {
 pub fn signature(secret: &str, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     let bytes = mac.chain_update(body).finalize().into_bytes();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }
 
 impl Home {
@@ -70,11 +71,15 @@ impl Listener {
 
     /// 0 when nobody listens or answers.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> u16 {
-        let mut request = format!("POST {path} HTTP/1.1\r\nHost: hooks\r\nConnection: close\r\n");
-        for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
-        }
-        request += &format!("Content-Length: {}\r\n\r\n", body.len());
+        let lines = headers.iter();
+        let lines: Vec<String> = lines
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: hooks\r\nConnection: close\r\n{}Content-Length: {}\r\n\r\n",
+            lines.concat(),
+            body.len()
+        );
         let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
             return 0;
         };
