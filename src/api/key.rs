@@ -21,7 +21,7 @@ pub(crate) struct PublicKey {
     quoted: Regex,
 }
 
-/// Why there is no usable key in a file or variable.
+/// Why the key in a file or variable can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
     #[error("the public key in {0} is empty")]

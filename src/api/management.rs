@@ -106,7 +106,8 @@ fn json(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// The template with its values, in one pass: what a value holds is no name.
+/// The template with its values, in one pass: a name in braces inside a value
+/// stays as it is.
 fn filled(template: &str, values: &[(&'static str, String)]) -> Result<String, TemplateError> {
     let mut used = vec![false; values.len()];
     let mut text = String::new();

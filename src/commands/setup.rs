@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Exit, block_on, ledgers, print_closing};
+use super::{Exit, block_on, in_full, ledgers, print_closing};
 use crate::api::{Collection, Management, ManagementError, PublicKey, has_text, id_of};
 use crate::cli::args::SetupAction;
 use crate::cli::settings::{CASE_ID_FIELD, ManagementSettings, SetupSettings};
@@ -196,10 +196,13 @@ impl<'s> Setup<'s> {
             if position > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
-            if !self.settings.options.skip_lookup {
-                self.refuse_known(*part).await?;
-            }
-            let outcome = self.create_part(ledger, *part).await?;
+            let outcome = match self.look_and_create(ledger, *part).await {
+                // Something was created before it.
+                Err(error) if position > 0 => {
+                    return Ok(Some((Exit::Stopped, in_full(&error))));
+                }
+                outcome => outcome?,
+            };
             if outcome.verdict != Verdict::Imported {
                 return Ok(Some(explain(*part, &outcome)));
             }
@@ -209,6 +212,13 @@ impl<'s> Setup<'s> {
             }
         }
         Ok(None)
+    }
+
+    async fn look_and_create(&mut self, ledger: &Ledger, part: Part) -> Result<Outcome> {
+        if !self.settings.options.skip_lookup {
+            self.refuse_known(part).await?;
+        }
+        self.create_part(ledger, part).await
     }
 
     /// Refuses to create what the platform has, whatever the ledger knows.

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use indexmap::IndexSet;
 
-use super::holds::{AllowedDuplicates, Holds};
+use super::holds::{AllowedDuplicates, Holds, Suspicion};
 use super::spool::{Slot, Spool};
 use crate::check::{Check, CheckBatch, CheckError, Checked, CheckedCase, Exclusions, Invalid};
 use crate::ledger::{KeyLookup, KnownCase, LedgerError, LedgerReader};
@@ -353,14 +353,7 @@ impl<'a> Planner<'a> {
             self.hasher.write(&case.payload_digest.0);
         }
         let (action, order) = self.choose_action(&case, known);
-        let suspicions = match (&mut self.holds, action, known) {
-            (Some(holds), PlanAction::Changed, _) => holds.of_known_case(&case)?,
-            (Some(holds), PlanAction::Send, Some(known)) if known.state == State::InDoubt => {
-                holds.of_known_case(&case)?
-            }
-            (Some(holds), PlanAction::Send, _) => holds.of_new_case(&case)?,
-            _ => Vec::new(),
-        };
+        let suspicions = self.suspicions(&case, action, known)?;
         let is_sent = action == PlanAction::Send && is_valid;
         let is_shown = self.options.keep_all && is_valid;
         if is_sent || is_shown || !suspicions.is_empty() {
@@ -397,6 +390,23 @@ impl<'a> Planner<'a> {
             _ => self.existing.push((number, action)),
         }
         Ok(true)
+    }
+
+    /// What may keep a case from being sent, or from counting as changed.
+    fn suspicions(
+        &mut self,
+        case: &CaseData,
+        action: PlanAction,
+        known: Option<&KnownCase>,
+    ) -> Result<Vec<Suspicion>, LedgerError> {
+        match (&mut self.holds, action, known) {
+            (Some(holds), PlanAction::Changed, _) => holds.of_known_case(case),
+            (Some(holds), PlanAction::Send, Some(known)) if known.state == State::InDoubt => {
+                holds.of_known_case(case)
+            }
+            (Some(holds), PlanAction::Send, _) => holds.of_new_case(case),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Some of the records that are held; decides first which they are.

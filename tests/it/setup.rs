@@ -238,7 +238,7 @@ fn an_answer_that_is_not_what_is_assumed_names_the_setting() {
     let home = home();
     for (path, code, setting) in [
         ("mappings", 2, "set api.paths.mappings"),
-        ("webhook-subscriptions", 2, "set api.paths.subscriptions"),
+        ("webhook-subscriptions", 5, "set api.paths.subscriptions"),
     ] {
         let platform = Server::start(move |request| {
             if request.path.ends_with(path) {

@@ -42,9 +42,9 @@ impl ListenSettings {
             Some(url) => url.path().trim_end_matches('/').to_owned(),
             None => String::new(),
         };
-        let header = |name: &Option<String>, usual: &str| {
+        let header = |name: &Option<String>, usual: &str, setting| {
             let name = name.as_deref().unwrap_or(usual);
-            let invalid = || format!("[webhooks]: {name:?} is no name of a header");
+            let invalid = || format!("[webhooks] {setting}: invalid header name {name:?}");
             HeaderName::try_from(name).with_context(invalid)
         };
         let section = &config.webhooks;
@@ -54,8 +54,16 @@ impl ListenSettings {
             ledger: LedgerChoice::existing(&args.account, globals, &config)?,
             secrets: secrets(&args.webhooks, &config),
             prefix,
-            signature_header: header(&section.signature_header, "x-lexamica-signature")?,
-            delivery_id_header: header(&section.delivery_id_header, "x-lexamica-delivery")?,
+            signature_header: header(
+                &section.signature_header,
+                "x-lexamica-signature",
+                "signature_header",
+            )?,
+            delivery_id_header: header(
+                &section.delivery_id_header,
+                "x-lexamica-delivery",
+                "delivery_id_header",
+            )?,
         })
     }
 }
