@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rusqlite::params;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
+use super::database::{self, Database, as_params, marks};
 use super::look_alikes::Salt;
 use super::schema::{Millis, half};
 use super::{LedgerError, RunId};
@@ -60,14 +61,20 @@ pub struct Settlement {
     pub same_id_as: Option<Key>,
 }
 
-/// The rows of a known case as they were before its claim; releasing restores
-/// them.
+/// A known case as it was before its claim; releasing restores it.
 #[derive(Debug)]
 struct FormerCase {
     state: State,
-    case: Vec<Value>,
-    contents: Option<Vec<Value>>,
+    /// Of [`CLAIMED`] and [`CONTENT`].
+    values: Vec<Value>,
 }
+
+/// The columns of a case that a claim writes.
+const CLAIMED: &str = "state, case_id, payload_digest, content, record, file, line, row, position, \
+    partner_firm, attempts, updated_at, name, phone, email, incident_date, birth_date, case_type";
+
+/// The columns of its content.
+const CONTENT: &str = "payload, raw_record, answer";
 
 impl Claim {
     pub fn case(&self) -> &Arc<CaseData> {
@@ -92,95 +99,42 @@ fn may_send(state: Option<State>, resend_in_doubt: bool) -> bool {
     }
 }
 
+/// The case of a claim: written unless it is in another state than the one that
+/// was expected.
+const CLAIM_CASE: &str = "
+    INSERT INTO cases (key_digest, key, state, payload_digest, content, record, file, line, row,
+                       position, partner_firm, attempts, updated_at, folded_key, name, phone,
+                       email, incident_date, birth_date, case_type)
+    SELECT ?1, ?2, 'sending', ?3, ?4, ?5, (SELECT no FROM files WHERE run = ?6 AND position = ?7),
+           ?8, ?9, ?10, ?11, 1, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19
+    WHERE TRUE
+    ON CONFLICT (key_digest) DO UPDATE SET
+      state = 'sending', case_id = NULL, payload_digest = excluded.payload_digest,
+      content = excluded.content, record = excluded.record, file = excluded.file,
+      line = excluded.line, row = excluded.row, position = excluded.position,
+      partner_firm = excluded.partner_firm, attempts = cases.attempts + 1,
+      updated_at = excluded.updated_at, name = excluded.name, phone = excluded.phone,
+      email = excluded.email, incident_date = excluded.incident_date,
+      birth_date = excluded.birth_date, case_type = excluded.case_type
+    WHERE cases.state = ?20
+    RETURNING no, attempts";
+
 /// Compare and set: either the case is `sending` now, or its state is
 /// returned.
 pub(super) fn claim(
-    conn: &Connection,
+    db: &Database,
     request: &ClaimRequest,
-) -> rusqlite::Result<Result<Claim, Option<State>>> {
+) -> database::Result<Result<Claim, Option<State>>> {
     let case = &request.case;
-    let former = former_case(conn, &case.key)?;
+    let former = former_case(db, &case.key)?;
     let now = former.as_ref().map(|former| former.state);
     if now != request.expected || !may_send(now, request.resend_in_doubt) {
         return Ok(Err(now));
     }
-    let (case_no, nth) = set_sending(conn, request)?;
-    conn.prepare_cached(
-        "INSERT INTO contents (case_no, payload, raw_record) VALUES (?1, ?2, ?3)
-         ON CONFLICT (case_no) DO UPDATE SET payload = excluded.payload, raw_record = excluded.raw_record",
-    )?
-    .execute(params![case_no, case.payload, case.raw_record])?;
-    conn.prepare_cached(
-        "INSERT INTO attempts (case_no, nth, run, state_before, started_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![
-        case_no,
-        nth,
-        request.run.0,
-        now,
-        Millis(request.at)
-    ])?;
-    // Kept when the claim is released: the number is never given again.
-    conn.prepare_cached("UPDATE runs SET claims = claims + 1 WHERE no = ?1")?
-        .execute([request.run.0])?;
-    Ok(Ok(Claim {
-        case: Arc::clone(case),
-        case_no,
-        nth,
-        former,
-    }))
-}
-
-fn former_case(conn: &Connection, key: &Key) -> rusqlite::Result<Option<FormerCase>> {
-    let former = conn
-        .prepare_cached("SELECT * FROM cases WHERE key_digest = ?1")?
-        .query_row([key.digest()], |row| {
-            Ok((row.get::<_, i64>("no")?, row.get("state")?, values(row)?))
-        })
-        .optional()?;
-    let Some((no, state, case)) = former else {
-        return Ok(None);
-    };
-    let contents = conn
-        .prepare_cached("SELECT * FROM contents WHERE case_no = ?1")?
-        .query_row([no], values)
-        .optional()?;
-    Ok(Some(FormerCase {
-        state,
-        case,
-        contents,
-    }))
-}
-
-fn values(row: &Row<'_>) -> rusqlite::Result<Vec<Value>> {
-    let columns = row.as_ref().column_count();
-    (0..columns).map(|column| row.get(column)).collect()
-}
-
-/// The case's number, and how many attempts it has with this one.
-fn set_sending(conn: &Connection, request: &ClaimRequest) -> rusqlite::Result<(i64, i64)> {
-    let case = &request.case;
-    let salt = Salt::of(conn)?;
+    let salt = Salt::of(db)?;
     let [name, phone, email, incident_date, birth_date, case_type] = salt.person(&case.person);
-    conn.prepare_cached(
-        "INSERT INTO cases (key_digest, key, state, payload_digest, content, record, file, line,
-                            row, position, partner_firm, attempts, updated_at, folded_key, name,
-                            phone, email, incident_date, birth_date, case_type)
-         VALUES (?1, ?2, 'sending', ?3, ?4, ?5,
-                 (SELECT no FROM files WHERE run = ?6 AND position = ?7), ?8, ?9, ?10, ?11, 1, ?12,
-                 ?13, ?14, ?15, ?16, ?17, ?18, ?19)
-         ON CONFLICT (key_digest) DO UPDATE SET
-           state = 'sending', case_id = NULL, payload_digest = excluded.payload_digest,
-           content = excluded.content, record = excluded.record, file = excluded.file,
-           line = excluded.line, row = excluded.row, position = excluded.position,
-           partner_firm = excluded.partner_firm, attempts = attempts + 1,
-           updated_at = excluded.updated_at, name = excluded.name, phone = excluded.phone,
-           email = excluded.email, incident_date = excluded.incident_date,
-           birth_date = excluded.birth_date, case_type = excluded.case_type
-         RETURNING no, attempts",
-    )?
-    .query_row(
+    let claimed = db.first(
+        CLAIM_CASE,
         params![
             case.key.digest(),
             case.key,
@@ -200,10 +154,52 @@ fn set_sending(conn: &Connection, request: &ClaimRequest) -> rusqlite::Result<(i
             email,
             incident_date,
             birth_date,
-            case_type
+            case_type,
+            request.expected
         ],
         |row| Ok((row.get(0)?, row.get(1)?)),
-    )
+    )?;
+    let Some((case_no, nth)) = claimed else {
+        return Ok(Err(now));
+    };
+    db.execute(
+        "INSERT INTO contents (case_no, payload, raw_record) VALUES (?1, ?2, ?3)
+         ON CONFLICT (case_no) DO UPDATE SET payload = excluded.payload, raw_record = excluded.raw_record",
+        params![case_no, case.payload, case.raw_record],
+    )?;
+    db.execute(
+        "INSERT INTO attempts (case_no, nth, run, state_before, started_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![case_no, nth, request.run.0, now, Millis(request.at)],
+    )?;
+    // Kept when the claim is released: the number is never given again.
+    db.execute(
+        "UPDATE runs SET claims = claims + 1 WHERE no = ?1",
+        params![request.run.0],
+    )?;
+    Ok(Ok(Claim {
+        case: Arc::clone(case),
+        case_no,
+        nth,
+        former,
+    }))
+}
+
+fn former_case(db: &Database, key: &Key) -> database::Result<Option<FormerCase>> {
+    let sql = format!(
+        "SELECT {CLAIMED}, {CONTENT} FROM cases LEFT JOIN contents ON case_no = no
+         WHERE key_digest = ?1"
+    );
+    let columns = 0..CLAIMED.split(',').count() + CONTENT.split(',').count();
+    db.first(&sql, params![key.digest()], |row| {
+        Ok(FormerCase {
+            state: row.get(0)?,
+            values: columns
+                .clone()
+                .map(|column| row.get(column))
+                .collect::<database::Result<_>>()?,
+        })
+    })
 }
 
 /// The state after an attempt that proved this. A case in doubt stays so until
@@ -216,149 +212,166 @@ fn state_after(before: Option<State>, proved: Verdict) -> State {
     }
 }
 
+/// The end of an attempt, if it is in flight, and no other case is imported
+/// under its case id.
+const END_ATTEMPT: &str = "
+    UPDATE attempts SET ended_at = ?3, outcome = ?4, status = ?5, case_id = ?6, message = ?7
+    WHERE case_no = ?1 AND nth = ?2 AND outcome IS NULL
+      AND NOT EXISTS (SELECT 1 FROM cases WHERE case_id = ?8 AND no <> ?1)";
+
 /// Records what came back. `None` when the attempt is not in flight.
 pub(super) fn settle(
-    conn: &Connection,
+    db: &Database,
     claim: &Claim,
     verdict: Verdict,
     answer: &Answer,
     at: Timestamp,
     keep_payloads: bool,
-) -> rusqlite::Result<Option<Settlement>> {
+) -> database::Result<Option<Settlement>> {
     let new_id = (answer.case_id.as_deref()).filter(|_| verdict == Verdict::Imported);
-    let same_id_as = holder_of(conn, new_id, claim.case_no)?;
+    let message = answer.message.as_deref();
+    let recorded = record(
+        db,
+        claim,
+        verdict,
+        (answer, new_id, message),
+        at,
+        keep_payloads,
+    )?;
+    if recorded.is_some() {
+        return Ok(recorded);
+    }
     // Two of our cases can't be one of the platform's: the id is wrong, or the
     // server merged them.
-    let proved = match same_id_as {
-        Some(_) => Verdict::InDoubt,
-        None => verdict,
+    let Some(other) = holder_of(db, new_id, claim.case_no)? else {
+        return Ok(None);
     };
-    if !end_attempt(conn, claim, proved, answer, same_id_as.as_ref(), at)? {
+    let message = format!("its case id is already held by {other}");
+    let answered = (answer, None, Some(message.as_str()));
+    let recorded = record(db, claim, Verdict::InDoubt, answered, at, keep_payloads)?;
+    Ok(recorded.map(|settlement| Settlement {
+        same_id_as: Some(other),
+        ..settlement
+    }))
+}
+/// What came back, the case id that it brings, if any, and what is shown of it.
+type Answered<'a> = (&'a Answer, Option<&'a str>, Option<&'a str>);
+
+/// `None` when the attempt is not in flight, or another case has the id.
+fn record(
+    db: &Database,
+    claim: &Claim,
+    proved: Verdict,
+    (answer, new_id, message): Answered<'_>,
+    at: Timestamp,
+    keep_payloads: bool,
+) -> database::Result<Option<Settlement>> {
+    let Claim { case_no, nth, .. } = claim;
+    let (status, given_id) = (answer.status, &answer.case_id);
+    let ended = db.execute(
+        END_ATTEMPT,
+        params![
+            case_no,
+            nth,
+            Millis(at),
+            proved,
+            status,
+            given_id,
+            message,
+            new_id
+        ],
+    )?;
+    if ended == 0 {
         return Ok(None);
     }
     let state = state_after(claim.state_before(), proved);
     let imported = state == State::Imported;
-    let case_id = answer.case_id.as_ref().filter(|_| imported);
+    let case_id = given_id.as_ref().filter(|_| imported);
     let is_twin = imported && claim.after_doubt();
-    let possible_twin = conn
-        .prepare_cached(
-            "UPDATE cases SET state = ?2, case_id = ?3, possible_twin = possible_twin OR ?4,
-                    updated_at = ?5
-             WHERE no = ?1 RETURNING possible_twin",
-        )?
-        .query_row(
-            params![claim.case_no, state, case_id, is_twin, Millis(at)],
-            |row| row.get(0),
-        )?;
+    let possible_twin = db.value(
+        "UPDATE cases SET state = ?2, case_id = ?3, updated_at = ?5,
+                possible_twin = CASE ?4 WHEN 1 THEN 1 ELSE possible_twin END
+         WHERE no = ?1 RETURNING possible_twin",
+        params![case_no, state, case_id, is_twin, Millis(at)],
+    )?;
     if imported && !keep_payloads {
-        conn.prepare_cached("DELETE FROM contents WHERE case_no = ?1")?
-            .execute([claim.case_no])?;
+        db.execute("DELETE FROM contents WHERE case_no = ?1", params![case_no])?;
     } else if proved == Verdict::InDoubt || (proved == Verdict::Rejected && !claim.after_doubt()) {
         // The rejection of a later attempt doesn't replace the answer that
         // left the case in doubt.
-        conn.prepare_cached("UPDATE contents SET answer = ?2 WHERE case_no = ?1")?
-            .execute(params![claim.case_no, answer.body])?;
+        let sql = "UPDATE contents SET answer = ?2 WHERE case_no = ?1";
+        db.execute(sql, params![case_no, answer.body])?;
     }
     Ok(Some(Settlement {
         state,
         possible_twin,
-        same_id_as,
+        same_id_as: None,
     }))
-}
-
-/// `false` when the attempt is not in flight.
-fn end_attempt(
-    conn: &Connection,
-    claim: &Claim,
-    proved: Verdict,
-    answer: &Answer,
-    same_id_as: Option<&Key>,
-    at: Timestamp,
-) -> rusqlite::Result<bool> {
-    let same_id = same_id_as.map(|other| format!("its case id is already held by {other}"));
-    let message = same_id.as_deref().or(answer.message.as_deref());
-    let ended = conn
-        .prepare_cached(
-            "UPDATE attempts SET ended_at = ?3, outcome = ?4, status = ?5, case_id = ?6,
-                    message = ?7
-             WHERE case_no = ?1 AND nth = ?2 AND outcome IS NULL",
-        )?
-        .execute(params![
-            claim.case_no,
-            claim.nth,
-            Millis(at),
-            proved,
-            answer.status,
-            answer.case_id,
-            message
-        ])?;
-    Ok(ended > 0)
 }
 
 /// The key of another case that is imported under this id, if there is an id.
 /// A removed case holds none.
 pub(super) fn holder_of(
-    conn: &Connection,
+    db: &Database,
     id: Option<&str>,
     except_case_no: i64,
-) -> rusqlite::Result<Option<Key>> {
-    conn.prepare_cached("SELECT key FROM cases WHERE case_id = ?1 AND no <> ?2 LIMIT 1")?
-        .query_row((id, except_case_no), |row| row.get(0))
-        .optional()
+) -> database::Result<Option<Key>> {
+    db.first(
+        "SELECT key FROM cases WHERE case_id = ?1 AND no <> ?2 LIMIT 1",
+        params![id, except_case_no],
+        |row| row.get(0),
+    )
 }
 
 /// Undoes a claim. `false` when the attempt is not in flight.
-pub(super) fn release(conn: &Connection, claim: Claim) -> rusqlite::Result<bool> {
-    let Claim {
-        case_no,
-        nth,
-        former,
-        ..
-    } = claim;
-    let in_flight = conn
-        .prepare_cached("DELETE FROM attempts WHERE case_no = ?1 AND nth = ?2 AND outcome IS NULL")?
-        .execute([case_no, nth])?;
+pub(super) fn release(db: &Database, claim: &Claim) -> database::Result<bool> {
+    let Claim { case_no, nth, .. } = claim;
+    let in_flight = db.execute(
+        "DELETE FROM attempts WHERE case_no = ?1 AND nth = ?2 AND outcome IS NULL",
+        params![case_no, nth],
+    )?;
     if in_flight == 0 {
         return Ok(false);
     }
-    let (case, contents) = match former {
-        Some(former) => (Some(former.case), former.contents),
-        None => (None, None),
+    db.execute("DELETE FROM contents WHERE case_no = ?1", params![case_no])?;
+    let Some(former) = &claim.former else {
+        db.execute("DELETE FROM cases WHERE no = ?1", params![case_no])?;
+        return Ok(true);
     };
-    restore(conn, ("contents", "case_no"), case_no, contents)?;
-    restore(conn, ("cases", "no"), case_no, case)?;
+    let (claimed, content) = former.values.split_at(CLAIMED.split(',').count());
+    let with_number = |values: &[Value]| -> Vec<Value> {
+        (values.iter().cloned())
+            .chain([Value::Integer(*case_no)])
+            .collect()
+    };
+    let sql = format!(
+        "UPDATE cases SET ({CLAIMED}) = ({}) WHERE no = ?",
+        marks(claimed.len())
+    );
+    db.execute(&sql, &as_params(&with_number(claimed)))?;
+    // A case that a user added has none.
+    if content[0] != Value::Null {
+        let sql = format!(
+            "INSERT INTO contents ({CONTENT}, case_no) VALUES ({})",
+            marks(content.len() + 1)
+        );
+        db.execute(&sql, &as_params(&with_number(content)))?;
+    }
     Ok(true)
 }
 
-/// Gives a case the row that it had in a table.
-fn restore(
-    conn: &Connection,
-    (table, number): (&str, &str),
-    case_no: i64,
-    former: Option<Vec<Value>>,
-) -> rusqlite::Result<usize> {
-    let Some(former) = former else {
-        let sql = format!("DELETE FROM {table} WHERE {number} = ?1");
-        return conn.prepare_cached(&sql)?.execute([case_no]);
-    };
-    let marks = vec!["?"; former.len()].join(", ");
-    let sql = format!("REPLACE INTO {table} VALUES ({marks})");
-    conn.prepare_cached(&sql)?.execute(params_from_iter(former))
-}
-
 /// Puts in doubt what is in flight, since nobody will settle it.
-pub(super) fn recover(conn: &Connection) -> rusqlite::Result<u64> {
+pub(super) fn recover(db: &Database) -> database::Result<u64> {
     // Two conditions on the state: the first makes the partial index usable.
-    conn.execute(
+    db.execute(
         "UPDATE attempts SET outcome = 'in_doubt',
                 message = 'the run ended while it was in flight'
          WHERE outcome IS NULL AND (case_no, nth) IN (
            SELECT no, attempts FROM cases WHERE state <> 'imported' AND state = 'sending')",
-        [],
+        params![],
     )?;
-    conn.execute(
+    db.execute(
         "UPDATE cases SET state = 'in_doubt' WHERE state <> 'imported' AND state = 'sending'",
-        [],
+        params![],
     )
-    .map(|count| count as u64)
 }

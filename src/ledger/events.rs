@@ -2,9 +2,10 @@
 //! stored: it follows from its body, as soon as the ledger knows the case.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::params;
 
-use super::error::{AtPath as _, LedgerErrorKind};
+use super::database::{self, Database};
+use super::error::AtPath as _;
 use super::schema::Millis;
 use super::{Ledger, LedgerError, LedgerReader};
 use crate::model::{Digest, EventKind, Key};
@@ -38,48 +39,41 @@ impl Ledger {
     /// Stores these in one commit, each once, however often it is delivered.
     /// Tells of each whether it was new.
     pub(crate) fn store_events(&self, deliveries: &[Delivery]) -> Result<Vec<bool>, LedgerError> {
-        // What is committed to a file that was moved or deleted would be lost.
-        if !self.reader.file.is_in_place() {
-            return Err(LedgerErrorKind::Replaced.at(self.reader.path()));
-        }
-        self.write(|conn| {
+        self.reader.db.check_place().at(self.reader.path())?;
+        self.write(|db| {
             let deliveries = deliveries.iter();
-            deliveries.map(|delivery| store(conn, delivery)).collect()
+            deliveries.map(|delivery| store(db, delivery)).collect()
         })
     }
 }
 
 /// `false` when it is known.
-fn store(conn: &Connection, delivery: &Delivery) -> rusqlite::Result<bool> {
+fn store(db: &Database, delivery: &Delivery) -> database::Result<bool> {
     let digest = Digest::of(&delivery.body);
     let since = delivery.received_at - SAME_WITHIN;
-    let known: Option<i64> = match &delivery.id {
-        Some(id) => conn
-            .prepare_cached("SELECT no FROM events WHERE delivery = ?1 AND kind = ?2")?
-            .query_row(params![id, delivery.kind], |row| row.get(0))
-            .optional()?,
-        None => conn
-            .prepare_cached(
-                "SELECT no FROM events WHERE digest = ?1 AND kind = ?2 AND received_at >= ?3",
-            )?
-            .query_row(params![digest, delivery.kind, Millis(since)], |row| {
-                row.get(0)
-            })
-            .optional()?,
+    let is_known = match &delivery.id {
+        Some(id) => db.exists(
+            "SELECT 1 FROM events WHERE delivery = ?1 AND kind = ?2",
+            params![id, delivery.kind],
+        )?,
+        None => db.exists(
+            "SELECT 1 FROM events WHERE digest = ?1 AND kind = ?2 AND received_at >= ?3",
+            params![digest, delivery.kind, Millis(since)],
+        )?,
     };
-    if known.is_some() {
+    if is_known {
         return Ok(false);
     }
-    conn.prepare_cached(
+    db.execute(
         "INSERT INTO events (kind, received_at, delivery, digest, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![
-        delivery.kind,
-        Millis(delivery.received_at),
-        delivery.id,
-        digest,
-        delivery.body
-    ])?;
+        params![
+            delivery.kind,
+            Millis(delivery.received_at),
+            delivery.id,
+            digest,
+            delivery.body
+        ],
+    )?;
     Ok(true)
 }
 
@@ -103,31 +97,31 @@ impl LedgerReader {
     }
 
     fn events_after(&self, number: i64) -> Result<Vec<EventRow>, LedgerError> {
-        self.read(|conn| {
-            conn.prepare_cached(
+        self.read(|db| {
+            db.rows(
                 "SELECT no, kind, received_at, body FROM events WHERE no > ?1 ORDER BY no LIMIT ?2",
-            )?
-            .query_map([number, PAGE], |row| {
-                Ok(EventRow {
-                    number: row.get(0)?,
-                    kind: row.get(1)?,
-                    received_at: row.get::<_, Millis>(2)?.0,
-                    body: row.get(3)?,
-                })
-            })?
-            .collect()
+                params![number, PAGE],
+                |row| {
+                    Ok(EventRow {
+                        number: row.get(0)?,
+                        kind: row.get(1)?,
+                        received_at: row.get::<Millis>(2)?.0,
+                        body: row.get(3)?,
+                    })
+                },
+            )
         })
     }
 
     pub(crate) fn knows(&self, key: &Key) -> Result<bool, LedgerError> {
-        self.read(|conn| {
-            conn.prepare_cached("SELECT 1 FROM cases WHERE key_digest = ?1")?
-                .exists([key.digest()])
+        self.read(|db| {
+            let sql = "SELECT 1 FROM cases WHERE key_digest = ?1";
+            db.exists(sql, params![key.digest()])
         })
     }
 
     /// The case that is imported under this id, by its key.
     pub(crate) fn key_of_case_id(&self, case_id: &str) -> Result<Option<Key>, LedgerError> {
-        super::claim::holder_of(&self.conn, Some(case_id), 0).at(self.path())
+        self.read(|db| super::claim::holder_of(db, Some(case_id), 0))
     }
 }

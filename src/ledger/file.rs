@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite::{Connection, OpenFlags, params};
 
+use super::database::{self, Database, Transaction};
 use super::error::{AtPath as _, LedgerErrorKind};
 use super::opened::{OpenedFile, RunLock};
 use super::{
@@ -21,8 +21,7 @@ pub const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// Reads a ledger; can't change it.
 #[derive(Debug)]
 pub struct LedgerReader {
-    pub(super) conn: Connection,
-    pub(super) file: Arc<OpenedFile>,
+    pub(super) db: Database,
     pub(super) records: Option<Records>,
     /// No run holds the lock: what is `sending` was left by a dead run, and is
     /// shown as in doubt.
@@ -45,9 +44,7 @@ pub fn open_read_only(path: &Path, records: Option<Records>) -> Result<LedgerRea
     let reader = connect(path, records)?;
     // Not opened read-only, or what a crash left half written could not be
     // rolled back.
-    let conn = &reader.conn;
-    conn.pragma_update(None, "query_only", true)
-        .at(reader.path())?;
+    reader.db.set_read_only(true).at(reader.path())?;
     Ok(reader)
 }
 
@@ -59,7 +56,7 @@ pub fn open(
     patience: Duration,
 ) -> Result<Ledger, LedgerError> {
     let reader = connect(path, records)?;
-    let Some(lock) = reader.file.lock(patience).at(reader.path())? else {
+    let Some(lock) = reader.db.lock(patience).at(reader.path())? else {
         return Err(LedgerErrorKind::Locked(reader.holder()?).at(reader.path()));
     };
     Ledger::of(reader, Some(lock))
@@ -71,7 +68,7 @@ pub(crate) fn open_to_resolve(
     records: Option<Records>,
 ) -> Result<Ledger, LedgerError> {
     let reader = connect(path, records)?;
-    let lock = reader.file.lock(Duration::ZERO).at(reader.path())?;
+    let lock = reader.db.lock(Duration::ZERO).at(reader.path())?;
     let mut ledger = Ledger::of(reader, lock)?;
     // It was only needed for what a dead run left.
     ledger.lock = None;
@@ -88,13 +85,14 @@ fn connect(path: &Path, records: Option<Records>) -> Result<LedgerReader, Ledger
     if !file.is_in_place() {
         return Err(LedgerErrorKind::Replaced.at(path));
     }
-    let id = schema::id(&conn).at(path)?;
+    let db = Database::File { conn, file };
+    let (path, id) = (db.path(), schema::id(&db).at(db.path())?);
+    let Database::File { conn, file } = &db;
     file.prepare_lock(&id).at(path)?;
-    let was_copied_while_in_use = !has_journal && !run::all_ended(&conn).at(path)?;
-    schema::check(&conn, path, was_copied_while_in_use)?;
+    let was_copied_while_in_use = !has_journal && !run::all_ended(&db).at(path)?;
+    schema::check(conn, was_copied_while_in_use).at(path)?;
     Ok(LedgerReader {
-        conn,
-        file,
+        db,
         records,
         orphaned: Cell::new(false),
         removes_journal: Cell::new(false),
@@ -120,7 +118,7 @@ pub fn create(path: &Path, records: Option<Records>, account: &str) -> Result<Le
     location::create_folders(&path)?;
     create_complete(&path, |draft| {
         let conn = connect_to(draft)?;
-        schema::configure_writer(&conn, draft)?;
+        schema::configure_writer(&conn).at(draft)?;
         schema::create_tables(&conn, account).at(draft)?;
         conn.close().map_err(|(_, error)| error).at(draft)
     })?;
@@ -152,38 +150,29 @@ fn create_complete(
     location::sync_folder_of(path)
 }
 
-/// All of `work` or nothing.
-pub(super) fn in_transaction<T>(
-    conn: &Connection,
-    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    let tx = Transaction::new_unchecked(conn, rusqlite::TransactionBehavior::Immediate)?;
-    let done = work(&tx)?;
-    tx.commit()?;
-    Ok(done)
-}
-
 impl LedgerReader {
     pub(crate) fn path(&self) -> &Path {
-        self.file.path()
+        self.db.path()
     }
 
     /// One moment for several queries; none inside another one. While it lasts
     /// no run can commit, so it must not outlast a batch.
     pub(crate) fn snapshot(&self) -> Result<Option<Transaction<'_>>, LedgerError> {
-        if !self.conn.is_autocommit() {
+        if !self.db.is_autocommit() {
             return Ok(None);
         }
-        loop {
-            let free = self.file.is_free().at(self.path())?;
-            let snapshot = self.conn.unchecked_transaction().at(self.path())?;
-            schema::id(&snapshot).at(self.path())?;
+        let begin = || loop {
+            let free = self.db.is_free()?;
+            let snapshot = self.db.begin_reading()?;
+            schema::id(&self.db)?;
             // A run that began or ended meanwhile may have left its claims in it.
-            if free == self.file.is_free().at(self.path())? {
-                self.orphaned.set(free);
-                return Ok(Some(snapshot));
+            if free == self.db.is_free()? {
+                return database::Result::Ok((free, snapshot));
             }
-        }
+        };
+        let (free, snapshot) = begin().at(self.path())?;
+        self.orphaned.set(free);
+        Ok(Some(snapshot))
     }
 
     /// Copies the ledger as it is at this moment into a new file, safe even while
@@ -191,24 +180,25 @@ impl LedgerReader {
     pub(crate) fn back_up(&self, to: &Path) -> Result<(), LedgerError> {
         let to = std::path::absolute(to).at(to)?;
         // Only the copy is written.
-        let writes = |allowed: bool| self.conn.pragma_update(None, "query_only", !allowed);
         create_complete(&to, |draft| {
             let name = draft.to_str();
             let no_name = || LedgerErrorKind::NoAccess("its path is not UTF-8".to_owned());
             let name = name.ok_or_else(no_name).at(&to)?;
-            writes(true)
-                .and_then(|()| self.conn.execute("VACUUM INTO ?1", [name]))
-                .and_then(|_| writes(false))
-                .at(&to)
+            let copy = || {
+                self.db.set_read_only(false)?;
+                self.db.execute("VACUUM INTO ?1", params![name])?;
+                self.db.set_read_only(true)
+            };
+            copy().at(&to)
         })
     }
 
     pub(super) fn read<T>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        read: impl FnOnce(&Database) -> database::Result<T>,
     ) -> Result<T, LedgerError> {
         let _snapshot = self.snapshot()?;
-        read(&self.conn).at(self.path())
+        read(&self.db).at(self.path())
     }
 
     /// Whether a run is using the ledger, and who.
@@ -232,9 +222,7 @@ impl LedgerReader {
 impl Drop for LedgerReader {
     fn drop(&mut self) {
         if self.removes_journal.get() {
-            // Empty now; it is only in the way.
-            let conn = &self.conn;
-            let _ = conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()));
+            self.db.remove_journal();
         }
     }
 }
@@ -243,25 +231,18 @@ impl Ledger {
     /// Makes a reader write. With the lock what a dead run left in flight
     /// becomes in doubt.
     fn of(reader: LedgerReader, lock: Option<RunLock>) -> Result<Self, LedgerError> {
-        let (conn, path) = (&reader.conn, reader.path());
-        // Another user's file can't be changed; that it is writable is enough.
-        let _ = reader.file.make_private();
-        // SQLite falls back to reading without an error.
-        if conn.is_readonly("main").at(path)? {
-            let detail = "it can only be read".to_owned();
-            return Err(LedgerErrorKind::ReadOnly(detail).at(path));
-        }
-        schema::configure_writer(conn, path)?;
+        let (db, path) = (&reader.db, reader.path());
+        db.prepare_writing().at(path)?;
         reader.removes_journal.set(true);
         let mut recovered = 0;
         if lock.is_some() {
             abort_point("before-recover");
-            recovered = in_transaction(conn, |conn| {
-                run::recover(conn)?;
-                setup_items::recover(conn)?;
-                claim::recover(conn)
-            })
-            .at(path)?;
+            let recover = |db: &Database| {
+                run::recover(db)?;
+                setup_items::recover(db)?;
+                claim::recover(db)
+            };
+            recovered = db.transaction(recover).at(path)?;
             abort_point("after-recover");
         }
         Ok(Self {
@@ -283,24 +264,24 @@ impl Ledger {
     /// Deletes the ledger, of which nothing is remembered.
     pub(crate) fn delete(self) -> Result<(), LedgerError> {
         let Self { reader, lock, .. } = self;
-        let file = Arc::clone(&reader.file);
+        let path = reader.path().to_owned();
         drop(reader);
-        let removed = std::fs::remove_file(file.path()).at(file.path());
+        let removed = std::fs::remove_file(&path).at(&path);
         drop(lock);
         removed
     }
 
     /// Makes this the ledger of the account under its new address.
     pub(crate) fn adopt(&mut self, account: &str) -> Result<(), LedgerError> {
-        self.write(|conn| conn.execute("UPDATE ledger SET account = ?1", [account]))
+        self.write(|db| db.execute("UPDATE ledger SET account = ?1", params![account]))
             .map(drop)
     }
 
     /// All of `work` or nothing.
     pub(super) fn write<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Database) -> database::Result<T>,
     ) -> Result<T, LedgerError> {
-        in_transaction(&self.reader.conn, work).at(self.reader.path())
+        self.reader.db.transaction(work).at(self.reader.path())
     }
 }

@@ -4,9 +4,10 @@
 //! Of a person's fields the ledger keeps salted hashes. They are pseudonyms and
 //! no anonymity: whoever has the file can try phone numbers.
 
-use rusqlite::{Connection, OptionalExtension as _, Params, ToSql, params};
+use rusqlite::{ToSql, params};
 
 use super::LedgerError;
+use super::database::{self, Database, Params};
 use super::file::LedgerReader;
 use super::schema::half;
 use crate::model::{CaseData, Foldings, Hasher, Key, Person, PersonField, State};
@@ -25,10 +26,8 @@ const COLUMNS: [&str; Person::FIELDS] = [
 pub(super) struct Salt(Vec<u8>);
 
 impl Salt {
-    pub(super) fn of(conn: &Connection) -> rusqlite::Result<Self> {
-        conn.prepare_cached("SELECT salt FROM ledger")?
-            .query_row([], |row| row.get(0))
-            .map(Self)
+    pub(super) fn of(db: &Database) -> database::Result<Self> {
+        db.value("SELECT salt FROM ledger", params![]).map(Self)
     }
 
     fn hash(&self, column: &str, text: &str) -> i64 {
@@ -77,10 +76,10 @@ pub(super) const EXISTS: &str = "state IN ('sending', 'imported', 'in_doubt')";
 impl LedgerReader {
     /// None while the ledger has no cases.
     pub(crate) fn look_alikes(&self) -> Result<Option<LookAlikes<'_>>, LedgerError> {
-        self.read(|conn| {
+        self.read(|db| {
             let sql = "SELECT EXISTS (SELECT 1 FROM cases)";
-            let has_cases: bool = conn.query_row(sql, [], |row| row.get(0))?;
-            let salt = has_cases.then(|| Salt::of(conn)).transpose()?;
+            let has_cases: bool = db.value(sql, params![])?;
+            let salt = has_cases.then(|| Salt::of(db)).transpose()?;
             Ok(salt.map(|salt| LookAlikes { reader: self, salt }))
         })
     }
@@ -111,24 +110,19 @@ impl LookAlikes<'_> {
     }
 
     /// The first case of a condition, which may end with an order.
-    fn first(&self, condition: &str, values: impl Params) -> Result<Option<i64>, LedgerError> {
+    fn first(&self, condition: &str, values: Params<'_>) -> Result<Option<i64>, LedgerError> {
         let sql = format!("SELECT no FROM cases WHERE {condition} LIMIT 1");
-        self.reader.read(|conn| {
-            let mut statement = conn.prepare_cached(&sql)?;
-            statement.query_row(values, |row| row.get(0)).optional()
-        })
+        self.reader
+            .read(|db| db.first(&sql, values, |row| row.get(0)))
     }
 
     /// The cases whose keys become the same by all foldings.
     pub(crate) fn similar_keys(&self, key: &Key) -> Result<Vec<i64>, LedgerError> {
         let sql =
             format!("SELECT no FROM cases WHERE folded_key = ?1 AND {EXISTS} AND key_digest <> ?2");
-        self.reader.read(|conn| {
-            conn.prepare_cached(&sql)?
-                .query_map(params![self.salt.folded_key(key), key.digest()], |row| {
-                    row.get(0)
-                })?
-                .collect()
+        self.reader.read(|db| {
+            let values = params![self.salt.folded_key(key), key.digest()];
+            db.rows(&sql, values, |row| row.get(0))
         })
     }
 
@@ -142,11 +136,9 @@ impl LookAlikes<'_> {
                GROUP BY folded_key HAVING count(*) > 1)
              ORDER BY folded_key"
         );
-        let rows: Vec<(i64, Key)> = self.reader.read(|conn| {
-            conn.prepare(&sql)?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        })?;
+        let rows: Vec<(i64, Key)> = self
+            .reader
+            .read(|db| db.rows(&sql, params![], |row| Ok((row.get(0)?, row.get(1)?))))?;
         // The source is a part of what is folded.
         let groups = rows.chunk_by(|(one, _), (other, _)| one == other);
         let of_source = groups.filter(|group| group[0].1.source() == source);
@@ -193,13 +185,11 @@ impl LookAlikes<'_> {
     ) -> Result<usize, LedgerError> {
         let column = COLUMNS[field as usize];
         let sql = format!(
-            "SELECT count(*) FROM (SELECT DISTINCT name FROM cases WHERE {column} = ?1 LIMIT ?2)"
+            "SELECT count(*) FROM (
+               SELECT DISTINCT name FROM cases WHERE {column} = ?1 LIMIT ?2) AS names"
         );
         let hash = self.salt.person(person)[field as usize];
-        self.reader.read(|conn| {
-            conn.prepare_cached(&sql)?
-                .query_row(params![hash, most], |row| row.get(0))
-        })
+        self.reader.read(|db| db.value(&sql, params![hash, most]))
     }
 
     /// The number of the case with this key, if it is of another person: its name
@@ -213,13 +203,11 @@ impl LookAlikes<'_> {
     }
 
     pub(crate) fn case(&self, no: i64) -> Result<LookAlike, LedgerError> {
-        self.reader.read(|conn| {
-            conn.prepare_cached(
-                "SELECT c.key, c.state, f.name, coalesce(c.row, c.line) FROM cases c
-                 LEFT JOIN files f ON f.no = c.file
-                 WHERE c.no = ?1",
-            )?
-            .query_row([no], |row| {
+        let sql = "SELECT c.key, c.state, f.name, coalesce(c.row, c.line) FROM cases c
+                   LEFT JOIN files f ON f.no = c.file
+                   WHERE c.no = ?1";
+        self.reader.read(|db| {
+            db.one(sql, params![no], |row| {
                 Ok(LookAlike {
                     key: row.get(0)?,
                     state: self.reader.shown(row.get(1)?),

@@ -13,6 +13,7 @@
 //! - [`Records`]: what this machine remembers, to recognize an older copy
 
 mod claim;
+mod database;
 mod error;
 mod events;
 mod file;

@@ -5,15 +5,15 @@ use std::iter;
 
 use foldhash::{HashMap, HashMapExt as _};
 use jiff::Timestamp;
+use rusqlite::params;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension as _, Row, params_from_iter};
 use serde::Serialize;
 
-use super::error::AtPath as _;
+use super::database::{self, Database, Row, as_params, marks};
 use super::file::LedgerReader;
-use super::schema::Millis;
+use super::schema::{Json, Millis};
 use super::sources::SOURCE;
-use super::{LedgerError, RunId};
+use super::{LedgerError, RunId, RunStart};
 use crate::model::{Digest, Key, State, StateCounts, Verdict};
 
 /// How many rows are read at once.
@@ -178,12 +178,10 @@ impl LedgerReader {
              LEFT JOIN attempts a ON a.case_no = c.no AND a.nth = c.attempts
              {join} WHERE {condition} {next}"
         );
-        self.read(|conn| {
-            conn.prepare_cached(&sql)?
-                .query_map(params_from_iter(values), |row| {
-                    Ok((row.get(0)?, case_row(row, self)?))
-                })?
-                .collect()
+        self.read(|db| {
+            db.rows(&sql, &as_params(&values), |row| {
+                Ok((row.get(0)?, case_row(row, self)?))
+            })
         })
     }
 
@@ -221,8 +219,7 @@ impl LedgerReader {
             let stored: Vec<State> = (State::ALL.iter().copied())
                 .filter(|&state| states.contains(&self.shown(state)))
                 .collect();
-            let marks = vec!["?"; stored.len()].join(", ");
-            condition = format!("c.state IN ({marks}) AND ");
+            condition = format!("c.state IN ({}) AND ", marks(stored.len()));
             if !stored.contains(&State::Imported) {
                 // Makes the partial index of these cases usable.
                 condition.push_str("c.state <> 'imported' AND ");
@@ -243,46 +240,42 @@ impl LedgerReader {
             values.push(source.clone().into());
         }
         if filter.possible_twin {
-            condition.push_str("c.possible_twin AND ");
+            condition.push_str("c.possible_twin = 1 AND ");
         }
         (condition, values)
     }
 
     /// How many cases were imported without a partner firm.
     pub(crate) fn drafts(&self) -> Result<u64, LedgerError> {
-        self.read(|conn| {
-            conn.query_row(
+        self.read(|db| {
+            db.value(
                 "SELECT count(*) FROM cases WHERE state = 'imported' AND partner_firm IS NULL
                  AND payload_digest IS NOT NULL",
-                [],
-                |row| row.get(0),
+                params![],
             )
         })
     }
 
     /// Every attempt at a case, the first one first.
     pub(crate) fn attempts(&self, key: &Key) -> Result<Vec<AttemptRow>, LedgerError> {
-        self.read(|conn| {
-            conn.prepare_cached(
-                "SELECT a.run, r.start ->> 'map_id', a.state_before, a.started_at, a.ended_at,
-                        a.outcome, a.status, a.case_id, a.message
-                 FROM cases c JOIN attempts a ON a.case_no = c.no JOIN runs r ON r.no = a.run
-                 WHERE c.key_digest = ?1 ORDER BY a.nth",
-            )?
-            .query_map([key.digest()], |row| {
+        self.read(|db| {
+            let sql = "SELECT a.run, r.start, a.state_before, a.started_at, a.ended_at, a.outcome,
+                              a.status, a.case_id, a.message
+                       FROM cases c JOIN attempts a ON a.case_no = c.no JOIN runs r ON r.no = a.run
+                       WHERE c.key_digest = ?1 ORDER BY a.nth";
+            db.rows(sql, params![key.digest()], |row| {
                 Ok(AttemptRow {
                     run: RunId(row.get(0)?),
-                    map_id: row.get(1)?,
+                    map_id: row.get::<Json<RunStart>>(1)?.0.map_id,
                     state_before: row.get(2)?,
-                    started_at: row.get::<_, Millis>(3)?.0,
-                    ended_at: row.get::<_, Option<Millis>>(4)?.map(|at| at.0),
+                    started_at: row.get::<Millis>(3)?.0,
+                    ended_at: row.get::<Option<Millis>>(4)?.map(|at| at.0),
                     verdict: row.get(5)?,
                     status: row.get(6)?,
                     case_id: row.get(7)?,
                     message: row.get(8)?,
                 })
-            })?
-            .collect()
+            })
         })
     }
 
@@ -305,19 +298,19 @@ impl LedgerReader {
     }
 }
 
-fn case_row(row: &Row<'_>, reader: &LedgerReader) -> rusqlite::Result<CaseRow> {
+fn case_row(row: &Row<'_>, reader: &LedgerReader) -> database::Result<CaseRow> {
     Ok(CaseRow {
         key: row.get(1)?,
         state: reader.shown(row.get(2)?),
         case_id: row.get(3)?,
         file: row.get(4)?,
-        line: row.get::<_, Option<_>>(5)?.unwrap_or_default(),
+        line: row.get::<Option<_>>(5)?.unwrap_or_default(),
         row: row.get(6)?,
         partner_firm_id: row.get(7)?,
-        run: row.get::<_, Option<_>>(8)?.map(RunId),
+        run: row.get::<Option<_>>(8)?.map(RunId),
         attempts: row.get(9)?,
         possible_twin: row.get(10)?,
-        updated_at: row.get::<_, Millis>(11)?.0,
+        updated_at: row.get::<Millis>(11)?.0,
         status: row.get(12)?,
         message: row.get(13)?,
         raw_record: row.get(14)?,
@@ -329,18 +322,22 @@ fn case_row(row: &Row<'_>, reader: &LedgerReader) -> rusqlite::Result<CaseRow> {
 impl KeyLookup<'_> {
     /// What is known of each of these keys; meant for thousands at once.
     pub fn find(&mut self, keys: &[Digest]) -> Result<Vec<Option<KnownCase>>, LedgerError> {
-        let _snapshot = self.reader.snapshot()?;
-        let found = self.read(keys).at(self.reader.path())?;
+        let reader = self.reader;
+        let found = reader.read(|db| self.read(db, keys))?;
         Ok(found
             .into_iter()
             .map(|found| found.map(|(_, known)| known))
             .collect())
     }
 
-    fn read(&mut self, keys: &[Digest]) -> rusqlite::Result<Vec<Option<(i64, KnownCase)>>> {
+    fn read(
+        &mut self,
+        db: &Database,
+        keys: &[Digest],
+    ) -> database::Result<Vec<Option<(i64, KnownCase)>>> {
         self.range.clear();
         if let Some(next) = self.next {
-            self.read_range(next, keys.len())?;
+            self.read_range(db, next, keys.len())?;
         }
         let mut found: Vec<_> = keys
             .iter()
@@ -352,31 +349,27 @@ impl KeyLookup<'_> {
             .collect();
         others.sort_unstable();
         let sql = format!("{KNOWN} WHERE key_digest = ?1");
-        let mut statement = self.reader.conn.prepare_cached(&sql)?;
         for (key, position) in others {
-            let case = statement.query_row([key], |row| self.known_case(row));
-            found[position] = case.optional()?;
+            found[position] = db.first(&sql, params![key], |row| self.known_case(row))?;
         }
         self.next = next(&found);
         Ok(found)
     }
 
-    fn read_range(&mut self, from: i64, count: usize) -> rusqlite::Result<()> {
+    fn read_range(&mut self, db: &Database, from: i64, count: usize) -> database::Result<()> {
         let sql = format!("{KNOWN} WHERE no >= ?1 ORDER BY no LIMIT ?2");
-        let mut statement = self.reader.conn.prepare_cached(&sql)?;
-        let mut rows = statement.query((from, count))?;
-        while let Some(row) = rows.next()? {
-            let case = self.known_case(row)?;
-            self.range.insert(row.get(0)?, case);
-        }
+        let range = db.rows(&sql, params![from, count], |row| {
+            Ok((row.get(0)?, self.known_case(row)?))
+        })?;
+        self.range.extend(range);
         Ok(())
     }
 
-    fn known_case(&self, row: &Row<'_>) -> rusqlite::Result<(i64, KnownCase)> {
+    fn known_case(&self, row: &Row<'_>) -> database::Result<(i64, KnownCase)> {
         let known = KnownCase {
             state: self.reader.shown(row.get(2)?),
             payload_digest: row.get(3)?,
-            last_attempt_at: row.get::<_, Millis>(4)?.0,
+            last_attempt_at: row.get::<Millis>(4)?.0,
         };
         Ok((row.get(1)?, known))
     }

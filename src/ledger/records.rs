@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use jiff::Timestamp;
-use rusqlite::OptionalExtension as _;
+use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -116,10 +116,7 @@ impl LedgerReader {
     pub(super) fn remember(&self, attempt: Option<String>) {
         let Some(records) = &self.records else { return };
         let sql = "SELECT id, account FROM ledger";
-        let names = self.read(|conn| {
-            conn.prepare_cached(sql)?
-                .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        });
+        let names = self.read(|db| db.one(sql, params![], |row| Ok((row.get(0)?, row.get(1)?))));
         let Ok((id, account)) = names else { return };
         records.remember(&LedgerRecord {
             id,
@@ -145,25 +142,23 @@ impl LedgerReader {
         };
         let at_least = if let Some((run, number)) = attempt.rsplit_once('-') {
             // The Nth claim of a run.
-            let claims: Option<u64> = self.read(|conn| {
+            let claims: Option<u64> = self.read(|db| {
                 let sql = "SELECT claims FROM runs WHERE mark = ?1";
-                conn.query_row(sql, [run], |row| row.get(0)).optional()
+                db.first(sql, params![run], |row| row.get(0))
             })?;
             let number: u64 = number.parse().unwrap_or_default();
             claims.map_or(1.max(number), |claims| number.saturating_sub(claims))
         } else {
             let sql = "SELECT EXISTS (
                          SELECT 1 FROM resolutions WHERE ?1 IN (mark, undone_mark))";
-            let is_there: bool =
-                self.read(|conn| conn.query_row(sql, [attempt], |row| row.get(0)))?;
+            let is_there: bool = self.read(|db| db.value(sql, params![attempt]))?;
             u64::from(!is_there)
         };
         if at_least == 0 {
             return Ok(None);
         }
         let sql = "SELECT max(updated_at) FROM cases";
-        let known_until =
-            self.read(|conn| conn.query_row(sql, [], |row| row.get::<_, Option<Millis>>(0)))?;
+        let known_until: Option<Millis> = self.read(|db| db.value(sql, params![]))?;
         Ok(Some(MissingAttempts {
             attempt: attempt.clone(),
             at: record.at,

@@ -3,9 +3,10 @@
 //! when, and can be undone until the case is attempted again.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::params;
 use serde::Serialize;
 
+use super::database::{self, Database};
 use super::file::{Ledger, LedgerReader};
 use super::look_alikes::Salt;
 use super::schema::Millis;
@@ -105,16 +106,16 @@ impl Ledger {
             at,
             mark: &records::new_mark(),
         };
-        let report = self.write(|conn| {
+        let report = self.write(|db| {
             let mut report = ResolutionReport::default();
             for (key, case_id) in cases {
                 let case_id = case_id.as_deref();
-                let done = match find(conn, key)? {
-                    None if action == ResolveAction::Imported => add(conn, key, case_id, &by)?,
+                let done = match find(db, key)? {
+                    None if action == ResolveAction::Imported => add(db, key, case_id, &by)?,
                     None => Err(Refusal::UnknownKey),
-                    Some(case) if action == ResolveAction::Undo => undo(conn, &case, &by)?,
+                    Some(case) if action == ResolveAction::Undo => undo(db, &case, &by)?,
                     Some(case) => match action.state_after(case.state, case_id.is_some()) {
-                        Some(to) => apply(conn, case.no, action, to, case_id, &by)?,
+                        Some(to) => apply(db, case.no, action, to, case_id, &by)?,
                         None => Err(Refusal::State(case.state)),
                     },
                 };
@@ -146,137 +147,132 @@ struct CaseStatus {
     attempts: i64,
 }
 
-fn find(conn: &Connection, key: &Key) -> rusqlite::Result<Option<CaseStatus>> {
-    conn.prepare_cached("SELECT no, state, attempts FROM cases WHERE key_digest = ?1")?
-        .query_row([key.digest()], |row| {
-            Ok(CaseStatus {
-                no: row.get(0)?,
-                state: row.get(1)?,
-                attempts: row.get(2)?,
-            })
+fn find(db: &Database, key: &Key) -> database::Result<Option<CaseStatus>> {
+    let sql = "SELECT no, state, attempts FROM cases WHERE key_digest = ?1";
+    db.first(sql, params![key.digest()], |row| {
+        Ok(CaseStatus {
+            no: row.get(0)?,
+            state: row.get(1)?,
+            attempts: row.get(2)?,
         })
-        .optional()
+    })
 }
 
 fn add(
-    conn: &Connection,
+    db: &Database,
     key: &Key,
     case_id: Option<&str>,
     by: &Author<'_>,
-) -> rusqlite::Result<Result<(), Refusal>> {
-    if let Some(other) = claim::holder_of(conn, case_id, 0)? {
+) -> database::Result<Result<(), Refusal>> {
+    if let Some(other) = claim::holder_of(db, case_id, 0)? {
         return Ok(Err(Refusal::IdHeldBy(other)));
     }
-    sources::record_source(conn, key)?;
-    conn.prepare_cached(
+    sources::record_source(db, key)?;
+    let salt = Salt::of(db)?;
+    let case_no: i64 = db.value(
         "INSERT INTO cases (key_digest, key, folded_key, state, case_id, attempts, updated_at)
-         VALUES (?1, ?2, ?3, 'imported', ?4, 0, ?5)",
-    )?
-    .execute((
-        key.digest(),
-        key,
-        Salt::of(conn)?.folded_key(key),
-        case_id,
-        Millis(by.at),
-    ))?;
-    conn.prepare_cached(
+         VALUES (?1, ?2, ?3, 'imported', ?4, 0, ?5) RETURNING no",
+        params![
+            key.digest(),
+            key,
+            salt.folded_key(key),
+            case_id,
+            Millis(by.at)
+        ],
+    )?;
+    db.execute(
         "INSERT INTO resolutions (case_no, mark, resolution, case_id, marked_by, marked_at,
                                   attempts)
-         VALUES (last_insert_rowid(), ?1, 'imported', ?2, ?3, ?4, 0)",
-    )?
-    .execute((by.mark, case_id, by.who, Millis(by.at)))?;
+         VALUES (?1, ?2, 'imported', ?3, ?4, ?5, 0)",
+        params![case_no, by.mark, case_id, by.who, Millis(by.at)],
+    )?;
     Ok(Ok(()))
 }
 
 fn apply(
-    conn: &Connection,
+    db: &Database,
     case_no: i64,
     action: ResolveAction,
     state: State,
     case_id: Option<&str>,
     by: &Author<'_>,
-) -> rusqlite::Result<Result<(), Refusal>> {
+) -> database::Result<Result<(), Refusal>> {
     let case_id = case_id.filter(|_| action == ResolveAction::Imported);
-    if let Some(other) = claim::holder_of(conn, case_id, case_no)? {
+    if let Some(other) = claim::holder_of(db, case_id, case_no)? {
         return Ok(Err(Refusal::IdHeldBy(other)));
     }
-    conn.prepare_cached(
+    db.execute(
         "INSERT INTO resolutions (case_no, mark, resolution, case_id, marked_by, marked_at,
                                   state_before, case_id_before, updated_at_before, attempts)
          SELECT no, ?2, ?3, ?4, ?5, ?6, state, case_id, updated_at, attempts FROM cases
          WHERE no = ?1",
-    )?
-    .execute((case_no, by.mark, action, case_id, by.who, Millis(by.at)))?;
-    conn.prepare_cached(
+        params![case_no, by.mark, action, case_id, by.who, Millis(by.at)],
+    )?;
+    db.execute(
         "UPDATE cases SET state = ?2, case_id = ?3, updated_at = ?4 WHERE no = ?1",
-    )?
-    .execute((case_no, state, case_id, Millis(by.at)))?;
+        params![case_no, state, case_id, Millis(by.at)],
+    )?;
     Ok(Ok(()))
 }
 
 fn undo(
-    conn: &Connection,
+    db: &Database,
     case: &CaseStatus,
     by: &Author<'_>,
-) -> rusqlite::Result<Result<(), Refusal>> {
+) -> database::Result<Result<(), Refusal>> {
     type LastResolution = (i64, Option<State>, Option<String>, i64);
-    let last: Option<LastResolution> = conn
-        .prepare_cached(
-            "SELECT no, state_before, case_id_before, attempts FROM resolutions
-             WHERE case_no = ?1 AND undone_at IS NULL ORDER BY no DESC LIMIT 1",
-        )?
-        .query_row([case.no], |row| row.try_into())
-        .optional()?;
+    let last: Option<LastResolution> = db.first(
+        "SELECT no, state_before, case_id_before, attempts FROM resolutions
+         WHERE case_no = ?1 AND undone_at IS NULL ORDER BY no DESC LIMIT 1",
+        params![case.no],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+    )?;
     let Some((resolution, state_before, case_id, attempts)) = last else {
         return Ok(Err(Refusal::NothingToUndo));
     };
     if attempts != case.attempts {
         return Ok(Err(Refusal::AttemptedSince));
     }
-    if let Some(other) = claim::holder_of(conn, case_id.as_deref(), case.no)? {
+    if let Some(other) = claim::holder_of(db, case_id.as_deref(), case.no)? {
         return Ok(Err(Refusal::IdHeldBy(other)));
     }
-    conn.prepare_cached(
+    db.execute(
         "UPDATE resolutions SET undone_by = ?2, undone_at = ?3, undone_mark = ?4 WHERE no = ?1",
-    )?
-    .execute((resolution, by.who, Millis(by.at), by.mark))?;
+        params![resolution, by.who, Millis(by.at), by.mark],
+    )?;
     if state_before.is_none() {
         // The case was added, and is unknown again.
-        conn.prepare_cached("UPDATE resolutions SET case_no = NULL WHERE case_no = ?1")?
-            .execute([case.no])?;
-        conn.prepare_cached("DELETE FROM cases WHERE no = ?1")?
-            .execute([case.no])?;
+        let sql = "UPDATE resolutions SET case_no = NULL WHERE case_no = ?1";
+        db.execute(sql, params![case.no])?;
+        db.execute("DELETE FROM cases WHERE no = ?1", params![case.no])?;
         return Ok(Ok(()));
     }
     // Restores the time too, since the age of a doubt counts.
-    conn.prepare_cached(
+    db.execute(
         "UPDATE cases SET (state, case_id, updated_at) =
            (SELECT state_before, case_id_before, updated_at_before FROM resolutions WHERE no = ?2)
          WHERE no = ?1",
-    )?
-    .execute((case.no, resolution))?;
+        params![case.no, resolution],
+    )?;
     Ok(Ok(()))
 }
 
 impl LedgerReader {
     /// The last resolution of a case that was not undone.
     pub(crate) fn last_resolution(&self, key: &Key) -> Result<Option<ResolutionRow>, LedgerError> {
-        self.read(|conn| {
-            conn.prepare_cached(
-                "SELECT r.resolution, r.case_id, r.marked_by, r.marked_at, r.case_id_before
-                 FROM cases c JOIN resolutions r ON r.case_no = c.no
-                 WHERE c.key_digest = ?1 AND r.undone_at IS NULL ORDER BY r.no DESC LIMIT 1",
-            )?
-            .query_row([key.digest()], |row| {
+        self.read(|db| {
+            let sql = "SELECT r.resolution, r.case_id, r.marked_by, r.marked_at, r.case_id_before
+                       FROM cases c JOIN resolutions r ON r.case_no = c.no
+                       WHERE c.key_digest = ?1 AND r.undone_at IS NULL ORDER BY r.no DESC LIMIT 1";
+            db.first(sql, params![key.digest()], |row| {
                 Ok(ResolutionRow {
                     action: row.get(0)?,
                     case_id: row.get(1)?,
                     marked_by: row.get(2)?,
-                    marked_at: row.get::<_, Millis>(3)?.0,
+                    marked_at: row.get::<Millis>(3)?.0,
                     case_id_before: row.get(4)?,
                 })
             })
-            .optional()
         })
     }
 }

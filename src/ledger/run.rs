@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::params;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::database::{self, Database};
 use super::file::LedgerReader;
 use super::schema::{Json, Millis};
 use super::{LedgerError, MissingAttempts, claim, records, sources};
@@ -143,91 +144,89 @@ pub(crate) enum LockStatus {
 
 /// Begins a run.
 pub(super) fn begin(
-    conn: &Connection,
+    db: &Database,
     start: &RunStart,
     keep_payloads: bool,
-) -> rusqlite::Result<RunId> {
+) -> database::Result<RunId> {
     if !keep_payloads {
         // Of cases that a user marked as imported, which could be undone until now.
-        conn.execute(
+        db.execute(
             "DELETE FROM contents
              WHERE (SELECT state FROM cases WHERE no = case_no) = 'imported'",
-            [],
+            params![],
         )?;
     }
-    sources::record(conn, &start.keys)?;
-    conn.execute(
-        "INSERT INTO runs (mark, start) VALUES (?1, ?2)",
+    sources::record(db, &start.keys)?;
+    let run: i64 = db.value(
+        "INSERT INTO runs (mark, start) VALUES (?1, ?2) RETURNING no",
         params![records::new_mark(), Json(start)],
     )?;
-    let run = conn.last_insert_rowid();
-    let mut insert = conn.prepare("INSERT INTO files (run, position, name) VALUES (?1, ?2, ?3)")?;
     for (position, file) in start.files.iter().enumerate() {
-        insert.execute(params![run, position, file.name])?;
+        db.execute(
+            "INSERT INTO files (run, position, name) VALUES (?1, ?2, ?3)",
+            params![run, position, file.name],
+        )?;
     }
     Ok(RunId(run))
 }
 
 /// The name of the latest attempt of the latest run.
-pub(super) fn latest_attempt(conn: &Connection) -> rusqlite::Result<Option<String>> {
-    conn.prepare_cached("SELECT mark || '-' || claims FROM runs ORDER BY no DESC LIMIT 1")?
-        .query_row([], |row| row.get(0))
-        .optional()
+pub(super) fn latest_attempt(db: &Database) -> database::Result<Option<String>> {
+    let sql = "SELECT mark || '-' || claims FROM runs ORDER BY no DESC LIMIT 1";
+    db.first(sql, params![], |row| row.get(0))
 }
 
 /// Ends a run, and returns how many of its cases are in doubt because their
 /// claims were not settled.
 pub(super) fn end(
-    conn: &Connection,
+    db: &Database,
     run: RunId,
     totals: &Totals,
     end: &RunEnd,
     at: Timestamp,
-) -> rusqlite::Result<u64> {
-    conn.execute(
+) -> database::Result<u64> {
+    db.execute(
         "UPDATE runs SET ended_at = ?2, ended = ?3, counts = ?4 WHERE no = ?1",
         params![run.0, Millis(at), end.to_string(), Json(totals)],
     )?;
-    claim::recover(conn)
+    claim::recover(db)
 }
 
 /// Marks the runs whose processes died.
-pub(super) fn recover(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute(
+pub(super) fn recover(db: &Database) -> database::Result<()> {
+    db.execute(
         "UPDATE runs SET ended = ?1 WHERE ended IS NULL",
-        [RunEnd::Unexpected.to_string()],
+        params![RunEnd::Unexpected.to_string()],
     )
     .map(drop)
 }
 
 /// Whether every run has ended, or was marked as dead.
-pub(super) fn all_ended(conn: &Connection) -> rusqlite::Result<bool> {
+pub(super) fn all_ended(db: &Database) -> database::Result<bool> {
     let sql = "SELECT NOT EXISTS (SELECT 1 FROM runs WHERE ended IS NULL)";
-    conn.query_row(sql, [], |row| row.get(0))
+    db.value(sql, params![])
 }
 
 impl LedgerReader {
     /// The latest runs, newest first.
     pub(crate) fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read(|conn| {
-            conn.prepare_cached(
-                "SELECT no, start, ended_at, ended, counts FROM runs ORDER BY no DESC LIMIT ?1",
-            )?
-            .query_map([limit], |row| {
+        self.read(|db| {
+            let sql =
+                "SELECT no, start, ended_at, ended, counts FROM runs ORDER BY no DESC LIMIT ?1";
+            db.rows(sql, params![limit], |row| {
                 let ended: Option<String> = row.get(3)?;
                 Ok(RunRow {
                     id: RunId(row.get(0)?),
-                    start: row.get::<_, Json<_>>(1)?.0,
-                    ended_at: row.get::<_, Option<Millis>>(2)?.map(|at| at.0),
+                    start: row.get::<Json<_>>(1)?.0,
+                    ended_at: row.get::<Option<Millis>>(2)?.map(|at| at.0),
                     end: match ended {
                         Some(text) => Some(RunEnd::parse(&text)),
                         None => self.orphaned.get().then_some(RunEnd::Unexpected),
                     },
-                    counts: row.get::<_, Option<Json<_>>>(4)?.map(|counts| counts.0),
+                    counts: row.get::<Option<Json<_>>>(4)?.map(|counts| counts.0),
                 })
-            })?
-            .collect()
+            })
         })
     }
 
@@ -239,25 +238,26 @@ impl LedgerReader {
         let missing = missing.transpose()?.flatten();
         let moved_from = record.map(|record| record.path);
         let moved_from = moved_from.filter(|path| *path != self.recorded_path());
-        self.read(|conn| {
-            let counts = self.count_all()?;
-            conn.query_row(
+        self.read(|db| {
+            let counts = self.count_all(db)?;
+            db.one(
                 "SELECT id, account, created_at,
                         (SELECT count(*) FROM (
-                          SELECT DISTINCT case_id FROM cases WHERE case_id IS NOT NULL LIMIT 2))
+                           SELECT DISTINCT case_id FROM cases WHERE case_id IS NOT NULL LIMIT 2
+                         ) AS ids)
                  FROM ledger",
-                [],
+                params![],
                 |row| {
                     Ok(LedgerInfo {
                         path: self.path().to_path_buf(),
                         id: row.get(0)?,
                         account: row.get(1)?,
-                        created_at: row.get::<_, Millis>(2)?.0,
+                        created_at: row.get::<Millis>(2)?.0,
                         counts,
                         last_run_at: last_run.as_ref().map(|run| run.start.at),
                         imported_distinct_ids: row.get(3)?,
-                        moved_from,
-                        missing,
+                        moved_from: moved_from.clone(),
+                        missing: missing.clone(),
                     })
                 },
             )
@@ -265,16 +265,13 @@ impl LedgerReader {
     }
 
     /// Imported cases are the total less all others, so that no row is read.
-    fn count_all(&self) -> rusqlite::Result<StateCounts> {
-        let count = |sql| self.conn.query_row(sql, [], |row| row.get::<_, u64>(0));
+    fn count_all(&self, db: &Database) -> database::Result<StateCounts> {
+        let count = |sql| db.value::<u64>(sql, params![]);
         let mut counts = StateCounts::default();
-        counts.possible_twins = count("SELECT count(*) FROM cases WHERE possible_twin")?;
-        let mut statement = self.conn.prepare_cached(
-            "SELECT state, count(*) FROM cases WHERE state <> 'imported' GROUP BY state",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            counts.add(self.shown(row.get(0)?), row.get(1)?);
+        counts.possible_twins = count("SELECT count(*) FROM cases WHERE possible_twin = 1")?;
+        let sql = "SELECT state, count(*) FROM cases WHERE state <> 'imported' GROUP BY state";
+        for (state, cases) in db.rows(sql, params![], |row| Ok((row.get(0)?, row.get(1)?)))? {
+            counts.add(self.shown(state), cases);
         }
         let imported = count("SELECT count(*) FROM cases")? - counts.total();
         counts.add(State::Imported, imported);

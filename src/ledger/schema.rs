@@ -1,7 +1,6 @@
 //! The schema and its version, the settings that durability rests on, and how
 //! values are stored.
 
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,8 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::error::{AtPath as _, LedgerErrorKind};
-use super::{LedgerError, ResolveAction};
+use super::ResolveAction;
+use super::database::{self, Database};
+use super::error::LedgerErrorKind;
 use crate::model::{Digest, EventKind, Key, State, Verdict};
 
 /// "case" in ASCII: distinguishes a ledger from other `SQLite` files.
@@ -49,50 +49,44 @@ pub(super) fn configure(conn: &Connection) -> rusqlite::Result<()> {
 /// Further settings of a connection that writes: each commit is on the disk
 /// before it returns, all of it in the one file, and what is deleted is erased
 /// from it.
-pub(super) fn configure_writer(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
-    let set = || {
-        let mode: String =
-            conn.pragma_update_and_check(None, "journal_mode", "TRUNCATE", |row| row.get(0))?;
-        conn.pragma_update(None, "synchronous", "FULL")?;
-        for name in ["fullfsync", "secure_delete"] {
-            conn.pragma_update(None, name, true)?;
-        }
-        let synchronous = conn.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-        Ok::<_, rusqlite::Error>((mode, synchronous))
-    };
-    let (mode, synchronous): (_, i64) = set().at(path)?;
+pub(super) fn configure_writer(conn: &Connection) -> database::Result<()> {
+    let mode: String =
+        conn.pragma_update_and_check(None, "journal_mode", "TRUNCATE", |row| row.get(0))?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    for name in ["fullfsync", "secure_delete"] {
+        conn.pragma_update(None, name, true)?;
+    }
+    let synchronous: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("truncate") || synchronous != 2 {
         let detail = format!("journal mode {mode}, synchronous {synchronous}");
-        return Err(LedgerErrorKind::Unsafe(detail).at(path));
+        return Err(LedgerErrorKind::Unsafe(detail));
     }
     Ok(())
 }
 
 /// Checks the file; thoroughly, which takes three times as long, when it may
 /// be a copy that was taken in the middle of a commit.
-pub(super) fn check(conn: &Connection, path: &Path, thorough: bool) -> Result<(), LedgerError> {
+pub(super) fn check(conn: &Connection, thorough: bool) -> database::Result<()> {
     let sql = if thorough {
         "PRAGMA integrity_check(1)"
     } else {
         "PRAGMA quick_check(1)"
     };
-    let result: String = conn.query_row(sql, [], |row| row.get(0)).at(path)?;
+    let result: String = conn.query_row(sql, [], |row| row.get(0))?;
     if result == "ok" {
         return Ok(());
     }
     // The first line is only a heading.
     let detail = result.lines().last().unwrap_or_default().to_owned();
-    Err(LedgerErrorKind::Damaged(detail).at(path))
+    Err(LedgerErrorKind::Damaged(detail))
 }
 
 /// The ledger's id, which is also the name of a file.
-pub(super) fn id(conn: &Connection) -> rusqlite::Result<String> {
-    let id: String = conn
-        .prepare_cached("SELECT id FROM ledger")?
-        .query_row([], |row| row.get(0))?;
+pub(super) fn id(db: &Database) -> database::Result<String> {
+    let id: String = db.value("SELECT id FROM ledger", params![])?;
     Uuid::try_parse(&id)
         .map(|_| id)
-        .map_err(|error| FromSqlError::other(error).into())
+        .map_err(|error| rusqlite::Error::from(FromSqlError::other(error)).into())
 }
 
 /// Settings of a run: its memory must not grow with its ledger, and it waits

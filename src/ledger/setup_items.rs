@@ -2,8 +2,9 @@
 //! settled after it, as a case is.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
+use super::database::{self, Database};
 use super::schema::Millis;
 use super::{Ledger, LedgerError, LedgerReader};
 use crate::model::{Digest, State};
@@ -24,18 +25,17 @@ pub(crate) struct SetupItem {
 
 impl LedgerReader {
     pub(crate) fn setup_items(&self) -> Result<Vec<SetupItem>, LedgerError> {
-        self.read(|conn| {
-            conn.prepare_cached("SELECT name, state, id, request, message FROM setup ORDER BY no")?
-                .query_map([], |row| {
-                    Ok(SetupItem {
-                        name: row.get(0)?,
-                        state: self.shown(row.get(1)?),
-                        id: row.get(2)?,
-                        request: row.get(3)?,
-                        message: row.get(4)?,
-                    })
-                })?
-                .collect()
+        self.read(|db| {
+            let sql = "SELECT name, state, id, request, message FROM setup ORDER BY no";
+            db.rows(sql, params![], |row| {
+                Ok(SetupItem {
+                    name: row.get(0)?,
+                    state: self.shown(row.get(1)?),
+                    id: row.get(2)?,
+                    request: row.get(3)?,
+                    message: row.get(4)?,
+                })
+            })
         })
     }
 }
@@ -49,13 +49,13 @@ impl Ledger {
         request: &Digest,
         at: Timestamp,
     ) -> Result<bool, LedgerError> {
-        self.write(|conn| {
-            let claimed = conn.execute(
+        self.write(|db| {
+            let claimed = db.execute(
                 "INSERT INTO setup (name, state, request, updated_at) VALUES (?1, 'sending', ?2, ?3)
                  ON CONFLICT (name) DO UPDATE SET
                    state = 'sending', id = NULL, request = excluded.request,
                    updated_at = excluded.updated_at, message = NULL
-                 WHERE state IN ('rejected', 'not_sent', 'removed')",
+                 WHERE setup.state IN ('rejected', 'not_sent', 'removed')",
                 params![name, request, Millis(at)],
             )?;
             Ok(claimed > 0)
@@ -71,8 +71,8 @@ impl Ledger {
         message: Option<&str>,
         at: Timestamp,
     ) -> Result<(), LedgerError> {
-        self.write(|conn| {
-            conn.execute(
+        self.write(|db| {
+            db.execute(
                 "INSERT INTO setup (name, state, id, updated_at, message)
                  VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (name) DO UPDATE SET
@@ -86,12 +86,12 @@ impl Ledger {
 }
 
 /// Puts in doubt what was under way, since nobody will settle it.
-pub(super) fn recover(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute(
+pub(super) fn recover(db: &Database) -> database::Result<()> {
+    db.execute(
         "UPDATE setup SET state = 'in_doubt',
                 message = 'setup ended while its call was under way'
          WHERE state = 'sending'",
-        [],
+        params![],
     )
     .map(drop)
 }

@@ -2,9 +2,10 @@
 //! used. A known case under another key, or in another source, would count as
 //! another case.
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
 use super::LedgerError;
+use super::database::{self, Database};
 use super::file::LedgerReader;
 use super::look_alikes::EXISTS;
 use super::schema::Json;
@@ -25,13 +26,14 @@ pub(crate) enum OriginStatus {
 pub(super) const SOURCE: &str = "rtrim(substr(key, 1, instr(key, '[') - 1), ':')";
 
 /// Records the source and the key columns of a run that begins.
-pub(super) fn record(conn: &Connection, origin: &KeyOrigin) -> rusqlite::Result<()> {
+pub(super) fn record(db: &Database, origin: &KeyOrigin) -> database::Result<()> {
     if origin.columns.is_empty() {
         return Ok(());
     }
     let folded = Json(origin.folded_columns());
-    let added = conn.execute(
-        "INSERT OR IGNORE INTO key_columns (source, folded, columns) VALUES (?1, ?2, ?3)",
+    let added = db.execute(
+        "INSERT INTO key_columns (source, folded, columns) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO NOTHING",
         params![origin.source, folded, Json(&origin.columns)],
     )?;
     if added > 0 {
@@ -40,26 +42,26 @@ pub(super) fn record(conn: &Connection, origin: &KeyOrigin) -> rusqlite::Result<
             "DELETE FROM key_columns WHERE source = ?1 AND folded <> ?2
              AND NOT EXISTS (SELECT 1 FROM cases WHERE {EXISTS} AND {SOURCE} = ?1)"
         );
-        conn.execute(&sql, params![origin.source, folded])?;
+        db.execute(&sql, params![origin.source, folded])?;
     }
     Ok(())
 }
 
 /// Records the source of a case that no run has sent.
-pub(super) fn record_source(conn: &Connection, key: &Key) -> rusqlite::Result<()> {
-    conn.execute(
-        "INSERT OR IGNORE INTO key_columns (source, folded, columns) VALUES (?1, '[]', '[]')",
-        [key.source()],
+pub(super) fn record_source(db: &Database, key: &Key) -> database::Result<()> {
+    db.execute(
+        "INSERT INTO key_columns (source, folded, columns) VALUES (?1, '[]', '[]')
+         ON CONFLICT DO NOTHING",
+        params![key.source()],
     )
     .map(drop)
 }
 
 impl LedgerReader {
     pub(crate) fn origin_status(&self, origin: &KeyOrigin) -> Result<OriginStatus, LedgerError> {
-        let is_known = |conn: &Connection| {
+        let is_known = |db: &Database| {
             let sql = "SELECT 1 FROM key_columns WHERE source = ?1 AND folded = ?2";
-            conn.prepare(sql)?
-                .exists(params![origin.source, Json(origin.folded_columns())])
+            db.exists(sql, params![origin.source, Json(origin.folded_columns())])
         };
         if origin.columns.is_empty() || self.read(is_known)? {
             return Ok(OriginStatus::Known);
@@ -78,29 +80,25 @@ impl LedgerReader {
 
     /// The key columns that runs have used for a source.
     pub(crate) fn key_columns(&self, source: &str) -> Result<Vec<Vec<String>>, LedgerError> {
-        self.read(|conn| {
-            conn.prepare("SELECT columns FROM key_columns WHERE source = ?1 AND folded <> '[]'")?
-                .query_map([source], |row| Ok(row.get::<_, Json<_>>(0)?.0))?
-                .collect()
+        self.read(|db| {
+            let sql = "SELECT columns FROM key_columns WHERE source = ?1 AND folded <> '[]'";
+            db.rows(sql, params![source], |row| Ok(row.get::<Json<_>>(0)?.0))
         })
     }
 
     /// The sources with cases that may exist, and how many. Reads every case.
     fn sources(&self) -> Result<Vec<(String, u64)>, LedgerError> {
-        self.read(|conn| {
+        self.read(|db| {
             let sql = format!("SELECT {SOURCE}, count(*) FROM cases WHERE {EXISTS} GROUP BY 1");
-            conn.prepare(&sql)?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
+            db.rows(&sql, params![], |row| Ok((row.get(0)?, row.get(1)?)))
         })
     }
 
     /// The sources that runs and resolutions have used, and the one without a name.
     pub(crate) fn source_names(&self) -> Result<Vec<String>, LedgerError> {
-        self.read(|conn| {
-            conn.prepare("SELECT '' UNION SELECT source FROM key_columns")?
-                .query_map([], |row| row.get(0))?
-                .collect()
+        self.read(|db| {
+            let sql = "SELECT '' UNION SELECT source FROM key_columns";
+            db.rows(sql, params![], |row| row.get(0))
         })
     }
 
@@ -115,12 +113,12 @@ impl LedgerReader {
             Some(source) => vec![source.to_owned()],
             None => self.source_names()?,
         };
-        self.read(|conn| {
-            let mut exists = conn.prepare("SELECT 1 FROM cases WHERE key_digest = ?1")?;
+        self.read(|db| {
+            let sql = "SELECT 1 FROM cases WHERE key_digest = ?1";
             let mut known: Vec<Key> = Vec::new();
             for source in sources {
                 let key = Key::from_typed(&source, typed);
-                if !known.contains(&key) && exists.exists([key.digest()])? {
+                if !known.contains(&key) && db.exists(sql, params![key.digest()])? {
                     known.push(key);
                 }
             }

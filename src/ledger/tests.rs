@@ -148,9 +148,7 @@ impl TestLedger {
     }
 
     pub(super) fn claim_as(&self, request: &ClaimRequest) -> Result<Claim, Option<State>> {
-        self.ledger
-            .write(|conn| claim::claim(conn, request))
-            .unwrap()
+        self.ledger.write(|db| claim::claim(db, request)).unwrap()
     }
 
     pub(super) fn settle(
@@ -160,23 +158,12 @@ impl TestLedger {
         case_id: Option<&str>,
     ) -> Option<Settlement> {
         self.ledger
-            .write(|conn| {
-                claim::settle(
-                    conn,
-                    claim,
-                    verdict,
-                    &answer(200, case_id),
-                    moment(20),
-                    false,
-                )
-            })
+            .write(|db| claim::settle(db, claim, verdict, &answer(200, case_id), moment(20), false))
             .unwrap()
     }
 
     pub(super) fn release(&self, claim: Claim) -> bool {
-        self.ledger
-            .write(|conn| claim::release(conn, claim))
-            .unwrap()
+        self.ledger.write(|db| claim::release(db, &claim)).unwrap()
     }
 
     /// Brings a case that is not known yet into a state.
@@ -218,7 +205,7 @@ impl TestLedger {
 
 pub(super) fn begin(ledger: &Ledger) -> RunId {
     ledger
-        .write(|conn| run::begin(conn, &run_start(), false))
+        .write(|db| run::begin(db, &run_start(), false))
         .unwrap()
 }
 

@@ -7,15 +7,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::database::{self, Database};
 use super::error::{AtPath as _, LedgerErrorKind};
 use super::file::Ledger;
 use super::opened::RunLock;
 use super::{
     Claim, ClaimError, ClaimRequest, LedgerError, LedgerReader, RunEnd, RunId, RunStart,
-    Settlement, claim, run, schema,
+    Settlement, claim, run,
 };
 use crate::model::{Answer, Totals, Verdict, abort_point};
 
@@ -50,7 +50,7 @@ struct Work {
     can_wait: bool,
 }
 
-type Statements = Box<dyn FnOnce(&Connection) -> (rusqlite::Result<()>, Reply) + Send>;
+type Statements = Box<dyn FnOnce(&Database) -> (database::Result<()>, Reply) + Send>;
 
 /// To be called after the commit with its result: after an error nobody knows
 /// whether the group is on the disk.
@@ -63,7 +63,7 @@ impl Ledger {
         let Self { reader, lock, .. } = self;
         let path: Arc<Path> = reader.path().into();
         let lock = lock.ok_or_else(|| LedgerErrorKind::NotLocked.at(&path))?;
-        schema::configure_run(&reader.conn).at(&path)?;
+        reader.db.configure_run().at(&path)?;
         let (messages, inbox) = mpsc::channel();
         let failure = Arc::new(OnceLock::new());
         let writer = Writer {
@@ -90,10 +90,8 @@ impl Handle {
     /// Begins a run. Each case's place names one of its files.
     pub async fn begin_run(&self, start: RunStart) -> Result<RunId, LedgerError> {
         let keep_payloads = self.keep_payloads;
-        self.write("begin-run", move |conn| {
-            run::begin(conn, &start, keep_payloads)
-        })
-        .await
+        self.write("begin-run", move |db| run::begin(db, &start, keep_payloads))
+            .await
     }
 
     /// Ends a run. Every claim that is still open is in doubt now; returns how
@@ -105,16 +103,14 @@ impl Handle {
         end: RunEnd,
         at: Timestamp,
     ) -> Result<u64, LedgerError> {
-        self.write("end-run", move |conn| {
-            run::end(conn, run, &totals, &end, at)
-        })
-        .await
+        self.write("end-run", move |db| run::end(db, run, &totals, &end, at))
+            .await
     }
 
     /// Claims a case: when it returns, the disk knows that the case may be in
     /// flight.
     pub async fn claim(&self, request: ClaimRequest) -> Result<Claim, ClaimError> {
-        let claimed = self.try_write("claim", move |conn| claim::claim(conn, &request));
+        let claimed = self.try_write("claim", move |db| claim::claim(db, &request));
         match claimed.await? {
             Ok(claimed) => claimed.map_err(|now| ClaimError::Refused { now }),
             Err(error) => Err(ClaimError::Unknown(error)),
@@ -131,8 +127,8 @@ impl Handle {
     ) -> Result<Settlement, LedgerError> {
         let keep_payloads = self.keep_payloads;
         let settled = self
-            .write("settle", move |conn| {
-                claim::settle(conn, &claim, verdict, &answer, at, keep_payloads)
+            .write("settle", move |db| {
+                claim::settle(db, &claim, verdict, &answer, at, keep_payloads)
             })
             .await?;
         settled.ok_or_else(|| LedgerErrorKind::NotClaimed.at(&self.path))
@@ -143,7 +139,7 @@ impl Handle {
     pub async fn release(&self, claim: Claim) -> Result<(), LedgerError> {
         self.write("flush", |_| Ok(())).await?;
         let released = self
-            .write("release", |conn| claim::release(conn, claim))
+            .write("release", move |db| claim::release(db, &claim))
             .await?;
         released
             .then_some(())
@@ -165,7 +161,7 @@ impl Handle {
     async fn write<T: Send + 'static>(
         &self,
         step: &str,
-        statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        statements: impl FnOnce(&Database) -> database::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
         self.try_write(step, statements).await?
     }
@@ -175,12 +171,12 @@ impl Handle {
     pub(super) async fn try_write<T: Send + 'static>(
         &self,
         step: &str,
-        statements: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        statements: impl FnOnce(&Database) -> database::Result<T> + Send + 'static,
     ) -> Result<Result<T, LedgerError>, LedgerError> {
         abort_point(format_args!("before-{step}"));
         let (sender, answer) = oneshot::channel();
-        let statements = move |conn: &Connection| -> (rusqlite::Result<()>, Reply) {
-            let (result, done) = match statements(conn) {
+        let statements = move |db: &Database| -> (database::Result<()>, Reply) {
+            let (result, done) = match statements(db) {
                 Ok(done) => (Ok(()), Some(done)),
                 Err(error) => (Err(error), None),
             };
@@ -307,20 +303,17 @@ impl Writer {
         batch: &mut std::vec::IntoIter<Work>,
         replies: &mut Vec<Reply>,
     ) -> Result<Result<(), LedgerError>, LedgerError> {
-        let (conn, path) = (&self.reader.conn, self.reader.path());
-        // What is committed to a file that was moved or deleted would be lost.
-        if !self.reader.file.is_in_place() {
-            return Err(LedgerErrorKind::Replaced.at(path));
-        }
-        let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate).at(path)?;
+        let (db, path) = (&self.reader.db, self.reader.path());
+        db.check_place().at(path)?;
+        let transaction = db.begin_writing().at(path)?;
         for work in batch {
-            let (done, reply) = (work.statements)(&tx);
+            let (done, reply) = (work.statements)(db);
             replies.push(reply);
             done.at(path)?;
         }
-        let attempt = run::latest_attempt(&tx).at(path)?;
+        let attempt = run::latest_attempt(db).at(path)?;
         abort_point("before-commit");
-        if let Err(error) = tx.commit().at(path) {
+        if let Err(error) = transaction.commit().at(path) {
             return Ok(Err(error));
         }
         abort_point("after-commit");

@@ -112,7 +112,8 @@ fn a_released_case_is_as_if_never_claimed() {
     let left: i64 = test
         .ledger
         .reader
-        .conn
+        .db
+        .conn()
         .query_row(
             "SELECT (SELECT count(*) FROM cases) + (SELECT count(*) FROM contents)
                   + (SELECT count(*) FROM attempts)",

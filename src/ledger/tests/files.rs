@@ -5,13 +5,15 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use rusqlite::Connection;
 
+use crate::ledger::database::Database;
+
 use super::*;
 
 #[test]
 fn commits_are_synced_to_the_disk() {
     let test = TestLedger::new();
     let pragma = |name: &str| -> String {
-        let conn = &test.ledger.reader.conn;
+        let conn = test.ledger.reader.db.conn();
         conn.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
             .map(|value| match value {
                 rusqlite::types::Value::Integer(number) => number.to_string(),
@@ -114,12 +116,12 @@ fn reading_creates_no_ledger() {
 /// A ledger with some pages of cases, written in one commit.
 fn filled() -> TestLedger {
     let test = TestLedger::new();
-    let fill = |conn: &Connection| {
+    let fill = |db: &Database| {
         for n in 0..200 {
             let request = request(test.run, version(n, 0), None);
-            let claim = claim::claim(conn, &request)?.unwrap();
+            let claim = claim::claim(db, &request)?.unwrap();
             let answer = answer(422, None);
-            claim::settle(conn, &claim, Verdict::Rejected, &answer, moment(20), false)?;
+            claim::settle(db, &claim, Verdict::Rejected, &answer, moment(20), false)?;
         }
         Ok(())
     };
@@ -196,7 +198,7 @@ fn other_files_are_refused() {
 fn a_newer_schema_is_refused() {
     let test = filled();
     test.ledger
-        .write(|conn| conn.pragma_update(None, "user_version", 2))
+        .write(|db| Ok(db.conn().pragma_update(None, "user_version", 2)?))
         .unwrap();
     drop(test.ledger);
     let error = read_only(&test.path).unwrap_err();
@@ -218,7 +220,7 @@ fn a_copy_from_the_middle_of_a_commit_is_refused() {
     let spoil = "PRAGMA writable_schema = ON;
          UPDATE sqlite_schema SET sql = replace(sql, '(state)', '(key)')
          WHERE name = 'cases_open'";
-    test.ledger.reader.conn.execute_batch(spoil).unwrap();
+    test.ledger.reader.db.conn().execute_batch(spoil).unwrap();
     let copy = |name: &str| {
         let path = test.folder.path().join(name);
         fs::copy(&test.path, &path).unwrap();

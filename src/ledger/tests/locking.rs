@@ -59,7 +59,8 @@ fn a_reader_never_holds_up_a_run() {
     // Both are still in the middle of their work.
     test.ledger
         .reader
-        .conn
+        .db
+        .conn()
         .busy_timeout(Duration::ZERO)
         .unwrap();
     test.settle(&claim, Verdict::Imported, Some("a")).unwrap();

@@ -1,6 +1,9 @@
 //! Cases that another key may stand for.
 
+use rusqlite::params;
+
 use super::*;
+use crate::ledger::database::Row;
 use crate::model::{Foldings, PersonField};
 
 /// A case with a key and a person, `|` between the fields.
@@ -132,7 +135,7 @@ fn persons_are_compared_by_salted_hashes_that_stay() {
         let sql = "SELECT name FROM cases";
         test.ledger
             .reader()
-            .read(|conn| conn.query_row(sql, [], |row| row.get::<_, i64>(0)))
+            .read(|db| db.value::<i64>(sql, params![]))
             .unwrap()
     };
     assert_ne!(
@@ -148,9 +151,9 @@ fn a_released_claim_gives_the_person_back() {
     let mut test = ledger(std::slice::from_ref(&ann));
     let row = |test: &TestLedger| {
         let sql = "SELECT name, phone FROM cases";
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        let read = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?));
         let reader = test.ledger.reader();
-        reader.read(|conn| conn.query_row(sql, [], read)).unwrap()
+        reader.read(|db| db.one(sql, params![], read)).unwrap()
     };
     let before = row(&test);
     test.ledger

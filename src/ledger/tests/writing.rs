@@ -166,10 +166,10 @@ async fn a_failed_commit_ends_all_writing_and_keeps_earlier_commits() {
         .unwrap();
     let open_claim = running.claim(2, None).await.unwrap();
     // The statement succeeds, the commit fails.
-    let failing = running.handle.try_write("test", |conn| {
-        conn.execute_batch(
+    let failing = running.handle.try_write("test", |db| {
+        Ok(db.conn().execute_batch(
             "PRAGMA defer_foreign_keys = ON; INSERT INTO contents VALUES (99, '', '', NULL)",
-        )
+        )?)
     });
     // Nobody knows what is on the disk; what comes after is not tried.
     assert!(failing.await.unwrap().is_err());
@@ -204,12 +204,14 @@ async fn a_full_disk_is_reported_and_loses_nothing() {
     let pages: i64 = test
         .ledger
         .reader
-        .conn
+        .db
+        .conn()
         .pragma_query_value(None, "page_count", |row| row.get(0))
         .unwrap();
     test.ledger
         .reader
-        .conn
+        .db
+        .conn()
         .pragma_update_and_check(None, "max_page_count", pages + 8, |_| Ok(()))
         .unwrap();
     let running = start(test);

@@ -1,0 +1,259 @@
+//! The database that a ledger is in: how its SQL is run.
+//!
+//! Each statement is written once, as `SQLite` and PostgreSQL both take it:
+//! values are `?1`, `?2`, numbers are 64 bits wide, true is 1.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::types::{FromSql, ToSql, Value};
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::error::LedgerErrorKind;
+use super::opened::{OpenedFile, RunLock};
+use super::schema;
+
+pub(super) type Result<T> = std::result::Result<T, LedgerErrorKind>;
+
+/// What `rusqlite::params!` makes.
+pub(super) type Params<'p> = &'p [&'p dyn ToSql];
+
+#[derive(Debug)]
+pub(crate) enum Database {
+    File {
+        conn: Connection,
+        file: Arc<OpenedFile>,
+    },
+}
+
+/// A row of a result.
+pub(super) enum Row<'r> {
+    File(&'r rusqlite::Row<'r>),
+}
+
+impl Row<'_> {
+    pub(super) fn get<T: FromSql>(&self, column: usize) -> Result<T> {
+        match self {
+            Self::File(row) => Ok(row.get(column)?),
+        }
+    }
+}
+
+/// Statements that are done all together or not at all: undone when this is
+/// dropped without a commit.
+#[derive(Debug)]
+pub(crate) struct Transaction<'d> {
+    database: &'d Database,
+    is_open: bool,
+}
+
+impl Transaction<'_> {
+    pub(super) fn commit(mut self) -> Result<()> {
+        self.database.run("COMMIT")?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            // Of a broken connection nothing is left to undo.
+            let _ = self.database.run("ROLLBACK");
+        }
+    }
+}
+
+impl Database {
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File { file, .. } => file.path(),
+        }
+    }
+
+    /// Statements without values or results.
+    fn run(&self, sql: &str) -> Result<()> {
+        match self {
+            Self::File { conn, .. } => Ok(conn.execute_batch(sql)?),
+        }
+    }
+
+    /// How many rows a statement has changed.
+    pub(super) fn execute(&self, sql: &str, values: Params<'_>) -> Result<u64> {
+        match self {
+            Self::File { conn, .. } => Ok(conn.prepare_cached(sql)?.execute(values)? as u64),
+        }
+    }
+
+    /// What is read from each row of a result.
+    pub(super) fn rows<T>(
+        &self,
+        sql: &str,
+        values: Params<'_>,
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        match self {
+            Self::File { conn, .. } => {
+                let mut statement = conn.prepare_cached(sql)?;
+                let mut rows = statement.query(values)?;
+                let mut found = Vec::new();
+                while let Some(row) = rows.next()? {
+                    found.push(read(&Row::File(row))?);
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// What is read from the first row, if there is one.
+    pub(super) fn first<T>(
+        &self,
+        sql: &str,
+        values: Params<'_>,
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        match self {
+            Self::File { conn, .. } => conn
+                .prepare_cached(sql)?
+                .query_row(values, |row| Ok(read(&Row::File(row))))
+                .optional()?
+                .transpose(),
+        }
+    }
+
+    /// What is read from the row of a result that has one.
+    pub(super) fn one<T>(
+        &self,
+        sql: &str,
+        values: Params<'_>,
+        read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let row = self.first(sql, values, read)?;
+        row.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+    }
+
+    /// The first column of such a row.
+    pub(super) fn value<T: FromSql>(&self, sql: &str, values: Params<'_>) -> Result<T> {
+        self.one(sql, values, |row| row.get(0))
+    }
+
+    /// Whether a result has a row.
+    pub(super) fn exists(&self, sql: &str, values: Params<'_>) -> Result<bool> {
+        Ok(self.first(sql, values, |_| Ok(()))?.is_some())
+    }
+
+    /// One moment for several queries.
+    pub(super) fn begin_reading(&self) -> Result<Transaction<'_>> {
+        self.begin("BEGIN")
+    }
+
+    pub(super) fn begin_writing(&self) -> Result<Transaction<'_>> {
+        self.begin("BEGIN IMMEDIATE")
+    }
+
+    fn begin(&self, sql: &str) -> Result<Transaction<'_>> {
+        self.run(sql)?;
+        Ok(Transaction {
+            database: self,
+            is_open: true,
+        })
+    }
+
+    /// All of `work` or nothing.
+    pub(super) fn transaction<T>(&self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let transaction = self.begin_writing()?;
+        let done = work(self)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// Refuses to write where it would be lost: to a file that was moved or
+    /// deleted.
+    pub(super) fn check_place(&self) -> Result<()> {
+        match self {
+            Self::File { file, .. } => file.is_in_place().then_some(()),
+        }
+        .ok_or(LedgerErrorKind::Replaced)
+    }
+
+    /// Takes the right to run, trying for this long; none when another run has
+    /// it.
+    pub(super) fn lock(&self, patience: Duration) -> Result<Option<RunLock>> {
+        match self {
+            Self::File { file, .. } => Ok(file.lock(patience)?),
+        }
+    }
+
+    /// Whether no run has that right.
+    pub(super) fn is_free(&self) -> Result<bool> {
+        match self {
+            Self::File { file, .. } => Ok(file.is_free()?),
+        }
+    }
+
+    pub(super) fn set_read_only(&self, read_only: bool) -> Result<()> {
+        match self {
+            Self::File { conn, .. } => Ok(conn.pragma_update(None, "query_only", read_only)?),
+        }
+    }
+
+    /// Makes sure that it can be written, and that a commit is on the disk.
+    pub(super) fn prepare_writing(&self) -> Result<()> {
+        match self {
+            Self::File { conn, file } => {
+                // Another user's file can't be changed; that it is writable is
+                // enough.
+                let _ = file.make_private();
+                // SQLite falls back to reading without an error.
+                if conn.is_readonly("main")? {
+                    let detail = "it can only be read".to_owned();
+                    return Err(LedgerErrorKind::ReadOnly(detail));
+                }
+                schema::configure_writer(conn)
+            }
+        }
+    }
+
+    /// The settings of a run.
+    pub(super) fn configure_run(&self) -> Result<()> {
+        match self {
+            Self::File { conn, .. } => Ok(schema::configure_run(conn)?),
+        }
+    }
+
+    /// After the last commit.
+    pub(super) fn remove_journal(&self) {
+        match self {
+            // Empty now; it is only in the way.
+            Self::File { conn, .. } => {
+                let _ = conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()));
+            }
+        }
+    }
+
+    /// No transaction is open.
+    pub(super) fn is_autocommit(&self) -> bool {
+        match self {
+            Self::File { conn, .. } => conn.is_autocommit(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Database {
+    pub(super) fn conn(&self) -> &Connection {
+        match self {
+            Self::File { conn, .. } => conn,
+        }
+    }
+}
+
+/// Marks for so many values.
+pub(super) fn marks(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}
+
+pub(super) fn as_params(values: &[Value]) -> Vec<&dyn ToSql> {
+    values.iter().map(|value| value as &dyn ToSql).collect()
+}
