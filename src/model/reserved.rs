@@ -48,16 +48,21 @@ pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
     if !has_controls(text) {
         return text.into();
     }
+    escape_where(text, |c| c.is_control() && !matches!(c, '\t' | '\n')).into()
+}
+
+/// Writes these characters so, none of which is above U+FFFF.
+pub(crate) fn escape_where(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if c.is_control() && !matches!(c, '\t' | '\n') {
+        if is_escaped(c) {
             // Writing to a String cannot fail.
             let _ = write!(escaped, "\\u{:04x}", u32::from(c));
         } else {
             escaped.push(c);
         }
     }
-    escaped.into()
+    escaped
 }
 
 /// The same for text of which [`unescape`] makes the original again.

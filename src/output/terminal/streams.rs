@@ -7,8 +7,8 @@ use std::io::{self, BufRead as _, IsTerminal, Write};
 use anstream::stream::RawStream;
 
 use super::color;
-use super::text::escaped_lines;
-use crate::model::reserved::escape_controls;
+use super::text::{changes_direction, escaped_lines};
+use crate::model::reserved::{escape_controls, escape_where};
 
 /// How output looks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,9 +62,13 @@ pub(crate) fn print_json(document: &impl serde::Serialize) {
 }
 
 /// A document in which no text steers a terminal or is a command to a CI runner,
-/// with the same meaning: control characters and `#` stand in strings only.
+/// with the same meaning: control characters and `#` stand in strings only. What
+/// changes the writing direction stays as it is for a program.
 pub(crate) fn json_line(document: &str) -> Cow<'_, str> {
-    let document = escape_controls(document);
+    let mut document = escape_controls(document);
+    if io::stdout().is_terminal() {
+        document = escape_where(&document, changes_direction).into();
+    }
     if document.contains("##") {
         document.replace("##", "#\\u0023").into()
     } else {
