@@ -132,14 +132,16 @@ fn known_key(settings: &LedgerSettings, reader: &LedgerReader, typed: &str) -> R
 }
 
 /// The imported cases without news for so long, since their import or since the
-/// last event.
+/// last event. Nobody waits for news of a settled one.
 fn stale(reader: &LedgerReader, lives: &Lives, after: Duration) -> Result<Vec<Key>, LedgerError> {
     let until = Timestamp::now() - after;
     let mut stale = Vec::new();
     for case in reader.cases(&CaseFilter::in_states([State::Imported])) {
         let case = case?;
-        let heard = lives.of(&case.key).map(|life| life.last_heard);
-        if heard.max(Some(case.updated_at)) < Some(until) {
+        let life = lives.of(&case.key);
+        let is_settled = life.is_some_and(|life| life.settled_at.is_some());
+        let heard = life.map(|life| life.last_heard);
+        if !is_settled && heard.max(Some(case.updated_at)) < Some(until) {
             stale.push(case.key);
         }
     }

@@ -104,12 +104,45 @@ fn text_at(json: &Value, path: &str) -> Option<String> {
     }
 }
 
-/// UTC where no offset is named; a date counts from its midnight.
+/// UTC where no offset is named; a date counts from its midnight, and a number
+/// from 1970, in seconds or, if that is too far away, in milliseconds.
 fn time(text: &str) -> Option<Timestamp> {
-    let time = text.parse::<Timestamp>().ok();
-    time.or_else(|| {
-        TimeZone::UTC
-            .to_timestamp(text.parse::<DateTime>().ok()?)
-            .ok()
-    })
+    if let Ok(time) = text.parse() {
+        return Some(time);
+    }
+    if let Ok(time) = text.parse::<DateTime>() {
+        return TimeZone::UTC.to_timestamp(time).ok();
+    }
+    let number: f64 = text
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())?;
+    let unit = if number.abs() < 1e11 { 1000.0 } else { 1.0 };
+    Timestamp::from_millisecond((number * unit).round() as i64).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_in_every_form() {
+        for text in [
+            "2026-01-01",
+            "2026-01-01T00:00:00",
+            "2026-01-01T01:00:00+01:00",
+            "1767225600",
+            "1767225600.0004",
+            "1767225600000",
+            "1.7672256e12",
+        ] {
+            let time = time(text).map(|time| time.to_string());
+            assert_eq!(time.as_deref(), Some("2026-01-01T00:00:00Z"), "{text}");
+        }
+        let before = time("-86400").map(|time| time.to_string());
+        assert_eq!(before.as_deref(), Some("1969-12-31T00:00:00Z"));
+        for text in ["soon", "NaN", "inf", "1e300", "17/03/2026"] {
+            assert_eq!(time(text), None, "{text}");
+        }
+    }
 }

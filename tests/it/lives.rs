@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::server::Server;
-use crate::support::{Done, Home, KEY, creating_server, mixed_server};
+use crate::support::{Done, Home, KEY, Terminal, creating_server, mixed_server};
 
 /// A ledger of cases of firm `firm_1`; the platform has them under `id-KEY`.
 fn home(keys: &[&str]) -> Home {
@@ -166,7 +166,7 @@ fn the_latest_by_its_own_date_counts_in_whatever_order_they_come() {
         ),
         (
             "updates",
-            r#"{"_id":"id-a","title":"second","date":"2026-03-03T10:30:00+01:00"}"#,
+            r#"{"_id":"id-a","title":"second","date":1772530200}"#,
         ),
         (
             "stages",
@@ -174,7 +174,7 @@ fn the_latest_by_its_own_date_counts_in_whatever_order_they_come() {
         ),
         (
             "stages",
-            r#"{"_id":"id-a","stage":"Treating","date":"2026-03-04"}"#,
+            r#"{"_id":"id-a","stage":"Treating","date":1772582400000}"#,
         ),
         (
             "settlements",
@@ -286,11 +286,11 @@ fn age(home: &Home, keys: &[&str]) {
 #[test]
 fn the_status_counts_stages_settlements_drafts_and_cases_without_news() {
     let server = mixed_server();
-    let home = home_at(&server, &["a", "b", "c", "old"]);
+    let home = home_at(&server, &["a", "b", "c", "old", "won"]);
     home.write("drafts.csv", "id,partnerFirmId,Name\nd1,,Dee\nd2,,Dan\n");
     let import = home.import_files(&server.url(), &["drafts.csv"]);
     import.arg("--allow-drafts").run().exits(0);
-    age(&home, &["b", "c", "old"]);
+    age(&home, &["b", "c", "old", "won"]);
     run(&home, &["status"])
         .exits(0)
         .never_prints("without news");
@@ -299,7 +299,8 @@ fn the_status_counts_stages_settlements_drafts_and_cases_without_news() {
         ("stages", r#"{"_id":"id-b","stage":"Treating"}"#),
         ("stages", r#"{"_id":"id-d1","stage":"Litigation"}"#),
         ("settlements", r#"{"_id":"id-d1","amount":1}"#),
-        // News of long ago.
+        // News of long ago; nobody waits for more of a settled case.
+        ("settlements", r#"{"_id":"id-won","date":"2020-01-01"}"#),
         (
             "updates",
             r#"{"_id":"id-c","title":"Called","date":"2020-01-01"}"#,
@@ -311,7 +312,7 @@ fn the_status_counts_stages_settlements_drafts_and_cases_without_news() {
         "2 drafts: they wait",
         "2 in the stage Treating",
         "1 in the stage Litigation",
-        "1 settled",
+        "2 settled",
         "2 without news for 90 days",
     ] {
         assert!(done.out.contains(&format!(" {line}")), "{line}: {done}");
@@ -319,7 +320,7 @@ fn the_status_counts_stages_settlements_drafts_and_cases_without_news() {
     let lives = json!({
         "drafts": 2,
         "stages": {"Litigation": 1, "Treating": 2},
-        "settled": 1,
+        "settled": 2,
         "stale": 2,
         "events_of_no_case": 0,
     });
@@ -501,6 +502,28 @@ fn nothing_of_a_body_steers_the_terminal() {
     let done = run(&home, &["status", "--case", "a"]).exits(0);
     done.prints("\\u{1b}[31mred\\u{202e}")
         .prints("one\\r\\n::error::two");
+}
+
+#[test]
+fn json_on_a_terminal_has_no_character_that_changes_the_writing_direction() {
+    if !Terminal::is_available() {
+        return;
+    }
+    let home = home(&["a"]);
+    let title = r#"{"_id":"id-a","title":"gpj.\u202exe"}"#;
+    deliver(&home, &[("updates", title)]);
+    let all: &[&[&str]] = &[
+        &["status", "--output", "json", "--case", "a"],
+        &["export", "--json", "-"],
+    ];
+    for args in all {
+        let program = home.caseload(args).args(&["--ledger", "ledger.db"]);
+        let mut terminal = program.on_a_terminal();
+        terminal.wait_for(r"gpj.\u202exe").ends_with(0);
+        assert!(!terminal.written().contains('\u{202e}'));
+        let piped = run(&home, args).exits(0);
+        assert!(piped.out.contains("gpj.\u{202e}xe"), "{piped}");
+    }
 }
 
 #[test]

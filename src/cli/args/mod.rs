@@ -185,7 +185,7 @@ pub(crate) struct StatusArgs {
     /// One case's life: its import, and every update, stage and settlement since
     #[arg(long, value_name = "KEY")]
     pub case: Option<String>,
-    /// List imported cases without news for this long
+    /// List imported cases without news for this long, settled ones aside
     #[arg(long, value_name = "T", value_parser = age, conflicts_with = "case")]
     pub stale: Option<Duration>,
     #[command(flatten)]
