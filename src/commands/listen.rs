@@ -48,6 +48,7 @@ pub(super) fn run(settings: ListenSettings) -> Result<Exit> {
         secrets,
         signature_header: settings.signature_header,
         delivery_id_header: settings.delivery_id_header,
+        read_timeout: settings.read_timeout,
     };
     let receiver = Receiver::new(options, ledger, Box::new(report))?;
     let (stop, mut stopped) = tokio::sync::mpsc::unbounded_channel();

@@ -1,7 +1,8 @@
 //! The way of a delivery into the ledger: what waits is committed together, and
 //! answered only then.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -29,31 +30,45 @@ type Waiting = (Delivery, oneshot::Sender<Result<bool, LedgerError>>);
 
 /// Stores deliveries in a thread of its own.
 #[derive(Debug, Clone)]
-pub(super) struct Intake(mpsc::Sender<Waiting>);
+pub(super) struct Intake {
+    sender: mpsc::Sender<Waiting>,
+    /// Whether the last commit failed.
+    failing: Arc<AtomicBool>,
+}
 
 impl Intake {
     /// The thread ends when every copy of this is dropped.
     pub(super) fn start(ledger: Ledger) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (sender, inbox) = mpsc::channel();
         let thread = thread::Builder::new().name("events".to_owned());
-        let thread = thread.spawn(move || store(&ledger, &inbox))?;
-        Ok((Self(sender), thread))
+        let failing = Arc::default();
+        let intake = Self {
+            sender,
+            failing: Arc::clone(&failing),
+        };
+        let thread = thread.spawn(move || store(&ledger, &inbox, &failing))?;
+        Ok((intake, thread))
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// When it returns, the delivery is on the disk; `false` when it was before.
     pub(super) async fn store(&self, delivery: Delivery) -> Result<bool, IntakeError> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.0.send((delivery, reply));
+        let sent = self.sender.send((delivery, reply));
         sent.map_err(|_| IntakeError::Ended)?;
         Ok(answer.await.map_err(|_| IntakeError::Ended)??)
     }
 }
 
-fn store(ledger: &Ledger, inbox: &mpsc::Receiver<Waiting>) {
+fn store(ledger: &Ledger, inbox: &mpsc::Receiver<Waiting>, failing: &AtomicBool) {
     while let Ok(first) = inbox.recv() {
         let others = inbox.try_iter().take(MAX_GROUP - 1);
         let (deliveries, replies): (Vec<_>, Vec<_>) = std::iter::once(first).chain(others).unzip();
         let stored = ledger.store_events(&deliveries);
+        failing.store(stored.is_err(), Ordering::Relaxed);
         for (position, reply) in replies.into_iter().enumerate() {
             let is_new = stored.as_ref().map(|new| new[position]);
             // The sender may have gone: it will deliver again.

@@ -33,8 +33,6 @@ const MAX_BODY: usize = 1024 * 1024;
 /// What the bodies under way may take together; more are answered 503.
 const MAX_BODIES: usize = 48 * 1024 * 1024;
 const MAX_CONNECTIONS: usize = 1024;
-/// For the head of a request, and then for its body.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a shutdown waits for deliveries under way.
 const GRACE: Duration = Duration::from_secs(10);
 /// The pause when no more connections can be opened.
@@ -50,6 +48,8 @@ pub(crate) struct ReceiverOptions {
     pub(crate) secrets: Secrets,
     pub(crate) signature_header: HeaderName,
     pub(crate) delivery_id_header: HeaderName,
+    /// For the head of a request, and then for its body.
+    pub(crate) read_timeout: Duration,
 }
 
 /// What became of one delivery.
@@ -91,6 +91,7 @@ struct Shared {
 pub(crate) struct Receiver {
     router: Router,
     writer: JoinHandle<()>,
+    read_timeout: Duration,
 }
 
 impl Receiver {
@@ -101,7 +102,8 @@ impl Receiver {
         report: Report,
     ) -> io::Result<Self> {
         let (intake, writer) = Intake::start(ledger)?;
-        let mut router = Router::new().route("/healthz", get(|| async { "ok\n" }));
+        let read_timeout = options.read_timeout;
+        let mut router = Router::new().route("/healthz", get(health));
         for kind in EventKind::ALL {
             let path = format!("{}/{kind}", options.prefix);
             let receive = |state, request| receive(*kind, state, request);
@@ -116,17 +118,18 @@ impl Receiver {
         Ok(Self {
             router: router.with_state(shared),
             writer,
+            read_timeout,
         })
     }
 
     /// Listens until `stop`; what was accepted by then is stored.
     pub(crate) async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
-        let Self { router, writer } = self;
+        let Self { router, writer, .. } = self;
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
         let mut server = http1::Builder::new();
         server.timer(TokioTimer::new());
-        server.header_read_timeout(READ_TIMEOUT);
+        server.header_read_timeout(self.read_timeout);
         let mut tasks = JoinSet::new();
         tokio::pin!(stop);
         loop {
@@ -170,13 +173,22 @@ async fn accept(
     None
 }
 
+/// Whether events can be stored, as far as is known.
+async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
+    if shared.intake.is_failing() {
+        let reason = "the last event could not be stored in the ledger\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, reason);
+    }
+    (StatusCode::OK, "ok\n")
+}
+
 async fn receive(
     kind: EventKind,
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> StatusCode {
     let (head, body) = request.into_parts();
-    let received = match timeout(READ_TIMEOUT, read(body, &shared.memory)).await {
+    let received = match timeout(shared.options.read_timeout, read(body, &shared.memory)).await {
         Ok(Ok((body, _memory))) => take(kind, &shared, &head.headers, body).await,
         Ok(Err(status)) => Received::Refused(status),
         Err(_) => Received::Refused(StatusCode::REQUEST_TIMEOUT),

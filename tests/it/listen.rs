@@ -1,8 +1,9 @@
 //! The receiver of webhooks: what it lets in, and that it keeps what it has
 //! answered with 200.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -166,6 +167,41 @@ fn what_is_too_long_or_never_complete_is_refused_and_stops_nobody() {
     cut_off.shutdown(std::net::Shutdown::Write).unwrap();
     assert_ne!(status(cut_off), 200);
     assert_eq!(home.events().len(), 2);
+}
+
+#[test]
+fn a_head_and_a_body_that_come_too_slowly_are_closed() {
+    let home = home();
+    let listener = home.listen(&["--read-timeout", "300ms"]);
+    let head = "POST /updates HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n";
+    for (part, answer) in [(head, ""), (&format!("{head}\r\n{{"), "HTTP/1.1 408")] {
+        let mut stream = listener.connect();
+        stream.write_all(part.as_bytes()).unwrap();
+        // It is closed, and nobody has to wait for the end of this.
+        stream
+            .set_read_timeout(Some(Duration::from_mins(1)))
+            .unwrap();
+        let mut closed = String::new();
+        stream.read_to_string(&mut closed).unwrap();
+        assert!(closed.starts_with(answer), "{part}: {closed}");
+        assert_eq!(closed.is_empty(), answer.is_empty(), "{part}: {closed}");
+    }
+}
+
+#[test]
+fn its_health_is_that_of_the_ledger() {
+    let home = home();
+    let listener = home.listen(&[]);
+    assert_eq!(listener.health(), "200 ok\n");
+    let (ledger, moved) = (home.path("ledger.db"), home.path("moved.db"));
+    std::fs::rename(&ledger, &moved).unwrap();
+    assert_eq!(listener.deliver("updates", "{}"), 503);
+    let failing = "503 the last event could not be stored in the ledger\n";
+    assert_eq!(listener.health(), failing);
+    std::fs::rename(&moved, &ledger).unwrap();
+    assert_eq!(listener.health(), failing, "until one is stored");
+    assert_eq!(listener.deliver("updates", "{}"), 200);
+    assert_eq!(listener.health(), "200 ok\n");
 }
 
 #[test]

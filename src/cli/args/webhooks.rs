@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::AccountArgs;
 use super::import::LedgerPermissions;
+use super::{AccountArgs, positive_duration};
 
 /// Where the platform posts events to, and how they are signed.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +27,10 @@ pub(crate) struct ListenArgs {
     /// Address to listen on; port 0 picks one and prints it as JSON
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8789")]
     pub address: SocketAddr,
+    /// Close a delivery whose head, or then its body, takes longer than this
+    #[arg(long, value_name = "T", default_value = "10s", value_parser = positive_duration,
+          hide_short_help = true)]
+    pub read_timeout: Duration,
     #[command(flatten)]
     pub webhooks: WebhookArgs,
     #[command(flatten)]

@@ -33,6 +33,7 @@ pub(crate) struct ListenSettings {
     pub prefix: String,
     pub signature_header: HeaderName,
     pub delivery_id_header: HeaderName,
+    pub read_timeout: Duration,
 }
 
 impl ListenSettings {
@@ -54,6 +55,7 @@ impl ListenSettings {
             ledger: LedgerChoice::existing(&args.account, globals, &config)?,
             secrets: secrets(&args.webhooks, &config),
             prefix,
+            read_timeout: args.read_timeout,
             signature_header: header(
                 &section.signature_header,
                 "x-lexamica-signature",
