@@ -289,7 +289,7 @@ impl Management {
         method: Method,
         collection: Collection,
         id: Option<&str>,
-    ) -> Result<(String, ManagementError), ManagementError> {
+    ) -> Result<(Box<str>, ManagementError), ManagementError> {
         let client = self.client(collection);
         let mut url = client.address().url().clone();
         if let Some(id) = id
@@ -300,11 +300,12 @@ impl Management {
         let shown = url.to_string();
         let answer = client.call(method.clone(), url).await;
         let (status, answer) = answer.map_err(ManagementError::Network)?;
+        let answer = client.shown(&answer, usize::MAX);
         let unexpected = ManagementError::Unexpected {
             method,
             url: shown,
             status,
-            answer: client.shown(&answer, 500),
+            answer: answer[..answer.floor_char_boundary(500)].into(),
             setting: collection.setting(),
         };
         if (200..300).contains(&status) {

@@ -459,12 +459,15 @@ async fn find(management: &Management, id: &str) -> Result<(Collection, Value)> 
     bail!("there is neither a mapping nor a subscription {id}; see `caseload setup list`")
 }
 
-/// Hides what the platform shows of a secret.
-fn without_secret(mut member: Value) -> Value {
-    for (name, value) in member.as_object_mut().into_iter().flatten() {
-        if name.to_lowercase().contains("secret") {
-            *value = HIDDEN.into();
-        }
+/// Hides what the platform shows of secrets.
+fn without_secret(member: Value) -> Value {
+    let shown = |(name, value): (String, Value)| match name.to_lowercase().contains("secret") {
+        true => (name, HIDDEN.into()),
+        false => (name, without_secret(value)),
+    };
+    match member {
+        Value::Array(parts) => parts.into_iter().map(without_secret).collect(),
+        Value::Object(parts) => parts.into_iter().map(shown).collect(),
+        other => other,
     }
-    member
 }

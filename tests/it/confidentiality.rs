@@ -2,8 +2,13 @@
 //! terminal, and files that others could read.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
-use crate::server::{Refusing, Server, created, react, status};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::server::{Reaction, Refusing, Request, Response, Server, created, react, status};
 use crate::support::{Done, Home, KEY, Program, create, creating_server};
 
 /// An import whose key comes only from a file.
@@ -138,6 +143,130 @@ fn the_key_is_never_shown_or_stored() {
         let target = &server.requests()[0].target;
         assert_eq!(target.contains(KEY), place == "the query", "{target}");
         assert_hidden(&home, &done);
+    }
+}
+
+const PRIVATE_KEY: &str = "sk_test_9c2e7a";
+
+/// A platform that quotes all that it receives in each of its answers, also the
+/// secrets of its subscriptions.
+fn quote(request: &Request, secrets: &mut Vec<String>) -> Response {
+    let body = String::from_utf8_lossy(&request.body);
+    let quoted = format!("{:?} {body}", request.header("authorization"));
+    if request.method == "GET" {
+        let members = secrets.iter().map(|secret| {
+            json!({"_id": "s1", "event": "other", "note": quoted, "hook": {"secret": secret}})
+        });
+        return status(200).json(members.collect::<serde_json::Value>().to_string());
+    }
+    let sent = request.json();
+    secrets.extend(sent["secret"].as_str().map(str::to_owned));
+    let id = format!("id-{}", request.index);
+    let answer = json!({"_id": id, "caseload_case_id": id, "message": quoted});
+    let code = match sent["id"].as_str() {
+        Some("bad") => 422,
+        Some("doubt") => 500,
+        _ => 201,
+    };
+    status(code).json(answer.to_string())
+}
+
+#[test]
+fn no_key_and_no_secret_is_in_any_byte_that_the_whole_guide_writes() {
+    let home = Home::new();
+    home.people("cases.csv", &["a", "b", "bad", "doubt"]);
+    home.write("public.key", KEY);
+    home.write("private.key", PRIVATE_KEY);
+    let (arrived, arrivals) = channel();
+    let (go_on, go) = channel::<()>();
+    let mut secrets = Vec::new();
+    let platform = Server::start(move |request| {
+        // The first case waits until the import was looked at.
+        if request.path.contains("/case/") && arrived.send(()).is_ok() {
+            let _ = go.recv();
+        }
+        Reaction::from(quote(request, &mut secrets))
+    });
+    // Dropped before the platform, which would wait for it if an assertion fails.
+    let go_on = go_on;
+    let config = "[ledger]\npath = \"ledger.db\"\n[webhooks]\npublic_url = \"https://h.test\"\n\
+                  [case]\nkey = \"id\"\n[fields.id]\n[fields.Summary]\n[fields.FirstName]\n\
+                  lexamica = \"client.firstName\"\n[api]\norg_id = \"o1\"\n";
+    let address = format!("base_url = \"{}\"\n", platform.url());
+    home.write("caseload.toml", config.to_owned() + &address);
+    let mut outputs = Vec::new();
+    let run = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        home.run(&words).exits(0).to_string()
+    };
+    let key = "--private-key-file private.key";
+    outputs.push(run(&format!("setup --dry-run {key}")));
+    let create = "--yes --write-config --new-ledger --print -v";
+    outputs.push(run(&format!("setup {create} {key}")));
+    outputs.push(run(&format!("setup list {key}")));
+    outputs.push(run(&format!("setup list --output json {key}")));
+    let secrets = home.read("webhook-secrets.toml");
+    let secrets = secrets.split('"').skip(1).step_by(2).map(str::to_owned);
+    let secrets: Vec<String> = secrets
+        .chain([KEY, PRIVATE_KEY].map(str::to_owned))
+        .collect();
+    assert_eq!(secrets.len(), 5);
+    let hidden_in = |bytes: &[u8], place: &str| {
+        for secret in &secrets {
+            let mut parts = bytes.windows(secret.len());
+            assert!(!parts.any(|part| part == secret.as_bytes()), "{place}");
+        }
+    };
+    let import = "import cases.csv --yes -v --out out --public-key-file";
+    let words: Vec<&str> = import.split(' ').chain(["public.key"]).collect();
+    let import = home.caseload(&words).start();
+    if arrivals.recv_timeout(Duration::from_mins(1)).is_err() {
+        panic!("nothing was sent: {}", import.kill());
+    }
+    let mut spools = 0;
+    for file in std::fs::read_dir(format!("/proc/{}/fd", import.id())).unwrap() {
+        let file = file.unwrap().path();
+        if file.metadata().is_ok_and(|file| file.is_file()) {
+            let name = file.read_link().unwrap().display().to_string();
+            hidden_in(&std::fs::read(&file).unwrap(), &name);
+            spools += usize::from(name.ends_with("(deleted)"));
+        }
+    }
+    assert_eq!(spools, 1, "the file of what will be sent");
+    drop((arrivals, go_on));
+    outputs.push(import.wait().exits(4).to_string());
+    let listener = home.listen(&["-v"]);
+    for event in ["updates", "stages", "settlements"] {
+        let body = r#"{"id":"a","title":"Called","stage":"Treating"}"#;
+        let own = home.read("webhook-secrets.toml");
+        let own = own.split(&format!("{event} = [\"")).nth(1).unwrap();
+        let own = own.split('"').next().unwrap();
+        let signature = crate::support::webhooks::signature(own, body.as_bytes());
+        // Some would send the secret itself.
+        for (text, code) in [(own, 401), (&*signature, 200)] {
+            let headers = [("x-lexamica-signature", text)];
+            let path = format!("/{event}");
+            assert_eq!(listener.post(&path, &headers, body.as_bytes()), code);
+        }
+    }
+    listener.program.signal(Signal::INT);
+    outputs.push(listener.program.wait().exits(0).to_string());
+    for line in [
+        "status",
+        "status -v --case a",
+        "status --output json --case doubt",
+        "export --results all.csv --rejects bad.csv --in-doubt doubt.csv --events events.csv",
+        "export --json - --events events.ndjson",
+        "ledger backup copy.db",
+    ] {
+        outputs.push(run(line));
+    }
+    for output in &outputs {
+        hidden_in(output.as_bytes(), output);
+    }
+    let own = ["public.key", "private.key", "webhook-secrets.toml"].map(|name| home.path(name));
+    for file in home.files().iter().filter(|file| !own.contains(file)) {
+        hidden_in(&std::fs::read(file).unwrap(), &file.display().to_string());
     }
 }
 
