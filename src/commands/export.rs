@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use serde_json::json;
 
+use super::report::{self, PageSettings};
 use super::{Exit, ledgers, print_closing};
 use crate::cli::args::ExportArgs;
 use crate::cli::settings::LedgerSettings;
@@ -32,9 +33,9 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
     };
     let no_files = paths == OutputPaths::default();
     ensure!(
-        to_stdout || !no_files || args.events.is_some(),
+        to_stdout || !no_files || args.events.is_some() || args.html.is_some(),
         "nothing to write: name at least one of --results FILE, --rejects FILE, --in-doubt \
-         FILE, --events FILE and --json - (standard output)"
+         FILE, --events FILE, --html FILE and --json - (standard output)"
     );
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
@@ -51,12 +52,28 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
     } else {
         sources(&reader, &filter)?
     };
+    let page = args.html.is_some().then(|| {
+        report::page(
+            &reader,
+            &info,
+            PageSettings {
+                config: &settings.config,
+                filter: filter.clone(),
+                personal: args.with_personal_data,
+                redact: output.redact,
+                left_out: Vec::new(),
+            },
+        )
+    });
+    let page = page.transpose()?;
     let fields = settings.event_fields();
     let lives = Lives::read(&reader, &fields)?;
     let mut case_files = CaseFiles::open(&mut opener, &paths, sources, Some(lives))?;
     let events_file = args.events.as_deref();
     let events_file = events_file.map(|path| EventsFile::create(&mut opener, path));
     let events_file = events_file.transpose()?;
+    let page_file = args.html.as_deref().map(|path| opener.open_page(path));
+    let page_file = page_file.transpose()?;
     write_cases(&reader, &filter, &mut case_files, to_stdout, output.redact)?;
     let mut written = case_files.finish();
     // Every event, whatever cases are selected.
@@ -66,6 +83,9 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
             file.add(&event, key.as_ref());
         }
         written.add("events", file.into_file());
+    }
+    if let (Some(page), Some(file)) = (&page, page_file) {
+        written.add_page(page, file);
     }
     Ok(close(&written, output, to_stdout))
 }

@@ -10,6 +10,7 @@ mod interrupts;
 mod ledger_files;
 mod ledgers;
 mod listen;
+mod report;
 mod rerun_command;
 mod resolve;
 mod sandbox;

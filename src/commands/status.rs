@@ -18,12 +18,10 @@ use crate::output::terminal::life::LivesView;
 use crate::output::terminal::status::{CaseView, LedgerView, RUNS_SHOWN};
 use crate::output::terminal::streams::{print_json, print_result};
 use crate::output::terminal::text::{count, escaped};
-use crate::webhooks::{Lives, timeline};
+use crate::webhooks::{Lives, STALE_AFTER, timeline};
 
 /// Selected cases that are shown to people with all that is known of each.
 const CASES_SHOWN: usize = 20;
-/// Firms owe an update at least this often (public docs).
-const STALE_AFTER: Duration = Duration::from_hours(90 * 24);
 /// Cases that need attention, one a line: the whole fits a screen.
 const LINES_SHOWN: usize = 6;
 
@@ -138,10 +136,7 @@ fn stale(reader: &LedgerReader, lives: &Lives, after: Duration) -> Result<Vec<Ke
     let mut stale = Vec::new();
     for case in reader.cases(&CaseFilter::in_states([State::Imported])) {
         let case = case?;
-        let life = lives.of(&case.key);
-        let is_settled = life.is_some_and(|life| life.settled_at.is_some());
-        let heard = life.map(|life| life.last_heard);
-        if !is_settled && heard.max(Some(case.updated_at)) < Some(until) {
+        if lives.is_stale(&case, until) {
             stale.push(case.key);
         }
     }

@@ -109,8 +109,9 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         return Err(document.error(&["api", "rejected"], &message));
     }
     let case_url = file.platform.case_url.as_ref();
-    if case_url.is_some_and(|url| !url.contains("{case_id}")) {
-        let message = "a link to a case needs {case_id} in it";
+    let is_link = |url: &String| url.starts_with("https://") && url.contains("{case_id}");
+    if !case_url.is_none_or(is_link) {
+        let message = "a link to a case begins with https:// and has {case_id} in it";
         return Err(document.error(&["platform", "case_url"], message));
     }
     let fields = file.fields.iter().flatten();

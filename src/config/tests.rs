@@ -270,7 +270,11 @@ fn wrong_values_are_shown_with_what_is_expected() {
         ("api = 1", "1: invalid type: integer `1`, expected a table"),
         (
             "[platform]\ncase_url = \"https://x\"",
-            "2: a link to a case needs {case_id} in it",
+            "2: a link to a case begins with https:// and has {case_id} in it",
+        ),
+        (
+            "[platform]\ncase_url = \"javascript:{case_id}\"",
+            "2: a link to a case begins with https:// and has {case_id} in it",
         ),
         ("[api]\nauth = { in = \"query\" }", "2: missing key `name`"),
         (

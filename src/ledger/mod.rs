@@ -12,6 +12,7 @@
 //! - [`Handle`]: a run's claims and settles, in front of the one writer
 //! - [`Records`]: what this machine remembers, to recognize an older copy
 
+mod calls;
 mod claim;
 mod database;
 mod error;
@@ -30,6 +31,7 @@ mod setup_items;
 mod sources;
 mod writer;
 
+pub(crate) use calls::CallCount;
 pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
 pub use error::LedgerError;
 pub(crate) use events::{Delivery, EventRow};

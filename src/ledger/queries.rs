@@ -80,6 +80,13 @@ pub(crate) struct CaseRow {
     pub(crate) answer: Option<String>,
 }
 
+impl CaseRow {
+    /// Imported without a partner firm, as far as caseload sent it.
+    pub(crate) fn is_draft(&self) -> bool {
+        self.state == State::Imported && self.partner_firm_id.is_none() && self.file.is_some()
+    }
+}
+
 /// One attempt at a case. Its serialized form is part of the output of `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct AttemptRow {
@@ -212,7 +219,7 @@ impl LedgerReader {
     }
 
     /// The SQL of a filter without its keys, ending in `AND`, and its values.
-    fn condition(&self, filter: &CaseFilter) -> (String, Vec<Value>) {
+    pub(super) fn condition(&self, filter: &CaseFilter) -> (String, Vec<Value>) {
         let mut condition = String::new();
         let mut values = Vec::new();
         if let Some(states) = &filter.states {

@@ -24,12 +24,20 @@ pub(crate) fn private_file() -> OpenOptions {
 
 /// For people, in local time: `2026-11-23 19:40:12 EST`.
 pub(crate) fn local_time(at: Timestamp) -> String {
-    let zone = match TimeZone::system() {
+    let at = at.to_zoned_datetime(local_zone());
+    at.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+/// By how many seconds local time is ahead of UTC.
+pub(crate) fn local_offset(at: Timestamp) -> i64 {
+    local_zone().to_offset(at).seconds().into()
+}
+
+fn local_zone() -> TimeZone {
+    match TimeZone::system() {
         zone if zone.is_unknown() => TimeZone::UTC,
         zone => zone,
-    };
-    let at = at.to_zoned_datetime(zone);
-    at.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
 }
 
 /// Creates folders that only their owner can enter.

@@ -2,4 +2,5 @@
 
 pub(crate) mod explain;
 pub(crate) mod files;
+pub(crate) mod report;
 pub(crate) mod terminal;

@@ -1,12 +1,16 @@
 //! What became of the cases: their events, in one pass over all that came.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::{Event, EventFields};
-use crate::ledger::{LedgerError, LedgerReader};
-use crate::model::{Digest, EventKind, Key};
+use crate::ledger::{CaseRow, LedgerError, LedgerReader};
+use crate::model::{Digest, EventKind, Key, State};
+
+/// Firms owe an update at least this often (public docs).
+pub(crate) const STALE_AFTER: Duration = Duration::from_hours(90 * 24);
 
 /// What the events say of one case. They may come late and in any order: the
 /// latest by their own dates counts.
@@ -73,6 +77,20 @@ impl Lives {
 
     pub(crate) fn of(&self, key: &Key) -> Option<&CaseLife> {
         self.by_key.get(&key.digest())
+    }
+
+    /// When something of a case was heard last: its import, or an event.
+    pub(crate) fn last_heard(&self, case: &CaseRow) -> Timestamp {
+        let life = self.of(&case.key);
+        life.map_or(case.updated_at, |life| life.last_heard.max(case.updated_at))
+    }
+
+    /// Whether it is imported and not settled, and nothing was heard of it since
+    /// then.
+    pub(crate) fn is_stale(&self, case: &CaseRow, since: Timestamp) -> bool {
+        let life = self.of(&case.key);
+        let is_open = life.is_none_or(|life| life.settled_at.is_none());
+        is_open && case.state == State::Imported && self.last_heard(case) < since
     }
 
     /// How many cases are in each stage.

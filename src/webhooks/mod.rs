@@ -11,6 +11,6 @@ mod secrets;
 mod signature;
 
 pub(crate) use event::{Event, EventFields};
-pub(crate) use lives::{CaseLife, Lives, events, timeline};
+pub(crate) use lives::{CaseLife, Lives, STALE_AFTER, events, timeline};
 pub(crate) use receiver::{Received, Receiver, ReceiverOptions};
 pub(crate) use secrets::{Secret, Secrets};

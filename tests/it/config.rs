@@ -91,7 +91,7 @@ fn a_setting_without_effect_is_an_error() {
         ("[case]\nkey = []\n", "2: `key` must not be empty"),
         (
             "[platform]\ncase_url = \"https://app.example.com\"\n",
-            "2: a link to a case needs {case_id} in it",
+            "2: a link to a case begins with https:// and has {case_id} in it",
         ),
         (
             "[api]\norg_id = \"o1\"\npath = \"/case/{map_id}\"\n",

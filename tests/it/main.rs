@@ -29,6 +29,7 @@ mod outcomes;
 mod prompts;
 mod rejects_files;
 mod repeat_import;
+mod report;
 mod resolve;
 mod retries;
 mod sandbox;

@@ -160,7 +160,7 @@ pub(crate) struct RunOutputs {
     /// Replace output files that exist
     #[arg(long)]
     pub force: bool,
-    /// Write this run's files to DIR/<run>/
+    /// Write this run's files to DIR/<run>/, and a report.html to look at
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Write the result of every case to this file

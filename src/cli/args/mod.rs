@@ -230,6 +230,12 @@ pub(crate) struct ExportArgs {
     /// All cases, one JSON object a line; "-" is standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// A report to look at: one web page with counts, plots, and what needs a person
+    #[arg(long, value_name = "FILE.html")]
+    pub html: Option<PathBuf>,
+    /// Also show names, and what the server answered, in the report
+    #[arg(long, requires = "html")]
+    pub with_personal_data: bool,
     /// Replace output files that exist
     #[arg(long)]
     pub force: bool,

@@ -14,7 +14,9 @@ use anyhow::{Result, anyhow, bail};
 
 pub(crate) use self::account::{LedgerChoice, LedgerSettings, SANDBOX_LEDGER};
 pub(crate) use self::import::ImportSettings;
-pub(crate) use self::webhooks::{CASE_ID_FIELD, ListenSettings, ManagementSettings, SetupSettings};
+pub(crate) use self::webhooks::{
+    CASE_ID_FIELD, ListenSettings, ManagementSettings, SetupSettings, event_fields,
+};
 use super::args::{CheckArgs, GlobalArgs, OutputFormat, ReadArgs};
 use crate::api::PublicKey;
 use crate::check::{CheckError, CheckOptions};

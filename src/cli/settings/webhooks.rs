@@ -98,7 +98,7 @@ pub(super) fn secrets(args: &WebhookArgs, config: &Config) -> PathBuf {
 }
 
 /// How events are read and tied to cases.
-pub(super) fn event_fields(config: &Config) -> EventFields {
+pub(crate) fn event_fields(config: &Config) -> EventFields {
     let section = &config.webhooks;
     let or =
         |setting: &Option<String>, usual: &str| setting.clone().unwrap_or_else(|| usual.to_owned());

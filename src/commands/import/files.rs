@@ -6,16 +6,18 @@ use anyhow::{Context as _, Result};
 
 use super::super::export::report_written;
 use super::super::ledgers;
+use super::super::report::{self, PageSettings};
 use super::plan::CheckedPlan;
 use crate::check::Checked;
 use crate::cli::settings::{ImportSettings, ReadSettings};
-use crate::ledger::RunId;
+use crate::ledger::{CaseFilter, RunId};
 use crate::model::Format;
 use crate::output::files::{
     CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ProblemsFile, RecordShape, RunDirectory,
-    RunFiles, SourceFile,
+    RunFiles, SourceFile, WrittenFiles,
 };
-use crate::output::terminal::streams::{OutputOptions, print_error};
+use crate::output::report::LeftOut;
+use crate::output::terminal::streams::print_error;
 use crate::output::terminal::summary::Summary;
 
 /// Files that the run writes.
@@ -118,16 +120,61 @@ pub(super) fn begin(
 }
 
 impl Outputs {
-    /// Completes the files, and reports what was written.
-    pub(super) fn finish(self, summary: &Summary, output: OutputOptions) {
+    /// Completes the files, and reports what was written. The report is read
+    /// from the ledger, which the run must have closed.
+    pub(super) fn finish(
+        mut self,
+        summary: &Summary,
+        settings: &ImportSettings,
+        ledger_is_closed: bool,
+    ) {
+        let output = settings.output;
+        let left_out = self.files.take_left_out();
         let written = self.files.finish();
         let quiet = output.quiet || output.json;
-        let hint = "; `caseload export` can write it again";
-        report_written(&written, "row", quiet, hint);
-        if let Some(directory) = self.directory
-            && let Err(error) = directory.write_summary(&summary.to_json())
-        {
+        report_written(&written, "row", quiet, HINT);
+        let Some(directory) = self.directory else {
+            return;
+        };
+        if let Err(error) = directory.write_summary(&summary.to_json()) {
             print_error(&error.to_string());
         }
+        if !ledger_is_closed {
+            return;
+        }
+        match write_report(&directory, summary, settings, left_out) {
+            Ok(written) => report_written(&written, "case", quiet, HINT),
+            Err(error) => print_error(&format!("no report was written: {error:#}{HINT}")),
+        }
     }
+}
+
+const HINT: &str = "; `caseload export` can write it again";
+
+/// Writes the web page about the run.
+fn write_report(
+    directory: &RunDirectory,
+    summary: &Summary,
+    settings: &ImportSettings,
+    left_out: Vec<LeftOut>,
+) -> Result<WrittenFiles> {
+    let file = opener(settings).open_page(&directory.report())?;
+    let (reader, info) = ledgers::open_to_report(settings)?;
+    let page = report::page(
+        &reader,
+        &info,
+        PageSettings {
+            config: &settings.read.config,
+            filter: CaseFilter {
+                run: summary.run.map(RunId),
+                ..CaseFilter::default()
+            },
+            personal: false,
+            redact: settings.output.redact,
+            left_out,
+        },
+    )?;
+    let mut written = WrittenFiles::default();
+    written.add_page(&page, file);
+    Ok(written)
 }

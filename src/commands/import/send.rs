@@ -31,7 +31,7 @@ pub(super) fn nothing(mut plan: CheckedPlan<'_>, named: CaseFiles) -> Result<Exi
     let import = &plan.import;
     let (mut summary, exit) = import.summary_of_run(plan.totals(), &RunResult::default(), None);
     summary.plan = plan.name();
-    files.finish(&summary, import.settings.output);
+    files.finish(&summary, import.settings, true);
     Ok(import.close(summary, exit))
 }
 
@@ -77,7 +77,9 @@ pub(super) async fn send(
     summary.run = Some(run.0);
     summary.reject_reasons = report.reject_reasons();
     summary.plan = name;
-    if let Err(error) = end_run(&ledger, run, &summary, &result).await
+    let ended = end_run(&ledger, run, &summary, &result).await;
+    let is_closed = ended.is_ok();
+    if let Err(error) = ended
         && result.failure.is_none()
     {
         summary.stopped.get_or_insert(format!(
@@ -88,7 +90,7 @@ pub(super) async fn send(
             summary.exit_code = exit.code();
         }
     }
-    files.finish(&summary, output);
+    files.finish(&summary, settings, is_closed);
     import.close(summary, exit);
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;

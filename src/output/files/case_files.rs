@@ -16,6 +16,7 @@ use crate::model::reserved::DECISION;
 use crate::model::{
     Answer, CaseData, Format, Key, RunEvent, SettledAttempt, State, private_directory, private_file,
 };
+use crate::output::report::{LeftOut, MAX_ROWS, Need, Page};
 use crate::output::terminal::text::{response, shape};
 use crate::webhooks::{CaseLife, Lives};
 
@@ -59,6 +60,12 @@ pub(crate) struct WrittenFiles {
 }
 
 impl WrittenFiles {
+    /// Writes a page and completes its file.
+    pub(crate) fn add_page(&mut self, page: &Page, mut file: OutputFile) {
+        file.write_rows(page.html.as_bytes(), page.cases);
+        self.add("report", file);
+    }
+
     /// Completes a file.
     pub(crate) fn add(&mut self, output: &'static str, file: OutputFile) {
         let path = file.path().to_owned();
@@ -76,6 +83,8 @@ pub(crate) struct CaseFiles {
     outputs: Vec<Output>,
     /// What became of the cases since, where that is exported too.
     lives: Option<Lives>,
+    /// The first records that were not sent, for the report.
+    left_out: Vec<LeftOut>,
 }
 
 #[derive(Debug)]
@@ -105,6 +114,7 @@ impl CaseFiles {
             sources,
             outputs: Vec::new(),
             lives,
+            left_out: Vec::new(),
         };
         files.open_more(opener, paths)?;
         Ok(files)
@@ -120,6 +130,7 @@ impl CaseFiles {
             sources,
             outputs,
             lives,
+            ..
         } = self;
         if let Some(path) = &paths.results {
             let file = opener.open(path, Format::Csv)?;
@@ -173,7 +184,7 @@ impl CaseFiles {
         if case.state == State::Rejected {
             let reason = response(case.status, case.message.as_deref()).unwrap_or_default();
             let raw = case.raw_record.as_deref().unwrap_or_default();
-            self.add_reject(source, raw, Some(&case.key), &format!("HTTP {reason}"));
+            self.write_reject(source, raw, Some(&case.key), &format!("HTTP {reason}"));
         }
     }
 
@@ -190,11 +201,30 @@ impl CaseFiles {
                 results.add_held(key, raw, reason, shape);
             }
         }
-        self.add_reject(source, raw, Some(key), reason);
+        self.leave_out(Need::Held, source, Some(key), reason);
+        self.write_reject(source, raw, Some(key), reason);
     }
 
-    /// Adds a record to the rejects of its input, with its key if it has one.
+    /// Adds a record that is skipped to the rejects of its input, with its key if
+    /// it has one.
     pub(crate) fn add_reject(&mut self, source: usize, raw: &str, key: Option<&Key>, reason: &str) {
+        self.leave_out(Need::Skipped, source, key, reason);
+        self.write_reject(source, raw, key, reason);
+    }
+
+    fn leave_out(&mut self, need: Need, source: usize, key: Option<&Key>, reason: &str) {
+        if self.left_out.len() < MAX_ROWS {
+            let source = self.sources.get(source);
+            self.left_out.push(LeftOut {
+                need,
+                file: source.map(|source| source.name.clone()).unwrap_or_default(),
+                key: key.cloned(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    fn write_reject(&mut self, source: usize, raw: &str, key: Option<&Key>, reason: &str) {
         for output in &mut self.outputs {
             if let Output::Rejects(of, rejects) = output
                 && *of == source
@@ -400,6 +430,11 @@ impl RunFiles {
         }
     }
 
+    /// What the report lists of the records that were not sent.
+    pub(crate) fn take_left_out(&mut self) -> Vec<LeftOut> {
+        std::mem::take(&mut self.files.left_out)
+    }
+
     /// Completes the files. Cases whose next attempt did not come are written
     /// as they are.
     pub(crate) fn finish(mut self) -> WrittenFiles {
@@ -468,6 +503,10 @@ impl RunDirectory {
 
     pub(crate) fn problems(&self) -> PathBuf {
         self.0.join("problems.csv")
+    }
+
+    pub(crate) fn report(&self) -> PathBuf {
+        self.0.join("report.html")
     }
 
     /// Writes the closing object of the run.

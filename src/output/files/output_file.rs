@@ -107,6 +107,23 @@ impl OutputOpener {
             .map_err(|reason| reason.at(path))
     }
 
+    /// Opens a web page in the same way.
+    pub(crate) fn open_page(&mut self, path: &Path) -> Result<OutputFile, OutputFileError> {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let refused = CannotWrite::Extension {
+            content: "HTML",
+            extension: extension.to_lowercase(),
+            expected: "html",
+        };
+        let is_page = matches!(&*extension.to_lowercase(), "" | "html" | "htm");
+        let file = if is_page {
+            self.create(path)
+        } else {
+            Err(refused)
+        };
+        file.map_err(|reason| reason.at(path))
+    }
+
     fn create(&mut self, path: &Path) -> Result<OutputFile, CannotWrite> {
         let identity = FileIdentity::of(path);
         if self.protected.iter().any(|other| other.is_same(&identity)) {
@@ -219,12 +236,17 @@ impl OutputFile {
 
     /// Adds a row. After a failed write nothing more is written.
     pub(super) fn write_row(&mut self, row: &[u8]) {
+        self.write_rows(row, 1);
+    }
+
+    /// Adds a text about so many rows.
+    pub(super) fn write_rows(&mut self, text: &[u8], rows: u64) {
         self.keep |= self.flush == FlushPolicy::EachRow;
         if self.failed.is_some() {
             return;
         }
-        self.pending.extend_from_slice(row);
-        self.pending_rows += 1;
+        self.pending.extend_from_slice(text);
+        self.pending_rows += rows;
         if self.flush == FlushPolicy::EachRow || self.pending.len() >= CHUNK {
             self.flush();
         }

@@ -245,7 +245,7 @@ pub(crate) const PERSON: &str = "person";
 
 impl CaseView {
     /// The platform's id, or the one that came back without being a proof.
-    fn id(&self) -> Option<&str> {
+    pub(crate) fn id(&self) -> Option<&str> {
         match self.case.state {
             State::Imported => self.case.case_id.as_deref(),
             State::InDoubt | State::Sending => {
@@ -256,7 +256,7 @@ impl CaseView {
         }
     }
 
-    fn name(&self) -> Option<&str> {
+    pub(crate) fn name(&self) -> Option<&str> {
         let mut rows = self.person.iter();
         rows.find_map(|(title, name)| (*title == PERSON).then_some(name.as_str()))
     }

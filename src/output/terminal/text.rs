@@ -179,6 +179,43 @@ pub(crate) fn shape(text: &str) -> String {
         .collect()
 }
 
+/// Words of an answer that tell nothing about a person: those of validation, and
+/// the names of fields.
+const KNOWN_WORDS: &str = "\
+    a about after again against all allowed already an and any are array as at authorized bad be \
+    because been before body boolean but by can cannot case cases casetype character characters \
+    code column conflict contain contains content could data date day days does dob duplicate \
+    email empty entity error errors exist exists expected expired failed field fields first \
+    firstname firm for forbidden format found from future greater has have id ids in incident \
+    incidentdate incidentstate incorrect internal invalid is it item json key known last lastname \
+    length less limit list long longer malformed map mapping match matches maximum minimum \
+    missing month more must name no not null number object of on one only or organization \
+    out over partner partnerfirmid past permitted phone please provided range received record \
+    request required requests resource response same schema server service should size state \
+    string summary supported text than that the there this time timeout to too try type \
+    unauthorized unavailable unexpected unique unknown unprocessable unsupported url valid \
+    validation value values was when which with within wrong year you zip";
+
+/// An answer with the shapes of all words but the known ones: its values are
+/// hidden, and what is wrong can still be read.
+pub(crate) fn known_words(text: &str) -> String {
+    let is_known = |word: &str| {
+        KNOWN_WORDS
+            .split(' ')
+            .any(|known| known.eq_ignore_ascii_case(word))
+    };
+    let pieces = text.split_inclusive(|c: char| !c.is_alphanumeric());
+    let shown = pieces.map(|piece| {
+        let word = piece.trim_end_matches(|c: char| !c.is_alphanumeric());
+        if is_known(word) {
+            piece.to_owned()
+        } else {
+            shape(piece)
+        }
+    });
+    shown.collect()
+}
+
 /// The text for a script, or with `redact` its shape.
 pub(crate) fn redacted(text: &str, redact: bool) -> Cow<'_, str> {
     if redact {
@@ -283,6 +320,21 @@ mod tests {
             redacted_advice("use --allow-duplicate L-1", Some(&key), true),
             "use --allow-duplicate A-9"
         );
+    }
+
+    #[test]
+    fn an_answer_without_its_values_can_still_be_read() {
+        for (text, shown) in [
+            ("unknown CaseType of Okafor", "unknown CaseType of Aaaaaa"),
+            (
+                "Phone: \"702-555\" is too long",
+                "Phone: \"999-999\" is too long",
+            ),
+            ("José's date 6/14/26?", "Aaaa'a date 9/99/99?"),
+            ("", ""),
+        ] {
+            assert_eq!(known_words(text), shown);
+        }
     }
 
     #[test]
