@@ -477,6 +477,7 @@ fn results_begin_with_the_new_id_and_end_with_the_columns_as_they_were() {
             "in-doubt.csv",
             "problems.csv",
             "rejects.csv",
+            "report.html",
             "results.csv",
             "summary.json"
         ]

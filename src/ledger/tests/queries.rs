@@ -133,3 +133,38 @@ fn cases_are_read_page_by_page() {
         assert!(read == *expected, "{} cases", read.len());
     }
 }
+
+#[test]
+fn calls_are_counted_by_the_second_and_by_what_they_proved() {
+    let mut test = TestLedger::new();
+    test.bring(1, State::Rejected);
+    test.bring(2, State::Imported);
+    let first_run = test.run;
+    let test = test.reopen();
+    let claim = test.claim(version(1, 1), Some(State::Rejected)).unwrap();
+    let calls = |filter: CaseFilter| -> Vec<(Option<Verdict>, u64)> {
+        let calls = test.ledger.reader().calls(&filter).unwrap();
+        assert!(calls.iter().all(|count| count.at == moment(10)));
+        let mut calls: Vec<_> = calls
+            .iter()
+            .map(|count| (count.verdict, count.calls))
+            .collect();
+        calls.sort_by_key(|(verdict, _)| verdict.map(Verdict::state).map(State::as_str));
+        calls
+    };
+    let in_flight = (None, 1);
+    let settled = [(Some(Verdict::Imported), 1), (Some(Verdict::Rejected), 1)];
+    assert_eq!(
+        calls(CaseFilter::default()),
+        [&[in_flight], &settled[..]].concat()
+    );
+    let of_run = |run| CaseFilter {
+        run: Some(run),
+        ..CaseFilter::default()
+    };
+    assert_eq!(calls(of_run(first_run)), settled);
+    assert_eq!(calls(of_run(test.run)), [in_flight]);
+    let imported = CaseFilter::in_states([State::Imported]);
+    assert_eq!(calls(imported), settled[..1]);
+    drop(claim);
+}

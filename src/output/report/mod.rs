@@ -330,49 +330,57 @@ impl<'a> Report<'a> {
     fn cards(&self) -> String {
         let of = |state| self.counts.of(state);
         let total = self.counts.total();
-        let share = |number: u64| match (number, total) {
-            (0, _) | (_, 0) => String::new(),
-            // No failure is rounded away.
-            (number, total) => {
-                format!(
-                    "{:.1}%",
-                    (number as f64 / total as f64 * 1000.0).floor() / 10.0
-                )
-            }
+        // Whole numbers, and no failure is rounded away.
+        let share = |number: u64| match (number * 100).checked_div(total) {
+            Some(percent) if number > 0 && number < total => format!(" · {percent}%"),
+            _ => String::new(),
         };
         let (imported, doubt, rejected) =
             (of(State::Imported), of(State::InDoubt), of(State::Rejected));
         let cards = [
-            ("total", "cases", total, String::new()),
-            ("imported", "imported", imported, share(imported)),
-            ("in_doubt", "in doubt", doubt, String::new()),
-            ("rejected", "rejected", rejected, String::new()),
-            ("needs", "need a person", self.in_list, String::new()),
+            ("total", "cases", total),
+            ("imported", "imported", imported),
+            ("in_doubt", "in doubt", doubt),
+            ("rejected", "rejected", rejected),
+            ("needs", "need a person", self.in_list),
         ];
-        let cards = cards.map(|(name, label, number, share)| {
+        let cards = cards.map(|(name, label, number)| {
+            let share = if name == "imported" {
+                share(number)
+            } else {
+                String::new()
+            };
             let number = grouped(number);
             format!(
-                "<div class=\"card\" id=\"count-{name}\"><dt>{label}</dt><dd>{number}\
-                 <small>{share}</small></dd></div>"
+                "<div class=\"card\" id=\"count-{name}\"><dt>{label}{share}</dt>\
+                 <dd>{number}</dd></div>"
             )
         });
         cards.concat()
     }
 
     fn lives(&self) -> String {
-        let stages: Vec<_> = self.by_stage.iter().collect();
-        let mut rows = Bars::of(stages, "other stages");
-        let days = self.options.stale_after.as_secs() / 86_400;
-        let stale = format!("no news for {}", count(days, "day"));
+        let days = count(self.options.stale_after.as_secs() / 86_400, "day");
         let needing = |need: Need| self.by_need[need as usize];
-        for (name, number) in [
-            ("settled", self.settled),
-            (&*stale, needing(Need::Stale)),
-            ("drafts, without a partner firm", needing(Need::Draft)),
-        ] {
-            rows.add(name, number);
+        let facts = [
+            ("settled".to_owned(), self.settled),
+            (format!("without news for {days}"), needing(Need::Stale)),
+            (
+                "drafts, without a partner firm".to_owned(),
+                needing(Need::Draft),
+            ),
+        ];
+        let facts = facts.into_iter().filter(|(_, number)| *number > 0);
+        let facts = facts.map(|(name, number)| {
+            format!("<div><dt>{name}</dt><dd>{}</dd></div>", grouped(number))
+        });
+        let facts: String = facts.collect();
+        let stages = Bars::of(self.by_stage.iter().collect(), "other stages");
+        let stages = stages.html("stage", "cases");
+        if facts.is_empty() {
+            return stages;
         }
-        rows.html("stage", "cases")
+        format!("<dl class=\"facts\">{facts}</dl>{stages}")
     }
 
     /// The list as the page's script reads it: texts that repeat are named by

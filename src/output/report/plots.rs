@@ -75,7 +75,7 @@ pub(super) fn timeline(calls: &[CallCount]) -> String {
         local_time(Timestamp::from_second(second).unwrap_or_default())
     };
     let mut svg = format!(
-        "<figure><svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
+        "<figure><div class=\"scroll\" tabindex=\"0\"><svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
          aria-label=\"Calls per {unit}: {} calls from {} to {}, at most {} per {unit}\">\
          <text class=\"unit\" x=\"0\" y=\"10\">calls per {unit}</text>",
         grouped(all.total()),
@@ -86,7 +86,7 @@ pub(super) fn timeline(calls: &[CallCount]) -> String {
     svg += &y_axis(most);
     svg += &stacked_columns(&stacks, most, &start_of);
     svg += &x_axis(columns, step, &start_of);
-    svg + "</svg><figcaption>" + &legend(&all) + "</figcaption></figure>"
+    svg + "</svg></div><figcaption>" + &legend(&all) + "</figcaption></figure>"
 }
 
 /// Lines and numbers at round values.
@@ -122,12 +122,12 @@ fn height_at(calls: u64, most: u64) -> f64 {
 fn stacked_columns(stacks: &[StateCounts], most: u64, start_of: &dyn Fn(i64) -> String) -> String {
     let width = (WIDTH - LEFT) / stacks.len() as f64;
     let mut svg = String::new();
-    for (column, stack) in stacks.iter().enumerate() {
+    for (column, stack) in (0..).zip(stacks) {
         if stack.total() == 0 {
             continue;
         }
         let (x, bar) = (LEFT + width * (column as f64 + 0.1), width * 0.8);
-        let title = format!("{}: {}", start_of(column as i64), in_words(stack));
+        let title = format!("{}: {}", start_of(column), in_words(stack));
         // Writing to a String can't fail.
         let _ = write!(svg, "<g><title>{}</title>", html(&title));
         let mut below = 0;
@@ -255,9 +255,10 @@ pub(super) fn firms(by_firm: &HashMap<String, StateCounts>) -> String {
         .into_iter()
         .filter(|state| all.clone().any(|counts| counts.of(*state) > 0));
     let columns: Vec<State> = columns.collect();
-    let mut table = "<table class=\"bars\"><thead><tr><th scope=\"col\">firm</th>\
+    let mut table =
+        "<div class=\"scroll\"><table class=\"bars\"><thead><tr><th scope=\"col\">firm</th>\
                      <th scope=\"col\" class=\"n\">cases</th><td></td>"
-        .to_owned();
+            .to_owned();
     // Writing to a String can't fail.
     for state in &columns {
         let _ = write!(
@@ -275,11 +276,13 @@ pub(super) fn firms(by_firm: &HashMap<String, StateCounts>) -> String {
             "<tr><th scope=\"row\">{name}</th><td class=\"n\">{total}</td><td>{bar}</td>"
         );
         for state in &columns {
-            let _ = write!(table, "<td class=\"n\">{}</td>", grouped(counts.of(*state)));
+            let number = counts.of(*state);
+            let zero = if number == 0 { " zero" } else { "" };
+            let _ = write!(table, "<td class=\"n{zero}\">{}</td>", grouped(number));
         }
         table += "</tr>";
     }
-    table + "</tbody></table>"
+    table + "</tbody></table></div>"
 }
 
 /// A table of names with their numbers, each with a bar.

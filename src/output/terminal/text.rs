@@ -179,41 +179,46 @@ pub(crate) fn shape(text: &str) -> String {
         .collect()
 }
 
-/// Words of an answer that tell nothing about a person: those of validation, and
-/// the names of fields.
+/// Words of an answer that tell nothing about a person, as they are written:
+/// those of validation, and the names of fields. In capitals they could be names
+/// or states.
 const KNOWN_WORDS: &str = "\
-    a about after again against all allowed already an and any are array as at authorized bad be \
-    because been before body boolean but by can cannot case cases casetype character characters \
-    code column conflict contain contains content could data date day days does dob duplicate \
-    email empty entity error errors exist exists expected expired failed field fields first \
-    firstname firm for forbidden format found from future greater has have id ids in incident \
-    incidentdate incidentstate incorrect internal invalid is it item json key known last lastname \
-    length less limit list long longer malformed map mapping match matches maximum minimum \
-    missing month more must name no not null number object of on one only or organization \
-    out over partner partnerfirmid past permitted phone please provided range received record \
-    request required requests resource response same schema server service should size state \
-    string summary supported text than that the there this time timeout to too try type \
-    unauthorized unavailable unexpected unique unknown unprocessable unsupported url valid \
-    validation value values was when which with within wrong year you zip";
+    a about accepted after against all allowed already an and any are array as at authorized bad \
+    be because been before between body boolean but by came can cannot case cases caseType \
+    certificate character characters closed code codes column conflict connection contain \
+    contains content could create created data date dates day days decimal did digit digits do \
+    does dob duplicate email empty entity error errors exceed exceeds exist existing exists \
+    expected expired failed field fields firm firms firstName for forbidden format found from \
+    future gateway greater had has have host id ids if in incident incidentDate incidentState \
+    incorrect internal invalid is it item items its json key known last lastName least length \
+    less letter letters limit list long longer malformed many map mapping match matches max \
+    maximum min minimum missing more must name names no not null number numbers object of on one \
+    only option options or organization out over parse partner partnerFirmId past phone please \
+    positive present previous problem processed property provided proxy range received record \
+    refused rejected request requests required reset resource response s same schema seconds \
+    sent server service short should size some state states status string summary supported \
+    temporarily text than that the their there this time timeout too try type types unable \
+    unauthorized unavailable unexpected unique unknown unprocessable unsupported url us valid \
+    validation value values was web were when which while with within without wrong year you \
+    your zip Bad CaseType Conflict Content Duplicate Email Entity Error Field FirstName Forbidden \
+    Gateway IncidentDate IncidentState Internal Invalid LastName Many Missing Not PartnerFirmId \
+    Phone Request Requests Required Server Service Timeout Too Unauthorized Unavailable Unknown \
+    Unprocessable Validation Value";
 
 /// An answer with the shapes of all words but the known ones: its values are
 /// hidden, and what is wrong can still be read.
 pub(crate) fn known_words(text: &str) -> String {
-    let is_known = |word: &str| {
-        KNOWN_WORDS
-            .split(' ')
-            .any(|known| known.eq_ignore_ascii_case(word))
-    };
-    let pieces = text.split_inclusive(|c: char| !c.is_alphanumeric());
-    let shown = pieces.map(|piece| {
-        let word = piece.trim_end_matches(|c: char| !c.is_alphanumeric());
-        if is_known(word) {
+    let is_end = |c: char| !c.is_alphanumeric();
+    let pieces = text.split_inclusive(is_end).map(|piece| {
+        let word = piece.trim_end_matches(is_end);
+        let is_known = KNOWN_WORDS.split(' ').any(|known| known == word);
+        if is_known {
             piece.to_owned()
         } else {
             shape(piece)
         }
     });
-    shown.collect()
+    pieces.collect()
 }
 
 /// The text for a script, or with `redact` its shape.
@@ -330,7 +335,8 @@ mod tests {
                 "Phone: \"702-555\" is too long",
                 "Phone: \"999-999\" is too long",
             ),
-            ("José's date 6/14/26?", "Aaaa'a date 9/99/99?"),
+            ("José's date 6/14/26?", "Aaaa's date 9/99/99?"),
+            ("no Long in OR", "no Aaaa in AA"),
             ("", ""),
         ] {
             assert_eq!(known_words(text), shown);
