@@ -1,8 +1,8 @@
 //! When calls were made, and what each proved.
 
 use jiff::Timestamp;
-use rusqlite::params_from_iter;
 
+use super::database::as_params;
 use super::schema::Millis;
 use super::{CaseFilter, LedgerError, LedgerReader};
 use crate::model::Verdict;
@@ -26,18 +26,16 @@ impl LedgerReader {
         let sql = format!(
             "SELECT a.started_at / 1000 * 1000 AS second, a.outcome, count(*)
              FROM cases c LEFT JOIN files f ON f.no = c.file JOIN attempts a ON a.case_no = c.no
-             WHERE {condition} 1 GROUP BY second, a.outcome ORDER BY second"
+             WHERE {condition} 1 = 1 GROUP BY second, a.outcome ORDER BY second"
         );
-        self.read(|conn| {
-            conn.prepare_cached(&sql)?
-                .query_map(params_from_iter(values), |row| {
-                    Ok(CallCount {
-                        at: row.get::<_, Millis>(0)?.0,
-                        verdict: row.get(1)?,
-                        calls: row.get(2)?,
-                    })
-                })?
-                .collect()
+        self.read(|db| {
+            db.rows(&sql, &as_params(&values), |row| {
+                Ok(CallCount {
+                    at: row.get::<Millis>(0)?.0,
+                    verdict: row.get(1)?,
+                    calls: row.get(2)?,
+                })
+            })
         })
     }
 }
