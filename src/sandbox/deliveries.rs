@@ -79,9 +79,8 @@ pub(super) fn simulate(sandbox: &Arc<Sandbox>, case_id: &str, rng: &mut fastrand
                     .state()
                     .platform
                     .subscribers(event, &case_id, &details);
-                for (subscription, body) in to {
+                for (url, secret, body) in to {
                     let body = Bytes::from(body.to_string());
-                    let (url, secret) = (subscription.url, subscription.secret);
                     let (tries, status) = deliver(&url, &secret, &body).await;
                     let case_id = case_id.clone();
                     sandbox.state().delivered.push(Delivered {

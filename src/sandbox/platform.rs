@@ -2,57 +2,25 @@
 
 use http::request::Parts;
 use http::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::SandboxOptions;
 use super::contract::{Rejection, has_key, reject};
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Mapping {
-    #[serde(rename = "_id", default)]
-    id: String,
-    name: String,
-    model: String,
-    fields: Vec<Pair>,
-}
+type Answer = Result<(StatusCode, Value), Rejection>;
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Pair {
-    source: String,
-    target: String,
-}
-
-/// Who gets an event of this name.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Subscription {
-    #[serde(rename = "_id", default)]
-    id: String,
-    pub(super) event: String,
-    pub(super) url: String,
-    /// Never shown again.
-    #[serde(skip_serializing)]
-    pub(super) secret: String,
-    mapping: String,
-}
-
+/// What was created, as it was sent and with an `_id`.
 #[derive(Debug, Default)]
 pub(super) struct Platform {
-    mappings: Vec<Mapping>,
-    subscriptions: Vec<Subscription>,
+    mappings: Vec<Value>,
+    subscriptions: Vec<Value>,
 }
 
-/// The rest of the path after a collection's own.
-fn rest<'p>(path: &'p str, collection: &str, options: &SandboxOptions) -> Option<&'p str> {
+/// The collection and, if there is one, the id at the end of a path.
+fn target<'p>(path: &'p str, options: &SandboxOptions) -> Option<(&'p str, &'p str)> {
     let (org, rest) = path.strip_prefix("/organization/")?.split_once('/')?;
-    if options.org_id.as_ref().is_some_and(|known| known != org) {
-        return None;
-    }
-    let rest = rest.strip_prefix(collection)?;
-    if rest.is_empty() {
-        return Some(rest);
-    }
-    rest.strip_prefix('/')
+    let is_known = options.org_id.as_ref().is_none_or(|known| known == org);
+    is_known.then(|| rest.split_once('/').unwrap_or((rest, "")))
 }
 
 impl Platform {
@@ -64,56 +32,53 @@ impl Platform {
         head: &Parts,
         body: &[u8],
         new_id: &str,
-    ) -> Option<Result<(StatusCode, Value), Rejection>> {
-        let path = head.uri.path();
-        let mapping = rest(path, "mappings", options);
-        let subscription = rest(path, "webhook-subscriptions", options);
-        if mapping.or(subscription).is_some()
-            && let Some(key) = &options.private_key
+    ) -> Option<Answer> {
+        let (collection, id) = target(head.uri.path(), options)?;
+        let (members, names): (_, &[&str]) = match collection {
+            "mappings" => (&mut self.mappings, &["name", "model", "fields"]),
+            "webhook-subscriptions" => (
+                &mut self.subscriptions,
+                &["event", "url", "secret", "mapping"],
+            ),
+            _ => return None,
+        };
+        if let Some(key) = &options.private_key
             && !has_key(key, &head.headers, &[])
         {
-            return Some(reject(
-                StatusCode::UNAUTHORIZED,
-                "the key is missing or wrong",
-            ));
+            let message = "the key is missing or wrong";
+            return Some(reject(StatusCode::UNAUTHORIZED, message));
         }
-        let new_id = new_id.to_owned();
-        Some(if let Some(id) = mapping {
-            let create = |mapping: Mapping| Mapping {
-                id: new_id,
-                ..mapping
-            };
-            collection(
-                &mut self.mappings,
-                |mapping| &mapping.id,
-                create,
-                head,
-                id,
-                body,
-            )
-        } else {
-            let maps = self.mappings.iter().map(|mapping| mapping.id.clone());
-            let maps: Vec<_> = maps.collect();
-            let create = |subscription: Subscription| Subscription {
-                id: new_id,
-                ..subscription
-            };
-            let id = subscription?;
-            let unknown = serde_json::from_slice(body)
-                .is_ok_and(|new: Subscription| !maps.contains(&new.mapping));
-            if head.method == Method::POST && unknown {
-                reject(StatusCode::UNPROCESSABLE_ENTITY, "unknown mapping")
-            } else {
-                collection(
-                    &mut self.subscriptions,
-                    |one| &one.id,
-                    create,
-                    head,
-                    id,
-                    body,
-                )
+        let at = members.iter().position(|member| member["_id"] == id);
+        Some(match (&head.method, at) {
+            (&Method::POST, _) if id.is_empty() => self.create(names, body, new_id),
+            (&Method::GET, _) if id.is_empty() => {
+                Ok((StatusCode::OK, members.iter().map(shown).collect()))
             }
+            (&Method::GET, Some(at)) => Ok((StatusCode::OK, shown(&members[at]))),
+            (&Method::DELETE, Some(at)) => Ok((StatusCode::OK, shown(&members.remove(at)))),
+            (&Method::GET | &Method::DELETE, None) => reject(StatusCode::NOT_FOUND, "unknown id"),
+            _ => reject(StatusCode::METHOD_NOT_ALLOWED, "use POST, GET or DELETE"),
         })
+    }
+
+    /// Creates what has these members; only a subscription names a mapping.
+    fn create(&mut self, names: &[&str], body: &[u8], new_id: &str) -> Answer {
+        let sent: Result<Map<String, Value>, _> = serde_json::from_slice(body);
+        let mut new = sent.or_else(|error| reject(StatusCode::BAD_REQUEST, error.to_string()))?;
+        if let Some(missing) = names.iter().find(|name| !new.contains_key(**name)) {
+            return reject(StatusCode::BAD_REQUEST, format!("{missing} is missing"));
+        }
+        new.insert("_id".to_owned(), new_id.into());
+        let (mapping, new) = (new.get("mapping").cloned(), Value::Object(new));
+        let answer = Ok((StatusCode::CREATED, shown(&new)));
+        match mapping {
+            None => self.mappings.push(new),
+            Some(id) if self.mappings.iter().any(|known| known["_id"] == id) => {
+                self.subscriptions.push(new);
+            }
+            Some(_) => return reject(StatusCode::UNPROCESSABLE_ENTITY, "unknown mapping"),
+        }
+        answer
     }
 
     /// The response in the caller's own names: what the mapping has no pair for
@@ -124,66 +89,45 @@ impl Platform {
         id: Option<&str>,
         case: &Map<String, Value>,
     ) -> Option<Value> {
-        let mapping = self.mappings.iter().find(|mapping| mapping.id == map_id)?;
-        let pairs = mapping.fields.iter().filter_map(|pair| {
-            let value = match pair.target.as_str() {
+        let mapping = self.mappings.iter().find(|known| known["_id"] == map_id)?;
+        let pairs = mapping["fields"].as_array()?.iter().filter_map(|pair| {
+            let source = pair["source"].as_str()?;
+            let value = match pair["target"].as_str()? {
                 "_id" => id?.into(),
-                _ => case.get(&pair.source)?.clone(),
+                _ => case.get(source)?.clone(),
             };
-            Some((pair.source.clone(), value))
+            Some((source.to_owned(), value))
         });
         Some(Value::Object(pairs.collect()))
     }
 
-    /// Who hears of an event, each with the body in the caller's own names.
+    /// URL and secret of those who hear of an event, each with the body in the
+    /// caller's own names.
     pub(super) fn subscribers(
         &self,
         event: &str,
         case_id: &str,
         details: &Value,
-    ) -> Vec<(Subscription, Value)> {
-        let subscribed = self.subscriptions.iter().filter(|one| one.event == event);
-        let with_body = subscribed.map(|one| {
-            let body = self.through_mapping(&one.mapping, Some(case_id), &Map::new());
-            let mut body: Map<String, Value> = match body {
-                Some(Value::Object(members)) => members,
-                _ => Map::new(),
-            };
-            body.extend(details.as_object().cloned().unwrap_or_default());
-            (one.clone(), Value::Object(body))
+    ) -> Vec<(String, String, Value)> {
+        let subscribed = self
+            .subscriptions
+            .iter()
+            .filter(|one| one["event"] == event);
+        let with_body = subscribed.filter_map(|one| {
+            let text = |name: &str| one[name].as_str().map(str::to_owned);
+            let mut body = self.through_mapping(&text("mapping")?, Some(case_id), &Map::new())?;
+            body.as_object_mut()?.extend(details.as_object()?.clone());
+            Some((text("url")?, text("secret")?, body))
         });
         with_body.collect()
     }
 }
 
-/// The four calls that a collection has.
-fn collection<T: Serialize + for<'de> Deserialize<'de>>(
-    members: &mut Vec<T>,
-    id_of: fn(&T) -> &String,
-    create: impl FnOnce(T) -> T,
-    head: &Parts,
-    id: &str,
-    body: &[u8],
-) -> Result<(StatusCode, Value), Rejection> {
-    let shown = |member: &T| serde_json::to_value(member).unwrap_or_default();
-    let at = members.iter().position(|member| id_of(member) == id);
-    match (&head.method, at) {
-        (&Method::POST, _) if id.is_empty() => match serde_json::from_slice(body) {
-            Ok(new) => {
-                members.push(create(new));
-                Ok((
-                    StatusCode::CREATED,
-                    members.last().map(shown).unwrap_or_default(),
-                ))
-            }
-            Err(error) => reject(StatusCode::BAD_REQUEST, error.to_string()),
-        },
-        (&Method::GET, _) if id.is_empty() => {
-            Ok((StatusCode::OK, members.iter().map(shown).collect()))
-        }
-        (&Method::GET, Some(at)) => Ok((StatusCode::OK, shown(&members[at]))),
-        (&Method::DELETE, Some(at)) => Ok((StatusCode::OK, shown(&members.remove(at)))),
-        (&Method::GET | &Method::DELETE, None) => reject(StatusCode::NOT_FOUND, "unknown id"),
-        _ => reject(StatusCode::METHOD_NOT_ALLOWED, "use POST, GET or DELETE"),
-    }
+/// The secret is never shown again.
+fn shown(member: &Value) -> Value {
+    let mut shown = member.clone();
+    shown
+        .as_object_mut()
+        .map(|members| members.remove("secret"));
+    shown
 }
