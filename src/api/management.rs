@@ -4,11 +4,11 @@
 //! in here is an assumption, and a setting. The README tells where a person
 //! with a browser can settle them.
 
-use reqwest::Method;
+use reqwest::{Method, Url};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::address::{Address, AddressError};
+use super::address::Address;
 use super::client::{Client, ClientError, ClientOptions};
 use super::contract::{AuthPlace, Contract};
 use super::key::PublicKey;
@@ -34,147 +34,103 @@ impl Default for ManagementPaths {
     }
 }
 
-/// `api.bodies`: JSON in which each name in braces stands for a value.
+/// `api.bodies`: JSON in which a text such as `{name}` stands for a value.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ManagementBodies {
-    pub(crate) mapping: String,
+    mapping: Value,
     /// One pair of a mapping.
-    pub(crate) field: String,
-    pub(crate) subscription: String,
+    field: Value,
+    subscription: Value,
 }
 
 impl Default for ManagementBodies {
     fn default() -> Self {
         Self {
-            mapping: r#"{"name":{name},"model":{model},"fields":{fields}}"#.to_owned(),
-            field: r#"{"source":{source},"target":{target}}"#.to_owned(),
-            subscription: r#"{"event":{event},"url":{url},"secret":{secret},"mapping":{mapping}}"#
-                .to_owned(),
+            mapping: json!({"name": "{name}", "model": "{model}", "fields": "{fields}"}),
+            field: json!({"source": "{source}", "target": "{target}"}),
+            subscription: json!({
+                "event": "{event}", "url": "{url}", "secret": "{secret}", "mapping": "{mapping}",
+            }),
         }
     }
 }
 
-/// A template that makes no request.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub(crate) enum TemplateError {
-    #[error("there is no {{{0}}} in it")]
-    Missing(&'static str),
-    #[error("it makes no JSON: {0}")]
-    NotJson(String),
-}
-
 impl ManagementBodies {
+    /// A template that has no place for one of its values, and which.
+    pub(crate) fn incomplete(&self) -> Option<(&'static str, &'static str)> {
+        let templates: [(_, _, &[_]); 3] = [
+            ("mapping", &self.mapping, &["{name}", "{model}", "{fields}"]),
+            ("field", &self.field, &["{source}", "{target}"]),
+            (
+                "subscription",
+                &self.subscription,
+                &["{event}", "{url}", "{secret}", "{mapping}"],
+            ),
+        ];
+        templates
+            .into_iter()
+            .find_map(|(setting, template, names)| {
+                let missing = names.iter().find(|name| !has_text(template, name))?;
+                Some((setting, *missing))
+            })
+    }
+
     /// A mapping of cases: pairs of our field and the platform's.
-    pub(crate) fn mapping(
-        &self,
-        name: &str,
-        pairs: &[(String, String)],
-    ) -> Result<String, TemplateError> {
+    pub(crate) fn mapping(&self, name: &str, pairs: &[(String, String)]) -> Value {
         let pairs = pairs.iter().map(|(source, target)| {
-            let values = [("source", json(source)), ("target", json(target))];
+            let values = [("{source}", json!(source)), ("{target}", json!(target))];
             filled(&self.field, &values)
         });
-        let pairs = pairs.collect::<Result<Vec<_>, _>>()?.join(",");
         let values = [
-            ("fields", format!("[{pairs}]")),
-            ("name", json(name)),
-            ("model", json("Case")),
+            ("{fields}", pairs.collect()),
+            ("{name}", json!(name)),
+            ("{model}", json!("Case")),
         ];
         filled(&self.mapping, &values)
     }
 
     /// A subscription to an event.
-    pub(crate) fn subscription(
-        &self,
-        event: &str,
-        url: &str,
-        secret: &str,
-        mapping: &str,
-    ) -> Result<String, TemplateError> {
+    pub(crate) fn subscription(&self, event: &str, url: &str, secret: &str, map: &str) -> Value {
         let values = [
-            ("event", json(event)),
-            ("url", json(url)),
-            ("secret", json(secret)),
-            ("mapping", json(mapping)),
+            ("{event}", json!(event)),
+            ("{url}", json!(url)),
+            ("{secret}", json!(secret)),
+            ("{mapping}", json!(map)),
         ];
         filled(&self.subscription, &values)
     }
 }
 
-fn json(text: &str) -> String {
-    Value::from(text).to_string()
-}
-
-/// The template with its values, in one pass: a name in braces inside a value
-/// stays as it is.
-fn filled(template: &str, values: &[(&'static str, String)]) -> Result<String, TemplateError> {
-    let mut used = vec![false; values.len()];
-    let mut text = String::new();
-    let mut rest = template;
-    while let Some(at) = rest.find('{') {
-        let (before, from) = rest.split_at(at);
-        text.push_str(before);
-        let named = values
-            .iter()
-            .enumerate()
-            .find_map(|(index, (name, value))| {
-                let after = from[1..].strip_prefix(name)?.strip_prefix('}')?;
-                Some((index, value.as_str(), after))
-            });
-        if let Some((index, _, _)) = named {
-            used[index] = true;
+/// The template with its values. A name in braces inside a value stays.
+fn filled(template: &Value, values: &[(&str, Value)]) -> Value {
+    match template {
+        Value::String(text) => {
+            let named = values.iter().find(|(name, _)| name == text);
+            named.map_or_else(|| template.clone(), |(_, value)| value.clone())
         }
-        // Any other brace stands for itself.
-        let (_, value, after) = named.unwrap_or((0, "{", &from[1..]));
-        text.push_str(value);
-        rest = after;
-    }
-    text.push_str(rest);
-    if let Some(index) = used.iter().position(|used| !used) {
-        return Err(TemplateError::Missing(values[index].0));
-    }
-    let parsed: Result<Value, _> = serde_json::from_str(&text);
-    match parsed {
-        Ok(_) => Ok(text),
-        Err(error) => Err(TemplateError::NotJson(error.to_string())),
-    }
-}
-
-/// What there is to set up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Collection {
-    Mappings,
-    Subscriptions,
-}
-
-impl Collection {
-    /// The setting of its path, for messages.
-    pub(crate) const fn setting(self) -> &'static str {
-        match self {
-            Self::Mappings => "api.paths.mappings",
-            Self::Subscriptions => "api.paths.subscriptions",
+        Value::Array(parts) => parts.iter().map(|part| filled(part, values)).collect(),
+        Value::Object(parts) => {
+            let parts = parts.iter();
+            let parts = parts.map(|(name, part)| (name.clone(), filled(part, values)));
+            Value::Object(parts.collect())
         }
+        other => other.clone(),
     }
 }
 
-/// Why a list, or one of its members, can't be shown.
+/// A call without the answer that is assumed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ManagementError {
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    #[error(transparent)]
-    Client(#[from] ClientError),
     /// Host and proxy are named in it.
     #[error("{0}")]
     Network(String),
-    /// The answer is not what is assumed.
     #[error(
         "{method} {url} was answered {status}: {answer}\nif the path is another one, set {setting}"
     )]
     Unexpected {
         method: Method,
-        url: String,
+        url: Url,
         status: u16,
         /// Redacted.
         answer: Box<str>,
@@ -182,137 +138,102 @@ pub(crate) enum ManagementError {
     },
 }
 
-/// Makes the calls, with the private key.
-pub(crate) struct Management {
-    mappings: Client,
-    subscriptions: Client,
+/// The calls to the mappings, or to the subscriptions, with the private key.
+pub(crate) struct Collection {
+    client: Client,
+    /// That of its path, for messages.
+    pub(crate) setting: &'static str,
 }
 
-impl Management {
-    /// Connects to nothing yet. Without a key it only tells its URLs.
+impl Collection {
+    /// Connects to nothing yet. Without a key it only tells its URL.
     pub(crate) fn new(
-        base_url: &str,
-        org_id: Option<&str>,
-        paths: &ManagementPaths,
+        address: Address,
+        setting: &'static str,
         auth: &AuthPlace,
         key: Option<&PublicKey>,
         options: &ClientOptions,
-    ) -> Result<Self, ManagementError> {
-        let client = |path: &str| {
-            let address = Address::of_path(base_url, org_id, path)?;
-            let contract = Contract {
-                auth: auth.clone(),
-                ..Contract::default()
-            };
-            Ok::<_, ManagementError>(Client::new(
-                address,
-                contract,
-                key.cloned(),
-                options.clone(),
-            )?)
+    ) -> Result<Self, ClientError> {
+        let contract = Contract {
+            auth: auth.clone(),
+            ..Contract::default()
         };
         Ok(Self {
-            mappings: client(&paths.mappings)?,
-            subscriptions: client(&paths.subscriptions)?,
+            client: Client::new(address, contract, key.cloned(), options.clone())?,
+            setting,
         })
     }
 
-    fn client(&self, collection: Collection) -> &Client {
-        match collection {
-            Collection::Mappings => &self.mappings,
-            Collection::Subscriptions => &self.subscriptions,
-        }
-    }
-
     /// Where one is created, without the key.
-    pub(crate) fn url(&self, collection: Collection) -> &str {
-        self.client(collection).address().url().as_str()
+    pub(crate) fn url(&self) -> &Url {
+        self.client.address().url()
     }
 
     /// Creates one; sends at most one complete request, like that of a case. An
     /// answer never shows the secret.
     pub(crate) async fn create(
         &self,
-        collection: Collection,
         name: &str,
-        body: String,
+        body: &Value,
         secret: Option<PublicKey>,
     ) -> Outcome {
-        let client = self.client(collection);
-        let url = client.address().url().clone();
-        let (_, outcome) = client.post(url, body, Key::new([name]), secret);
+        let (url, key) = (self.url().clone(), Key::new([name]));
+        let (_, outcome) = self.client.post(url, body.to_string(), key, secret);
         outcome.await
     }
 
     /// All of them, as the platform shows them.
-    pub(crate) async fn list(&self, collection: Collection) -> Result<Vec<Value>, ManagementError> {
-        let (answer, unexpected) = self.call(Method::GET, collection, None).await?;
-        let json: Option<Value> = serde_json::from_str(&answer).ok();
-        let list = json.and_then(|json| match json {
+    pub(crate) async fn list(&self) -> Result<Vec<Value>, ManagementError> {
+        self.call(Method::GET, None, |_, json| match json? {
             Value::Array(list) => Some(list),
-            Value::Object(mut members) => {
-                LIST_PARENTS
-                    .iter()
-                    .find_map(|name| match members.remove(*name) {
-                        Some(Value::Array(list)) => Some(list),
-                        _ => None,
-                    })
-            }
-            _ => None,
-        });
-        list.ok_or(unexpected)
+            json => LIST_PARENTS
+                .iter()
+                .find_map(|name| json[*name].as_array().cloned()),
+        })
+        .await
     }
 
-    /// One of them.
-    pub(crate) async fn show(
-        &self,
-        collection: Collection,
-        id: &str,
-    ) -> Result<Value, ManagementError> {
-        let (answer, unexpected) = self.call(Method::GET, collection, Some(id)).await?;
-        serde_json::from_str(&answer).map_err(|_| unexpected)
+    /// One of them, if it exists.
+    pub(crate) async fn show(&self, id: &str) -> Result<Option<Value>, ManagementError> {
+        self.call(Method::GET, Some(id), |status, json| match status {
+            404 => Some(None),
+            _ => json.map(Some),
+        })
+        .await
     }
 
-    pub(crate) async fn delete(
-        &self,
-        collection: Collection,
-        id: &str,
-    ) -> Result<(), ManagementError> {
-        self.call(Method::DELETE, collection, Some(id))
-            .await
-            .map(drop)
+    pub(crate) async fn delete(&self, id: &str) -> Result<(), ManagementError> {
+        self.call(Method::DELETE, Some(id), |status, _| {
+            (status != 404).then_some(())
+        })
+        .await
     }
 
-    /// A successful answer, and the error that it is if it makes no sense.
-    async fn call(
+    /// What is read of an answer of success or 404; none is unexpected.
+    async fn call<T>(
         &self,
         method: Method,
-        collection: Collection,
         id: Option<&str>,
-    ) -> Result<(Box<str>, ManagementError), ManagementError> {
-        let client = self.client(collection);
-        let mut url = client.address().url().clone();
+        read: fn(u16, Option<Value>) -> Option<T>,
+    ) -> Result<T, ManagementError> {
+        let mut url = self.url().clone();
         if let Some(id) = id
             && let Ok(mut path) = url.path_segments_mut()
         {
             path.push(id);
         }
-        let shown = url.to_string();
-        let answer = client.call(method.clone(), url).await;
+        let answer = self.client.call(method.clone(), url.clone()).await;
         let (status, answer) = answer.map_err(ManagementError::Network)?;
-        let answer = client.shown(&answer, usize::MAX);
-        let unexpected = ManagementError::Unexpected {
+        let answer = self.client.shown(&answer, usize::MAX);
+        let json = serde_json::from_str(&answer).ok();
+        let found = matches!(status, 200..300 | 404).then(|| read(status, json));
+        found.flatten().ok_or_else(|| ManagementError::Unexpected {
             method,
-            url: shown,
+            url,
             status,
             answer: answer[..answer.floor_char_boundary(500)].into(),
-            setting: collection.setting(),
-        };
-        if (200..300).contains(&status) {
-            Ok((answer, unexpected))
-        } else {
-            Err(unexpected)
-        }
+            setting: self.setting,
+        })
     }
 }
 
@@ -345,36 +266,31 @@ mod tests {
             ("FirstName".to_owned(), "client.firstName".to_owned()),
             ("caseload_case_id".to_owned(), "_id".to_owned()),
         ];
-        let mapping = bodies.mapping("a \"b\" {model}", &pairs).unwrap();
-        let mapping: Value = serde_json::from_str(&mapping).unwrap();
         let expected = json!({
-            "name": "a \"b\" {model}",
+            "name": "{model}",
             "model": "Case",
             "fields": [
                 {"source": "FirstName", "target": "client.firstName"},
                 {"source": "caseload_case_id", "target": "_id"},
             ],
         });
-        assert_eq!(mapping, expected);
-        let body = bodies.subscription("Case Settlement", "https://x/{secret}", "s", "m");
-        let body: Value = serde_json::from_str(&body.unwrap()).unwrap();
+        assert_eq!(bodies.mapping("{model}", &pairs), expected);
         let expected = json!({
-            "event": "Case Settlement", "url": "https://x/{secret}", "secret": "s", "mapping": "m",
+            "event": "Case Settlement", "url": "https://x", "secret": "s", "mapping": "m",
         });
+        let body = bodies.subscription("Case Settlement", "https://x", "s", "m");
         assert_eq!(body, expected);
     }
 
     #[test]
-    fn a_template_without_a_value_or_without_json_is_an_error() {
-        let bodies = ManagementBodies {
-            mapping: r#"{"title":{name},"model":{model}}"#.to_owned(),
-            subscription: r#"{"on":{event},"to":{url},"key":{secret},"map":{mapping}"#.to_owned(),
+    fn a_template_has_a_place_for_each_value() {
+        let mut bodies = ManagementBodies {
+            mapping: json!({"title": "{name}", "model": "{model}", "pairs": ["{fields}"]}),
             ..ManagementBodies::default()
         };
-        let error = bodies.mapping("n", &[]).unwrap_err();
-        assert_eq!(error, TemplateError::Missing("fields"));
-        let error = bodies.subscription("e", "u", "s", "m").unwrap_err();
-        assert!(matches!(error, TemplateError::NotJson(_)), "{error}");
+        assert_eq!(bodies.incomplete(), None);
+        bodies.subscription = json!({"on": ["{event}"], "to": "{url}", "key": "{mapping}"});
+        assert_eq!(bodies.incomplete(), Some(("subscription", "{secret}")));
     }
 
     #[test]

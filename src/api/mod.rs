@@ -19,6 +19,4 @@ pub(crate) use contract::{
 };
 pub(crate) use gate::Gate;
 pub(crate) use key::PublicKey;
-pub(crate) use management::{
-    Collection, Management, ManagementBodies, ManagementError, ManagementPaths, has_text, id_of,
-};
+pub(crate) use management::{Collection, ManagementBodies, ManagementPaths, has_text, id_of};

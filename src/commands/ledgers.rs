@@ -311,7 +311,7 @@ pub(super) fn open_for_setup(settings: &SetupSettings) -> Result<Ledger> {
     let account = &settings.platform.account;
     let wanted = WantedLedger {
         choice,
-        path: &settings.ledger_path,
+        path: &choice.path_of(account)?,
         account,
         permissions: &settings.permissions,
         asks: false,

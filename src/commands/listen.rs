@@ -1,8 +1,7 @@
 //! `caseload listen`: receives webhook events, and stores them in the ledger.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
@@ -11,46 +10,29 @@ use tokio::net::TcpListener;
 
 use super::{Exit, block_on, ledgers};
 use crate::cli::settings::ListenSettings;
-use crate::model::{EventKind, count, local_time};
+use crate::model::{EventKind, local_time};
 use crate::output::terminal::streams::{
     OutputOptions, print_error, print_json, print_status, print_warning,
 };
-use crate::webhooks::{Received, Receiver, ReceiverOptions, Secrets};
+use crate::webhooks::{Received, Receiver};
 
-/// How many deliveries of each kind there were.
-#[derive(Debug, Default)]
-struct DeliveryCounts {
-    stored: AtomicU64,
-    known: AtomicU64,
-    unsigned: AtomicU64,
-    refused: AtomicU64,
-    not_stored: AtomicU64,
-}
+/// How many deliveries there were, by what became of them.
+type DeliveryCounts = Mutex<BTreeMap<String, u64>>;
 
 /// Runs the command until it is interrupted.
 pub(super) fn run(settings: ListenSettings) -> Result<Exit> {
     let output = settings.output;
-    let (secrets, warning) = Secrets::read(&settings.secrets)?;
-    let warnings = warnings(&settings, &secrets)?;
+    let warnings = warnings(&settings)?;
     let (ledger, info) = ledgers::open_to_resolve(&settings.ledger, None)?;
     ledgers::report_ledger(&info, output);
     if !output.quiet {
-        for warning in warning.iter().chain(&warnings) {
-            print_warning(warning);
-        }
+        warnings.iter().for_each(|warning| print_warning(warning));
     }
     let counts = Arc::new(DeliveryCounts::default());
     let counted = Arc::clone(&counts);
     let report = move |kind, received: &Received| report(&counted, kind, received, output);
-    let prefix = settings.prefix.clone();
-    let options = ReceiverOptions {
-        prefix: settings.prefix,
-        secrets,
-        signature_header: settings.signature_header,
-        delivery_id_header: settings.delivery_id_header,
-        read_timeout: settings.read_timeout,
-    };
-    let receiver = Receiver::new(options, ledger, Box::new(report))?;
+    let prefix = settings.receiver.prefix.clone();
+    let receiver = Receiver::new(settings.receiver, ledger, Box::new(report))?;
     let (stop, mut stopped) = tokio::sync::mpsc::unbounded_channel();
     ctrlc::set_handler(move || {
         // The server may have ended by itself.
@@ -68,7 +50,11 @@ pub(super) fn run(settings: ListenSettings) -> Result<Exit> {
             })
             .await;
         if !output.quiet && !output.json {
-            print_status(&closing(&counts));
+            let counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+            let counts = counts
+                .iter()
+                .map(|(what, number)| format!("; {number} {what}"));
+            print_status(&format!("stopped{}", counts.collect::<String>()));
         }
         Ok(Exit::Done)
     })?
@@ -76,8 +62,9 @@ pub(super) fn run(settings: ListenSettings) -> Result<Exit> {
 
 /// What would keep deliveries out, or let others listen in. Without any secret
 /// there is nothing to do.
-fn warnings(settings: &ListenSettings, secrets: &Secrets) -> Result<Vec<String>> {
-    let (path, address) = (settings.secrets.display(), settings.address);
+fn warnings(settings: &ListenSettings) -> Result<Vec<String>> {
+    let (secrets, address) = (&settings.receiver.secrets, settings.address);
+    let path = secrets.path.display();
     let kinds = EventKind::ALL.iter();
     let without = kinds.filter(|kind| secrets.of(**kind).is_empty());
     let mut warnings: Vec<String> = without
@@ -120,54 +107,15 @@ fn announce(address: std::net::SocketAddr, prefix: &str, output: OutputOptions) 
 
 /// One line a delivery: nothing of its content.
 fn report(counts: &DeliveryCounts, kind: EventKind, received: &Received, output: OutputOptions) {
-    let add = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed) + 1;
-    let line = match received {
-        Received::Stored => {
-            add(&counts.stored);
-            "stored".to_owned()
-        }
-        Received::Known => {
-            add(&counts.known);
-            "delivered again".to_owned()
-        }
-        Received::Unsigned => {
-            add(&counts.unsigned);
-            "refused: its signature is missing or wrong".to_owned()
-        }
-        Received::Refused(status) => {
-            add(&counts.refused);
-            format!("refused: {status}")
-        }
-        Received::NotStored(error) => {
-            add(&counts.not_stored);
-            print_error(&format!(
-                "an event was not stored, and its sender will try again: {error}"
-            ));
-            return;
-        }
-    };
-    if !output.quiet && !output.json {
-        print_status(&format!(
-            "{}  {}: {line}",
-            local_time(Timestamp::now()),
-            kind.label()
+    let what = received.to_string();
+    let time = local_time(Timestamp::now());
+    if let Received::NotStored(error) = received {
+        print_error(&format!(
+            "an event was not stored, and its sender will try again: {error}"
         ));
+    } else if !output.quiet && !output.json {
+        print_status(&format!("{time}  {}: {what}", kind.label()));
     }
-}
-
-fn closing(counts: &DeliveryCounts) -> String {
-    let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let mut text = format!("stored {}", count(number(&counts.stored), "event"));
-    for (counter, what) in [
-        (&counts.known, "delivered again"),
-        (&counts.unsigned, "without a valid signature"),
-        (&counts.refused, "too long, too slow or broken off"),
-        (&counts.not_stored, "not stored"),
-    ] {
-        if number(counter) > 0 {
-            // Writing to a String can't fail.
-            let _ = write!(text, "; {} {what}", number(counter));
-        }
-    }
-    text
+    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+    *counts.entry(what).or_default() += 1;
 }

@@ -143,7 +143,7 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
         Command::Export(args) => export::run(&LedgerSettings::new(&args.ledger, globals)?, &args),
         Command::Resolve(args) => resolve::run(&LedgerSettings::new(&args.ledger, globals)?, &args),
         Command::Setup(args) => match &args.action {
-            None => setup::run(&SetupSettings::new(*args, globals)?),
+            None => setup::run(SetupSettings::new(*args, globals)?),
             Some(action) => setup::manage(
                 &ManagementSettings::new(action.args(), globals, true)?,
                 action,

@@ -256,17 +256,12 @@ impl<'t> ConfigText<'t> {
         Ok(())
     }
 
-    /// Templates must make JSON.
     fn check_bodies(&self, bodies: &ManagementBodies) -> Result<(), ConfigError> {
-        let mapping = bodies.mapping("name", &[("source".to_owned(), "target".to_owned())]);
-        let subscription = bodies.subscription("event", "url", "secret", "mapping");
-        for (name, made) in [("mapping", mapping), ("subscription", subscription)] {
-            if let Err(error) = made {
-                let message = format!("invalid template: {error}");
-                return Err(self.error(&["api", "bodies", name], &message));
-            }
-        }
-        Ok(())
+        let Some((setting, missing)) = bodies.incomplete() else {
+            return Ok(());
+        };
+        let message = format!("invalid template: there is no \"{missing}\" in it");
+        Err(self.error(&["api", "bodies", setting], &message))
     }
 
     fn error_at(&self, span: Range<usize>, message: &str) -> ConfigError {

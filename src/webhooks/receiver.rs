@@ -53,15 +53,18 @@ pub(crate) struct ReceiverOptions {
 }
 
 /// What became of one delivery.
-#[derive(Debug)]
+#[derive(Debug, strum::Display)]
 pub(crate) enum Received {
+    #[strum(to_string = "stored")]
     Stored,
-    /// It was stored before.
+    #[strum(to_string = "delivered again")]
     Known,
-    /// Its signature was missing or wrong.
+    #[strum(to_string = "refused: no valid signature")]
     Unsigned,
     /// It was too long or too slow, or there were too many at once.
+    #[strum(to_string = "refused: {0}")]
     Refused(StatusCode),
+    #[strum(to_string = "not stored")]
     /// The sender will try again.
     NotStored(IntakeError),
 }

@@ -68,7 +68,7 @@ pub(crate) enum SecretsError {
 /// The secrets of each event, the newest first.
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     by_event: BTreeMap<EventKind, Vec<Secret>>,
 }
 

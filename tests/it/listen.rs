@@ -59,7 +59,7 @@ fn a_signed_event_is_stored_and_a_forged_one_leaves_no_trace() {
     );
     listener.program.signal(Signal::INT);
     let done = listener.program.wait().exits(0);
-    let done = done.says("stored 1 event; 1 delivered again; 5 without a valid signature");
+    let done = done.says("stopped; 1 delivered again; 5 refused: no valid signature; 1 stored");
     assert!(!done.err.contains("Called"), "{done}");
 }
 

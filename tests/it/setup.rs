@@ -153,9 +153,9 @@ fn paths_and_bodies_are_settings() {
 [api]
 paths = { mappings = \"/v2/maps\", subscriptions = \"/v2/{org_id}/hooks\" }
 [api.bodies]
-mapping = '{\"title\":{name},\"kind\":{model},\"pairs\":{fields}}'
-field = '[{target},{source}]'
-subscription = '{\"on\":[{event}],\"to\":{url},\"key\":{secret},\"via\":{mapping}}'
+mapping = { title = \"{name}\", kind = \"{model}\", pairs = \"{fields}\" }
+field = [\"{target}\", \"{source}\"]
+subscription = { on = [\"{event}\"], to = \"{url}\", key = \"{secret}\", via = \"{mapping}\" }
 ";
     home.write("caseload.toml", format!("{CONFIG}{api}"));
     setup(&home, &platform.url(), &[]).run().exits(0);
@@ -167,10 +167,10 @@ subscription = '{\"on\":[{event}],\"to\":{url},\"key\":{secret},\"via\":{mapping
         json!(["client.firstName", "FirstName"])
     );
     assert_eq!(posts[1]["on"], json!(["Case Update Made"]));
-    let broken = api.replace("{secret}", "\"none\"");
+    let broken = api.replace("{secret}", "none");
     home.write("caseload.toml", format!("{CONFIG}{broken}"));
     let done = setup(&home, &platform.url(), &[]).run().exits(2);
-    done.says("invalid template: there is no {secret} in it");
+    done.says("invalid template: there is no \"{secret}\" in it");
 }
 
 #[test]

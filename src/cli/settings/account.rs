@@ -11,6 +11,7 @@ use crate::api::{Account, Address};
 use crate::cli::args::{AccountArgs, CaseSelection, GlobalArgs, LedgerArgs};
 use crate::cli::shell_word;
 use crate::config::Config;
+use crate::ledger;
 use crate::output::terminal::streams::OutputOptions;
 use crate::webhooks::EventFields;
 
@@ -142,6 +143,17 @@ impl LedgerChoice {
         };
         let id = if typed { None } else { ledger_id(None, config) };
         Ok(Self::real(args, globals, config, id, account))
+    }
+
+    /// The file, or where that of the account is, or will be.
+    pub(crate) fn path_of(&self, account: &Account) -> Result<PathBuf> {
+        match &self.path {
+            Some(path) => Ok(path.clone()),
+            None => Ok(ledger::default_path(
+                &ledger::state_folder()?,
+                account.as_str(),
+            )),
+        }
     }
 
     pub(crate) fn is_sandbox(&self) -> bool {

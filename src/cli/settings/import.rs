@@ -10,7 +10,6 @@ use super::{LedgerChoice, ReadSettings, environment_path, in_ci, output_options}
 use crate::api::{Account, Address, Contract, PublicKey};
 use crate::cli::args::{AccountArgs, GlobalArgs, ImportArgs};
 use crate::config::Config;
-use crate::ledger::{default_path, state_folder};
 use crate::output::terminal::streams::{OutputOptions, is_interactive};
 
 /// The shortest interval to a server that is not on this machine.
@@ -61,16 +60,12 @@ impl ImportSettings {
             bail!("a pace under 100ms is only allowed for a server on this machine");
         }
         let asks = asks(&args)?;
-        let ledger_path = match &ledger.path {
-            Some(path) => path.clone(),
-            None => default_path(&state_folder()?, destination.account.as_str()),
-        };
         let force = args.outputs.force;
         Ok(Self {
             output: output_options(globals),
+            ledger_path: ledger.path_of(&destination.account)?,
             destination,
             ledger,
-            ledger_path,
             public_key,
             ca_file: (args.ca_file.clone()).or_else(|| environment_path("SSL_CERT_FILE")),
             asks,

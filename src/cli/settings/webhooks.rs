@@ -1,7 +1,7 @@
 //! The settings of `setup` and `listen`, and how events are read.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -9,15 +9,14 @@ use http::Uri;
 use http::header::HeaderName;
 
 use super::{LedgerChoice, account, output_options};
-use crate::api::{Account, ClientOptions, Management};
+use crate::api::{Account, Address, ClientOptions, Collection};
 use crate::cli::args::{
     GlobalArgs, LedgerPermissions, ListenArgs, ManagementArgs, SetupArgs, SetupOptions, WebhookArgs,
 };
 use crate::config::Config;
-use crate::ledger::{default_path, state_folder};
 use crate::mapping::Rules;
-use crate::output::terminal::streams::{OutputOptions, is_interactive};
-use crate::webhooks::EventFields;
+use crate::output::terminal::streams::{OutputOptions, is_interactive, print_warning};
+use crate::webhooks::{EventFields, ReceiverOptions, Secrets};
 
 /// The file of secrets, beside the config, unless one is named.
 const SECRETS: &str = "webhook-secrets.toml";
@@ -28,12 +27,7 @@ pub(crate) struct ListenSettings {
     pub output: OutputOptions,
     pub address: SocketAddr,
     pub ledger: LedgerChoice,
-    pub secrets: PathBuf,
-    /// In front of the events' names: the path of the public address.
-    pub prefix: String,
-    pub signature_header: HeaderName,
-    pub delivery_id_header: HeaderName,
-    pub read_timeout: Duration,
+    pub receiver: ReceiverOptions,
 }
 
 impl ListenSettings {
@@ -53,19 +47,21 @@ impl ListenSettings {
             output: output_options(globals),
             address: args.address,
             ledger: LedgerChoice::existing(&args.account, globals, &config)?,
-            secrets: secrets(&args.webhooks, &config),
-            prefix,
-            read_timeout: args.read_timeout,
-            signature_header: header(
-                &section.signature_header,
-                "x-lexamica-signature",
-                "signature_header",
-            )?,
-            delivery_id_header: header(
-                &section.delivery_id_header,
-                "x-lexamica-delivery",
-                "delivery_id_header",
-            )?,
+            receiver: ReceiverOptions {
+                prefix,
+                secrets: secrets(&args.webhooks, &config)?,
+                signature_header: header(
+                    &section.signature_header,
+                    "x-lexamica-signature",
+                    "signature_header",
+                )?,
+                delivery_id_header: header(
+                    &section.delivery_id_header,
+                    "x-lexamica-delivery",
+                    "delivery_id_header",
+                )?,
+                read_timeout: args.read_timeout,
+            },
         })
     }
 }
@@ -88,13 +84,17 @@ pub(super) fn public_url(args: &WebhookArgs, config: &Config) -> Result<Option<U
     }
 }
 
-pub(super) fn secrets(args: &WebhookArgs, config: &Config) -> PathBuf {
+/// The secrets in their file. One that others can read is a warning.
+fn secrets(args: &WebhookArgs, config: &Config) -> Result<Secrets> {
     let beside = config.path.as_deref().unwrap_or(Path::new(""));
-    let named = args
-        .secrets
-        .clone()
-        .or_else(|| config.webhooks.secrets.clone());
-    named.unwrap_or_else(|| beside.with_file_name(SECRETS))
+    let in_config = config.webhooks.secrets.clone();
+    let named = args.secrets.clone().or(in_config);
+    let path = named.unwrap_or_else(|| beside.with_file_name(SECRETS));
+    let (secrets, warning) = Secrets::read(&path)?;
+    if let Some(warning) = warning {
+        print_warning(&warning);
+    }
+    Ok(secrets)
 }
 
 /// How events are read and tied to cases.
@@ -130,7 +130,8 @@ pub(crate) struct ManagementSettings {
     pub output: OutputOptions,
     pub account: Account,
     pub ledger: LedgerChoice,
-    pub management: Management,
+    pub mappings: Collection,
+    pub subscriptions: Collection,
     pub config: Config,
 }
 
@@ -145,14 +146,13 @@ impl ManagementSettings {
         if args.account.sandbox {
             bail!("start `caseload sandbox`, and set it up with --base-url and --org-id");
         }
-        let mut missing = Vec::new();
-        let key = if needs_key {
-            let file = args.private_key_file.as_deref();
-            super::key(file, "LEXAMICA_PRIVATE_KEY", "LEXAMICA_PUBLIC_KEY")?
-        } else {
-            None
-        };
+        let file = args.private_key_file.as_deref();
+        let key = needs_key
+            .then(|| super::key(file, "LEXAMICA_PRIVATE_KEY", "LEXAMICA_PUBLIC_KEY"))
+            .transpose()?
+            .flatten();
         let base_url = account::base_url(&args.account, &config);
+        let mut missing = Vec::new();
         if base_url.is_none() {
             missing.push(account::BASE_URL);
         }
@@ -166,22 +166,29 @@ impl ManagementSettings {
         let address = account::address(&args.account, &config, &base_url, map_id)?;
         let account = address.account().clone();
         let id = account::ledger_id(None, &config);
-        let for_ledger = Some(account.clone());
+        let org_id = account::org_id(&args.account, &config);
+        let options = ClientOptions {
+            timeout: TIMEOUT,
+            ca_file: super::environment_path("SSL_CERT_FILE"),
+        };
+        let collection = |path: &str, setting| -> Result<Collection> {
+            let address = Address::of_path(&base_url, org_id.as_deref(), path)?;
+            let auth = &config.api.private_auth;
+            Ok(Collection::new(
+                address,
+                setting,
+                auth,
+                key.as_ref(),
+                &options,
+            )?)
+        };
+        let paths = &config.api.paths;
         Ok(Self {
             output: output_options(globals),
-            ledger: LedgerChoice::real(&args.account, globals, &config, id, for_ledger),
+            ledger: LedgerChoice::real(&args.account, globals, &config, id, Some(account.clone())),
             account,
-            management: Management::new(
-                &base_url,
-                account::org_id(&args.account, &config).as_deref(),
-                &config.api.paths,
-                &config.api.private_auth,
-                key.as_ref(),
-                &ClientOptions {
-                    timeout: TIMEOUT,
-                    ca_file: super::environment_path("SSL_CERT_FILE"),
-                },
-            )?,
+            mappings: collection(&paths.mappings, "api.paths.mappings")?,
+            subscriptions: collection(&paths.subscriptions, "api.paths.subscriptions")?,
             config,
         })
     }
@@ -192,13 +199,12 @@ pub(crate) struct SetupSettings {
     pub platform: ManagementSettings,
     pub options: SetupOptions,
     pub permissions: LedgerPermissions,
-    /// Where the ledger is, or will be created.
-    pub ledger_path: PathBuf,
-    pub rules: Rules,
+    /// Pairs of our field and the platform's.
+    pub pairs: Vec<(String, String)>,
     /// The mapping to use instead of creating one.
     pub map_id: Option<String>,
     pub public_url: Option<Uri>,
-    pub secrets: PathBuf,
+    pub secrets: Secrets,
 }
 
 impl SetupSettings {
@@ -209,21 +215,26 @@ impl SetupSettings {
             bail!("not a terminal: use --yes to create without the question");
         }
         let config = &platform.config;
-        // Compiled when the config was read.
         let rules = Rules::compile(config.mapping.clone());
-        let ledger_path = match &platform.ledger.path {
-            Some(path) => path.clone(),
-            None => default_path(&state_folder()?, platform.account.as_str()),
-        };
+        let rules = rules.map_err(|errors| anyhow!("{}", errors[0]))?;
+        let mut pairs = rules.platform_pairs();
         let in_config = config.api.map_id.as_ref();
+        let map_id = account::setting(args.map_id.as_ref(), "LEXAMICA_MAP_ID", in_config);
+        if pairs.is_empty() && map_id.is_none() {
+            bail!(
+                "no field of the config names its counterpart on the platform, so the mapping \
+                 would be empty: add lines such as lexamica = \"client.firstName\" to [fields.X]"
+            );
+        }
+        // By this, answers and events carry the case's id.
+        pairs.push((CASE_ID_FIELD.to_owned(), "_id".to_owned()));
         Ok(Self {
-            ledger_path,
             options: args.options,
             permissions: args.permissions,
-            rules: rules.map_err(|errors| anyhow!("{}", errors[0]))?,
-            map_id: account::setting(args.map_id.as_ref(), "LEXAMICA_MAP_ID", in_config),
+            pairs,
+            map_id,
             public_url: public_url(&args.webhooks, config)?,
-            secrets: secrets(&args.webhooks, config),
+            secrets: secrets(&args.webhooks, config)?,
             platform,
         })
     }
