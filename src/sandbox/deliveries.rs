@@ -13,7 +13,6 @@ use http_body_util::Full;
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::net::TcpStream;
@@ -27,16 +26,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How many of a hundred deliveries are sent twice.
 const TWICE: u32 = 20;
-
-/// A delivery as `/__sandbox/deliveries` shows it.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Delivered {
-    event: &'static str,
-    case_id: String,
-    url: String,
-    tries: u32,
-    status: Option<u16>,
-}
 
 /// What happens to a case within seconds, and how late each is delivered at most.
 fn life(rng: &mut fastrand::Rng) -> [(&'static str, Value, u64); 3] {
@@ -80,35 +69,23 @@ pub(super) fn simulate(sandbox: &Arc<Sandbox>, case_id: &str, rng: &mut fastrand
                     .platform
                     .subscribers(event, &case_id, &details);
                 for (url, secret, body) in to {
-                    let body = Bytes::from(body.to_string());
-                    let (tries, status) = deliver(&url, &secret, &body).await;
-                    let case_id = case_id.clone();
-                    sandbox.state().delivered.push(Delivered {
-                        event,
-                        case_id,
-                        url,
-                        tries,
-                        status: status.map(|status| status.as_u16()),
-                    });
+                    deliver(&url, &secret, &Bytes::from(body.to_string())).await;
                 }
             });
         }
     }
 }
 
-/// Delivers until the answer is a success. Returns how often it was tried.
-async fn deliver(url: &str, secret: &str, body: &Bytes) -> (u32, Option<StatusCode>) {
-    let mut status = None;
-    for tries in 1..=MAX_TRIES {
-        status = timeout(TIMEOUT, post(url, secret, body.clone()))
-            .await
-            .unwrap_or_default();
-        if status.is_some_and(|status| status.is_success()) {
-            return (tries, status);
+/// Delivers until the answer is a success.
+async fn deliver(url: &str, secret: &str, body: &Bytes) {
+    for tries in 0..MAX_TRIES {
+        let status = timeout(TIMEOUT, post(url, secret, body.clone())).await;
+        let is_success = |status: StatusCode| status.is_success();
+        if status.unwrap_or_default().is_some_and(is_success) {
+            return;
         }
-        sleep(FIRST_PAUSE * 2_u32.pow(tries - 1)).await;
+        sleep(FIRST_PAUSE * 2_u32.pow(tries)).await;
     }
-    (MAX_TRIES, status)
 }
 
 /// One try; only to this machine, and without encryption.

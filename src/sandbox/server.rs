@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::call_log::{CallId, CallLog};
-use super::deliveries::{self, Delivered};
+use super::deliveries;
 use super::faults::{Fault, RateLimit};
 use super::platform::Platform;
 use super::{SandboxOptions, contract};
@@ -45,8 +45,7 @@ pub(super) async fn serve(listener: TcpListener, options: SandboxOptions, stoppe
     if !sandbox.options.private {
         router = router
             .route("/__sandbox/cases", get(cases))
-            .route("/__sandbox/calls", get(calls))
-            .route("/__sandbox/deliveries", get(delivered));
+            .route("/__sandbox/calls", get(calls));
     }
     let router = router.fallback(answer).with_state(sandbox);
     let listener = listener.tap_io(|connection| {
@@ -76,7 +75,6 @@ pub(super) struct SandboxState {
     log: CallLog,
     rng: fastrand::Rng,
     pub(super) platform: Platform,
-    pub(super) delivered: Vec<Delivered>,
 }
 
 struct SandboxReply {
@@ -177,7 +175,6 @@ impl Sandbox {
                 log,
                 rng,
                 platform: Platform::default(),
-                delivered: Vec::new(),
             }),
         }
     }
@@ -284,10 +281,6 @@ async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Respon
 
 async fn cases(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
     shown(&headers, &sandbox.state().log.cases)
-}
-
-async fn delivered(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
-    shown(&headers, &sandbox.state().delivered)
 }
 
 async fn calls(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
