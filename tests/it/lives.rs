@@ -388,8 +388,7 @@ fn the_results_have_what_became_of_each_case() {
 #[test]
 fn events_are_exported_as_a_spreadsheet_and_as_json() {
     let home = home(&["a"]);
-    let formula =
-        r#"{"_id":"id-a","title":"=HYPERLINK(\"x\")","content":"@b","date":"2026-03-01"}"#;
+    let formula = r#"{"_id":"id-a","title":"=HYPERLINK(\"x\")","content":"@b 521-44-1234","date":"2026-03-01"}"#;
     let events = [
         ("updates", formula),
         ("settlements", "=1"),
@@ -418,7 +417,10 @@ fn events_are_exported_as_a_spreadsheet_and_as_json() {
         (&rows[0][1], &rows[0][2]),
         ("Case Update Made", "2026-03-01T00:00:00Z")
     );
-    assert_eq!((&rows[0][4], &rows[0][5]), ("'=HYPERLINK(\"x\")", "'@b"));
+    assert_eq!(
+        (&rows[0][4], &rows[0][5]),
+        ("'=HYPERLINK(\"x\")", "'@b 521-44-1234")
+    );
     assert_eq!(&rows[0][8], formula);
     assert_eq!((&rows[1][0], &rows[1][8]), ("", "'=1"));
     assert_eq!((&rows[2][0], &rows[2][8]), ("", "[1]"));

@@ -236,8 +236,8 @@ fn on_one_line(json: &str) -> Cow<'_, str> {
     }
 }
 
-const EVENT_COLUMNS: [&str; 9] = [
-    KEY,
+/// After that of the key.
+const EVENT_COLUMNS: [&str; 8] = [
     "event",
     "at",
     "received_at",
@@ -262,31 +262,22 @@ impl EventsFile {
             return Ok(Self::Ndjson(opener.open(path, Format::Ndjson)?));
         }
         let file = opener.open(path, Format::Csv)?;
-        Ok(Self::Table(CsvTable::create(file, EVENT_COLUMNS)?))
+        let header = [KEY].into_iter().chain(EVENT_COLUMNS);
+        Ok(Self::Table(CsvTable::create(file, header)?))
     }
 
     pub(crate) fn add(&mut self, event: &Event, key: Option<&Key>) {
-        let table = match self {
-            Self::Table(table) => table,
-            Self::Ndjson(file) => {
-                let key = key.map(ToString::to_string);
-                return file.write_json(&event_json(event, key.as_deref(), false).to_string());
+        let document = event_json(event, key, Cow::Borrowed);
+        match self {
+            Self::Table(table) => {
+                let key = key.map(key_cell).unwrap_or_default();
+                let texts = EVENT_COLUMNS.map(|name| (name, document[name].as_str()));
+                let cells = texts.map(|(name, text)| (name, text.unwrap_or_default().into()));
+                let facts: Vec<_> = [(KEY, key.into())].into_iter().chain(cells).collect();
+                table.write_row(&facts, "");
             }
-        };
-        let text = |text: &Option<String>| Cow::from(text.clone().unwrap_or_default());
-        let cells = [
-            key.map(key_cell).unwrap_or_default().into(),
-            event.kind.label().into(),
-            time(event.at).into(),
-            time(event.received_at).into(),
-            text(&event.title),
-            text(&event.content),
-            text(&event.stage),
-            text(&event.amount),
-            event.body.as_str().into(),
-        ];
-        let facts: Vec<_> = EVENT_COLUMNS.into_iter().zip(cells).collect();
-        table.write_row(&facts, "");
+            Self::Ndjson(file) => file.write_json(&document.to_string()),
+        }
     }
 
     pub(crate) fn into_file(self) -> OutputFile {

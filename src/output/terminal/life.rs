@@ -1,6 +1,7 @@
 //! What became of the cases after their import, by the events that webhooks
 //! brought.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::color;
 use super::text::{MAX_BODY_SHOWN, count, cut, escaped_or_redacted, grouped, redacted};
-use crate::model::local_time;
+use crate::model::{Key, local_time};
 use crate::webhooks::{Event, Lives};
 
 /// Stages that are shown one by one.
@@ -112,21 +113,22 @@ pub(crate) fn timeline_text(events: &[Event], redact: bool) -> String {
     text
 }
 
-/// An event as scripts get it.
-pub(crate) fn event_json(event: &Event, key: Option<&str>, redact: bool) -> Value {
-    let shown = |text: &Option<String>| {
-        let text = text.as_deref();
-        text.map(|text| redacted(text, redact).into_owned())
-    };
+/// An event as scripts get it, with its texts as they may be shown.
+pub(crate) fn event_json<'e>(
+    event: &'e Event,
+    key: Option<&Key>,
+    shown: impl Fn(&'e str) -> Cow<'e, str>,
+) -> Value {
+    let text = |text: &'e Option<String>| text.as_deref().map(&shown);
     json!({
-        "key": key,
+        "key": key.map(Key::to_string),
         "event": event.kind.label(),
         "at": event.at,
         "received_at": event.received_at,
-        "title": shown(&event.title),
-        "content": shown(&event.content),
-        "stage": shown(&event.stage),
-        "amount": shown(&event.amount),
-        "body": redacted(&event.body, redact),
+        "title": text(&event.title),
+        "content": text(&event.content),
+        "stage": text(&event.stage),
+        "amount": text(&event.amount),
+        "body": shown(&event.body),
     })
 }

@@ -366,7 +366,7 @@ impl CaseView {
         if !self.events.is_empty() {
             let events = self.events.iter();
             json["events"] = events
-                .map(|event| event_json(event, None, redact))
+                .map(|event| event_json(event, None, |text| redacted(text, redact)))
                 .collect();
         }
         json
