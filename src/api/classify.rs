@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::contract::{CaseIdField, Contract};
-use super::key::PublicKey;
+use super::key::Secret;
 use crate::model::{Answer, Key, NextStep, Outcome, Verdict};
 
 /// What was seen of an attempt.
@@ -40,7 +40,7 @@ pub(super) struct Sent<'a> {
     pub(super) body: &'a Value,
     pub(super) contract: &'a Contract,
     /// Never shown, whatever quotes them.
-    pub(super) secrets: &'a [PublicKey],
+    pub(super) secrets: &'a [Secret],
 }
 
 impl Sent<'_> {
@@ -51,7 +51,7 @@ impl Sent<'_> {
 
 /// A text that may be shown: redacted before it is cut, so that no part of a
 /// secret is left at its end.
-pub(super) fn shown(secrets: &[PublicKey], text: &str, longest: usize) -> Box<str> {
+pub(super) fn shown(secrets: &[Secret], text: &str, longest: usize) -> Box<str> {
     let text = secrets.iter().fold(text.to_owned(), |text, secret| {
         secret.redact(&text).into_owned()
     });

@@ -19,7 +19,7 @@ use super::address::Address;
 use super::classify::{Exchange, Response, Sent, classify, shown};
 use super::contract::{AuthPlace, Contract, FirmPlace, PARTNER_FIRM_ID};
 use super::gate::{Gate, GatedBody};
-use super::key::PublicKey;
+use super::key::Secret;
 use super::trust::{self, TrustError};
 use crate::model::{CaseData, Key, Outcome};
 
@@ -62,7 +62,7 @@ pub(crate) struct Client {
     /// For errors: the host, and the proxy on the way to it.
     route: Arc<str>,
     contract: Contract,
-    key: Option<PublicKey>,
+    key: Option<Secret>,
     options: ClientOptions,
 }
 
@@ -71,7 +71,7 @@ impl Client {
     pub(crate) fn new(
         address: Address,
         contract: Contract,
-        key: Option<PublicKey>,
+        key: Option<Secret>,
         options: ClientOptions,
     ) -> Result<Self, ClientError> {
         let http = build(&address, &contract, key.as_ref(), &options)?;
@@ -111,7 +111,7 @@ impl Client {
         url: Url,
         body: String,
         key: Key,
-        secret: Option<PublicKey>,
+        secret: Option<Secret>,
     ) -> (Arc<Gate>, impl Future<Output = Outcome> + use<>) {
         let gate = Arc::new(Gate::default());
         let gated = GatedBody::new(Bytes::from(body.clone()), Arc::clone(&gate));
@@ -184,7 +184,7 @@ impl Client {
 fn build(
     address: &Address,
     contract: &Contract,
-    key: Option<&PublicKey>,
+    key: Option<&Secret>,
     options: &ClientOptions,
 ) -> Result<reqwest::Client, ClientError> {
     let mut headers = HeaderMap::new();

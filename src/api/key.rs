@@ -1,4 +1,4 @@
-//! The public key: a secret that can't be shown.
+//! A key, or another secret, that can't be shown.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +12,10 @@ use regex::{Regex, RegexBuilder};
 
 use crate::model::readable_by_others;
 
-/// The key for inbound calls. It can't be printed: `Debug` hides it, there is
-/// no `Display`, and the header with it is marked sensitive.
+/// It can't be printed: `Debug` hides it, there is no `Display`, and the header
+/// with it is marked sensitive.
 #[derive(Clone)]
-pub(crate) struct PublicKey {
+pub(crate) struct Secret {
     text: Box<str>,
     /// Finds it in any form that a server may quote it in.
     quoted: Regex,
@@ -48,7 +48,7 @@ const MAX_KEY_FILE: u64 = 64 * 1024;
 /// Enough for the longest key in all its forms.
 const MAX_PATTERN: usize = 64 * 1024 * 1024;
 
-impl PublicKey {
+impl Secret {
     pub(crate) fn from_text(text: &str, origin: &str) -> Result<Self, KeyError> {
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
@@ -142,9 +142,9 @@ fn quoted_character(byte: u8) -> String {
     format!(r"(?:(?:\\u00|%)(?i:{byte:02x})|\\?[{plain}])")
 }
 
-impl fmt::Debug for PublicKey {
+impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PublicKey(hidden)")
+        f.write_str("Secret(hidden)")
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
             before in "[ -~é]{0,9}",
             after in "\\PC{0,9}",
         ) {
-            let key = PublicKey::from_text(&text, "test").unwrap();
+            let key = Secret::from_text(&text, "test").unwrap();
             let json = serde_json::to_string(&text).unwrap();
             let query: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
             let quoted = [
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_text_without_the_key_is_kept() {
-        let key = PublicKey::from_text("pk/+ 1", "test").unwrap();
+        let key = Secret::from_text("pk/+ 1", "test").unwrap();
         for text in ["", "pk/+", "%", "\\u00", "é%e", "pk%2"] {
             assert_eq!(key.redact(text), text);
         }
@@ -214,9 +214,9 @@ mod tests {
 
     #[test]
     fn a_key_is_trimmed_and_never_shown() {
-        let key = PublicKey::from_text("\u{feff} pk_secret \r\n", "test").unwrap();
+        let key = Secret::from_text("\u{feff} pk_secret \r\n", "test").unwrap();
         assert_eq!(key.reveal(), "pk_secret");
-        assert_eq!(format!("{key:?}"), "PublicKey(hidden)");
+        assert_eq!(format!("{key:?}"), "Secret(hidden)");
         assert!(key.header("Key ").unwrap().is_sensitive());
         assert_eq!(key.redact("bad key pk_secret!"), "bad key [key]!");
     }
@@ -224,16 +224,16 @@ mod tests {
     #[test]
     fn an_empty_or_malformed_key_is_an_error_that_does_not_show_it() {
         assert!(matches!(
-            PublicKey::from_text(" \n", "LEXAMICA_PUBLIC_KEY"),
+            Secret::from_text(" \n", "LEXAMICA_PUBLIC_KEY"),
             Err(KeyError::Empty(_))
         ));
         let too_long = "k".repeat(MAX_KEY + 1);
         assert!(matches!(
-            PublicKey::from_text(&too_long, "x"),
+            Secret::from_text(&too_long, "x"),
             Err(KeyError::TooLong(_))
         ));
-        assert!(PublicKey::from_text(&too_long[1..], "x").is_ok());
-        let error = PublicKey::from_text("pk_a\npk_b", "x").unwrap_err();
+        assert!(Secret::from_text(&too_long[1..], "x").is_ok());
+        let error = Secret::from_text("pk_a\npk_b", "x").unwrap_err();
         assert!(!error.to_string().contains("pk_a"));
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::address::Address;
 use super::client::{Client, ClientError, ClientOptions};
 use super::contract::{AuthPlace, Contract};
-use super::key::PublicKey;
+use super::key::Secret;
 use crate::model::{Key, Outcome};
 
 /// Members of a list's answer that may hold the list itself.
@@ -151,7 +151,7 @@ impl Collection {
         address: Address,
         setting: &'static str,
         auth: &AuthPlace,
-        key: Option<&PublicKey>,
+        key: Option<&Secret>,
         options: &ClientOptions,
     ) -> Result<Self, ClientError> {
         let contract = Contract {
@@ -171,12 +171,7 @@ impl Collection {
 
     /// Creates one; sends at most one complete request, like that of a case. An
     /// answer never shows the secret.
-    pub(crate) async fn create(
-        &self,
-        name: &str,
-        body: &Value,
-        secret: Option<PublicKey>,
-    ) -> Outcome {
+    pub(crate) async fn create(&self, name: &str, body: &Value, secret: Option<Secret>) -> Outcome {
         let (url, key) = (self.url().clone(), Key::new([name]));
         let (_, outcome) = self.client.post(url, body.to_string(), key, secret);
         outcome.await

@@ -18,5 +18,5 @@ pub(crate) use contract::{
     AuthPlace, CaseIdField, Contract, FirmPlace, StatusList, possible_case_ids,
 };
 pub(crate) use gate::Gate;
-pub(crate) use key::PublicKey;
+pub(crate) use key::Secret;
 pub(crate) use management::{Collection, ManagementBodies, ManagementPaths, has_text, id_of};

@@ -14,7 +14,7 @@ use crate::model::{EventKind, local_time};
 use crate::output::terminal::streams::{
     OutputOptions, print_error, print_json, print_status, print_warning,
 };
-use crate::webhooks::{Received, Receiver};
+use crate::webhooks::{self, Received};
 
 /// How many deliveries there were, by what became of them.
 type DeliveryCounts = Mutex<BTreeMap<String, u64>>;
@@ -32,7 +32,6 @@ pub(super) fn run(settings: ListenSettings) -> Result<Exit> {
     let counted = Arc::clone(&counts);
     let report = move |kind, received: &Received| report(&counted, kind, received, output);
     let prefix = settings.receiver.prefix.clone();
-    let receiver = Receiver::new(settings.receiver, ledger, Box::new(report))?;
     let (stop, mut stopped) = tokio::sync::mpsc::unbounded_channel();
     ctrlc::set_handler(move || {
         // The server may have ended by itself.
@@ -44,11 +43,10 @@ pub(super) fn run(settings: ListenSettings) -> Result<Exit> {
         let listener = listener.with_context(cannot)?;
         let address = listener.local_addr().with_context(cannot)?;
         announce(address, &prefix, output);
-        receiver
-            .serve(listener, async {
-                stopped.recv().await;
-            })
-            .await;
+        let stop = async {
+            stopped.recv().await;
+        };
+        webhooks::serve(settings.receiver, ledger, Box::new(report), listener, stop).await?;
         if !output.quiet && !output.json {
             let counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
             let counts = counts

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Exit, block_on, in_full, ledgers, print_closing};
-use crate::api::{Collection, PublicKey, has_text, id_of};
+use crate::api::{Collection, Secret, has_text, id_of};
 use crate::cli::args::SetupAction;
 use crate::cli::settings::{CASE_ID_FIELD, ManagementSettings, SetupSettings};
 use crate::config;
@@ -18,7 +18,6 @@ use crate::output::terminal::streams::{
     confirm, is_interactive, print_error, print_json, print_result, print_status, print_warning,
 };
 use crate::output::terminal::text::{escaped, escaped_lines};
-use crate::webhooks::Secret;
 
 /// The name of the mapping in the ledger and in `--created`.
 const MAPPING: &str = "mapping";
@@ -178,14 +177,12 @@ async fn create_part(settings: &mut SetupSettings, ledger: &Ledger, part: Part) 
     }
     let secret = part.0.map(|kind| settings.secrets.ensure(kind));
     let secret = secret.transpose()?;
-    let secret = secret.as_ref().map(Secret::reveal);
+    let revealed = secret.as_ref().map_or("", Secret::reveal);
     let items = ledger.reader().setup_items()?;
     let mapping = settings.map_id.as_deref();
     let mapping = mapping.or(id_in(&items, MAPPING)).unwrap_or_default();
     let shown = part.body(settings, mapping, HIDDEN);
-    let body = part.body(settings, mapping, secret.unwrap_or_default());
-    let secret = secret.map(|secret| PublicKey::from_text(secret, "the secrets"));
-    let secret = secret.transpose()?;
+    let body = part.body(settings, mapping, revealed);
     if settings.options.print {
         part.print_request(settings, &shown);
     }

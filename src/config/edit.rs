@@ -1,11 +1,11 @@
 //! Settings that a command writes into the config: comments and layout stay.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use super::ConfigError;
+use crate::model::replace_file;
 
 /// Sets texts of `[api]`, in one step.
 pub(crate) fn set_api(path: &Path, settings: &[(&str, &str)]) -> Result<(), ConfigError> {
@@ -20,20 +20,7 @@ pub(crate) fn set_api(path: &Path, settings: &[(&str, &str)]) -> Result<(), Conf
         path: path.to_owned(),
         source,
     };
-    replace(path, &edited).map_err(unwritable)
-}
-
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    // Through a link, the file that it leads to.
-    let path = path.canonicalize()?;
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
-    draft.write_all(text.as_bytes())?;
-    let permissions = std::fs::metadata(&path)?.permissions();
-    draft.as_file().set_permissions(permissions)?;
-    draft.as_file().sync_all()?;
-    draft.persist(path)?;
-    Ok(())
+    replace_file(path, &edited).map_err(unwritable)
 }
 
 fn with_api(text: &str, settings: &[(&str, &str)]) -> Result<String, toml_edit::TomlError> {

@@ -28,7 +28,7 @@ pub(crate) use record::ColumnsVersion;
 pub use record::{Cell, CellKind, Columns, FileId, Format, Place, Record};
 pub(crate) use system::{
     abort_point, local_offset, local_time, private_directory, private_file, readable_by_others,
-    terminal_width, user_name,
+    replace_file, terminal_width, user_name,
 };
 pub(crate) use text::{
     column_name, fold, invisible_names, is_invisible, is_placeholder, is_rounded_number,

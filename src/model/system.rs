@@ -1,10 +1,11 @@
-//! What every room asks of the system: who can read a file, who we are, what
-//! the time is here, and an abort for the crash tests.
+//! What every room asks of the system: who can read a file, its replacement, who
+//! we are, what the time is here, and an abort for the crash tests.
 
 use std::fmt::Display;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -20,6 +21,24 @@ pub(crate) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
+}
+
+/// Replaces a file in one step, through a link the file that it leads to. It
+/// keeps its permissions; a new one is readable by its owner only.
+pub(crate) fn replace_file(path: &Path, text: &str) -> io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
+    if let Ok(known) = path.metadata() {
+        draft.as_file().set_permissions(known.permissions())?;
+    }
+    draft.write_all(text.as_bytes())?;
+    draft.as_file().sync_all()?;
+    draft.persist(&path)?;
+    File::open(folder)?.sync_all()
 }
 
 /// For people, in local time: `2026-11-23 19:40:12 EST`.

@@ -12,5 +12,5 @@ mod signature;
 
 pub(crate) use event::{Event, EventFields};
 pub(crate) use lives::{CaseLife, Lives, STALE_AFTER, events, timeline};
-pub(crate) use receiver::{Received, Receiver, ReceiverOptions};
-pub(crate) use secrets::{Secret, Secrets};
+pub(crate) use receiver::{Received, ReceiverOptions, serve};
+pub(crate) use secrets::Secrets;

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
@@ -64,8 +63,8 @@ pub(crate) enum Received {
     /// It was too long or too slow, or there were too many at once.
     #[strum(to_string = "refused: {0}")]
     Refused(StatusCode),
-    #[strum(to_string = "not stored")]
     /// The sender will try again.
+    #[strum(to_string = "not stored")]
     NotStored(IntakeError),
 }
 
@@ -90,76 +89,65 @@ struct Shared {
     report: Report,
 }
 
-/// A server that is ready to listen.
-pub(crate) struct Receiver {
-    router: Router,
-    writer: JoinHandle<()>,
-    read_timeout: Duration,
+/// Listens until `stop`; what was accepted by then is stored. `report` hears of
+/// every delivery.
+pub(crate) async fn serve(
+    options: ReceiverOptions,
+    ledger: Ledger,
+    report: Report,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let (intake, writer) = Intake::start(ledger)?;
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new());
+    server.header_read_timeout(options.read_timeout);
+    let router = router(Shared {
+        options,
+        intake,
+        memory: Arc::new(Semaphore::new(MAX_BODIES)),
+        report,
+    });
+    let mut tasks = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &connections) => accepted,
+            () = &mut stop => break,
+        };
+        let Some((connection, permit)) = accepted else {
+            continue;
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = server.serve_connection(TokioIo::new(connection), service);
+        let connection = graceful.watch(connection);
+        tasks.spawn(async move {
+            // Whatever went wrong, the sender was not answered 200.
+            let _ = connection.await;
+            drop(permit);
+        });
+        while tasks.try_join_next().is_some() {}
+    }
+    drop(listener);
+    let _ = timeout(GRACE, graceful.shutdown()).await;
+    tasks.shutdown().await;
+    drop(router);
+    // It ends when nobody can deliver any more.
+    let _ = tokio::task::spawn_blocking(|| writer.join()).await;
+    Ok(())
 }
 
-impl Receiver {
-    /// `report` hears of every delivery.
-    pub(crate) fn new(
-        options: ReceiverOptions,
-        ledger: Ledger,
-        report: Report,
-    ) -> io::Result<Self> {
-        let (intake, writer) = Intake::start(ledger)?;
-        let read_timeout = options.read_timeout;
-        let mut router = Router::new().route("/healthz", get(health));
-        for kind in EventKind::ALL {
-            let path = format!("{}/{kind}", options.prefix);
-            let receive = |state, request| receive(*kind, state, request);
-            router = router.route(&path, post(receive));
-        }
-        let shared = Arc::new(Shared {
-            options,
-            intake,
-            memory: Arc::new(Semaphore::new(MAX_BODIES)),
-            report,
-        });
-        Ok(Self {
-            router: router.with_state(shared),
-            writer,
-            read_timeout,
-        })
+/// A path for each event, and one that tells whether events can be stored.
+fn router(shared: Shared) -> Router {
+    let mut router = Router::new().route("/healthz", get(health));
+    for kind in EventKind::ALL {
+        let path = format!("{}/{kind}", shared.options.prefix);
+        let receive = |state, request| receive(*kind, state, request);
+        router = router.route(&path, post(receive));
     }
-
-    /// Listens until `stop`; what was accepted by then is stored.
-    pub(crate) async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
-        let Self { router, writer, .. } = self;
-        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let graceful = GracefulShutdown::new();
-        let mut server = http1::Builder::new();
-        server.timer(TokioTimer::new());
-        server.header_read_timeout(self.read_timeout);
-        let mut tasks = JoinSet::new();
-        tokio::pin!(stop);
-        loop {
-            let accepted = tokio::select! {
-                accepted = accept(&listener, &connections) => accepted,
-                () = &mut stop => break,
-            };
-            let Some((connection, permit)) = accepted else {
-                continue;
-            };
-            let service = TowerToHyperService::new(router.clone());
-            let connection = server.serve_connection(TokioIo::new(connection), service);
-            let connection = graceful.watch(connection);
-            tasks.spawn(async move {
-                // Whatever went wrong, the sender was not answered 200.
-                let _ = connection.await;
-                drop(permit);
-            });
-            while tasks.try_join_next().is_some() {}
-        }
-        drop(listener);
-        let _ = timeout(GRACE, graceful.shutdown()).await;
-        tasks.shutdown().await;
-        drop(router);
-        // It ends when nobody can deliver any more.
-        let _ = tokio::task::spawn_blocking(|| writer.join()).await;
-    }
+    router.with_state(Arc::new(shared))
 }
 
 /// The next connection; none when it failed.
@@ -176,7 +164,6 @@ async fn accept(
     None
 }
 
-/// Whether events can be stored, as far as is known.
 async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
     if shared.intake.is_failing() {
         let reason = "the last event could not be stored in the ledger\n";

@@ -2,16 +2,17 @@
 //! are written to.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::{EventKind, readable_by_others};
+use crate::api::Secret;
+use crate::model::{EventKind, readable_by_others, replace_file};
 
 /// How many random bytes a secret is made of.
 const SECRET_BYTES: usize = 32;
+
+/// Where a secret is from, for errors.
+const SECRETS: &str = "the file of secrets";
 
 const HEADING: &str = "\
 # Secrets that webhook deliveries are signed with. Keep this file private.
@@ -19,35 +20,8 @@ const HEADING: &str = "\
 # platform, and remove the old one when no delivery is signed with it any more.
 ";
 
-/// It can't be printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    /// Random, as hex.
-    fn generate() -> io::Result<Self> {
-        let mut bytes = [0; SECRET_BYTES];
-        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
-        Ok(Self(digits.collect()))
-    }
-
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(hidden)")
-    }
-}
+/// A shorter one can be guessed.
+const MIN_LENGTH: usize = 16;
 
 /// Why the secrets can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -96,12 +70,16 @@ impl Secrets {
         });
         let text = io::read_to_string(file).map_err(unreadable)?;
         let malformed = || SecretsError::Malformed(path.to_owned());
-        let lists: BTreeMap<EventKind, Vec<Secret>> =
+        let lists: BTreeMap<EventKind, Vec<String>> =
             toml::from_str(&text).map_err(|_| malformed())?;
-        if lists.values().flatten().any(|secret| secret.0.len() < 16) {
-            return Err(malformed());
+        for (kind, texts) in lists {
+            let list = texts.iter().map(|text| {
+                let secret = Secret::from_text(text, SECRETS).ok();
+                secret.filter(|secret| secret.reveal().len() >= MIN_LENGTH)
+            });
+            let list: Option<Vec<Secret>> = list.collect();
+            secrets.by_event.insert(kind, list.ok_or_else(malformed)?);
         }
-        secrets.by_event = lists;
         Ok((secrets, warning))
     }
 
@@ -119,29 +97,21 @@ impl Secrets {
             path: self.path.clone(),
             source,
         };
-        let secret = Secret::generate().map_err(unwritable)?;
-        let mut lists = self.by_event.clone();
-        lists.insert(kind, vec![secret.clone()]);
+        let mut bytes = [0; SECRET_BYTES];
+        getrandom::fill(&mut bytes).map_err(|error| unwritable(error.into()))?;
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = Secret::from_text(&digits, SECRETS);
+        let secret = secret.map_err(|error| unwritable(io::Error::other(error)))?;
+        self.by_event.insert(kind, vec![secret.clone()]);
+        let lists = self.by_event.iter();
+        let lists: BTreeMap<_, Vec<_>> = lists
+            .map(|(kind, list)| (kind, list.iter().map(Secret::reveal).collect()))
+            .collect();
         // Lists of texts are always valid TOML.
         let text = HEADING.to_owned() + &toml::to_string(&lists).unwrap_or_default();
-        replace(&self.path, &text).map_err(unwritable)?;
-        self.by_event = lists;
+        replace_file(&self.path, &text).map_err(unwritable)?;
         Ok(secret)
     }
-}
-
-/// Replaces a private file in one step.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    // Readable by its owner only.
-    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
-    draft.write_all(text.as_bytes())?;
-    draft.as_file().sync_all()?;
-    draft.persist(path)?;
-    std::fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -156,11 +126,12 @@ mod tests {
         let updates = secrets.ensure(EventKind::Updates).unwrap();
         let stages = secrets.ensure(EventKind::Stages).unwrap();
         assert_eq!(updates.reveal().len(), 2 * SECRET_BYTES);
-        assert_ne!(updates, stages);
+        assert_ne!(updates.reveal(), stages.reveal());
         let (mut again, warning) = Secrets::read(&path).unwrap();
         assert_eq!(warning, None, "only its owner can read it");
-        assert_eq!(again.ensure(EventKind::Updates).unwrap(), updates);
-        assert_eq!(again.of(EventKind::Stages), [stages]);
+        let known = again.ensure(EventKind::Updates).unwrap();
+        assert_eq!(known.reveal(), updates.reveal());
+        assert_eq!(again.of(EventKind::Stages)[0].reveal(), stages.reveal());
         assert!(again.of(EventKind::Settlements).is_empty());
         assert!(!format!("{again:?}").contains(updates.reveal()));
     }

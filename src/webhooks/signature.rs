@@ -6,7 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::Secret;
+use crate::api::Secret;
 
 /// Whether one of the secrets has signed the body. Compared in constant time,
 /// and before anything of the body is parsed.
@@ -44,7 +44,9 @@ mod tests {
     const TEXT: &str = "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=";
 
     fn secrets(texts: &[&str]) -> Vec<Secret> {
-        texts.iter().map(|text| Secret::from(*text)).collect()
+        let secrets = texts.iter();
+        let secrets = secrets.map(|text| Secret::from_text(text, "a test").unwrap());
+        secrets.collect()
     }
 
     #[test]

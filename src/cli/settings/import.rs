@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::account::{self, setting};
 use super::{LedgerChoice, ReadSettings, environment_path, in_ci, output_options};
-use crate::api::{Account, Address, Contract, PublicKey};
+use crate::api::{Account, Address, Contract, Secret};
 use crate::cli::args::{AccountArgs, GlobalArgs, ImportArgs};
 use crate::config::Config;
 use crate::output::terminal::streams::{OutputOptions, is_interactive};
@@ -27,7 +27,7 @@ pub(crate) struct ImportSettings {
     /// Where the ledger is, or will be created.
     pub ledger_path: PathBuf,
     /// None in a dry run and a test run.
-    pub public_key: Option<PublicKey>,
+    pub public_key: Option<Secret>,
     pub ca_file: Option<PathBuf>,
     /// The answer to a question on the terminal lets it send.
     pub asks: bool,
@@ -104,7 +104,7 @@ fn creates_ledger_only(args: &ImportArgs) -> bool {
 }
 
 /// Where an import goes, its ledger, and the key.
-type Target = (Destination, LedgerChoice, Option<PublicKey>);
+type Target = (Destination, LedgerChoice, Option<Secret>);
 
 fn test_run(args: &AccountArgs) -> Result<Target> {
     let destination = Destination {
@@ -156,7 +156,7 @@ fn real_account(args: &ImportArgs, globals: &GlobalArgs, config: &Config) -> Res
     Ok((destination, ledger, key))
 }
 
-fn public_key(args: &ImportArgs) -> Result<Option<PublicKey>> {
+fn public_key(args: &ImportArgs) -> Result<Option<Secret>> {
     let file = args.public_key_file.as_deref();
     super::key(file, PUBLIC_KEY, "LEXAMICA_PRIVATE_KEY")
 }

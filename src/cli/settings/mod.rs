@@ -18,7 +18,7 @@ pub(crate) use self::webhooks::{
     CASE_ID_FIELD, ListenSettings, ManagementSettings, SetupSettings, event_fields,
 };
 use super::args::{CheckArgs, GlobalArgs, OutputFormat, ReadArgs};
-use crate::api::PublicKey;
+use crate::api::Secret;
 use crate::check::{CheckError, CheckOptions};
 use crate::config::{self, Config};
 use crate::input::{self, Input};
@@ -42,8 +42,8 @@ fn environment_path(name: &str) -> Option<PathBuf> {
 }
 
 /// The key in a file. One that others can read is a warning.
-pub(crate) fn key_from(path: &Path) -> Result<PublicKey> {
-    let (key, warning) = PublicKey::from_file(path)?;
+pub(crate) fn key_from(path: &Path) -> Result<Secret> {
+    let (key, warning) = Secret::from_file(path)?;
     if let Some(warning) = warning {
         print_warning(&warning);
     }
@@ -52,10 +52,10 @@ pub(crate) fn key_from(path: &Path) -> Result<PublicKey> {
 
 /// A key from its file or its variable. The platform gives two, and each is
 /// refused where the other belongs, as far as that can be seen.
-fn key(file: Option<&Path>, variable: &str, other: &str) -> Result<Option<PublicKey>> {
+fn key(file: Option<&Path>, variable: &str, other: &str) -> Result<Option<Secret>> {
     let key = match (file, environment(variable)) {
         (Some(path), _) => key_from(path)?,
-        (None, Some(text)) => PublicKey::from_text(&text, variable)?,
+        (None, Some(text)) => Secret::from_text(&text, variable)?,
         (None, None) => return Ok(None),
     };
     if environment(other).is_some_and(|other| other.trim() == key.reveal()) {

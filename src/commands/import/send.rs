@@ -13,7 +13,7 @@ use super::super::interrupts::Interrupts;
 use super::super::rerun_command;
 use super::CheckedPlan;
 use super::files;
-use crate::api::{Address, CaseIdField, Client, ClientOptions, PublicKey};
+use crate::api::{Address, CaseIdField, Client, ClientOptions, Secret};
 use crate::cli::settings::{ImportSettings, environment};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
@@ -107,7 +107,7 @@ async fn connect(settings: &ImportSettings) -> Result<(Option<RunningSandbox>, C
     } else {
         // Other processes can reach the port, but they don't have this key.
         let own_key = Uuid::now_v7().simple().to_string();
-        key = Some(PublicKey::from_text(&own_key, "the sandbox")?);
+        key = Some(Secret::from_text(&own_key, "the sandbox")?);
         let options = SandboxOptions {
             public_key: Some(own_key),
             private: true,
