@@ -21,7 +21,7 @@ use super::contract::{AuthPlace, Contract, FirmPlace, PARTNER_FIRM_ID};
 use super::gate::{Gate, GatedBody};
 use super::key::Secret;
 use super::trust::{self, TrustError};
-use crate::model::{CaseData, Key, Outcome};
+use crate::model::{BootTime, CaseData, Key, Outcome};
 
 #[derive(Debug, Clone)]
 pub(crate) struct ClientOptions {
@@ -94,26 +94,29 @@ impl Client {
     }
 
     /// Prepares the call that creates the case. Awaiting it sends at most one
-    /// complete request.
+    /// complete request, and none that has not begun by the time given.
     pub(crate) fn attempt(
         &self,
         case: &CaseData,
+        opens_until: Option<BootTime>,
     ) -> (Arc<Gate>, impl Future<Output = Outcome> + use<>) {
         let firm = case.partner_firm.as_deref();
         let body = self.contract.body(&case.payload, firm);
-        self.post(self.url(firm), body, case.key.clone(), None)
+        let gate = Gate::until(opens_until);
+        self.post(gate, self.url(firm), body, case.key.clone(), None)
     }
 
     /// Prepares a call that creates something. Awaiting it sends at most one
     /// complete request. Besides the key the answer may quote a secret.
     pub(super) fn post(
         &self,
+        gate: Gate,
         url: Url,
         body: String,
         key: Key,
         secret: Option<Secret>,
     ) -> (Arc<Gate>, impl Future<Output = Outcome> + use<>) {
-        let gate = Arc::new(Gate::default());
+        let gate = Arc::new(gate);
         let gated = GatedBody::new(Bytes::from(body.clone()), Arc::clone(&gate));
         let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
         let request = http

@@ -13,12 +13,16 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::model::abort_point;
+use crate::model::{BootTime, abort_point};
 
 /// Whether the first byte of a request may have been written. Armed until it is
 /// moved for the first time, which counts for good.
 #[derive(Debug, Default)]
-pub(crate) struct Gate(OnceLock<Moved>);
+pub(crate) struct Gate {
+    moved: OnceLock<Moved>,
+    /// It does not open later than this.
+    opens_until: Option<BootTime>,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 enum Moved {
@@ -30,11 +34,24 @@ impl Gate {
     /// True when the gate was not open: nothing was written, and nothing will
     /// be.
     pub(crate) fn shut(&self) -> bool {
-        *self.0.get_or_init(|| Moved::Shut) == Moved::Shut
+        *self.moved.get_or_init(|| Moved::Shut) == Moved::Shut
+    }
+
+    pub(super) fn until(opens_until: Option<BootTime>) -> Self {
+        Self {
+            opens_until,
+            ..Self::default()
+        }
     }
 
     fn open(&self) -> bool {
-        let is_open = *self.0.get_or_init(|| Moved::Open) == Moved::Open;
+        let is_late = self
+            .opens_until
+            .is_some_and(|until| BootTime::now() > until);
+        if is_late {
+            return !self.shut();
+        }
+        let is_open = *self.moved.get_or_init(|| Moved::Open) == Moved::Open;
         if is_open {
             abort_point("gate-open");
         }
@@ -118,5 +135,14 @@ mod tests {
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Ok(_)))));
         assert!(!gate.shut());
         assert!(matches!(poll(&mut body), Poll::Ready(None)));
+    }
+
+    #[test]
+    fn a_gate_does_not_open_too_late() {
+        let gate = Arc::new(Gate::until(Some(BootTime::now())));
+        while BootTime::now() <= gate.opens_until.unwrap() {}
+        let mut body = GatedBody::new(Bytes::from_static(b"{}"), Arc::clone(&gate));
+        assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(Shut)))));
+        assert!(gate.shut());
     }
 }

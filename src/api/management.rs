@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::address::Address;
 use super::client::{Client, ClientError, ClientOptions};
 use super::contract::{AuthPlace, Contract};
+use super::gate::Gate;
 use super::key::Secret;
 use crate::model::{Key, Outcome};
 
@@ -173,7 +174,8 @@ impl Collection {
     /// answer never shows the secret.
     pub(crate) async fn create(&self, name: &str, body: &Value, secret: Option<Secret>) -> Outcome {
         let (url, key) = (self.url().clone(), Key::new([name]));
-        let (_, outcome) = self.client.post(url, body.to_string(), key, secret);
+        let gate = Gate::default();
+        let (_, outcome) = self.client.post(gate, url, body.to_string(), key, secret);
         outcome.await
     }
 

@@ -32,7 +32,7 @@ pub(crate) enum TrustError {
 
 /// The client's TLS settings. Without encryption, which only this machine may
 /// use, no trust store is read.
-pub(super) fn tls(encrypted: bool, ca_file: Option<&Path>) -> Result<ClientConfig, TrustError> {
+pub(crate) fn tls(encrypted: bool, ca_file: Option<&Path>) -> Result<ClientConfig, TrustError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

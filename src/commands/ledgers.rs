@@ -9,7 +9,9 @@ use anyhow::{Result, bail, ensure};
 use crate::api::Account;
 use crate::cli::args::LedgerPermissions;
 use crate::cli::settings::{ImportSettings, LedgerChoice, SANDBOX_LEDGER, SetupSettings, in_ci};
-use crate::ledger::{self, KnownLedger, LOCK_PATIENCE, Ledger, LedgerInfo, LedgerReader, Records};
+use crate::ledger::{
+    self, KnownLedger, LOCK_PATIENCE, Ledger, LedgerInfo, LedgerReader, Location, Records,
+};
 use crate::model::State;
 use crate::output::terminal::color;
 use crate::output::terminal::status::{moved_warning, older_copy, time};
@@ -66,15 +68,17 @@ fn records(choice: &LedgerChoice) -> Option<Records> {
     records.filter(|_| !choice.is_sandbox())
 }
 
-/// The file that is chosen, if it exists.
-fn existing(choice: &LedgerChoice, if_lost: &str) -> Result<PathBuf> {
-    let path = match (&choice.path, &choice.account) {
-        (Some(path), _) => path.clone(),
-        (None, Some(account)) => ledger::default_path(&ledger::state_folder()?, account.as_str()),
-        (None, None) => return only_ledger(if_lost),
+/// The ledger that is chosen, if it exists.
+fn existing(choice: &LedgerChoice, if_lost: &str) -> Result<Location> {
+    let location = match (&choice.location, &choice.account) {
+        (Some(location), _) => location.clone(),
+        (None, Some(account)) => {
+            ledger::default_path(&ledger::state_folder()?, account.as_str()).into()
+        }
+        (None, None) => return only_ledger(if_lost).map(Location::File),
     };
-    if ledger::exists(&path)? {
-        return Ok(path);
+    if ledger::exists(&location)? {
+        return Ok(location);
     }
     ensure!(
         !choice.is_sandbox(),
@@ -90,7 +94,7 @@ fn existing(choice: &LedgerChoice, if_lost: &str) -> Result<PathBuf> {
     };
     bail!(
         "there is no ledger{account} at {}{if_lost}{others}",
-        path.display()
+        location.path().display()
     )
 }
 
@@ -249,7 +253,7 @@ impl ImportLedger {
         match self {
             Self::Existing(ledger) => Ok(*ledger),
             Self::Missing { .. } => Ok(ledger::create(
-                &settings.ledger_path,
+                &settings.ledger_location,
                 records(&settings.ledger),
                 settings.destination.account.as_str(),
             )?),
@@ -261,12 +265,12 @@ impl ImportLedger {
 /// Opens the ledger of an import, or makes sure that it may be created.
 pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger> {
     let wanted = WantedLedger::of_import(settings);
-    let path = wanted.path;
+    let location = wanted.location;
     let records = records(&settings.ledger);
     let dry_run = settings.args.sending.dry_run;
     // A dry run does not forget earlier test runs: it shows what would be sent
     // without them.
-    if !ledger::exists(path)? || (dry_run && settings.args.fresh) {
+    if !ledger::exists(location)? || (dry_run && settings.args.fresh) {
         // Whatever host they are for: under a new name of the host the right one
         // may be among them.
         let others = if settings.ledger.is_sandbox() {
@@ -278,11 +282,11 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
         return Ok(ImportLedger::Missing { others });
     }
     if dry_run {
-        let reader = ledger::open_read_only(path, records)?;
+        let reader = ledger::open_read_only(location, records)?;
         wanted.refuse_unexpected(&reader.info()?)?;
         return Ok(ImportLedger::ReadOnly(reader));
     }
-    let mut ledger = ledger::open(path, records, settings.args.wait.max(LOCK_PATIENCE))?;
+    let mut ledger = ledger::open(location, records, settings.args.wait.max(LOCK_PATIENCE))?;
     wanted.refuse_unexpected(&ledger.reader().info()?)?;
     if settings.args.fresh {
         ledger.delete()?;
@@ -311,22 +315,22 @@ pub(super) fn open_for_setup(settings: &SetupSettings) -> Result<Ledger> {
     let account = &settings.platform.account;
     let wanted = WantedLedger {
         choice,
-        path: &choice.path_of(account)?,
+        location: &choice.location_of(account)?,
         account,
         permissions: &settings.permissions,
         asks: false,
         dry_run: false,
         quiet: settings.platform.output.quiet,
     };
-    if !ledger::exists(wanted.path)? {
+    if !ledger::exists(wanted.location)? {
         wanted.refuse_new(&known())?;
         return Ok(ledger::create(
-            wanted.path,
+            wanted.location,
             records(choice),
             account.as_str(),
         )?);
     }
-    let mut ledger = ledger::open(wanted.path, records(choice), LOCK_PATIENCE)?;
+    let mut ledger = ledger::open(wanted.location, records(choice), LOCK_PATIENCE)?;
     wanted.refuse_unexpected(&ledger.reader().info()?)?;
     if settings.permissions.adopt_ledger {
         ledger.adopt(account.as_str())?;
@@ -337,7 +341,7 @@ pub(super) fn open_for_setup(settings: &SetupSettings) -> Result<Ledger> {
 /// The ledger that a command would use or create, and what it was allowed.
 struct WantedLedger<'s> {
     choice: &'s LedgerChoice,
-    path: &'s Path,
+    location: &'s Location,
     account: &'s Account,
     permissions: &'s LedgerPermissions,
     /// A question comes before anything is created.
@@ -350,7 +354,7 @@ impl<'s> WantedLedger<'s> {
     fn of_import(settings: &'s ImportSettings) -> Self {
         Self {
             choice: &settings.ledger,
-            path: &settings.ledger_path,
+            location: &settings.ledger_location,
             account: &settings.destination.account,
             permissions: &settings.args.ledger,
             asks: settings.asks,
@@ -402,7 +406,7 @@ impl<'s> WantedLedger<'s> {
 
     /// Refuses to do without a ledger that is expected.
     fn refuse_expected(&self, others: &[KnownLedger]) -> Result<()> {
-        let (path, permissions) = (self.path.display(), self.permissions);
+        let (path, permissions) = (self.location.path().display(), self.permissions);
         if let Some(id) = &self.choice.id {
             bail!(
                 "there is no ledger at {path}, expected ledger {id}: nothing is sent without it; \
@@ -424,7 +428,7 @@ impl<'s> WantedLedger<'s> {
     /// account must be meant.
     fn refuse_new(&self, others: &[KnownLedger]) -> Result<()> {
         self.refuse_expected(others)?;
-        let path = self.path.display();
+        let path = self.location.path().display();
         let (account, permissions) = (self.account, self.permissions);
         let of_account = |other: &&KnownLedger| other.account.as_deref() == Some(account.as_str());
         let of_account: Vec<&KnownLedger> = others.iter().filter(of_account).collect();

@@ -95,6 +95,10 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     document.check_blanks("", root.get_ref())?;
     let ledger = file.ledger.path.as_deref();
     file.ledger.path = ledger.map(|ledger| path.with_file_name(ledger));
+    if file.ledger.path.is_some() && file.ledger.url.is_some() {
+        let message = "either `path` or `url`: a ledger is in one place";
+        return Err(document.error(&["ledger", "url"], message));
+    }
     let secrets = file.webhooks.secrets.as_deref();
     file.webhooks.secrets = secrets.map(|secrets| path.with_file_name(secrets));
     document.check_bodies(&file.api.bodies)?;

@@ -102,6 +102,8 @@ pub(super) struct FieldSection {
 pub(crate) struct LedgerSection {
     /// Resolved against the config's folder.
     pub(crate) path: Option<PathBuf>,
+    /// The address of a PostgreSQL server, without a password.
+    pub(crate) url: Option<String>,
     /// The only ledger to accept.
     pub(crate) id: Option<String>,
     /// Payloads stay in the ledger after the import.

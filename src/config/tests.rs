@@ -169,7 +169,7 @@ caseload.toml:1: unknown key `feilds`; did you mean `fields`?
     );
     assert_eq!(
         error("[ledger]\nzzz = 1").lines().next().unwrap(),
-        "caseload.toml:2: unknown key `zzz`; expected one of `path`, `id`, `keep_payloads`"
+        "caseload.toml:2: unknown key `zzz`; expected one of `path`, `url`, `id`, `keep_payloads`"
     );
 }
 

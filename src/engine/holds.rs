@@ -105,6 +105,14 @@ impl<'l> Holds<'l> {
         }))
     }
 
+    /// Prepares for the cases of a batch.
+    pub(super) fn prepare<'c>(
+        &mut self,
+        cases: impl Iterator<Item = &'c CaseData> + Clone,
+    ) -> Result<(), LedgerError> {
+        self.look_alikes.prepare(cases)
+    }
+
     /// Why a case that is about to be sent may exist under another key.
     pub(super) fn of_new_case(&mut self, case: &CaseData) -> Result<Vec<Suspicion>, LedgerError> {
         if let Some(no) = self.look_alikes.same_content(case)? {

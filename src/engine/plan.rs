@@ -299,6 +299,9 @@ impl<'a> Planner<'a> {
             }
             None => vec![None; batch.cases.len()],
         };
+        if let Some(holds) = &mut self.holds {
+            holds.prepare(batch.cases.iter().map(|checked| &checked.case))?;
+        }
         let mut found = PlanBatch {
             problems: batch.problems,
             invalid: batch.invalid,

@@ -1,5 +1,7 @@
 //! The life of an attempt in the ledger: claimed, then settled or released.
-//! Plain functions on a connection; the caller commits.
+//! Plain functions on a database; for a file the caller commits.
+
+mod on_server;
 
 use std::sync::Arc;
 
@@ -7,11 +9,11 @@ use jiff::Timestamp;
 use rusqlite::params;
 use rusqlite::types::Value;
 
-use super::database::{self, Database, as_params, marks};
+use super::database::{self, Database, Params, as_params, marks};
 use super::look_alikes::Salt;
 use super::schema::{Millis, half};
 use super::{LedgerError, RunId};
-use crate::model::{Answer, CaseData, Key, State, Verdict};
+use crate::model::{Answer, BootTime, CaseData, Key, State, Verdict};
 
 /// What a run wants to send.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub struct Claim {
     case_no: i64,
     nth: i64,
     former: Option<FormerCase>,
+    /// The request must have left by then, or another run may have taken over.
+    valid_until: Option<BootTime>,
 }
 
 #[derive(Debug, Clone, thiserror::Error)]
@@ -65,8 +69,9 @@ pub struct Settlement {
 #[derive(Debug)]
 struct FormerCase {
     state: State,
-    /// Of [`CLAIMED`] and [`CONTENT`].
-    values: Vec<Value>,
+    /// Of [`CLAIMED`] and [`CONTENT`]; none where the answer to the claim was
+    /// lost.
+    values: Option<Vec<Value>>,
 }
 
 /// The columns of a case that a claim writes.
@@ -77,6 +82,11 @@ const CLAIMED: &str = "state, case_id, payload_digest, content, record, file, li
 const CONTENT: &str = "payload, raw_record, answer";
 
 impl Claim {
+    /// By when its request must have left.
+    pub(crate) fn valid_until(&self) -> Option<BootTime> {
+        self.valid_until
+    }
+
     pub fn case(&self) -> &Arc<CaseData> {
         &self.case
     }
@@ -99,25 +109,29 @@ fn may_send(state: Option<State>, resend_in_doubt: bool) -> bool {
     }
 }
 
-/// The case of a claim: written unless it is in another state than the one that
-/// was expected.
-const CLAIM_CASE: &str = "
-    INSERT INTO cases (key_digest, key, state, payload_digest, content, record, file, line, row,
-                       position, partner_firm, attempts, updated_at, folded_key, name, phone,
-                       email, incident_date, birth_date, case_type)
-    SELECT ?1, ?2, 'sending', ?3, ?4, ?5, (SELECT no FROM files WHERE run = ?6 AND position = ?7),
-           ?8, ?9, ?10, ?11, 1, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19
-    WHERE TRUE
-    ON CONFLICT (key_digest) DO UPDATE SET
-      state = 'sending', case_id = NULL, payload_digest = excluded.payload_digest,
-      content = excluded.content, record = excluded.record, file = excluded.file,
-      line = excluded.line, row = excluded.row, position = excluded.position,
-      partner_firm = excluded.partner_firm, attempts = cases.attempts + 1,
-      updated_at = excluded.updated_at, name = excluded.name, phone = excluded.phone,
-      email = excluded.email, incident_date = excluded.incident_date,
-      birth_date = excluded.birth_date, case_type = excluded.case_type
-    WHERE cases.state = ?20
-    RETURNING no, attempts";
+/// Writes the case of a claim, unless it is in another state than was expected.
+/// Its values are those of [`claim`].
+fn claim_case(condition: &str) -> String {
+    format!(
+        "INSERT INTO cases (key_digest, key, state, payload_digest, content, record, file, line,
+                            row, position, partner_firm, attempts, updated_at, folded_key, name,
+                            phone, email, incident_date, birth_date, case_type)
+         SELECT ?1, ?2, 'sending', ?3, ?4, ?5,
+                (SELECT no FROM files WHERE run = ?6 AND position = ?7), ?8, ?9, ?10, ?11, 1, ?12,
+                ?13, ?14, ?15, ?16, ?17, ?18, ?19
+         WHERE {condition}
+         ON CONFLICT (key_digest) DO UPDATE SET
+           state = 'sending', case_id = NULL, payload_digest = excluded.payload_digest,
+           content = excluded.content, record = excluded.record, file = excluded.file,
+           line = excluded.line, row = excluded.row, position = excluded.position,
+           partner_firm = excluded.partner_firm, attempts = cases.attempts + 1,
+           updated_at = excluded.updated_at, name = excluded.name, phone = excluded.phone,
+           email = excluded.email, incident_date = excluded.incident_date,
+           birth_date = excluded.birth_date, case_type = excluded.case_type
+         WHERE cases.state = ?20
+         RETURNING no, attempts"
+    )
+}
 
 /// Compare and set: either the case is `sending` now, or its state is
 /// returned.
@@ -126,42 +140,54 @@ pub(super) fn claim(
     request: &ClaimRequest,
 ) -> database::Result<Result<Claim, Option<State>>> {
     let case = &request.case;
-    let former = former_case(db, &case.key)?;
-    let now = former.as_ref().map(|former| former.state);
-    if now != request.expected || !may_send(now, request.resend_in_doubt) {
-        return Ok(Err(now));
+    if !may_send(request.expected, request.resend_in_doubt) {
+        let former = former_case(db, &case.key)?;
+        return Ok(Err(former.map(|former| former.state)));
     }
     let salt = Salt::of(db)?;
     let [name, phone, email, incident_date, birth_date, case_type] = salt.person(&case.person);
-    let claimed = db.first(
-        CLAIM_CASE,
-        params![
-            case.key.digest(),
-            case.key,
-            case.payload_digest,
-            case.content_digest.as_ref().map(half),
-            half(&case.record_digest),
-            request.run.0,
-            case.place.file.0,
-            case.place.line,
-            case.place.row,
-            case.place.index,
-            case.partner_firm,
-            Millis(request.at),
-            salt.folded_key(&case.key),
-            name,
-            phone,
-            email,
-            incident_date,
-            birth_date,
-            case_type,
-            request.expected
-        ],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    let Some((case_no, nth)) = claimed else {
+    let values = params![
+        case.key.digest(),
+        case.key,
+        case.payload_digest,
+        case.content_digest.as_ref().map(half),
+        half(&case.record_digest),
+        request.run.0,
+        case.place.file.0,
+        case.place.line,
+        case.place.row,
+        case.place.index,
+        case.partner_firm,
+        Millis(request.at),
+        salt.folded_key(&case.key),
+        name,
+        phone,
+        email,
+        incident_date,
+        birth_date,
+        case_type,
+        request.expected
+    ];
+    match db {
+        Database::File { .. } => in_file(db, request, values),
+        Database::Server(server) => on_server::claim(server, request, values),
+    }
+}
+
+fn in_file(
+    db: &Database,
+    request: &ClaimRequest,
+    values: Params<'_>,
+) -> database::Result<Result<Claim, Option<State>>> {
+    let case = &request.case;
+    let former = former_case(db, &case.key)?;
+    let now = former.as_ref().map(|former| former.state);
+    if now != request.expected {
         return Ok(Err(now));
-    };
+    }
+    let (case_no, nth) = db.one(&claim_case("TRUE"), values, |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
     db.execute(
         "INSERT INTO contents (case_no, payload, raw_record) VALUES (?1, ?2, ?3)
          ON CONFLICT (case_no) DO UPDATE SET payload = excluded.payload, raw_record = excluded.raw_record",
@@ -182,6 +208,7 @@ pub(super) fn claim(
         case_no,
         nth,
         former,
+        valid_until: None,
     }))
 }
 
@@ -192,12 +219,10 @@ fn former_case(db: &Database, key: &Key) -> database::Result<Option<FormerCase>>
     );
     let columns = 0..CLAIMED.split(',').count() + CONTENT.split(',').count();
     db.first(&sql, params![key.digest()], |row| {
+        let values = columns.clone().map(|column| row.get(column));
         Ok(FormerCase {
             state: row.get(0)?,
-            values: columns
-                .clone()
-                .map(|column| row.get(column))
-                .collect::<database::Result<_>>()?,
+            values: Some(values.collect::<database::Result<Vec<Value>>>()?),
         })
     })
 }
@@ -212,12 +237,15 @@ fn state_after(before: Option<State>, proved: Verdict) -> State {
     }
 }
 
-/// The end of an attempt, if it is in flight, and no other case is imported
-/// under its case id.
-const END_ATTEMPT: &str = "
-    UPDATE attempts SET ended_at = ?3, outcome = ?4, status = ?5, case_id = ?6, message = ?7
-    WHERE case_no = ?1 AND nth = ?2 AND outcome IS NULL
-      AND NOT EXISTS (SELECT 1 FROM cases WHERE case_id = ?8 AND no <> ?1)";
+/// The end of an attempt that waits for it, unless another case is imported
+/// under its case id. Its values, and those of [`settle_case`], are in [`record`].
+fn end_attempt(waits: &str) -> String {
+    format!(
+        "UPDATE attempts SET ended_at = ?3, outcome = ?4, status = ?5, case_id = ?6, message = ?7
+         WHERE case_no = ?1 AND nth = ?2 AND {waits}
+           AND NOT EXISTS (SELECT 1 FROM cases WHERE case_id = ?8 AND no <> ?1)"
+    )
+}
 
 /// Records what came back. `None` when the attempt is not in flight.
 pub(super) fn settle(
@@ -266,47 +294,58 @@ fn record(
     at: Timestamp,
     keep_payloads: bool,
 ) -> database::Result<Option<Settlement>> {
-    let Claim { case_no, nth, .. } = claim;
-    let (status, given_id) = (answer.status, &answer.case_id);
-    let ended = db.execute(
-        END_ATTEMPT,
-        params![
-            case_no,
-            nth,
-            Millis(at),
-            proved,
-            status,
-            given_id,
-            message,
-            new_id
-        ],
-    )?;
-    if ended == 0 {
-        return Ok(None);
-    }
     let state = state_after(claim.state_before(), proved);
     let imported = state == State::Imported;
-    let case_id = given_id.as_ref().filter(|_| imported);
-    let is_twin = imported && claim.after_doubt();
-    let possible_twin = db.value(
-        "UPDATE cases SET state = ?2, case_id = ?3, updated_at = ?5,
-                possible_twin = CASE ?4 WHEN 1 THEN 1 ELSE possible_twin END
-         WHERE no = ?1 RETURNING possible_twin",
-        params![case_no, state, case_id, is_twin, Millis(at)],
-    )?;
-    if imported && !keep_payloads {
-        db.execute("DELETE FROM contents WHERE case_no = ?1", params![case_no])?;
+    let values = params![
+        claim.case_no,
+        claim.nth,
+        Millis(at),
+        proved,
+        answer.status,
+        answer.case_id,
+        message,
+        new_id,
+        state,
+        answer.case_id.as_ref().filter(|_| imported),
+        imported && claim.after_doubt(),
+        answer.body
+    ];
+    let content = if imported && !keep_payloads {
+        Some("DELETE FROM contents WHERE case_no = ?1")
     } else if proved == Verdict::InDoubt || (proved == Verdict::Rejected && !claim.after_doubt()) {
         // The rejection of a later attempt doesn't replace the answer that
         // left the case in doubt.
-        let sql = "UPDATE contents SET answer = ?2 WHERE case_no = ?1";
-        db.execute(sql, params![case_no, answer.body])?;
-    }
-    Ok(Some(Settlement {
+        Some("UPDATE contents SET answer = ?12 WHERE case_no = ?1")
+    } else {
+        None
+    };
+    let possible_twin = match db {
+        Database::File { .. } => {
+            if db.execute(&end_attempt("outcome IS NULL"), &values[..8])? == 0 {
+                return Ok(None);
+            }
+            if let Some(sql) = content {
+                let used = if sql.contains("?12") { 12 } else { 1 };
+                db.execute(sql, &values[..used])?;
+            }
+            db.first(&settle_case("TRUE"), &values[..11], |row| row.get(0))?
+        }
+        Database::Server(server) => on_server::settle(server, content, values)?,
+    };
+    Ok(possible_twin.map(|possible_twin| Settlement {
         state,
         possible_twin,
         same_id_as: None,
     }))
+}
+
+/// What the case becomes.
+fn settle_case(condition: &str) -> String {
+    format!(
+        "UPDATE cases SET state = ?9, case_id = ?10, updated_at = ?3,
+                          possible_twin = CASE ?11 WHEN 1 THEN 1 ELSE possible_twin END
+         WHERE no = ?1 AND {condition} RETURNING possible_twin"
+    )
 }
 
 /// The key of another case that is imported under this id, if there is an id.
@@ -333,12 +372,20 @@ pub(super) fn release(db: &Database, claim: &Claim) -> database::Result<bool> {
     if in_flight == 0 {
         return Ok(false);
     }
-    db.execute("DELETE FROM contents WHERE case_no = ?1", params![case_no])?;
     let Some(former) = &claim.former else {
+        db.execute("DELETE FROM contents WHERE case_no = ?1", params![case_no])?;
         db.execute("DELETE FROM cases WHERE no = ?1", params![case_no])?;
         return Ok(true);
     };
-    let (claimed, content) = former.values.split_at(CLAIMED.split(',').count());
+    let Some(values) = &former.values else {
+        // How it was is not known any more, but that it was not sent.
+        let sql = "UPDATE cases SET state = ?2 WHERE no = ?1";
+        let state = state_after(Some(former.state), Verdict::NotSent);
+        db.execute(sql, params![case_no, state])?;
+        return Ok(true);
+    };
+    db.execute("DELETE FROM contents WHERE case_no = ?1", params![case_no])?;
+    let (claimed, content) = values.split_at(CLAIMED.split(',').count());
     let with_number = |values: &[Value]| -> Vec<Value> {
         (values.iter().cloned())
             .chain([Value::Integer(*case_no)])

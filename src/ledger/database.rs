@@ -11,8 +11,9 @@ use rusqlite::types::{FromSql, ToSql, Value};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::LedgerErrorKind;
-use super::opened::{OpenedFile, RunLock};
+use super::opened::{FileLock, OpenedFile};
 use super::schema;
+use super::server::{self, Mode, Server, ServerLock};
 
 pub(super) type Result<T> = std::result::Result<T, LedgerErrorKind>;
 
@@ -25,17 +26,27 @@ pub(crate) enum Database {
         conn: Connection,
         file: Arc<OpenedFile>,
     },
+    Server(Server),
+}
+
+/// The right to run, until it is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub(super) enum RunLock {
+    File(#[expect(dead_code, reason = "held, not read")] FileLock),
+    Server(#[expect(dead_code, reason = "held, not read")] ServerLock),
 }
 
 /// A row of a result.
 pub(super) enum Row<'r> {
     File(&'r rusqlite::Row<'r>),
+    Server(&'r tokio_postgres::Row),
 }
 
 impl Row<'_> {
     pub(super) fn get<T: FromSql>(&self, column: usize) -> Result<T> {
         match self {
             Self::File(row) => Ok(row.get(column)?),
+            Self::Server(row) => server::value(row, column),
         }
     }
 }
@@ -50,17 +61,28 @@ pub(crate) struct Transaction<'d> {
 
 impl Transaction<'_> {
     pub(super) fn commit(mut self) -> Result<()> {
-        self.database.run("COMMIT")?;
         self.is_open = false;
-        Ok(())
+        match self.database {
+            Database::File { conn, .. } => match conn.execute_batch("COMMIT") {
+                Ok(()) => Ok(()),
+                Err(error) => {
+                    self.is_open = true;
+                    Err(error.into())
+                }
+            },
+            Database::Server(server) => server.commit(),
+        }
     }
 }
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if self.is_open {
-            // Of a broken connection nothing is left to undo.
-            let _ = self.database.run("ROLLBACK");
+            match self.database {
+                // Of a failed one nothing is left to undo.
+                Database::File { conn, .. } => drop(conn.execute_batch("ROLLBACK")),
+                Database::Server(server) => server.roll_back(),
+            }
         }
     }
 }
@@ -69,13 +91,7 @@ impl Database {
     pub(super) fn path(&self) -> &Path {
         match self {
             Self::File { file, .. } => file.path(),
-        }
-    }
-
-    /// Statements without values or results.
-    fn run(&self, sql: &str) -> Result<()> {
-        match self {
-            Self::File { conn, .. } => Ok(conn.execute_batch(sql)?),
+            Self::Server(server) => &server.address.name,
         }
     }
 
@@ -83,6 +99,7 @@ impl Database {
     pub(super) fn execute(&self, sql: &str, values: Params<'_>) -> Result<u64> {
         match self {
             Self::File { conn, .. } => Ok(conn.prepare_cached(sql)?.execute(values)? as u64),
+            Self::Server(server) => server.execute(sql, values),
         }
     }
 
@@ -103,6 +120,10 @@ impl Database {
                 }
                 Ok(found)
             }
+            Self::Server(server) => {
+                let rows = server.query(sql, values)?;
+                rows.iter().map(|row| read(&Row::Server(row))).collect()
+            }
         }
     }
 
@@ -119,6 +140,10 @@ impl Database {
                 .query_row(values, |row| Ok(read(&Row::File(row))))
                 .optional()?
                 .transpose(),
+            Self::Server(server) => {
+                let rows = server.query(sql, values)?;
+                rows.first().map(|row| read(&Row::Server(row))).transpose()
+            }
         }
     }
 
@@ -145,15 +170,18 @@ impl Database {
 
     /// One moment for several queries.
     pub(super) fn begin_reading(&self) -> Result<Transaction<'_>> {
-        self.begin("BEGIN")
+        self.begin("BEGIN", Mode::Read)
     }
 
     pub(super) fn begin_writing(&self) -> Result<Transaction<'_>> {
-        self.begin("BEGIN IMMEDIATE")
+        self.begin("BEGIN IMMEDIATE", Mode::Write)
     }
 
-    fn begin(&self, sql: &str) -> Result<Transaction<'_>> {
-        self.run(sql)?;
+    fn begin(&self, sql: &str, mode: Mode) -> Result<Transaction<'_>> {
+        match self {
+            Self::File { conn, .. } => conn.execute_batch(sql)?,
+            Self::Server(server) => server.begin(mode),
+        }
         Ok(Transaction {
             database: self,
             is_open: true,
@@ -172,16 +200,17 @@ impl Database {
     /// deleted.
     pub(super) fn check_place(&self) -> Result<()> {
         match self {
-            Self::File { file, .. } => file.is_in_place().then_some(()),
+            Self::File { file, .. } if !file.is_in_place() => Err(LedgerErrorKind::Replaced),
+            Self::File { .. } | Self::Server(_) => Ok(()),
         }
-        .ok_or(LedgerErrorKind::Replaced)
     }
 
     /// Takes the right to run, trying for this long; none when another run has
     /// it.
     pub(super) fn lock(&self, patience: Duration) -> Result<Option<RunLock>> {
         match self {
-            Self::File { file, .. } => Ok(file.lock(patience)?),
+            Self::File { file, .. } => Ok(file.lock(patience)?.map(RunLock::File)),
+            Self::Server(server) => Ok(server.lock(patience)?.map(RunLock::Server)),
         }
     }
 
@@ -189,12 +218,15 @@ impl Database {
     pub(super) fn is_free(&self) -> Result<bool> {
         match self {
             Self::File { file, .. } => Ok(file.is_free()?),
+            Self::Server(server) => server.is_free(),
         }
     }
 
     pub(super) fn set_read_only(&self, read_only: bool) -> Result<()> {
         match self {
             Self::File { conn, .. } => Ok(conn.pragma_update(None, "query_only", read_only)?),
+            // Every transaction that reads says so.
+            Self::Server(_) => Ok(()),
         }
     }
 
@@ -212,6 +244,14 @@ impl Database {
                 }
                 schema::configure_writer(conn)
             }
+            Self::Server(_) => {
+                let sql = "SELECT current_setting('synchronous_commit')";
+                let setting: String = self.value(sql, &[])?;
+                if setting == "on" {
+                    return Ok(());
+                }
+                Err(LedgerErrorKind::UnsafeServer("synchronous_commit is off"))
+            }
         }
     }
 
@@ -219,6 +259,7 @@ impl Database {
     pub(super) fn configure_run(&self) -> Result<()> {
         match self {
             Self::File { conn, .. } => Ok(schema::configure_run(conn)?),
+            Self::Server(_) => Ok(()),
         }
     }
 
@@ -229,6 +270,7 @@ impl Database {
             Self::File { conn, .. } => {
                 let _ = conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()));
             }
+            Self::Server(_) => {}
         }
     }
 
@@ -236,6 +278,7 @@ impl Database {
     pub(super) fn is_autocommit(&self) -> bool {
         match self {
             Self::File { conn, .. } => conn.is_autocommit(),
+            Self::Server(server) => server.is_autocommit(),
         }
     }
 }
@@ -245,6 +288,7 @@ impl Database {
     pub(super) fn conn(&self) -> &Connection {
         match self {
             Self::File { conn, .. } => conn,
+            Self::Server(_) => panic!("not a file"),
         }
     }
 }

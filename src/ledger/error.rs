@@ -97,11 +97,35 @@ pub(super) enum LedgerErrorKind {
     NotClaimed,
     #[error("already closed")]
     Closed,
+    #[error("it is on a server, which is not asked; name it with --ledger to see it")]
+    Elsewhere,
+    #[error("it is on a server; back it up as the server's other databases are, with pg_dump")]
+    NotAFileToCopy,
     #[error("{0}")]
     Sqlite(String),
+    #[error("can't be reached: {0}; check that the server runs and that its address is right")]
+    Unreachable(String),
+    #[error("{0}")]
+    Disconnected(String),
+    #[error("the server refused: {0}")]
+    Server(String),
+    #[error("the server is PostgreSQL {0}; version 13 or newer is needed")]
+    OldServer(i64),
+    #[error("the server can lose what was committed, or not be written: {0}")]
+    UnsafeServer(&'static str),
+    #[error(
+        "another run took over, since nothing was heard of this one for too long; what it was \
+         sending may be in doubt"
+    )]
+    TakenOver,
 }
 
 impl LedgerErrorKind {
+    /// The connection to the server broke, or can't be made: to be tried again.
+    pub(super) fn is_connection_lost(&self) -> bool {
+        matches!(self, Self::Disconnected(_) | Self::Unreachable(_))
+    }
+
     pub(super) fn at(self, path: &Path) -> LedgerError {
         LedgerError {
             path: path.to_owned(),
@@ -122,6 +146,25 @@ impl From<rusqlite::Error> for LedgerErrorKind {
             Some(ErrorCode::SystemIoFailure) => Self::Io(detail),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             _ => Self::Sqlite(detail),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for LedgerErrorKind {
+    fn from(error: tokio_postgres::Error) -> Self {
+        // The outer error only says where it came from.
+        let cause = std::error::Error::source(&error);
+        let detail = cause.map_or_else(|| error.to_string(), ToString::to_string);
+        match error.as_db_error() {
+            // The server is stopping, has just started, or ended the connection.
+            Some(refused) if refused.code().code().starts_with("57P") => Self::Disconnected(detail),
+            Some(refused) if refused.code().code() == "28P01" => Self::NoAccess(detail),
+            Some(refused) if refused.code().code() == "42501" => Self::NoAccess(detail),
+            Some(refused) if refused.code().code() == "53100" => Self::DiskFull,
+            Some(refused) if refused.code().code() == "25006" => Self::ReadOnly(detail),
+            Some(_) => Self::Server(detail),
+            None if error.is_closed() => Self::Disconnected(detail),
+            None => Self::Unreachable(detail),
         }
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::database::{self, Database, Transaction};
+use super::database::{self, Database, RunLock, Transaction, as_params};
 use super::error::{AtPath as _, LedgerErrorKind};
-use super::opened::{OpenedFile, RunLock};
+use super::opened::OpenedFile;
+use super::server::Server;
 use super::{
-    LedgerError, LockStatus, Records, RunStart, claim, location, run, schema, setup_items,
+    LedgerError, Location, LockStatus, Records, RunStart, claim, location, run, schema, setup_items,
 };
 use crate::model::abort_point;
 
@@ -40,8 +41,11 @@ pub struct Ledger {
 }
 
 /// Opens a ledger for `status`, `export` and dry runs.
-pub fn open_read_only(path: &Path, records: Option<Records>) -> Result<LedgerReader, LedgerError> {
-    let reader = connect(path, records)?;
+pub fn open_read_only(
+    location: impl Into<Location>,
+    records: Option<Records>,
+) -> Result<LedgerReader, LedgerError> {
+    let reader = connect(&location.into(), records)?;
     // Not opened read-only, or what a crash left half written could not be
     // rolled back.
     reader.db.set_read_only(true).at(reader.path())?;
@@ -51,11 +55,11 @@ pub fn open_read_only(path: &Path, records: Option<Records>) -> Result<LedgerRea
 /// Opens a ledger for a run, under its lock, which is tried for this long. What
 /// a dead run left in flight becomes in doubt.
 pub fn open(
-    path: &Path,
+    location: impl Into<Location>,
     records: Option<Records>,
     patience: Duration,
 ) -> Result<Ledger, LedgerError> {
-    let reader = connect(path, records)?;
+    let reader = connect(&location.into(), records)?;
     let Some(lock) = reader.db.lock(patience).at(reader.path())? else {
         return Err(LedgerErrorKind::Locked(reader.holder()?).at(reader.path()));
     };
@@ -64,10 +68,10 @@ pub fn open(
 
 /// Opens a ledger for resolutions, while a run may use it.
 pub(crate) fn open_to_resolve(
-    path: &Path,
+    location: impl Into<Location>,
     records: Option<Records>,
 ) -> Result<Ledger, LedgerError> {
-    let reader = connect(path, records)?;
+    let reader = connect(&location.into(), records)?;
     let lock = reader.db.lock(Duration::ZERO).at(reader.path())?;
     let mut ledger = Ledger::of(reader, lock)?;
     // It was only needed for what a dead run left.
@@ -75,9 +79,26 @@ pub(crate) fn open_to_resolve(
     Ok(ledger)
 }
 
-/// Opens a ledger that exists. Reading its id rolls back what a crash left half
-/// written.
-fn connect(path: &Path, records: Option<Records>) -> Result<LedgerReader, LedgerError> {
+/// Opens a ledger that exists.
+fn connect(location: &Location, records: Option<Records>) -> Result<LedgerReader, LedgerError> {
+    let db = match location {
+        Location::File(path) => open_file(path)?,
+        Location::Server(address) => {
+            let server = Server::new(address.as_ref().clone());
+            server.check().at(location.path())?;
+            Database::Server(server)
+        }
+    };
+    Ok(LedgerReader {
+        db,
+        records,
+        orphaned: Cell::new(false),
+        removes_journal: Cell::new(false),
+    })
+}
+
+/// Reading its id rolls back what a crash left half written.
+fn open_file(path: &Path) -> Result<Database, LedgerError> {
     let file = OpenedFile::open(path)?;
     let path = file.path();
     let has_journal = location::beside(path, "-journal").exists();
@@ -87,16 +108,12 @@ fn connect(path: &Path, records: Option<Records>) -> Result<LedgerReader, Ledger
     }
     let db = Database::File { conn, file };
     let (path, id) = (db.path(), schema::id(&db).at(db.path())?);
-    let Database::File { conn, file } = &db;
-    file.prepare_lock(&id).at(path)?;
-    let was_copied_while_in_use = !has_journal && !run::all_ended(&db).at(path)?;
-    schema::check(conn, was_copied_while_in_use).at(path)?;
-    Ok(LedgerReader {
-        db,
-        records,
-        orphaned: Cell::new(false),
-        removes_journal: Cell::new(false),
-    })
+    if let Database::File { conn, file } = &db {
+        file.prepare_lock(&id).at(path)?;
+        let was_copied_while_in_use = !has_journal && !run::all_ended(&db).at(path)?;
+        schema::check(conn, was_copied_while_in_use).at(path)?;
+    }
+    Ok(db)
 }
 
 fn connect_to(path: &Path) -> Result<Connection, LedgerError> {
@@ -109,7 +126,31 @@ fn connect_to(path: &Path) -> Result<Connection, LedgerError> {
 }
 
 /// Creates the ledger of an account, and opens it for a run.
-pub fn create(path: &Path, records: Option<Records>, account: &str) -> Result<Ledger, LedgerError> {
+pub fn create(
+    location: impl Into<Location>,
+    records: Option<Records>,
+    account: &str,
+) -> Result<Ledger, LedgerError> {
+    let location = &location.into();
+    match location {
+        Location::File(path) => create_file(path, account)?,
+        Location::Server(address) => {
+            let db = Database::Server(Server::new(address.as_ref().clone()));
+            let create = |db: &Database| {
+                if let Database::Server(server) = db {
+                    server.create_tables()?;
+                }
+                db.execute(schema::NAME, &as_params(&schema::new_name(account)?))
+            };
+            db.transaction(create).at(location.path())?;
+        }
+    }
+    let ledger = open(location, records, LOCK_PATIENCE)?;
+    ledger.reader.remember(None);
+    Ok(ledger)
+}
+
+fn create_file(path: &Path, account: &str) -> Result<(), LedgerError> {
     let path = location::checked(path)?;
     let journal = location::beside(&path, "-journal");
     if journal.exists() {
@@ -121,10 +162,7 @@ pub fn create(path: &Path, records: Option<Records>, account: &str) -> Result<Le
         schema::configure_writer(&conn).at(draft)?;
         schema::create_tables(&conn, account).at(draft)?;
         conn.close().map_err(|(_, error)| error).at(draft)
-    })?;
-    let ledger = open(&path, records, LOCK_PATIENCE)?;
-    ledger.reader.remember(None);
-    Ok(ledger)
+    })
 }
 
 /// Creates a file that gets its name when it is complete, so that no incomplete
@@ -178,6 +216,9 @@ impl LedgerReader {
     /// Copies the ledger as it is at this moment into a new file, safe even while
     /// a run uses it.
     pub(crate) fn back_up(&self, to: &Path) -> Result<(), LedgerError> {
+        if let Database::Server(_) = self.db {
+            return Err(LedgerErrorKind::NotAFileToCopy.at(self.path()));
+        }
         let to = std::path::absolute(to).at(to)?;
         // Only the copy is written.
         create_complete(&to, |draft| {

@@ -8,7 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use etcetera::base_strategy::BaseStrategy as _;
 
 use super::error::{AtPath as _, LedgerErrorKind};
-use super::{LedgerError, LedgerInfo, Records, open_read_only, platform};
+use super::server::Server;
+use super::{LedgerError, LedgerInfo, Location, Records, open_read_only, platform};
 use crate::model::{Digest, private_directory};
 
 /// Folders of sync services, by the start of their names.
@@ -107,8 +108,12 @@ pub(crate) fn discover(folder: &Path) -> Result<Vec<KnownLedger>, LedgerError> {
 }
 
 fn look_at(path: PathBuf, records: &Records) -> KnownLedger {
-    let reader = open_read_only(&path, Some(records.clone()));
-    let info = reader.and_then(|reader| reader.info());
+    let info = if Location::is_address(&path) {
+        Err(LedgerErrorKind::Elsewhere.at(&path))
+    } else {
+        let reader = open_read_only(&Location::from(&path), Some(records.clone()));
+        reader.and_then(|reader| reader.info())
+    };
     let known = info.as_ref().ok();
     KnownLedger {
         path,
@@ -160,9 +165,18 @@ pub(super) fn checked(path: &Path) -> Result<PathBuf, LedgerError> {
 
 /// Whether there is something at the path of a ledger, or why no ledger can be
 /// there.
-pub(crate) fn exists(path: &Path) -> Result<bool, LedgerError> {
-    let path = checked(path)?;
-    path.try_exists().at(&path)
+pub(crate) fn exists(location: impl Into<Location>) -> Result<bool, LedgerError> {
+    let location = location.into();
+    match &location {
+        Location::File(path) => {
+            let path = checked(path)?;
+            path.try_exists().at(&path)
+        }
+        Location::Server(address) => match Server::new(address.as_ref().clone()).check() {
+            Err(LedgerErrorKind::NotFound) => Ok(false),
+            checked => checked.map(|()| true).at(location.path()),
+        },
+    }
 }
 
 /// The folder above a file that a sync service keeps.

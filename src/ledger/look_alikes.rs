@@ -4,13 +4,16 @@
 //! Of a person's fields the ledger keeps salted hashes. They are pseudonyms and
 //! no anonymity: whoever has the file can try phone numbers.
 
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 use rusqlite::{ToSql, params};
 
 use super::LedgerError;
 use super::database::{self, Database, Params};
+use super::error::LedgerErrorKind;
 use super::file::LedgerReader;
-use super::schema::half;
-use crate::model::{CaseData, Foldings, Hasher, Key, Person, PersonField, State};
+use super::queries::{as_bytes, digests_in};
+use super::schema::{Json, half};
+use crate::model::{CaseData, Digest, Foldings, Hasher, Key, Person, PersonField, State};
 
 /// The columns of a person's fields, in their order.
 const COLUMNS: [&str; Person::FIELDS] = [
@@ -23,11 +26,20 @@ const COLUMNS: [&str; Person::FIELDS] = [
 ];
 
 /// What the hashes of one ledger begin with.
+#[derive(Debug, Clone)]
 pub(super) struct Salt(Vec<u8>);
 
 impl Salt {
     pub(super) fn of(db: &Database) -> database::Result<Self> {
-        db.value("SELECT salt FROM ledger", params![]).map(Self)
+        let read = || db.value("SELECT salt FROM ledger", params![]).map(Self);
+        let Database::Server(server) = db else {
+            return read();
+        };
+        // It never changes, and a round trip takes long.
+        if server.salt.get().is_none() {
+            let _ = server.salt.set(read()?);
+        }
+        server.salt.get().cloned().ok_or(LedgerErrorKind::Closed)
     }
 
     fn hash(&self, column: &str, text: &str) -> i64 {
@@ -68,6 +80,17 @@ pub(crate) struct LookAlike {
 pub(crate) struct LookAlikes<'l> {
     reader: &'l LedgerReader,
     salt: Salt,
+    /// On a server, where each query takes long: which hashes of the batch some
+    /// case has, so that only those are asked for.
+    batch: Option<Batch>,
+}
+
+#[derive(Default)]
+struct Batch {
+    /// With their columns.
+    hashes: HashSet<(String, i64)>,
+    /// Of the known keys: number, and name, phone, e-mail and incident date.
+    persons: HashMap<Digest, (i64, [Option<i64>; 4])>,
 }
 
 /// Imported, in doubt, or about to be: a case that can be created twice.
@@ -80,12 +103,86 @@ impl LedgerReader {
             let sql = "SELECT EXISTS (SELECT 1 FROM cases)";
             let has_cases: bool = db.value(sql, params![])?;
             let salt = has_cases.then(|| Salt::of(db)).transpose()?;
-            Ok(salt.map(|salt| LookAlikes { reader: self, salt }))
+            Ok(salt.map(|salt| LookAlikes {
+                reader: self,
+                salt,
+                batch: None,
+            }))
         })
     }
 }
 
 impl LookAlikes<'_> {
+    /// Prepares for the cases of a batch.
+    pub(crate) fn prepare<'c>(
+        &mut self,
+        cases: impl Iterator<Item = &'c CaseData> + Clone,
+    ) -> Result<(), LedgerError> {
+        if let Database::Server(_) = self.reader.db {
+            self.batch = Some(self.reader.read(|db| self.read_batch(db, cases))?);
+        }
+        Ok(())
+    }
+
+    fn read_batch<'c>(
+        &self,
+        db: &Database,
+        cases: impl Iterator<Item = &'c CaseData> + Clone,
+    ) -> database::Result<Batch> {
+        let mut hashes: HashMap<&str, Vec<i64>> = HashMap::new();
+        let mut payloads = Vec::new();
+        let mut keys = Vec::new();
+        for case in cases {
+            let person = self.salt.person(&case.person);
+            let contacts = PersonField::CONTACTS.map(|field| field as usize);
+            let contacts = contacts.map(|field| (COLUMNS[field], person[field]));
+            let others = [
+                ("record", Some(half(&case.record_digest))),
+                ("content", case.content_digest.as_ref().map(half)),
+                ("folded_key", Some(self.salt.folded_key(&case.key))),
+            ];
+            for (column, hash) in contacts.into_iter().chain(others) {
+                hashes.entry(column).or_default().extend(hash);
+            }
+            payloads.push(case.payload_digest);
+            keys.push(case.key.digest());
+        }
+        let mut batch = Batch::default();
+        for (column, hashes) in &hashes {
+            let sql = format!(
+                "SELECT DISTINCT {column} FROM cases WHERE {EXISTS} AND {column} IN (
+                   SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(?1 AS json)))"
+            );
+            let found = db.rows(&sql, params![Json(hashes)], |row| row.get(0))?;
+            let found = found.into_iter().map(|hash| ((*column).to_owned(), hash));
+            batch.hashes.extend(found);
+        }
+        let column = "payload_digest";
+        let one_of = digests_in("?1");
+        let sql = format!("SELECT {column} FROM cases WHERE {EXISTS} AND {column} {one_of}");
+        let found = db.rows(&sql, params![as_bytes(&payloads)], |row| row.get(0))?;
+        let found = found.iter().map(|digest| (column.to_owned(), half(digest)));
+        batch.hashes.extend(found);
+        let sql = format!(
+            "SELECT key_digest, no, name, phone, email, incident_date FROM cases
+             WHERE key_digest {one_of}"
+        );
+        let persons = db.rows(&sql, params![as_bytes(&keys)], |row| {
+            let hashes = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
+            Ok((row.get(0)?, (row.get(1)?, hashes)))
+        })?;
+        batch.persons.extend(persons);
+        Ok(batch)
+    }
+
+    /// Whether a case may have this hash.
+    fn may_have(&self, column: &str, hash: Option<i64>) -> bool {
+        match (&self.batch, hash) {
+            (Some(batch), Some(hash)) => batch.hashes.contains(&(column.to_owned(), hash)),
+            (_, hash) => hash.is_some(),
+        }
+    }
+
     /// A case with this payload, with this payload but for its key fields, or with
     /// this raw record.
     pub(crate) fn same_content(&self, case: &CaseData) -> Result<Option<i64>, LedgerError> {
@@ -93,13 +190,16 @@ impl LookAlikes<'_> {
         let content = case.content_digest.as_ref().map(half);
         let payload = (!case.payload.is_empty()).then_some(case.payload_digest);
         let key = case.key.digest();
-        let hashes: [(&str, &dyn ToSql); 3] = [
-            ("record", &record),
-            ("content", &content),
-            ("payload_digest", &payload),
+        let hashes: [(&str, Option<i64>, &dyn ToSql); 3] = [
+            ("record", record, &record),
+            ("content", content, &content),
+            ("payload_digest", payload.as_ref().map(half), &payload),
         ];
         // A statement each: each uses its own index.
-        for (column, hash) in hashes {
+        for (column, short, hash) in hashes {
+            if !self.may_have(column, short) {
+                continue;
+            }
             let condition = format!("{column} = ?1 AND {EXISTS} AND key_digest <> ?2 ORDER BY no");
             let found = self.first(&condition, params![hash, key])?;
             if found.is_some() {
@@ -118,10 +218,14 @@ impl LookAlikes<'_> {
 
     /// The cases whose keys become the same by all foldings.
     pub(crate) fn similar_keys(&self, key: &Key) -> Result<Vec<i64>, LedgerError> {
+        let folded = self.salt.folded_key(key);
+        if !self.may_have("folded_key", Some(folded)) {
+            return Ok(Vec::new());
+        }
         let sql =
             format!("SELECT no FROM cases WHERE folded_key = ?1 AND {EXISTS} AND key_digest <> ?2");
         self.reader.read(|db| {
-            let values = params![self.salt.folded_key(key), key.digest()];
+            let values = params![folded, key.digest()];
             db.rows(&sql, values, |row| row.get(0))
         })
     }
@@ -159,7 +263,7 @@ impl LookAlikes<'_> {
         let mut found = Vec::new();
         for field in PersonField::CONTACTS {
             let (column, contact) = (COLUMNS[field as usize], person[field as usize]);
-            if name.is_none() || contact.is_none() {
+            if name.is_none() || !self.may_have(column, contact) {
                 continue;
             }
             // Of two nulls and of a null and a value neither is different.
@@ -196,6 +300,16 @@ impl LookAlikes<'_> {
     /// is another, and no phone, e-mail or incident date is the same.
     pub(crate) fn other_person(&self, case: &CaseData) -> Result<Option<i64>, LedgerError> {
         let [name, phone, email, incident_date, ..] = self.salt.person(&case.person);
+        if let Some(batch) = &self.batch {
+            let known = batch.persons.get(&case.key.digest());
+            let differ = |one: Option<i64>, other: Option<i64>| Some(one? != other?);
+            return Ok(known.and_then(|(no, [its_name, contacts @ ..])| {
+                let mut contacts = contacts.iter().zip([phone, email, incident_date]);
+                let is_other = differ(*its_name, name) == Some(true)
+                    && contacts.all(|(its, ours)| differ(*its, ours) != Some(false));
+                is_other.then_some(*no)
+            }));
+        }
         let condition = "key_digest = ?1 AND name <> ?2 AND coalesce(phone <> ?3, TRUE)
                            AND coalesce(email <> ?4, TRUE) AND coalesce(incident_date <> ?5, TRUE)";
         let values = params![case.key.digest(), name, phone, email, incident_date];

@@ -12,6 +12,7 @@
 //! - [`Handle`]: a run's claims and settles, in front of the one writer
 //! - [`Records`]: what this machine remembers, to recognize an older copy
 
+mod address;
 mod calls;
 mod claim;
 mod database;
@@ -27,10 +28,12 @@ mod records;
 mod resolution;
 mod run;
 mod schema;
+mod server;
 mod setup_items;
 mod sources;
 mod writer;
 
+pub use address::{Location, ServerAddress};
 pub(crate) use calls::CallCount;
 pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
 pub use error::LedgerError;

@@ -38,7 +38,7 @@ pub(super) struct OpenedFile {
 
 /// The right to run, until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
-pub(super) struct RunLock(Arc<OpenedFile>);
+pub(super) struct FileLock(Arc<OpenedFile>);
 
 impl OpenedFile {
     /// Opens a file and recognizes it as a ledger. Nothing is changed in it or
@@ -102,7 +102,7 @@ impl OpenedFile {
     }
 
     /// Takes the lock, trying for this long; none when another run has it.
-    pub(super) fn lock(self: &Arc<Self>, patience: Duration) -> io::Result<Option<RunLock>> {
+    pub(super) fn lock(self: &Arc<Self>, patience: Duration) -> io::Result<Option<FileLock>> {
         let end = Instant::now() + patience;
         while !self.try_lock()? {
             if Instant::now() >= end {
@@ -110,7 +110,7 @@ impl OpenedFile {
             }
             thread::sleep(RETRY_AFTER);
         }
-        Ok(Some(RunLock(Arc::clone(self))))
+        Ok(Some(FileLock(Arc::clone(self))))
     }
 
     fn try_lock(&self) -> io::Result<bool> {
@@ -135,7 +135,7 @@ impl OpenedFile {
     }
 }
 
-impl Drop for RunLock {
+impl Drop for FileLock {
     fn drop(&mut self) {
         // Closing the file unlocks it in any case.
         let _ = self.0.lock_target().unlock();

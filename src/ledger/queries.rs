@@ -342,6 +342,9 @@ impl KeyLookup<'_> {
         db: &Database,
         keys: &[Digest],
     ) -> database::Result<Vec<Option<(i64, KnownCase)>>> {
+        if let Database::Server(_) = db {
+            return self.read_at_once(db, keys);
+        }
         self.range.clear();
         if let Some(next) = self.next {
             self.read_range(db, next, keys.len())?;
@@ -363,6 +366,20 @@ impl KeyLookup<'_> {
         Ok(found)
     }
 
+    /// In one round trip.
+    fn read_at_once(
+        &self,
+        db: &Database,
+        keys: &[Digest],
+    ) -> database::Result<Vec<Option<(i64, KnownCase)>>> {
+        let sql = format!("{KNOWN} WHERE key_digest {}", digests_in("?1"));
+        let known = db.rows(&sql, params![as_bytes(keys)], |row| {
+            Ok((row.get(0)?, self.known_case(row)?))
+        })?;
+        let known: HashMap<Digest, _> = known.into_iter().collect();
+        Ok(keys.iter().map(|key| known.get(key).copied()).collect())
+    }
+
     fn read_range(&mut self, db: &Database, from: i64, count: usize) -> database::Result<()> {
         let sql = format!("{KNOWN} WHERE no >= ?1 ORDER BY no LIMIT ?2");
         let range = db.rows(&sql, params![from, count], |row| {
@@ -380,6 +397,19 @@ impl KeyLookup<'_> {
         };
         Ok((row.get(1)?, known))
     }
+}
+
+/// Many digests as one value of PostgreSQL, and the condition that a column is
+/// one of them.
+pub(super) fn as_bytes<'d>(digests: impl IntoIterator<Item = &'d Digest>) -> Vec<u8> {
+    digests.into_iter().flat_map(|digest| digest.0).collect()
+}
+
+pub(super) fn digests_in(bytes: &str) -> String {
+    format!(
+        "IN (SELECT substring({bytes} FROM 16 * i + 1 FOR 16)
+             FROM generate_series(0, length({bytes}) / 16 - 1) AS i)"
+    )
 }
 
 /// The case after the last one, when most of a batch's cases were stored one

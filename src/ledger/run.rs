@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::database::{self, Database};
 use super::file::LedgerReader;
 use super::schema::{Json, Millis};
-use super::{LedgerError, MissingAttempts, claim, records, sources};
+use super::{LedgerError, MissingAttempts, claim, sources};
 use crate::model::{KeyOrigin, State, StateCounts, Totals, local_time};
 
 /// The number of a run, counted from 1 in its ledger.
@@ -142,12 +142,16 @@ pub(crate) enum LockStatus {
     HeldBy(Box<RunStart>),
 }
 
-/// Begins a run.
+/// Begins a run. Done twice with the same mark it is one.
 pub(super) fn begin(
     db: &Database,
+    mark: &str,
     start: &RunStart,
     keep_payloads: bool,
 ) -> database::Result<RunId> {
+    if let Database::Server(server) = db {
+        server.keep_lock()?;
+    }
     if !keep_payloads {
         // Of cases that a user marked as imported, which could be undone until now.
         db.execute(
@@ -158,20 +162,28 @@ pub(super) fn begin(
     }
     sources::record(db, &start.keys)?;
     let run: i64 = db.value(
-        "INSERT INTO runs (mark, start) VALUES (?1, ?2) RETURNING no",
-        params![records::new_mark(), Json(start)],
+        "INSERT INTO runs (mark, start) VALUES (?1, ?2)
+         ON CONFLICT (mark) DO UPDATE SET start = excluded.start RETURNING no",
+        params![mark, Json(start)],
     )?;
     for (position, file) in start.files.iter().enumerate() {
         db.execute(
-            "INSERT INTO files (run, position, name) VALUES (?1, ?2, ?3)",
+            "INSERT INTO files (run, position, name) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
             params![run, position, file.name],
         )?;
+    }
+    if let Database::Server(server) = db {
+        server.claims.set(0);
+        server.latest_attempt.replace(Some(format!("{mark}-0")));
     }
     Ok(RunId(run))
 }
 
 /// The name of the latest attempt of the latest run.
 pub(super) fn latest_attempt(db: &Database) -> database::Result<Option<String>> {
+    if let Database::Server(server) = db {
+        return Ok(server.latest_attempt.borrow().clone());
+    }
     let sql = "SELECT mark || '-' || claims FROM runs ORDER BY no DESC LIMIT 1";
     db.first(sql, params![], |row| row.get(0))
 }

@@ -7,7 +7,7 @@ CREATE TABLE ledger (
   created_at INTEGER NOT NULL,
   -- Hashed with every name, phone and the like, so that no table made
   -- beforehand can tell them.
-  salt BLOB NOT NULL DEFAULT (randomblob(16))
+  salt BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE runs (

@@ -205,7 +205,7 @@ impl TestLedger {
 
 pub(super) fn begin(ledger: &Ledger) -> RunId {
     ledger
-        .write(|db| run::begin(db, &run_start(), false))
+        .write(|db| run::begin(db, &records::new_mark(), &run_start(), false))
         .unwrap()
 }
 

@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::database::{self, Database};
+use super::database::{self, Database, RunLock};
 use super::error::{AtPath as _, LedgerErrorKind};
 use super::file::Ledger;
-use super::opened::RunLock;
 use super::{
     Claim, ClaimError, ClaimRequest, LedgerError, LedgerReader, RunEnd, RunId, RunStart,
-    Settlement, claim, run,
+    Settlement, claim, records, run,
 };
 use crate::model::{Answer, Totals, Verdict, abort_point};
 
@@ -24,6 +23,9 @@ const MAX_BATCH: usize = 256;
 
 /// The longest that results wait for the next claim.
 const MAX_WAIT: Duration = Duration::from_millis(100);
+
+/// How often a server that can't be reached is tried.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// A run's access to the ledger. What it returns is on the disk. After an error
 /// other than a refusal it accepts nothing more: what a failed commit wrote may
@@ -45,12 +47,22 @@ enum WriterMessage {
 /// A group of statements, with the reply to its caller.
 struct Work {
     statements: Statements,
-    /// Nothing waits for it but a report: it can be committed with what comes
-    /// next.
-    can_wait: bool,
+    step: Step,
 }
 
-type Statements = Box<dyn FnOnce(&Database) -> (database::Result<()>, Reply) + Send>;
+/// What a group of statements is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// One statement on a server.
+    Claim,
+    /// The same, and nothing waits for it but a report: it can be committed with
+    /// what comes next.
+    Settle,
+    Other,
+}
+
+/// Done again when the connection to a server was lost on the way.
+type Statements = Box<dyn FnMut(&Database) -> database::Result<Reply> + Send>;
 
 /// To be called after the commit with its result: after an error nobody knows
 /// whether the group is on the disk.
@@ -89,9 +101,11 @@ impl Ledger {
 impl Handle {
     /// Begins a run. Each case's place names one of its files.
     pub async fn begin_run(&self, start: RunStart) -> Result<RunId, LedgerError> {
-        let keep_payloads = self.keep_payloads;
-        self.write("begin-run", move |db| run::begin(db, &start, keep_payloads))
-            .await
+        let (keep_payloads, mark) = (self.keep_payloads, records::new_mark());
+        self.write("begin-run", move |db| {
+            run::begin(db, &mark, &start, keep_payloads)
+        })
+        .await
     }
 
     /// Ends a run. Every claim that is still open is in doubt now; returns how
@@ -138,9 +152,14 @@ impl Handle {
     /// for a long time, so what waits for one is committed first.
     pub async fn release(&self, claim: Claim) -> Result<(), LedgerError> {
         self.write("flush", |_| Ok(())).await?;
-        let released = self
-            .write("release", move |db| claim::release(db, &claim))
-            .await?;
+        let mut was_tried = false;
+        let release = move |db: &Database| {
+            // What was done before the connection was lost is done.
+            let released = claim::release(db, &claim)? || was_tried;
+            was_tried = true;
+            Ok(released)
+        };
+        let released = self.write("release", release).await?;
         released
             .then_some(())
             .ok_or_else(|| LedgerErrorKind::NotClaimed.at(&self.path))
@@ -161,7 +180,7 @@ impl Handle {
     async fn write<T: Send + 'static>(
         &self,
         step: &str,
-        statements: impl FnOnce(&Database) -> database::Result<T> + Send + 'static,
+        statements: impl FnMut(&Database) -> database::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
         self.try_write(step, statements).await?
     }
@@ -171,28 +190,31 @@ impl Handle {
     pub(super) async fn try_write<T: Send + 'static>(
         &self,
         step: &str,
-        statements: impl FnOnce(&Database) -> database::Result<T> + Send + 'static,
+        mut statements: impl FnMut(&Database) -> database::Result<T> + Send + 'static,
     ) -> Result<Result<T, LedgerError>, LedgerError> {
         abort_point(format_args!("before-{step}"));
         let (sender, answer) = oneshot::channel();
-        let statements = move |db: &Database| -> (database::Result<()>, Reply) {
-            let (result, done) = match statements(db) {
-                Ok(done) => (Ok(()), Some(done)),
-                Err(error) => (Err(error), None),
-            };
+        let mut sender = Some(sender);
+        let statements = move |db: &Database| {
+            let done = statements(db)?;
+            let sender = sender.take();
             // After an error the reply is dropped, and the sender with it, when
             // the reason is known to the handles.
             let reply: Reply = Box::new(move |committed| {
-                if let Some(done) = done {
-                    // The caller may have gone.
+                // The caller may have gone.
+                if let Some(sender) = sender {
                     let _ = sender.send(committed.map(|()| done));
                 }
             });
-            (result, reply)
+            Ok(reply)
         };
         let work = Work {
             statements: Box::new(statements),
-            can_wait: step == "settle",
+            step: match step {
+                "claim" => Step::Claim,
+                "settle" => Step::Settle,
+                _ => Step::Other,
+            },
         };
         self.messages
             .send(WriterMessage::Work(work))
@@ -256,7 +278,7 @@ impl Writer {
             }
             next = match inbox.try_recv() {
                 Ok(message) => Some(message),
-                Err(_) if batch.iter().all(|work| work.can_wait) => {
+                Err(_) if batch.iter().all(|work| work.step == Step::Settle) => {
                     let wait = until.saturating_duration_since(Instant::now());
                     inbox.recv_timeout(wait).ok()
                 }
@@ -267,11 +289,14 @@ impl Writer {
     }
 
     /// All of the batch in one commit.
-    fn commit(&mut self, batch: Vec<Work>) {
+    fn commit(&mut self, mut batch: Vec<Work>) {
         if batch.is_empty() || self.failure.get().is_some() {
             return;
         }
-        let mut batch = batch.into_iter();
+        if let Database::Server(server) = &self.reader.db {
+            let patience = server.address.max_wait;
+            return (batch.into_iter()).for_each(|work| self.commit_to_server(work, patience));
+        }
         let mut replies = Vec::with_capacity(batch.len());
         let began = Instant::now();
         let committed = match self.try_commit(&mut batch, &mut replies) {
@@ -300,16 +325,14 @@ impl Writer {
     /// one of the commit itself nobody knows.
     fn try_commit(
         &mut self,
-        batch: &mut std::vec::IntoIter<Work>,
+        batch: &mut [Work],
         replies: &mut Vec<Reply>,
     ) -> Result<Result<(), LedgerError>, LedgerError> {
         let (db, path) = (&self.reader.db, self.reader.path());
         db.check_place().at(path)?;
         let transaction = db.begin_writing().at(path)?;
         for work in batch {
-            let (done, reply) = (work.statements)(db);
-            replies.push(reply);
-            done.at(path)?;
+            replies.push((work.statements)(db).at(path)?);
         }
         let attempt = run::latest_attempt(db).at(path)?;
         abort_point("before-commit");
@@ -317,10 +340,46 @@ impl Writer {
             return Ok(Err(error));
         }
         abort_point("after-commit");
+        self.remember(attempt);
+        Ok(Ok(()))
+    }
+
+    fn remember(&mut self, attempt: Option<String>) {
         if attempt != self.remembered {
             self.reader.remember(attempt.clone());
             self.remembered = attempt;
         }
-        Ok(Ok(()))
+    }
+
+    /// A group in a transaction of its own. When the connection was lost, and
+    /// with it perhaps an answer, the statements find out what was committed.
+    fn commit_to_server(&mut self, mut work: Work, patience: Duration) {
+        if self.failure.get().is_some() {
+            return;
+        }
+        let give_up = Instant::now() + patience;
+        let done = loop {
+            let db = &self.reader.db;
+            abort_point("before-commit");
+            let done = match work.step {
+                Step::Claim | Step::Settle => (work.statements)(db),
+                Step::Other => db.transaction(&mut work.statements),
+            };
+            match done {
+                Err(error) if error.is_connection_lost() && Instant::now() < give_up => {
+                    thread::sleep(RETRY_AFTER);
+                }
+                done => break done,
+            }
+        };
+        abort_point("after-commit");
+        let attempt = run::latest_attempt(&self.reader.db);
+        match done.at(self.reader.path()) {
+            Ok(reply) => {
+                self.remember(attempt.unwrap_or_default());
+                reply(Ok(()));
+            }
+            Err(error) => self.fail(error),
+        }
     }
 }

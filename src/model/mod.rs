@@ -27,8 +27,8 @@ pub(crate) use problem::{ColumnSummary, count, grouped};
 pub(crate) use record::ColumnsVersion;
 pub use record::{Cell, CellKind, Columns, FileId, Format, Place, Record};
 pub(crate) use system::{
-    abort_point, local_offset, local_time, private_directory, private_file, readable_by_others,
-    replace_file, terminal_width, user_name,
+    BootTime, abort_point, local_offset, local_time, private_directory, private_file,
+    readable_by_others, replace_file, terminal_width, user_name,
 };
 pub(crate) use text::{
     column_name, fold, invisible_names, is_invisible, is_placeholder, is_rounded_number,

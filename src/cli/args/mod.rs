@@ -77,8 +77,9 @@ pub(crate) struct AccountArgs {
     /// Organization id; uses the full API path [env: LEXAMICA_ORG_ID]
     #[arg(long, value_name = "ID", hide_short_help = true)]
     pub org_id: Option<String>,
-    /// Ledger file [env: CASELOAD_LEDGER] [default: one file per account in your state folder]
-    #[arg(long, value_name = "FILE")]
+    /// Ledger: a file, or postgres://USER@HOST/DATABASE [env: CASELOAD_LEDGER] [default: one file
+    /// per account in your state folder]
+    #[arg(long, value_name = "LEDGER")]
     pub ledger: Option<PathBuf>,
     /// Test run against a built-in sandbox; needs no account and no key
     #[arg(long)]

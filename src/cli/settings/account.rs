@@ -1,17 +1,20 @@
 //! The account and the ledger that a command uses.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, bail};
 
 use super::webhooks::event_fields;
 use super::{environment, environment_path, output_options};
-use crate::api::{Account, Address};
+use crate::api::{Account, Address, tls};
 use crate::cli::args::{AccountArgs, CaseSelection, GlobalArgs, LedgerArgs};
 use crate::cli::shell_word;
 use crate::config::Config;
-use crate::ledger;
+use crate::ledger::{self, Location, ServerAddress};
+use crate::model::readable_by_others;
 use crate::output::terminal::streams::OutputOptions;
 use crate::webhooks::EventFields;
 
@@ -65,8 +68,8 @@ pub(super) fn address(
 /// The ledger that was chosen; nothing was looked up on disk yet.
 #[derive(Debug)]
 pub(crate) struct LedgerChoice {
-    /// The file, if one is named; without one it is found by the account.
-    pub path: Option<PathBuf>,
+    /// Where it is, if that is named; without it is found by the account.
+    pub location: Option<Location>,
     /// The account that the ledger must belong to.
     pub account: Option<Account>,
     /// The id that the ledger must have.
@@ -84,7 +87,7 @@ impl LedgerChoice {
             "--ledger"
         } else {
             return Ok(Self {
-                path: Some(PathBuf::from(SANDBOX_LEDGER)),
+                location: Some(Location::File(SANDBOX_LEDGER.into())),
                 account: Some(Account::sandbox()),
                 id: None,
                 flags: " --sandbox".to_owned(),
@@ -103,16 +106,14 @@ impl LedgerChoice {
         config: &Config,
         id: Option<String>,
         account: Option<Account>,
-    ) -> Self {
-        let path = args.ledger.clone();
-        Self {
-            path: path
-                .or_else(|| environment_path("CASELOAD_LEDGER"))
-                .or_else(|| config.ledger.path.clone()),
+        ca_file: Option<&Path>,
+    ) -> Result<Self> {
+        Ok(Self {
+            location: location(args, config, ca_file)?,
             account,
             id,
             flags: repeated_flags(args, globals),
-        }
+        })
     }
 
     /// That of a command without further settings.
@@ -142,23 +143,67 @@ impl LedgerChoice {
             _ => None,
         };
         let id = if typed { None } else { ledger_id(None, config) };
-        Ok(Self::real(args, globals, config, id, account))
+        let ca_file = environment_path("SSL_CERT_FILE");
+        Self::real(args, globals, config, id, account, ca_file.as_deref())
     }
 
-    /// The file, or where that of the account is, or will be.
-    pub(crate) fn path_of(&self, account: &Account) -> Result<PathBuf> {
-        match &self.path {
-            Some(path) => Ok(path.clone()),
-            None => Ok(ledger::default_path(
-                &ledger::state_folder()?,
-                account.as_str(),
-            )),
+    /// Where it is, or that of the account is, or will be.
+    pub(crate) fn location_of(&self, account: &Account) -> Result<Location> {
+        match &self.location {
+            Some(location) => Ok(location.clone()),
+            None => {
+                let folder = ledger::state_folder()?;
+                Ok(ledger::default_path(&folder, account.as_str()).into())
+            }
         }
     }
 
     pub(crate) fn is_sandbox(&self) -> bool {
         self.account == Some(Account::sandbox())
     }
+}
+
+/// Where the ledger is, if that is named. An address has no password but in the
+/// environment, which nobody else can read.
+fn location(
+    args: &AccountArgs,
+    config: &Config,
+    ca_file: Option<&Path>,
+) -> Result<Option<Location>> {
+    let from_environment = environment_path("CASELOAD_LEDGER");
+    let (name, is_in_environment) = match (&args.ledger, &from_environment, &config.ledger.url) {
+        (Some(path), ..) => (path.as_path(), false),
+        (None, Some(path), _) => (path.as_path(), true),
+        (None, None, Some(url)) => (Path::new(url), false),
+        (None, None, None) => return Ok(config.ledger.path.clone().map(Location::File)),
+    };
+    let Some(address) = name.to_str().filter(|_| Location::is_address(name)) else {
+        return Ok(Some(Location::File(name.to_owned())));
+    };
+    let mut address = ServerAddress::parse(address, is_in_environment)?;
+    if !address.has_password()
+        && let Some(password) = environment("PGPASSWORD").or_else(|| password_in_file(&address))
+    {
+        address.set_password(&password);
+    }
+    if address.is_encrypted() {
+        address.set_tls(tls(true, ca_file)?);
+    }
+    Ok(Some(Location::Server(Box::new(address))))
+}
+
+/// From the password file of PostgreSQL's own programs, which ignore one that
+/// others can read.
+fn password_in_file(address: &ServerAddress) -> Option<String> {
+    let named = environment_path("PGPASSFILE");
+    let path = named.or_else(|| Some(std::env::home_dir()?.join(".pgpass")))?;
+    let mut file = File::open(path).ok()?;
+    if readable_by_others(&file).unwrap_or(true) {
+        return None;
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    address.password_in(&text)
 }
 
 pub(super) fn ledger_id(flag: Option<&String>, config: &Config) -> Option<String> {

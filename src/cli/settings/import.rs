@@ -10,6 +10,7 @@ use super::{LedgerChoice, ReadSettings, environment_path, in_ci, output_options}
 use crate::api::{Account, Address, Contract, Secret};
 use crate::cli::args::{AccountArgs, GlobalArgs, ImportArgs};
 use crate::config::Config;
+use crate::ledger::Location;
 use crate::output::terminal::streams::{OutputOptions, is_interactive};
 
 /// The shortest interval to a server that is not on this machine.
@@ -25,7 +26,7 @@ pub(crate) struct ImportSettings {
     pub destination: Destination,
     pub ledger: LedgerChoice,
     /// Where the ledger is, or will be created.
-    pub ledger_path: PathBuf,
+    pub ledger_location: Location,
     /// None in a dry run and a test run.
     pub public_key: Option<Secret>,
     pub ca_file: Option<PathBuf>,
@@ -60,14 +61,20 @@ impl ImportSettings {
             bail!("a pace under 100ms is only allowed for a server on this machine");
         }
         let asks = asks(&args)?;
+        let mut ledger_location = ledger.location_of(&destination.account)?;
+        if let Location::Server(address) = &mut ledger_location {
+            // A claim may wait for its slot.
+            let longest = args.pace.timeout + args.pace.pace.upper;
+            address.set_limits(longest, args.pace.max_wait);
+        }
         let force = args.outputs.force;
         Ok(Self {
             output: output_options(globals),
-            ledger_path: ledger.path_of(&destination.account)?,
             destination,
             ledger,
+            ledger_location,
             public_key,
-            ca_file: (args.ca_file.clone()).or_else(|| environment_path("SSL_CERT_FILE")),
+            ca_file: ca_file(&args),
             asks,
             read: ReadSettings::new(&args.files, args.read.clone(), force, config)?,
             args,
@@ -146,7 +153,10 @@ fn real_account(args: &ImportArgs, globals: &GlobalArgs, config: &Config) -> Res
     let address = account::address(&args.account, config, &base_url, &map_id)?;
     let account = address.account().clone();
     let id = account::ledger_id(args.ledger_id.as_ref(), config);
-    let ledger = LedgerChoice::real(&args.account, globals, config, id, Some(account.clone()));
+    let ca_file = ca_file(args);
+    let of_account = Some(account.clone());
+    let args = &args.account;
+    let ledger = LedgerChoice::real(args, globals, config, id, of_account, ca_file.as_deref())?;
     let destination = Destination {
         account,
         address: Some(address),
@@ -154,6 +164,10 @@ fn real_account(args: &ImportArgs, globals: &GlobalArgs, config: &Config) -> Res
         contract: config.api.contract(),
     };
     Ok((destination, ledger, key))
+}
+
+fn ca_file(args: &ImportArgs) -> Option<PathBuf> {
+    (args.ca_file.clone()).or_else(|| environment_path("SSL_CERT_FILE"))
 }
 
 fn public_key(args: &ImportArgs) -> Result<Option<Secret>> {

@@ -167,9 +167,19 @@ impl ManagementSettings {
         let account = address.account().clone();
         let id = account::ledger_id(None, &config);
         let org_id = account::org_id(&args.account, &config);
+        let ca_file = super::environment_path("SSL_CERT_FILE");
+        let of_account = Some(account.clone());
+        let ledger = LedgerChoice::real(
+            &args.account,
+            globals,
+            &config,
+            id,
+            of_account,
+            ca_file.as_deref(),
+        )?;
         let options = ClientOptions {
             timeout: TIMEOUT,
-            ca_file: super::environment_path("SSL_CERT_FILE"),
+            ca_file,
         };
         let collection = |path: &str, setting| -> Result<Collection> {
             let address = Address::of_path(&base_url, org_id.as_deref(), path)?;
@@ -185,7 +195,7 @@ impl ManagementSettings {
         let paths = &config.api.paths;
         Ok(Self {
             output: output_options(globals),
-            ledger: LedgerChoice::real(&args.account, globals, &config, id, Some(account.clone())),
+            ledger,
             account,
             mappings: collection(&paths.mappings, "api.paths.mappings")?,
             subscriptions: collection(&paths.subscriptions, "api.paths.subscriptions")?,

@@ -69,7 +69,7 @@ fn opener(settings: &ImportSettings) -> OutputOpener {
 /// What an output of this command never replaces.
 pub(super) fn protected(settings: &ImportSettings) -> Vec<PathBuf> {
     let mut paths = settings.read.paths();
-    paths.extend(ledgers::paths(&settings.ledger_path));
+    paths.extend(ledgers::paths(settings.ledger_location.path()));
     paths.extend(settings.args.public_key_file.clone());
     paths.extend(settings.ca_file.clone());
     paths

@@ -127,7 +127,7 @@ fn show(plan: &mut CheckedPlan<'_>, ledger: &ImportLedger, print: fn(&str)) -> R
         None => "none: every column is sent under its own name".to_owned(),
     };
     line("config", &config);
-    line("ledger", &escaped_path(&settings.ledger_path));
+    line("ledger", &escaped_path(settings.ledger_location.path()));
     let mut title = "firms";
     for firm in firms(plan) {
         line(title, &firm);

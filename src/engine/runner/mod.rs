@@ -242,7 +242,7 @@ impl Runner<'_> {
             return;
         };
         self.minimum_gap.wait().await;
-        let (gate, request) = self.run.client.attempt(claim.case());
+        let (gate, request) = self.run.client.attempt(claim.case(), claim.valid_until());
         abort_point("before-request");
         self.in_flight.insert(index, (claim, gate));
         self.requests.push(Box::pin(async move {

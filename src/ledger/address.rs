@@ -1,0 +1,264 @@
+//! Where a ledger is: in a file, or on a PostgreSQL server.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+/// A file, or a server.
+#[derive(Debug, Clone)]
+pub enum Location {
+    File(PathBuf),
+    Server(Box<ServerAddress>),
+}
+
+/// A PostgreSQL server, and what it takes to use it.
+#[derive(Clone)]
+pub struct ServerAddress {
+    /// As it is shown: without a password.
+    pub(super) name: PathBuf,
+    /// With the password.
+    pub(super) config: Config,
+    /// How the connection is encrypted; not at all on this machine, or where the
+    /// user says so.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+    /// The longest that a call of the run can take.
+    pub(super) call_timeout: Duration,
+    /// How long a server that can't be reached on the way is tried.
+    pub(super) max_wait: Duration,
+}
+
+/// Without the password.
+impl fmt::Debug for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+/// Why an address can't be used. None quotes a password.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AddressError {
+    #[error("not an address of a PostgreSQL server: {0}; expected postgres://USER@HOST/DATABASE")]
+    Invalid(String),
+    #[error(
+        "the address of the ledger must not have a password where others can read it: set \
+         PGPASSWORD or PGPASSFILE"
+    )]
+    Password,
+    #[error(
+        "sslmode={0} does not check who answers: use sslmode=verify-full, or sslmode=disable in a \
+         network that you trust"
+    )]
+    SslMode(String),
+}
+
+/// How the name of a ledger on a server begins.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
+/// The longest that a call takes where nothing else is said.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Nothing answers for this long: the connection is broken.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(20);
+
+impl ServerAddress {
+    /// Reads an address. A password in it is refused unless it comes from the
+    /// environment.
+    pub(crate) fn parse(text: &str, from_environment: bool) -> Result<Self, AddressError> {
+        let (name, in_name) = without_password(text);
+        let (address, ssl_mode) = without_ssl_mode(text);
+        // The error of the library may quote the address.
+        let mut config: Config = address
+            .parse()
+            .map_err(|_| AddressError::Invalid(name.clone()))?;
+        if in_name && !from_environment {
+            return Err(AddressError::Password);
+        }
+        let is_local = config.get_hosts().iter().all(is_this_machine);
+        let encrypted = match ssl_mode.as_deref() {
+            None => !is_local,
+            Some("verify-full") => true,
+            Some("disable") => false,
+            Some(other) => return Err(AddressError::SslMode(other.to_owned())),
+        };
+        config
+            .ssl_mode(if encrypted {
+                SslMode::Require
+            } else {
+                SslMode::Disable
+            })
+            .application_name("caseload")
+            .connect_timeout(CONNECT_TIMEOUT)
+            .keepalives_idle(SILENCE)
+            .tcp_user_timeout(SILENCE);
+        Ok(Self {
+            name: name.into(),
+            config,
+            tls: None,
+            call_timeout: CALL_TIMEOUT,
+            max_wait: Duration::ZERO,
+        })
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.config.get_ssl_mode() == SslMode::Require
+    }
+
+    pub(crate) fn set_tls(&mut self, tls: ClientConfig) {
+        self.tls = Some(Arc::new(tls));
+    }
+
+    /// The longest that a call of the run can take, and how long a server that
+    /// can't be reached on the way is tried.
+    pub(crate) fn set_limits(&mut self, call_timeout: Duration, max_wait: Duration) {
+        (self.call_timeout, self.max_wait) = (call_timeout, max_wait);
+    }
+
+    pub(crate) fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
+    pub(crate) fn set_password(&mut self, password: &str) {
+        self.config.password(password);
+    }
+
+    /// Its password in the text of a password file of PostgreSQL: lines of host,
+    /// port, database, user and password, where `*` is any, `:` and `\\` stand
+    /// behind a `\\`.
+    pub(crate) fn password_in(&self, text: &str) -> Option<String> {
+        let config = &self.config;
+        let user = config.get_user().unwrap_or_default();
+        let host = match config.get_hosts().first()? {
+            Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            Host::Unix(_) => "localhost".to_owned(),
+        };
+        let port = config.get_ports().first().copied().unwrap_or(5432);
+        let database = config.get_dbname().unwrap_or(user);
+        let wanted = [&host, &port.to_string(), database, user];
+        text.lines()
+            .filter(|line| !line.starts_with('#'))
+            .find_map(|line| {
+                let fields = password_file_fields(line);
+                let (password, fields) = fields.split_last()?;
+                let fits = fields.len() == 4
+                    && fields
+                        .iter()
+                        .zip(wanted)
+                        .all(|(field, wanted)| field == "*" || field == wanted);
+                fits.then(|| password.clone())
+            })
+    }
+}
+
+impl Location {
+    /// Whether this names a server.
+    pub(crate) fn is_address(text: &Path) -> bool {
+        let text = text.to_str();
+        text.is_some_and(|text| SCHEMES.iter().any(|scheme| text.starts_with(scheme)))
+    }
+
+    /// As it is shown.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Server(server) => &server.name,
+        }
+    }
+}
+
+impl From<&Self> for Location {
+    fn from(location: &Self) -> Self {
+        location.clone()
+    }
+}
+
+impl From<PathBuf> for Location {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl From<&Path> for Location {
+    fn from(path: &Path) -> Self {
+        Self::File(path.to_owned())
+    }
+}
+
+impl From<&PathBuf> for Location {
+    fn from(path: &PathBuf) -> Self {
+        Self::File(path.clone())
+    }
+}
+
+fn is_this_machine(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+fn password_file_fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut chars = line.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            ':' if fields.len() < 5 => fields.push(String::new()),
+            char => {
+                let char = if char == '\\' {
+                    chars.next()
+                } else {
+                    Some(char)
+                };
+                if let Some(field) = fields.last_mut() {
+                    field.extend(char);
+                }
+            }
+        }
+    }
+    fields
+}
+
+/// An address without its password, and whether it had one.
+fn without_password(text: &str) -> (String, bool) {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (server, rest) = rest.split_at(end);
+    let (user, host) = server.rsplit_once('@').unwrap_or(("", server));
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    let at = if user.is_empty() { "" } else { "@" };
+    let (rest, removed) = without_parameter(rest, "password");
+    let name = format!("{scheme}://{user}{at}{host}{rest}");
+    (name, !password.is_empty() || removed.is_some())
+}
+
+/// An address without the `sslmode` of libpq, of which the library knows only
+/// some values.
+fn without_ssl_mode(text: &str) -> (String, Option<String>) {
+    without_parameter(text, "sslmode")
+}
+
+fn without_parameter(text: &str, name: &str) -> (String, Option<String>) {
+    let Some((address, query)) = text.split_once('?') else {
+        return (text.to_owned(), None);
+    };
+    let mut value = None;
+    let mut kept = Vec::new();
+    for part in query.split('&') {
+        match part.split_once('=') {
+            Some((key, found)) if key == name => value = Some(found.to_owned()),
+            _ => kept.push(part),
+        }
+    }
+    let mark = if kept.is_empty() { "" } else { "?" };
+    (format!("{address}{mark}{}", kept.join("&")), value)
+}

@@ -1,0 +1,498 @@
+//! A ledger on a PostgreSQL server: its connection, its statements, and the
+//! right to run.
+//!
+//! What a transaction needs is set in the transaction, and no statement is
+//! prepared by name, so that a pooler may give each transaction another
+//! connection. Statements that are sent together take one round trip.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use std::{fmt, thread};
+
+use bytes::BytesMut;
+use futures_executor::block_on;
+use futures_util::future::{join, join3};
+use rusqlite::params;
+use rusqlite::types::{FromSql, FromSqlError, ToSqlOutput, Value, ValueRef};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::address::ServerAddress;
+use super::database::{Params, Result};
+use super::error::LedgerErrorKind;
+use super::look_alikes::Salt;
+use super::{platform, records, schema};
+
+/// The oldest version that is used, as the server says it.
+const OLDEST: i64 = 130_000;
+
+const OF_THE_SERVER: &str = include_str!("server.sql");
+
+/// A session with a server, connected when it is used, and again after it was
+/// lost.
+pub(crate) struct Server {
+    pub(super) address: ServerAddress,
+    client: RefCell<Option<Client>>,
+    transaction: Cell<TransactionState>,
+    /// Constant.
+    pub(super) salt: OnceCell<Salt>,
+    /// The name of the right to run, where it is ours.
+    pub(super) token: RefCell<String>,
+    /// How many claims the run has made, and the name of the latest.
+    pub(super) claims: Cell<i64>,
+    pub(super) latest_attempt: RefCell<Option<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TransactionState {
+    None,
+    /// To be sent with the first statement.
+    Begins(Mode),
+    Open,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Read,
+    Write,
+}
+
+impl Mode {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Read => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+                 SET LOCAL search_path TO caseload"
+            }
+            Self::Write => {
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+                 SET LOCAL search_path TO caseload; SET LOCAL synchronous_commit TO on"
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+impl Server {
+    pub(super) fn new(address: ServerAddress) -> Self {
+        Self {
+            address,
+            client: RefCell::default(),
+            transaction: Cell::new(TransactionState::None),
+            salt: OnceCell::new(),
+            token: RefCell::default(),
+            claims: Cell::new(0),
+            latest_attempt: RefCell::default(),
+        }
+    }
+
+    /// Refuses a server on which a commit can be lost, and a database that is
+    /// no ledger of this version.
+    pub(super) fn check(&self) -> Result<()> {
+        let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('fsync'),
+                          pg_is_in_recovery(), current_setting('server_encoding'),
+                          to_regclass('caseload.version') IS NOT NULL";
+        let rows = self.query(sql, params![])?;
+        let row = rows.first().ok_or(LedgerErrorKind::NotFound)?;
+        let version: i64 = value(row, 0)?;
+        let fsync: String = value(row, 1)?;
+        let is_replica: bool = value(row, 2)?;
+        let encoding: String = value(row, 3)?;
+        if version < OLDEST {
+            return Err(LedgerErrorKind::OldServer(version / 10_000));
+        }
+        if fsync != "on" {
+            return Err(LedgerErrorKind::UnsafeServer("fsync is off"));
+        }
+        if is_replica {
+            return Err(LedgerErrorKind::UnsafeServer(
+                "it is a replica that can only be read",
+            ));
+        }
+        if encoding != "UTF8" {
+            return Err(LedgerErrorKind::UnsafeServer("its encoding is not UTF8"));
+        }
+        if !value::<bool>(row, 4)? {
+            return Err(LedgerErrorKind::NotFound);
+        }
+        let rows = self.query("SELECT schema FROM version", params![])?;
+        match rows.first().map(|row| value(row, 0)).transpose()? {
+            Some(schema::VERSION) => Ok(()),
+            Some(newer) => Err(LedgerErrorKind::NewerSchema(newer)),
+            None => Err(LedgerErrorKind::NotALedger),
+        }
+    }
+
+    /// Creates the tables of a ledger, all of them or none.
+    pub(super) fn create_tables(&self) -> Result<()> {
+        let tables = schema::tables_on_server();
+        let version = schema::VERSION;
+        self.run(&format!(
+            "CREATE SCHEMA IF NOT EXISTS caseload; SET LOCAL search_path TO caseload; \
+             {tables} {OF_THE_SERVER} INSERT INTO version VALUES ({version})"
+        ))
+    }
+
+    fn connected(&self) -> Result<std::cell::Ref<'_, Client>> {
+        let is_usable = |client: &Option<Client>| client.as_ref().is_some_and(|c| !c.is_closed());
+        if !is_usable(&self.client.borrow()) {
+            if self.transaction.get() == TransactionState::Open {
+                return Err(LedgerErrorKind::Disconnected(
+                    "the connection was lost".to_owned(),
+                ));
+            }
+            *self.client.borrow_mut() = None;
+            *self.client.borrow_mut() = Some(connect(&self.address)?);
+        }
+        let client = std::cell::Ref::filter_map(self.client.borrow(), Option::as_ref);
+        client.map_err(|_| LedgerErrorKind::Closed)
+    }
+
+    /// Begins a transaction with the next statement.
+    pub(super) fn begin(&self, mode: Mode) {
+        self.transaction.set(TransactionState::Begins(mode));
+    }
+
+    pub(super) fn is_autocommit(&self) -> bool {
+        self.transaction.get() == TransactionState::None
+    }
+
+    pub(super) fn commit(&self) -> Result<()> {
+        self.end("COMMIT")
+    }
+
+    pub(super) fn roll_back(&self) {
+        // The server undoes what it does not hear the end of.
+        let _ = self.end("ROLLBACK");
+    }
+
+    fn end(&self, sql: &str) -> Result<()> {
+        let was = self.transaction.get();
+        let ended = if was == TransactionState::Open {
+            self.run(sql)
+        } else {
+            Ok(())
+        };
+        self.transaction.set(TransactionState::None);
+        ended
+    }
+
+    /// Statements without values or results, in the transaction that is open.
+    fn run(&self, sql: &str) -> Result<()> {
+        let client = self.connected()?;
+        self.round_trip(&client, client.batch_execute(sql))
+    }
+
+    /// The rows of a statement.
+    pub(super) fn query(&self, sql: &str, values: Params<'_>) -> Result<Vec<Row>> {
+        let values = parameters(values)?;
+        let client = self.connected()?;
+        self.round_trip(&client, client.query_typed(&numbered(sql), &typed(&values)))
+    }
+
+    /// How many rows a statement has changed.
+    pub(super) fn execute(&self, sql: &str, values: Params<'_>) -> Result<u64> {
+        let values = parameters(values)?;
+        let client = self.connected()?;
+        self.round_trip(
+            &client,
+            client.execute_typed(&numbered(sql), &typed(&values)),
+        )
+    }
+
+    /// A statement in the transaction that is open, or in one of its own, which
+    /// is committed when this returns.
+    fn round_trip<T>(
+        &self,
+        client: &Client,
+        statement: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        let begin = |mode: Mode| client.batch_execute(mode.begin());
+        // What is polled together is sent together.
+        match self.transaction.get() {
+            TransactionState::Open => Ok(block_on(statement)?),
+            TransactionState::Begins(mode) => {
+                self.transaction.set(TransactionState::Open);
+                let (begun, done) = block_on(join(begin(mode), statement));
+                begun?;
+                Ok(done?)
+            }
+            TransactionState::None => {
+                let commit = client.batch_execute("COMMIT");
+                let (begun, done, committed) =
+                    block_on(join3(begin(Mode::Write), statement, commit));
+                begun?;
+                let done = done?;
+                committed?;
+                Ok(done)
+            }
+        }
+    }
+
+    /// Takes the right to run, trying for this long.
+    pub(super) fn lock(&self, patience: Duration) -> Result<Option<ServerLock>> {
+        let token = records::new_mark();
+        let lease = self.address.lease();
+        let end = Instant::now() + patience;
+        let holder = format!(
+            "process {} on {}",
+            std::process::id(),
+            platform::host_name()
+        );
+        loop {
+            let taken = self.query(
+                "INSERT INTO lock (one, token, holder, lease, heartbeat)
+                 VALUES (1, ?1, ?2, ?3, clock_timestamp())
+                 ON CONFLICT (one) DO UPDATE SET
+                   token = excluded.token, holder = excluded.holder, lease = excluded.lease,
+                   heartbeat = excluded.heartbeat
+                 WHERE lock.token = excluded.token OR
+                       lock.heartbeat + lock.lease * interval '1 ms' < clock_timestamp()
+                 RETURNING one",
+                params![token, holder, lease.as_millis() as i64],
+            )?;
+            if !taken.is_empty() {
+                self.token.replace(token.clone());
+                return Ok(Some(ServerLock::start(&self.address, token, lease)?));
+            }
+            if Instant::now() >= end {
+                return Ok(None);
+            }
+            thread::sleep(RETRY_AFTER.min(end.saturating_duration_since(Instant::now())));
+        }
+    }
+
+    /// Renews the right to run, or finds out that it is lost.
+    pub(super) fn keep_lock(&self) -> Result<()> {
+        let sql = "UPDATE lock SET heartbeat = clock_timestamp() WHERE token = ?1";
+        match self.execute(sql, params![*self.token.borrow()])? {
+            0 => Err(LedgerErrorKind::TakenOver),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether nobody has the right to run.
+    pub(super) fn is_free(&self) -> Result<bool> {
+        let sql = "SELECT 1 FROM lock
+                   WHERE heartbeat + lease * interval '1 ms' >= clock_timestamp()";
+        Ok(self.query(sql, params![])?.is_empty())
+    }
+}
+
+/// How often the right to run is tried.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+impl ServerAddress {
+    /// How long the right to run outlasts a heartbeat. A call leaves within half
+    /// of it and takes no longer than the other half, so none is under way when
+    /// another run takes over.
+    pub(super) fn lease(&self) -> Duration {
+        self.call_timeout * 2
+    }
+}
+
+/// The right to run, until it is dropped, or its heart does not beat.
+pub(super) struct ServerLock {
+    /// Dropped to end the heartbeat.
+    stop: Option<mpsc::Sender<()>>,
+    heart: Option<thread::JoinHandle<()>>,
+}
+
+impl fmt::Debug for ServerLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerLock")
+    }
+}
+
+impl ServerLock {
+    fn start(address: &ServerAddress, token: String, lease: Duration) -> Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let address = address.clone();
+        let heart = thread::Builder::new()
+            .name("heartbeat".to_owned())
+            .spawn(move || beat(&Server::new(address), &token, lease / 6, &stopped))?;
+        Ok(Self {
+            stop: Some(stop),
+            heart: Some(heart),
+        })
+    }
+}
+
+impl Drop for ServerLock {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(heart) = self.heart.take() {
+            // The right is free when this returns; a thread that panicked leaves
+            // it to its lease.
+            let _ = heart.join();
+        }
+    }
+}
+
+fn beat(server: &Server, token: &str, interval: Duration, stopped: &mpsc::Receiver<()>) {
+    while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(interval) {
+        let sql = "UPDATE lock SET heartbeat = clock_timestamp() WHERE token = ?1";
+        // A claim finds out when the right is lost.
+        let _ = server.query(sql, params![token]);
+    }
+    let _ = server.query("DELETE FROM lock WHERE token = ?1", params![token]);
+}
+
+/// Connects; a thread of its own serves the connection until its client is
+/// dropped.
+fn connect(address: &ServerAddress) -> Result<Client> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let ServerAddress { config, tls, .. } = address.clone();
+    let serve = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(sender.send(Err(error.into()))),
+        };
+        runtime.block_on(async {
+            // Only what connects differs: the connections have different types.
+            if let Some(tls) = tls {
+                let tls = MakeRustlsConnect::new(tls.as_ref().clone());
+                match config.connect(tls).await {
+                    Ok((client, connection)) => {
+                        let _ = sender.send(Ok(client));
+                        let _ = connection.await;
+                    }
+                    Err(error) => drop(sender.send(Err(error.into()))),
+                }
+            } else {
+                match config.connect(NoTls).await {
+                    Ok((client, connection)) => {
+                        let _ = sender.send(Ok(client));
+                        let _ = connection.await;
+                    }
+                    Err(error) => drop(sender.send(Err(error.into()))),
+                }
+            }
+        });
+    };
+    thread::Builder::new()
+        .name("postgres".to_owned())
+        .spawn(serve)?;
+    receiver.recv().map_err(|_| LedgerErrorKind::Closed)?
+}
+
+fn parameters(values: Params<'_>) -> Result<Vec<Parameter>> {
+    let value = |value: &&dyn rusqlite::ToSql| match value.to_sql()? {
+        ToSqlOutput::Owned(value) => Ok(Parameter(value)),
+        ToSqlOutput::Borrowed(value) => {
+            Ok(Parameter(value.try_into().map_err(rusqlite::Error::from)?))
+        }
+        _ => Err(LedgerErrorKind::Server("unknown type of value".to_owned())),
+    };
+    values.iter().map(value).collect()
+}
+
+fn typed(values: &[Parameter]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    let typed = values.iter().map(|value| (value as _, value.type_of()));
+    typed.collect()
+}
+
+/// Values are `?1` or, one after the other, `?` in a statement of the ledger;
+/// PostgreSQL counts them.
+fn numbered(sql: &str) -> String {
+    let mut numbered = String::with_capacity(sql.len() + 8);
+    let mut count = 0;
+    let mut rest = sql.chars().peekable();
+    while let Some(char) = rest.next() {
+        if char != '?' {
+            numbered.push(char);
+            continue;
+        }
+        numbered.push('$');
+        if !rest.peek().is_some_and(char::is_ascii_digit) {
+            count += 1;
+            numbered.push_str(&count.to_string());
+        }
+    }
+    numbered
+}
+
+/// What a column of a row holds.
+pub(super) fn value<T: FromSql>(row: &Row, column: usize) -> Result<T> {
+    let Raw(raw) = row.try_get(column)?;
+    let value = match (raw, row.columns()[column].type_()) {
+        (None, _) => ValueRef::Null,
+        (Some(raw), &Type::BOOL) => ValueRef::Integer(i64::from(raw != [0])),
+        (Some(raw), &Type::INT8) => ValueRef::Integer(i64::from_be_bytes(
+            raw.try_into()
+                .map_err(FromSqlError::other)
+                .map_err(rusqlite::Error::from)?,
+        )),
+        (Some(raw), &Type::BYTEA) => ValueRef::Blob(raw),
+        (Some(raw), _) => ValueRef::Text(raw),
+    };
+    Ok(T::column_result(value).map_err(rusqlite::Error::from)?)
+}
+
+/// The bytes of a column, none where it is null.
+struct Raw<'r>(Option<&'r [u8]>);
+
+impl<'r> tokio_postgres::types::FromSql<'r> for Raw<'r> {
+    fn from_sql(_: &Type, raw: &'r [u8]) -> std::result::Result<Self, BoxedError> {
+        Ok(Self(Some(raw)))
+    }
+
+    fn from_sql_null(_: &Type) -> std::result::Result<Self, BoxedError> {
+        Ok(Self(None))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+type BoxedError = Box<dyn std::error::Error + Sync + Send>;
+
+/// A value on its way to the server.
+#[derive(Debug)]
+struct Parameter(Value);
+
+impl Parameter {
+    /// The type of a null follows from where it stands.
+    fn type_of(&self) -> Type {
+        match self.0 {
+            Value::Null => Type::UNKNOWN,
+            Value::Integer(_) => Type::INT8,
+            Value::Real(_) => Type::FLOAT8,
+            Value::Text(_) => Type::TEXT,
+            Value::Blob(_) => Type::BYTEA,
+        }
+    }
+}
+
+impl ToSql for Parameter {
+    fn to_sql(&self, of: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, BoxedError> {
+        match &self.0 {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Integer(number) => number.to_sql(of, out),
+            Value::Real(number) => number.to_sql(of, out),
+            // The one character that PostgreSQL does not store.
+            Value::Text(text) if text.contains('\0') => {
+                text.replace('\0', "\u{fffd}").to_sql(of, out)
+            }
+            Value::Text(text) => text.to_sql(of, out),
+            Value::Blob(bytes) => bytes.to_sql(of, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
