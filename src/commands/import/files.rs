@@ -58,7 +58,7 @@ pub(in crate::commands) fn sources(read: &ReadSettings, checked: &Checked) -> Ve
     sources.collect()
 }
 
-fn opener(settings: &ImportSettings) -> OutputOpener {
+pub(super) fn opener(settings: &ImportSettings) -> OutputOpener {
     OutputOpener::new(
         settings.read.force,
         FlushPolicy::EachRow,

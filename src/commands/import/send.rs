@@ -1,6 +1,7 @@
 //! The run itself: server, ledger and files are opened, the engine sends, and
 //! the end is written down.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -18,11 +19,12 @@ use crate::cli::settings::{ImportSettings, environment};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
 use crate::ledger::{self, Handle, Ledger, LedgerError, RunEnd, RunFile, RunId, RunStart};
-use crate::model::{StopReason, user_name};
-use crate::output::files::CaseFiles;
+use crate::model::{RunEvent, StopReason, user_name};
+use crate::output::files::{CaseFiles, UnsavedFile};
 use crate::output::terminal::run_report::RunReport;
-use crate::output::terminal::streams::confirm;
+use crate::output::terminal::streams::{confirm, print_error, print_warning};
 use crate::output::terminal::summary::{Summary, stop_message};
+use crate::output::terminal::text::{count, escaped_path};
 use crate::sandbox::{self, RunningSandbox, SandboxOptions};
 
 /// Nothing to send: no run begins, but the files asked for are written.
@@ -65,9 +67,19 @@ pub(super) async fn send(
         ask_echo: || confirm("Continue with the import?").unwrap_or(false),
         wall_clock: Box::new(SystemTime::now),
     };
+    let mut unsaved = UnsavedFile::new(unsaved_path());
     let result = engine::run_import(import_run, &mut |event| {
         report.add_event(&event);
         files.files.add_event(&event);
+        if let RunEvent::SettleFailed {
+            case,
+            verdict,
+            answer,
+            ..
+        } = &event
+        {
+            unsaved.add(&mut files::opener(settings), &case.key, *verdict, answer);
+        }
     })
     .await;
     report.finish();
@@ -92,10 +104,33 @@ pub(super) async fn send(
     }
     files.finish(&summary, settings, is_closed);
     import.close(summary, exit);
+    report_unsaved(unsaved);
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
     }
     Ok(exit)
+}
+
+/// Where the outcomes go that the ledger can't store: a new file in the working
+/// directory.
+fn unsaved_path() -> PathBuf {
+    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    format!("caseload-unsaved-{now}.csv").into()
+}
+
+fn report_unsaved(unsaved: UnsavedFile) {
+    match unsaved.finish() {
+        None => {}
+        Some(Ok((path, rows))) => print_warning(&format!(
+            "{} that the ledger could not store {} in {path}: as soon as the ledger can be used \
+             again, record {} with `caseload resolve --list {path}`",
+            count(rows, "outcome"),
+            if rows == 1 { "is" } else { "are" },
+            if rows == 1 { "it" } else { "them" },
+            path = escaped_path(&path),
+        )),
+        Some(Err(error)) => print_error(&error.to_string()),
+    }
 }
 
 /// The client, and for a test run the sandbox that it calls.

@@ -19,5 +19,5 @@ pub(crate) use case_files::{
     CaseFiles, OutputPaths, RunDirectory, RunFiles, WrittenFiles, case_json,
 };
 pub(crate) use output_file::{FlushPolicy, OutputFileError, OutputOpener};
-pub(crate) use rows::{EventsFile, ProblemsFile};
+pub(crate) use rows::{EventsFile, ProblemsFile, UnsavedFile};
 pub(crate) use source::{RecordShape, ShapeDetector, SourceFile};

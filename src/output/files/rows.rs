@@ -2,7 +2,7 @@
 //! and of the problems.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexSet;
 use jiff::Timestamp;
@@ -13,8 +13,8 @@ use super::output_file::{OutputFile, OutputFileError, OutputOpener};
 use super::source::{RecordShape, SourceFile};
 use super::table::CsvTable;
 use crate::ledger::CaseRow;
-use crate::model::reserved::{self, CASE_ID, KEY, REASON, RECORD, STATE, TEXT};
-use crate::model::{Format, Key, Problem, json_members};
+use crate::model::reserved::{self, CASE_ID, DECISION, KEY, REASON, RECORD, STATE, TEXT};
+use crate::model::{Answer, Format, Key, Problem, Verdict, json_members};
 use crate::output::terminal::check_report::{place_text, to_json};
 use crate::output::terminal::life::event_json;
 use crate::webhooks::{CaseLife, Event};
@@ -285,6 +285,67 @@ impl EventsFile {
             Self::Table(table) => table.into_file(),
             Self::Ndjson(file) => file,
         }
+    }
+}
+
+const UNSAVED_COLUMNS: [&str; 4] = [KEY, DECISION, CASE_ID, REASON];
+
+/// Outcomes that the ledger could not store, as `resolve --list` takes them.
+/// Created with the first one.
+#[derive(Debug)]
+pub(crate) struct UnsavedFile {
+    path: PathBuf,
+    table: Option<Result<CsvTable, OutputFileError>>,
+    rows: u64,
+}
+
+impl UnsavedFile {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            table: None,
+            rows: 0,
+        }
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        opener: &mut OutputOpener,
+        key: &Key,
+        verdict: Verdict,
+        answer: &Answer,
+    ) {
+        let create = || {
+            let file = opener.open(&self.path, Format::Csv)?;
+            CsvTable::create(file, UNSAVED_COLUMNS)
+        };
+        let Ok(table) = self.table.get_or_insert_with(create) else {
+            return;
+        };
+        let decision = match verdict {
+            Verdict::Imported => "imported",
+            Verdict::Rejected | Verdict::NotSent => "not-imported",
+            Verdict::InDoubt => "",
+        };
+        let text = |text: &Option<String>| Cow::from(text.clone().unwrap_or_default());
+        let cells = [
+            key_cell(key).into(),
+            decision.into(),
+            text(&answer.case_id),
+            text(&answer.message),
+        ];
+        table.write_row(
+            &UNSAVED_COLUMNS.into_iter().zip(cells).collect::<Vec<_>>(),
+            "",
+        );
+        self.rows += 1;
+    }
+
+    /// Its path and how many outcomes it has, if any.
+    pub(crate) fn finish(self) -> Option<Result<(PathBuf, u64), OutputFileError>> {
+        let table = self.table?;
+        let finished = table.and_then(|table| table.into_file().finish());
+        Some(finished.map(|_| (self.path, self.rows)))
     }
 }
 
