@@ -29,7 +29,7 @@ pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, Ledge
 
 /// Opens the ledger of an import that has ended.
 pub(super) fn open_to_report(settings: &ImportSettings) -> Result<(LedgerReader, LedgerInfo)> {
-    let reader = ledger::open_read_only(&settings.ledger_path, records(&settings.ledger))?;
+    let reader = ledger::open_read_only(&settings.ledger_location, records(&settings.ledger))?;
     let info = reader.info()?;
     Ok((reader, info))
 }

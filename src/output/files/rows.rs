@@ -327,7 +327,8 @@ impl UnsavedFile {
             Verdict::Rejected | Verdict::NotSent => "not-imported",
             Verdict::InDoubt => "",
         };
-        let text = |text: &Option<String>| Cow::from(text.clone().unwrap_or_default());
+        let text =
+            |text: &Option<Box<str>>| Cow::from(text.as_deref().unwrap_or_default().to_owned());
         let cells = [
             key_cell(key).into(),
             decision.into(),
