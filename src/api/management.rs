@@ -8,9 +8,7 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::address::Address;
-use super::client::{Client, ClientError, ClientOptions};
-use super::contract::{AuthPlace, Contract};
+use super::client::Client;
 use super::gate::Gate;
 use super::key::Secret;
 use crate::model::{Key, Outcome};
@@ -120,51 +118,20 @@ fn filled(template: &Value, values: &[(&str, Value)]) -> Value {
     }
 }
 
-/// A call without the answer that is assumed.
+/// A call that failed, or has another answer than is assumed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ManagementError {
-    /// Host and proxy are named in it.
-    #[error("{0}")]
-    Network(String),
-    #[error(
-        "{method} {url} was answered {status}: {answer}\nif the path is another one, set {setting}"
-    )]
-    Unexpected {
-        method: Method,
-        url: Url,
-        status: u16,
-        /// Redacted.
-        answer: Box<str>,
-        setting: &'static str,
-    },
-}
+#[error("{0}")]
+pub(crate) struct CallError(String);
 
-/// The calls to the mappings, or to the subscriptions, with the private key.
+/// The calls to the mappings, or to the subscriptions.
 pub(crate) struct Collection {
-    client: Client,
+    /// With the private key; without one it only tells its URL.
+    pub(crate) client: Client,
     /// That of its path, for messages.
     pub(crate) setting: &'static str,
 }
 
 impl Collection {
-    /// Connects to nothing yet. Without a key it only tells its URL.
-    pub(crate) fn new(
-        address: Address,
-        setting: &'static str,
-        auth: &AuthPlace,
-        key: Option<&Secret>,
-        options: &ClientOptions,
-    ) -> Result<Self, ClientError> {
-        let contract = Contract {
-            auth: auth.clone(),
-            ..Contract::default()
-        };
-        Ok(Self {
-            client: Client::new(address, contract, key.cloned(), options.clone())?,
-            setting,
-        })
-    }
-
     /// Where one is created, without the key.
     pub(crate) fn url(&self) -> &Url {
         self.client.address().url()
@@ -180,7 +147,7 @@ impl Collection {
     }
 
     /// All of them, as the platform shows them.
-    pub(crate) async fn list(&self) -> Result<Vec<Value>, ManagementError> {
+    pub(crate) async fn list(&self) -> Result<Vec<Value>, CallError> {
         self.call(Method::GET, None, |_, json| match json? {
             Value::Array(list) => Some(list),
             json => LIST_PARENTS
@@ -191,7 +158,7 @@ impl Collection {
     }
 
     /// One of them, if it exists.
-    pub(crate) async fn show(&self, id: &str) -> Result<Option<Value>, ManagementError> {
+    pub(crate) async fn show(&self, id: &str) -> Result<Option<Value>, CallError> {
         self.call(Method::GET, Some(id), |status, json| match status {
             404 => Some(None),
             _ => json.map(Some),
@@ -199,7 +166,7 @@ impl Collection {
         .await
     }
 
-    pub(crate) async fn delete(&self, id: &str) -> Result<(), ManagementError> {
+    pub(crate) async fn delete(&self, id: &str) -> Result<(), CallError> {
         self.call(Method::DELETE, Some(id), |status, _| {
             (status != 404).then_some(())
         })
@@ -212,7 +179,7 @@ impl Collection {
         method: Method,
         id: Option<&str>,
         read: fn(u16, Option<Value>) -> Option<T>,
-    ) -> Result<T, ManagementError> {
+    ) -> Result<T, CallError> {
         let mut url = self.url().clone();
         if let Some(id) = id
             && let Ok(mut path) = url.path_segments_mut()
@@ -220,25 +187,18 @@ impl Collection {
             path.push(id);
         }
         let answer = self.client.call(method.clone(), url.clone()).await;
-        let (status, answer) = answer.map_err(ManagementError::Network)?;
+        let (status, answer) = answer.map_err(CallError)?;
         let answer = self.client.shown(&answer, usize::MAX);
         let json = serde_json::from_str(&answer).ok();
         let found = matches!(status, 200..300 | 404).then(|| read(status, json));
-        found.flatten().ok_or_else(|| ManagementError::Unexpected {
-            method,
-            url,
-            status,
-            answer: answer[..answer.floor_char_boundary(500)].into(),
-            setting: self.setting,
+        found.flatten().ok_or_else(|| {
+            let (answer, setting) = (&answer[..answer.floor_char_boundary(500)], self.setting);
+            CallError(format!(
+                "{method} {url} was answered {status}: {answer}\nif the path is another one, set \
+                 {setting}"
+            ))
         })
     }
-}
-
-/// The id of a member of a list.
-pub(crate) fn id_of(member: &Value) -> Option<String> {
-    super::contract::possible_case_ids(member)
-        .next()
-        .map(std::borrow::Cow::into_owned)
 }
 
 /// Whether a member, or a part of it, is this text.
@@ -293,7 +253,6 @@ mod tests {
     #[test]
     fn a_member_is_found_by_any_of_its_texts() {
         let member = json!({"_id": 7, "hook": {"url": "https://x"}, "events": ["Case Settlement"]});
-        assert_eq!(id_of(&member).as_deref(), Some("7"));
         assert!(has_text(&member, "https://x") && has_text(&member, "Case Settlement"));
         assert!(!has_text(&member, "_id"));
     }

@@ -19,5 +19,5 @@ pub(crate) use contract::{
 };
 pub(crate) use gate::Gate;
 pub(crate) use key::Secret;
-pub(crate) use management::{Collection, ManagementBodies, ManagementPaths, has_text, id_of};
+pub(crate) use management::{Collection, ManagementBodies, ManagementPaths, has_text};
 pub(crate) use trust::tls;

@@ -20,7 +20,7 @@ use crate::output::files::{
 };
 use crate::output::terminal::streams::{OutputOptions, json_line, print_error, print_status};
 use crate::output::terminal::text::{count, escaped_path};
-use crate::webhooks::{Lives, events};
+use crate::webhooks::{EventFields, Lives, events};
 
 /// Runs the command.
 pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> {
@@ -76,18 +76,28 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
     let page_file = page_file.transpose()?;
     write_cases(&reader, &filter, &mut case_files, to_stdout, output.redact)?;
     let mut written = case_files.finish();
-    // Every event, whatever cases are selected.
-    if let Some(mut file) = events_file {
-        for event in events(&reader, &fields) {
-            let (event, key) = event?;
-            file.add(&event, key.as_ref());
-        }
-        written.add("events", file.into_file());
+    if let Some(file) = events_file {
+        write_events(&reader, &fields, file, &mut written)?;
     }
     if let (Some(page), Some(file)) = (&page, page_file) {
         written.add_page(page, file);
     }
     Ok(close(&written, output, to_stdout))
+}
+
+/// Writes every event, whatever cases are selected.
+fn write_events(
+    reader: &LedgerReader,
+    fields: &EventFields,
+    mut file: EventsFile,
+    written: &mut WrittenFiles,
+) -> Result<()> {
+    for event in events(reader, fields) {
+        let (event, key) = event?;
+        file.add(&event, key.as_ref());
+    }
+    written.add("events", file.into_file());
+    Ok(())
 }
 
 /// Writes the selected cases to the files, and to standard output.

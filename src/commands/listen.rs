@@ -26,7 +26,9 @@ pub(super) fn run(settings: ListenSettings) -> Result<Exit> {
     let (ledger, info) = ledgers::open_to_resolve(&settings.ledger, None)?;
     ledgers::report_ledger(&info, output);
     if !output.quiet {
-        warnings.iter().for_each(|warning| print_warning(warning));
+        for warning in &warnings {
+            print_warning(warning);
+        }
     }
     let counts = Arc::new(DeliveryCounts::default());
     let counted = Arc::clone(&counts);

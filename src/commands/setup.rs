@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Exit, block_on, in_full, ledgers, print_closing};
-use crate::api::{Collection, Secret, has_text, id_of};
+use crate::api::{Collection, Secret, has_text, possible_case_ids};
 use crate::cli::args::SetupAction;
 use crate::cli::settings::{CASE_ID_FIELD, ManagementSettings, SetupSettings};
 use crate::config;
@@ -133,16 +133,10 @@ fn stop_in_doubt(item: &SetupItem) -> Stopped {
 }
 
 fn is_confirmed(settings: &SetupSettings, missing: &[Part]) -> bool {
-    if missing.is_empty() || settings.options.yes {
-        return true;
-    }
     let parts = missing.iter().map(|part| format!("\n  {}", part.title()));
-    print_status(&format!(
-        "to create for {}:{}",
-        settings.platform.account,
-        parts.collect::<String>()
-    ));
-    confirm("Create them?").unwrap_or(false)
+    let (account, parts) = (&settings.platform.account, parts.collect::<String>());
+    let question = format!("to create for {account}:{parts}\nCreate them?");
+    missing.is_empty() || settings.options.yes || confirm(&question).unwrap_or(false)
 }
 
 async fn create(
@@ -220,7 +214,7 @@ async fn refuse_known(settings: &SetupSettings, part: Part) -> Result<()> {
     let Some(known) = list.iter().find(is_it) else {
         return Ok(());
     };
-    let id = id_of(known).unwrap_or_else(|| "ID".to_owned());
+    let id = possible_case_ids(known).next().unwrap_or("ID".into());
     bail!(
         "{} exists on the platform, as {id}: use it with --created {}={id}, or delete it there",
         part.title(),
@@ -401,9 +395,17 @@ async fn find(platform: &ManagementSettings, id: &str) -> Result<(&'static str, 
 
 /// Hides what the platform shows of secrets.
 fn without_secret(member: Value) -> Value {
-    let shown = |(name, value): (String, Value)| match name.to_lowercase().contains("secret") {
-        true => (name, HIDDEN.into()),
-        false => (name, without_secret(value)),
+    let shown = |(name, value): (String, Value)| {
+        let is_secret = name.to_lowercase().contains("secret");
+        let hidden = HIDDEN.into();
+        (
+            name,
+            if is_secret {
+                hidden
+            } else {
+                without_secret(value)
+            },
+        )
     };
     match member {
         Value::Array(parts) => parts.into_iter().map(without_secret).collect(),

@@ -99,8 +99,8 @@ impl Secrets {
         };
         let mut bytes = [0; SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(|error| unwritable(error.into()))?;
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let secret = Secret::from_text(&digits, SECRETS);
+        let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+        let secret = Secret::from_text(&digits.collect::<String>(), SECRETS);
         let secret = secret.map_err(|error| unwritable(io::Error::other(error)))?;
         self.by_event.insert(kind, vec![secret.clone()]);
         let lists = self.by_event.iter();

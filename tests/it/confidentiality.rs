@@ -220,9 +220,8 @@ fn no_key_and_no_secret_is_in_any_byte_that_the_whole_guide_writes() {
     let import = "import cases.csv --yes -v --out out --public-key-file";
     let words: Vec<&str> = import.split(' ').chain(["public.key"]).collect();
     let import = home.caseload(&words).start();
-    if arrivals.recv_timeout(Duration::from_mins(1)).is_err() {
-        panic!("nothing was sent: {}", import.kill());
-    }
+    let arrived = arrivals.recv_timeout(Duration::from_mins(1));
+    assert!(arrived.is_ok(), "nothing was sent: {}", import.kill());
     let mut spools = 0;
     for file in std::fs::read_dir(format!("/proc/{}/fd", import.id())).unwrap() {
         let file = file.unwrap().path();

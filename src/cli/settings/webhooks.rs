@@ -9,7 +9,7 @@ use http::Uri;
 use http::header::HeaderName;
 
 use super::{LedgerChoice, account, output_options};
-use crate::api::{Account, Address, ClientOptions, Collection};
+use crate::api::{Account, Address, Client, ClientOptions, Collection, Contract};
 use crate::cli::args::{
     GlobalArgs, LedgerPermissions, ListenArgs, ManagementArgs, SetupArgs, SetupOptions, WebhookArgs,
 };
@@ -183,14 +183,12 @@ impl ManagementSettings {
         };
         let collection = |path: &str, setting| -> Result<Collection> {
             let address = Address::of_path(&base_url, org_id.as_deref(), path)?;
-            let auth = &config.api.private_auth;
-            Ok(Collection::new(
-                address,
-                setting,
-                auth,
-                key.as_ref(),
-                &options,
-            )?)
+            let contract = Contract {
+                auth: config.api.private_auth.clone(),
+                ..Contract::default()
+            };
+            let client = Client::new(address, contract, key.clone(), options.clone())?;
+            Ok(Collection { client, setting })
         };
         let paths = &config.api.paths;
         Ok(Self {
