@@ -1,17 +1,20 @@
-//! `caseload ledger`: which ledgers there are, and a backup of one.
+//! `caseload ledger`: which ledgers there are, a backup of one, a move to a
+//! server, and the end of a run there that has not ended.
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::{Exit, ledgers, print_closing};
 use crate::cli::settings::LedgerChoice;
-use crate::ledger::KnownLedger;
+use crate::ledger::{self, KnownLedger, Records, ServerAddress};
 use crate::output::terminal::color;
 use crate::output::terminal::status::counts_json;
-use crate::output::terminal::streams::{OutputOptions, print_result, print_status};
-use crate::output::terminal::text::{count, escaped_path};
+use crate::output::terminal::streams::{
+    OutputOptions, confirm, is_interactive, print_result, print_status,
+};
+use crate::output::terminal::text::{count, escaped, escaped_path, span};
 
 /// `ledger list`: those of the state folder, and the others that were used on
 /// this machine.
@@ -59,6 +62,57 @@ pub(super) fn back_up(choice: &LedgerChoice, file: &Path, output: OutputOptions)
     } else if !output.quiet {
         let cases = count(info.counts.total(), "case");
         print_status(&format!("wrote {cases} to {}", escaped_path(file)));
+    }
+    Ok(Exit::Done)
+}
+
+/// `ledger copy`: a file moves to a server.
+pub(super) fn copy(file: &Path, to: &ServerAddress, output: OutputOptions) -> Result<Exit> {
+    let cases = ledger::transfer(file, to, Records::of_user().ok())?;
+    if output.json {
+        let members = json!({
+            "from": file.display().to_string(),
+            "to": to.name(),
+            "cases": cases,
+        });
+        print_closing("ledger copy", Exit::Done, members);
+    } else if !output.quiet {
+        print_status(&format!(
+            "copied {} to {}; {} says that it was moved there",
+            count(cases, "case"),
+            escaped(to.name()),
+            escaped_path(file),
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// `ledger unlock`: the cases that the run is sending become in doubt when the
+/// next one begins.
+pub(super) fn unlock(choice: &LedgerChoice, yes: bool, output: OutputOptions) -> Result<Exit> {
+    let (reader, _) = ledgers::open_to_read(choice)?;
+    let Some(holder) = reader.lock_holder()? else {
+        print_status("no run is using the ledger");
+        return Ok(Exit::Done);
+    };
+    let run = reader.runs(1)?.pop().filter(|run| run.end.is_none());
+    let run = run.map_or_else(String::new, |run| {
+        format!("\n  {}", escaped(&run.start.to_string()))
+    });
+    print_status(&format!(
+        "{} is using the ledger, last heard of {} ago{run}\nEnd it only if that process is gone: \
+         what it is sending will be in doubt, and it sends nothing more",
+        escaped(&holder.holder),
+        span(holder.silent_for),
+    ));
+    ensure!(yes || is_interactive(), "not a terminal: use --yes");
+    if !yes && !confirm("End it?")? {
+        print_status("nothing was changed");
+        return Ok(Exit::Stopped);
+    }
+    reader.unlock(&holder)?;
+    if !output.quiet {
+        print_status("the next run can begin");
     }
     Ok(Exit::Done)
 }

@@ -153,7 +153,13 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
         Command::Ledger { action } => match action {
             LedgerAction::List => Ok(ledger_files::list(output)),
             LedgerAction::Backup { file, account } => {
-                ledger_files::back_up(&LedgerChoice::of_backup(&account, globals)?, &file, output)
+                ledger_files::back_up(&LedgerChoice::of_other(&account, globals)?, &file, output)
+            }
+            LedgerAction::Copy { file, server } => {
+                ledger_files::copy(&file, &settings::server(&server)?, output)
+            }
+            LedgerAction::Unlock { account, yes } => {
+                ledger_files::unlock(&LedgerChoice::of_other(&account, globals)?, yes, output)
             }
         },
         Command::Sandbox(args) => sandbox::run(args, output),

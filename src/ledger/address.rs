@@ -106,6 +106,11 @@ impl ServerAddress {
         })
     }
 
+    /// As it is shown.
+    pub(crate) fn name(&self) -> &str {
+        self.name.to_str().unwrap_or_default()
+    }
+
     pub(crate) fn is_encrypted(&self) -> bool {
         self.config.get_ssl_mode() == SslMode::Require
     }

@@ -127,6 +127,23 @@ impl Database {
         }
     }
 
+    /// Every row of a file's result, as `SQLite` has it.
+    pub(super) fn each_raw(
+        &self,
+        sql: &str,
+        mut read: impl FnMut(&rusqlite::Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let Self::File { conn, .. } = self else {
+            return Err(LedgerErrorKind::NotALedger);
+        };
+        let mut statement = conn.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            read(row)?;
+        }
+        Ok(())
+    }
+
     /// What is read from the first row, if there is one.
     pub(super) fn first<T>(
         &self,

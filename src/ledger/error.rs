@@ -30,6 +30,27 @@ pub(super) enum LedgerErrorKind {
         )
     )]
     Locked(Option<Box<RunStart>>),
+    #[error(
+        "another run is using it: {}; wait until that run has ended (--wait), or, if its process is \
+         gone, end it with `caseload ledger unlock`",
+        match (run, holder) {
+            (Some(run), _) => run.to_string(),
+            (None, Some(holder)) => format!("{holder}, which has sent nothing yet"),
+            (None, None) => "one that has just ended".to_owned(),
+        }
+    )]
+    LockedOnServer {
+        run: Option<Box<RunStart>>,
+        holder: Option<String>,
+    },
+    #[error("moved to {0}; use that ledger")]
+    Moved(String),
+    #[error("being moved to {0}; run `caseload ledger copy` again to finish that")]
+    Moving(String),
+    #[error("what was copied is not the same; drop the schema caseload there, then copy again")]
+    Differs,
+    #[error("a file: its run ends with its process, and there is nothing to unlock")]
+    NothingToUnlock,
     #[error("opened without its lock; no run can use it")]
     NotLocked,
     #[error("it is a folder; name a file in it")]

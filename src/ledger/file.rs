@@ -60,8 +60,9 @@ pub fn open(
     patience: Duration,
 ) -> Result<Ledger, LedgerError> {
     let reader = connect(&location.into(), records)?;
+    reader.refuse_moved()?;
     let Some(lock) = reader.db.lock(patience).at(reader.path())? else {
-        return Err(LedgerErrorKind::Locked(reader.holder()?).at(reader.path()));
+        return Err(reader.locked()?);
     };
     Ledger::of(reader, Some(lock))
 }
@@ -72,6 +73,7 @@ pub(crate) fn open_to_resolve(
     records: Option<Records>,
 ) -> Result<Ledger, LedgerError> {
     let reader = connect(&location.into(), records)?;
+    reader.refuse_moved()?;
     let lock = reader.db.lock(Duration::ZERO).at(reader.path())?;
     let mut ledger = Ledger::of(reader, lock)?;
     // It was only needed for what a dead run left.
@@ -80,7 +82,10 @@ pub(crate) fn open_to_resolve(
 }
 
 /// Opens a ledger that exists.
-fn connect(location: &Location, records: Option<Records>) -> Result<LedgerReader, LedgerError> {
+pub(super) fn connect(
+    location: &Location,
+    records: Option<Records>,
+) -> Result<LedgerReader, LedgerError> {
     let db = match location {
         Location::File(path) => open_file(path)?,
         Location::Server(address) => {
@@ -252,6 +257,22 @@ impl LedgerReader {
         Ok(holder.map_or(LockStatus::Held, LockStatus::HeldBy))
     }
 
+    /// That another run has the right to.
+    fn locked(&self) -> Result<LedgerError, LedgerError> {
+        let run = self.holder()?;
+        Ok(match &self.db {
+            Database::File { .. } => LedgerErrorKind::Locked(run),
+            Database::Server(server) => LedgerErrorKind::LockedOnServer {
+                run,
+                holder: server
+                    .lock_holder()
+                    .at(self.path())?
+                    .map(|holder| holder.holder),
+            },
+        }
+        .at(self.path()))
+    }
+
     /// Who runs, once a run has begun.
     fn holder(&self) -> Result<Option<Box<RunStart>>, LedgerError> {
         let latest = self.runs(1)?.pop();
@@ -271,7 +292,7 @@ impl Drop for LedgerReader {
 impl Ledger {
     /// Makes a reader write. With the lock what a dead run left in flight
     /// becomes in doubt.
-    fn of(reader: LedgerReader, lock: Option<RunLock>) -> Result<Self, LedgerError> {
+    pub(super) fn of(reader: LedgerReader, lock: Option<RunLock>) -> Result<Self, LedgerError> {
         let (db, path) = (&reader.db, reader.path());
         db.prepare_writing().at(path)?;
         reader.removes_journal.set(true);

@@ -31,6 +31,7 @@ mod schema;
 mod server;
 mod setup_items;
 mod sources;
+mod transfer;
 mod writer;
 
 pub use address::{Location, ServerAddress};
@@ -54,6 +55,7 @@ pub(crate) use run::{LedgerInfo, LockStatus, RunRow};
 pub use run::{RunEnd, RunFile, RunId, RunStart};
 pub(crate) use setup_items::SetupItem;
 pub(crate) use sources::OriginStatus;
+pub(crate) use transfer::transfer;
 pub use writer::Handle;
 
 #[cfg(test)]

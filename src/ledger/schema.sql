@@ -7,7 +7,10 @@ CREATE TABLE ledger (
   created_at INTEGER NOT NULL,
   -- Hashed with every name, phone and the like, so that no table made
   -- beforehand can tell them.
-  salt BLOB NOT NULL
+  salt BLOB NOT NULL,
+  -- The server that it is moved to, and when it was.
+  moved_to TEXT,
+  moved_at INTEGER
 ) STRICT;
 
 CREATE TABLE runs (

@@ -20,10 +20,10 @@ use tokio_postgres::{Client, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::ServerAddress;
-use super::database::{Params, Result};
-use super::error::LedgerErrorKind;
+use super::database::{Database, Params, Result};
+use super::error::{AtPath as _, LedgerErrorKind};
 use super::look_alikes::Salt;
-use super::{platform, records, schema};
+use super::{LedgerError, LedgerReader, platform, records, schema};
 
 /// The oldest version that is used, as the server says it.
 const OLDEST: i64 = 130_000;
@@ -278,11 +278,54 @@ impl Server {
         }
     }
 
+    pub(super) fn lock_holder(&self) -> Result<Option<LockHolder>> {
+        let sql = "SELECT token, holder,
+                          CAST(extract(epoch FROM clock_timestamp() - heartbeat) * 1000 AS bigint)
+                   FROM lock";
+        let rows = self.query(sql, params![])?;
+        let holder = rows.first().map(|row| -> Result<LockHolder> {
+            Ok(LockHolder {
+                token: value(row, 0)?,
+                holder: value(row, 1)?,
+                silent_for: Duration::from_millis(value::<i64>(row, 2)?.max(0) as u64),
+            })
+        });
+        holder.transpose()
+    }
+
     /// Whether nobody has the right to run.
     pub(super) fn is_free(&self) -> Result<bool> {
         let sql = "SELECT 1 FROM lock
                    WHERE heartbeat + lease * interval '1 ms' >= clock_timestamp()";
         Ok(self.query(sql, params![])?.is_empty())
+    }
+}
+
+/// Who has the right to run on a server.
+#[derive(Debug)]
+pub(crate) struct LockHolder {
+    token: String,
+    /// Process and host.
+    pub(crate) holder: String,
+    pub(crate) silent_for: Duration,
+}
+
+impl LedgerReader {
+    /// Of a ledger on a server.
+    pub(crate) fn lock_holder(&self) -> std::result::Result<Option<LockHolder>, LedgerError> {
+        let Database::Server(server) = &self.db else {
+            return Err(LedgerErrorKind::NothingToUnlock.at(self.path()));
+        };
+        server.lock_holder().at(self.path())
+    }
+
+    /// Takes the right to run away from whoever has it.
+    pub(crate) fn unlock(&self, holder: &LockHolder) -> std::result::Result<(), LedgerError> {
+        let sql = "DELETE FROM lock WHERE token = ?1";
+        self.db
+            .execute(sql, params![holder.token])
+            .map(drop)
+            .at(self.path())
     }
 }
 

@@ -325,6 +325,23 @@ pub(crate) enum LedgerAction {
         #[command(flatten)]
         account: AccountArgs,
     },
+    /// Move the ledger in a file to a PostgreSQL server
+    #[command(after_help = "The file says that it was moved, and no import uses it again.")]
+    Copy {
+        /// The ledger's file
+        file: PathBuf,
+        /// postgres://USER@HOST/DATABASE
+        server: String,
+    },
+    /// Let another run begin although one that uses the ledger on a server has not
+    /// ended
+    Unlock {
+        #[command(flatten)]
+        account: AccountArgs,
+        /// Do it without the question
+        #[arg(short, long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Clone, Args)]

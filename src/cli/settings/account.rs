@@ -117,7 +117,7 @@ impl LedgerChoice {
     }
 
     /// That of a command without further settings.
-    pub(crate) fn of_backup(args: &AccountArgs, globals: &GlobalArgs) -> Result<Self> {
+    pub(crate) fn of_other(args: &AccountArgs, globals: &GlobalArgs) -> Result<Self> {
         Self::existing(args, globals, &super::config(globals)?)
     }
 
@@ -180,6 +180,21 @@ fn location(
     let Some(address) = name.to_str().filter(|_| Location::is_address(name)) else {
         return Ok(Some(Location::File(name.to_owned())));
     };
+    let address = server_address(address, is_in_environment, ca_file)?;
+    Ok(Some(Location::Server(Box::new(address))))
+}
+
+/// A server that an argument names.
+pub(crate) fn server(address: &str) -> Result<ServerAddress> {
+    let ca_file = environment_path("SSL_CERT_FILE");
+    server_address(address, false, ca_file.as_deref())
+}
+
+fn server_address(
+    address: &str,
+    is_in_environment: bool,
+    ca_file: Option<&Path>,
+) -> Result<ServerAddress> {
     let mut address = ServerAddress::parse(address, is_in_environment)?;
     if !address.has_password()
         && let Some(password) = environment("PGPASSWORD").or_else(|| password_in_file(&address))
@@ -189,7 +204,7 @@ fn location(
     if address.is_encrypted() {
         address.set_tls(tls(true, ca_file)?);
     }
-    Ok(Some(Location::Server(Box::new(address))))
+    Ok(address)
 }
 
 /// From the password file of PostgreSQL's own programs, which ignore one that

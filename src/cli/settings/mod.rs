@@ -12,7 +12,7 @@ use std::sync::Arc;
 use anstream::ColorChoice;
 use anyhow::{Result, anyhow, bail};
 
-pub(crate) use self::account::{LedgerChoice, LedgerSettings, SANDBOX_LEDGER};
+pub(crate) use self::account::{LedgerChoice, LedgerSettings, SANDBOX_LEDGER, server};
 pub(crate) use self::import::ImportSettings;
 pub(crate) use self::webhooks::{
     CASE_ID_FIELD, ListenSettings, ManagementSettings, SetupSettings, event_fields,
