@@ -13,7 +13,7 @@
 //! | `input` | case files to records: CSV, JSON, workbooks, encodings, gzip | |
 //! | `mapping` | a record to a case or problems, by rules | |
 //! | `check` | both over the whole input; duplicates, column profiles | `input`, `mapping` |
-//! | `ledger` | every case ever claimed, in `SQLite`; all SQL is here | |
+//! | `ledger` | every case ever claimed, in a file or on a server; all SQL is here | |
 //! | `api` | the wire: contract, client, what an attempt proved | |
 //! | `engine` | plan, spool, scheduler (pure) and runner | `check`, `ledger`, `api` |
 //! | `webhooks` | deliveries received, stored, and read as the lives of cases | `ledger`, `api` |
@@ -89,7 +89,7 @@
 //! | the account's address is spelled otherwise | one normal form of it; another ledger's account is refused | `--adopt-ledger` | `settings` |
 //! | the ledger is copied, moved or mounted alone | one file holds every commit; a mounted file and a hard link are refused | none | `ledger_file`, `proof::worlds` |
 //! | an older copy is restored, or two copies are used in turn | the state folder has the last attempt of each ledger | `--accept-older-ledger ATTEMPT` | `ledger_file`, `proof::worlds` |
-//! | two runs at once, also through two paths | a lock on the ledger's own file | none; `--wait` waits | `ledger_file`, `ledger_choice` |
+//! | two runs at once, also through two paths | a lock on the ledger's own file; on a server a lease | `--wait` waits; `ledger unlock` | `ledger_file`, `ledger_choice`, `postgres` |
 //! | the key columns change | their lists are in the ledger, by source | `--change-key-columns` | `keys` |
 //! | ids of another system | the source is a part of the key | `--source`, `--new-source` | `keys` |
 //! | a program spells keys in another way | keys are normalized; `similar-key` | `--allow-duplicate`, `--allow-duplicates N` | `held`, `proof::worlds` |

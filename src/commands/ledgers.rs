@@ -211,6 +211,7 @@ pub(super) fn about(ledger: &KnownLedger) -> String {
             count(info.counts.total(), "case"),
             info.counts.of(State::InDoubt) + info.counts.of(State::Sending)
         ),
+        Err(_) if Location::is_address(&ledger.path) => format!("of {account}, on a server"),
         Err(error) => format!(
             "of {account} can't be used: {}",
             escaped(&error.to_string())
@@ -231,7 +232,7 @@ pub(super) fn about(ledger: &KnownLedger) -> String {
 pub(super) enum ImportLedger {
     Existing(Box<Ledger>),
     /// A dry run only reads.
-    ReadOnly(LedgerReader),
+    ReadOnly(Box<LedgerReader>),
     /// None exists; one may be created once the user has agreed.
     Missing {
         /// Other ledgers.
@@ -284,7 +285,7 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
     if dry_run {
         let reader = ledger::open_read_only(location, records)?;
         wanted.refuse_unexpected(&reader.info()?)?;
-        return Ok(ImportLedger::ReadOnly(reader));
+        return Ok(ImportLedger::ReadOnly(Box::new(reader)));
     }
     let mut ledger = ledger::open(location, records, settings.args.wait.max(LOCK_PATIENCE))?;
     wanted.refuse_unexpected(&ledger.reader().info()?)?;

@@ -102,7 +102,7 @@ pub(super) struct FieldSection {
 pub(crate) struct LedgerSection {
     /// Resolved against the config's folder.
     pub(crate) path: Option<PathBuf>,
-    /// The address of a PostgreSQL server, without a password.
+    /// The address of a `PostgreSQL` server, without a password.
     pub(crate) url: Option<String>,
     /// The only ledger to accept.
     pub(crate) id: Option<String>,

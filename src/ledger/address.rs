@@ -1,4 +1,4 @@
-//! Where a ledger is: in a file, or on a PostgreSQL server.
+//! Where a ledger is: in a file, or on a `PostgreSQL` server.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ pub enum Location {
     Server(Box<ServerAddress>),
 }
 
-/// A PostgreSQL server, and what it takes to use it.
+/// A `PostgreSQL` server, and what it takes to use it.
 #[derive(Clone)]
 pub struct ServerAddress {
     /// As it is shown: without a password.
@@ -133,7 +133,7 @@ impl ServerAddress {
         self.config.password(password);
     }
 
-    /// Its password in the text of a password file of PostgreSQL: lines of host,
+    /// Its password in the text of a password file of `PostgreSQL`: lines of host,
     /// port, database, user and password, where `*` is any, `:` and `\\` stand
     /// behind a `\\`.
     pub(crate) fn password_in(&self, text: &str) -> Option<String> {

@@ -1,6 +1,7 @@
-//! The database that a ledger is in: how its SQL is run.
+//! The database that a ledger is in, a file or one on a server: how its SQL is
+//! run, and the right to run.
 //!
-//! Each statement is written once, as `SQLite` and PostgreSQL both take it:
+//! Each statement is written once, as `SQLite` and `PostgreSQL` both take it:
 //! values are `?1`, `?2`, numbers are 64 bits wide, true is 1.
 
 use std::path::Path;
@@ -26,7 +27,7 @@ pub(crate) enum Database {
         conn: Connection,
         file: Arc<OpenedFile>,
     },
-    Server(Server),
+    Server(Box<Server>),
 }
 
 /// The right to run, until it is dropped or the process ends, however it ends.
@@ -185,9 +186,24 @@ impl Database {
         Ok(self.first(sql, values, |_| Ok(()))?.is_some())
     }
 
-    /// One moment for several queries.
-    pub(super) fn begin_reading(&self) -> Result<Transaction<'_>> {
-        self.begin("BEGIN", Mode::Read)
+    /// One moment for several queries, and whether nobody has the right to run in
+    /// it.
+    pub(super) fn begin_reading(&self) -> Result<(bool, Transaction<'_>)> {
+        match self {
+            Self::File { file, .. } => loop {
+                let free = file.is_free()?;
+                let snapshot = self.begin("BEGIN", Mode::Read)?;
+                schema::id(self)?;
+                // A run that began or ended meanwhile may have left its claims in it.
+                if free == file.is_free()? {
+                    return Ok((free, snapshot));
+                }
+            },
+            Self::Server(server) => {
+                let snapshot = self.begin("", Mode::Read)?;
+                Ok((server.is_free()?, snapshot))
+            }
+        }
     }
 
     pub(super) fn begin_writing(&self) -> Result<Transaction<'_>> {
@@ -228,14 +244,6 @@ impl Database {
         match self {
             Self::File { file, .. } => Ok(file.lock(patience)?.map(RunLock::File)),
             Self::Server(server) => Ok(server.lock(patience)?.map(RunLock::Server)),
-        }
-    }
-
-    /// Whether no run has that right.
-    pub(super) fn is_free(&self) -> Result<bool> {
-        match self {
-            Self::File { file, .. } => Ok(file.is_free()?),
-            Self::Server(server) => server.is_free(),
         }
     }
 

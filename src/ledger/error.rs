@@ -47,7 +47,10 @@ pub(super) enum LedgerErrorKind {
     Moved(String),
     #[error("being moved to {0}; run `caseload ledger copy` again to finish that")]
     Moving(String),
-    #[error("what was copied is not the same; drop the schema caseload there, then copy again")]
+    #[error(
+        "it is a copy of that file, but not the same any more: if an import has used it since, go \
+         on with it; if none has, drop its schema caseload, then copy again"
+    )]
     Differs,
     #[error("a file: its run ends with its process, and there is nothing to unlock")]
     NothingToUnlock,
@@ -118,7 +121,7 @@ pub(super) enum LedgerErrorKind {
     NotClaimed,
     #[error("already closed")]
     Closed,
-    #[error("it is on a server, which is not asked; name it with --ledger to see it")]
+    #[error("on a server; `caseload status --ledger` asks it")]
     Elsewhere,
     #[error("it is on a server; back it up as the server's other databases are, with pg_dump")]
     NotAFileToCopy,

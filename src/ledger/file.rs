@@ -91,7 +91,7 @@ pub(super) fn connect(
         Location::Server(address) => {
             let server = Server::new(address.as_ref().clone());
             server.check().at(location.path())?;
-            Database::Server(server)
+            Database::Server(Box::new(server))
         }
     };
     Ok(LedgerReader {
@@ -140,7 +140,7 @@ pub fn create(
     match location {
         Location::File(path) => create_file(path, account)?,
         Location::Server(address) => {
-            let db = Database::Server(Server::new(address.as_ref().clone()));
+            let db = Database::Server(Box::new(Server::new(address.as_ref().clone())));
             let create = |db: &Database| {
                 if let Database::Server(server) = db {
                     server.create_tables()?;
@@ -204,16 +204,7 @@ impl LedgerReader {
         if !self.db.is_autocommit() {
             return Ok(None);
         }
-        let begin = || loop {
-            let free = self.db.is_free()?;
-            let snapshot = self.db.begin_reading()?;
-            schema::id(&self.db)?;
-            // A run that began or ended meanwhile may have left its claims in it.
-            if free == self.db.is_free()? {
-                return database::Result::Ok((free, snapshot));
-            }
-        };
-        let (free, snapshot) = begin().at(self.path())?;
+        let (free, snapshot) = self.db.begin_reading().at(self.path())?;
         self.orphaned.set(free);
         Ok(Some(snapshot))
     }

@@ -111,7 +111,7 @@ fn look_at(path: PathBuf, records: &Records) -> KnownLedger {
     let info = if Location::is_address(&path) {
         Err(LedgerErrorKind::Elsewhere.at(&path))
     } else {
-        let reader = open_read_only(&Location::from(&path), Some(records.clone()));
+        let reader = open_read_only(&path, Some(records.clone()));
         reader.and_then(|reader| reader.info())
     };
     let known = info.as_ref().ok();

@@ -1,5 +1,6 @@
-//! The ledger: the `SQLite` file with every case ever claimed, its attempts, what
-//! came back, and every run. No SQL outside this room.
+//! The ledger: every case ever claimed, its attempts, what came back, and every
+//! run, in an `SQLite` file or on a `PostgreSQL` server. No SQL outside this room,
+//! and no room above it knows which of the two it is.
 //!
 //! It carries the promise. What is about to be done is committed before the
 //! first byte leaves ([`Handle::claim`]), what came back is committed before

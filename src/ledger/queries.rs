@@ -399,7 +399,7 @@ impl KeyLookup<'_> {
     }
 }
 
-/// Many digests as one value of PostgreSQL, and the condition that a column is
+/// Many digests as one value of `PostgreSQL`, and the condition that a column is
 /// one of them.
 pub(super) fn as_bytes<'d>(digests: impl IntoIterator<Item = &'d Digest>) -> Vec<u8> {
     digests.into_iter().flat_map(|digest| digest.0).collect()

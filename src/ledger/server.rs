@@ -1,4 +1,4 @@
-//! A ledger on a PostgreSQL server: its connection, its statements, and the
+//! A ledger on a `PostgreSQL` server: its connection, its statements, and the
 //! right to run.
 //!
 //! What a transaction needs is set in the transaction, and no statement is
@@ -12,7 +12,7 @@ use std::{fmt, thread};
 
 use bytes::BytesMut;
 use futures_executor::block_on;
-use futures_util::future::{join, join3};
+use futures_util::future::{FutureExt as _, join, join3};
 use rusqlite::params;
 use rusqlite::types::{FromSql, FromSqlError, ToSqlOutput, Value, ValueRef};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -165,23 +165,23 @@ impl Server {
     }
 
     pub(super) fn commit(&self) -> Result<()> {
-        self.end("COMMIT")
+        let committed = match self.transaction.get() {
+            TransactionState::Open => self.run("COMMIT"),
+            TransactionState::None | TransactionState::Begins(_) => Ok(()),
+        };
+        self.transaction.set(TransactionState::None);
+        committed
     }
 
     pub(super) fn roll_back(&self) {
-        // The server undoes what it does not hear the end of.
-        let _ = self.end("ROLLBACK");
-    }
-
-    fn end(&self, sql: &str) -> Result<()> {
-        let was = self.transaction.get();
-        let ended = if was == TransactionState::Open {
-            self.run(sql)
-        } else {
-            Ok(())
-        };
-        self.transaction.set(TransactionState::None);
-        ended
+        let was = self.transaction.replace(TransactionState::None);
+        if was == TransactionState::Open
+            && let Some(client) = self.client.borrow().as_ref()
+        {
+            // Sent, and not waited for; the server undoes what it does not hear the
+            // end of.
+            let _ = client.batch_execute("ROLLBACK").now_or_never();
+        }
     }
 
     /// Statements without values or results, in the transaction that is open.
@@ -446,7 +446,7 @@ fn typed(values: &[Parameter]) -> Vec<(&(dyn ToSql + Sync), Type)> {
 }
 
 /// Values are `?1` or, one after the other, `?` in a statement of the ledger;
-/// PostgreSQL counts them.
+/// `PostgreSQL` counts them.
 fn numbered(sql: &str) -> String {
     let mut numbered = String::with_capacity(sql.len() + 8);
     let mut count = 0;

@@ -162,8 +162,8 @@ impl TestLedger {
             .unwrap()
     }
 
-    pub(super) fn release(&self, claim: Claim) -> bool {
-        self.ledger.write(|db| claim::release(db, &claim)).unwrap()
+    pub(super) fn release(&self, claim: &Claim) -> bool {
+        self.ledger.write(|db| claim::release(db, claim)).unwrap()
     }
 
     /// Brings a case that is not known yet into a state.

@@ -1,6 +1,7 @@
 //! A whole ledger, copied from a file to a server. The file says that it was
 //! moved, so that no run uses it by mistake.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -58,13 +59,17 @@ pub(crate) fn transfer(
     records: Option<Records>,
 ) -> Result<u64, LedgerError> {
     let reader = connect(&from.into(), records.clone())?;
+    match reader.refuse_moved() {
+        Err(moving) if matches!(moving.kind, LedgerErrorKind::Moving(_)) => {}
+        allowed => allowed?,
+    }
     let Some(lock) = reader.db.lock(LOCK_PATIENCE).at(from)? else {
         return Err(LedgerErrorKind::Locked(None).at(from));
     };
     let source = Ledger::of(reader, Some(lock))?;
     let (file, name) = (&source.reader.db, &to.name);
     let id = source.reader.read(schema::id)?;
-    let server = Database::Server(Server::new(to.clone()));
+    let server = Database::Server(Box::new(Server::new(to.clone())));
     let is_copied = match &server {
         Database::Server(server) => match server.check() {
             Err(LedgerErrorKind::NotFound) => false,
@@ -140,10 +145,10 @@ fn copy(file: &Database, to: &Database) -> database::Result<()> {
     to.execute(sql, params![]).map(drop)
 }
 
-/// A row as PostgreSQL reads rows of JSON.
+/// A row as `PostgreSQL` reads rows of JSON.
 fn row_json(row: &rusqlite::Row<'_>) -> database::Result<Value> {
     let mut members = Map::new();
-    for (column, name) in row.as_ref().column_names().into_iter().enumerate() {
+    for (column, name) in row.as_ref().column_names().enumerate() {
         let value = match row.get_ref(column)? {
             ValueRef::Null => Value::Null,
             ValueRef::Integer(number) => number.into(),
@@ -154,8 +159,12 @@ fn row_json(row: &rusqlite::Row<'_>) -> database::Result<Value> {
                 text.replace('\0', "\u{fffd}").into()
             }
             ValueRef::Blob(bytes) => {
-                let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("\\x{digits}").into()
+                let mut digits = "\\x".to_owned();
+                for byte in bytes {
+                    // Writing to a String can't fail.
+                    let _ = write!(digits, "{byte:02x}");
+                }
+                digits.into()
             }
             ValueRef::Real(_) => {
                 return Err(rusqlite::Error::from(FromSqlError::InvalidType).into());

@@ -325,7 +325,7 @@ pub(crate) enum LedgerAction {
         #[command(flatten)]
         account: AccountArgs,
     },
-    /// Move the ledger in a file to a PostgreSQL server
+    /// Move the ledger in a file to a database server (postgres://…)
     #[command(after_help = "The file says that it was moved, and no import uses it again.")]
     Copy {
         /// The ledger's file

@@ -149,13 +149,11 @@ impl LedgerChoice {
 
     /// Where it is, or that of the account is, or will be.
     pub(crate) fn location_of(&self, account: &Account) -> Result<Location> {
-        match &self.location {
-            Some(location) => Ok(location.clone()),
-            None => {
-                let folder = ledger::state_folder()?;
-                Ok(ledger::default_path(&folder, account.as_str()).into())
-            }
+        if let Some(location) = &self.location {
+            return Ok(location.clone());
         }
+        let folder = ledger::state_folder()?;
+        Ok(ledger::default_path(&folder, account.as_str()).into())
     }
 
     pub(crate) fn is_sandbox(&self) -> bool {
@@ -207,7 +205,7 @@ fn server_address(
     Ok(address)
 }
 
-/// From the password file of PostgreSQL's own programs, which ignore one that
+/// From the password file of `PostgreSQL`'s own programs, which ignore one that
 /// others can read.
 fn password_in_file(address: &ServerAddress) -> Option<String> {
     let named = environment_path("PGPASSFILE");

@@ -30,7 +30,7 @@ impl World {
             folder: tempfile::tempdir().unwrap(),
             runtime: Builder::new_current_thread().enable_all().build().unwrap(),
         };
-        drop(ledger::create(&world.path(), None, "account").unwrap());
+        drop(ledger::create(world.path(), None, "account").unwrap());
         world
     }
 
@@ -68,7 +68,7 @@ impl World {
             collect_invalid: false,
             summarize_columns: false,
         });
-        let ledger = ledger::open(&self.path(), None, Duration::ZERO).unwrap();
+        let ledger = ledger::open(self.path(), None, Duration::ZERO).unwrap();
         let options = PlanOptions::default();
         let reader = Some(ledger.reader());
         let folder = self.folder.path();

@@ -107,7 +107,7 @@ fn a_claim_is_refused_when_the_state_has_changed_since_the_plan() {
 fn a_released_case_is_as_if_never_claimed() {
     let test = TestLedger::new();
     let claim = test.claim(version(1, 0), None).unwrap();
-    assert!(test.release(claim));
+    assert!(test.release(&claim));
     assert_eq!(test.row(1), None);
     let left: i64 = test
         .ledger
@@ -140,7 +140,7 @@ fn a_released_case_is_as_if_never_claimed() {
             .find(&[key(1).digest()])
             .unwrap();
         let claim = test.claim(version(1, 1), Some(state)).unwrap();
-        assert!(test.release(claim));
+        assert!(test.release(&claim));
         assert_eq!(test.row(1).unwrap(), before);
         assert_eq!(test.ledger.reader().attempts(&key(1)).unwrap(), history);
         assert_eq!(
@@ -220,7 +220,7 @@ fn an_attempt_is_settled_once() {
     test.settle(&claim, Verdict::Rejected, None).unwrap();
     assert_eq!(test.settle(&claim, Verdict::Imported, Some("x")), None);
     assert_eq!(test.row(1).unwrap().state, State::Rejected);
-    assert!(!test.release(claim));
+    assert!(!test.release(&claim));
     assert_eq!(test.row(1).unwrap().state, State::Rejected);
 }
 

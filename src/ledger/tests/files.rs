@@ -243,7 +243,7 @@ fn a_read_only_folder_is_reported() {
     if fs::write(closed.join("probe"), "").is_ok() {
         return; // root may write anywhere
     }
-    let error = create(&closed.join("ledger.db"), None, "sandbox").unwrap_err();
+    let error = create(closed.join("ledger.db"), None, "sandbox").unwrap_err();
     assert!(
         matches!(error.kind, LedgerErrorKind::NoAccess(_)),
         "{error}"

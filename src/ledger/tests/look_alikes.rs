@@ -167,6 +167,6 @@ fn a_released_claim_gives_the_person_back() {
     let bob = Arc::new(case("1", "bob lee|7025550102"));
     let claim = test.claim(bob, Some(State::Removed)).unwrap();
     assert_ne!(row(&test), before);
-    assert!(test.release(claim));
+    assert!(test.release(&claim));
     assert_eq!(row(&test), before);
 }

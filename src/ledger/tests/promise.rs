@@ -151,7 +151,7 @@ fn play(steps: Vec<Step>) {
             }
             Step::Release { which } if which < open.len() => {
                 let (case, claim, before) = open.remove(which);
-                assert!(test.release(claim));
+                assert!(test.release(&claim));
                 model[case as usize] = before;
             }
             Step::Settle { .. } | Step::Release { .. } => {}

@@ -115,7 +115,7 @@ fn a_released_claim_leaves_the_resolution_as_it_was() {
     let mut test = TestLedger::new();
     test.bring(1, State::Removed);
     let claim = test.claim(version(1, 0), Some(State::Removed)).unwrap();
-    test.release(claim);
+    test.release(&claim);
     assert_eq!(undo(&mut test, 1, moment(50)).done, 1);
     let row = test.row(1).unwrap();
     assert_eq!(
