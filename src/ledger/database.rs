@@ -247,6 +247,24 @@ impl Database {
         }
     }
 
+    /// Makes sure that the right to run was not lost to another run, as it can be
+    /// on a server.
+    pub(super) fn keep_lock(&self) -> Result<()> {
+        match self {
+            Self::File { .. } => Ok(()),
+            Self::Server(server) => server.keep_lock(),
+        }
+    }
+
+    /// What a query of rows that are about to be changed ends with. The
+    /// transaction of a file keeps everybody else out.
+    pub(super) fn for_update(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "",
+            Self::Server(_) => " FOR UPDATE",
+        }
+    }
+
     pub(super) fn set_read_only(&self, read_only: bool) -> Result<()> {
         match self {
             Self::File { conn, .. } => Ok(conn.pragma_update(None, "query_only", read_only)?),

@@ -1,6 +1,6 @@
 //! The ledger's file: created, opened to read, opened to write.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 pub struct LedgerReader {
     pub(super) db: Database,
     pub(super) records: Option<Records>,
+    /// Its id and account, to remember them.
+    pub(super) names: OnceCell<(String, String)>,
     /// No run holds the lock: what is `sending` was left by a dead run, and is
     /// shown as in doubt.
     pub(super) orphaned: Cell<bool>,
@@ -97,6 +99,7 @@ pub(super) fn connect(
     Ok(LedgerReader {
         db,
         records,
+        names: OnceCell::new(),
         orphaned: Cell::new(false),
         removes_journal: Cell::new(false),
     })
@@ -326,6 +329,7 @@ impl Ledger {
 
     /// Makes this the ledger of the account under its new address.
     pub(crate) fn adopt(&mut self, account: &str) -> Result<(), LedgerError> {
+        self.reader.names.take();
         self.write(|db| db.execute("UPDATE ledger SET account = ?1", params![account]))
             .map(drop)
     }

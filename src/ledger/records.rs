@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::LedgerError;
+use super::database::Database;
 use super::file::LedgerReader;
 use super::location::{self, NoStateFolder, state_folder};
 use super::schema::Millis;
@@ -115,9 +116,16 @@ impl LedgerReader {
     /// Remembers the latest attempt or resolution; it must be on the disk.
     pub(super) fn remember(&self, attempt: Option<String>) {
         let Some(records) = &self.records else { return };
-        let sql = "SELECT id, account FROM ledger";
-        let names = self.read(|db| db.one(sql, params![], |row| Ok((row.get(0)?, row.get(1)?))));
-        let Ok((id, account)) = names else { return };
+        if self.names.get().is_none() {
+            let sql = "SELECT id, account FROM ledger";
+            let names =
+                |db: &Database| db.one(sql, params![], |row| Ok((row.get(0)?, row.get(1)?)));
+            let Ok(names) = self.read(names) else { return };
+            let _ = self.names.set(names);
+        }
+        let Some((id, account)) = self.names.get().cloned() else {
+            return;
+        };
         records.remember(&LedgerRecord {
             id,
             account,

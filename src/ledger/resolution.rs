@@ -149,13 +149,17 @@ struct CaseStatus {
 
 fn find(db: &Database, key: &Key) -> database::Result<Option<CaseStatus>> {
     let sql = "SELECT no, state, attempts FROM cases WHERE key_digest = ?1";
-    db.first(sql, params![key.digest()], |row| {
-        Ok(CaseStatus {
-            no: row.get(0)?,
-            state: row.get(1)?,
-            attempts: row.get(2)?,
-        })
-    })
+    db.first(
+        &format!("{sql}{}", db.for_update()),
+        params![key.digest()],
+        |row| {
+            Ok(CaseStatus {
+                no: row.get(0)?,
+                state: row.get(1)?,
+                attempts: row.get(2)?,
+            })
+        },
+    )
 }
 
 fn add(

@@ -149,9 +149,7 @@ pub(super) fn begin(
     start: &RunStart,
     keep_payloads: bool,
 ) -> database::Result<RunId> {
-    if let Database::Server(server) = db {
-        server.keep_lock()?;
-    }
+    db.keep_lock()?;
     if !keep_payloads {
         // Of cases that a user marked as imported, which could be undone until now.
         db.execute(
@@ -197,6 +195,7 @@ pub(super) fn end(
     end: &RunEnd,
     at: Timestamp,
 ) -> database::Result<u64> {
+    db.keep_lock()?;
     db.execute(
         "UPDATE runs SET ended_at = ?2, ended = ?3, counts = ?4 WHERE no = ?1",
         params![run.0, Millis(at), end.to_string(), Json(totals)],

@@ -56,7 +56,11 @@ enum TransactionState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Read,
+    /// Several statements that read and write: one such transaction at a time, as
+    /// with a file.
     Write,
+    /// One statement.
+    Single,
 }
 
 impl Mode {
@@ -67,6 +71,11 @@ impl Mode {
                  SET LOCAL search_path TO caseload"
             }
             Self::Write => {
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+                 SET LOCAL search_path TO caseload; SET LOCAL synchronous_commit TO on; \
+                 SELECT pg_advisory_xact_lock(hashtext('caseload'))"
+            }
+            Self::Single => {
                 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
                  SET LOCAL search_path TO caseload; SET LOCAL synchronous_commit TO on"
             }
@@ -227,7 +236,7 @@ impl Server {
             TransactionState::None => {
                 let commit = client.batch_execute("COMMIT");
                 let (begun, done, committed) =
-                    block_on(join3(begin(Mode::Write), statement, commit));
+                    block_on(join3(begin(Mode::Single), statement, commit));
                 begun?;
                 let done = done?;
                 committed?;

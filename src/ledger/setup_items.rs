@@ -50,6 +50,7 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<bool, LedgerError> {
         self.write(|db| {
+            db.keep_lock()?;
             let claimed = db.execute(
                 "INSERT INTO setup (name, state, request, updated_at) VALUES (?1, 'sending', ?2, ?3)
                  ON CONFLICT (name) DO UPDATE SET

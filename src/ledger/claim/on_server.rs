@@ -140,7 +140,11 @@ pub(super) fn settle(
     values: Params<'_>,
 ) -> Result<Option<bool>> {
     let is_ended = "EXISTS (SELECT 1 FROM ended)";
-    let (end_attempt, settle_case) = (end_attempt(WAITS), settle_case(is_ended));
+    // Said of the row as it is when its turn comes: a user may resolve the case
+    // at the same moment.
+    let is_open = "(state IN ('sending', 'in_doubt') OR updated_at = ?3)";
+    let end_attempt = end_attempt(WAITS);
+    let settle_case = settle_case(&format!("{is_ended} AND {is_open}"));
     let content = content.map(|sql| format!(", content AS ({sql} AND {is_ended})"));
     let content = content.unwrap_or_default();
     let sql = format!(
