@@ -7,8 +7,7 @@ use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use serde_json::json;
 
-use super::report::{self, PageSettings};
-use super::{Exit, ledgers, print_closing};
+use super::{Exit, ledgers, print_closing, report};
 use crate::cli::args::ExportArgs;
 use crate::cli::settings::LedgerSettings;
 use crate::input::Input;
@@ -53,17 +52,9 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
         sources(&reader, &filter)?
     };
     let page = args.html.is_some().then(|| {
-        report::page(
-            &reader,
-            &info,
-            PageSettings {
-                config: &settings.config,
-                filter: filter.clone(),
-                personal: args.with_personal_data,
-                redact: output.redact,
-                left_out: Vec::new(),
-            },
-        )
+        let filter = settings.cases.filter(&reader)?;
+        let shown = [args.with_personal_data, output.redact];
+        report::page((&reader, &info), &settings.config, filter, &[], shown)
     });
     let page = page.transpose()?;
     let fields = settings.event_fields();

@@ -27,13 +27,6 @@ pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, Ledge
     Ok((reader, info))
 }
 
-/// Opens the ledger of an import that has ended.
-pub(super) fn open_to_report(settings: &ImportSettings) -> Result<(LedgerReader, LedgerInfo)> {
-    let reader = ledger::open_read_only(&settings.ledger_location, records(&settings.ledger))?;
-    let info = reader.info()?;
-    Ok((reader, info))
-}
-
 /// Opens an existing ledger to resolve cases, while a run may use it.
 pub(super) fn open_to_resolve(
     choice: &LedgerChoice,

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::super::export::report_written;
-use super::super::ledgers;
-use super::super::report::{self, PageSettings};
+use super::super::{ledgers, report};
 use super::plan::CheckedPlan;
 use crate::check::Checked;
 use crate::cli::settings::{ImportSettings, ReadSettings};
@@ -139,12 +138,11 @@ impl Outputs {
         if let Err(error) = directory.write_summary(&summary.to_json()) {
             print_error(&error.to_string());
         }
-        if !ledger_is_closed {
-            return;
-        }
-        match write_report(&directory, summary, settings, left_out) {
-            Ok(written) => report_written(&written, "case", quiet, HINT),
-            Err(error) => print_error(&format!("no report was written: {error:#}{HINT}")),
+        if ledger_is_closed {
+            match write_report(&directory, summary, settings, &left_out) {
+                Ok(written) => report_written(&written, "case", quiet, HINT),
+                Err(error) => print_error(&format!("no report was written: {error:#}{HINT}")),
+            }
         }
     }
 }
@@ -156,23 +154,21 @@ fn write_report(
     directory: &RunDirectory,
     summary: &Summary,
     settings: &ImportSettings,
-    left_out: Vec<LeftOut>,
+    left_out: &[LeftOut],
 ) -> Result<WrittenFiles> {
     let file = opener(settings).open_page(&directory.report())?;
-    let (reader, info) = ledgers::open_to_report(settings)?;
+    let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
+    let filter = CaseFilter {
+        run: summary.run.map(RunId),
+        ..CaseFilter::default()
+    };
+    let shown = [false, settings.output.redact];
     let page = report::page(
-        &reader,
-        &info,
-        PageSettings {
-            config: &settings.read.config,
-            filter: CaseFilter {
-                run: summary.run.map(RunId),
-                ..CaseFilter::default()
-            },
-            personal: false,
-            redact: settings.output.redact,
-            left_out,
-        },
+        (&reader, &info),
+        &settings.read.config,
+        filter,
+        left_out,
+        shown,
     )?;
     let mut written = WrittenFiles::default();
     written.add_page(&page, file);

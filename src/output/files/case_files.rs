@@ -16,7 +16,7 @@ use crate::model::reserved::DECISION;
 use crate::model::{
     Answer, CaseData, Format, Key, RunEvent, SettledAttempt, State, private_directory, private_file,
 };
-use crate::output::report::{LeftOut, MAX_ROWS, Need, Page};
+use crate::output::report::{LeftOut, MAX_ROWS, Need};
 use crate::output::terminal::text::{response, shape};
 use crate::webhooks::{CaseLife, Lives};
 
@@ -61,8 +61,8 @@ pub(crate) struct WrittenFiles {
 
 impl WrittenFiles {
     /// Writes a page and completes its file.
-    pub(crate) fn add_page(&mut self, page: &Page, mut file: OutputFile) {
-        file.write_rows(page.html.as_bytes(), page.cases);
+    pub(crate) fn add_page(&mut self, (page, cases): &(String, u64), mut file: OutputFile) {
+        file.write_rows(page.as_bytes(), *cases);
         self.add("report", file);
     }
 

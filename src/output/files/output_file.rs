@@ -110,18 +110,17 @@ impl OutputOpener {
     /// Opens a web page in the same way.
     pub(crate) fn open_page(&mut self, path: &Path) -> Result<OutputFile, OutputFileError> {
         let extension = path.extension().unwrap_or_default().to_string_lossy();
-        let refused = CannotWrite::Extension {
-            content: "HTML",
-            extension: extension.to_lowercase(),
-            expected: "html",
+        let extension = extension.to_lowercase();
+        let (content, expected) = ("HTML", "html");
+        let opened = match &*extension {
+            "" | "html" | "htm" => self.create(path),
+            _ => Err(CannotWrite::Extension {
+                content,
+                extension,
+                expected,
+            }),
         };
-        let is_page = matches!(&*extension.to_lowercase(), "" | "html" | "htm");
-        let file = if is_page {
-            self.create(path)
-        } else {
-            Err(refused)
-        };
-        file.map_err(|reason| reason.at(path))
+        opened.map_err(|reason| reason.at(path))
     }
 
     fn create(&mut self, path: &Path) -> Result<OutputFile, CannotWrite> {

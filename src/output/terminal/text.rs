@@ -182,28 +182,7 @@ pub(crate) fn shape(text: &str) -> String {
 /// Words of an answer that tell nothing about a person, as they are written:
 /// those of validation, and the names of fields. In capitals they could be names
 /// or states.
-const KNOWN_WORDS: &str = "\
-    a about accepted after against all allowed already an and any are array as at authorized bad \
-    be because been before between body boolean but by came can cannot case cases caseType \
-    certificate character characters closed code codes column conflict connection contain \
-    contains content could create created data date dates day days decimal did digit digits do \
-    does dob duplicate email empty entity error errors exceed exceeds exist existing exists \
-    expected expired failed field fields firm firms firstName for forbidden format found from \
-    future gateway greater had has have host id ids if in incident incidentDate incidentState \
-    incorrect internal invalid is it item items its json key known last lastName least length \
-    less letter letters limit list long longer malformed many map mapping match matches max \
-    maximum min minimum missing more must name names no not null number numbers object of on one \
-    only option options or organization out over parse partner partnerFirmId past phone please \
-    positive present previous problem processed property provided proxy range received record \
-    refused rejected request requests required reset resource response s same schema seconds \
-    sent server service short should size some state states status string summary supported \
-    temporarily text than that the their there this time timeout too try type types unable \
-    unauthorized unavailable unexpected unique unknown unprocessable unsupported url us valid \
-    validation value values was web were when which while with within without wrong year you \
-    your zip Bad CaseType Conflict Content Duplicate Email Entity Error Field FirstName Forbidden \
-    Gateway IncidentDate IncidentState Internal Invalid LastName Many Missing Not PartnerFirmId \
-    Phone Request Requests Required Server Service Timeout Too Unauthorized Unavailable Unknown \
-    Unprocessable Validation Value";
+const KNOWN_WORDS: &str = include_str!("known_words.txt");
 
 /// An answer with the shapes of all words but the known ones: its values are
 /// hidden, and what is wrong can still be read.
@@ -211,7 +190,7 @@ pub(crate) fn known_words(text: &str) -> String {
     let is_end = |c: char| !c.is_alphanumeric();
     let pieces = text.split_inclusive(is_end).map(|piece| {
         let word = piece.trim_end_matches(is_end);
-        let is_known = KNOWN_WORDS.split(' ').any(|known| known == word);
+        let is_known = KNOWN_WORDS.split_whitespace().any(|known| known == word);
         if is_known {
             piece.to_owned()
         } else {
