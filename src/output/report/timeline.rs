@@ -6,12 +6,11 @@ use jiff::Timestamp;
 
 use crate::ledger::CallCount;
 use crate::model::{State, StateCounts, Verdict, local_offset, local_time};
-use crate::output::terminal::text::span;
+use crate::output::terminal::text::{count, span};
 
 const MOST_COLUMNS: i64 = 72;
 /// So that few columns are not too wide.
 const FEWEST_COLUMNS: i64 = 24;
-const LABELS: usize = 6;
 const DAY: i64 = 86_400;
 /// Lengths of a stretch, in seconds.
 const STEPS: [i64; 11] = [
@@ -31,13 +30,18 @@ const STEPS: [i64; 11] = [
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     /// The calls of each stretch, with its start in local time.
-    pub(super) columns: Vec<(String, StateCounts)>,
+    pub(super) columns: Vec<Column>,
     pub(super) all: StateCounts,
     /// The length of a stretch, in words.
     pub(super) unit: String,
     /// Calls in the highest column.
     pub(super) most: u64,
-    step: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) start: String,
+    pub(super) calls: StateCounts,
 }
 
 impl Timeline {
@@ -54,22 +58,26 @@ impl Timeline {
         let columns = (number(last.at, step) - start + 1).max(FEWEST_COLUMNS);
         let columns = (start..start + columns).map(|number| {
             let at = Timestamp::from_second(number * step - offset);
-            (local_time(at.unwrap_or_default()), StateCounts::default())
+            let start = local_time(at.unwrap_or_default());
+            Column {
+                start,
+                calls: StateCounts::default(),
+            }
         });
+        let unit = match step {
+            DAY.. => count((step / DAY) as u64, "day"),
+            _ => span(Duration::from_secs(step as u64)).replace(".0", ""),
+        };
         let mut timeline = Self {
             columns: columns.collect(),
-            unit: match step {
-                DAY => "day".to_owned(),
-                DAY.. => format!("{} days", step / DAY),
-                _ => span(Duration::from_secs(step as u64)),
-            },
-            step,
+            unit: unit.trim_start_matches("1 ").to_owned(),
             ..Self::default()
         };
         for call in calls {
             let state = call.verdict.map_or(State::Sending, Verdict::state);
             timeline.all.add(state, call.calls);
-            let column = &mut timeline.columns[(number(call.at, step) - start) as usize].1;
+            let column = (number(call.at, step) - start) as usize;
+            let column = &mut timeline.columns[column].calls;
             column.add(state, call.calls);
             timeline.most = timeline.most.max(column.total());
         }
@@ -81,23 +89,5 @@ impl Timeline {
         let mut steps = (0..).flat_map(|power| [1, 2, 5].map(|step| step * 10_u64.pow(power)));
         let step = steps.find(|step| self.most / step <= 4).unwrap_or(1);
         (0..=self.most).step_by(step as usize)
-    }
-
-    /// Every few columns the number of one, its clock, and its day when it is
-    /// another one.
-    pub(super) fn labels(&self) -> Vec<(usize, &str, &str)> {
-        let mut day = "";
-        let columns = self.columns.iter().enumerate();
-        let every = columns.step_by(self.columns.len().div_ceil(LABELS).max(1));
-        let labels = every.map(|(number, (at, _))| {
-            let clock = match self.step {
-                DAY.. => "",
-                60.. => &at[11..16],
-                _ => &at[11..19],
-            };
-            let before = std::mem::replace(&mut day, &at[..10]);
-            (number, clock, if day == before { "" } else { day })
-        });
-        labels.collect()
     }
 }
