@@ -179,16 +179,27 @@ impl From<tokio_postgres::Error> for LedgerErrorKind {
         // The outer error only says where it came from.
         let cause = std::error::Error::source(&error);
         let detail = cause.map_or_else(|| error.to_string(), ToString::to_string);
-        match error.as_db_error() {
-            // The server is stopping, has just started, or ended the connection.
-            Some(refused) if refused.code().code().starts_with("57P") => Self::Disconnected(detail),
-            Some(refused) if refused.code().code() == "28P01" => Self::NoAccess(detail),
-            Some(refused) if refused.code().code() == "42501" => Self::NoAccess(detail),
-            Some(refused) if refused.code().code() == "53100" => Self::DiskFull,
-            Some(refused) if refused.code().code() == "25006" => Self::ReadOnly(detail),
-            Some(_) => Self::Server(detail),
-            None if error.is_closed() => Self::Disconnected(detail),
-            None => Self::Unreachable(detail),
+        let Some(refused) = error.as_db_error() else {
+            return if error.is_closed() {
+                Self::Disconnected(detail)
+            } else {
+                Self::Unreachable(detail)
+            };
+        };
+        // https://www.postgresql.org/docs/current/errcodes-appendix.html
+        match refused.code().code() {
+            // A pooler has no connection; the server is stopping, has just started,
+            // or ended the connection or the transaction.
+            code if ["08", "57P", "40"]
+                .iter()
+                .any(|start| code.starts_with(start)) =>
+            {
+                Self::Disconnected(detail)
+            }
+            "28P01" | "28000" | "42501" => Self::NoAccess(detail),
+            "53100" => Self::DiskFull,
+            "25006" => Self::ReadOnly(detail),
+            _ => Self::Server(detail),
         }
     }
 }

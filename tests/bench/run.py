@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import hmac
 import http.client
+import itertools
 import json
 import os
 import platform
@@ -28,6 +29,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -40,6 +42,7 @@ import peers  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = Path(__file__).with_name("launch.py")
 CONFIG = Path(__file__).with_name("caseload.toml")
+DELAY = Path(__file__).with_name("delay.py")
 
 
 class Figures:
@@ -247,6 +250,48 @@ class Bench:
                 self.row(f"the guide's loop in {name}, same cases", figures,
                           f"caseload: {ratio(ours, figures)} × that")
 
+    def on_a_server(self, url):
+        """With the ledger on the PostgreSQL server at this address, whose database
+        is emptied; also through a proxy that delays each direction by 20 ms."""
+        address = urllib.parse.urlsplit(url)
+        empty = ["psql", "-q", url, "-c", "DROP SCHEMA IF EXISTS caseload CASCADE"]
+        quietly = {"stderr": subprocess.DEVNULL}
+        count = 50 if self.args.quick else 200
+        cases = data.write(self.folder, count)["csv"]
+        bound = 2 * 0.1 + (count - 3) * 0.1
+        delayed = subprocess.Popen([sys.executable, DELAY, address.hostname, str(address.port or 5432),
+                                    "0.02"], stdout=subprocess.PIPE, text=True)
+        try:
+            port = delayed.stdout.readline().strip()
+            through = url.replace(f"{address.hostname}:{address.port or 5432}", f"127.0.0.1:{port}")
+            for name, ledger in (("loopback", url), ("20 ms each way", through)):
+                subprocess.run(empty, check=True, **quietly)
+                with Sandbox(self.binary, self.folder) as sandbox:
+                    figures = measure([*self.importing(sandbox.url, "--yes", "--pace", "100ms",
+                                                       "--new-ledger"),
+                                       cases, "--ledger", ledger], self.folder)
+                self.row(f"**import of {count} cases at 100 ms**, ledger on a server, {name}", figures,
+                          f"{figures.wall / bound:.3f} × the lower bound ({bound:.1f} s)")
+        finally:
+            delayed.kill()
+        subprocess.run(empty, check=True, **quietly)
+        rows = data.write(self.folder, self.args.rows)["csv"]
+        fewer = self.args.rows // 10
+        some = self.folder / "some.csv"
+        with open(rows, encoding="utf-8") as lines:
+            some.write_text("".join(itertools.islice(lines, fewer + 1)), encoding="utf-8")
+        file = self.folder / "moved.db"
+        check = measure([self.binary, "check", some, "-q"], self.folder, self.args.runs)
+        with Sandbox(self.binary, self.folder) as sandbox:
+            plan = [*self.importing(sandbox.url, "--dry-run"), rows, "--ledger"]
+            self.fill(plan, sandbox.url, rows, file)
+            copied = measure([self.binary, "ledger", "copy", file, url, "-q"], self.folder)
+            self.row(f"`ledger copy` of {self.args.rows:,} cases to a server", copied)
+            plan = [*self.importing(sandbox.url, "--dry-run"), some, "--ledger", url]
+            figures = measure(plan, self.folder, self.args.runs)
+        self.row(f"**plan of {fewer:,} rows**, {self.args.rows:,} imported, ledger on a server",
+                  figures, f"{seconds(figures.wall - check.wall)} more than the check")
+
     def slow_disk(self):
         """A commit syncs about five times; claims and settles share commits."""
         if not self.available("strace"):
@@ -409,6 +454,8 @@ def main():
                         help="100,000 rows, 3 runs, fewer calls, no Criterion")
     parser.add_argument("--no-parts", action="store_true", help="skip Criterion")
     parser.add_argument("--binary", default=str(ROOT / "target/release/caseload"))
+    parser.add_argument("--postgres", metavar="URL",
+                        help="also measure with the ledger in this database, which is emptied")
     parser.add_argument("--tmp", help="folder for the data; about 2 GB for 1,000,000 rows")
     args = parser.parse_args()
     if args.quick:
@@ -424,6 +471,8 @@ def main():
         bench.slow_disk()
         bench.gaps()
         bench.webhooks()
+        if args.postgres:
+            bench.on_a_server(args.postgres)
         if not (args.quick or args.no_parts):
             bench.parts()
     finally:
