@@ -80,7 +80,8 @@ impl ServerAddress {
         if in_name && !from_environment {
             return Err(AddressError::Password);
         }
-        let is_local = config.get_hosts().iter().all(is_this_machine);
+        let is_local = config.get_hosts().iter().all(is_this_machine)
+            && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
         let encrypted = match ssl_mode.as_deref() {
             None => !is_local,
             Some("verify-full") => true,
@@ -235,14 +236,13 @@ fn password_file_fields(line: &str) -> Vec<String> {
 
 /// An address without its password, and whether it had one.
 fn without_password(text: &str) -> (String, bool) {
-    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (server, rest) = rest.split_at(end);
-    let (user, host) = server.rsplit_once('@').unwrap_or(("", server));
+    let (address, removed) = without_parameter(text, "password");
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", &address));
+    // Whatever stands before it, a `/` too: the library reads it so.
+    let (user, server) = rest.rsplit_once('@').unwrap_or(("", rest));
     let (user, password) = user.split_once(':').unwrap_or((user, ""));
     let at = if user.is_empty() { "" } else { "@" };
-    let (rest, removed) = without_parameter(rest, "password");
-    let name = format!("{scheme}://{user}{at}{host}{rest}");
+    let name = format!("{scheme}://{user}{at}{server}");
     (name, !password.is_empty() || removed.is_some())
 }
 

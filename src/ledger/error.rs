@@ -189,8 +189,8 @@ impl From<tokio_postgres::Error> for LedgerErrorKind {
         // https://www.postgresql.org/docs/current/errcodes-appendix.html
         match refused.code().code() {
             // A pooler has no connection; the server is stopping, has just started,
-            // or ended the connection or the transaction.
-            code if ["08", "57P", "40"]
+            // has no connection left, or ended this one or the transaction.
+            code if ["08", "57P", "40", "25P03", "53300"]
                 .iter()
                 .any(|start| code.starts_with(start)) =>
             {

@@ -71,8 +71,10 @@ impl Mode {
                  SET LOCAL search_path TO caseload"
             }
             Self::Write => {
+                // A machine that goes to sleep in it must not keep its locks.
                 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
                  SET LOCAL search_path TO caseload; SET LOCAL synchronous_commit TO on; \
+                 SET LOCAL idle_in_transaction_session_timeout TO '10s'; \
                  SELECT pg_advisory_xact_lock(hashtext('caseload'))"
             }
             Self::Single => {
@@ -107,8 +109,9 @@ impl Server {
     pub(super) fn check(&self) -> Result<()> {
         let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('fsync'),
                           pg_is_in_recovery(), current_setting('server_encoding'),
-                          to_regclass('caseload.version') IS NOT NULL";
-        let rows = self.query(sql, params![])?;
+                          to_regclass('caseload.version') IS NOT NULL,
+                          current_setting('default_transaction_read_only') = 'on'";
+        let rows = self.read(sql)?;
         let row = rows.first().ok_or(LedgerErrorKind::NotFound)?;
         let version: i64 = value(row, 0)?;
         let fsync: String = value(row, 1)?;
@@ -125,18 +128,31 @@ impl Server {
                 "it is a replica that can only be read",
             ));
         }
+        if value::<bool>(row, 5)? {
+            return Err(LedgerErrorKind::UnsafeServer(
+                "default_transaction_read_only is on",
+            ));
+        }
         if encoding != "UTF8" {
             return Err(LedgerErrorKind::UnsafeServer("its encoding is not UTF8"));
         }
         if !value::<bool>(row, 4)? {
             return Err(LedgerErrorKind::NotFound);
         }
-        let rows = self.query("SELECT schema FROM version", params![])?;
+        let rows = self.read("SELECT schema FROM version")?;
         match rows.first().map(|row| value(row, 0)).transpose()? {
             Some(schema::VERSION) => Ok(()),
             Some(newer) => Err(LedgerErrorKind::NewerSchema(newer)),
             None => Err(LedgerErrorKind::NotALedger),
         }
+    }
+
+    /// The rows of a statement, of a replica too.
+    fn read(&self, sql: &str) -> Result<Vec<Row>> {
+        self.begin(Mode::Read);
+        let rows = self.query(sql, params![]);
+        self.roll_back();
+        rows
     }
 
     /// Creates the tables of a ledger, all of them or none.

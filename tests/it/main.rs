@@ -26,6 +26,7 @@ mod mapping_rules;
 mod next_commands;
 mod nginx;
 mod outcomes;
+mod postgres;
 mod prompts;
 mod rejects_files;
 mod repeat_import;

@@ -4,6 +4,7 @@
 
 mod api;
 mod ledger_file;
+pub mod postgres;
 mod program;
 mod sandbox;
 mod terminal;

@@ -29,15 +29,21 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 impl Home {
-    /// `listen` on a free port, with one secret for every event.
+    /// `listen` on a free port, with one secret for every event, into
+    /// `ledger.db`.
     pub fn listen(&self, args: &[&str]) -> Listener {
+        self.listen_on("ledger.db", args)
+    }
+
+    /// The same into another ledger.
+    pub fn listen_on(&self, ledger: &str, args: &[&str]) -> Listener {
         let lines =
             ["updates", "stages", "settlements"].map(|event| format!("{event} = [\"{SECRET}\"]\n"));
         if !self.path("webhook-secrets.toml").exists() {
             self.write("webhook-secrets.toml", lines.concat());
         }
         let program = self.caseload(&["listen", "--address", "127.0.0.1:0"]);
-        let mut program = program.args(&["--ledger", "ledger.db"]).args(args).start();
+        let mut program = program.args(&["--ledger", ledger]).args(args).start();
         let line = program.wait_for("/healthz");
         let port = line.split("127.0.0.1:").nth(1).unwrap();
         let port = port.split('/').next().unwrap().parse().unwrap();

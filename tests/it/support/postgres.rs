@@ -1,0 +1,258 @@
+//! PostgreSQL clusters of the tests' own, and what their databases hold, read
+//! with none of the code under test.
+//!
+//! Where PostgreSQL is not installed there is none, and what needs one says so.
+
+// The proof uses a part of it.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+/// Starts a cluster in a new folder, prints the folder, and ends both with its
+/// standard input: when the process at the other end ends, however it does.
+const KEEPER: &str = r#"
+trap '' INT TERM HUP
+folder=$(mktemp -d /tmp/caseload-postgres.XXXXXX) && cd "$folder" || exit 1
+"$0/initdb" --pgdata data --username postgres --auth trust --encoding UTF8 --locale C \
+  --no-sync > log 2>&1
+cat >> data/postgresql.conf << END
+port = $1
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '$folder'
+max_connections = 300
+shared_buffers = 16MB
+END
+cat > data/pg_hba.conf << END
+host all locked all scram-sha-256
+local all all trust
+host all all 127.0.0.1/32 trust
+END
+"$0/pg_ctl" --pgdata data --log log --wait start >> log 2>&1 && echo "$folder" || cat log >&2
+cat > /dev/null
+"$0/pg_ctl" --pgdata data --mode immediate --wait stop >> log 2>&1
+cd / && rm -rf "$folder"
+"#;
+
+/// A running server. It ends when it is dropped.
+pub struct Cluster {
+    keeper: Child,
+    programs: PathBuf,
+    folder: PathBuf,
+    pub port: u16,
+    databases: AtomicU32,
+}
+
+impl Cluster {
+    /// The one of this test process.
+    pub fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
+        let shared = SHARED.get_or_init(Self::start).as_ref();
+        if shared.is_none() {
+            println!("skipped: PostgreSQL is not installed");
+        }
+        shared
+    }
+
+    /// One for a test that stops it or changes its settings.
+    pub fn start() -> Option<Self> {
+        let programs = programs()?;
+        // Another process may take the port meanwhile.
+        let started = (0..3).find_map(|_| Self::try_start(&programs));
+        Some(started.expect("a cluster of PostgreSQL starts"))
+    }
+
+    fn try_start(programs: &Path) -> Option<Self> {
+        let port = free_port();
+        let mut keeper = as_its_user("sh")
+            .args(["-c", KEEPER])
+            .arg(programs)
+            .arg(port.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut folder = String::new();
+        let mut out = BufReader::new(keeper.stdout.take().unwrap());
+        out.read_line(&mut folder).unwrap();
+        let cluster = Self {
+            keeper,
+            programs: programs.to_owned(),
+            folder: folder.trim_end().into(),
+            port,
+            databases: AtomicU32::new(0),
+        };
+        (!folder.is_empty()).then_some(cluster)
+    }
+
+    /// A new database.
+    pub fn database(&self) -> Database {
+        let number = self.databases.fetch_add(1, Ordering::SeqCst);
+        let name = format!("test{number}");
+        let database = |name: &str| Database {
+            port: self.port,
+            name: name.to_owned(),
+            url: format!("postgres://postgres@127.0.0.1:{}/{name}", self.port),
+        };
+        database("postgres").query(&format!("CREATE DATABASE {name}"));
+        database(&name)
+    }
+
+    /// The address of a database by the socket.
+    pub fn socket_url(&self, database: &Database) -> String {
+        let folder = self.folder.display().to_string().replace('/', "%2F");
+        format!(
+            "postgres://postgres@{folder}:{}/{}",
+            self.port, database.name
+        )
+    }
+
+    /// Stops it as a crash does.
+    pub fn stop(&self) {
+        self.control(&["--mode", "immediate", "stop"]);
+    }
+
+    pub fn start_again(&self) {
+        self.control(&["--log", "log", "start"]);
+    }
+
+    fn control(&self, args: &[&str]) {
+        let done = as_its_user("sh")
+            .args(["-c", r#"cd "$1" && shift && exec "$0" "$@""#])
+            .arg(self.programs.join("pg_ctl"))
+            .arg(&self.folder)
+            .args(["--pgdata", "data", "--wait", "--silent"])
+            .args(args)
+            .stdout(Stdio::null())
+            .status();
+        assert!(done.unwrap().success(), "{args:?}");
+    }
+
+    /// Adds a line to its settings, for the next start.
+    pub fn set(&self, line: &str) {
+        self.shell(&format!("echo \"{line}\" >> data/postgresql.conf"));
+    }
+
+    /// Runs a script in its folder, as its user.
+    pub fn shell(&self, script: &str) {
+        let script = format!("cd '{}' && {script}", self.folder.display());
+        let done = as_its_user("sh").args(["-c", &script]).status();
+        assert!(done.unwrap().success(), "{script}");
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.keeper.stdin = None;
+        let _ = self.keeper.wait();
+    }
+}
+
+/// The newest installed version's.
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let folders = versions.map(|version| version.path().join("bin"));
+    folders
+        .filter(|folder| folder.join("initdb").exists())
+        .max()
+}
+
+/// PostgreSQL does not run as root.
+pub fn as_its_user(program: &str) -> Command {
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);
+        command.arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.current_dir("/");
+    command
+}
+
+/// A port that nothing listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A database, in which a ledger may be.
+pub struct Database {
+    pub port: u16,
+    pub name: String,
+    /// For `--ledger`.
+    pub url: String,
+}
+
+impl Database {
+    /// The rows of the last statement, as text.
+    pub fn query(&self, sql: &str) -> Vec<Vec<String>> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let found = runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
+            let served = tokio::spawn(connection);
+            let found = client.simple_query(sql).await;
+            drop(client);
+            served.await.unwrap()?;
+            found
+        });
+        let messages = found.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        rows.map(|row| {
+            let columns = (0..row.len()).map(|column| row.get(column).unwrap_or("-"));
+            columns.map(str::to_owned).collect()
+        })
+        .collect()
+    }
+
+    /// The one value of a statement.
+    #[track_caller]
+    pub fn value(&self, sql: &str) -> String {
+        let [row] = &self.query(sql)[..] else {
+            panic!("not one row: {sql}")
+        };
+        row[0].clone()
+    }
+
+    /// The states of `c1`, `c2`, … in its ledger; `-` of those that it doesn't
+    /// know.
+    pub fn states(&self, number: usize) -> Vec<String> {
+        let sql = |n: usize| {
+            format!("SELECT (SELECT state FROM caseload.cases WHERE key IN ('c{n}', '[\"c{n}\"]'))")
+        };
+        (1..=number).map(|n| self.value(&sql(n))).collect()
+    }
+
+    /// How many cases of its ledger are in a state.
+    pub fn number(&self, state: &str) -> usize {
+        let sql = format!("SELECT count(*) FROM caseload.cases WHERE state = '{state}'");
+        self.value(&sql).parse().unwrap()
+    }
+
+    /// Waits until a condition in SQL is true.
+    #[track_caller]
+    pub fn wait_until(&self, condition: &str) {
+        let began = Instant::now();
+        while self.value(&format!("SELECT ({condition})::int")) != "1" {
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "never {condition}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
