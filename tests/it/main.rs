@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod check;
+mod ci_examples;
 mod confidentiality;
 mod config;
 mod dry_run;

@@ -94,7 +94,16 @@ impl Home {
         Program::new(self.folder.path()).args(args)
     }
 
-    /// The same, to its end.
+    /// A shell with these arguments, and `caseload` on its path.
+    pub fn shell(&self, shell: &str, args: &[&str]) -> Program {
+        let folder = Path::new(env!("CARGO_BIN_EXE_caseload")).parent().unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        Program::named(shell, self.folder.path())
+            .args(args)
+            .env("PATH", &format!("{}:{path}", folder.display()))
+    }
+
+    /// `caseload` with these arguments, to its end.
     pub fn run(&self, args: &[&str]) -> Done {
         self.caseload(args).run()
     }

@@ -19,7 +19,12 @@ pub struct Program {
 
 impl Program {
     pub(super) fn new(home: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_caseload"));
+        Self::named(env!("CARGO_BIN_EXE_caseload"), home)
+    }
+
+    /// Another program, in the same folder and environment.
+    pub(super) fn named(program: &str, home: &Path) -> Self {
+        let mut command = Command::new(program);
         command
             .current_dir(home)
             .env_clear()
