@@ -1,6 +1,6 @@
 //! Every assumption about the server, each a setting with a default.
 //!
-//! The README says what is known of the API and what is assumed; code elsewhere
+//! docs/api.md says what is known of the API and what is assumed; code elsewhere
 //! asks this file and assumes nothing itself.
 
 use std::borrow::Cow;

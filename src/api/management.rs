@@ -1,8 +1,8 @@
 //! The calls that set the platform up: mappings and webhook subscriptions.
 //!
 //! The vendor's public text has lost its examples, so each path and each name
-//! in here is an assumption, and a setting. The README tells where a person
-//! with a browser can settle them.
+//! in here is an assumption, and a setting. docs/api.md tells where a person with
+//! a browser can settle them.
 
 use reqwest::{Method, Url};
 use serde::Deserialize;

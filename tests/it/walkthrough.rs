@@ -2,6 +2,7 @@
 //! what the page shows.
 
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 
 use crate::support::{Home, example};
 
@@ -64,8 +65,7 @@ fn assert_prints(home: &Home, Shown { command, lines }: &Shown) {
 
 #[test]
 fn the_readme_shows_what_the_commands_print() {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let shown = shown(&std::fs::read_to_string(readme).unwrap());
+    let shown = shown(&page("README.md"));
     assert_eq!(shown.len(), 2, "the page has other commands now");
     let home = Home::new();
     std::fs::create_dir(home.path("examples")).unwrap();
@@ -94,6 +94,37 @@ fn the_walkthrough_shows_what_the_commands_print() {
     }
 }
 
+/// A page of the project.
+fn page(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn every_link_of_the_pages_leads_somewhere() {
+    let mut pages = ["README.md", "CHANGELOG.md", "examples/README.md"]
+        .map(PathBuf::from)
+        .to_vec();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for doc in std::fs::read_dir(root.join("docs")).unwrap() {
+        pages.push(Path::new("docs").join(doc.unwrap().file_name()));
+    }
+    for name in pages {
+        let text = page(name.to_str().unwrap());
+        let links = text.split("](").skip(1);
+        for link in links.map(|rest| rest.split(')').next().unwrap()) {
+            if let Some(section) = link.strip_prefix('#') {
+                let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+                let mut anchors = headings.map(|heading| heading.to_lowercase().replace(' ', "-"));
+                assert!(anchors.any(|anchor| anchor == section), "{link}");
+            } else if !link.starts_with("https://") {
+                let file = root.join(&name).with_file_name(link);
+                assert!(file.exists(), "{link} in {}", name.display());
+            }
+        }
+    }
+}
+
 /// A port that nothing listens on.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -102,8 +133,7 @@ fn free_port() -> u16 {
 
 /// The lines of the README's commands on the whole guide, without comments.
 fn guide() -> Vec<String> {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
+    let readme = page("README.md");
     let (_, section) = readme
         .split_once("## The whole guide on your machine\n")
         .unwrap();
