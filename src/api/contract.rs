@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,9 +36,9 @@ pub(super) const PARTNER_FIRM_ID: &str = "partnerFirmId";
 /// the server knew what became of the case.
 const NOT_IN_4XX: [u16; 6] = [401, 407, 408, 409, 425, 429];
 
-/// Where `partnerFirmId` goes: `api.partner_firm_id_in`. Both by default, since
-/// a server that does not see it creates a draft without saying so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+/// Where `partnerFirmId` goes. Both by default, since a server that does not see
+/// it creates a draft without saying so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum FirmPlace {
     #[default]
@@ -46,16 +47,20 @@ pub(crate) enum FirmPlace {
     Body,
 }
 
-/// How the key is sent: `api.auth`. By default as `Authorization: Key …`
-/// (field client).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// How the key is sent. By default as `Authorization: Key …` (field client).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(tag = "in", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum AuthPlace {
+    /// In a header.
     Header {
+        /// By default `Authorization`.
         name: Option<String>,
+        /// Text in front of the key, by default `Key` and a space.
         prefix: Option<String>,
     },
+    /// In the query of the URL.
     Query {
+        /// Name of the parameter.
         name: String,
     },
 }
@@ -69,8 +74,9 @@ impl Default for AuthPlace {
     }
 }
 
-/// Where the response has the new case's id: `api.case_id_field`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+/// Where the response has the new case's id: a dotted path, or `none`. By
+/// default under one of the usual names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(from = "String")]
 pub(crate) enum CaseIdField {
     /// Under one of the usual names.
@@ -93,13 +99,13 @@ impl From<String> for CaseIdField {
     }
 }
 
-/// `api.not_sent` or `api.rejected`: entries such as `"429"`, `503`, `"4xx"` or
-/// `"503+retry-after"`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// HTTP statuses such as `"429"`, `503`, `"4xx"` or `"503+retry-after"`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(crate) struct StatusList(Vec<StatusEntry>);
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "Value")]
+#[schemars(extend("type" = ["string", "integer"]))]
 struct StatusEntry {
     /// One, or a class, which leaves out [`NOT_IN_4XX`].
     statuses: RangeInclusive<u16>,

@@ -5,6 +5,7 @@
 //! a browser can settle them.
 
 use reqwest::{Method, Url};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,11 +17,13 @@ use crate::model::{Key, Outcome};
 /// Members of a list's answer that may hold the list itself.
 const LIST_PARENTS: [&str; 5] = ["data", "items", "results", "mappings", "subscriptions"];
 
-/// `api.paths`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// Where `setup` asks and creates; `{org_id}` stands for the organization.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ManagementPaths {
+    /// Path of the mappings.
     pub(crate) mappings: String,
+    /// Path of the webhook subscriptions.
     pub(crate) subscriptions: String,
 }
 
@@ -33,13 +36,15 @@ impl Default for ManagementPaths {
     }
 }
 
-/// `api.bodies`: JSON in which a text such as `{name}` stands for a value.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// What `setup` sends: JSON in which a text such as `{name}` stands for a value.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ManagementBodies {
+    /// A mapping, with `{name}`, `{model}` and `{fields}`.
     mapping: Value,
-    /// One pair of a mapping.
+    /// One pair of a mapping, with `{source}` and `{target}`.
     field: Value,
+    /// A subscription, with `{event}`, `{url}`, `{secret}` and `{mapping}`.
     subscription: Value,
 }
 

@@ -4,11 +4,13 @@
 pub(crate) mod args;
 pub(crate) mod settings;
 
+use std::io;
+
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::args::{
-    CheckArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, LedgerAction, ListenArgs, ResolveArgs,
-    SandboxArgs, SetupArgs, StatusArgs,
+    CheckArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, LedgerAction, ListenArgs, ManArgs,
+    ResolveArgs, SandboxArgs, SetupArgs, StatusArgs,
 };
 
 /// Bulk-import existing legal cases into Lexamica, exactly what you reviewed,
@@ -73,6 +75,12 @@ pub(crate) enum Command {
     /// Print a completion script for a shell
     #[command(after_long_help = include_str!("examples/completions.txt"))]
     Completions { shell: clap_complete::Shell },
+    /// Write man pages to a folder, one a command
+    #[command(after_long_help = include_str!("examples/man.txt"))]
+    Man(ManArgs),
+    /// Print the JSON Schema of caseload.toml, for editors that complete and check it
+    #[command(after_long_help = include_str!("examples/schema.txt"))]
+    Schema,
 }
 
 /// What a command line that can't be parsed asks for: its command, if it wants
@@ -90,7 +98,24 @@ pub(crate) fn command_with_json(args: &[String]) -> Option<&str> {
 
 pub(crate) fn print_completions(shell: clap_complete::Shell) {
     let mut cli = Cli::command();
-    clap_complete::generate(shell, &mut cli, "caseload", &mut std::io::stdout());
+    clap_complete::generate(shell, &mut cli, "caseload", &mut io::stdout());
+}
+
+/// The man pages of the program and its commands, by their file names.
+pub(crate) fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut cli = Cli::command().disable_help_subcommand(true);
+    // Hands the global flags and its own name to every command.
+    cli.build();
+    let mut pages = Vec::new();
+    let mut commands = vec![cli];
+    while let Some(command) = commands.pop() {
+        commands.extend(command.get_subcommands().cloned());
+        let page = clap_mangen::Man::new(command);
+        let mut text = Vec::new();
+        page.render(&mut text)?;
+        pages.push((page.get_filename(), text));
+    }
+    Ok(pages)
 }
 
 /// A word of a command as a shell takes it.

@@ -10,6 +10,7 @@ mod interrupts;
 mod ledger_files;
 mod ledgers;
 mod listen;
+mod man;
 mod report;
 mod rerun_command;
 mod resolve;
@@ -29,6 +30,7 @@ use crate::cli::settings::{
     ReadSettings, SetupSettings,
 };
 use crate::cli::{self, Cli, Command};
+use crate::config;
 use crate::input::InputError;
 use crate::mapping::names;
 use crate::output::explain::{self, Explanation};
@@ -166,6 +168,11 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
         Command::Explain { code } => explain(code.as_deref()),
         Command::Completions { shell } => {
             cli::print_completions(shell);
+            Ok(Exit::Done)
+        }
+        Command::Man(args) => man::run(&args, output),
+        Command::Schema => {
+            print_result(&serde_json::to_string_pretty(&config::schema())?);
             Ok(Exit::Done)
         }
     }

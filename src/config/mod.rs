@@ -68,6 +68,11 @@ impl Config {
     }
 }
 
+/// The JSON Schema of a config.
+pub(crate) fn schema() -> schemars::Schema {
+    schemars::schema_for!(ConfigFile)
+}
+
 /// Reads a config, and the code tables that it names.
 pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
     let path = path.to_owned();

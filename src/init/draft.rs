@@ -84,7 +84,8 @@ impl ConfigDraft {
     /// The text of `caseload.toml`.
     pub(crate) fn to_toml(&self) -> String {
         let mut lines = vec![format!(
-            "# Drafted by `caseload init` from {} and {}.\n\
+            "#:schema ./caseload.schema.json\n\
+             # Drafted by `caseload init` from {} and {}.\n\
              # Only the [fields] below are sent. The names in brackets must be those of your\n\
              # Lexamica mapping. What only you can know is marked \"decide\". When you are\n\
              # done, run `caseload check`.",

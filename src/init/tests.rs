@@ -112,7 +112,8 @@ fn lead_docket() {
     ];
     assert_eq!(
         draft(&header, rows).to_toml(),
-        r#"# Drafted by `caseload init` from 2 rows and 13 columns.
+        r#"#:schema ./caseload.schema.json
+# Drafted by `caseload init` from 2 rows and 13 columns.
 # Only the [fields] below are sent. The names in brackets must be those of your
 # Lexamica mapping. What only you can know is marked "decide". When you are
 # done, run `caseload check`.

@@ -1,8 +1,10 @@
 //! Help texts: short with `-h`, long with `--help`, and examples that work.
 
+use regex::Regex;
+
 use crate::support::{Home, KEY, Sandbox};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "import",
     "check",
     "init",
@@ -15,6 +17,8 @@ const COMMANDS: [&str; 12] = [
     "sandbox",
     "explain",
     "completions",
+    "man",
+    "schema",
 ];
 
 #[test]
@@ -78,7 +82,7 @@ fn examples(help: &str) -> Vec<String> {
     let (_, examples) = help.split_once("\nExamples:\n").unwrap();
     let lines = examples
         .lines()
-        .map(|line| line.split(" | ").next().unwrap());
+        .map(|line| line.split(['|', '>']).next().unwrap().trim_end());
     lines
         .filter_map(|line| line.strip_prefix("  "))
         .filter(|line| line.starts_with("caseload "))
@@ -95,6 +99,8 @@ fn expected_exit(example: &str) -> Option<i32> {
         "ledger",
         "explain",
         "completions",
+        "man",
+        "schema",
     ];
     let command = example.split(' ').nth(1).unwrap();
     if unattended.contains(&command) || example.contains("--dry-run") {
@@ -102,4 +108,81 @@ fn expected_exit(example: &str) -> Option<i32> {
     }
     // Test runs use a ledger of their own, and no config's account.
     example.ends_with("--sandbox").then_some(0)
+}
+
+#[test]
+fn completions_know_files_folders_and_urls() {
+    let home = Home::new();
+    let zsh = home.run(&["completions", "zsh"]).exits(0).out;
+    for (argument, action) in [
+        ("'--ca-file=[", ":FILE:_files'"),
+        ("'--out=[", ":DIR:_files -/'"),
+        ("'--base-url=[", ":URL:_urls'"),
+        ("'*::files -- ", ":_files'"),
+    ] {
+        let mut lines = zsh.lines().map(|line| line.trim_end_matches([' ', '\\']));
+        let is_it = |line: &str| line.starts_with(argument) && line.ends_with(action);
+        assert!(lines.any(is_it), "{argument} {action}\n{zsh}");
+    }
+}
+
+#[test]
+fn man_pages_tell_what_the_help_texts_tell() {
+    let home = Home::new();
+    let man = |args: &[&str]| home.caseload(&["man", "pages"]).args(args).run();
+    man(&[]).exits(0).says("pages to pages");
+    for command in COMMANDS {
+        let page = home.read(&format!("pages/caseload-{command}.1"));
+        let page = page.replace("\\-", "-");
+        assert!(page.contains(&format!("caseload {command}")), "{page}");
+        let help = home.run(&[command, "--help"]).exits(0).out;
+        let flags = Regex::new("(?m)^ {2,6}(?:-., )?(--[a-z-]+)").unwrap();
+        for flag in flags.captures_iter(&help) {
+            let flag = &flag[1];
+            assert!(page.contains(&format!("\\fB{flag}\\fR")), "{flag}: {page}");
+        }
+        let (_, examples) = help.split_once("Examples:\n").unwrap();
+        let example = examples.lines().next().unwrap().trim();
+        assert!(page.contains(example), "{example}: {page}");
+    }
+    for page in ["caseload.1", "caseload-ledger-backup.1"] {
+        assert!(home.read(&format!("pages/{page}")).contains(".SH SYNOPSIS"));
+    }
+    // None of the others is written either.
+    std::fs::remove_file(home.path("pages/caseload.1")).unwrap();
+    home.write("pages/caseload-import.1", "mine");
+    man(&[])
+        .exits(2)
+        .says("already exists (use --force to replace it)");
+    assert_eq!(home.read("pages/caseload-import.1"), "mine");
+    assert!(!home.path("pages/caseload.1").exists());
+    let done = man(&["--force", "--output", "json"]).exits(0);
+    let pages = done.json().remove(0)["pages"].as_array().unwrap().len();
+    assert_eq!(
+        pages,
+        std::fs::read_dir(home.path("pages")).unwrap().count()
+    );
+    assert_ne!(home.read("pages/caseload-import.1"), "mine");
+}
+
+/// Where a program for man pages is there.
+#[test]
+fn a_man_page_can_be_shown() {
+    let home = Home::new();
+    home.run(&["man", "pages"]).exits(0);
+    let page = home.path("pages/caseload-import.1");
+    let shown = std::process::Command::new("man")
+        .arg("-l")
+        .arg(page)
+        .output();
+    match shown {
+        Ok(shown) if shown.status.success() => {
+            let text = String::from_utf8(shown.stdout).unwrap();
+            assert!(
+                text.contains("--dry-run") && text.contains("SYNOPSIS"),
+                "{text}"
+            );
+        }
+        _ => eprintln!("skipped: no man here"),
+    }
 }

@@ -35,6 +35,7 @@ mod report;
 mod resolve;
 mod retries;
 mod sandbox;
+mod schema;
 mod screens;
 mod server;
 mod settings;

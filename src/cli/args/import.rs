@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::{AccountArgs, ReadArgs, duration, positive_duration};
 use crate::engine::PaceRange;
@@ -161,7 +161,7 @@ pub(crate) struct RunOutputs {
     #[arg(long)]
     pub force: bool,
     /// Write this run's files to DIR/<run>/, and a report.html to look at
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
     /// Write the result of every case to this file
     #[arg(long, value_name = "F", hide_short_help = true)]

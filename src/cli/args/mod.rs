@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use self::import::{ApprovedPlan, ImportArgs, LedgerPermissions};
 pub(crate) use self::webhooks::{
@@ -72,7 +72,7 @@ pub(crate) struct GlobalArgs {
 #[command(next_help_heading = "Account")]
 pub(crate) struct AccountArgs {
     /// URL of the API, such as https://api.example.com [env: LEXAMICA_BASE_URL]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub base_url: Option<String>,
     /// Organization id; uses the full API path [env: LEXAMICA_ORG_ID]
     #[arg(long, value_name = "ID", hide_short_help = true)]
@@ -204,7 +204,7 @@ pub(crate) struct CaseSelection {
     #[arg(long, value_name = "STATE", value_parser = state)]
     pub state: Vec<State>,
     /// Cases last read from this file, named as it was when imported
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<String>,
     /// Cases whose keys come from this source; "" is the one without a name
     #[arg(long, value_name = "NAME")]
@@ -342,6 +342,16 @@ pub(crate) enum LedgerAction {
         #[arg(short, long)]
         yes: bool,
     },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ManArgs {
+    /// Folder to write the pages to, one a command
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+    /// Replace pages that exist
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 
 use super::import::LedgerPermissions;
 use super::{AccountArgs, positive_duration};
@@ -14,7 +14,7 @@ use super::{AccountArgs, positive_duration};
 #[command(next_help_heading = "Webhooks")]
 pub(crate) struct WebhookArgs {
     /// Address that the platform posts to, such as https://hooks.example.com/lexamica
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub public_url: Option<String>,
     /// File of the secrets that deliveries are signed with
     /// [default: webhook-secrets.toml, beside the config]
