@@ -4,6 +4,8 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
+use regex::Regex;
+
 use crate::support::{Home, example};
 
 /// A command and its output; a line `…` stands for any number of lines.
@@ -90,6 +92,28 @@ fn the_walkthrough_shows_what_the_commands_print() {
             let config = std::fs::read(example("caseload.toml")).unwrap();
             home.write("caseload.toml", config);
         }
+        assert_prints(&home, command);
+    }
+}
+
+/// `examples/picture.py` draws it again.
+#[test]
+fn the_picture_shows_what_the_commands_print() {
+    let picture = std::fs::read_to_string(example("terminal.svg")).unwrap();
+    let rows = picture.lines().filter(|line| line.starts_with("<text"));
+    let tag = Regex::new("<[^>]*>").unwrap();
+    let rows: Vec<String> = rows
+        .map(|row| tag.replace_all(row, "").replace("&lt;", "<"))
+        .map(|row| row.replace("&gt;", ">").replace("&amp;", "&"))
+        .collect();
+    let blocks = rows.join("\n").replace("\n$ ", "\n```\n```console\n$ ");
+    let shown = shown(&format!("```console\n{blocks}\n```"));
+    assert_eq!(shown.len(), 3, "the picture has other commands now");
+    let home = Home::new();
+    for name in ["broken.csv", "export.csv", "caseload.toml"] {
+        home.write(name, std::fs::read(example(name)).unwrap());
+    }
+    for command in &shown {
         assert_prints(&home, command);
     }
 }

@@ -111,8 +111,8 @@ fn create_ledger_only(settings: &ImportSettings, ledger: ImportLedger) -> Result
         print_closing("import", Exit::Done, members);
     } else {
         print_status(&format!(
-            "created ledger {} at {}; nothing was sent.\nKeep the file, and name it in the jobs \
-             that send: CASELOAD_LEDGER_ID={}",
+            "created ledger {} at {}; nothing was sent.\nKeep it, and name it in the jobs that send: \
+             CASELOAD_LEDGER_ID={}",
             info.id,
             escaped_path(&info.path),
             info.id
