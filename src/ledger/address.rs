@@ -3,12 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Client, Config};
 
 /// A file, or a server.
 #[derive(Debug, Clone)]
@@ -31,6 +31,9 @@ pub struct ServerAddress {
     pub(super) call_timeout: Duration,
     /// How long a server that can't be reached on the way is tried.
     pub(super) max_wait: Duration,
+    /// A connection that nobody uses at the moment: a new one takes several round
+    /// trips.
+    pub(super) idle: Arc<Mutex<Option<Client>>>,
 }
 
 /// Without the password.
@@ -104,6 +107,7 @@ impl ServerAddress {
             tls: None,
             call_timeout: CALL_TIMEOUT,
             max_wait: Duration::ZERO,
+            idle: Arc::default(),
         })
     }
 

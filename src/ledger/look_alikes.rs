@@ -11,8 +11,8 @@ use super::LedgerError;
 use super::database::{self, Database, Params};
 use super::error::LedgerErrorKind;
 use super::file::LedgerReader;
-use super::queries::{as_bytes, digests_in};
-use super::schema::{Json, half};
+use super::queries::digest_array;
+use super::schema::half;
 use crate::model::{CaseData, Digest, Foldings, Hasher, Key, Person, PersonField, State};
 
 /// The columns of a person's fields, in their order.
@@ -150,24 +150,26 @@ impl LookAlikes<'_> {
         let mut batch = Batch::default();
         for (column, hashes) in &hashes {
             let sql = format!(
-                "SELECT DISTINCT {column} FROM cases WHERE {EXISTS} AND {column} IN (
-                   SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(?1 AS json)))"
+                "SELECT DISTINCT {column} FROM cases
+                 WHERE {EXISTS} AND {column} = ANY (CAST(?1 AS bigint[]))"
             );
-            let found = db.rows(&sql, params![Json(hashes)], |row| row.get(0))?;
+            let items = hashes.iter().map(ToString::to_string);
+            let array = format!("{{{}}}", items.collect::<Vec<_>>().join(","));
+            let found = db.rows(&sql, params![array], |row| row.get(0))?;
             let found = found.into_iter().map(|hash| ((*column).to_owned(), hash));
             batch.hashes.extend(found);
         }
         let column = "payload_digest";
-        let one_of = digests_in("?1");
+        let one_of = "= ANY (CAST(?1 AS bytea[]))";
         let sql = format!("SELECT {column} FROM cases WHERE {EXISTS} AND {column} {one_of}");
-        let found = db.rows(&sql, params![as_bytes(&payloads)], |row| row.get(0))?;
+        let found = db.rows(&sql, params![digest_array(&payloads)], |row| row.get(0))?;
         let found = found.iter().map(|digest| (column.to_owned(), half(digest)));
         batch.hashes.extend(found);
         let sql = format!(
             "SELECT key_digest, no, name, phone, email, incident_date FROM cases
              WHERE key_digest {one_of}"
         );
-        let persons = db.rows(&sql, params![as_bytes(&keys)], |row| {
+        let persons = db.rows(&sql, params![digest_array(&keys)], |row| {
             let hashes = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
             Ok((row.get(0)?, (row.get(1)?, hashes)))
         })?;

@@ -372,8 +372,8 @@ impl KeyLookup<'_> {
         db: &Database,
         keys: &[Digest],
     ) -> database::Result<Vec<Option<(i64, KnownCase)>>> {
-        let sql = format!("{KNOWN} WHERE key_digest {}", digests_in("?1"));
-        let known = db.rows(&sql, params![as_bytes(keys)], |row| {
+        let sql = format!("{KNOWN} WHERE key_digest = ANY (CAST(?1 AS bytea[]))");
+        let known = db.rows(&sql, params![digest_array(keys)], |row| {
             Ok((row.get(0)?, self.known_case(row)?))
         })?;
         let known: HashMap<Digest, _> = known.into_iter().collect();
@@ -399,17 +399,10 @@ impl KeyLookup<'_> {
     }
 }
 
-/// Many digests as one value of `PostgreSQL`, and the condition that a column is
-/// one of them.
-pub(super) fn as_bytes<'d>(digests: impl IntoIterator<Item = &'d Digest>) -> Vec<u8> {
-    digests.into_iter().flat_map(|digest| digest.0).collect()
-}
-
-pub(super) fn digests_in(bytes: &str) -> String {
-    format!(
-        "IN (SELECT substring({bytes} FROM 16 * i + 1 FOR 16)
-             FROM generate_series(0, length({bytes}) / 16 - 1) AS i)"
-    )
+/// Many digests as one value, an array of `PostgreSQL`.
+pub(super) fn digest_array(digests: &[Digest]) -> String {
+    let items = digests.iter().map(|digest| format!("\"\\\\x{digest}\""));
+    format!("{{{}}}", items.collect::<Vec<_>>().join(","))
 }
 
 /// The case after the last one, when most of a batch's cases were stored one

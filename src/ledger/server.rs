@@ -6,7 +6,7 @@
 //! connection. Statements that are sent together take one round trip.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::sync::mpsc;
+use std::sync::{PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use std::{fmt, thread};
 
@@ -173,8 +173,15 @@ impl Server {
                     "the connection was lost".to_owned(),
                 ));
             }
-            *self.client.borrow_mut() = None;
-            *self.client.borrow_mut() = Some(connect(&self.address)?);
+            let mut idle = self
+                .address
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let client = idle.take().filter(|client| !client.is_closed());
+            drop(idle);
+            let client = client.map_or_else(|| connect(&self.address), Ok)?;
+            *self.client.borrow_mut() = Some(client);
         }
         let client = std::cell::Ref::filter_map(self.client.borrow(), Option::as_ref);
         client.map_err(|_| LedgerErrorKind::Closed)
@@ -351,6 +358,19 @@ impl LedgerReader {
             .execute(sql, params![holder.token])
             .map(drop)
             .at(self.path())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.is_autocommit() {
+            let mut idle = self
+                .address
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *idle = self.client.take();
+        }
     }
 }
 

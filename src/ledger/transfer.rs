@@ -141,6 +141,8 @@ fn copy(file: &Database, to: &Database) -> database::Result<()> {
             )?;
         }
     }
+    // Or nothing is known of its sizes until the server finds time for that.
+    to.execute("ANALYZE cases, attempts", params![])?;
     let sql = "UPDATE ledger SET moved_to = NULL, moved_at = NULL";
     to.execute(sql, params![]).map(drop)
 }
