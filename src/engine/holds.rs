@@ -10,7 +10,7 @@ use foldhash::HashSet;
 use super::plan::{PlanBatch, PlanError, PlannedCase};
 use super::spool::Spool;
 use crate::check::{Check, Contact, Invalid, MOST_NAMES, SharedContacts, contact};
-use crate::ledger::{LedgerError, LedgerReader, LookAlike, LookAlikes};
+use crate::ledger::{KnownCase, LedgerError, LedgerReader, LookAlike, LookAlikes};
 use crate::model::{CaseData, Code, Foldings, Key, PersonField, Problem, Severity, State};
 
 /// Held cases that the user says are no duplicates.
@@ -108,7 +108,7 @@ impl<'l> Holds<'l> {
     /// Prepares for the cases of a batch.
     pub(super) fn prepare<'c>(
         &mut self,
-        cases: impl Iterator<Item = &'c CaseData> + Clone,
+        cases: impl Iterator<Item = (&'c CaseData, Option<&'c KnownCase>)>,
     ) -> Result<(), LedgerError> {
         self.look_alikes.prepare(cases)
     }

@@ -300,7 +300,8 @@ impl<'a> Planner<'a> {
             None => vec![None; batch.cases.len()],
         };
         if let Some(holds) = &mut self.holds {
-            holds.prepare(batch.cases.iter().map(|checked| &checked.case))?;
+            let cases = batch.cases.iter().map(|checked| &checked.case);
+            holds.prepare(cases.zip(known.iter().map(Option::as_ref)))?;
         }
         let mut found = PlanBatch {
             problems: batch.problems,

@@ -7,12 +7,12 @@
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 use rusqlite::{ToSql, params};
 
-use super::LedgerError;
 use super::database::{self, Database, Params};
 use super::error::LedgerErrorKind;
 use super::file::LedgerReader;
-use super::queries::digest_array;
+use super::queries::{digest_array, one_of};
 use super::schema::half;
+use super::{KnownCase, LedgerError};
 use crate::model::{CaseData, Digest, Foldings, Hasher, Key, Person, PersonField, State};
 
 /// The columns of a person's fields, in their order.
@@ -113,10 +113,10 @@ impl LedgerReader {
 }
 
 impl LookAlikes<'_> {
-    /// Prepares for the cases of a batch.
+    /// Prepares for the cases of a batch, each with what is known of its key.
     pub(crate) fn prepare<'c>(
         &mut self,
-        cases: impl Iterator<Item = &'c CaseData> + Clone,
+        cases: impl Iterator<Item = (&'c CaseData, Option<&'c KnownCase>)>,
     ) -> Result<(), LedgerError> {
         if let Database::Server(_) = self.reader.db {
             self.batch = Some(self.reader.read(|db| self.read_batch(db, cases))?);
@@ -127,12 +127,21 @@ impl LookAlikes<'_> {
     fn read_batch<'c>(
         &self,
         db: &Database,
-        cases: impl Iterator<Item = &'c CaseData> + Clone,
+        cases: impl Iterator<Item = (&'c CaseData, Option<&'c KnownCase>)>,
     ) -> database::Result<Batch> {
         let mut hashes: HashMap<&str, Vec<i64>> = HashMap::new();
         let mut payloads = Vec::new();
         let mut keys = Vec::new();
-        for case in cases {
+        for (case, known) in cases {
+            // Who it is, is asked of a row that has changed or goes out again.
+            if known.is_some_and(|known| {
+                known.state != State::Imported || known.payload_digest != Some(case.payload_digest)
+            }) {
+                keys.push(case.key.digest());
+            }
+            if known.is_some_and(|known| known.state == State::Imported) {
+                continue;
+            }
             let person = self.salt.person(&case.person);
             let contacts = PersonField::CONTACTS.map(|field| field as usize);
             let contacts = contacts.map(|field| (COLUMNS[field], person[field]));
@@ -145,13 +154,15 @@ impl LookAlikes<'_> {
                 hashes.entry(column).or_default().extend(hash);
             }
             payloads.push(case.payload_digest);
-            keys.push(case.key.digest());
         }
         let mut batch = Batch::default();
         for (column, hashes) in &hashes {
+            if hashes.is_empty() {
+                continue;
+            }
             let sql = format!(
-                "SELECT DISTINCT {column} FROM cases
-                 WHERE {EXISTS} AND {column} = ANY (CAST(?1 AS bigint[]))"
+                "SELECT DISTINCT {column} FROM cases WHERE {EXISTS} AND {column} {}",
+                one_of("bigint")
             );
             let items = hashes.iter().map(ToString::to_string);
             let array = format!("{{{}}}", items.collect::<Vec<_>>().join(","));
@@ -160,7 +171,7 @@ impl LookAlikes<'_> {
             batch.hashes.extend(found);
         }
         let column = "payload_digest";
-        let one_of = "= ANY (CAST(?1 AS bytea[]))";
+        let one_of = one_of("bytea");
         let sql = format!("SELECT {column} FROM cases WHERE {EXISTS} AND {column} {one_of}");
         let found = db.rows(&sql, params![digest_array(&payloads)], |row| row.get(0))?;
         let found = found.iter().map(|digest| (column.to_owned(), half(digest)));

@@ -372,7 +372,7 @@ impl KeyLookup<'_> {
         db: &Database,
         keys: &[Digest],
     ) -> database::Result<Vec<Option<(i64, KnownCase)>>> {
-        let sql = format!("{KNOWN} WHERE key_digest = ANY (CAST(?1 AS bytea[]))");
+        let sql = format!("{KNOWN} WHERE key_digest {}", one_of("bytea"));
         let known = db.rows(&sql, params![digest_array(keys)], |row| {
             Ok((row.get(0)?, self.known_case(row)?))
         })?;
@@ -397,6 +397,12 @@ impl KeyLookup<'_> {
         };
         Ok((row.get(1)?, known))
     }
+}
+
+/// The condition that a column is one of an array, which is the value `?1`. It is
+/// read once, and not for each row.
+pub(super) fn one_of(kind: &str) -> String {
+    format!("= ANY (ARRAY(SELECT unnest(CAST(?1 AS {kind}[]))))")
 }
 
 /// Many digests as one value, an array of `PostgreSQL`.
