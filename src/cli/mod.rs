@@ -4,7 +4,7 @@
 pub(crate) mod args;
 pub(crate) mod settings;
 
-use std::io;
+use std::io::{self, Write as _};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -98,7 +98,10 @@ pub(crate) fn command_with_json(args: &[String]) -> Option<&str> {
 
 pub(crate) fn print_completions(shell: clap_complete::Shell) {
     let mut cli = Cli::command();
-    clap_complete::generate(shell, &mut cli, "caseload", &mut io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut cli, "caseload", &mut script);
+    // Whoever reads it may have closed the pipe.
+    let _ = io::stdout().write_all(&script);
 }
 
 /// The man pages of the program and its commands, by their file names.

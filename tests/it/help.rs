@@ -111,6 +111,13 @@ fn expected_exit(example: &str) -> Option<i32> {
 }
 
 #[test]
+fn completions_may_be_read_in_part() {
+    let home = Home::new();
+    let completions = home.caseload(&["completions", "bash"]);
+    assert!(completions.run_with_closed_outputs().success());
+}
+
+#[test]
 fn completions_know_files_folders_and_urls() {
     let home = Home::new();
     let zsh = home.run(&["completions", "zsh"]).exits(0).out;
