@@ -271,3 +271,113 @@ fn without_parameter(text: &str, name: &str) -> (String, Option<String>) {
     let mark = if kept.is_empty() { "" } else { "?" };
     (format!("{address}{mark}{}", kept.join("&")), value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(address: &str) -> ServerAddress {
+        ServerAddress::parse(address, true).unwrap()
+    }
+
+    #[test]
+    fn an_address_names_server_user_and_database() {
+        let all = parse("postgresql://a%40b@db.example.com:6432/firm%20one?connect_timeout=3");
+        assert_eq!(all.config.get_user(), Some("a@b"));
+        assert_eq!(
+            all.config.get_hosts(),
+            [Host::Tcp("db.example.com".to_owned())]
+        );
+        assert_eq!(all.config.get_ports(), [6432]);
+        assert_eq!(all.config.get_dbname(), Some("firm one"));
+        assert_eq!(all.config.get_application_name(), Some("caseload"));
+        let six = parse("postgres://me@[::1]/x");
+        assert_eq!(six.config.get_hosts(), [Host::Tcp("::1".to_owned())]);
+        let socket = parse("postgres://me@%2Frun%2Fpostgresql:5433/x");
+        assert_eq!(
+            socket.config.get_hosts(),
+            [Host::Unix("/run/postgresql".into())]
+        );
+        assert_eq!(socket.config.get_ports(), [5433]);
+        for invalid in [
+            "postgres://me@h:port/x",
+            "postgres://me@h/x?unknown=1",
+            "me@h/x",
+        ] {
+            let parsed = ServerAddress::parse(invalid, true);
+            assert!(matches!(parsed, Err(AddressError::Invalid(_))), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_reached_without_encryption() {
+        for (address, encrypted) in [
+            ("postgres://me@localhost/x", false),
+            ("postgres://me@127.0.0.2/x", false),
+            ("postgres://me@[::1]/x", false),
+            ("postgres://me@%2Frun%2Fpostgresql/x", false),
+            ("postgres://me@localhost/x?sslmode=verify-full", true),
+            ("postgres://me@db/x", true),
+            ("postgres://me@db/x?sslmode=disable", false),
+            ("postgres://me@localhost,db/x", true),
+            ("postgres://me@localhost/x?host=db", true),
+            ("postgres://me@localhost/x?hostaddr=10.0.0.1", true),
+            ("postgres://me@localhost.example.com/x", true),
+        ] {
+            assert_eq!(parse(address).is_encrypted(), encrypted, "{address}");
+        }
+        for mode in ["allow", "prefer", "require", "verify-ca", ""] {
+            let address = format!("postgres://me@localhost/x?sslmode={mode}");
+            let parsed = ServerAddress::parse(&address, true);
+            assert!(matches!(parsed, Err(AddressError::SslMode(_))), "{mode}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_taken_from_the_environment_alone_and_never_shown() {
+        for address in [
+            "postgres://me:secret@h/x",
+            "postgres://me:sec/secret@h/x",
+            "postgres://me:sec?secret@h/x",
+            "postgres://me:sec@secret@h/x",
+            "postgres://me@h/x?password=secret",
+            "postgres://me@h/x?connect_timeout=3&password=secret",
+            "postgres://:secret@h/x",
+            "postgres://me:secret@h:port/x",
+        ] {
+            if let Ok(parsed) = ServerAddress::parse(address, true) {
+                assert!(parsed.has_password(), "{address}");
+                assert!(!format!("{parsed:?} {}", parsed.name()).contains("secret"));
+            }
+            let refused = ServerAddress::parse(address, false).unwrap_err();
+            assert!(
+                !format!("{refused:?} {refused}").contains("secret"),
+                "{address}"
+            );
+        }
+        assert_eq!(
+            parse("postgres://me:secret@h:1/x").name(),
+            "postgres://me@h:1/x"
+        );
+        assert_eq!(
+            parse("postgres://me@h/x?sslmode=disable").name(),
+            "postgres://me@h/x?sslmode=disable"
+        );
+    }
+
+    #[test]
+    fn a_password_file_is_read_as_the_programs_of_the_server_do() {
+        let file = "# h:5432:x:me:no\nh:5432:x:you:no\nh:1:x:me:no\n\
+                    h:5432:x:me:a\\:b\\\\c:d\n*:*:*:me:any\n\n::1:5432:x:me:no\n\
+                    \\:\\:1:5432:x:six:of six\nlocalhost:*:x:me:local\n";
+        let password = |address: &str| parse(address).password_in(file);
+        let found = |text: &str| Some(text.to_owned());
+        assert_eq!(password("postgres://me@h/x"), found("a:b\\c:d"));
+        assert_eq!(password("postgres://me@h:2/x"), found("any"));
+        assert_eq!(password("postgres://six@[::1]/x"), found("of six"));
+        assert_eq!(password("postgres://nobody@h/x"), None);
+        let of_socket = "localhost:*:x:me:local\n";
+        let socket = parse("postgres://me@%2Frun%2Fpostgresql/x");
+        assert_eq!(socket.password_in(of_socket), found("local"));
+    }
+}

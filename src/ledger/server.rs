@@ -74,7 +74,7 @@ impl Mode {
                 // A machine that goes to sleep in it must not keep its locks.
                 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
                  SET LOCAL search_path TO caseload; SET LOCAL synchronous_commit TO on; \
-                 SET LOCAL idle_in_transaction_session_timeout TO '10s'; \
+                 SET LOCAL idle_in_transaction_session_timeout TO '5s'; \
                  SELECT pg_advisory_xact_lock(hashtext('caseload'))"
             }
             Self::Single => {

@@ -2,6 +2,7 @@
 //! waiting together, and answers only when it is on the disk.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,8 +25,10 @@ const MAX_BATCH: usize = 256;
 /// The longest that results wait for the next claim.
 const MAX_WAIT: Duration = Duration::from_millis(100);
 
-/// How often a server that can't be reached is tried.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How soon a server that can't be reached is tried again: twice as late each
+/// time, up to the longest.
+const FIRST_RETRY: Duration = Duration::from_millis(10);
+const LONGEST_RETRY: Duration = Duration::from_millis(500);
 
 /// A run's access to the ledger. What it returns is on the disk. After an error
 /// other than a refusal it accepts nothing more: what a failed commit wrote may
@@ -36,6 +39,8 @@ pub struct Handle {
     path: Arc<Path>,
     /// Why the writer accepts nothing more.
     failure: Arc<OnceLock<LedgerError>>,
+    /// A server that can't be reached is not tried any more.
+    hurries: Arc<AtomicBool>,
     keep_payloads: bool,
 }
 
@@ -78,11 +83,13 @@ impl Ledger {
         reader.db.configure_run().at(&path)?;
         let (messages, inbox) = mpsc::channel();
         let failure = Arc::new(OnceLock::new());
+        let hurries = Arc::new(AtomicBool::new(false));
         let writer = Writer {
             reader,
             remembered: None,
             last_commit_took: Duration::ZERO,
             failure: Arc::clone(&failure),
+            hurries: Arc::clone(&hurries),
             _lock: lock,
         };
         thread::Builder::new()
@@ -93,12 +100,18 @@ impl Ledger {
             messages,
             path,
             failure,
+            hurries,
             keep_payloads,
         })
     }
 }
 
 impl Handle {
+    /// Tries a server that can't be reached no longer.
+    pub(crate) fn hurry(&self) {
+        self.hurries.store(true, Ordering::SeqCst);
+    }
+
     /// Begins a run. Each case's place names one of its files.
     pub async fn begin_run(&self, start: RunStart) -> Result<RunId, LedgerError> {
         let (keep_payloads, mark) = (self.keep_payloads, records::new_mark());
@@ -237,6 +250,7 @@ struct Writer {
     remembered: Option<String>,
     last_commit_took: Duration,
     failure: Arc<OnceLock<LedgerError>>,
+    hurries: Arc<AtomicBool>,
     _lock: RunLock,
 }
 
@@ -358,6 +372,7 @@ impl Writer {
             return;
         }
         let give_up = Instant::now() + patience;
+        let mut retry_after = FIRST_RETRY;
         let done = loop {
             let db = &self.reader.db;
             abort_point("before-commit");
@@ -366,8 +381,13 @@ impl Writer {
                 Step::Other => db.transaction(&mut work.statements),
             };
             match done {
-                Err(error) if error.is_connection_lost() && Instant::now() < give_up => {
-                    thread::sleep(RETRY_AFTER);
+                Err(error)
+                    if error.is_connection_lost()
+                        && Instant::now() < give_up
+                        && !self.hurries.load(Ordering::SeqCst) =>
+                {
+                    thread::sleep(retry_after);
+                    retry_after = (retry_after * 2).min(LONGEST_RETRY);
                 }
                 done => break done,
             }

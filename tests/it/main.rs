@@ -28,6 +28,7 @@ mod next_commands;
 mod nginx;
 mod outcomes;
 mod postgres;
+mod postgres_faults;
 mod prompts;
 mod rejects_files;
 mod repeat_import;

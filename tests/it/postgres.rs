@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::server::{Reaction, Request, Server, created, react};
-use crate::support::postgres::{Cluster, Database};
+use crate::support::postgres::{Cluster, Database, free_port};
 use crate::support::{Done, Home, Program, creating_server, keys, mixed_server};
 
 /// An import of `cases.csv` into a ledger on a server.
@@ -357,4 +357,382 @@ fn a_stopped_run_sends_nothing_after_another_took_over() {
     // Its answer had come, but later than the timeout.
     assert_eq!(database.number("imported") + database.number("in_doubt"), 5);
     assert_eq!(database.number("sending"), 0);
+}
+
+/// Asserts that a secret is in no output and in no file of a home.
+#[track_caller]
+fn assert_hidden(secret: &str, home: &Home, done: &[&Done]) {
+    for done in done {
+        assert!(!format!("{done}").contains(secret), "{done}");
+    }
+    for file in home.files() {
+        let bytes = std::fs::read(&file).unwrap();
+        let found = bytes
+            .windows(secret.len())
+            .any(|part| part == secret.as_bytes());
+        assert!(!found, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_password_comes_from_the_environment_or_a_private_file_and_is_shown_nowhere() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = (Home::new(), creating_server(), cluster.database());
+    home.cases(1);
+    database.query(&format!(
+        "CREATE ROLE locked LOGIN PASSWORD 'se/cret:77'; GRANT CREATE ON DATABASE {} TO locked",
+        database.name
+    ));
+    let place = format!("127.0.0.1:{}/{}", database.port, database.name);
+    let plain = format!("postgres://locked@{place}");
+    let mut seen = Vec::new();
+    for password in ["se%2Fcret%3A77", "se/cret:77"] {
+        let with_password = format!("postgres://locked:{password}@{place}");
+        let named = [
+            import(&home, &server, &with_password),
+            import_without_ledger(&home, &server)
+                .input("")
+                .args(&["--config", "secret.toml"]),
+        ];
+        let other = Home::new();
+        let config = format!("[ledger]\nurl = \"{with_password}\"\n");
+        home.write("secret.toml", config);
+        for program in named {
+            let done = program.arg("--new-ledger").run().exits(2);
+            seen.push(done.says("must not have a password where others can read it"));
+        }
+        std::fs::remove_file(home.path("secret.toml")).unwrap();
+        assert!(other.files().is_empty());
+    }
+    let without = import(&home, &server, &plain).arg("--new-ledger").run();
+    seen.push(without.exits(2).says("password"));
+    let wrong = import(&home, &server, &plain).env("PGPASSWORD", "se/cret:78");
+    seen.push(wrong.run().exits(2).says("password authentication failed"));
+    let in_url = format!("postgres://locked:se%2Fcret%3A77@{place}");
+    let import = |variable: &str, value: &str| {
+        import_without_ledger(&home, &server)
+            .env("CASELOAD_LEDGER", &plain)
+            .env(variable, value)
+    };
+    seen.push(
+        import("CASELOAD_LEDGER", &in_url)
+            .args(&["--new-ledger", "--out", "out"])
+            .run()
+            .exits(0),
+    );
+    seen.push(import("PGPASSWORD", "se/cret:77").run().exits(0));
+    let line = format!("127.0.0.1:{}:*:locked:se/cret\\:77\n", database.port);
+    let file = home.write("passwords", format!("# ours\nother:*:*:*:no\n{line}"));
+    let file_name = file.display().to_string();
+    seen.push(import("PGPASSFILE", &file_name).run().exits(0));
+    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::set_permissions(&file, mode(0o640)).unwrap();
+    seen.push(
+        import("PGPASSFILE", &file_name)
+            .run()
+            .exits(2)
+            .says("password"),
+    );
+    std::fs::remove_file(&file).unwrap();
+    let status = home.caseload(&["status"]).env("CASELOAD_LEDGER", &in_url);
+    seen.push(status.run().exits(0).prints(&plain));
+    let wrong_place = in_url.replace(&database.name, "no_such_database");
+    let lost = home
+        .caseload(&["status"])
+        .env("CASELOAD_LEDGER", &wrong_place);
+    seen.push(lost.run().exits(2).says("no_such_database"));
+    let seen: Vec<&Done> = seen.iter().collect();
+    for secret in ["cret:77", "cret%3A77", "cret:78"] {
+        assert_hidden(secret, &home, &seen);
+    }
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_connection_that_checks_nobody_is_refused() {
+    let (home, server) = (Home::new(), creating_server());
+    home.cases(1);
+    for mode in ["require", "prefer", "allow", "verify-ca"] {
+        let ledger = format!("postgres://me@db.invalid/firm?sslmode={mode}");
+        import(&home, &server, &ledger)
+            .run()
+            .exits(2)
+            .says(&format!("sslmode={mode} does not check who answers"));
+    }
+    for ledger in [
+        "postgres://",
+        "postgres://me@db.invalid:port/x",
+        "postgres://me@/x",
+    ] {
+        import(&home, &server, ledger).run().exits(2);
+    }
+    import(&home, &server, "postgres://me@db.invalid/firm")
+        .run()
+        .exits(2)
+        .says("can't be reached");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_role_that_may_not_create_tables_can_run_imports() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = imported(cluster, 1);
+    // As the README says.
+    database.query(
+        "CREATE ROLE paralegal LOGIN;
+         GRANT USAGE ON SCHEMA caseload TO paralegal;
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA caseload TO paralegal;
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA caseload TO paralegal",
+    );
+    let ledger = database.url.replace("postgres@", "paralegal@");
+    let elsewhere = Home::new();
+    elsewhere.cases(1);
+    let other = cluster.database().url.replace("postgres@", "paralegal@");
+    import(&elsewhere, &server, &other)
+        .arg("--new-ledger")
+        .run()
+        .exits(2)
+        .says("permission denied");
+    home.people("cases.csv", &["a", "doubt-1", "bad-1"]);
+    let mixed = mixed_server();
+    import(&home, &mixed, &ledger)
+        .arg("--adopt-ledger")
+        .run()
+        .exits(4)
+        .counts(&[("imported", 1), ("in_doubt", 1), ("rejected", 1)]);
+    run(
+        &home,
+        &ledger,
+        &["resolve", "--yes", "--imported", "doubt-1=y"],
+    )
+    .exits(0);
+    run(&home, &ledger, &["resolve", "--yes", "--undo", "doubt-1"]).exits(0);
+    run(
+        &home,
+        &ledger,
+        &["resolve", "--yes", "--not-imported", "doubt-1"],
+    )
+    .exits(0);
+    run(&home, &ledger, &["export", "--json", "-"])
+        .exits(0)
+        .prints("bad-1");
+    run(&home, &ledger, &["status", "--check"]);
+    let listener = home.listen_on(&ledger, &[]);
+    assert_eq!(listener.deliver("updates", "{}"), 200);
+    assert_eq!(database.number("not_sent"), 1);
+}
+
+#[test]
+fn a_database_that_is_no_ledger_of_this_version_is_refused() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = imported(cluster, 1);
+    let import = || import(&home, &server, &database.url).run();
+    let at = format!("ALTER DATABASE {} ", database.name);
+    database.query(&format!("{at} SET default_transaction_read_only = on"));
+    import()
+        .exits(2)
+        .says("default_transaction_read_only is on");
+    database.query(&format!("SET transaction_read_only = off; {at} RESET ALL"));
+    database.query("UPDATE caseload.version SET schema = 9");
+    import()
+        .exits(2)
+        .says("written by a newer version of caseload");
+    run(&home, &database.url, &["status"])
+        .exits(2)
+        .says("upgrade caseload");
+    database.query("DELETE FROM caseload.version");
+    import().exits(2).says("not a caseload ledger");
+    database.query("DROP SCHEMA caseload CASCADE");
+    import()
+        .exits(2)
+        .says("with an empty one every case is sent");
+    // This machine remembers that there was one.
+    let new = home.import_without_ledger_flags(&server.url(), &["cases.csv"]);
+    new.args(&["--ledger", &database.url, "--new-ledger"])
+        .run()
+        .exits(2)
+        .says("has a ledger already");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn an_older_copy_of_a_database_is_noticed() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = imported(cluster, 1);
+    let copy = cluster.database();
+    let admin = cluster.database();
+    admin.query(&format!("DROP DATABASE {}", copy.name));
+    admin.query(&format!(
+        "CREATE DATABASE {} TEMPLATE {}",
+        copy.name, database.name
+    ));
+    home.cases(3);
+    import(&home, &server, &database.url).run().exits(0);
+    // A standby that lacks the latest commits became the server.
+    admin.query(&format!("DROP DATABASE {} WITH (FORCE)", database.name));
+    admin.query(&format!(
+        "ALTER DATABASE {} RENAME TO {}",
+        copy.name, database.name
+    ));
+    import(&home, &server, &database.url)
+        .run()
+        .exits(2)
+        .says("--accept-older-ledger");
+    assert_eq!(keys(&server), ["c1", "c2", "c3"]);
+}
+
+/// A pooler that gives each transaction any of its two connections. It ends when
+/// it is dropped.
+struct Pooler {
+    process: std::process::Child,
+    port: u16,
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Pooler {
+    fn start(cluster: &Cluster) -> Option<Self> {
+        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"];
+        let Some(program) = program
+            .iter()
+            .find(|path| std::path::Path::new(path).exists())
+        else {
+            println!("skipped: PgBouncer is not installed");
+            return None;
+        };
+        let port = free_port();
+        let config = format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = trust\n\
+             auth_file = users.txt\npool_mode = transaction\ndefault_pool_size = 2\n\
+             server_round_robin = 1\nlogfile = {port}.log\n",
+            cluster.port
+        );
+        cluster.shell(&format!(
+            "printf '%s' '{config}' > {port}.ini && echo '\"postgres\" \"\"' > users.txt"
+        ));
+        let process = cluster
+            .command("sh")
+            .args([
+                "-c",
+                r#"exec "$0" -q "$1""#,
+                program,
+                &format!("{port}.ini"),
+            ])
+            .stdin(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut pooler = Self { process, port };
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(pooler.process.try_wait().unwrap().is_none(), "it ended");
+            std::thread::yield_now();
+        }
+        Some(pooler)
+    }
+}
+
+#[test]
+fn a_pooler_may_give_each_transaction_another_connection() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let Some(pooler) = Pooler::start(cluster) else {
+        return;
+    };
+    let (home, database) = (Home::new(), cluster.database());
+    let ledger = format!(
+        "postgres://postgres@127.0.0.1:{}/{}",
+        pooler.port, database.name
+    );
+    let names: Vec<String> = (0..20)
+        .map(|n| format!("{}-{n}", ["a", "doubt", "b", "bad"][n % 4]))
+        .collect();
+    home.people("cases.csv", &names);
+    let server = mixed_server();
+    let import = || import(&home, &server, &ledger).args(&["--max-failures", "0"]);
+    let listener_after_import = || {
+        let listener = home.listen_on(&ledger, &[]);
+        assert_eq!(listener.deliver("updates", "{}"), 200);
+    };
+    import().arg("--new-ledger").run().exits(4).counts(&[
+        ("imported", 10),
+        ("in_doubt", 5),
+        ("rejected", 5),
+    ]);
+    listener_after_import();
+    import()
+        .run()
+        .exits(4)
+        .counts(&[("already_imported", 10), ("in_doubt", 5), ("rejected", 5)]);
+    run(&home, &ledger, &["status", "--case", "doubt-1"])
+        .exits(0)
+        .prints("502");
+    run(
+        &home,
+        &ledger,
+        &["resolve", "--yes", "--not-imported", "--run", "1"],
+    )
+    .exits(0);
+    assert_eq!(database.number("not_sent"), 5);
+    run(
+        &home,
+        &ledger,
+        &["resolve", "--yes", "--undo", "--run", "1"],
+    )
+    .exits(0);
+    let exported = run(&home, &ledger, &["export", "--json", "-"]).exits(0);
+    assert_eq!(exported.json().len(), 20);
+    assert_eq!(server.requests().len(), 25, "only the rejected ones again");
+}
+
+#[test]
+fn setup_keeps_what_it_created_on_a_server() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, database) = (Home::new(), cluster.database());
+    home.write(
+        "caseload.toml",
+        "[case]\nkey = \"LeadId\"\n[fields.LeadId]\n[fields.FirstName]\n\
+         lexamica = \"client.firstName\"\n",
+    );
+    home.write("private.txt", "sk_test_9c2e7a");
+    let private = home.path("private.txt").display().to_string();
+    let sandbox = crate::support::Sandbox::start(&["--private-key-file", &private]);
+    let setup = || {
+        home.caseload(&[
+            "setup",
+            "--base-url",
+            &sandbox.url(),
+            "--org-id",
+            "o1",
+            "--yes",
+        ])
+        .args(&["--public-url", "https://hooks.example.com/lexamica"])
+        .args(&["--ledger", &database.url])
+        .env("LEXAMICA_PRIVATE_KEY", "sk_test_9c2e7a")
+    };
+    setup().arg("--new-ledger").run().exits(0);
+    let states = database.query("SELECT DISTINCT state FROM caseload.setup");
+    assert_eq!(states, [["imported"]]);
+    let calls = sandbox.calls().len();
+    setup().run().exits(0);
+    let posted = sandbox.calls().split_off(calls);
+    assert!(
+        posted.iter().all(|call| call["method"] != "POST"),
+        "{posted:?}"
+    );
 }

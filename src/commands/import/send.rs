@@ -104,7 +104,7 @@ pub(super) async fn send(
     }
     files.finish(&summary, settings, is_closed);
     import.close(summary, exit);
-    report_unsaved(unsaved);
+    report_unsaved(unsaved, &settings.ledger.flags);
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
     }
@@ -118,12 +118,12 @@ fn unsaved_path() -> PathBuf {
     format!("caseload-unsaved-{now}.csv").into()
 }
 
-fn report_unsaved(unsaved: UnsavedFile) {
+fn report_unsaved(unsaved: UnsavedFile, flags: &str) {
     match unsaved.finish() {
         None => {}
         Some(Ok((path, rows))) => print_warning(&format!(
             "{} that the ledger could not store {} in {path}: as soon as the ledger can be used \
-             again, record {} with `caseload resolve --list {path}`",
+             again, record {} with `caseload resolve{flags} --list {path}`",
             count(rows, "outcome"),
             if rows == 1 { "is" } else { "are" },
             if rows == 1 { "it" } else { "them" },

@@ -110,6 +110,7 @@ impl Runner<'_> {
     /// The second interrupt: what is not proved unsent is in doubt.
     pub(super) async fn abort(&mut self) {
         self.aborted = true;
+        self.run.ledger.hurry();
         // Quick, and what is on its way to the ledger must get there.
         self.finish_ledger_writes().await;
         // Drops the requests, which breaks their connections.

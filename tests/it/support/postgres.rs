@@ -56,9 +56,14 @@ impl Cluster {
         static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
         let shared = SHARED.get_or_init(Self::start).as_ref();
         if shared.is_none() {
-            println!("skipped: PostgreSQL is not installed");
+            Self::skip();
         }
         shared
+    }
+
+    /// What a test says that needs one where there is none.
+    pub fn skip() {
+        println!("skipped: PostgreSQL is not installed");
     }
 
     /// One for a test that stops it or changes its settings.
@@ -124,10 +129,9 @@ impl Cluster {
     }
 
     fn control(&self, args: &[&str]) {
-        let done = as_its_user("sh")
-            .args(["-c", r#"cd "$1" && shift && exec "$0" "$@""#])
-            .arg(self.programs.join("pg_ctl"))
-            .arg(&self.folder)
+        let program = self.programs.join("pg_ctl").display().to_string();
+        let done = self
+            .command(&program)
             .args(["--pgdata", "data", "--wait", "--silent"])
             .args(args)
             .stdout(Stdio::null())
@@ -140,10 +144,19 @@ impl Cluster {
         self.shell(&format!("echo \"{line}\" >> data/postgresql.conf"));
     }
 
-    /// Runs a script in its folder, as its user.
+    /// A command in its folder, as its user.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = as_its_user("sh");
+        command
+            .args(["-c", r#"cd "$0" && exec "$@""#])
+            .arg(&self.folder)
+            .arg(program);
+        command
+    }
+
+    /// Runs a script there.
     pub fn shell(&self, script: &str) {
-        let script = format!("cd '{}' && {script}", self.folder.display());
-        let done = as_its_user("sh").args(["-c", &script]).status();
+        let done = self.command("sh").args(["-c", script]).status();
         assert!(done.unwrap().success(), "{script}");
     }
 }
@@ -165,7 +178,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// PostgreSQL does not run as root.
-pub fn as_its_user(program: &str) -> Command {
+fn as_its_user(program: &str) -> Command {
     let mut command = if rustix::process::geteuid().is_root() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);

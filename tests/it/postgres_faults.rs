@@ -1,0 +1,475 @@
+//! What a ledger on a server survives: the server stops, connections break at any
+//! statement, machines vanish.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use crate::server::{Reaction, Request, Server, created};
+use crate::support::postgres::{Cluster, Database};
+use crate::support::{Done, Home, Program, keys};
+
+/// Creates a case under an id of its own.
+fn create(request: &Request) -> Reaction {
+    let body = request.json();
+    created(&format!("id-{}", body["id"].as_str().unwrap()))
+}
+
+/// An import of `cases.csv` with a lease of some 2 s.
+fn import(home: &Home, server: &Server, ledger: &str) -> Program {
+    import_with(home, server, ledger, &["--pace", "1ms", "--timeout", "1s"])
+}
+
+fn import_with(home: &Home, server: &Server, ledger: &str, flags: &[&str]) -> Program {
+    home.import_without_ledger_flags(&server.url(), &["cases.csv"])
+        .args(&["--output", "json", "--ledger", ledger])
+        .args(flags)
+}
+
+/// Creates a ledger without cases of its own.
+fn with_ledger(home: &Home, server: &Server, database: &Database) {
+    home.cases(1);
+    import(home, server, &database.url)
+        .arg("--new-ledger")
+        .run()
+        .exits(0);
+}
+
+#[test]
+fn a_server_that_crashes_in_the_middle_loses_nothing() {
+    let Some(cluster) = Cluster::start() else {
+        return Cluster::skip();
+    };
+    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    with_ledger(&home, &server, &database);
+    home.cases(60);
+    let flags = ["--pace", "5ms", "--timeout", "60s"];
+    let importing = import_with(&home, &server, &database.url, &flags).start();
+    for restart in 1..=5 {
+        server.wait_for_requests(restart * 10);
+        cluster.stop();
+        cluster.start_again();
+    }
+    importing
+        .wait()
+        .exits(0)
+        .counts(&[("already_imported", 1), ("imported", 59)]);
+    assert_eq!(server.requests().len(), 60, "each once");
+    assert_eq!(database.number("imported"), 60);
+}
+
+#[test]
+fn what_a_lost_server_could_not_store_is_in_a_file_for_resolve() {
+    let Some(cluster) = Cluster::start() else {
+        return Cluster::skip();
+    };
+    let (home, database) = (Home::new(), cluster.database());
+    let (arrived, arrivals) = channel();
+    let (go_on, gate) = channel();
+    let server = Server::start(move |request| {
+        if request.index > 0 {
+            arrived.send(()).unwrap();
+            // The test has failed if it is closed.
+            let _ = gate.recv();
+        }
+        create(request)
+    });
+    with_ledger(&home, &server, &database);
+    home.cases(3);
+    let flags = ["--pace", "1ms", "--max-wait", "1s", "--timeout", "20s"];
+    let importing = import_with(&home, &server, &database.url, &flags).start();
+    arrivals.recv().unwrap();
+    cluster.stop();
+    go_on.send(()).unwrap();
+    let done = importing.wait().exits(5).says("caseload-unsaved-");
+    assert_eq!(done.summary().of("in_doubt"), 1, "{done}");
+    let next = done
+        .err
+        .split('`')
+        .find(|part| part.starts_with("caseload resolve"));
+    let next = next.unwrap_or_else(|| panic!("{done}")).to_owned();
+    cluster.start_again();
+    // Its lease, which nobody waits for in a test.
+    database.query("DELETE FROM caseload.lock");
+    let states = || database.states(2);
+    assert_eq!(states(), ["imported", "sending"]);
+    home.printed(&next).arg("--yes").run().exits(0);
+    assert_eq!(states(), ["imported", "imported"]);
+    let ids = database.value("SELECT case_id FROM caseload.cases WHERE key LIKE '%c2%'");
+    assert_eq!(ids, "id-c2");
+    go_on.send(()).unwrap();
+    import(&home, &server, &database.url).run().exits(0);
+    assert_eq!(keys(&server), ["c1", "c2", "c3"]);
+}
+
+#[test]
+fn a_server_that_can_lose_commits_or_only_be_read_is_refused() {
+    let Some(cluster) = Cluster::start() else {
+        return Cluster::skip();
+    };
+    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    with_ledger(&home, &server, &database);
+    let import = |ledger: &str| import(&home, &server, ledger);
+    // With TLS, and roles that must use it.
+    for name in ["server.pem", "server.key"] {
+        let file = format!("{}/tests/it/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(file).unwrap();
+        cluster.shell(&format!("umask 077 && printf '%s' '{text}' > data/{name}"));
+    }
+    cluster.set("ssl = on");
+    cluster.set("ssl_cert_file = 'server.pem'");
+    cluster.set("ssl_key_file = 'server.key'");
+    cluster.shell(
+        "printf 'hostnossl all all all reject\n' | cat - data/pg_hba.conf > hba \
+         && cat hba > data/pg_hba.conf",
+    );
+    let (database_name, port) = (&database.name, database.port);
+    let unsafe_server = |line: &str, message: &str| {
+        cluster.set(line);
+        cluster.stop();
+        cluster.start_again();
+        import(&cluster.socket_url(&database))
+            .run()
+            .exits(2)
+            .says(message);
+    };
+    unsafe_server("fsync = off", "fsync is off");
+    cluster.set("fsync = on");
+    cluster.stop();
+    cluster.start_again();
+    let ledger = format!("postgres://postgres@localhost:{port}/{database_name}");
+    import(&ledger).run().exits(2).says("no encryption");
+    let encrypted = format!("{ledger}?sslmode=verify-full");
+    import(&encrypted).run().exits(2).says("certificate");
+    let certificate = format!("{}/tests/it/tls/server.pem", env!("CARGO_MANIFEST_DIR"));
+    import(&encrypted)
+        .args(&["--ca-file", &certificate])
+        .run()
+        .exits(0);
+    // The certificate is for localhost.
+    import(&encrypted.replace("localhost", "127.0.0.1"))
+        .args(&["--ca-file", &certificate])
+        .run()
+        .exits(2)
+        .says("certificate");
+    cluster.shell("touch data/standby.signal");
+    unsafe_server("hot_standby = on", "a replica that can only be read");
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// What a proxy does at a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtStatement {
+    Forward,
+    /// The connection breaks before it reaches the server.
+    Break,
+    /// The connection breaks when the server has answered it.
+    LoseAnswer,
+    /// The client's machine vanishes, and the server does not hear of it.
+    Vanish,
+}
+
+/// A proxy in front of a server, which looks at each statement: its number, over
+/// all connections, and its text.
+struct Proxy {
+    port: u16,
+    statements: Arc<AtomicUsize>,
+}
+
+type Decide = dyn Fn(usize, &str) -> AtStatement + Send + Sync;
+
+impl Proxy {
+    fn start(to: u16, decide: impl Fn(usize, &str) -> AtStatement + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let statements = Arc::new(AtomicUsize::new(0));
+        let (counter, decide) = (Arc::clone(&statements), Arc::new(decide));
+        // Ends with the test process.
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (counter, decide) = (Arc::clone(&counter), Arc::clone(&decide));
+                let server = TcpStream::connect(("127.0.0.1", to));
+                let (Ok(client), Ok(server)) = (client, server) else {
+                    continue;
+                };
+                thread::spawn(move || serve(&client, &server, &counter, &*decide));
+            }
+        });
+        Self { port, statements }
+    }
+
+    fn url(&self, database: &Database) -> String {
+        format!(
+            "postgres://postgres@127.0.0.1:{}/{}",
+            self.port, database.name
+        )
+    }
+}
+
+/// How far a server has answered.
+#[derive(Default)]
+struct Answers {
+    /// How often it was ready for the next statement.
+    ready: Mutex<usize>,
+    changed: Condvar,
+    /// Nothing more is passed on.
+    lost: std::sync::atomic::AtomicBool,
+}
+
+fn serve(client: &TcpStream, server: &TcpStream, counter: &AtomicUsize, decide: &Decide) {
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let answers = Arc::new(Answers::default());
+    let (from, to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    let returned = Arc::clone(&answers);
+    thread::spawn(move || pass_answers(&from, &to, &returned));
+    if pass_statements(client, server, &answers, counter, decide).is_none() {
+        let _ = (
+            client.shutdown(Shutdown::Both),
+            server.shutdown(Shutdown::Both),
+        );
+    }
+}
+
+/// None when the connection is to be closed.
+fn pass_statements(
+    client: &TcpStream,
+    mut server: &TcpStream,
+    answers: &Answers,
+    counter: &AtomicUsize,
+    decide: &Decide,
+) -> Option<()> {
+    server.write_all(&message(client, false)?).ok()?;
+    let mut asked = 1;
+    loop {
+        let next = message(client, true)?;
+        let mut at = AtStatement::Forward;
+        // `Query`, or `Parse` as the first of several messages up to `Sync`.
+        if matches!(next[0], b'Q' | b'P') {
+            asked += 1;
+            let number = counter.fetch_add(1, Ordering::SeqCst);
+            at = decide(number, &String::from_utf8_lossy(&next[5..]));
+        }
+        match at {
+            AtStatement::Forward => server.write_all(&next).ok()?,
+            AtStatement::Break => return None,
+            AtStatement::Vanish => {
+                // Both ends stay open as long as the test process.
+                std::mem::forget((client.try_clone(), server.try_clone()));
+                return Some(());
+            }
+            AtStatement::LoseAnswer => {
+                answers.lost.store(true, Ordering::SeqCst);
+                let mut kind = next[0];
+                server.write_all(&next).ok()?;
+                while kind != b'Q' && kind != b'S' {
+                    let more = message(client, true)?;
+                    kind = more[0];
+                    server.write_all(&more).ok()?;
+                }
+                let ready = answers.ready.lock().unwrap();
+                let waits = |ready: &mut usize| *ready < asked;
+                drop(answers.changed.wait_while(ready, waits).unwrap());
+                return None;
+            }
+        }
+    }
+}
+
+fn pass_answers(server: &TcpStream, mut client: &TcpStream, answers: &Answers) {
+    while let Some(answer) = message(server, true) {
+        if !answers.lost.load(Ordering::SeqCst) && client.write_all(&answer).is_err() {
+            break;
+        }
+        if answer[0] == b'Z' {
+            *answers.ready.lock().unwrap() += 1;
+            answers.changed.notify_all();
+        }
+    }
+    // Whoever waits for an answer gets none.
+    *answers.ready.lock().unwrap() = usize::MAX;
+    answers.changed.notify_all();
+    let _ = client.shutdown(Shutdown::Both);
+}
+
+/// The next message; the first one of a client has no type.
+fn message(mut from: &TcpStream, typed: bool) -> Option<Vec<u8>> {
+    let mut message = vec![0; 4 + usize::from(typed)];
+    from.read_exact(&mut message).ok()?;
+    let length = message.last_chunk::<4>()?;
+    let length = u32::from_be_bytes(*length) as usize;
+    let start = message.len();
+    message.resize(start + length - 4, 0);
+    from.read_exact(&mut message[start..]).ok()?;
+    Some(message)
+}
+
+/// Whether every statement is tried.
+fn long() -> bool {
+    std::env::var("CASELOAD_PROOF").is_ok_and(|form| form == "long")
+}
+
+/// Breaks the connection at each statement of an import in turn. Returns how many
+/// statements that were.
+fn break_at_each(what: AtStatement, first: usize) -> usize {
+    let Some(cluster) = Cluster::shared() else {
+        return 0;
+    };
+    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    with_ledger(&home, &server, &database);
+    let step = if long() { 1 } else { 4 };
+    for at in (first..).step_by(step) {
+        home.write(
+            "cases.csv",
+            format!("id,partnerFirmId,name\na{at},f1,A {at}\nb{at},f1,B {at}\n"),
+        );
+        let before = server.requests().len();
+        let proxy = Proxy::start(database.port, move |number, _| {
+            if number == at {
+                what
+            } else {
+                AtStatement::Forward
+            }
+        });
+        let done = import(&home, &server, &proxy.url(&database)).run();
+        let context = format!("{what:?} {at}: {done}");
+        if proxy.statements.load(Ordering::SeqCst) <= at {
+            done.exits(0);
+            return at;
+        }
+        if done.status.code() == Some(2) {
+            // Before the run began.
+            assert_eq!(server.requests().len(), before, "{context}");
+            assert!(done.err.contains("ledger postgres://"), "{context}");
+            let again = import(&home, &server, &database.url).args(&["--wait", "60s"]);
+            again.run().exits(0).counts(&[("imported", 2)]);
+        } else {
+            assert_eq!(done.status.code(), Some(0), "{context}");
+            done.counts(&[("imported", 2)]);
+        }
+        let sent = keys(&server);
+        for key in [format!("a{at}"), format!("b{at}")] {
+            let times = sent.iter().filter(|sent| **sent == key).count();
+            assert_eq!(times, 1, "{key}: {context}");
+        }
+        let open = "SELECT count(*) FROM caseload.cases WHERE state <> 'imported'";
+        assert_eq!(database.value(open), "0", "{context}");
+    }
+    unreachable!()
+}
+
+#[test]
+fn a_connection_that_breaks_before_any_statement_loses_and_repeats_nothing() {
+    let statements = break_at_each(AtStatement::Break, 0);
+    println!("broken before each of {statements} statements");
+}
+
+#[test]
+fn a_lost_answer_to_any_statement_loses_and_repeats_nothing() {
+    let statements = break_at_each(AtStatement::LoseAnswer, 1);
+    println!("the answers to each of {statements} statements lost");
+}
+
+#[test]
+fn a_machine_that_vanishes_in_a_transaction_keeps_nobody_out() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    with_ledger(&home, &server, &database);
+    home.cases(2);
+    let (vanished, has_vanished) = channel();
+    let vanished = Mutex::new(vanished);
+    let proxy = Proxy::start(database.port, move |_, text| {
+        if text.contains("INSERT INTO files") {
+            let _ = vanished.lock().unwrap().send(());
+            return AtStatement::Vanish;
+        }
+        AtStatement::Forward
+    });
+    let first = import(&home, &server, &proxy.url(&database)).start();
+    has_vanished.recv().unwrap();
+    first.kill();
+    let open = "SELECT count(*) FROM pg_stat_activity
+                WHERE state = 'idle in transaction' AND datname = current_database()";
+    assert_eq!(database.value(open), "1", "it holds its locks");
+    import(&home, &server, &database.url)
+        .args(&["--wait", "60s"])
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 1), ("imported", 1)]);
+}
+
+#[test]
+fn an_answer_that_is_settled_after_a_take_over_counts() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    with_ledger(&home, &server, &database);
+    home.cases(2);
+    // From the first settle on nothing gets through.
+    let (blocked, is_blocked) = channel();
+    let (blocked, gate) = (
+        Mutex::new(Some(blocked)),
+        Arc::new((Mutex::new(false), Condvar::new())),
+    );
+    let opened = Arc::clone(&gate);
+    let proxy = Proxy::start(database.port, move |_, text| {
+        if text.contains("WITH ended AS")
+            && let Some(blocked) = blocked.lock().unwrap().take()
+        {
+            blocked.send(()).unwrap();
+        }
+        if blocked.lock().unwrap().is_none() {
+            let (open, changed) = &*gate;
+            let closed = changed.wait_while(open.lock().unwrap(), |open| !*open);
+            drop(closed.unwrap());
+        }
+        AtStatement::Forward
+    });
+    let first = import(&home, &server, &proxy.url(&database)).start();
+    is_blocked.recv().unwrap();
+    database.wait_until(
+        "(SELECT heartbeat + lease * interval '1 ms' < clock_timestamp() FROM caseload.lock)",
+    );
+    import(&home, &server, &database.url)
+        .run()
+        .exits(4)
+        .says("1 case that it was sending is in doubt now");
+    assert_eq!(database.states(2), ["imported", "in_doubt"]);
+    *opened.0.lock().unwrap() = true;
+    opened.1.notify_all();
+    first.wait().exits(5).stopped("another run took over");
+    assert_eq!(database.states(2), ["imported", "imported"]);
+    import(&home, &server, &database.url)
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 2)]);
+    assert_eq!(keys(&server), ["c1", "c2"]);
+}
+
+#[test]
+fn a_second_interrupt_does_not_wait_for_a_lost_server() {
+    let Some(cluster) = Cluster::start() else {
+        return Cluster::skip();
+    };
+    let (home, database) = (Home::new(), cluster.database());
+    let (arrived, arrivals) = channel();
+    let server = Server::start(move |request| {
+        if request.index == 1 {
+            arrived.send(()).unwrap();
+        }
+        create(request)
+    });
+    with_ledger(&home, &server, &database);
+    home.cases(50);
+    let importing = import_with(&home, &server, &database.url, &["--pace", "20ms"]).start();
+    arrivals.recv().unwrap();
+    cluster.stop();
+    // Without it the run would try for `--max-wait`, which is 10 min.
+    let done: Done = importing.signal_until_it_ends(rustix::process::Signal::TERM);
+    assert!(matches!(done.status.code(), Some(130)), "{done}");
+}
