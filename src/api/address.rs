@@ -158,8 +158,17 @@ impl Address {
 
 fn normalized_base(text: &str) -> Result<String, AddressError> {
     let text = text.trim();
-    let not_a_url = || AddressError::NotAUrl(text.to_owned());
+    // An error must not quote a password.
+    let not_a_url = || {
+        if text.contains('@') {
+            return AddressError::Credentials;
+        }
+        AddressError::NotAUrl(text.to_owned())
+    };
     let mut url = Url::parse(text).map_err(|_| not_a_url())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(AddressError::Credentials);
+    }
     if let Some(host) = url.domain().and_then(|host| host.strip_suffix('.')) {
         let host = host.to_owned();
         url.set_host(Some(&host)).map_err(|_| not_a_url())?;
@@ -169,9 +178,6 @@ fn normalized_base(text: &str) -> Result<String, AddressError> {
         "http" if is_loopback(&url) => {}
         "http" => return Err(AddressError::NotEncrypted(url.to_string())),
         _ => return Err(not_a_url()),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(AddressError::Credentials);
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(AddressError::Query);

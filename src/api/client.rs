@@ -145,20 +145,31 @@ impl Client {
     /// A call that changes nothing, or nothing more if it is repeated: the status
     /// and the body of its answer.
     pub(super) async fn call(&self, method: Method, url: Url) -> Result<(u16, String), String> {
-        let request = {
-            let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
-            http.request(method, self.with_key(url))
-        };
-        match request.send().await {
+        match self.send(method, url).await {
             Ok(response) => {
                 let status = response.status().as_u16();
                 Ok((status, read_body(response).await.unwrap_or_default()))
             }
-            Err(error) => {
-                let (error, _) = describe(&error.without_url());
-                Err(format!("{}: {error}", self.route))
-            }
+            Err(error) => Err(self.described(&error)),
         }
+    }
+
+    /// A call without a body.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+    ) -> reqwest::Result<reqwest::Response> {
+        let request = {
+            let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+            http.request(method, self.with_key(url))
+        };
+        request.send().await.map_err(reqwest::Error::without_url)
+    }
+
+    /// An error with the way that the call took.
+    pub(super) fn described(&self, error: &reqwest::Error) -> String {
+        format!("{}: {}", self.route, describe(error).0)
     }
 
     /// A text that may be shown.
@@ -214,6 +225,7 @@ fn build(
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE)
         .referer(false)
+        .tls_info(true)
         .tls_backend_preconfigured(trust::tls(encrypted, options.ca_file.as_deref())?);
     // Any other host goes by the system's proxy settings, HTTPS_PROXY and
     // NO_PROXY included.
@@ -226,13 +238,18 @@ fn build(
 
 /// Where calls go, as an error names it.
 fn route(address: &Address) -> String {
+    let proxy = proxy(address).map(|proxy| format!(" through the proxy {proxy}"));
+    let host = address.url().authority();
+    format!("{host}{}", proxy.unwrap_or_default())
+}
+
+/// The proxy on the way to a server, without user and password.
+pub(crate) fn proxy(address: &Address) -> Option<String> {
     let url = address.url();
     let uri = url.as_str().parse().ok().filter(|_| !address.is_loopback());
     let proxy = uri.and_then(|uri: http::Uri| Matcher::from_system().intercept(&uri));
     // Its user and password are kept elsewhere.
-    let proxy = proxy.as_ref().and_then(|proxy| proxy.uri().authority());
-    let proxy = proxy.map(|proxy| format!(" through the proxy {proxy}"));
-    format!("{}{}", url.authority(), proxy.unwrap_or_default())
+    Some(proxy?.uri().authority()?.to_string())
 }
 
 async fn exchange(request: reqwest::RequestBuilder, gate: &Gate, route: &str) -> Exchange {
@@ -284,7 +301,7 @@ fn wait(value: &HeaderValue, sent_at: SystemTime) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds.ceil()).unwrap_or(Duration::MAX))
 }
 
-fn http_date(value: &HeaderValue) -> Option<SystemTime> {
+pub(super) fn http_date(value: &HeaderValue) -> Option<SystemTime> {
     httpdate::parse_http_date(value.to_str().ok()?.trim()).ok()
 }
 

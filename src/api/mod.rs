@@ -10,14 +10,16 @@ mod contract;
 mod gate;
 mod key;
 mod management;
+mod probe;
 mod trust;
 
 pub(crate) use address::{Account, Address};
-pub(crate) use client::{Client, ClientOptions};
+pub(crate) use client::{Client, ClientOptions, proxy};
 pub(crate) use contract::{
     AuthPlace, CaseIdField, Contract, FirmPlace, StatusList, possible_case_ids,
 };
 pub(crate) use gate::Gate;
 pub(crate) use key::Secret;
 pub(crate) use management::{Collection, ManagementBodies, ManagementPaths, has_text};
+pub(crate) use probe::{Certificate, Probe};
 pub(crate) use trust::tls;

@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
@@ -73,13 +74,18 @@ fn server_verifier(
     Ok(IssuerNamingVerifier { platform, named })
 }
 
-/// The message of an error of [`IssuerNamingVerifier`]. Looks into `io::Error`s,
-/// whose `source` skips the error that they wrap.
-pub(super) fn certificate_rejected(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(io) = error.downcast_ref::<std::io::Error>() {
-        return certificate_rejected(io.get_ref()?);
+/// An error of TLS itself. Looks into `io::Error`s, whose `source` skips the error
+/// that they wrap.
+pub(super) fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(io) => tls_error(io.get_ref()?),
+        None => error.downcast_ref(),
     }
-    match error.downcast_ref()? {
+}
+
+/// The message of an error of [`IssuerNamingVerifier`].
+pub(super) fn certificate_rejected(error: &(dyn Error + 'static)) -> Option<String> {
+    match tls_error(error)? {
         rustls::Error::Other(message) => Some(message.0.to_string()),
         _ => None,
     }
@@ -193,9 +199,16 @@ impl ServerCertVerifier for IssuerNamingVerifier {
     }
 }
 
+/// When a DER certificate expires.
+pub(super) fn expiry(certificate: &[u8]) -> Option<SystemTime> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    let validity = certificate.tbs_certificate().validity();
+    Some(UNIX_EPOCH + validity.not_after.to_unix_duration())
+}
+
 /// The issuer of a DER certificate by its common name, such as `Acme CA`, or by
 /// all that it has.
-fn issuer(certificate: &[u8]) -> Option<String> {
+pub(super) fn issuer(certificate: &[u8]) -> Option<String> {
     let certificate = Certificate::from_der(certificate).ok()?;
     let issuer = certificate.tbs_certificate().issuer();
     match issuer.common_name() {

@@ -9,8 +9,8 @@ use std::io::{self, Write as _};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::args::{
-    CheckArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, LedgerAction, ListenArgs, ManArgs,
-    ResolveArgs, SandboxArgs, SetupArgs, StatusArgs,
+    CheckArgs, DoctorArgs, ExportArgs, GlobalArgs, ImportArgs, InitArgs, LedgerAction, ListenArgs,
+    ManArgs, ResolveArgs, SandboxArgs, SetupArgs, StatusArgs,
 };
 
 /// Bulk-import existing legal cases into Lexamica, exactly what you reviewed,
@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Write caseload.toml from a file's header and values, with guessed rules to edit
     #[command(after_long_help = include_str!("examples/init.txt"))]
     Init(InitArgs),
+    /// Check config, key, ledger, proxy, DNS and TLS: what is set, from where, and whether it works
+    #[command(after_long_help = include_str!("examples/doctor.txt"))]
+    Doctor(DoctorArgs),
     /// Show what the ledger knows: counts, runs, what needs attention
     #[command(after_long_help = include_str!("examples/status.txt"))]
     Status(StatusArgs),

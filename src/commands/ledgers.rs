@@ -27,6 +27,30 @@ pub(super) fn open_to_read(choice: &LedgerChoice) -> Result<(LedgerReader, Ledge
     Ok((reader, info))
 }
 
+/// The ledger that an import would use; none if the first one would create it.
+/// Refused as the import would, as far as no permission is needed.
+pub(super) fn look(choice: &LedgerChoice) -> Result<Option<LedgerInfo>> {
+    let Some(account) = &choice.account else {
+        return open_to_read(choice).map(|(_, info)| Some(info));
+    };
+    let wanted = WantedLedger {
+        choice,
+        location: &choice.location_of(account)?,
+        account,
+        permissions: &LedgerPermissions::default(),
+        asks: true,
+        dry_run: false,
+        quiet: true,
+    };
+    if !ledger::exists(wanted.location)? {
+        wanted.refuse_new(&known())?;
+        return Ok(None);
+    }
+    let info = ledger::open_read_only(wanted.location, records(choice))?.info()?;
+    wanted.refuse_unexpected(&info)?;
+    Ok(Some(info))
+}
+
 /// Opens an existing ledger to resolve cases, while a run may use it.
 pub(super) fn open_to_resolve(
     choice: &LedgerChoice,

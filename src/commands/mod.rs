@@ -2,6 +2,7 @@
 
 mod cases;
 mod check;
+mod doctor;
 mod export;
 mod findings;
 mod import;
@@ -26,8 +27,8 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{GlobalArgs, LedgerAction};
 use crate::cli::settings::{
-    self, ImportSettings, LedgerChoice, LedgerSettings, ListenSettings, ManagementSettings,
-    ReadSettings, SetupSettings,
+    self, DoctorSettings, ImportSettings, LedgerChoice, LedgerSettings, ListenSettings,
+    ManagementSettings, ReadSettings, SetupSettings,
 };
 use crate::cli::{self, Cli, Command};
 use crate::config;
@@ -141,6 +142,7 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
         Command::Import(args) => import::run(&ImportSettings::new(*args, globals)?),
         Command::Check(args) => check::run(&ReadSettings::of_check(args, globals)?, output),
         Command::Init(args) => init::run(&args, settings::named_config(globals).as_deref(), output),
+        Command::Doctor(args) => doctor::run(DoctorSettings::new(&args, globals)?, output),
         Command::Status(args) => status::run(&LedgerSettings::new(&args.ledger, globals)?, &args),
         Command::Export(args) => export::run(&LedgerSettings::new(&args.ledger, globals)?, &args),
         Command::Resolve(args) => resolve::run(&LedgerSettings::new(&args.ledger, globals)?, &args),

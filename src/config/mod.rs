@@ -68,6 +68,22 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The file and the line of a setting, or of the table that it is in.
+    pub(crate) fn place_of(&self, setting: &[&str]) -> Option<String> {
+        let path = self.path.as_deref()?;
+        let root = DeTable::parse(&self.text).ok()?;
+        let document = ConfigText {
+            text: &self.text,
+            path,
+            root: root.get_ref(),
+        };
+        let tables = (1..=setting.len()).rev();
+        let mut lines = tables.filter_map(|depth| document.line_of(&setting[..depth]));
+        Some(format!("{}:{}", path.display(), lines.next()?))
+    }
+}
+
 /// The JSON Schema of a config.
 pub(crate) fn schema() -> schemars::Schema {
     schemars::schema_for!(ConfigFile)

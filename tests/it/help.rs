@@ -4,10 +4,11 @@ use regex::Regex;
 
 use crate::support::{Home, KEY, Sandbox};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "import",
     "check",
     "init",
+    "doctor",
     "status",
     "export",
     "resolve",

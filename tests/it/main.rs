@@ -6,6 +6,7 @@ mod check;
 mod ci_examples;
 mod confidentiality;
 mod config;
+mod doctor;
 mod dry_run;
 mod duplicates;
 mod export;

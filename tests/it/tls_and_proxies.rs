@@ -13,13 +13,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-fn tls_file(name: &str) -> String {
+pub fn tls_file(name: &str) -> String {
     format!("{}/tests/it/tls/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A TLS server with its own certificate that creates a case from every
 /// request, and the requests that it decrypted.
-fn tls_server(certificate: &str) -> (String, Receiver<String>) {
+pub fn tls_server(certificate: &str) -> (String, Receiver<String>) {
     let certificates: Vec<_> = CertificateDer::pem_file_iter(tls_file(certificate))
         .unwrap()
         .collect::<Result<_, _>>()
@@ -47,7 +47,10 @@ fn tls_server(certificate: &str) -> (String, Receiver<String>) {
                 let mut stream = StreamOwned::new(connection, stream.unwrap());
                 let mut request = Vec::new();
                 let mut buffer = [0; 4096];
-                while !request.ends_with(b"}") {
+                let is_head = |request: &[u8]| request.starts_with(b"HEAD ");
+                while !request.ends_with(b"}")
+                    && !(is_head(&request) && request.ends_with(b"\r\n\r\n"))
+                {
                     match stream.read(&mut buffer) {
                         Ok(read @ 1..) => request.extend_from_slice(&buffer[..read]),
                         _ => return,

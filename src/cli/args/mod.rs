@@ -159,6 +159,25 @@ pub(crate) struct CheckArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Account")]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub account: AccountArgs,
+    /// Id of the mapping [env: LEXAMICA_MAP_ID]
+    #[arg(long, value_name = "ID")]
+    pub map_id: Option<String>,
+    /// File with the public key [env: LEXAMICA_PUBLIC_KEY holds the key itself]
+    #[arg(long, value_name = "FILE")]
+    pub public_key_file: Option<PathBuf>,
+    /// Certificate authority to trust beside the system's [env: SSL_CERT_FILE]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub ca_file: Option<PathBuf>,
+    /// Accept only this ledger [env: CASELOAD_LEDGER_ID]
+    #[arg(long, value_name = "ID", hide_short_help = true)]
+    pub ledger_id: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct InitArgs {
     /// A case file like the ones to import
     #[arg(value_name = "FILE")]

@@ -21,27 +21,86 @@ use crate::webhooks::EventFields;
 /// The ledger of test runs, in the working directory.
 pub(crate) const SANDBOX_LEDGER: &str = "caseload-sandbox.db";
 
-/// How to set the base URL, for messages.
-pub(super) const BASE_URL: &str =
-    "base URL: --base-url, LEXAMICA_BASE_URL or [api] base_url in the config";
-
 /// A setting by its flag, its environment variable or the config.
-pub(super) fn setting(
-    flag: Option<&String>,
-    variable: &str,
-    config: Option<&String>,
-) -> Option<String> {
-    flag.cloned()
-        .or_else(|| environment(variable))
-        .or_else(|| config.cloned())
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    flag: &'static str,
+    variable: &'static str,
+    key: [&'static str; 2],
+    in_config: fn(&Config) -> Option<&String>,
+}
+
+pub(crate) const BASE_URL: Setting = Setting {
+    name: "base URL",
+    flag: "--base-url",
+    variable: "LEXAMICA_BASE_URL",
+    key: ["api", "base_url"],
+    in_config: |config| config.api.base_url.as_ref(),
+};
+
+pub(crate) const ORG_ID: Setting = Setting {
+    name: "organization",
+    flag: "--org-id",
+    variable: "LEXAMICA_ORG_ID",
+    key: ["api", "org_id"],
+    in_config: |config| config.api.org_id.as_ref(),
+};
+
+pub(crate) const MAP_ID: Setting = Setting {
+    name: "map id",
+    flag: "--map-id",
+    variable: "LEXAMICA_MAP_ID",
+    key: ["api", "map_id"],
+    in_config: |config| config.api.map_id.as_ref(),
+};
+
+pub(crate) const LEDGER_ID: Setting = Setting {
+    name: "ledger id",
+    flag: "--ledger-id",
+    variable: "CASELOAD_LEDGER_ID",
+    key: ["ledger", "id"],
+    in_config: |config| config.ledger.id.as_ref(),
+};
+
+impl Setting {
+    pub(crate) fn value(&self, typed: Option<&String>, config: &Config) -> Option<String> {
+        self.found(typed, config).map(|(value, _)| value)
+    }
+
+    /// Its value, and where that is from.
+    pub(crate) fn found(
+        &self,
+        typed: Option<&String>,
+        config: &Config,
+    ) -> Option<(String, String)> {
+        let typed = typed.map(|value| (value.clone(), self.flag.to_owned()));
+        let found = typed.or_else(|| Some((environment(self.variable)?, self.variable.to_owned())));
+        let in_config = || {
+            let value = (self.in_config)(config)?.clone();
+            Some((value, config.place_of(&self.key).unwrap_or_default()))
+        };
+        found.or_else(in_config)
+    }
+
+    /// How to set it.
+    pub(crate) fn names(&self) -> String {
+        let [table, key] = self.key;
+        format!(
+            "{}, {} or [{table}] {key} in the config",
+            self.flag, self.variable
+        )
+    }
+
+    pub(super) fn missing(&self) -> String {
+        format!("{}: {}", self.name, self.names())
+    }
 }
 
 pub(super) fn base_url(args: &AccountArgs, config: &Config) -> Option<String> {
-    let in_config = config.api.base_url.as_ref();
-    setting(args.base_url.as_ref(), "LEXAMICA_BASE_URL", in_config)
+    BASE_URL.value(args.base_url.as_ref(), config)
 }
 
-pub(super) fn missing_settings(missing: &[&str]) -> Error {
+pub(super) fn missing_settings(missing: &[String]) -> Error {
     anyhow!(
         "missing settings:\n  {}\n--sandbox makes a test run without them",
         missing.join("\n  ")
@@ -49,8 +108,7 @@ pub(super) fn missing_settings(missing: &[&str]) -> Error {
 }
 
 pub(super) fn org_id(args: &AccountArgs, config: &Config) -> Option<String> {
-    let in_config = config.api.org_id.as_ref();
-    setting(args.org_id.as_ref(), "LEXAMICA_ORG_ID", in_config)
+    ORG_ID.value(args.org_id.as_ref(), config)
 }
 
 /// The address of the call.
@@ -139,7 +197,9 @@ impl LedgerChoice {
                 let address = address(args, config, &base_url, map_id)?;
                 Some(address.account().clone())
             }
-            None if !typed && args.org_id.is_some() => return Err(missing_settings(&[BASE_URL])),
+            None if !typed && args.org_id.is_some() => {
+                return Err(missing_settings(&[BASE_URL.missing()]));
+            }
             _ => None,
         };
         let id = if typed { None } else { ledger_id(None, config) };
@@ -220,7 +280,7 @@ fn password_in_file(address: &ServerAddress) -> Option<String> {
 }
 
 pub(super) fn ledger_id(flag: Option<&String>, config: &Config) -> Option<String> {
-    setting(flag, "CASELOAD_LEDGER_ID", config.ledger.id.as_ref())
+    LEDGER_ID.value(flag, config)
 }
 
 fn repeated_flags(args: &AccountArgs, globals: &GlobalArgs) -> String {

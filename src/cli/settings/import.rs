@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
-use super::account::{self, setting};
+use super::account::{self, BASE_URL, MAP_ID};
 use super::{LedgerChoice, ReadSettings, environment_path, in_ci, output_options};
 use crate::api::{Account, Address, Contract, Secret};
 use crate::cli::args::{AccountArgs, GlobalArgs, ImportArgs};
@@ -15,7 +15,10 @@ use crate::output::terminal::streams::{OutputOptions, is_interactive};
 
 /// The shortest interval to a server that is not on this machine.
 const SHORTEST_PACE: Duration = Duration::from_millis(100);
-const PUBLIC_KEY: &str = "LEXAMICA_PUBLIC_KEY";
+pub(super) const PUBLIC_KEY: &str = "LEXAMICA_PUBLIC_KEY";
+/// How they are set.
+pub(super) const PUBLIC_KEY_NAMES: &str = "--public-key-file or LEXAMICA_PUBLIC_KEY";
+pub(super) const KEY_COLUMN_NAMES: &str = "--key-column or [case] key in the config";
 
 #[derive(Debug)]
 pub(crate) struct ImportSettings {
@@ -129,24 +132,21 @@ fn real_account(args: &ImportArgs, globals: &GlobalArgs, config: &Config) -> Res
     let dry_run = args.sending.dry_run;
     let key = if dry_run { None } else { public_key(args)? };
     let mut missing = Vec::new();
-    let mut required = |value: Option<String>, name| {
+    let mut required = |setting: account::Setting, typed: Option<&String>| {
+        let value = setting.value(typed, config);
         if value.is_none() {
-            missing.push(name);
+            missing.push(setting.missing());
         }
         value.unwrap_or_default()
     };
-    let base_url = required(account::base_url(&args.account, config), account::BASE_URL);
-    let in_config = config.api.map_id.as_ref();
-    let map_id = required(
-        setting(args.map_id.as_ref(), "LEXAMICA_MAP_ID", in_config),
-        "map id: --map-id, LEXAMICA_MAP_ID or [api] map_id in the config",
-    );
+    let base_url = required(BASE_URL, args.account.base_url.as_ref());
+    let map_id = required(MAP_ID, args.map_id.as_ref());
     if key.is_none() && !dry_run {
-        missing.push("public key: --public-key-file or LEXAMICA_PUBLIC_KEY");
+        missing.push(format!("public key: {PUBLIC_KEY_NAMES}"));
     }
     if !missing.is_empty() {
         if config.mapping.key.is_empty() && args.read.key_column.is_empty() && !dry_run {
-            missing.push("key columns: --key-column or [case] key in the config");
+            missing.push(format!("key columns: {KEY_COLUMN_NAMES}"));
         }
         return Err(account::missing_settings(&missing));
     }

@@ -3,6 +3,7 @@
 //! counts as not set.
 
 mod account;
+mod doctor;
 mod import;
 mod webhooks;
 
@@ -13,6 +14,7 @@ use anstream::ColorChoice;
 use anyhow::{Result, anyhow, bail};
 
 pub(crate) use self::account::{LedgerChoice, LedgerSettings, SANDBOX_LEDGER, server};
+pub(crate) use self::doctor::DoctorSettings;
 pub(crate) use self::import::ImportSettings;
 pub(crate) use self::webhooks::{
     CASE_ID_FIELD, ListenSettings, ManagementSettings, SetupSettings, event_fields,
@@ -53,9 +55,24 @@ pub(crate) fn key_from(path: &Path) -> Result<Secret> {
 /// A key from its file or its variable. The platform gives two, and each is
 /// refused where the other belongs, as far as that can be seen.
 fn key(file: Option<&Path>, variable: &str, other: &str) -> Result<Option<Secret>> {
-    let key = match (file, environment(variable)) {
-        (Some(path), _) => key_from(path)?,
-        (None, Some(text)) => Secret::from_text(&text, variable)?,
+    let found = key_and_warning(file, variable, other)?;
+    Ok(found.map(|(key, warning)| {
+        if let Some(warning) = warning {
+            print_warning(&warning);
+        }
+        key
+    }))
+}
+
+/// The same, with the warning not yet shown.
+fn key_and_warning(
+    file: Option<&Path>,
+    variable: &str,
+    other: &str,
+) -> Result<Option<(Secret, Option<String>)>> {
+    let (key, warning) = match (file, environment(variable)) {
+        (Some(path), _) => Secret::from_file(path)?,
+        (None, Some(text)) => (Secret::from_text(&text, variable)?, None),
         (None, None) => return Ok(None),
     };
     if environment(other).is_some_and(|other| other.trim() == key.reveal()) {
@@ -66,7 +83,7 @@ fn key(file: Option<&Path>, variable: &str, other: &str) -> Result<Option<Secret
         };
         bail!("the {kind} key is the same as {other}: one of the two is wrong");
     }
-    Ok(Some(key))
+    Ok(Some((key, warning)))
 }
 
 /// Whether this is a CI job.

@@ -154,10 +154,10 @@ impl ManagementSettings {
         let base_url = account::base_url(&args.account, &config);
         let mut missing = Vec::new();
         if base_url.is_none() {
-            missing.push(account::BASE_URL);
+            missing.push(account::BASE_URL.missing());
         }
         if needs_key && key.is_none() {
-            missing.push("private key: --private-key-file or LEXAMICA_PRIVATE_KEY");
+            missing.push("private key: --private-key-file or LEXAMICA_PRIVATE_KEY".to_owned());
         }
         let (Some(base_url), []) = (base_url, missing.as_slice()) else {
             return Err(account::missing_settings(&missing));
@@ -226,8 +226,7 @@ impl SetupSettings {
         let rules = Rules::compile(config.mapping.clone());
         let rules = rules.map_err(|errors| anyhow!("{}", errors[0]))?;
         let mut pairs = rules.platform_pairs();
-        let in_config = config.api.map_id.as_ref();
-        let map_id = account::setting(args.map_id.as_ref(), "LEXAMICA_MAP_ID", in_config);
+        let map_id = account::MAP_ID.value(args.map_id.as_ref(), config);
         if pairs.is_empty() && map_id.is_none() {
             bail!(
                 "no field of the config names its counterpart on the platform, so the mapping \

@@ -2,6 +2,7 @@
 
 pub(crate) mod check_report;
 pub(crate) mod color;
+pub(crate) mod diagnosis;
 pub(crate) mod life;
 pub(crate) mod progress;
 pub(crate) mod run_report;
