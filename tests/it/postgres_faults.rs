@@ -319,7 +319,7 @@ fn break_at_each(what: AtStatement, first: usize) -> usize {
     };
     let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
     with_ledger(&home, &server, &database);
-    let step = if long() { 1 } else { 4 };
+    let step = if long() { 1 } else { 8 };
     for at in (first..).step_by(step) {
         home.write(
             "cases.csv",
@@ -368,7 +368,7 @@ fn a_connection_that_breaks_before_any_statement_loses_and_repeats_nothing() {
 
 #[test]
 fn a_lost_answer_to_any_statement_loses_and_repeats_nothing() {
-    let statements = break_at_each(AtStatement::LoseAnswer, 1);
+    let statements = break_at_each(AtStatement::LoseAnswer, 4);
     println!("the answers to each of {statements} statements lost");
 }
 

@@ -16,6 +16,8 @@
 //!   that helps
 //! - `abort_points`: a crash between any two steps of an attempt, and of a setup,
 //!   with `cargo test --features abort-points --test proof`
+//! - [`postgres`]: several importers on a ledger on a server, which are killed,
+//!   stopped and taken over, while the server crashes
 //! - [`webhooks`]: SIGKILLs of the receiver of webhooks
 //! - [`checker`]: the rules, with tests that each violation is found
 //!
@@ -40,6 +42,9 @@ mod failing_syscalls;
 mod faults;
 mod faulty_server;
 mod ledger_file;
+mod postgres;
+#[path = "../it/support/postgres.rs"]
+mod postgres_cluster;
 mod random_faults;
 #[path = "../it/server/mod.rs"]
 mod server;
