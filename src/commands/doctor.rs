@@ -1,6 +1,6 @@
 //! `caseload doctor`: what is set and whether it works, without sending a case.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
@@ -97,7 +97,7 @@ fn network(settings: &DoctorSettings, address: &Address) -> Result<Vec<Diagnosis
         let failed = addresses.is_err();
         found.push(match addresses {
             Ok(addresses) => {
-                let mut ips: Vec<IpAddr> = addresses.iter().map(|it| it.ip()).collect();
+                let mut ips: Vec<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
                 ips.dedup();
                 let ips: Vec<String> = ips.iter().map(ToString::to_string).collect();
                 Diagnosis::ok("DNS", ips.join(", "))

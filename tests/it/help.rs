@@ -139,12 +139,12 @@ fn man_pages_tell_what_the_help_texts_tell() {
     let home = Home::new();
     let man = |args: &[&str]| home.caseload(&["man", "pages"]).args(args).run();
     man(&[]).exits(0).says("pages to pages");
+    let flags = Regex::new("(?m)^ {2,6}(?:-., )?(--[a-z-]+)").unwrap();
     for command in COMMANDS {
         let page = home.read(&format!("pages/caseload-{command}.1"));
         let page = page.replace("\\-", "-");
         assert!(page.contains(&format!("caseload {command}")), "{page}");
         let help = home.run(&[command, "--help"]).exits(0).out;
-        let flags = Regex::new("(?m)^ {2,6}(?:-., )?(--[a-z-]+)").unwrap();
         for flag in flags.captures_iter(&help) {
             let flag = &flag[1];
             assert!(page.contains(&format!("\\fB{flag}\\fR")), "{flag}: {page}");

@@ -47,10 +47,15 @@ pub fn tls_server(certificate: &str) -> (String, Receiver<String>) {
                 let mut stream = StreamOwned::new(connection, stream.unwrap());
                 let mut request = Vec::new();
                 let mut buffer = [0; 4096];
-                let is_head = |request: &[u8]| request.starts_with(b"HEAD ");
-                while !request.ends_with(b"}")
-                    && !(is_head(&request) && request.ends_with(b"\r\n\r\n"))
-                {
+                let is_whole = |request: &[u8]| {
+                    let is_head = request.starts_with(b"HEAD ");
+                    request.ends_with(if is_head {
+                        b"\r\n\r\n".as_slice()
+                    } else {
+                        b"}"
+                    })
+                };
+                while !is_whole(&request) {
                     match stream.read(&mut buffer) {
                         Ok(read @ 1..) => request.extend_from_slice(&buffer[..read]),
                         _ => return,

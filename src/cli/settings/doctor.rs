@@ -143,12 +143,9 @@ impl DoctorSettings {
         let file = args.public_key_file.as_deref();
         let other = "LEXAMICA_PRIVATE_KEY";
         let key = super::key_and_warning(file, PUBLIC_KEY, other);
-        let (key, warning) = match self.or_error("public key", key)? {
-            Some(found) => found,
-            None => {
-                self.add(Diagnosis::error("public key", "not set", PUBLIC_KEY_NAMES));
-                return None;
-            }
+        let Some((key, warning)) = self.or_error("public key", key)? else {
+            self.add(Diagnosis::error("public key", "not set", PUBLIC_KEY_NAMES));
+            return None;
         };
         let origin = file.map_or(PUBLIC_KEY.into(), Path::to_string_lossy);
         self.add(Diagnosis::ok("public key", format!("set, from {origin}")));

@@ -49,6 +49,10 @@ impl Diagnosis {
         Self::new(Health::Error, check, message, hint)
     }
 
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "errors and texts alike, without & at every call"
+    )]
     fn new(
         health: Health,
         check: &'static str,
@@ -64,9 +68,9 @@ impl Diagnosis {
         }
     }
 
-    pub(crate) fn from(self, origin: impl ToString) -> Self {
+    pub(crate) fn from(self, origin: impl Into<String>) -> Self {
         Self {
-            origin: origin.to_string(),
+            origin: origin.into(),
             ..self
         }
     }
