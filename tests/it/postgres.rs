@@ -1,4 +1,4 @@
-//! A ledger on a PostgreSQL server: used like a file, by one run at a time,
+//! A ledger on a `PostgreSQL` server: used like a file, by one run at a time,
 //! wherever that runs.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -339,7 +339,7 @@ fn a_stopped_run_sends_nothing_after_another_took_over() {
     let first = import(&home, &server, &database.url)
         .args(&["--adopt-ledger", "--timeout", "1s"])
         .start();
-    process.send(first.id() as i32).unwrap();
+    process.send(first.id().cast_signed()).unwrap();
     is_stopped.recv().unwrap();
     database.wait_until(EXPIRED);
     import(&home, &server, &database.url)

@@ -1,7 +1,7 @@
-//! PostgreSQL clusters of the tests' own, and what their databases hold, read
+//! `PostgreSQL` clusters of the tests' own, and what their databases hold, read
 //! with none of the code under test.
 //!
-//! Where PostgreSQL is not installed there is none, and what needs one says so.
+//! Where `PostgreSQL` is not installed there is none, and what needs one says so.
 
 // The proof uses a part of it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
@@ -177,7 +177,7 @@ fn programs() -> Option<PathBuf> {
         .max()
 }
 
-/// PostgreSQL does not run as root.
+/// `PostgreSQL` does not run as root.
 fn as_its_user(program: &str) -> Command {
     let mut command = if rustix::process::geteuid().is_root() {
         let mut command = Command::new("setpriv");
