@@ -359,6 +359,37 @@ fn a_stopped_run_sends_nothing_after_another_took_over() {
     assert_eq!(database.number("sending"), 0);
 }
 
+#[test]
+fn a_case_that_was_claimed_before_a_long_stop_is_not_sent_after_it() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = imported(cluster, 2);
+    home.cases(4);
+    let first = home
+        .import_without_ledger_flags(&server.url(), &["cases.csv"])
+        .args(&["--pace", "1s", "--output", "json", "--timeout", "1s"])
+        .args(&["--ledger", &database.url])
+        .start();
+    server.wait_for_requests(3);
+    // The next one waits for its slot.
+    database.wait_until(
+        "SELECT count(*) = 4 AND bool_and(state = 'imported' OR key LIKE '%c4%')
+         FROM caseload.cases",
+    );
+    first.signal(Signal::STOP);
+    database.wait_until(EXPIRED);
+    let sent = server.requests().len();
+    if sent > 3 {
+        println!("skipped: its slot came before it was stopped");
+        return;
+    }
+    import(&home, &server, &database.url).run().exits(4);
+    first.signal(Signal::CONT);
+    first.wait().exits(5).stopped("another run took over");
+    assert_eq!(server.requests().len(), sent, "it sent nothing more");
+}
+
 /// Asserts that a secret is in no output and in no file of a home.
 #[track_caller]
 fn assert_hidden(secret: &str, home: &Home, done: &[&Done]) {
