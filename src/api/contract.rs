@@ -1,6 +1,6 @@
 //! Every assumption about the server, each a setting with a default.
 //!
-//! docs/api.md says what is known of the API and what is assumed; code elsewhere
+//! examples/api.md says what is known of the API and what is assumed; code elsewhere
 //! asks this file and assumes nothing itself.
 
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! The calls that set the platform up: mappings and webhook subscriptions.
 //!
 //! The vendor's public text has lost its examples, so each path and each name
-//! in here is an assumption, and a setting. docs/api.md tells where a person with
+//! in here is an assumption, and a setting. examples/api.md tells where a person with
 //! a browser can settle them.
 
 use reqwest::{Method, Url};
