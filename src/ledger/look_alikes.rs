@@ -176,15 +176,7 @@ impl LookAlikes<'_> {
         let found = db.rows(&sql, params![digest_array(&payloads)], |row| row.get(0))?;
         let found = found.iter().map(|digest| (column.to_owned(), half(digest)));
         batch.hashes.extend(found);
-        let sql = format!(
-            "SELECT key_digest, no, name, phone, email, incident_date FROM cases
-             WHERE key_digest {one_of}"
-        );
-        let persons = db.rows(&sql, params![digest_array(&keys)], |row| {
-            let hashes = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
-            Ok((row.get(0)?, (row.get(1)?, hashes)))
-        })?;
-        batch.persons.extend(persons);
+        batch.persons = read_persons(db, &keys)?;
         Ok(batch)
     }
 
@@ -344,4 +336,22 @@ impl LookAlikes<'_> {
             })
         })
     }
+}
+
+/// Of known keys: number, and the hashes of name, phone, e-mail and incident
+/// date.
+fn read_persons(
+    db: &Database,
+    keys: &[Digest],
+) -> database::Result<HashMap<Digest, (i64, [Option<i64>; 4])>> {
+    let sql = format!(
+        "SELECT key_digest, no, name, phone, email, incident_date FROM cases
+         WHERE key_digest {}",
+        one_of("bytea")
+    );
+    let persons = db.rows(&sql, params![digest_array(keys)], |row| {
+        let hashes = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
+        Ok((row.get(0)?, (row.get(1)?, hashes)))
+    })?;
+    Ok(persons.into_iter().collect())
 }

@@ -168,15 +168,9 @@ impl ManagementSettings {
         let id = account::ledger_id(None, &config);
         let org_id = account::org_id(&args.account, &config);
         let ca_file = super::environment_path("SSL_CERT_FILE");
-        let of_account = Some(account.clone());
-        let ledger = LedgerChoice::real(
-            &args.account,
-            globals,
-            &config,
-            id,
-            of_account,
-            ca_file.as_deref(),
-        )?;
+        let (args, of_account) = (&args.account, Some(account.clone()));
+        let ledger =
+            LedgerChoice::real(args, globals, &config, id, of_account, ca_file.as_deref())?;
         let options = ClientOptions {
             timeout: TIMEOUT,
             ca_file,

@@ -6,6 +6,7 @@ use super::super::rerun_command::{self, Rerun};
 use super::{CheckedPlan, Import};
 use crate::api::Address;
 use crate::engine::RunResult;
+use crate::ledger::LedgerError;
 use crate::model::{StopReason, Totals};
 use crate::output::terminal::color;
 use crate::output::terminal::streams::{is_interactive, print_json, print_status};
@@ -52,6 +53,19 @@ impl CheckedPlan<'_> {
 }
 
 impl Import<'_> {
+    /// The ledger does not have the end of the run: how it ends then.
+    pub(super) fn without_end(summary: &mut Summary, exit: Exit, error: &LedgerError) -> Exit {
+        summary.stopped.get_or_insert(format!(
+            "the end of the run could not be written to the ledger: {error}"
+        ));
+        let exit = match exit {
+            Exit::Interrupted => exit,
+            _ => Exit::Stopped,
+        };
+        summary.exit_code = exit.code();
+        exit
+    }
+
     /// Prints the summary of an import that ends with this exit code.
     pub(super) fn close(&self, mut summary: Summary, exit: Exit) -> Exit {
         summary.exit_code = exit.code();

@@ -12,14 +12,14 @@ use uuid::Uuid;
 use super::super::Exit;
 use super::super::interrupts::Interrupts;
 use super::super::rerun_command;
-use super::CheckedPlan;
 use super::files;
+use super::{CheckedPlan, Import};
 use crate::api::{Address, CaseIdField, Client, ClientOptions, Secret};
 use crate::cli::settings::{ImportSettings, environment};
 use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
 use crate::ledger::{self, Handle, Ledger, LedgerError, RunEnd, RunFile, RunId, RunStart};
-use crate::model::{RunEvent, StopReason, user_name};
+use crate::model::{StopReason, user_name};
 use crate::output::files::{CaseFiles, UnsavedFile};
 use crate::output::terminal::run_report::RunReport;
 use crate::output::terminal::streams::{confirm, print_error, print_warning};
@@ -71,15 +71,7 @@ pub(super) async fn send(
     let result = engine::run_import(import_run, &mut |event| {
         report.add_event(&event);
         files.files.add_event(&event);
-        if let RunEvent::SettleFailed {
-            case,
-            verdict,
-            answer,
-            ..
-        } = &event
-        {
-            unsaved.add(&mut files::opener(settings), &case.key, *verdict, answer);
-        }
+        unsaved.add_event(&mut files::opener(settings), &event);
     })
     .await;
     report.finish();
@@ -94,13 +86,7 @@ pub(super) async fn send(
     if let Err(error) = ended
         && result.failure.is_none()
     {
-        summary.stopped.get_or_insert(format!(
-            "the end of the run could not be written to the ledger: {error}"
-        ));
-        if exit != Exit::Interrupted {
-            exit = Exit::Stopped;
-            summary.exit_code = exit.code();
-        }
+        exit = Import::without_end(&mut summary, exit, &error);
     }
     files.finish(&summary, settings, is_closed);
     import.close(summary, exit);

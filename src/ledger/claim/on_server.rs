@@ -19,18 +19,14 @@ type Claimed = std::result::Result<Claim, Option<State>>;
 /// The claim also is a heartbeat, and fails when the right to run is lost. It
 /// counts the claims of its run, so that it can't be done twice, however late
 /// it arrives.
-pub(super) fn claim(
-    server: &Server,
-    request: &ClaimRequest,
-    values: Params<'_>,
-) -> Result<Claimed> {
+fn claim_sql(expected: Option<State>) -> String {
     let counted = "EXISTS (SELECT 1 FROM counted)";
-    let claim_case = match request.expected {
+    let claim_case = match expected {
         Some(_) => claim_case(&format!("{counted} AND EXISTS (SELECT 1 FROM former)")),
         None => claim_case(counted),
     };
     let former: String = format!("{CLAIMED}, {CONTENT}");
-    let sql = format!(
+    format!(
         "WITH mine AS (
            UPDATE lock SET heartbeat = clock_timestamp() WHERE token = ?21 RETURNING one),
          counted AS (
@@ -51,18 +47,25 @@ pub(super) fn claim(
          SELECT counted.attempt, claimed.no, claimed.attempts, former.no, former.*
          FROM (SELECT 1) AS one LEFT JOIN counted ON TRUE LEFT JOIN claimed ON TRUE
               LEFT JOIN former ON TRUE"
-    );
+    )
+}
+
+pub(super) fn claim(
+    server: &Server,
+    request: &ClaimRequest,
+    values: Params<'_>,
+) -> Result<Claimed> {
     let case = &request.case;
     let token = server.token.borrow().clone();
     let claims = server.claims.get();
     let more = params![token, claims, case.payload, case.raw_record];
     // Before the heartbeat that it brings.
     let valid_until = Some(BootTime::now() + server.address.lease() / 2);
-    let rows = server.query(&sql, &[values, more].concat())?;
+    let rows = server.query(&claim_sql(request.expected), &[values, more].concat())?;
     let row = rows.first().ok_or(LedgerErrorKind::Closed)?;
     let attempt: Option<String> = value(row, 0)?;
     if attempt.is_none() {
-        return find_claim(server, request, valid_until);
+        return find_claim(server, request);
     }
     server.claims.set(claims + 1);
     server.latest_attempt.replace(attempt);
@@ -90,12 +93,10 @@ pub(super) fn claim(
     }))
 }
 
-/// Looks for the claim whose answer was lost.
-fn find_claim(
-    server: &Server,
-    request: &ClaimRequest,
-    valid_until: Option<BootTime>,
-) -> Result<Claimed> {
+/// Looks for the claim whose answer was lost. Its heartbeat may be old.
+fn find_claim(server: &Server, request: &ClaimRequest) -> Result<Claimed> {
+    let valid_until = Some(BootTime::now() + server.address.lease() / 2);
+    server.keep_lock()?;
     let sql =
         "SELECT r.claims, r.mark || '-' || r.claims, c.no, c.attempts, c.state, a.state_before,
                       a.run = ?1 AND a.outcome IS NULL

@@ -14,7 +14,7 @@ use super::source::{RecordShape, SourceFile};
 use super::table::CsvTable;
 use crate::ledger::CaseRow;
 use crate::model::reserved::{self, CASE_ID, DECISION, KEY, REASON, RECORD, STATE, TEXT};
-use crate::model::{Answer, Format, Key, Problem, Verdict, json_members};
+use crate::model::{Format, Key, Problem, RunEvent, Verdict, json_members};
 use crate::output::terminal::check_report::{place_text, to_json};
 use crate::output::terminal::life::event_json;
 use crate::webhooks::{CaseLife, Event};
@@ -308,13 +308,17 @@ impl UnsavedFile {
         }
     }
 
-    pub(crate) fn add(
-        &mut self,
-        opener: &mut OutputOpener,
-        key: &Key,
-        verdict: Verdict,
-        answer: &Answer,
-    ) {
+    /// An outcome that could not be stored; of other events nothing.
+    pub(crate) fn add_event(&mut self, opener: &mut OutputOpener, event: &RunEvent<'_>) {
+        let RunEvent::SettleFailed {
+            case,
+            verdict,
+            answer,
+            ..
+        } = event
+        else {
+            return;
+        };
         let create = || {
             let file = opener.open(&self.path, Format::Csv)?;
             CsvTable::create(file, UNSAVED_COLUMNS)
@@ -330,7 +334,7 @@ impl UnsavedFile {
         let text =
             |text: &Option<Box<str>>| Cow::from(text.as_deref().unwrap_or_default().to_owned());
         let cells = [
-            key_cell(key).into(),
+            key_cell(&case.key).into(),
             decision.into(),
             text(&answer.case_id),
             text(&answer.message),
