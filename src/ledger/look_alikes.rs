@@ -89,9 +89,12 @@ pub(crate) struct LookAlikes<'l> {
 struct Batch {
     /// With their columns.
     hashes: HashSet<(String, i64)>,
-    /// Of the known keys: number, and name, phone, e-mail and incident date.
-    persons: HashMap<Digest, (i64, [Option<i64>; 4])>,
+    /// Of known keys whose rows changed or go out again.
+    persons: Persons,
 }
+
+/// Number, and the hashes of name, phone, e-mail and incident date, by key.
+type Persons = HashMap<Digest, (i64, [Option<i64>; 4])>;
 
 /// Imported, in doubt, or about to be: a case that can be created twice.
 pub(super) const EXISTS: &str = "state IN ('sending', 'imported', 'in_doubt')";
@@ -338,12 +341,7 @@ impl LookAlikes<'_> {
     }
 }
 
-/// Of known keys: number, and the hashes of name, phone, e-mail and incident
-/// date.
-fn read_persons(
-    db: &Database,
-    keys: &[Digest],
-) -> database::Result<HashMap<Digest, (i64, [Option<i64>; 4])>> {
+fn read_persons(db: &Database, keys: &[Digest]) -> database::Result<Persons> {
     let sql = format!(
         "SELECT key_digest, no, name, phone, email, incident_date FROM cases
          WHERE key_digest {}",
