@@ -16,6 +16,9 @@ use super::program::run_through;
 /// Only a test that would otherwise hang waits this long.
 const DEADLINE: Duration = Duration::from_mins(5);
 
+/// Longer than a second Ctrl-C counts as the first.
+const PRESS_AGAIN: Duration = Duration::from_millis(1_100);
+
 /// The shell that owns the terminal runs the command, prints its exit code
 /// between two marks, and stays: when the owner of a terminal exits, Linux drops
 /// what was written to it and not yet read.
@@ -151,8 +154,13 @@ impl Terminal {
             let is_running = Instant::now() < deadline && exit_code(&self.shown()).is_none();
             assert!(is_running, "{part:?} never came:\n{}", self.shown());
             self.presses(keys);
-            if let Ok(bytes) = self.screen.recv_timeout(Duration::from_millis(50)) {
-                self.bytes.extend(bytes);
+            // Their echo is no answer.
+            let again = Instant::now() + PRESS_AGAIN;
+            while !self.shown()[self.read..].contains(part) && Instant::now() < again {
+                let wait = again.saturating_duration_since(Instant::now());
+                if let Ok(bytes) = self.screen.recv_timeout(wait) {
+                    self.bytes.extend(bytes);
+                }
             }
         }
         self.wait_for(part)
