@@ -79,7 +79,8 @@ impl Mode {
             }
             Self::Single => {
                 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
-                 SET LOCAL search_path TO caseload; SET LOCAL synchronous_commit TO on"
+                 SET LOCAL search_path TO caseload; SET LOCAL synchronous_commit TO on; \
+                 SET LOCAL idle_in_transaction_session_timeout TO '5s'"
             }
         }
     }

@@ -372,8 +372,9 @@ fn a_lost_answer_to_any_statement_loses_and_repeats_nothing() {
     println!("the answers to each of {statements} statements lost");
 }
 
-#[test]
-fn a_machine_that_vanishes_in_a_transaction_keeps_nobody_out() {
+/// A machine vanishes at the statement after one with this text, in the middle of
+/// a transaction.
+fn vanish_after(statement: &'static str) {
     let Some(cluster) = Cluster::shared() else {
         return;
     };
@@ -381,25 +382,39 @@ fn a_machine_that_vanishes_in_a_transaction_keeps_nobody_out() {
     with_ledger(&home, &server, &database);
     home.cases(2);
     let (vanished, has_vanished) = channel();
-    let vanished = Mutex::new(vanished);
+    let vanished = Mutex::new((vanished, false));
     let proxy = Proxy::start(database.port, move |_, text| {
-        if text.contains("INSERT INTO files") {
-            let _ = vanished.lock().unwrap().send(());
+        let (vanished, is_next) = &mut *vanished.lock().unwrap();
+        if *is_next {
+            let _ = vanished.send(());
             return AtStatement::Vanish;
         }
+        *is_next = text.contains(statement);
         AtStatement::Forward
     });
     let first = import(&home, &server, &proxy.url(&database)).start();
     has_vanished.recv().unwrap();
     first.kill();
-    let open = "SELECT count(*) FROM pg_stat_activity
-                WHERE state = 'idle in transaction' AND datname = current_database()";
-    assert_eq!(database.value(open), "1", "it holds its locks");
+    database.wait_until(
+        "SELECT count(*) = 1 FROM pg_stat_activity
+         WHERE state = 'idle in transaction' AND datname = current_database()",
+    );
     import(&home, &server, &database.url)
         .args(&["--wait", "60s"])
         .run()
         .exits(0)
         .counts(&[("already_imported", 1), ("imported", 1)]);
+    assert_eq!(keys(&server), ["c1", "c2"]);
+}
+
+#[test]
+fn a_machine_that_vanishes_at_the_begin_of_its_run_keeps_nobody_out() {
+    vanish_after("INSERT INTO files");
+}
+
+#[test]
+fn a_machine_that_vanishes_in_a_claim_keeps_nobody_out() {
+    vanish_after("WITH mine AS");
 }
 
 #[test]
