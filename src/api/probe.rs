@@ -27,7 +27,7 @@ pub(crate) struct Certificate {
     pub expires: SystemTime,
 }
 
-/// Why there is no answer.
+/// Why the server did not answer.
 #[derive(Debug)]
 pub(crate) struct ProbeError {
     /// The server was reached, and TLS with it failed.
