@@ -63,6 +63,8 @@ struct Round {
     starts: AtomicUsize,
     /// The processes that run, by the numbers of their starts.
     running: Mutex<HashMap<usize, Pid>>,
+    /// Importers that took over, to be waited for.
+    beside: Mutex<Vec<(usize, Child)>>,
     done: AtomicBool,
 }
 
@@ -82,14 +84,15 @@ struct Sent {
 fn answer(key: &str, nth: usize) -> (Reaction, bool) {
     let id = format!("id-{key}-{nth}");
     let made = |reaction| (reaction, true);
-    match seeded(7, &format!("request {nth} of {key}")).u32(0..100) {
-        0..3 => {
+    match seeded(7, &format!("request {nth} of {key}")).u32(0..1_000) {
+        0..20 => {
             let lost = status(502).html("<h1>Bad Gateway</h1>");
             made(react().creates(&id).answer(&lost))
         }
-        3..6 => (status(429).header("Retry-After", "0").into(), false),
-        6..9 if nth == 0 => (status(422).json(r#"{"message":"scripted"}"#).into(), false),
-        9..12 => made(react().creates(&id).close()),
+        // Rare, since each of them slows the run.
+        20..22 => (status(429).header("Retry-After", "0").into(), false),
+        22..52 if nth == 0 => (status(422).json(r#"{"message":"scripted"}"#).into(), false),
+        52..72 => made(react().creates(&id).close()),
         _ => made(created(&id)),
     }
 }
@@ -139,6 +142,7 @@ impl Round {
             folder,
             starts: AtomicUsize::new(0),
             running: Mutex::default(),
+            beside: Mutex::default(),
             done: AtomicBool::new(false),
         })
     }
@@ -311,7 +315,7 @@ impl Round {
             }
             thread::sleep(Duration::from_millis(rng.u64(0..300)));
             self.signal(number, Signal::CONT);
-            self.wait(other);
+            self.beside.lock().unwrap().push(other);
         } else {
             self.signal(number, Signal::CONT);
         }
@@ -331,6 +335,9 @@ impl Round {
             self.done.store(true, Ordering::SeqCst);
             done.unwrap()
         });
+        for importer in std::mem::take(&mut *self.beside.lock().unwrap()) {
+            self.wait(importer);
+        }
         // Undisturbed, as often as something was not sent.
         let began = Instant::now();
         while !self.is_done() {
