@@ -65,7 +65,9 @@ pub(crate) struct SettledAttempt<'a> {
     pub(crate) possible_twin: bool,
     /// The other case with the same id.
     pub(crate) same_id_as: Option<&'a Key>,
-    pub(crate) at: Timestamp,
+    /// When its request began, and when its outcome was known.
+    pub(crate) started_at: Timestamp,
+    pub(crate) answered_at: Timestamp,
 }
 
 /// Something that happened in a run.
@@ -85,6 +87,8 @@ pub(crate) enum RunEvent<'a> {
         message: Option<&'a str>,
     },
     Resumed,
+    /// Calls begin at this interval from now on.
+    PaceChanged(Duration),
     /// The user is asked whether fields that came back different are acceptable.
     AskEcho,
     /// No further request is sent.

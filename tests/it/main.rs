@@ -24,6 +24,7 @@ mod ledger_choice;
 mod ledger_file;
 mod listen;
 mod lives;
+mod log_file;
 mod mapping_rules;
 mod next_commands;
 mod nginx;

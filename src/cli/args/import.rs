@@ -172,6 +172,9 @@ pub(crate) struct RunOutputs {
     /// Write cases in doubt to this file
     #[arg(long, value_name = "F", hide_short_help = true)]
     pub in_doubt: Option<PathBuf>,
+    /// Add what happens to this log, one JSON object a line, without values of cases
+    #[arg(long, value_name = "F", hide_short_help = true)]
+    pub log_file: Option<PathBuf>,
 }
 
 /// HASH-N as a dry run prints it: exactly this plan, and at most N cases.

@@ -9,25 +9,32 @@ use super::super::{ledgers, report};
 use super::plan::CheckedPlan;
 use crate::check::Checked;
 use crate::cli::settings::{ImportSettings, ReadSettings};
-use crate::ledger::{CaseFilter, RunId};
-use crate::model::Format;
+use crate::ledger::{CaseFilter, RunId, RunStart};
+use crate::model::{Format, RunEvent};
 use crate::output::files::{
     CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ProblemsFile, RecordShape, RunDirectory,
-    RunFiles, SourceFile, WrittenFiles,
+    RunFiles, RunLog, SourceFile, WrittenFiles,
 };
 use crate::output::report::LeftOut;
 use crate::output::terminal::streams::print_error;
 use crate::output::terminal::summary::Summary;
 
+/// The files that were named, open.
+pub(super) struct NamedFiles {
+    files: CaseFiles,
+    log: Option<RunLog>,
+}
+
 /// Files that the run writes.
 pub(super) struct Outputs {
-    pub(super) files: RunFiles,
+    files: RunFiles,
+    log: Option<RunLog>,
     directory: Option<RunDirectory>,
 }
 
 /// Opens the files that are named, before the question is asked. Dropped, they
 /// are removed again.
-pub(super) fn open_named(plan: &CheckedPlan<'_>) -> Result<CaseFiles> {
+pub(super) fn open_named(plan: &CheckedPlan<'_>) -> Result<NamedFiles> {
     let settings = plan.import.settings;
     let outputs = &settings.args.outputs;
     let paths = OutputPaths {
@@ -37,8 +44,15 @@ pub(super) fn open_named(plan: &CheckedPlan<'_>) -> Result<CaseFiles> {
         json: None,
     };
     let sources = sources(&settings.read, &plan.checked);
-    let files = CaseFiles::open(&mut opener(settings), &paths, sources, None)?;
-    Ok(files)
+    let mut opener = opener(settings);
+    let files = CaseFiles::open(&mut opener, &paths, sources, None)?;
+    let (names, redact) = (settings.read.file_names(), settings.output.redact);
+    let log = outputs.log_file.as_ref();
+    let log = log.map(|path| RunLog::open(&mut opener, path, names, redact));
+    Ok(NamedFiles {
+        files,
+        log: log.transpose()?,
+    })
 }
 
 /// The inputs as their outputs need them.
@@ -83,14 +97,18 @@ pub(super) fn want_findings(settings: &ImportSettings) -> bool {
 /// Opens the files of `--out` beside those that were named, and writes what the
 /// check has left out. Without a run there is no directory for it.
 pub(super) fn begin(
-    mut files: CaseFiles,
+    named: NamedFiles,
     plan: &mut CheckedPlan<'_>,
-    run: Option<RunId>,
+    run: Option<(RunId, &RunStart)>,
 ) -> Result<Outputs> {
     let settings = plan.import.settings;
+    let NamedFiles { mut files, mut log } = named;
+    if let (Some(log), Some((run, start))) = (&mut log, run) {
+        log.begin(run, start, plan.to_send());
+    }
     let mut directory = None;
     let mut problems = None;
-    if let (Some(parent), Some(run)) = (&settings.args.outputs.out, run) {
+    if let (Some(parent), Some((run, _))) = (&settings.args.outputs.out, run) {
         let created = RunDirectory::create(parent, &run.to_string())?;
         let mut opener = opener(settings);
         let paths = created.paths(files.sources());
@@ -115,10 +133,21 @@ pub(super) fn begin(
         );
     }
     let files = RunFiles::new(files);
-    Ok(Outputs { files, directory })
+    Ok(Outputs {
+        files,
+        log,
+        directory,
+    })
 }
 
 impl Outputs {
+    pub(super) fn add_event(&mut self, event: &RunEvent<'_>) {
+        self.files.add_event(event);
+        if let Some(log) = &mut self.log {
+            log.add_event(event);
+        }
+    }
+
     /// Completes the files, and reports what was written. The report is read
     /// from the ledger, which the run must have closed.
     pub(super) fn finish(
@@ -132,6 +161,9 @@ impl Outputs {
         let written = self.files.finish();
         let quiet = output.quiet || output.json;
         report_written(&written, "row", quiet, HINT);
+        if let Some(Err(error)) = self.log.map(|log| log.end(summary)) {
+            print_error(&format!("{error}; the run went on without its log"));
+        }
         let Some(directory) = self.directory else {
             return;
         };

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::super::Exit;
 use super::super::interrupts::Interrupts;
 use super::super::rerun_command;
-use super::files;
+use super::files::{self, NamedFiles};
 use super::{CheckedPlan, Import};
 use crate::api::{Address, CaseIdField, Client, ClientOptions, Secret};
 use crate::cli::settings::{ImportSettings, environment};
@@ -20,7 +20,7 @@ use crate::engine::scheduler::{Canary, EchoPolicy, RunSettings};
 use crate::engine::{self, ImportRun, RunResult};
 use crate::ledger::{self, Handle, Ledger, LedgerError, RunEnd, RunFile, RunId, RunStart};
 use crate::model::{StopReason, user_name};
-use crate::output::files::{CaseFiles, UnsavedFile};
+use crate::output::files::UnsavedFile;
 use crate::output::terminal::run_report::RunReport;
 use crate::output::terminal::streams::{confirm, print_error, print_warning};
 use crate::output::terminal::summary::{Summary, stop_message};
@@ -28,7 +28,7 @@ use crate::output::terminal::text::{count, escaped_path};
 use crate::sandbox::{self, RunningSandbox, SandboxOptions};
 
 /// Nothing to send: no run begins, but the files asked for are written.
-pub(super) fn nothing(mut plan: CheckedPlan<'_>, named: CaseFiles) -> Result<Exit> {
+pub(super) fn nothing(mut plan: CheckedPlan<'_>, named: NamedFiles) -> Result<Exit> {
     let files = files::begin(named, &mut plan, None)?;
     let import = &plan.import;
     let (mut summary, exit) = import.summary_of_run(plan.totals(), &RunResult::default(), None);
@@ -40,7 +40,7 @@ pub(super) fn nothing(mut plan: CheckedPlan<'_>, named: CaseFiles) -> Result<Exi
 /// Sends what the plan holds.
 pub(super) async fn send(
     mut plan: CheckedPlan<'_>,
-    named: CaseFiles,
+    named: NamedFiles,
     ledger: Ledger,
     interrupts: &Interrupts,
 ) -> Result<Exit> {
@@ -48,8 +48,9 @@ pub(super) async fn send(
     let (sandbox, client) = connect(settings).await?;
     let run_settings = run_settings(&plan, &ledger)?;
     let ledger = ledger.start(settings.read.config.ledger.keep_payloads)?;
-    let run = ledger.begin_run(run_start(&plan)).await?;
-    let mut files = files::begin(named, &mut plan, Some(run))?;
+    let start = run_start(&plan);
+    let run = ledger.begin_run(start.clone()).await?;
+    let mut files = files::begin(named, &mut plan, Some((run, &start)))?;
     let (sending, output) = (&settings.args.sending, settings.output);
     let show_answers = (output.verbose || sending.limit == Some(1)) && !output.json;
     let names = settings.read.file_names();
@@ -70,7 +71,7 @@ pub(super) async fn send(
     let mut unsaved = UnsavedFile::new(unsaved_path());
     let result = engine::run_import(import_run, &mut |event| {
         report.add_event(&event);
-        files.files.add_event(&event);
+        files.add_event(&event);
         unsaved.add_event(&mut files::opener(settings), &event);
     })
     .await;

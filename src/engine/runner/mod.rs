@@ -94,6 +94,12 @@ enum Done {
 
 type Task = Pin<Box<dyn Future<Output = Done>>>;
 
+struct InFlight {
+    claim: Claim,
+    gate: Arc<Gate>,
+    started_at: Timestamp,
+}
+
 struct Runner<'a> {
     run: ImportRun,
     scheduler: Scheduler,
@@ -106,10 +112,11 @@ struct Runner<'a> {
     ledger_writes: FuturesUnordered<Task>,
     /// The one claim ahead of its start.
     prefetched: Option<Claim>,
-    in_flight: HashMap<CaseIndex, (Claim, Arc<Gate>)>,
+    in_flight: HashMap<CaseIndex, InFlight>,
     /// Why the run has to pause, and what the server or network said.
     pause_cause: Option<(PauseReason, Option<Box<str>>)>,
     reported_pause: Option<Duration>,
+    reported_interval: Duration,
     reported_stop: bool,
     aborted: bool,
     failure: Option<LocalFailure>,
@@ -121,8 +128,10 @@ pub(crate) async fn run_import(
     report: &mut dyn FnMut(RunEvent<'_>),
 ) -> RunResult {
     let began = Instant::now();
+    let scheduler = Scheduler::new(run.settings.clone());
     let mut runner = Runner {
-        scheduler: Scheduler::new(run.settings.clone()),
+        reported_interval: scheduler.interval(),
+        scheduler,
         minimum_gap: MinimumGap::new(run.settings.pace.lower),
         sleep_detector: SleepDetector {
             wall: (run.wall_clock)(),
@@ -165,6 +174,7 @@ impl Runner<'_> {
                 let _ = self.run.client.drop_connections();
             }
             self.report_pause(now);
+            self.report_pace();
             self.report_stop(None);
             match self.scheduler.next(now) {
                 SchedulerAction::Claim(case) => self.claim(case),
@@ -244,7 +254,13 @@ impl Runner<'_> {
         self.minimum_gap.wait().await;
         let (gate, request) = self.run.client.attempt(claim.case(), claim.valid_until());
         abort_point("before-request");
-        self.in_flight.insert(index, (claim, gate));
+        let started_at = Timestamp::now();
+        let in_flight = InFlight {
+            claim,
+            gate,
+            started_at,
+        };
+        self.in_flight.insert(index, in_flight);
         self.requests.push(Box::pin(async move {
             let outcome = AssertUnwindSafe(request).catch_unwind().await;
             Done::Sent(index, outcome.ok())
@@ -348,6 +364,14 @@ impl Runner<'_> {
             },
             _ => RunEvent::Resumed,
         });
+    }
+
+    fn report_pace(&mut self) {
+        let interval = self.scheduler.interval();
+        if interval != self.reported_interval {
+            self.reported_interval = interval;
+            (self.report)(RunEvent::PaceChanged(interval));
+        }
     }
 
     /// Reports that the run stops, once: with the answer that is the reason.

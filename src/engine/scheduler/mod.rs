@@ -178,6 +178,11 @@ impl Scheduler {
         self.pacing.paused_until(now)
     }
 
+    /// Between the starts of two calls.
+    pub(crate) fn interval(&self) -> Duration {
+        self.pacing.rate.interval()
+    }
+
     /// Attempts of a case in flight, this one included.
     pub(crate) fn attempts(&self, case: CaseIndex) -> u32 {
         1 + self.failed_attempts.get(&case).copied().unwrap_or_default()

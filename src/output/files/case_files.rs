@@ -356,7 +356,7 @@ impl RunFiles {
                     state: settled.state,
                     attempts: settled.attempts,
                     possible_twin: settled.possible_twin,
-                    updated_at: settled.at,
+                    updated_at: settled.answered_at,
                     message: message(settled),
                     ..self.row(settled.case, settled.answer)
                 };

@@ -1,5 +1,5 @@
 //! The files that `check`, `import` and `export` write: results, rejects, cases
-//! in doubt, problems.
+//! in doubt, problems, and the log of runs.
 //!
 //! All of them are opened before the first call. Each row of a run is one write,
 //! so after a kill a file is complete up to its last row. A failed write ends
@@ -7,6 +7,7 @@
 //! the file again from the ledger.
 
 mod case_files;
+mod log;
 mod output_file;
 mod rows;
 mod source;
@@ -18,6 +19,7 @@ mod tests;
 pub(crate) use case_files::{
     CaseFiles, OutputPaths, RunDirectory, RunFiles, WrittenFiles, case_json,
 };
+pub(crate) use log::RunLog;
 pub(crate) use output_file::{FlushPolicy, OutputFileError, OutputOpener};
 pub(crate) use rows::{EventsFile, ProblemsFile, UnsavedFile};
 pub(crate) use source::{RecordShape, ShapeDetector, SourceFile};

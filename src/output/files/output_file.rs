@@ -1,13 +1,14 @@
 //! One file that a command writes: created new, or with `--force` put in the
 //! place of an existing file once it is complete.
 
-use std::fs::{self, File, Metadata};
-use std::io::{self, Write as _};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
+use super::log;
 use crate::model::reserved::escape_controls;
 use crate::model::{Format, private_file};
 use crate::output::terminal::text::count;
@@ -34,6 +35,8 @@ pub(super) enum CannotWrite {
     NotAFile,
     #[error("is a folder; name a file in it")]
     Directory,
+    #[error("is not a log of caseload; name another file, or move this one away")]
+    NotALog,
     #[error("its folder does not exist; create it first")]
     NoDirectory,
     #[error("must be a folder: each of the {0} input files gets its own rejects file")]
@@ -69,6 +72,9 @@ pub(crate) enum FlushPolicy {
 }
 
 const CHUNK: usize = 256 * 1024;
+
+/// How much of a file is read to see whether it is a log.
+const LONGEST_LINE: u64 = 1024 * 1024;
 
 /// Opens the outputs of one command.
 #[derive(Debug)]
@@ -123,7 +129,24 @@ impl OutputOpener {
         opened.map_err(|reason| reason.at(path))
     }
 
+    /// Opens a log, which is added to where it exists.
+    pub(crate) fn open_log(&mut self, path: &Path) -> Result<OutputFile, OutputFileError> {
+        let mut file = self
+            .create_or(path, |_, path| Ok((open_end(path)?, None)))
+            .map_err(|reason| reason.at(path))?;
+        file.is_shared = true;
+        Ok(file)
+    }
+
     fn create(&mut self, path: &Path) -> Result<OutputFile, CannotWrite> {
+        self.create_or(path, Self::create_replacement)
+    }
+
+    fn create_or(
+        &mut self,
+        path: &Path,
+        open_existing: impl FnOnce(&Self, &Path) -> Result<(File, Option<TempPath>), CannotWrite>,
+    ) -> Result<OutputFile, CannotWrite> {
         let identity = FileIdentity::of(path);
         if self.protected.iter().any(|other| other.is_same(&identity)) {
             return Err(CannotWrite::InUse);
@@ -131,10 +154,11 @@ impl OutputOpener {
         if self.opened.iter().any(|other| other.is_same(&identity)) {
             return Err(CannotWrite::NamedTwice);
         }
-        let created = private_file().write(true).create_new(true).open(path);
+        let created = private_file().append(true).create_new(true).open(path);
+        let keep = created.is_err();
         let (file, replacement) = match created.map_err(|error| (error.kind(), error)) {
             Ok(file) => (file, None),
-            Err((io::ErrorKind::AlreadyExists, _)) => self.create_replacement(path)?,
+            Err((io::ErrorKind::AlreadyExists, _)) => open_existing(self, path)?,
             Err((io::ErrorKind::NotFound, _)) => return Err(CannotWrite::NoDirectory),
             Err((_, error)) => return Err(CannotWrite::Open(error)),
         };
@@ -142,7 +166,8 @@ impl OutputOpener {
         Ok(OutputFile {
             path: path.to_owned(),
             file,
-            keep: replacement.is_some(),
+            keep,
+            is_shared: false,
             replacement,
             flush: self.flush,
             pending: Vec::new(),
@@ -155,16 +180,7 @@ impl OutputOpener {
 
     /// A temporary file beside the one that it will replace.
     fn create_replacement(&self, path: &Path) -> Result<(File, Option<TempPath>), CannotWrite> {
-        let metadata = fs::symlink_metadata(path).map_err(CannotWrite::Open)?;
-        if metadata.is_dir() {
-            return Err(CannotWrite::Directory);
-        }
-        if metadata.is_symlink() {
-            return Err(CannotWrite::SymbolicLink);
-        }
-        if !metadata.is_file() {
-            return Err(CannotWrite::NotAFile);
-        }
+        check_existing(path)?;
         if !self.force {
             return Err(CannotWrite::Exists);
         }
@@ -177,6 +193,47 @@ impl OutputOpener {
         let (file, temporary) = temporary.into_parts();
         Ok((file, Some(temporary)))
     }
+}
+
+fn check_existing(path: &Path) -> Result<(), CannotWrite> {
+    let metadata = fs::symlink_metadata(path).map_err(CannotWrite::Open)?;
+    if metadata.is_dir() {
+        return Err(CannotWrite::Directory);
+    }
+    if metadata.is_symlink() {
+        return Err(CannotWrite::SymbolicLink);
+    }
+    if !metadata.is_file() {
+        return Err(CannotWrite::NotAFile);
+    }
+    Ok(())
+}
+
+/// Opens an existing log to add to it. A line that a full disk cut off is ended.
+fn open_end(path: &Path) -> Result<File, CannotWrite> {
+    check_existing(path)?;
+    let file = OpenOptions::new().read(true).append(true).open(path);
+    let mut file = file.map_err(CannotWrite::Open)?;
+    let mut first = Vec::new();
+    let mut last = [b'\n'];
+    let mut read_ends = || {
+        BufReader::new(&file)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut first)?;
+        if !first.is_empty() {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        Ok(())
+    };
+    read_ends().map_err(CannotWrite::Open)?;
+    if !first.is_empty() && !log::is_line(&first) {
+        return Err(CannotWrite::NotALog);
+    }
+    if last != *b"\n" {
+        file.write_all(b"\n").map_err(CannotWrite::Open)?;
+    }
+    Ok(file)
 }
 
 /// Refuses a name that promises another format to a spreadsheet, or to caseload
@@ -206,6 +263,8 @@ pub(crate) struct OutputFile {
     path: PathBuf,
     file: File,
     keep: bool,
+    /// Other runs may add to it at the same time.
+    is_shared: bool,
     replacement: Option<TempPath>,
     flush: FlushPolicy,
     pending: Vec<u8>,
@@ -259,7 +318,9 @@ impl OutputFile {
             }
             Err(error) => {
                 // Part of a row is worse than none.
-                let _ = self.file.set_len(self.length);
+                if !self.is_shared {
+                    let _ = self.file.set_len(self.length);
+                }
                 self.failed = Some(error);
             }
         }

@@ -97,6 +97,7 @@ impl RunReport {
                 message,
             } => self.show_pause(*wait, *reason, *message),
             RunEvent::Resumed => self.progress.set_pause(None),
+            RunEvent::PaceChanged(_) => {}
             RunEvent::AskEcho => self.progress.hide(),
             RunEvent::Stopping {
                 reason,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::color;
 use super::streams::{print_result, print_status};
-use super::text::{count, grouped, span};
+use super::text::{count, grouped, rounded_seconds, span};
 use crate::model::{StopReason, Totals};
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -35,9 +35,8 @@ pub(crate) struct Summary {
     pub to_send: Option<u64>,
 }
 
-/// To the millisecond.
 fn seconds<S: Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((elapsed.as_secs_f64() * 1000.0).round() / 1000.0)
+    serializer.serialize_f64(rounded_seconds(*elapsed))
 }
 
 impl Summary {

@@ -230,6 +230,11 @@ pub(crate) fn pretty_json(json: &str) -> String {
         .unwrap_or_else(|_| json.to_owned())
 }
 
+/// To the millisecond, for scripts.
+pub(crate) fn rounded_seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
 /// A duration in words: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
 pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();

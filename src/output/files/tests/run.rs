@@ -39,7 +39,8 @@ fn settled<'a>(
         will_retry,
         possible_twin: false,
         same_id_as: None,
-        at: Timestamp::UNIX_EPOCH,
+        started_at: Timestamp::UNIX_EPOCH,
+        answered_at: Timestamp::UNIX_EPOCH,
     })
 }
 
