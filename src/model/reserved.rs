@@ -20,6 +20,8 @@ pub(crate) const STATE: &str = "caseload_state";
 /// What a user found out about a case in doubt, for `resolve --list`. A file that
 /// has it must not be imported.
 pub(crate) const DECISION: &str = "caseload_decision";
+/// What stands in it.
+pub(crate) const DECISIONS: [&str; 2] = ["imported", "not-imported"];
 /// The platform's id, which a user may fill in.
 pub(crate) const CASE_ID: &str = "caseload_case_id";
 /// A record of JSON in a table.

@@ -49,3 +49,4 @@ mod test_server;
 mod tls_and_proxies;
 mod untrusted_files;
 mod walkthrough;
+mod workbooks;

@@ -163,7 +163,7 @@ pub(crate) struct RunOutputs {
     /// Write this run's files to DIR/<run>/, and a report.html to look at
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
-    /// Write the result of every case to this file
+    /// Write the result of every case to this file: CSV, or a workbook if the name ends in .xlsx
     #[arg(long, value_name = "F", hide_short_help = true)]
     pub results: Option<PathBuf>,
     /// Write rejected and skipped rows to this file, to fix and import again

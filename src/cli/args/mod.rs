@@ -234,15 +234,15 @@ pub(crate) struct CaseSelection {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Files")]
 pub(crate) struct ExportArgs {
-    /// All cases, one row each
-    #[arg(long, value_name = "FILE.csv")]
+    /// All cases, one row each: CSV, or a workbook if the name ends in .xlsx
+    #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
     /// Rejected records, to fix and import again; a folder if they came from
     /// several files
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
     /// Cases in doubt, with what is needed to find them in Lexamica
-    #[arg(long, value_name = "FILE.csv")]
+    #[arg(long, value_name = "FILE")]
     pub in_doubt: Option<PathBuf>,
     /// Every event that webhooks brought, one row each; NDJSON by that name
     #[arg(long, value_name = "FILE")]

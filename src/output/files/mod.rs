@@ -12,6 +12,7 @@ mod output_file;
 mod rows;
 mod source;
 mod table;
+mod workbook;
 
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,16 @@
 //! One file that a command writes: created new, or with `--force` put in the
-//! place of an existing file once it is complete.
+//! place of an existing file once it is complete. A workbook is rows of CSV in a
+//! temporary file until then.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use rust_xlsxwriter::XlsxError;
 use tempfile::TempPath;
 
-use super::log;
+use super::{log, workbook};
 use crate::model::reserved::escape_controls;
 use crate::model::{Format, private_file};
 use crate::output::terminal::text::count;
@@ -51,6 +53,8 @@ pub(super) enum CannotWrite {
     Open(#[source] io::Error),
     #[error("writing failed after {}: {source}", count(*rows, "row"))]
     Write { rows: u64, source: io::Error },
+    #[error("cannot be written as a workbook: {0}; name a .csv file instead")]
+    Workbook(#[source] XlsxError),
 }
 
 impl CannotWrite {
@@ -109,7 +113,10 @@ impl OutputOpener {
         format: Format,
     ) -> Result<OutputFile, OutputFileError> {
         check_extension(path, format)
-            .and_then(|()| self.create(path))
+            .and_then(|()| match workbook::is_named(path) {
+                true => self.create_workbook(path),
+                false => self.create(path),
+            })
             .map_err(|reason| reason.at(path))
     }
 
@@ -132,20 +139,34 @@ impl OutputOpener {
     /// Opens a log, which is added to where it exists.
     pub(crate) fn open_log(&mut self, path: &Path) -> Result<OutputFile, OutputFileError> {
         let mut file = self
-            .create_or(path, |_, path| Ok((open_end(path)?, None)))
+            .add(path, |_, path| create_or(path, open_end))
             .map_err(|reason| reason.at(path))?;
         file.is_shared = true;
         Ok(file)
     }
 
     fn create(&mut self, path: &Path) -> Result<OutputFile, CannotWrite> {
-        self.create_or(path, Self::create_replacement)
+        self.add(path, |opener, path| {
+            create_or(path, |path| opener.create_replacement(path))
+        })
     }
 
-    fn create_or(
+    fn create_workbook(&mut self, path: &Path) -> Result<OutputFile, CannotWrite> {
+        let mut file = self.add(path, |opener, path| match fs::symlink_metadata(path) {
+            Ok(_) => opener.create_replacement(path),
+            Err(_) => Ok(Opened {
+                is_new: true,
+                ..create_part(path)?
+            }),
+        })?;
+        file.as_workbook = true;
+        Ok(file)
+    }
+
+    fn add(
         &mut self,
         path: &Path,
-        open_existing: impl FnOnce(&Self, &Path) -> Result<(File, Option<TempPath>), CannotWrite>,
+        open: impl FnOnce(&Self, &Path) -> Result<Opened, CannotWrite>,
     ) -> Result<OutputFile, CannotWrite> {
         let identity = FileIdentity::of(path);
         if self.protected.iter().any(|other| other.is_same(&identity)) {
@@ -154,21 +175,16 @@ impl OutputOpener {
         if self.opened.iter().any(|other| other.is_same(&identity)) {
             return Err(CannotWrite::NamedTwice);
         }
-        let created = private_file().append(true).create_new(true).open(path);
-        let keep = created.is_err();
-        let (file, replacement) = match created.map_err(|error| (error.kind(), error)) {
-            Ok(file) => (file, None),
-            Err((io::ErrorKind::AlreadyExists, _)) => open_existing(self, path)?,
-            Err((io::ErrorKind::NotFound, _)) => return Err(CannotWrite::NoDirectory),
-            Err((_, error)) => return Err(CannotWrite::Open(error)),
-        };
+        let opened = open(self, path)?;
         self.opened.push(FileIdentity::of(path));
         Ok(OutputFile {
             path: path.to_owned(),
-            file,
-            keep,
+            file: opened.file,
+            keep: !opened.is_new,
+            part: opened.part,
+            is_new: opened.is_new,
             is_shared: false,
-            replacement,
+            as_workbook: false,
             flush: self.flush,
             pending: Vec::new(),
             pending_rows: 0,
@@ -179,19 +195,39 @@ impl OutputOpener {
     }
 
     /// A temporary file beside the one that it will replace.
-    fn create_replacement(&self, path: &Path) -> Result<(File, Option<TempPath>), CannotWrite> {
+    fn create_replacement(&self, path: &Path) -> Result<Opened, CannotWrite> {
         check_existing(path)?;
         if !self.force {
             return Err(CannotWrite::Exists);
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = tempfile::Builder::new()
-            .prefix(&format!(".{name}."))
-            .suffix(".part")
-            .tempfile_in(directory_of(path))
-            .map_err(CannotWrite::Open)?;
-        let (file, temporary) = temporary.into_parts();
-        Ok((file, Some(temporary)))
+        create_part(path)
+    }
+}
+
+/// A file, or what will be one.
+struct Opened {
+    file: File,
+    part: Option<TempPath>,
+    /// Whether there was none of its name.
+    is_new: bool,
+}
+
+/// Opens a file that does not exist, or else the one that does.
+fn create_or(
+    path: &Path,
+    open_existing: impl FnOnce(&Path) -> Result<Opened, CannotWrite>,
+) -> Result<Opened, CannotWrite> {
+    match private_file().append(true).create_new(true).open(path) {
+        Ok(file) => Ok(Opened {
+            file,
+            part: None,
+            is_new: true,
+        }),
+        Err(error) => match error.kind() {
+            io::ErrorKind::AlreadyExists => open_existing(path),
+            io::ErrorKind::NotFound => Err(CannotWrite::NoDirectory),
+            _ => Err(CannotWrite::Open(error)),
+        },
     }
 }
 
@@ -210,7 +246,7 @@ fn check_existing(path: &Path) -> Result<(), CannotWrite> {
 }
 
 /// Opens an existing log to add to it. A line that a full disk cut off is ended.
-fn open_end(path: &Path) -> Result<File, CannotWrite> {
+fn open_end(path: &Path) -> Result<Opened, CannotWrite> {
     check_existing(path)?;
     let file = OpenOptions::new().read(true).append(true).open(path);
     let mut file = file.map_err(CannotWrite::Open)?;
@@ -233,7 +269,30 @@ fn open_end(path: &Path) -> Result<File, CannotWrite> {
     if last != *b"\n" {
         file.write_all(b"\n").map_err(CannotWrite::Open)?;
     }
-    Ok(file)
+    Ok(Opened {
+        file,
+        part: None,
+        is_new: false,
+    })
+}
+
+/// A temporary file beside the one that it will be.
+fn create_part(path: &Path) -> Result<Opened, CannotWrite> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = tempfile::Builder::new()
+        .prefix(&format!(".{name}."))
+        .suffix(".part")
+        .tempfile_in(directory_of(path))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => CannotWrite::NoDirectory,
+            _ => CannotWrite::Open(error),
+        })?;
+    let (file, part) = part.into_parts();
+    Ok(Opened {
+        file,
+        part: Some(part),
+        is_new: false,
+    })
 }
 
 /// Refuses a name that promises another format to a spreadsheet, or to caseload
@@ -243,6 +302,7 @@ fn check_extension(path: &Path, format: Format) -> Result<(), CannotWrite> {
     let extension = extension.to_lowercase();
     let named = extension.parse::<Format>().ok();
     let fits = match named {
+        Some(Format::Xlsx) => format == Format::Csv && workbook::is_named(path),
         Some(named) => named == format || (named.is_json() && format.is_json()),
         None => !matches!(&*extension, "xls" | "ods" | "gz"),
     };
@@ -263,9 +323,12 @@ pub(crate) struct OutputFile {
     path: PathBuf,
     file: File,
     keep: bool,
+    /// Where it is until it is complete.
+    part: Option<TempPath>,
+    is_new: bool,
+    as_workbook: bool,
     /// Other runs may add to it at the same time.
     is_shared: bool,
-    replacement: Option<TempPath>,
     flush: FlushPolicy,
     pending: Vec<u8>,
     pending_rows: u64,
@@ -278,6 +341,11 @@ pub(crate) struct OutputFile {
 impl OutputFile {
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether its rows become a workbook, whose cells are text whatever is in them.
+    pub(super) fn is_workbook(&self) -> bool {
+        self.as_workbook
     }
 
     /// Writes what comes before the rows.
@@ -339,12 +407,28 @@ impl OutputFile {
             None => self.file.sync_all(),
         };
         result
-            .and_then(|()| match self.replacement.take() {
-                Some(temporary) => temporary.persist(&self.path).map_err(|failed| failed.error),
-                None => Ok(()),
-            })
-            .map_err(|source| CannotWrite::Write { rows, source }.at(&self.path))?;
+            .map_err(|source| CannotWrite::Write { rows, source })
+            .and_then(|()| self.put_in_place())
+            .map_err(|reason| reason.at(&self.path))?;
         Ok(rows)
+    }
+
+    fn put_in_place(&mut self) -> Result<(), CannotWrite> {
+        let Some(mut part) = self.part.take() else {
+            return Ok(());
+        };
+        if self.as_workbook {
+            let book = create_part(&self.path)?;
+            workbook::write(&part, &book.file, directory_of(&self.path))?;
+            book.file.sync_all().map_err(CannotWrite::Open)?;
+            part = book.part.unwrap_or(part);
+        }
+        let put = if self.is_new {
+            part.persist_noclobber(&self.path)
+        } else {
+            part.persist(&self.path)
+        };
+        put.map_err(|failed| CannotWrite::Open(failed.error))
     }
 }
 

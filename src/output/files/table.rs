@@ -1,5 +1,5 @@
-//! CSV tables: a byte order mark, a header, rows of as many cells, and a column
-//! that names the cells that were escaped.
+//! Tables: a byte order mark, a header, rows of as many cells, and a column that
+//! names the cells that were escaped.
 
 use std::borrow::Cow;
 
@@ -26,7 +26,9 @@ impl CsvTable {
         let escaped = text.unwrap_or(columns.len());
         columns.insert(escaped, ESCAPED.into());
         let mut header = "\u{feff}".as_bytes().to_vec();
-        push_row(columns.iter().map(|name| header_cell(name)), &mut header);
+        let is_formula = |name: &str| !file.is_workbook() && is_formula(name);
+        let names = columns.iter().map(|name| header_cell(name, is_formula));
+        push_row(names, &mut header);
         file.write_header(&header)?;
         Ok(Self {
             file,
@@ -51,7 +53,8 @@ impl CsvTable {
             };
             // What is in columns of ours is read as JSON, or by people.
             let is_own = reserved::is_reserved(column);
-            if is_formula(&cell) || (!is_own && reserved::has_controls(&cell)) {
+            let is_formula = !self.file.is_workbook() && is_formula(&cell);
+            if is_formula || (!is_own && reserved::has_controls(&cell)) {
                 escaped.push(column);
                 row.push(format!("'{}", reserved::escape(&cell)).into());
             } else {
@@ -89,7 +92,7 @@ fn record_cell<'r>(members: &Members<'r>, name: &str, expected: &mut usize) -> C
 }
 
 /// A column's name; with a `'` if it would be more than text, or begins with one.
-fn header_cell(name: &str) -> Cow<'_, str> {
+fn header_cell(name: &str, is_formula: impl Fn(&str) -> bool) -> Cow<'_, str> {
     if is_formula(name) || reserved::has_controls(name) || name.starts_with('\'') {
         format!("'{}", reserved::escape(name)).into()
     } else {

@@ -127,10 +127,10 @@ fn names_that_cannot_be_written_have_their_own_reasons() {
     assert!(matches!(found, CannotWrite::Directory), "{found}");
     let found = reason(opener.open(&dir.path("none/out.csv"), Format::Csv));
     assert!(matches!(found, CannotWrite::NoDirectory), "{found}");
-    let found = reason(opener.open(&dir.path("out.XLSX"), Format::Csv));
+    let found = reason(opener.open(&dir.path("out.XLSM"), Format::Csv));
     assert_eq!(
         found.to_string(),
-        "the output is CSV, but the name ends in .xlsx; use .csv"
+        "the output is CSV, but the name ends in .xlsm; use .csv"
     );
     let found = reason(opener.open(&dir.path("out.csv"), Format::Ndjson));
     assert!(matches!(found, CannotWrite::Extension { .. }), "{found}");
