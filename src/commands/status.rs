@@ -6,22 +6,26 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
 
-use super::Exit;
 use super::rerun_command::{self, Rerun};
+use super::{Exit, print_closing};
 use super::{cases, ledgers};
 use crate::cli::args::StatusArgs;
 use crate::cli::settings::LedgerSettings;
 use crate::ledger::{CaseFilter, LedgerError, LedgerInfo, LedgerReader, LockStatus, RunRow};
 use crate::model::{Format, Key, State, StateCounts};
 use crate::output::terminal::life::LivesView;
-use crate::output::terminal::status::{CaseView, LedgerView, RUNS_SHOWN};
-use crate::output::terminal::streams::{print_json, print_result};
+use crate::output::terminal::status::{CaseView, LedgerView, RUNS_SHOWN, runs_table};
+use crate::output::terminal::streams::{OutputOptions, print_json, print_result};
 use crate::output::terminal::text::{count, escaped};
 use crate::webhooks::{Lives, STALE_AFTER, timeline};
 
 /// Selected cases that are shown to people with all that is known of each.
 const CASES_SHOWN: usize = 20;
+/// Runs that are listed to people.
+const RUNS_LISTED: usize = 20;
 /// Cases that need attention, one a line: the whole fits a screen.
 const LINES_SHOWN: usize = 6;
 
@@ -30,6 +34,9 @@ pub(super) fn run(settings: &LedgerSettings, args: &StatusArgs) -> Result<Exit> 
     let output = settings.output;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
     let runs = reader.runs(usize::MAX)?;
+    if args.runs {
+        return Ok(show_runs(&info, &runs, output));
+    }
     let lock = reader.lock_status()?;
     let next = match lock {
         LockStatus::Free => next_commands(&reader, &info, &runs, &settings.ledger.flags)?,
@@ -82,6 +89,27 @@ pub(super) fn run(settings: &LedgerSettings, args: &StatusArgs) -> Result<Exit> 
     text.push_str(&view.tail(output.redact));
     print_result(text.trim_end_matches('\n'));
     Ok(exit_code(args.check, &info.counts))
+}
+
+/// `status --runs`.
+fn show_runs(info: &LedgerInfo, runs: &[RunRow], output: OutputOptions) -> Exit {
+    if !output.json {
+        print_result(&runs_table(runs, RUNS_LISTED));
+        return Exit::Done;
+    }
+    for run in runs {
+        print_json(&ListedRun { schema: 1, run });
+    }
+    let members = json!({ "account": info.account, "ledger_id": info.id, "total": runs.len() });
+    print_closing("status", Exit::Done, members);
+    Exit::Done
+}
+
+#[derive(Serialize)]
+struct ListedRun<'r> {
+    schema: u32,
+    #[serde(flatten)]
+    run: &'r RunRow,
 }
 
 /// The cases that are shown one by one.

@@ -97,6 +97,18 @@ fn an_account_has_one_ledger_wherever_it_is() {
 }
 
 #[test]
+fn its_runs_are_listed() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, _server, database) = imported(cluster, 2);
+    run(&home, &database.url, &["status", "--runs"])
+        .exits(0)
+        .prints("        2        2        0        0        0  finished")
+        .prints("cases.csv");
+}
+
+#[test]
 fn a_second_import_skips_and_a_changed_row_is_reported() {
     let Some(cluster) = Cluster::shared() else {
         return;

@@ -2,8 +2,10 @@
 
 use crate::server::{Server, created, status};
 use crate::support::{Home, Program, keys, mixed_server, silent_server};
+use regex::Regex;
 use rustix::process::Signal;
 use serde_json::json;
+use unicode_width::UnicodeWidthStr as _;
 
 const CONFIG: &str = "[platform]\ncase_url = \"https://app.example.com/cases/{case_id}\"\n";
 
@@ -32,6 +34,53 @@ fn everything_that_needs_attention_is_shown() {
     let done = home.run(&["status"]).exits(0);
     assert_eq!(done.err, "");
     insta::assert_snapshot!(home.stable(&done.out));
+}
+
+#[test]
+fn runs_are_a_table_that_fits_a_terminal() {
+    let home = Home::new();
+    let server = Server::start(|request| match request.json()["id"].as_str().unwrap() {
+        "stop" => status(401).json("{}").into(),
+        key if key.starts_with("bad") => status(422).json("{}").into(),
+        key => created(&format!("id-{key}")),
+    });
+    let wide = format!("{}.csv", "案件".repeat(30));
+    home.people("a.csv", &["a", "b", "bad-1"]);
+    home.people(&wide, &["c", "stop", "d"]);
+    home.people("more.csv", &["e"]);
+    import(&home, &server, "a.csv")
+        .arg("--new-ledger")
+        .run()
+        .exits(1);
+    import(&home, &server, &wide)
+        .args(&["more.csv", "--in-flight", "1"])
+        .env("GITHUB_RUN_ID", "77")
+        .run()
+        .exits(5);
+    let done = home.run(&["status", "--runs"]).exits(0);
+    assert!(done.out.lines().all(|line| line.width() <= 80), "{done}");
+    let stable = Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d").unwrap();
+    let out = stable.replace_all(&done.out, "2026-07-14 09:30");
+    let machine = Regex::new(r"tess on [^\s:,]+").unwrap();
+    insta::assert_snapshot!(machine.replace_all(&out, "tess on MACHINE"));
+    let documents = home
+        .run(&["status", "--runs", "--output", "json"])
+        .exits(0)
+        .json();
+    let [second, first, closing] = &documents[..] else {
+        panic!("{documents:?}")
+    };
+    assert_eq!((&second["run"], &first["run"]), (&json!(2), &json!(1)));
+    assert_eq!(second["ci_job"], "77");
+    assert_eq!(first["counts"]["rejected"], 1);
+    assert_eq!(
+        (&first["schema"], &closing["schema"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        (&closing["total"], &closing["exit_code"]),
+        (&json!(2), &json!(0))
+    );
 }
 
 #[test]

@@ -208,6 +208,9 @@ pub(crate) struct StatusArgs {
     /// List imported cases without news for this long, settled ones aside
     #[arg(long, value_name = "T", value_parser = age, conflicts_with = "case")]
     pub stale: Option<Duration>,
+    /// List the runs, newest first: who, which files, and what became of the records
+    #[arg(long, conflicts_with_all = ["check", "case", "stale", "run", "state", "file", "source"])]
+    pub runs: bool,
     #[command(flatten)]
     pub ledger: LedgerArgs,
 }

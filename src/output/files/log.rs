@@ -16,6 +16,11 @@ use crate::output::terminal::check_report::file_name;
 use crate::output::terminal::summary::{Summary, cause_and_remedy};
 use crate::output::terminal::text::{redacted, rounded_seconds};
 
+/// What is told of a run's start.
+const STARTED: [&str; 9] = [
+    "account", "map_id", "version", "user", "host", "pid", "ci_job", "plan", "files",
+];
+
 /// The log of one run, at the end of a file that may hold earlier ones.
 #[derive(Debug)]
 pub(crate) struct RunLog {
@@ -43,18 +48,12 @@ impl RunLog {
 
     pub(crate) fn begin(&mut self, run: RunId, start: &RunStart, to_send: u64) {
         self.run = Some(run);
-        let members = json!({
-            "account": start.account,
-            "map_id": start.map_id,
-            "version": start.version,
-            "user": start.user,
-            "host": start.host,
-            "pid": start.pid,
-            "ci_job": start.ci_job,
-            "plan": start.plan,
-            "files": start.files,
-            "to_send": to_send,
-        });
+        let start = json!(start);
+        let mut members = json!({ "to_send": to_send });
+        // Not the command, which may name keys.
+        for name in STARTED {
+            members[name] = start[name].clone();
+        }
         self.write("run_started", members);
     }
 

@@ -283,7 +283,7 @@ fn annotation_message(problem: &Problem) -> &str {
 }
 
 /// Without a terminal.
-const TABLE_WIDTH: usize = 80;
+pub(super) const TABLE_WIDTH: usize = 80;
 const MAX_NAME_WIDTH: usize = 28;
 const MAX_SAMPLE_WIDTH: usize = 24;
 /// Of what stands between a name and the values.

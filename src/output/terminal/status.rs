@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::check_report::TABLE_WIDTH;
 use super::color;
 use super::life::{LivesView, event_json, timeline_text};
 use super::streams::OutputOptions;
@@ -22,7 +23,7 @@ use crate::ledger::{
     AttemptRow, CaseRow, LedgerInfo, LockStatus, MissingAttempts, ResolutionRow, ResolveAction,
     RunEnd, RunRow,
 };
-use crate::model::{State, StateCounts};
+use crate::model::{State, StateCounts, Totals, terminal_width};
 use crate::output::files::case_json;
 use crate::webhooks::Event;
 
@@ -218,6 +219,69 @@ fn run_line(run: &RunRow) -> String {
         escaped(&start.user),
         totals.unwrap_or_default(),
     )
+}
+
+/// A run's counts on a line, and below it who ran it, with which files, and why it
+/// stopped.
+pub(crate) fn runs_table(runs: &[RunRow], most: usize) -> String {
+    let width = terminal_width().unwrap_or(TABLE_WIDTH);
+    let titles = ["records", "imported", "rejected", "not sent", "in doubt"];
+    let cells = |cells: [String; 5]| cells.map(|cell| format!(" {cell:>8}")).concat();
+    let head = cells(titles.map(str::to_owned));
+    let mut table = color::dim(&format!(" run  {:16}{head}  ended", "started"));
+    for run in runs.iter().take(most) {
+        let counts = run
+            .counts
+            .as_ref()
+            .map_or([const { String::new() }; 5], |counts| {
+                let Totals {
+                    total,
+                    imported,
+                    rejected,
+                    not_sent,
+                    in_doubt,
+                    ..
+                } = *counts;
+                [total, imported, rejected, not_sent, in_doubt].map(grouped)
+            });
+        let start = &run.start;
+        let started: String = time(start.at).chars().take(16).collect();
+        let (how, why) = match &run.end {
+            None => (color::yellow("in progress"), ""),
+            Some(RunEnd::Stopped(why)) => (color::red("stopped"), why.as_str()),
+            Some(RunEnd::Unexpected) => (color::yellow("unexpected"), ""),
+            Some(end) => (end.to_string(), ""),
+        };
+        // Writing to a String can't fail.
+        let _ = write!(table, "\n{:>4}  {started}{}  {how}", run.id, cells(counts));
+        let ci_job = start.ci_job.as_ref().map(|job| format!(", CI job {job}"));
+        let by = format!(
+            "{} on {}{}",
+            start.user,
+            start.host,
+            ci_job.unwrap_or_default()
+        );
+        let files = start.files.iter().map(|file| file.name.as_str());
+        let files = files.collect::<Vec<_>>().join(", ");
+        for line in [&by, &files, why]
+            .into_iter()
+            .filter(|line| !line.is_empty())
+        {
+            let _ = write!(
+                table,
+                "\n      {}",
+                cut(&escaped(line), width.saturating_sub(6))
+            );
+        }
+    }
+    if runs.len() > most {
+        let _ = write!(
+            table,
+            "\nshowing {most} of {}",
+            count(runs.len() as u64, "run")
+        );
+    }
+    table
 }
 
 /// The last attempts are shown one by one.

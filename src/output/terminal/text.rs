@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::color;
 use crate::model::Key;
@@ -103,13 +104,21 @@ pub(super) fn changes_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The text, or its beginning with an ellipsis at the end.
+/// The text, or its beginning with an ellipsis at the end: at most as many
+/// columns of a terminal.
 pub(crate) fn cut(text: &str, widest: usize) -> Cow<'_, str> {
-    if text.chars().count() <= widest {
+    if text.width() <= widest {
         return text.into();
     }
-    let kept = text.chars().take(widest.saturating_sub(1));
-    kept.chain(['…']).collect()
+    let mut end = 0;
+    let mut room = widest.saturating_sub(1);
+    for (start, c) in text.char_indices() {
+        let Some(left) = room.checked_sub(c.width().unwrap_or(1)) else {
+            break;
+        };
+        (room, end) = (left, start + c.len_utf8());
+    }
+    format!("{}…", &text[..end]).into()
 }
 
 /// As many of the items as are shown, then how many there are besides: `and 3 more
