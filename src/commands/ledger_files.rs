@@ -1,20 +1,23 @@
 //! `caseload ledger`: which ledgers there are, a backup of one, a move to a
-//! server, and the end of a run there that has not ended.
+//! server, the end of a run there that has not ended, and forgetting.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Exit, ledgers, print_closing};
-use crate::cli::settings::LedgerChoice;
-use crate::ledger::{self, KnownLedger, Records, ServerAddress};
+use crate::cli::settings::{LedgerChoice, LedgerSettings};
+use crate::ledger::{self, KnownLedger, Location, Records, ServerAddress};
 use crate::output::terminal::color;
-use crate::output::terminal::status::counts_json;
+use crate::output::terminal::status::{counts_json, time};
 use crate::output::terminal::streams::{
     OutputOptions, confirm, is_interactive, print_result, print_status,
 };
 use crate::output::terminal::text::{count, escaped, escaped_path, span};
+use crate::webhooks::silent_since;
 
 /// `ledger list`: those of the state folder, and the others that were used on
 /// this machine.
@@ -83,6 +86,54 @@ pub(super) fn copy(file: &Path, to: &ServerAddress, output: OutputOptions) -> Re
             escaped(to.name()),
             escaped_path(file),
         ));
+    }
+    Ok(Exit::Done)
+}
+
+/// `ledger forget`: of cases that are done only that remains which prevents
+/// second ones.
+pub(super) fn forget(settings: &LedgerSettings, age: Duration, yes: bool) -> Result<Exit> {
+    let output = settings.output;
+    let (ledger, info) = ledgers::open_to_forget(&settings.ledger)?;
+    ledgers::report_ledger(&info, output);
+    let since = Timestamp::now() - age;
+    let (cases, events) = silent_since(ledger.reader(), &settings.event_fields(), since)?;
+    let what = |cases: usize, events: usize| {
+        let (cases, events) = (
+            count(cases as u64, "case"),
+            count(events as u64, "webhook event"),
+        );
+        format!("{cases} and {events} from before {}", time(since))
+    };
+    print_status(&format!(
+        "{} will be forgotten: payloads, records, files and rows, messages of the server. Keys, \
+         states, case ids and hashes stay, so that no case is created twice. Backups, and files \
+         that import and export wrote, are yours to delete",
+        what(cases.len(), events.len())
+    ));
+    ensure!(yes || is_interactive(), "not a terminal: use --yes");
+    if !yes && !confirm("Forget them? This can't be undone.")? {
+        print_status("nothing was changed");
+        return Ok(Exit::Stopped);
+    }
+    let forgotten = ledger.forget(&cases, &events, since)?;
+    if output.json {
+        let members = json!({
+            "account": info.account,
+            "ledger_id": info.id,
+            "cases": forgotten.cases,
+            "events": forgotten.events,
+            "runs": forgotten.runs,
+        });
+        print_closing("ledger forget", Exit::Done, members);
+    } else if !output.quiet {
+        let forgotten = what(forgotten.cases as usize, forgotten.events as usize);
+        print_status(&format!("forgot {forgotten}"));
+    }
+    if Location::is_address(&info.path) {
+        print_status(
+            "the server keeps the old rows until it vacuums its tables, and its backups longer",
+        );
     }
     Ok(Exit::Done)
 }

@@ -64,6 +64,15 @@ pub(super) fn open_to_resolve(
     Ok((ledger, info))
 }
 
+/// Opens an existing ledger that no run uses, to forget cases.
+pub(super) fn open_to_forget(choice: &LedgerChoice) -> Result<(Ledger, LedgerInfo)> {
+    let ledger = ledger::open(&existing(choice, "")?, records(choice), LOCK_PATIENCE)?;
+    let info = ledger.reader().info()?;
+    refuse_other_id(&info, choice)?;
+    refuse_other_account(&info, choice, LEAVE_OUT)?;
+    Ok((ledger, info))
+}
+
 /// A ledger and the files that belong to it, which stand beside the file itself
 /// and not beside a link to it.
 pub(super) fn paths(ledger: &Path) -> [PathBuf; 2] {

@@ -162,6 +162,14 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
             LedgerAction::Copy { file, server } => {
                 ledger_files::copy(&file, &settings::server(&server)?, output)
             }
+            LedgerAction::Forget {
+                older_than,
+                account,
+                yes,
+            } => {
+                let settings = LedgerSettings::of_other(account, globals)?;
+                ledger_files::forget(&settings, older_than, yes)
+            }
             LedgerAction::Unlock { account, yes } => {
                 ledger_files::unlock(&LedgerChoice::of_other(&account, globals)?, yes, output)
             }

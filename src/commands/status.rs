@@ -322,6 +322,7 @@ fn commands_to_repeat(reader: &LedgerReader, runs: &[RunRow]) -> Result<Vec<Stri
         // A run that ended unexpectedly has no counts.
         let unfinished = position == 0 && run.counts.is_none_or(|counts| counts.untried > 0);
         if (unfinished || unsent.contains(&run.id))
+            && !run.start.command.is_empty()
             && let Some(command) = rerun_command::command(&run.start.command, Rerun::Later, "")
             && !commands.contains(&command)
         {

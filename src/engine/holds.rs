@@ -262,6 +262,7 @@ fn describe(case: &CaseData, reason: Reason, other: &LookAlike, allowable: usize
     };
     let from = match (&other.file, other.row) {
         (Some(file), Some(row)) => format!("from {file}, row {row}"),
+        _ if other.is_forgotten => "from a file that was forgotten".to_owned(),
         _ => "added by hand".to_owned(),
     };
     let which = format!(

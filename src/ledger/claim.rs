@@ -76,7 +76,8 @@ struct FormerCase {
 
 /// The columns of a case that a claim writes.
 const CLAIMED: &str = "state, case_id, payload_digest, content, record, file, line, row, position, \
-    partner_firm, attempts, updated_at, name, phone, email, incident_date, birth_date, case_type";
+    partner_firm, attempts, updated_at, name, phone, email, incident_date, birth_date, case_type, \
+    forgotten_at";
 
 /// The columns of its content.
 const CONTENT: &str = "payload, raw_record, answer";
@@ -127,7 +128,8 @@ fn claim_case(condition: &str) -> String {
            partner_firm = excluded.partner_firm, attempts = cases.attempts + 1,
            updated_at = excluded.updated_at, name = excluded.name, phone = excluded.phone,
            email = excluded.email, incident_date = excluded.incident_date,
-           birth_date = excluded.birth_date, case_type = excluded.case_type
+           birth_date = excluded.birth_date, case_type = excluded.case_type,
+           forgotten_at = NULL
          WHERE cases.state = ?20
          RETURNING no, attempts"
     )

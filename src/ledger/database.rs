@@ -306,6 +306,15 @@ impl Database {
         }
     }
 
+    /// Writes a file anew, without what was deleted in it.
+    pub(super) fn rewrite(&self) -> Result<()> {
+        match self {
+            Self::File { conn, .. } => Ok(conn.execute_batch("VACUUM")?),
+            // The server does so when it finds time.
+            Self::Server(_) => Ok(()),
+        }
+    }
+
     /// After the last commit.
     pub(super) fn remove_journal(&self) {
         match self {

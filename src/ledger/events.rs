@@ -99,7 +99,8 @@ impl LedgerReader {
     fn events_after(&self, number: i64) -> Result<Vec<EventRow>, LedgerError> {
         self.read(|db| {
             db.rows(
-                "SELECT no, kind, received_at, body FROM events WHERE no > ?1 ORDER BY no LIMIT ?2",
+                "SELECT no, kind, received_at, body FROM events
+                 WHERE no > ?1 AND body IS NOT NULL ORDER BY no LIMIT ?2",
                 params![number, PAGE],
                 |row| {
                     Ok(EventRow {

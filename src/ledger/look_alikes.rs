@@ -70,10 +70,11 @@ pub(crate) struct LookAlike {
     pub(crate) key: Key,
     pub(crate) state: State,
     /// The file that it came from, as it was named then; none where a user added
-    /// it.
+    /// it, or it is forgotten.
     pub(crate) file: Option<String>,
     /// Its row there, as a spreadsheet counts it, or its line.
     pub(crate) row: Option<u64>,
+    pub(crate) is_forgotten: bool,
 }
 
 /// Finds look-alikes of one case after another, as the numbers of their rows.
@@ -325,7 +326,9 @@ impl LookAlikes<'_> {
     }
 
     pub(crate) fn case(&self, no: i64) -> Result<LookAlike, LedgerError> {
-        let sql = "SELECT c.key, c.state, f.name, coalesce(c.row, c.line) FROM cases c
+        let sql = "SELECT c.key, c.state, f.name, coalesce(c.row, c.line),
+                          c.forgotten_at IS NOT NULL
+                   FROM cases c
                    LEFT JOIN files f ON f.no = c.file
                    WHERE c.no = ?1";
         self.reader.read(|db| {
@@ -335,6 +338,7 @@ impl LookAlikes<'_> {
                     state: self.reader.shown(row.get(1)?),
                     file: row.get(2)?,
                     row: row.get(3)?,
+                    is_forgotten: row.get(4)?,
                 })
             })
         })

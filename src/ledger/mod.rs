@@ -20,6 +20,7 @@ mod database;
 mod error;
 mod events;
 mod file;
+mod forget;
 mod location;
 mod look_alikes;
 mod opened;

@@ -68,6 +68,8 @@ pub(crate) struct CaseRow {
     pub(crate) possible_twin: bool,
     /// When its state last changed.
     pub(crate) updated_at: Timestamp,
+    /// When what was kept of the person was dropped.
+    pub(crate) forgotten_at: Option<Timestamp>,
     /// The latest attempt's HTTP status.
     pub(crate) status: Option<u16>,
     /// The latest attempt's answer or error.
@@ -83,7 +85,7 @@ pub(crate) struct CaseRow {
 impl CaseRow {
     /// Imported without a partner firm, as far as caseload sent it.
     pub(crate) fn is_draft(&self) -> bool {
-        self.state == State::Imported && self.partner_firm_id.is_none() && self.file.is_some()
+        self.state == State::Imported && self.partner_firm_id.is_none() && self.attempts > 0
     }
 }
 
@@ -180,7 +182,8 @@ impl LedgerReader {
         };
         let sql = format!(
             "SELECT c.no, c.key, c.state, c.case_id, f.name, c.line, c.row, c.partner_firm, a.run,
-                    c.attempts, c.possible_twin, c.updated_at, a.status, a.message, {contents}
+                    c.attempts, c.possible_twin, c.updated_at, a.status, a.message, {contents},
+                    c.forgotten_at
              FROM cases c LEFT JOIN files f ON f.no = c.file
              LEFT JOIN attempts a ON a.case_no = c.no AND a.nth = c.attempts
              {join} WHERE {condition} {next}"
@@ -323,6 +326,7 @@ fn case_row(row: &Row<'_>, reader: &LedgerReader) -> database::Result<CaseRow> {
         raw_record: row.get(14)?,
         payload: row.get(15)?,
         answer: row.get(16)?,
+        forgotten_at: row.get::<Option<Millis>>(17)?.map(|at| at.0),
     })
 }
 

@@ -75,7 +75,9 @@ CREATE TABLE cases (
   case_type INTEGER,
   partner_firm TEXT,
   attempts INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL
+  updated_at INTEGER NOT NULL,
+  -- When what was kept of the person was dropped.
+  forgotten_at INTEGER
 ) STRICT;
 
 CREATE INDEX cases_open ON cases (state) WHERE state <> 'imported';
@@ -160,7 +162,8 @@ CREATE TABLE events (
   -- The sender's name of the delivery, where it has one.
   delivery TEXT,
   digest BLOB NOT NULL,
-  body BLOB NOT NULL
+  -- Null when it is forgotten.
+  body BLOB
 ) STRICT;
 
 CREATE INDEX events_delivery ON events (delivery) WHERE delivery IS NOT NULL;

@@ -1,12 +1,12 @@
 //! What became of the cases: their events, in one pass over all that came.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::{Event, EventFields};
-use crate::ledger::{CaseRow, LedgerError, LedgerReader};
+use crate::ledger::{CaseFilter, CaseRow, LedgerError, LedgerReader};
 use crate::model::{Digest, EventKind, Key, State};
 
 /// Firms owe an update at least this often (public docs).
@@ -90,7 +90,8 @@ impl Lives {
     pub(crate) fn is_stale(&self, case: &CaseRow, since: Timestamp) -> bool {
         let life = self.of(&case.key);
         let is_open = life.is_none_or(|life| life.settled_at.is_none());
-        is_open && case.state == State::Imported && self.last_heard(case) < since
+        let is_open = is_open && case.state == State::Imported && case.forgotten_at.is_none();
+        is_open && self.last_heard(case) < since
     }
 
     /// How many cases are in each stage.
@@ -118,6 +119,41 @@ pub(crate) fn events<'l>(
         let key = event.case(reader, fields)?;
         Ok((event, key))
     })
+}
+
+/// What is done and old: cases that have not changed since then and of which no
+/// event came, and the events of such cases and of none.
+pub(crate) fn silent_since(
+    reader: &LedgerReader,
+    fields: &EventFields,
+    since: Timestamp,
+) -> Result<(Vec<Digest>, Vec<i64>), LedgerError> {
+    let mut old_events = Vec::new();
+    let mut with_news = HashSet::new();
+    for event in events(reader, fields) {
+        let (event, key) = event?;
+        let of = key.map(|key| key.digest());
+        if event.received_at < since {
+            old_events.push((event.number, of));
+        } else {
+            with_news.extend(of);
+        }
+    }
+    let mut silent = HashSet::new();
+    let mut to_forget = Vec::new();
+    for case in reader.cases(&CaseFilter::in_states([State::Imported, State::Removed])) {
+        let case = case?;
+        let digest = case.key.digest();
+        if case.updated_at < since && !with_news.contains(&digest) {
+            silent.insert(digest);
+            to_forget.extend(case.forgotten_at.is_none().then_some(digest));
+        }
+    }
+    old_events.retain(|(_, of)| of.is_none_or(|of| silent.contains(&of)));
+    Ok((
+        to_forget,
+        old_events.into_iter().map(|(number, _)| number).collect(),
+    ))
 }
 
 /// The events of one case, in the order in which they happened.

@@ -11,6 +11,6 @@ mod secrets;
 mod signature;
 
 pub(crate) use event::{Event, EventFields};
-pub(crate) use lives::{CaseLife, Lives, STALE_AFTER, events, timeline};
+pub(crate) use lives::{CaseLife, Lives, STALE_AFTER, events, silent_since, timeline};
 pub(crate) use receiver::{Received, ReceiverOptions, serve};
 pub(crate) use secrets::Secrets;

@@ -40,7 +40,8 @@ fn json_has_one_object_per_case() {
         cases[0],
         json!({"schema": 1, "key": "a", "state": "imported", "case_id": "id-a",
                "file": "cases.csv", "line": 2, "row": 2, "partner_firm_id": "firm_1", "status": 201,
-               "attempts": 1, "possible_twin": false, "updated_at": null, "message": null})
+               "attempts": 1, "possible_twin": false, "updated_at": null,
+               "forgotten_at": null, "message": null})
     );
     assert_eq!(cases[1]["state"], "in_doubt");
     assert_eq!(cases[2]["message"], "unknown CaseType of Okafor");

@@ -11,6 +11,7 @@ mod dry_run;
 mod duplicates;
 mod export;
 mod file_formats;
+mod forget;
 mod guards;
 mod held;
 mod help;

@@ -216,7 +216,7 @@ pub(crate) struct StatusArgs {
 }
 
 /// Cases, narrowed by each part that is given.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which cases")]
 pub(crate) struct CaseSelection {
     /// Cases last attempted by this run
@@ -336,6 +336,11 @@ impl ResolveArgs {
     }
 }
 
+const FORGET: &str = "Of these cases payloads, records, files and rows, messages of the server and \
+    webhook events are removed. Key, state, case id and hashes stay: without them a case could be \
+    created twice, and a key that names a person does so still. Cases in doubt, rejected or not \
+    sent stay as they are.";
+
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum LedgerAction {
     /// List the ledgers of the state folder, and the others used on this machine
@@ -354,6 +359,18 @@ pub(crate) enum LedgerAction {
         file: PathBuf,
         /// postgres://USER@HOST/DATABASE
         server: String,
+    },
+    /// Forget the persons of cases that are done, and go on preventing duplicates
+    #[command(after_help = FORGET)]
+    Forget {
+        /// Cases imported or removed longer ago, and without webhook events since
+        #[arg(long, value_name = "T", value_parser = age)]
+        older_than: Duration,
+        #[command(flatten)]
+        account: AccountArgs,
+        /// Do it without the question
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Let another run begin although one that uses the ledger on a server has not
     /// ended
@@ -444,6 +461,7 @@ fn age(text: &str) -> Result<Duration, String> {
             .ok()
     });
     let age = age.and_then(|age| Duration::try_from(age).ok());
+    let age = age.filter(|age| jiff::Timestamp::now().checked_sub(*age).is_ok());
     age.ok_or_else(|| "expected a time such as 90d, 12w or 36h".to_owned())
 }
 

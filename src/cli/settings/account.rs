@@ -323,6 +323,12 @@ impl LedgerSettings {
         })
     }
 
+    /// Those of a command on all cases.
+    pub(crate) fn of_other(account: AccountArgs, globals: &GlobalArgs) -> Result<Self> {
+        let cases = CaseSelection::default();
+        Self::new(&LedgerArgs { cases, account }, globals)
+    }
+
     /// How events are read and tied to cases.
     pub(crate) fn event_fields(&self) -> EventFields {
         event_fields(&self.config)

@@ -317,6 +317,7 @@ pub(crate) fn case_json(case: &CaseRow, life: Option<&CaseLife>, redact: bool) -
         "attempts": case.attempts,
         "possible_twin": case.possible_twin,
         "updated_at": time(case.updated_at),
+        "forgotten_at": case.forgotten_at.map(time),
         "message": case.message.as_deref().map(shown),
     });
     for (name, text) in life.into_iter().flat_map(life_texts) {
@@ -422,6 +423,7 @@ impl RunFiles {
             attempts: 0,
             possible_twin: false,
             updated_at: Timestamp::now(),
+            forgotten_at: None,
             status: answer.status,
             message: None,
             raw_record: Some(case.raw_record.as_ref().to_owned()),

@@ -437,9 +437,10 @@ impl CaseView {
     }
 
     fn origin(&self) -> String {
-        match &self.case.file {
-            Some(file) => format!("{}:{}", escaped(file), self.case.line),
-            None => "added by `caseload resolve`".to_owned(),
+        match (&self.case.file, self.case.forgotten_at) {
+            (Some(file), _) => format!("{}:{}", escaped(file), self.case.line),
+            (None, Some(at)) => format!("forgotten {}", time(at)),
+            (None, None) => "added by `caseload resolve`".to_owned(),
         }
     }
 

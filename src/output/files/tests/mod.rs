@@ -80,6 +80,7 @@ fn case_row(key: &str, file: &str, state: State, raw: &str) -> CaseRow {
         run: Some(RunId(1)),
         attempts: 2,
         possible_twin: false,
+        forgotten_at: None,
         updated_at: Timestamp::UNIX_EPOCH,
         status: Some(422),
         message: Some("no such case type".to_owned()),
