@@ -21,5 +21,5 @@ pub(crate) use contract::{
 pub(crate) use gate::Gate;
 pub(crate) use key::Secret;
 pub(crate) use management::{Collection, ManagementBodies, ManagementPaths, has_text};
-pub(crate) use probe::{Certificate, Probe};
+pub(crate) use probe::Probe;
 pub(crate) use trust::tls;

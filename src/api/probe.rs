@@ -2,6 +2,7 @@
 //! shows of itself.
 
 use std::error::Error;
+use std::iter::successors;
 use std::time::SystemTime;
 
 use http::header::DATE;
@@ -15,16 +16,10 @@ use super::trust;
 #[derive(Debug)]
 pub(crate) struct Probe {
     pub status: u16,
-    pub certificate: Option<Certificate>,
+    /// Who issued the server's certificate, and when it expires.
+    pub certificate: Option<(String, SystemTime)>,
     /// The server's clock.
     pub date: Option<SystemTime>,
-}
-
-/// The certificate of a server.
-#[derive(Debug)]
-pub(crate) struct Certificate {
-    pub issuer: String,
-    pub expires: SystemTime,
 }
 
 /// Why the server did not answer.
@@ -40,31 +35,18 @@ impl Client {
     pub(crate) async fn probe(&self) -> Result<Probe, ProbeError> {
         let answer = self.send(Method::HEAD, self.address().url().clone()).await;
         let response = answer.map_err(|error| ProbeError {
-            in_tls: is_of_tls(&error),
+            in_tls: successors(error.source(), |cause: &&'_ (dyn Error + 'static)| {
+                (*cause).source()
+            })
+            .any(|cause| trust::tls_error(cause).is_some()),
             message: self.described(&error),
         })?;
         let tls = response.extensions().get::<TlsInfo>();
-        let certificate = tls.and_then(TlsInfo::peer_certificate).and_then(|der| {
-            Some(Certificate {
-                issuer: trust::issuer(der)?,
-                expires: trust::expiry(der)?,
-            })
-        });
+        let certificate = tls.and_then(TlsInfo::peer_certificate);
         Ok(Probe {
             status: response.status().as_u16(),
-            certificate,
+            certificate: certificate.and_then(|der| trust::issuer(der).zip(trust::expiry(der))),
             date: response.headers().get(DATE).and_then(http_date),
         })
     }
-}
-
-fn is_of_tls(error: &reqwest::Error) -> bool {
-    let mut next = error.source();
-    while let Some(cause) = next {
-        if trust::tls_error(cause).is_some() {
-            return true;
-        }
-        next = cause.source();
-    }
-    false
 }

@@ -1,6 +1,7 @@
 //! The settings of an import one by one: each with its origin, or with what is
 //! wrong with it.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,12 +13,13 @@ use super::{LedgerChoice, environment_path, named_config};
 use crate::api::{Address, Client, ClientOptions, Contract, Secret};
 use crate::cli::args::{DoctorArgs, GlobalArgs};
 use crate::config::Config;
-use crate::output::terminal::diagnosis::Diagnosis;
+use crate::output::terminal::diagnosis::{Diagnosis, ok};
 
 /// For the one call.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the settings lead to, as far as they are there and right.
+#[derive(Default)]
 pub(crate) struct DoctorSettings {
     /// What was found about each.
     pub findings: Vec<Diagnosis>,
@@ -27,22 +29,13 @@ pub(crate) struct DoctorSettings {
     pub ledger: Option<LedgerChoice>,
     /// Where the ledger is named.
     pub ledger_origin: String,
-    pub ca_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
 }
 
 impl DoctorSettings {
     /// Fails only where the arguments exclude each other.
     pub(crate) fn new(args: &DoctorArgs, globals: &GlobalArgs) -> Result<Self> {
-        let mut settings = Self {
-            findings: Vec::new(),
-            server: None,
-            ledger: None,
-            ledger_origin: String::new(),
-            ca_file: args
-                .ca_file
-                .clone()
-                .or_else(|| environment_path("SSL_CERT_FILE")),
-        };
+        let mut settings = Self::default();
         if args.account.sandbox {
             LedgerChoice::sandbox(&args.account)?;
         }
@@ -50,7 +43,7 @@ impl DoctorSettings {
             Ok(config) => config,
             Err(error) => {
                 // Without it nobody knows what is missing.
-                settings.add(Diagnosis::error("config", error, "correct it first"));
+                settings.add(ok("config", error).error("correct it first"));
                 return Ok(settings);
             }
         };
@@ -58,10 +51,10 @@ impl DoctorSettings {
         if args.account.sandbox {
             let message =
                 "a test run needs nothing else: it has a server, a ledger and a key of its own";
-            settings.add(Diagnosis::ok("sandbox", message));
-            return Ok(settings);
+            settings.add(ok("sandbox", message));
+        } else {
+            settings.examine(args, globals, &config);
         }
-        settings.examine(args, globals, &config);
         Ok(settings)
     }
 
@@ -71,30 +64,36 @@ impl DoctorSettings {
 
     fn examine(&mut self, args: &DoctorArgs, globals: &GlobalArgs, config: &Config) {
         let account = &args.account;
-        let base_url = self.server(args, config);
-        let org_id = ORG_ID.found(account.org_id.as_ref(), config);
-        self.add(match &org_id {
-            Some((id, origin)) => Diagnosis::ok(ORG_ID.name, id).from(origin),
-            None => Diagnosis::ok(ORG_ID.name, "none: the short path of the API is used"),
+        let base_url = BASE_URL.found(account.base_url.as_ref(), config);
+        let base_url = self.required(&BASE_URL, base_url, |url| {
+            let address = Address::of_path(url, None, "/")?;
+            Ok(address.account().clone())
         });
-        let map_id = self.required(&MAP_ID, args.map_id.as_ref(), config);
-        let key = self.public_key(args);
+        let org_id = ORG_ID.found(account.org_id.as_ref(), config);
+        self.add(match org_id {
+            Some((id, origin)) => ok(ORG_ID.name, id).from(origin),
+            None => ok(ORG_ID.name, "none: the short path of the API is used"),
+        });
+        let map_id = MAP_ID.found(args.map_id.as_ref(), config);
+        let map_id = self.required(&MAP_ID, map_id, |id| Ok(id.to_owned()));
+        let key = self.public_key(args.public_key_file.as_deref());
         self.add(match config.mapping.key.as_slice() {
-            [] => Diagnosis::warning("key columns", "none in the config", KEY_COLUMN_NAMES),
-            columns => Diagnosis::ok("key columns", columns.join(", "))
+            [] => ok("key columns", "none in the config").warning(KEY_COLUMN_NAMES),
+            columns => ok("key columns", columns.join(", "))
                 .from(config.place_of(&["case", "key"]).unwrap_or_default()),
         });
-        if let Some(path) = &self.ca_file {
-            let origin = args
-                .ca_file
-                .as_ref()
-                .map_or("SSL_CERT_FILE", |_| "--ca-file");
-            let found = Diagnosis::ok("CA file", path.display()).from(origin);
-            self.add(found);
+        let typed = args.ca_file.clone().map(|path| (path, "--ca-file"));
+        let ca_file = typed.or_else(|| Some((environment_path("SSL_CERT_FILE")?, "SSL_CERT_FILE")));
+        if let Some((path, origin)) = ca_file {
+            self.add(ok("CA file", path.display()).from(origin));
+            self.ca_file = Some(path);
         }
         // The account does not depend on the map.
-        let map_id = map_id.unwrap_or_else(|| "any".to_owned());
-        let address = base_url.map(|url| account::address(account, config, &url, &map_id));
+        let map_id = map_id.map_or_else(|| "any".to_owned(), |(id, _)| id);
+        let address = base_url.map(|(url, _)| {
+            self.server = Address::of_path(&url, None, "/").ok();
+            account::address(account, config, &url, &map_id)
+        });
         let address = address.and_then(|address| self.or_error("URL", address));
         if let (Some(address), Some(key)) = (&address, key) {
             // Makes the headers, and calls nothing.
@@ -104,53 +103,42 @@ impl DoctorSettings {
         self.ledger(args, globals, config, address.as_ref());
     }
 
-    /// The base URL, if there is a valid one.
-    fn server(&mut self, args: &DoctorArgs, config: &Config) -> Option<String> {
-        let typed = args.account.base_url.as_ref();
-        let Some((url, origin)) = BASE_URL.found(typed, config) else {
-            self.required(&BASE_URL, typed, config);
+    /// A setting that an import needs, if it is there and right: as it is, and as
+    /// it is shown.
+    fn required<T: Display>(
+        &mut self,
+        setting: &Setting,
+        found: Option<(String, String)>,
+        read: impl FnOnce(&str) -> Result<T>,
+    ) -> Option<(String, T)> {
+        let Some((value, origin)) = found else {
+            self.add(ok(setting.name, "not set").error(setting.names()));
             return None;
         };
-        match Address::of_path(&url, None, "/") {
-            Ok(address) => {
-                self.add(Diagnosis::ok(BASE_URL.name, address.account()).from(origin));
-                self.server = Some(address);
-                Some(url)
+        match read(&value) {
+            Ok(read) => {
+                self.add(ok(setting.name, &read).from(origin));
+                Some((value, read))
             }
             Err(error) => {
                 let hint = format!("correct it in {origin}");
-                self.add(Diagnosis::error(BASE_URL.name, error, hint));
+                self.add(ok(setting.name, error).error(hint));
                 None
             }
         }
     }
 
-    fn required(
-        &mut self,
-        setting: &Setting,
-        typed: Option<&String>,
-        config: &Config,
-    ) -> Option<String> {
-        let found = setting.found(typed, config);
-        self.add(match &found {
-            Some((value, origin)) => Diagnosis::ok(setting.name, value).from(origin),
-            None => Diagnosis::error(setting.name, "not set", setting.names()),
-        });
-        found.map(|(value, _)| value)
-    }
-
-    fn public_key(&mut self, args: &DoctorArgs) -> Option<Secret> {
-        let file = args.public_key_file.as_deref();
-        let other = "LEXAMICA_PRIVATE_KEY";
-        let key = super::key_and_warning(file, PUBLIC_KEY, other);
-        let Some((key, warning)) = self.or_error("public key", key)? else {
-            self.add(Diagnosis::error("public key", "not set", PUBLIC_KEY_NAMES));
+    fn public_key(&mut self, file: Option<&Path>) -> Option<Secret> {
+        let name = "public key";
+        let key = super::key_and_warning(file, PUBLIC_KEY, "LEXAMICA_PRIVATE_KEY");
+        let Some((key, warning)) = self.or_error(name, key)? else {
+            self.add(ok(name, "not set").error(PUBLIC_KEY_NAMES));
             return None;
         };
         let origin = file.map_or(PUBLIC_KEY.into(), Path::to_string_lossy);
-        self.add(Diagnosis::ok("public key", format!("set, from {origin}")));
+        self.add(ok(name, format!("set, from {origin}")));
         if let Some(warning) = warning {
-            self.add(Diagnosis::warning("public key", warning, ""));
+            self.add(ok(name, warning).warning(""));
         }
         Some(key)
     }
@@ -162,9 +150,10 @@ impl DoctorSettings {
         config: &Config,
         address: Option<&Address>,
     ) {
-        let id = LEDGER_ID.found(args.ledger_id.as_ref(), config);
-        if let Some((id, origin)) = &id {
-            self.add(Diagnosis::ok(LEDGER_ID.name, id).from(origin));
+        let mut id = None;
+        if let Some((found, origin)) = LEDGER_ID.found(args.ledger_id.as_ref(), config) {
+            self.add(ok(LEDGER_ID.name, &found).from(origin));
+            id = Some(found);
         }
         self.ledger_origin = if args.account.ledger.is_some() {
             "--ledger".to_owned()
@@ -176,14 +165,8 @@ impl DoctorSettings {
             place.unwrap_or_else(|| "default".to_owned())
         };
         let account = address.map(|address| address.account().clone());
-        let choice = LedgerChoice::real(
-            &args.account,
-            globals,
-            config,
-            id.map(|(id, _)| id),
-            account,
-            self.ca_file.as_deref(),
-        );
+        let ca_file = self.ca_file.as_deref();
+        let choice = LedgerChoice::real(&args.account, globals, config, id, account, ca_file);
         let choice = self.or_error("ledger", choice);
         self.ledger = choice.filter(|it| it.location.is_some() || it.account.is_some());
     }
@@ -203,7 +186,7 @@ impl DoctorSettings {
 
     fn or_error<T>(&mut self, check: &'static str, result: Result<T>) -> Option<T> {
         result
-            .map_err(|error| self.add(Diagnosis::error(check, format!("{error:#}"), "")))
+            .map_err(|error| self.add(ok(check, format!("{error:#}")).error("")))
             .ok()
     }
 }
@@ -214,11 +197,9 @@ fn about_config(config: &Config, globals: &GlobalArgs) -> Diagnosis {
         (None, Some(_)) => "CASELOAD_CONFIG",
         (None, None) => "default",
     };
+    let none = "no caseload.toml in this folder: every column is sent under its own name";
     match &config.path {
-        Some(path) => Diagnosis::ok("config", format!("{} is valid", path.display())).from(origin),
-        None => Diagnosis::ok(
-            "config",
-            "no caseload.toml in this folder: every column is sent under its own name",
-        ),
+        Some(path) => ok("config", format!("{} is valid", path.display())).from(origin),
+        None => ok("config", none),
     }
 }

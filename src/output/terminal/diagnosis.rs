@@ -1,13 +1,14 @@
 //! What `doctor` finds: one line each.
 
+use std::fmt::Display;
+
 use serde::Serialize;
-use strum::IntoStaticStr;
 
 use super::color;
 use super::text::escaped_lines;
 
 /// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, strum::Display)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub(crate) enum Health {
@@ -32,47 +33,31 @@ pub(crate) struct Diagnosis {
     pub hint: String,
 }
 
+pub(crate) fn ok(check: &'static str, message: impl Display) -> Diagnosis {
+    Diagnosis {
+        health: Health::Ok,
+        check,
+        message: message.to_string(),
+        origin: String::new(),
+        hint: String::new(),
+    }
+}
+
 impl Diagnosis {
-    pub(crate) fn ok(check: &'static str, message: impl ToString) -> Self {
-        Self::new(Health::Ok, check, message, "")
+    pub(crate) fn from(mut self, origin: impl Into<String>) -> Self {
+        self.origin = origin.into();
+        self
     }
 
-    pub(crate) fn warning(
-        check: &'static str,
-        message: impl ToString,
-        hint: impl ToString,
-    ) -> Self {
-        Self::new(Health::Warning, check, message, hint)
+    /// Without a hint where the message says what to do.
+    pub(crate) fn warning(mut self, hint: impl Into<String>) -> Self {
+        (self.health, self.hint) = (Health::Warning, hint.into());
+        self
     }
 
-    pub(crate) fn error(check: &'static str, message: impl ToString, hint: impl ToString) -> Self {
-        Self::new(Health::Error, check, message, hint)
-    }
-
-    #[allow(
-        clippy::needless_pass_by_value,
-        reason = "errors and texts alike, without & at every call"
-    )]
-    fn new(
-        health: Health,
-        check: &'static str,
-        message: impl ToString,
-        hint: impl ToString,
-    ) -> Self {
-        Self {
-            health,
-            check,
-            message: message.to_string(),
-            origin: String::new(),
-            hint: hint.to_string(),
-        }
-    }
-
-    pub(crate) fn from(self, origin: impl Into<String>) -> Self {
-        Self {
-            origin: origin.into(),
-            ..self
-        }
+    pub(crate) fn error(mut self, hint: impl Into<String>) -> Self {
+        (self.health, self.hint) = (Health::Error, hint.into());
+        self
     }
 
     /// For people.
@@ -82,15 +67,15 @@ impl Diagnosis {
             Health::Warning => color::yellow,
             Health::Error => color::red,
         };
-        let health: &str = self.health.into();
-        let shown = |text: &str, before: &str, after: &str| match text {
-            "" => String::new(),
-            text => format!("{before}{text}{after}"),
-        };
-        let origin = shown(&self.origin, " (", ")");
-        let text = format!("{}{origin}{}", self.message, shown(&self.hint, ": ", ""));
+        let mut text = self.message.clone();
+        for (before, part, after) in [(" (", &self.origin, ")"), (": ", &self.hint, "")] {
+            if !part.is_empty() {
+                text.extend([before, part, after]);
+            }
+        }
         // A message that shows a line of the config has several.
         let text = escaped_lines(&text).replace('\n', "\n                      ");
-        format!("{} {:13} {text}", paint(&format!("{health:7}")), self.check)
+        let health = paint(&format!("{:7}", self.health.to_string()));
+        format!("{health} {:13} {text}", self.check)
     }
 }
