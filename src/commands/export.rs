@@ -54,7 +54,7 @@ pub(super) fn run(settings: &LedgerSettings, args: &ExportArgs) -> Result<Exit> 
     let page = args.html.is_some().then(|| {
         let filter = settings.cases.filter(&reader)?;
         let shown = [args.with_personal_data, output.redact];
-        report::page((&reader, &info), &settings.config, filter, &[], shown)
+        report::page((&reader, &info), &settings.config, filter, shown)
     });
     let page = page.transpose()?;
     let fields = settings.event_fields();

@@ -7,7 +7,7 @@ use super::cases;
 use crate::cli::settings::event_fields;
 use crate::config::Config;
 use crate::ledger::{CaseFilter, LedgerInfo, LedgerReader};
-use crate::output::report::{LeftOut, Report, ReportOptions};
+use crate::output::report::{Report, ReportOptions};
 use crate::webhooks::Lives;
 
 /// Makes the page, and tells how many cases it is about. With personal data
@@ -16,7 +16,6 @@ pub(super) fn page(
     (reader, info): (&LedgerReader, &LedgerInfo),
     config: &Config,
     filter: CaseFilter,
-    left_out: &[LeftOut],
     [personal, redact]: [bool; 2],
 ) -> Result<(String, u64)> {
     let lives = Lives::read(reader, &event_fields(config))?;
@@ -42,9 +41,6 @@ pub(super) fn page(
         if report.count(&case) {
             report.list(&cases::view(reader, case, None)?);
         }
-    }
-    for left_out in left_out {
-        report.list_left_out(left_out);
     }
     Ok((report.render()?, report.counts.total()))
 }

@@ -15,7 +15,6 @@ use crate::output::files::{
     CaseFiles, FlushPolicy, OutputOpener, OutputPaths, ProblemsFile, RecordShape, RunDirectory,
     RunFiles, RunLog, SourceFile, WrittenFiles,
 };
-use crate::output::report::LeftOut;
 use crate::output::terminal::streams::print_error;
 use crate::output::terminal::summary::Summary;
 
@@ -151,13 +150,12 @@ impl Outputs {
     /// Completes the files, and reports what was written. The report is read
     /// from the ledger, which the run must have closed.
     pub(super) fn finish(
-        mut self,
+        self,
         summary: &Summary,
         settings: &ImportSettings,
         ledger_is_closed: bool,
     ) {
         let output = settings.output;
-        let left_out = self.files.take_left_out();
         let written = self.files.finish();
         let quiet = output.quiet || output.json;
         report_written(&written, "row", quiet, HINT);
@@ -171,7 +169,7 @@ impl Outputs {
             print_error(&error.to_string());
         }
         if ledger_is_closed {
-            match write_report(&directory, summary, settings, &left_out) {
+            match write_report(&directory, summary, settings) {
                 Ok(written) => report_written(&written, "case", quiet, HINT),
                 Err(error) => print_error(&format!("no report was written: {error:#}{HINT}")),
             }
@@ -186,7 +184,6 @@ fn write_report(
     directory: &RunDirectory,
     summary: &Summary,
     settings: &ImportSettings,
-    left_out: &[LeftOut],
 ) -> Result<WrittenFiles> {
     let file = opener(settings).open_page(&directory.report())?;
     let (reader, info) = ledgers::open_to_read(&settings.ledger)?;
@@ -195,13 +192,7 @@ fn write_report(
         ..CaseFilter::default()
     };
     let shown = [false, settings.output.redact];
-    let page = report::page(
-        (&reader, &info),
-        &settings.read.config,
-        filter,
-        left_out,
-        shown,
-    )?;
+    let page = report::page((&reader, &info), &settings.read.config, filter, shown)?;
     let mut written = WrittenFiles::default();
     written.add_page(&page, file);
     Ok(written)

@@ -16,7 +16,6 @@ use crate::model::reserved::DECISION;
 use crate::model::{
     Answer, CaseData, Format, Key, RunEvent, SettledAttempt, State, private_directory, private_file,
 };
-use crate::output::report::{LeftOut, MAX_ROWS, Need};
 use crate::output::terminal::text::{response, shape};
 use crate::webhooks::{CaseLife, Lives};
 
@@ -83,8 +82,6 @@ pub(crate) struct CaseFiles {
     outputs: Vec<Output>,
     /// What became of the cases since, where that is exported too.
     lives: Option<Lives>,
-    /// The first records that were not sent, for the report.
-    left_out: Vec<LeftOut>,
 }
 
 #[derive(Debug)]
@@ -114,7 +111,6 @@ impl CaseFiles {
             sources,
             outputs: Vec::new(),
             lives,
-            left_out: Vec::new(),
         };
         files.open_more(opener, paths)?;
         Ok(files)
@@ -184,7 +180,7 @@ impl CaseFiles {
         if case.state == State::Rejected {
             let reason = response(case.status, case.message.as_deref()).unwrap_or_default();
             let raw = case.raw_record.as_deref().unwrap_or_default();
-            self.write_reject(source, raw, Some(&case.key), &format!("HTTP {reason}"));
+            self.add_reject(source, raw, Some(&case.key), &format!("HTTP {reason}"));
         }
     }
 
@@ -201,30 +197,12 @@ impl CaseFiles {
                 results.add_held(key, raw, reason, shape);
             }
         }
-        self.leave_out(Need::Held, source, Some(key), reason);
-        self.write_reject(source, raw, Some(key), reason);
+        self.add_reject(source, raw, Some(key), reason);
     }
 
     /// Adds a record that is skipped to the rejects of its input, with its key if
     /// it has one.
     pub(crate) fn add_reject(&mut self, source: usize, raw: &str, key: Option<&Key>, reason: &str) {
-        self.leave_out(Need::Skipped, source, key, reason);
-        self.write_reject(source, raw, key, reason);
-    }
-
-    fn leave_out(&mut self, need: Need, source: usize, key: Option<&Key>, reason: &str) {
-        if self.left_out.len() < MAX_ROWS {
-            let source = self.sources.get(source);
-            self.left_out.push(LeftOut {
-                need,
-                file: source.map(|source| source.name.clone()).unwrap_or_default(),
-                key: key.cloned(),
-                reason: reason.to_owned(),
-            });
-        }
-    }
-
-    fn write_reject(&mut self, source: usize, raw: &str, key: Option<&Key>, reason: &str) {
         for output in &mut self.outputs {
             if let Output::Rejects(of, rejects) = output
                 && *of == source
@@ -357,7 +335,7 @@ impl RunFiles {
                     state: settled.state,
                     attempts: settled.attempts,
                     possible_twin: settled.possible_twin,
-                    updated_at: settled.answered_at,
+                    updated_at: settled.at,
                     message: message(settled),
                     ..self.row(settled.case, settled.answer)
                 };
@@ -430,11 +408,6 @@ impl RunFiles {
             payload: None,
             answer: None,
         }
-    }
-
-    /// What the report lists of the records that were not sent.
-    pub(crate) fn take_left_out(&mut self) -> Vec<LeftOut> {
-        std::mem::take(&mut self.files.left_out)
     }
 
     /// Completes the files. Cases whose next attempt did not come are written

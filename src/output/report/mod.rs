@@ -20,9 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::timeline::Timeline;
 use super::terminal::status::{CaseView, time};
-use super::terminal::text::{
-    cut, escaped, grouped, known_words, redacted, redacted_advice, response, shape,
-};
+use super::terminal::text::{cut, escaped, grouped, known_words, redacted, response, shape};
 use crate::ledger::{CallCount, CaseRow, LedgerInfo};
 use crate::model::{Key, State, StateCounts};
 use crate::webhooks::{Lives, STALE_AFTER};
@@ -30,7 +28,7 @@ use crate::webhooks::{Lives, STALE_AFTER};
 /// How many bytes the list may have, so that the page stays below 1 MB.
 const LIST_BYTES: usize = 900_000;
 /// More rows than fit into the list, of each need.
-pub(crate) const MAX_ROWS: usize = 15_000;
+const MAX_ROWS: u64 = 15_000;
 /// How many different texts are counted apart, and how many of them are shown.
 const MAX_GROUPS: usize = 1_000;
 const SHOWN_GROUPS: usize = 12;
@@ -42,28 +40,17 @@ const MAX_STAGE: usize = 40;
 /// Why a person has to look at a case, the most urgent first; named and explained
 /// in the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
+enum Need {
     InDoubt,
     PossibleTwin,
     Rejected,
-    Held,
-    Skipped,
     NotSent,
     Draft,
     Stale,
 }
 
-/// A record that is no case: held, or skipped for its problems.
-#[derive(Debug)]
-pub(crate) struct LeftOut {
-    pub(crate) need: Need,
-    pub(crate) file: String,
-    pub(crate) key: Option<Key>,
-    pub(crate) reason: String,
-}
-
 /// One line of the list.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Row {
     /// A bit for each need.
     needs: u32,
@@ -108,7 +95,7 @@ pub(crate) struct Report<'a> {
     by_firm: Groups,
     by_reason: Groups,
     by_stage: Groups,
-    by_need: [u64; 8],
+    by_need: [u64; 6],
     listed: u64,
     rows: Vec<Row>,
 }
@@ -131,7 +118,7 @@ impl<'a> Report<'a> {
             by_firm: Groups::new(),
             by_reason: Groups::new(),
             by_stage: Groups::new(),
-            by_need: [0; 8],
+            by_need: [0; 6],
             listed: 0,
             rows: Vec::new(),
         }
@@ -160,8 +147,16 @@ impl<'a> Report<'a> {
     pub(crate) fn list(&mut self, view: &CaseView) {
         let case = &view.case;
         let is_imported = case.state == State::Imported;
-        self.push(Row {
-            needs: self.needs(case),
+        let needs = self.needs(case);
+        self.listed += 1;
+        for (need, number) in self.by_need.iter_mut().enumerate() {
+            *number += u64::from(needs >> need & 1);
+        }
+        if self.by_need[needs.trailing_zeros() as usize] > MAX_ROWS {
+            return;
+        }
+        self.rows.push(Row {
+            needs,
             key: self.key(&case.key),
             firm: self.firm(case),
             since: self.lives.last_heard(case),
@@ -175,30 +170,6 @@ impl<'a> Report<'a> {
             case_id: view.id().map(str::to_owned),
             person: view.name().filter(|_| self.options.personal).map(escaped),
         });
-    }
-
-    /// Lists a record that was not sent.
-    pub(crate) fn list_left_out(&mut self, left_out: &LeftOut) {
-        let key = left_out.key.as_ref();
-        let reason = redacted_advice(&left_out.reason, key, !self.options.personal);
-        self.push(Row {
-            needs: 1 << left_out.need as u32,
-            key: key.map(|key| self.key(key)).unwrap_or_default(),
-            since: self.made_at,
-            message: escaped(&cut(&reason, MAX_MESSAGE)),
-            file: escaped(&left_out.file),
-            ..Row::default()
-        });
-    }
-
-    fn push(&mut self, row: Row) {
-        self.listed += 1;
-        for (need, number) in self.by_need.iter_mut().enumerate() {
-            *number += u64::from(row.needs >> need & 1);
-        }
-        if self.by_need[row.needs.trailing_zeros() as usize] <= MAX_ROWS as u64 {
-            self.rows.push(row);
-        }
     }
 
     /// A bit for each need of a case.
