@@ -92,7 +92,7 @@ pub(super) fn answer(status: u16, case_id: Option<&str>) -> Answer {
         case_id: case_id.map(Into::into),
         message: Some(format!("status {status}").into()),
         body: Some(format!("body {status}").into()),
-        echo_differs: Vec::new(),
+        ..Answer::default()
     }
 }
 

@@ -65,9 +65,7 @@ pub(crate) struct SettledAttempt<'a> {
     pub(crate) possible_twin: bool,
     /// The other case with the same id.
     pub(crate) same_id_as: Option<&'a Key>,
-    /// When its request began, and when its outcome was known.
-    pub(crate) started_at: Timestamp,
-    pub(crate) answered_at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// Something that happened in a run.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
@@ -106,6 +107,8 @@ pub struct Answer {
     pub body: Option<Box<str>>,
     /// Fields that came back with other values than were sent.
     pub echo_differs: Vec<EchoDifference>,
+    /// When its request began, and how long it took, where that was seen.
+    pub took: Option<(Timestamp, Duration)>,
 }
 
 /// A field that came back with another value.

@@ -94,12 +94,6 @@ enum Done {
 
 type Task = Pin<Box<dyn Future<Output = Done>>>;
 
-struct InFlight {
-    claim: Claim,
-    gate: Arc<Gate>,
-    started_at: Timestamp,
-}
-
 struct Runner<'a> {
     run: ImportRun,
     scheduler: Scheduler,
@@ -112,7 +106,7 @@ struct Runner<'a> {
     ledger_writes: FuturesUnordered<Task>,
     /// The one claim ahead of its start.
     prefetched: Option<Claim>,
-    in_flight: HashMap<CaseIndex, InFlight>,
+    in_flight: HashMap<CaseIndex, (Claim, Arc<Gate>)>,
     /// Why the run has to pause, and what the server or network said.
     pause_cause: Option<(PauseReason, Option<Box<str>>)>,
     reported_pause: Option<Duration>,
@@ -254,15 +248,14 @@ impl Runner<'_> {
         self.minimum_gap.wait().await;
         let (gate, request) = self.run.client.attempt(claim.case(), claim.valid_until());
         abort_point("before-request");
-        let started_at = Timestamp::now();
-        let in_flight = InFlight {
-            claim,
-            gate,
-            started_at,
-        };
-        self.in_flight.insert(index, in_flight);
+        self.in_flight.insert(index, (claim, gate));
+        let (started_at, began) = (Timestamp::now(), Instant::now());
         self.requests.push(Box::pin(async move {
             let outcome = AssertUnwindSafe(request).catch_unwind().await;
+            let outcome = outcome.map(|mut outcome| {
+                outcome.answer.took = Some((started_at, began.elapsed()));
+                outcome
+            });
             Done::Sent(index, outcome.ok())
         }));
     }

@@ -7,20 +7,14 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 
 use super::super::scheduler::{AttemptResult, CaseIndex, SchedulerEvent};
-use super::{Done, InFlight, Runner};
+use super::{Done, Runner};
 use crate::ledger::{LedgerError, Settlement};
 use crate::model::{
     CaseData, NextStep, Outcome, PauseReason, RunEvent, SettledAttempt, State, Verdict, abort_point,
 };
 
 /// An outcome of a case, and what the ledger did with it.
-pub(super) struct Settled {
-    case: Arc<CaseData>,
-    outcome: Outcome,
-    started_at: Timestamp,
-    answered_at: Timestamp,
-    result: Result<Settlement, LedgerError>,
-}
+pub(super) type Settled = (Arc<CaseData>, Outcome, Result<Settlement, LedgerError>);
 
 impl Runner<'_> {
     /// A pause that an outcome asks for begins before it is settled: that can
@@ -40,46 +34,35 @@ impl Runner<'_> {
             let case = self
                 .in_flight
                 .get(&index)
-                .map(|in_flight| Arc::clone(in_flight.claim.case()));
+                .map(|(claim, _)| Arc::clone(claim.case()));
             self.report_stop(case.as_deref().map(|case| (case, &outcome.answer)));
         }
     }
 
     pub(super) fn settle(&mut self, index: CaseIndex, outcome: Outcome) {
-        let Some(in_flight) = self.in_flight.remove(&index) else {
+        let Some((claim, _)) = self.in_flight.remove(&index) else {
             debug_assert!(false, "{index:?} was not in flight");
             return;
         };
         let ledger = self.run.ledger.clone();
         self.ledger_writes.push(Box::pin(async move {
-            let InFlight {
-                claim, started_at, ..
-            } = in_flight;
-            let answered_at = Timestamp::now();
             let case = Arc::clone(claim.case());
             let answer = outcome.answer.clone();
             let result = ledger
-                .settle(claim, outcome.verdict, answer, answered_at)
+                .settle(claim, outcome.verdict, answer, Timestamp::now())
                 .await;
-            let settled = Settled {
-                case,
-                outcome,
-                started_at,
-                answered_at,
-                result,
-            };
-            Done::Settled(index, Box::new(settled))
+            Done::Settled(index, Box::new((case, outcome, result)))
         }));
     }
 
     /// The outcome is on the disk, or never will be.
     pub(super) fn settled(&mut self, index: CaseIndex, done: Settled) {
-        let (case, outcome) = (&done.case, &done.outcome);
-        let attempt = match done.result {
-            Ok(ref settlement) => self.report_settled(index, &done, settlement),
+        let (case, outcome, result) = done;
+        let attempt = match result {
+            Ok(settlement) => self.report_settled(index, &case, &outcome, &settlement),
             Err(error) => {
                 (self.report)(RunEvent::SettleFailed {
-                    case,
+                    case: &case,
                     verdict: outcome.verdict,
                     answer: &outcome.answer,
                     error: &error.to_string(),
@@ -88,21 +71,23 @@ impl Runner<'_> {
                 self.fail(error);
                 AttemptResult {
                     verdict: Verdict::InDoubt,
-                    ..AttemptResult::from(outcome)
+                    ..AttemptResult::from(&outcome)
                 }
             }
         };
         self.notify(SchedulerEvent::AttemptDone(index, attempt));
-        self.report_stop(Some((case, &outcome.answer)));
+        self.report_stop(Some((&case, &outcome.answer)));
     }
 
     fn report_settled(
         &mut self,
         index: CaseIndex,
-        done: &Settled,
+        case: &CaseData,
+        outcome: &Outcome,
         settlement: &Settlement,
     ) -> AttemptResult {
-        let mut attempt = AttemptResult::from(&done.outcome);
+        let answer = &outcome.answer;
+        let mut attempt = AttemptResult::from(outcome);
         if settlement.same_id_as.is_some() {
             attempt.verdict = Verdict::InDoubt;
             attempt.next_step = NextStep::DuplicateId;
@@ -110,15 +95,14 @@ impl Runner<'_> {
         self.set_state(index, Some(settlement.state));
         abort_point("before-report");
         (self.report)(RunEvent::Settled(SettledAttempt {
-            case: &done.case,
+            case,
             state: settlement.state,
-            answer: &done.outcome.answer,
+            answer,
             attempts: self.scheduler.attempts(index),
             will_retry: self.scheduler.will_retry(index, &attempt),
             possible_twin: settlement.possible_twin,
             same_id_as: settlement.same_id_as.as_ref(),
-            started_at: done.started_at,
-            answered_at: done.answered_at,
+            at: Timestamp::now(),
         }));
         attempt
     }
@@ -133,7 +117,7 @@ impl Runner<'_> {
         self.requests.clear();
         let in_flight = self.in_flight.iter();
         let shut: Vec<_> = in_flight
-            .map(|(index, in_flight)| (*index, in_flight.gate.shut()))
+            .map(|(index, (_, gate))| (*index, gate.shut()))
             .collect();
         for (index, nothing_written) in shut {
             let verdict = if nothing_written {

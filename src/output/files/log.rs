@@ -120,9 +120,6 @@ impl RunLog {
         let mut members = self.answered(settled.case, settled.state, answer);
         members["attempt"] = settled.attempts.into();
         members["will_retry"] = settled.will_retry.into();
-        let took = settled.answered_at.duration_since(settled.started_at);
-        members["started_at"] = time(settled.started_at).into();
-        members["seconds"] = rounded_seconds(took.try_into().unwrap_or_default()).into();
         members["possible_twin"] = settled.possible_twin.into();
         members["differing_fields"] = differing.collect();
         members["same_id_as"] = settled.same_id_as.map(|key| self.shown(key)).into();
@@ -137,6 +134,8 @@ impl RunLog {
         // With a status the message is the server's.
         let error = answer.message.as_deref();
         members["error"] = error.filter(|_| answer.status.is_none()).into();
+        members["started_at"] = answer.took.map(|(at, _)| time(at)).into();
+        members["seconds"] = answer.took.map(|(_, took)| rounded_seconds(took)).into();
         members
     }
 

@@ -39,8 +39,7 @@ fn settled<'a>(
         will_retry,
         possible_twin: false,
         same_id_as: None,
-        started_at: Timestamp::UNIX_EPOCH,
-        answered_at: Timestamp::UNIX_EPOCH,
+        at: Timestamp::UNIX_EPOCH,
     })
 }
 
