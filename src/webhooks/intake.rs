@@ -2,6 +2,7 @@
 //! answered only then.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -13,6 +14,9 @@ use crate::ledger::{Delivery, Ledger, LedgerError};
 /// The pause after a commit, so that an import on the same ledger keeps its
 /// pace.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How often a ledger that failed is tried again.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// The most deliveries in one commit.
 const MAX_GROUP: usize = 256;
@@ -64,9 +68,16 @@ impl Intake {
 }
 
 fn store(ledger: &Ledger, inbox: &mpsc::Receiver<Waiting>, failing: &AtomicBool) {
-    while let Ok(first) = inbox.recv() {
+    loop {
+        let first = match inbox.recv_timeout(PROBE) {
+            Ok(first) => Some(first),
+            // Without a delivery too it shows when the ledger can be used again.
+            Err(RecvTimeoutError::Timeout) if failing.load(Ordering::Relaxed) => None,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let others = inbox.try_iter().take(MAX_GROUP - 1);
-        let (deliveries, replies): (Vec<_>, Vec<_>) = std::iter::once(first).chain(others).unzip();
+        let (deliveries, replies): (Vec<_>, Vec<_>) = first.into_iter().chain(others).unzip();
         let stored = ledger.store_events(&deliveries);
         failing.store(stored.is_err(), Ordering::Relaxed);
         for (position, reply) in replies.into_iter().enumerate() {

@@ -166,7 +166,7 @@ async fn accept(
 
 async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
     if shared.intake.is_failing() {
-        let reason = "the last event could not be stored in the ledger\n";
+        let reason = "the ledger can't be written now\n";
         return (StatusCode::SERVICE_UNAVAILABLE, reason);
     }
     (StatusCode::OK, "ok\n")
