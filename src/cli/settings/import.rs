@@ -129,8 +129,8 @@ fn test_run(args: &AccountArgs) -> Result<Target> {
 /// Everything that only an import into a real account needs; what is missing
 /// is listed in one error.
 fn real_account(args: &ImportArgs, globals: &GlobalArgs, config: &Config) -> Result<Target> {
-    let dry_run = args.sending.dry_run;
-    let key = if dry_run { None } else { public_key(args)? };
+    let sends = !args.sending.dry_run && !creates_ledger_only(args);
+    let key = if sends { public_key(args)? } else { None };
     let mut missing = Vec::new();
     let mut required = |setting: account::Setting, typed: Option<&String>| {
         let value = setting.value(typed, config);
@@ -141,11 +141,11 @@ fn real_account(args: &ImportArgs, globals: &GlobalArgs, config: &Config) -> Res
     };
     let base_url = required(BASE_URL, args.account.base_url.as_ref());
     let map_id = required(MAP_ID, args.map_id.as_ref());
-    if key.is_none() && !dry_run {
+    if key.is_none() && sends {
         missing.push(format!("public key: {PUBLIC_KEY_NAMES}"));
     }
     if !missing.is_empty() {
-        if config.mapping.key.is_empty() && args.read.key_column.is_empty() && !dry_run {
+        if config.mapping.key.is_empty() && args.read.key_column.is_empty() && sends {
             missing.push(format!("key columns: {KEY_COLUMN_NAMES}"));
         }
         return Err(account::missing_settings(&missing));
