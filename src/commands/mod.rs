@@ -175,7 +175,7 @@ fn run_command(command: Command, globals: &GlobalArgs, output: OutputOptions) ->
             }
         },
         Command::Sandbox(args) => sandbox::run(args, output),
-        Command::Explain { code } => explain(code.as_deref()),
+        Command::Explain { code } => explain(code.as_deref(), output),
         Command::Completions { shell } => {
             cli::print_completions(shell);
             Ok(Exit::Done)
@@ -202,20 +202,30 @@ fn in_full(error: &anyhow::Error) -> String {
 }
 
 /// `caseload explain CODE`: what a problem or a state means.
-fn explain(code: Option<&str>) -> Result<Exit> {
+fn explain(code: Option<&str>, output: OutputOptions) -> Result<Exit> {
     let Some(code) = code else {
+        if output.json {
+            let codes: Vec<Explanation> = explain::entries().collect();
+            print_closing("explain", Exit::Done, json!({ "codes": codes }));
+            return Ok(Exit::Done);
+        }
         for Explanation { name, title, .. } in explain::entries() {
             print_result(&format!("{name:22} {title}"));
         }
         return Ok(Exit::Done);
     };
-    let Some(Explanation { name, title, text }) = explain::find(code) else {
+    let Some(found) = explain::find(code) else {
         match names::closest(code, explain::entries().map(|entry| entry.name)) {
             Some(closest) => bail!("unknown code {code:?}; did you mean {closest:?}?"),
             None => bail!("unknown code {code:?}; run `caseload explain` for a list"),
         }
     };
-    print_result(&format!("{name}: {title}\n\n{text}"));
+    if output.json {
+        print_closing("explain", Exit::Done, json!(found));
+    } else {
+        let Explanation { name, title, text } = found;
+        print_result(&format!("{name}: {title}\n\n{text}"));
+    }
     Ok(Exit::Done)
 }
 

@@ -2,11 +2,14 @@
 //! The texts are in `explain.txt`: per entry a line `# name: title`, then the
 //! text.
 
+use serde::Serialize;
+
 const TEXT: &str = include_str!("explain.txt");
 
 /// One entry of the text file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Explanation {
+    #[serde(rename = "code")]
     pub name: &'static str,
     /// A short fragment without values.
     pub title: &'static str,

@@ -184,6 +184,18 @@ fn every_code_is_explained() {
         assert!(done.out.starts_with(&format!("{code}: ")), "{done}");
         assert!(done.out.lines().count() > 2, "{done}");
     }
+    let json = |args: &[&str]| {
+        let explain = home.caseload(&["explain", "--output", "json"]);
+        let done = explain.args(args).run().exits(0);
+        done.json().remove(0)
+    };
+    assert_eq!(
+        json(&[])["codes"].as_array().unwrap().len(),
+        list.lines().count()
+    );
+    let explained = json(&["bad-date"]);
+    assert_eq!(explained["code"], "bad-date");
+    assert!(explained["text"].as_str().unwrap().contains("To fix:"));
     home.caseload(&["explain", "bad-dat"])
         .run()
         .exits(2)

@@ -119,13 +119,12 @@ impl ProblemReporter {
         print_result("");
         let kinds = self.kinds.iter();
         let kinds = kinds.map(|((severity, code, column), KindTally { count, .. })| {
-            let severity = severity_text(*severity);
-            let plural = if *count == 1 { "" } else { "s" };
+            let severity = severity_text(*severity, *count);
             let place = column
                 .as_deref()
                 .map(|column| format!(" in {}", escaped(column)));
             let place = place.unwrap_or_default();
-            format!("{:>7} {code} {severity}{plural}{place}", grouped(*count))
+            format!("{:>7} {code} {severity}{place}", grouped(*count))
         });
         for line in first_of(kinds, MAX_KINDS, "more kind") {
             print_result(&format!("  {line}"));
@@ -154,10 +153,12 @@ impl ProblemReporter {
     }
 }
 
-fn severity_text(severity: Severity) -> String {
+fn severity_text(severity: Severity, number: u64) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    let text = format!("{}{plural}", severity.as_str());
     match severity {
-        Severity::Error => color::red(severity.as_str()),
-        Severity::Warning => color::yellow(severity.as_str()),
+        Severity::Error => color::red(&text),
+        Severity::Warning => color::yellow(&text),
     }
 }
 
@@ -190,7 +191,7 @@ fn line(problem: &Problem, files: &[String], redact: bool, everywhere: Option<u6
     let mut line = format!(
         "{}: {}: {}",
         color::bold(&place),
-        severity_text(problem.severity),
+        severity_text(problem.severity, 1),
         advice(&problem.message)
     );
     if let Some(text) = &problem.value {
