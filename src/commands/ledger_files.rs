@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Exit, ledgers, print_closing};
 use crate::cli::settings::{LedgerChoice, LedgerSettings};
-use crate::ledger::{self, KnownLedger, Location, Records, ServerAddress};
+use crate::ledger::{self, KnownLedger, Records, ServerAddress};
 use crate::output::terminal::color;
 use crate::output::terminal::status::{counts_json, time};
 use crate::output::terminal::streams::{
@@ -98,18 +98,16 @@ pub(super) fn forget(settings: &LedgerSettings, age: Duration, yes: bool) -> Res
     ledgers::report_ledger(&info, output);
     let since = Timestamp::now() - age;
     let (cases, events) = silent_since(ledger.reader(), &settings.event_fields(), since)?;
-    let what = |cases: usize, events: usize| {
-        let (cases, events) = (
-            count(cases as u64, "case"),
-            count(events as u64, "webhook event"),
-        );
+    let what = |cases: u64, events: u64| {
+        let (cases, events) = (count(cases, "case"), count(events, "webhook event"));
         format!("{cases} and {events} from before {}", time(since))
     };
     print_status(&format!(
         "{} will be forgotten: payloads, records, files and rows, messages of the server. Keys, \
-         states, case ids and hashes stay, so that no case is created twice. Backups, and files \
-         that import and export wrote, are yours to delete",
-        what(cases.len(), events.len())
+         states, case ids and hashes stay, so that no case is created twice. Not in your ledger, \
+         and yours to delete: files that import and export wrote, backups, and what a database \
+         server keeps until its next vacuum",
+        what(cases.len() as u64, events.len() as u64)
     ));
     ensure!(yes || is_interactive(), "not a terminal: use --yes");
     if !yes && !confirm("Forget them? This can't be undone.")? {
@@ -127,13 +125,10 @@ pub(super) fn forget(settings: &LedgerSettings, age: Duration, yes: bool) -> Res
         });
         print_closing("ledger forget", Exit::Done, members);
     } else if !output.quiet {
-        let forgotten = what(forgotten.cases as usize, forgotten.events as usize);
-        print_status(&format!("forgot {forgotten}"));
-    }
-    if Location::is_address(&info.path) {
-        print_status(
-            "the server keeps the old rows until it vacuums its tables, and its backups longer",
-        );
+        print_status(&format!(
+            "forgot {}",
+            what(forgotten.cases, forgotten.events)
+        ));
     }
     Ok(Exit::Done)
 }

@@ -58,12 +58,10 @@ impl RunLog {
     }
 
     pub(crate) fn add_event(&mut self, event: &RunEvent<'_>) {
-        match event {
-            RunEvent::Settled(settled) => self.write("attempt", self.attempt(settled)),
+        let (event, members) = match event {
+            RunEvent::Settled(settled) => ("attempt", self.attempt(settled)),
             RunEvent::Skipped { case, state } => {
-                let mut members = self.case(case);
-                members["state"] = state.map(State::as_str).into();
-                self.write("skipped", members);
+                ("skipped", self.case(case, *state, &Answer::default()))
             }
             RunEvent::Paused {
                 wait,
@@ -76,20 +74,19 @@ impl RunLog {
                 };
                 let seconds = rounded_seconds(*wait);
                 let members = json!({ "reason": reason, "error": error, "seconds": seconds });
-                self.write("paused", members);
+                ("paused", members)
             }
-            RunEvent::Resumed => self.write("resumed", json!({})),
+            RunEvent::Resumed => ("resumed", json!({})),
             RunEvent::PaceChanged(interval) => {
-                let seconds = rounded_seconds(*interval);
-                self.write("pace_changed", json!({ "seconds": seconds }));
+                let members = json!({ "seconds": rounded_seconds(*interval) });
+                ("pace_changed", members)
             }
-            RunEvent::AskEcho => {}
+            RunEvent::AskEcho => return,
             RunEvent::Stopping {
                 reason, in_flight, ..
             } => {
-                let reason = cause_and_remedy(reason);
-                let members = json!({ "reason": reason, "in_flight": in_flight });
-                self.write("stopping", members);
+                let members = json!({ "reason": cause_and_remedy(reason), "in_flight": in_flight });
+                ("stopping", members)
             }
             RunEvent::SettleFailed {
                 case,
@@ -97,11 +94,12 @@ impl RunLog {
                 answer,
                 error,
             } => {
-                let mut members = self.answered(case, verdict.state(), answer);
+                let mut members = self.case(case, Some(verdict.state()), answer);
                 members["ledger_error"] = (*error).into();
-                self.write("not_recorded", members);
+                ("not_recorded", members)
             }
-        }
+        };
+        self.write(event, members);
     }
 
     /// Ends the run's part, and completes the file.
@@ -117,7 +115,7 @@ impl RunLog {
     fn attempt(&self, settled: &SettledAttempt<'_>) -> Value {
         let answer = settled.answer;
         let differing = answer.echo_differs.iter().map(|differs| &*differs.field);
-        let mut members = self.answered(settled.case, settled.state, answer);
+        let mut members = self.case(settled.case, Some(settled.state), answer);
         members["attempt"] = settled.attempts.into();
         members["will_retry"] = settled.will_retry.into();
         members["possible_twin"] = settled.possible_twin.into();
@@ -126,25 +124,21 @@ impl RunLog {
         members
     }
 
-    fn answered(&self, case: &CaseData, state: State, answer: &Answer) -> Value {
-        let mut members = self.case(case);
-        members["state"] = state.as_str().into();
-        members["status"] = answer.status.into();
-        members["case_id"] = answer.case_id.as_deref().into();
+    fn case(&self, case: &CaseData, state: Option<State>, answer: &Answer) -> Value {
         // With a status the message is the server's.
-        let error = answer.message.as_deref();
-        members["error"] = error.filter(|_| answer.status.is_none()).into();
-        members["started_at"] = answer.took.map(|(at, _)| time(at)).into();
-        members["seconds"] = answer.took.map(|(_, took)| rounded_seconds(took)).into();
-        members
-    }
-
-    fn case(&self, case: &CaseData) -> Value {
+        let error = answer.message.as_ref();
+        let error = error.filter(|_| answer.status.is_none());
         json!({
             "key": self.shown(&case.key),
             "file": file_name(case.place, &self.inputs),
             "line": case.place.line,
             "row": case.place.row,
+            "state": state,
+            "status": answer.status,
+            "case_id": answer.case_id,
+            "error": error,
+            "started_at": answer.took.map(|(at, _)| time(at)),
+            "seconds": answer.took.map(|(_, took)| rounded_seconds(took)),
         })
     }
 
