@@ -31,9 +31,11 @@
 //! 1. **Settings.** `cli` parses the arguments and adds environment and config.
 //!    `commands/import/mod.rs` runs the steps below in this order.
 //! 2. **Read.** `input` detects format and encoding, and cuts the file into
-//!    chunks of whole records with their rows and lines. One thread reads.
-//! 3. **Map.** Worker threads of `check` parse the chunks and map each record:
-//!    `mapping` makes a payload, a partner firm and a key of it, or problems.
+//!    chunks of whole records with their rows and lines. One thread reads. Files
+//!    that are joined were read before, into tables by id.
+//! 3. **Map.** Worker threads of `check` parse the chunks and map each record,
+//!    with the columns of the rows that it is joined with: `mapping` makes a
+//!    payload, a partner firm and a key of it, or problems.
 //! 4. **Check.** The batches come back in the order of the input, and records
 //!    are compared with each other: keys used twice, the same content, the same
 //!    person. Of each record only hashes and its key stay in memory.

@@ -9,6 +9,7 @@
 mod column_profile;
 mod cross_record;
 mod duplicates;
+mod joined_files;
 mod person_match;
 mod pipeline;
 mod worker;
@@ -86,6 +87,9 @@ pub(crate) enum CheckError {
     Input(#[from] InputError),
     #[error("the rules name columns that the input does not have")]
     Columns(Vec<(Option<FileId>, MissingColumn)>),
+    /// A joined file that can't be used, or not with this input.
+    #[error("{0}")]
+    Join(String),
     /// A file that an earlier run wrote.
     #[error(
         "{0} lists cases in doubt from an earlier run: check in Lexamica, then run \

@@ -19,7 +19,7 @@ use super::person_match::{Contact, SharedContacts};
 use super::worker::{Tally, Worker, WorkerBatch};
 use super::{CheckBatch, CheckError, CheckOptions, Checked, FileSummary, cross_record};
 use crate::input::{self, Chunk, InputError, Parser, Reader};
-use crate::mapping::{MissingColumn, merge_missing_columns};
+use crate::mapping::{JoinedTable, MissingColumn, merge_missing_columns};
 use crate::model::{Code, Columns, FileId, Place, Problem, Severity, reserved};
 
 /// Chunks that wait for a worker or for the consumer; more would only fill
@@ -41,7 +41,8 @@ struct ChunkWork {
 /// A check under way: an iterator of its batches.
 pub(crate) struct Check {
     options: Arc<CheckOptions>,
-    /// The first batch: problems of the headers.
+    joined: Arc<[JoinedTable]>,
+    /// The first batch: problems of joined files and of headers.
     first: Option<CheckBatch>,
     /// Columns that are missing from the headers.
     missing: Vec<(FileId, Vec<MissingColumn>)>,
@@ -58,6 +59,7 @@ pub(crate) struct Check {
 pub(crate) fn check(options: CheckOptions) -> Result<Check, CheckError> {
     let mut check = Check {
         options: Arc::new(options),
+        joined: Arc::default(),
         first: None,
         missing: Vec::new(),
         results: None,
@@ -121,8 +123,7 @@ fn read_chunks(
     readers
 }
 
-fn map_chunks(options: Arc<CheckOptions>, work: &Mutex<Receiver<ChunkWork>>) -> Tally {
-    let mut worker = Worker::new(options);
+fn map_chunks(mut worker: Worker, work: &Mutex<Receiver<ChunkWork>>) -> Tally {
     let mut last: Option<Parser> = None;
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -193,6 +194,7 @@ impl Check {
         let options = Arc::clone(&self.options);
         let mut readers = Vec::with_capacity(options.inputs.len());
         let mut first = CheckBatch::default();
+        (self.joined, first.problems) = super::joined_files::read(&options)?;
         for (file, input) in (0..).map(FileId).zip(&options.inputs) {
             self.checked.files.push(FileSummary {
                 name: input.name(),
@@ -216,7 +218,8 @@ impl Check {
                 if columns.position(reserved::DECISION).is_some() {
                     return Err(CheckError::InDoubtFile(input.name()));
                 }
-                let missing = options.rules.missing_columns(columns, false);
+                let missing = options.rules.missing_columns(columns, false, &self.joined);
+                let missing = missing.map_err(CheckError::Join)?;
                 self.missing.push((file, missing));
             }
             readers.push(reader);
@@ -236,8 +239,9 @@ impl Check {
         let (queue_result, results) = sync_channel(WAITING + count);
         let work = Arc::new(Mutex::new(work));
         for _ in 0..count {
-            let (options, work) = (Arc::clone(&self.options), Arc::clone(&work));
-            let worker = thread::spawn(move || map_chunks(options, &work));
+            let worker = Worker::new(Arc::clone(&self.options), Arc::clone(&self.joined));
+            let work = Arc::clone(&work);
+            let worker = thread::spawn(move || map_chunks(worker, &work));
             self.workers.push(worker);
         }
         let read = move || read_chunks(readers, &queue_work, &queue_result);
@@ -301,7 +305,8 @@ impl Check {
         let mut missing = std::mem::take(&mut self.missing);
         for (&file, names) in &tally.members {
             let columns = Columns::from_names(names);
-            missing.push((file, options.rules.missing_columns(&columns, true)));
+            let found = options.rules.missing_columns(&columns, true, &self.joined);
+            missing.push((file, found.map_err(CheckError::Join)?));
             self.checked.files[usize::from(file.0)].unused = options.rules.unused_columns(&columns);
         }
         if self.checked.total > 0 {

@@ -9,7 +9,7 @@ use super::column_profile::ColumnProfiles;
 use super::duplicates::{ContentHash, RecordRow};
 use super::{CheckBatch, CheckOptions, CheckedCase, Invalid};
 use crate::input::{Chunk, Item, Parser};
-use crate::mapping::{self, Mapper, PersonReader, RecordDigests};
+use crate::mapping::{self, JoinedTable, Joiner, Mapper, PersonReader, RecordDigests};
 use crate::model::{
     CaseData, Code, ColumnsVersion, Digest, FileId, Key, Person, Problem, Record, Severity,
 };
@@ -85,6 +85,7 @@ impl Tally {
 /// One thread's mapper and counts.
 pub(super) struct Worker {
     options: Arc<CheckOptions>,
+    joiner: Joiner,
     mapper: Mapper,
     people: PersonReader,
     tally: Tally,
@@ -94,8 +95,9 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(options: Arc<CheckOptions>) -> Self {
+    pub(super) fn new(options: Arc<CheckOptions>, joined: Arc<[JoinedTable]>) -> Self {
         Self {
+            joiner: Joiner::new(joined),
             mapper: Mapper::new(Arc::clone(&options.rules)),
             people: PersonReader::new(Arc::clone(&options.rules)),
             tally: Tally::default(),
@@ -193,10 +195,20 @@ impl Worker {
     fn record(&mut self, record: &Record<'_>, batch: &mut WorkerBatch) {
         self.tally_columns(record);
         let before = batch.found.problems.len();
-        let person = self.people.read(record);
         let collects = self.options.collect_cases;
         let record_digest = collects.then(|| self.digests.of(record));
-        let Some(mapped) = self.mapper.map(record, &mut batch.found.problems) else {
+        let problems = &mut batch.found.problems;
+        let joined = self.joiner.join(record, problems);
+        let of_join = problems.len();
+        let whole = Record {
+            columns: joined.columns,
+            cells: &joined.cells,
+            ..*record
+        };
+        let person = self.people.read(&whole);
+        let mapped = self.mapper.map(&whole, problems);
+        joined.trace(&self.options.rules, problems, of_join);
+        let Some(mapped) = mapped.filter(|_| of_join == before) else {
             // Duplicates of an invalid record are reported too, so that one
             // round of fixing is enough.
             if let Some(key) = self.mapper.key() {
@@ -223,7 +235,7 @@ impl Worker {
         self.tally.default_firm += u64::from(mapped.firm_from_default);
         let content = mapped.content();
         if let Some(row) = batch.rows.last_mut() {
-            row.content = Some(ContentHash::new(&content.0, content.has_fields()));
+            row.content = Some(ContentHash::new(&content.text, content.has_fields));
         }
         if let Some(checked) = batch.found.cases.last_mut() {
             self.raw_record.clear();

@@ -19,7 +19,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::api::ManagementBodies;
-use crate::mapping::{Constant, FieldRule, FieldSource, MappingOptions, Rules};
+use crate::mapping::{Constant, FieldRule, FieldSource, JoinRule, MappingOptions, Rules};
 
 pub(crate) use edit::set_api;
 pub use error::ConfigError;
@@ -50,7 +50,8 @@ impl Config {
     /// The files that it was read from.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         let tables = self.tables.iter().map(AsRef::as_ref);
-        self.path.as_deref().into_iter().chain(tables)
+        let joined = self.mapping.joins.values().map(|join| &*join.file);
+        self.path.as_deref().into_iter().chain(tables).chain(joined)
     }
 
     /// An error that the input revealed in a line of the config: `name` is
@@ -122,6 +123,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     }
     let secrets = file.webhooks.secrets.as_deref();
     file.webhooks.secrets = secrets.map(|secrets| path.with_file_name(secrets));
+    let joins = file.join.values_mut();
+    joins.for_each(|join| join.file = path.with_file_name(&join.file));
     document.check_bodies(&file.api.bodies)?;
     let template = file.api.path.as_ref();
     if file.api.org_id.is_some() && template.is_some_and(|path| !path.contains("{org_id}")) {
@@ -142,10 +145,11 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let fields = file.fields.iter().flatten();
     let tables = fields.filter_map(|(_, field)| field.rename_file.as_ref());
     let tables = tables.chain(&file.case.partner_firms_file);
+    let joins = file.join;
     Ok(Config {
         path: Some(path.to_owned()),
         tables: tables.map(|table| path.with_file_name(table)).collect(),
-        mapping: mapping(file.case, file.partner_firms, file.fields, &document)?,
+        mapping: mapping(file.case, file.partner_firms, file.fields, joins, &document)?,
         api: file.api,
         ledger: file.ledger,
         platform: file.platform,
@@ -158,6 +162,7 @@ fn mapping(
     case: CaseSection,
     partner_firms: IndexMap<String, String>,
     fields: Option<IndexMap<String, FieldSection>>,
+    joins: IndexMap<String, JoinRule>,
     document: &ConfigText<'_>,
 ) -> Result<MappingOptions, ConfigError> {
     let nothing_is_sent = match &fields {
@@ -176,6 +181,7 @@ fn mapping(
         partner_firm_column: case.partner_firm,
         partner_firm_line: document.line_of(&["case", "partner_firm"]),
         partner_firms: partner_firms.into_iter().collect(),
+        joins,
         ..MappingOptions::default()
     };
     if let Some(table) = &case.partner_firms_file {
@@ -185,7 +191,13 @@ fn mapping(
     for (target, section) in fields.unwrap_or_default() {
         options.fields.push(field_rule(target, section, document)?);
     }
-    let Err(errors) = Rules::compile(options.clone()) else {
+    let rules = Rules::compile(options.clone());
+    let is_used = |name: &str| !name.contains('.') && rules.iter().all(|it| it.reads(name));
+    if let Some(name) = options.joins.keys().find(|name| !is_used(name)) {
+        let message = format!("no rule reads `{name}.COLUMN`, or the name has a dot in it");
+        return Err(document.error(&["join", name], &message));
+    }
+    let Err(errors) = rules else {
         return Ok(options);
     };
     let errors = errors.iter().map(|error| {

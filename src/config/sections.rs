@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::api::{
     AuthPlace, CaseIdField, Contract, FirmPlace, ManagementBodies, ManagementPaths, StatusList,
 };
-use crate::mapping::{FieldSource, NamePart, ValueType};
+use crate::mapping::{FieldSource, JoinRule, NamePart, ValueType};
 
 /// How cases are made of files, and where they go.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -27,6 +27,8 @@ pub(super) struct ConfigFile {
     /// The fields of a case, by their names in the mapping. With them, only what
     /// is named is sent.
     pub(super) fields: Option<IndexMap<String, FieldSection>>,
+    /// Files whose columns rules read as `NAME.COLUMN`, by these names.
+    pub(super) join: IndexMap<String, JoinRule>,
     pub(super) ledger: LedgerSection,
     pub(super) platform: PlatformSection,
     pub(super) webhooks: WebhookSection,

@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::model::{Cell, CellKind, Columns, ColumnsVersion, FileId, Record, json_cell, reserved};
 
+use super::join::{JoinedTable, with_joined};
 use super::json::{member_name, value_at};
 use super::names;
 use super::options::{FieldRule, FieldSource};
@@ -40,12 +41,25 @@ impl Rules {
     /// The columns that the rules name and a file does not have. Of a list any
     /// column is enough; a template needs all of its columns. In JSON a dotted
     /// name may lead into a member, and the names are known once the whole file
-    /// was read.
-    pub(crate) fn missing_columns(&self, columns: &Columns, is_json: bool) -> Vec<MissingColumn> {
+    /// was read. An error is a column that could be taken for one of a joined file.
+    pub(crate) fn missing_columns(
+        &self,
+        columns: &Columns,
+        is_json: bool,
+        joined: &[JoinedTable],
+    ) -> Result<Vec<MissingColumn>, String> {
         let options = &self.options;
+        let is_like_joined = |name: &&str| options.joins.keys().any(|join| reads(name, join));
+        if let Some(name) = columns.names().find(is_like_joined) {
+            return Err(format!(
+                "the input has a column {name:?} of its own: rename the [join] table"
+            ));
+        }
+        let columns = &with_joined(columns, joined);
         let has = |name: &String| {
             let path = ColumnPath::new(name, columns);
-            path.exact.is_some() || is_json && path.is_anywhere()
+            path.exact.is_some()
+                || (is_json || options.join_of(name).is_some()) && path.is_anywhere()
         };
         let mut missing = Vec::new();
         let mut need = |names: &[String], needed_for: &str, line, every_file| {
@@ -55,7 +69,8 @@ impl Rules {
                 needed_for: needed_for.into(),
                 line,
                 suggestion: names::closest(column, columns.names()).map(Into::into),
-                every_file,
+                // What a joined file lacks, no case file does.
+                every_file: every_file && options.join_of(column).is_none(),
             }));
         };
         // The key of a rejects file is in a column of its own too.
@@ -64,6 +79,10 @@ impl Rules {
         }
         let firm = options.partner_firm_column.as_slice();
         need(firm, "the partner firm", options.partner_firm_line, true);
+        for (name, join) in &options.joins {
+            let names = [join.column.clone(), format!("{name}.{}", join.equals())];
+            need(&names, &format!("[join.{name}]"), None, true);
+        }
         for field in &self.fields {
             let (rule, names) = (&field.rule, &field.columns);
             let names = match rule.source {
@@ -74,7 +93,19 @@ impl Rules {
             let every_file = rule.required && rule.default.is_none();
             need(names, &rule.target, rule.line, every_file);
         }
-        missing
+        Ok(missing)
+    }
+
+    /// Whether key, partner firm or a field reads a column, or anything in it.
+    pub(crate) fn reads(&self, column: &str) -> bool {
+        let mut others = (self.options.key.iter()).chain(&self.options.partner_firm_column);
+        self.is_named_by_rule(column) || others.any(|named| reads(named, column))
+    }
+
+    /// Whether a field reads a case file, and not only what was joined with it.
+    pub(super) fn reads_case(&self, field: &CompiledField) -> bool {
+        let is_of_case = |column: &String| self.options.join_of(column).is_none();
+        self.options.joins.is_empty() || field.columns.iter().any(is_of_case)
     }
 
     /// The columns that are in neither payload, key nor partner firm.
@@ -83,6 +114,7 @@ impl Rules {
             self.sends(column)
                 || self.is_firm_column(column)
                 || self.options.key.iter().any(|key| reads(key, column))
+                || (self.options.joins.values()).any(|join| reads(&join.column, column))
                 || reserved::is_reserved(column)
         };
         let unused = columns.names().filter(|column| !is_used(column));
@@ -94,7 +126,8 @@ impl Rules {
         self.is_named_by_rule(column)
             || (self.options.passthrough
                 && !self.is_firm_column(column)
-                && !reserved::is_reserved(column))
+                && !reserved::is_reserved(column)
+                && self.options.join_of(column).is_none())
     }
 
     pub(super) fn is_named_by_rule(&self, column: &str) -> bool {
@@ -305,10 +338,7 @@ impl Binding {
 }
 
 fn passthrough(rules: &Rules, column: &str) -> Passthrough {
-    if reserved::is_reserved(column)
-        || rules.is_firm_column(column)
-        || rules.is_named_by_rule(column)
-    {
+    if !rules.sends(column) || rules.is_named_by_rule(column) {
         return Passthrough::NotSent;
     }
     // The firm's id has a field of its own on the wire.

@@ -131,16 +131,16 @@ impl MappedCase<'_> {
     /// Of payload and firm: differs when what would be sent differs. The order
     /// of the columns makes no difference.
     pub fn payload_digest(&self) -> Digest {
-        Digest::of(self.canonical(false).as_bytes())
+        Digest::of(self.canonical(false).text.as_bytes())
     }
 
     /// The payload without what is made of key columns alone, and the firm.
     pub fn content(&self) -> Content {
-        Content(self.canonical(true))
+        self.canonical(true)
     }
 
     /// What would be sent, in an order of its own.
-    fn canonical(&self, without_key: bool) -> String {
+    fn canonical(&self, without_key: bool) -> Content {
         let Mapper {
             rules,
             binding,
@@ -149,6 +149,7 @@ impl MappedCase<'_> {
             ..
         } = self.mapper;
         let mut text = String::with_capacity(payload.len() + 64);
+        let mut has_fields = false;
         for &number in &binding.digest_order {
             let (start, end) = spans[number];
             if let Some(field) = binding.part(rules, number)
@@ -157,6 +158,7 @@ impl MappedCase<'_> {
             {
                 field.path.iter().for_each(|name| text.push_str(name));
                 text.push_str(&payload[start..end]);
+                has_fields = has_fields || rules.reads_case(field);
                 text.push(',');
             }
         }
@@ -164,23 +166,22 @@ impl MappedCase<'_> {
             text.push('@');
             text.push_str(firm);
         }
-        text
+        Content { text, has_fields }
     }
 }
 
 /// What makes two cases the same but for their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content(pub(crate) String);
+pub struct Content {
+    pub(crate) text: String,
+    /// Whether there is more than the firm, and than the client whom a join found.
+    pub(crate) has_fields: bool,
+}
 
 impl Content {
-    /// Whether there is more than the firm.
-    pub(crate) fn has_fields(&self) -> bool {
-        self.0.starts_with('"')
-    }
-
-    /// None where all cases of a firm would have the same.
+    /// None where different cases may have the same.
     pub fn digest(&self) -> Option<Digest> {
-        self.has_fields().then(|| Digest::of(self.0.as_bytes()))
+        self.has_fields.then(|| Digest::of(self.text.as_bytes()))
     }
 }
 

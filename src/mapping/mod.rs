@@ -12,6 +12,7 @@
 
 mod columns;
 mod field;
+mod join;
 mod json;
 mod key;
 mod mapper;
@@ -28,9 +29,11 @@ mod values;
 mod tests;
 
 pub(crate) use columns::{MissingColumn, is_firm_name, merge_missing_columns};
+pub(crate) use join::{JoinedTable, Joiner};
 pub(crate) use json::{object_members, record_json};
 pub use mapper::{Content, MappedCase, Mapper, RecordDigests};
 pub(crate) use names::{looks_confidential, looks_like_ssn};
+pub(crate) use options::JoinRule;
 pub use options::{Constant, FieldRule, FieldSource, MappingOptions, NamePart, ValueType};
 pub(crate) use partner_firm::can_be_firm_id;
 pub(crate) use person::PersonReader;

@@ -1,5 +1,8 @@
 //! The rules as the config or the command line gives them: plain data.
 
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
 use jiff::civil::Date;
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,6 +30,40 @@ pub struct MappingOptions {
     pub allow_drafts: bool,
     /// The day of the run. Without it no date is implausible.
     pub today: Option<Date>,
+    /// The files that records are joined with, by the names that their columns
+    /// begin with.
+    pub joins: IndexMap<String, JoinRule>,
+}
+
+impl MappingOptions {
+    /// The join that a column is of, by its position.
+    pub(super) fn join_of(&self, column: &str) -> Option<usize> {
+        self.joins.get_index_of(column.split_once('.')?.0)
+    }
+}
+
+/// A file whose columns rules read beside those of the case files.
+#[derive(Debug, Clone, PartialEq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JoinRule {
+    /// The file, relative to the config.
+    pub file: PathBuf,
+    /// Column of the case files with the id of a row of this file.
+    pub column: String,
+    /// Column of this file with that id; by default the one of the same name.
+    equals: Option<String>,
+    /// A record without a row is an error; the default.
+    pub required: Option<bool>,
+    /// Sheet of a workbook; by default the first.
+    pub sheet: Option<String>,
+    /// The header's row, as a spreadsheet counts it.
+    pub header_row: Option<u64>,
+}
+
+impl JoinRule {
+    pub(super) fn equals(&self) -> &str {
+        self.equals.as_ref().unwrap_or(&self.column)
+    }
 }
 
 /// How one payload field is made.

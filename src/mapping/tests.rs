@@ -2,6 +2,7 @@
 
 mod errors;
 mod firms_and_keys;
+mod joins;
 mod payloads;
 mod properties;
 

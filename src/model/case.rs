@@ -156,7 +156,7 @@ impl KeyOrigin {
 }
 
 /// The text of one column as a key has it.
-fn normalized(text: &str) -> Cow<'_, str> {
+pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     // Nearly every key is plain ASCII.
     let is_spaced = |c: char| c != ' ' && c.is_whitespace();
     if text.is_ascii() && !text.contains(is_spaced) && !text.contains("  ") {

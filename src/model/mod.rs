@@ -13,8 +13,8 @@ mod system;
 mod text;
 mod webhook;
 
-pub(crate) use case::Hasher;
 pub use case::{CaseData, Digest, Key, KeyOrigin};
+pub(crate) use case::{Hasher, normalized};
 pub(crate) use event::{PauseReason, RunEvent, SettledAttempt, StopReason};
 pub(crate) use folding::{Foldings, is_surely_folded};
 pub(crate) use json::{Members, json_cell, json_members, push_json_string};

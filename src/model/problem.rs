@@ -145,6 +145,12 @@ pub enum Code {
     ImplausibleDate,
     /// A column that looks confidential is sent, though no rule names it.
     LooksConfidential,
+    /// No row of a joined file belongs to the record.
+    JoinUnmatched,
+    /// Several rows of a joined file belong to the record.
+    JoinMultiple,
+    /// Rows of a joined file that have no id.
+    JoinWithoutId,
     // The whole input
     /// A key occurs twice, with different payloads.
     DuplicateKey,
@@ -186,6 +192,7 @@ impl Code {
             | Self::RoundedNumber
             | Self::ImplausibleDate
             | Self::LooksConfidential
+            | Self::JoinWithoutId
             | Self::RareFirm
             | Self::SimilarKey
             | Self::UncheckedCaseType

@@ -19,6 +19,7 @@ mod import;
 mod init;
 mod input_problems;
 mod interrupted_runs;
+mod join;
 mod keys;
 mod layout;
 mod ledger_choice;

@@ -172,8 +172,13 @@ impl ReadSettings {
         })
     }
 
+    /// The files of problems by their numbers: the inputs, then those that are
+    /// joined with them.
     pub(crate) fn file_names(&self) -> Vec<String> {
-        self.check.inputs.iter().map(Input::name).collect()
+        let inputs = self.check.inputs.iter().map(Input::name);
+        let joins = self.check.rules.options().joins.values();
+        let joined = joins.map(|join| join.file.display().to_string());
+        inputs.chain(joined).collect()
     }
 
     /// The files that are read, which no output may replace.
