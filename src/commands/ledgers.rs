@@ -256,9 +256,9 @@ pub(super) fn about(ledger: &KnownLedger) -> String {
 
 /// The ledger of an import.
 pub(super) enum ImportLedger {
-    Existing(Box<Ledger>),
+    Existing(Box<Ledger>, Box<LedgerInfo>),
     /// A dry run only reads.
-    ReadOnly(Box<LedgerReader>),
+    ReadOnly(Box<LedgerReader>, Box<LedgerInfo>),
     /// None exists; one may be created once the user has agreed.
     Missing {
         /// Other ledgers.
@@ -269,8 +269,16 @@ pub(super) enum ImportLedger {
 impl ImportLedger {
     pub(super) fn reader(&self) -> Option<&LedgerReader> {
         match self {
-            Self::Existing(ledger) => Some(ledger.reader()),
-            Self::ReadOnly(reader) => Some(reader),
+            Self::Existing(ledger, _) => Some(ledger.reader()),
+            Self::ReadOnly(reader, _) => Some(reader),
+            Self::Missing { .. } => None,
+        }
+    }
+
+    /// As it was opened.
+    pub(super) fn info(&self) -> Option<&LedgerInfo> {
+        match self {
+            Self::Existing(_, info) | Self::ReadOnly(_, info) => Some(info),
             Self::Missing { .. } => None,
         }
     }
@@ -278,13 +286,13 @@ impl ImportLedger {
     /// The ledger that a run writes to, created if it does not exist.
     pub(super) fn into_ledger(self, settings: &ImportSettings) -> Result<Ledger> {
         match self {
-            Self::Existing(ledger) => Ok(*ledger),
+            Self::Existing(ledger, _) => Ok(*ledger),
             Self::Missing { .. } => Ok(ledger::create(
                 &settings.ledger_location,
                 records(&settings.ledger),
                 settings.destination.account.as_str(),
             )?),
-            Self::ReadOnly(_) => bail!("a dry run sends nothing"),
+            Self::ReadOnly(..) => bail!("a dry run sends nothing"),
         }
     }
 }
@@ -310,11 +318,13 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
     }
     if dry_run {
         let reader = ledger::open_read_only(location, records)?;
-        wanted.refuse_unexpected(&reader.info()?)?;
-        return Ok(ImportLedger::ReadOnly(Box::new(reader)));
+        let info = Box::new(reader.info()?);
+        wanted.refuse_unexpected(&info)?;
+        return Ok(ImportLedger::ReadOnly(Box::new(reader), info));
     }
     let mut ledger = ledger::open(location, records, settings.args.wait.max(LOCK_PATIENCE))?;
-    wanted.refuse_unexpected(&ledger.reader().info()?)?;
+    let info = Box::new(ledger.reader().info()?);
+    wanted.refuse_unexpected(&info)?;
     if settings.args.fresh {
         ledger.delete()?;
         if !settings.output.quiet && !settings.output.json {
@@ -332,7 +342,7 @@ pub(super) fn open_for_import(settings: &ImportSettings) -> Result<ImportLedger>
             if ledger.recovered() == 1 { "is" } else { "are" }
         ));
     }
-    Ok(ImportLedger::Existing(Box::new(ledger)))
+    Ok(ImportLedger::Existing(Box::new(ledger), info))
 }
 
 /// Opens the ledger of a setup, or creates it, by the rules of an import that

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,7 +34,9 @@ pub struct ServerAddress {
     pub(super) max_wait: Duration,
     /// A connection that nobody uses at the moment: a new one takes several round
     /// trips.
-    pub(super) idle: Arc<Mutex<Option<Client>>>,
+    pub(super) idle: Arc<Mutex<Option<Arc<Client>>>>,
+    /// That a ledger that can be used was found there.
+    pub(super) is_checked: Arc<AtomicBool>,
 }
 
 /// Without the password.
@@ -66,9 +69,11 @@ const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 /// The longest that a call takes where nothing else is said.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Nothing answers for this long: the connection is broken.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that nothing is heard of a server until its connection counts as
+/// broken. Long enough for a slow one, and well within the right to run, which
+/// outlasts two calls.
 const SILENCE: Duration = Duration::from_secs(20);
+const SHORTEST_SILENCE: Duration = Duration::from_secs(5);
 
 impl ServerAddress {
     /// Reads an address. A password in it is refused unless it comes from the
@@ -98,7 +103,6 @@ impl ServerAddress {
                 SslMode::Disable
             })
             .application_name("caseload")
-            .connect_timeout(CONNECT_TIMEOUT)
             .keepalives_idle(SILENCE)
             .tcp_user_timeout(SILENCE);
         Ok(Self {
@@ -108,6 +112,7 @@ impl ServerAddress {
             call_timeout: CALL_TIMEOUT,
             max_wait: Duration::ZERO,
             idle: Arc::default(),
+            is_checked: Arc::default(),
         })
     }
 
@@ -128,6 +133,11 @@ impl ServerAddress {
     /// can't be reached on the way is tried.
     pub(crate) fn set_limits(&mut self, call_timeout: Duration, max_wait: Duration) {
         (self.call_timeout, self.max_wait) = (call_timeout, max_wait);
+    }
+
+    /// How long an answer is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        (self.call_timeout * 2 / 3).clamp(SHORTEST_SILENCE, SILENCE)
     }
 
     pub(crate) fn has_password(&self) -> bool {
@@ -189,21 +199,9 @@ impl From<&Self> for Location {
     }
 }
 
-impl From<PathBuf> for Location {
-    fn from(path: PathBuf) -> Self {
-        Self::File(path)
-    }
-}
-
-impl From<&Path> for Location {
-    fn from(path: &Path) -> Self {
-        Self::File(path.to_owned())
-    }
-}
-
-impl From<&PathBuf> for Location {
-    fn from(path: &PathBuf) -> Self {
-        Self::File(path.clone())
+impl<P: AsRef<Path>> From<P> for Location {
+    fn from(path: P) -> Self {
+        Self::File(path.as_ref().to_owned())
     }
 }
 

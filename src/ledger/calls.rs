@@ -22,7 +22,7 @@ impl LedgerReader {
     /// those that it made, whichever run called for the case after it.
     pub(crate) fn calls(&self, filter: &CaseFilter) -> Result<Vec<CallCount>, LedgerError> {
         let _snapshot = self.snapshot()?;
-        let (condition, values) = self.condition(filter);
+        let (condition, values) = self.condition(filter)?;
         let sql = format!(
             "SELECT a.started_at / 1000 * 1000 AS second, a.outcome, count(*)
              FROM cases c LEFT JOIN files f ON f.no = c.file JOIN attempts a ON a.case_no = c.no

@@ -409,18 +409,11 @@ pub(super) fn release(db: &Database, claim: &Claim) -> database::Result<bool> {
     Ok(true)
 }
 
-/// Puts in doubt what is in flight, since nobody will settle it.
-pub(super) fn recover(db: &Database) -> database::Result<u64> {
-    // Two conditions on the state: the first makes the partial index usable.
-    db.execute(
-        "UPDATE attempts SET outcome = 'in_doubt',
-                message = 'the run ended while it was in flight'
-         WHERE outcome IS NULL AND (case_no, nth) IN (
-           SELECT no, attempts FROM cases WHERE state <> 'imported' AND state = 'sending')",
-        params![],
-    )?;
-    db.execute(
-        "UPDATE cases SET state = 'in_doubt' WHERE state <> 'imported' AND state = 'sending'",
-        params![],
-    )
-}
+/// Puts in doubt what is in flight, since nobody will settle it. Two conditions
+/// on the state: the first makes the partial index usable.
+pub(super) const RECOVER: [&str; 2] = [
+    "UPDATE attempts SET outcome = 'in_doubt', message = 'the run ended while it was in flight'
+     WHERE outcome IS NULL AND (case_no, nth) IN (
+       SELECT no, attempts FROM cases WHERE state <> 'imported' AND state = 'sending')",
+    "UPDATE cases SET state = 'in_doubt' WHERE state <> 'imported' AND state = 'sending'",
+];

@@ -21,6 +21,9 @@ pub(super) type Result<T> = std::result::Result<T, LedgerErrorKind>;
 /// What `rusqlite::params!` makes.
 pub(super) type Params<'p> = &'p [&'p dyn ToSql];
 
+/// With its values.
+pub(super) type Statement<'s> = (&'s str, Params<'s>);
+
 #[derive(Debug)]
 pub(crate) enum Database {
     File {
@@ -98,9 +101,26 @@ impl Database {
 
     /// How many rows a statement has changed.
     pub(super) fn execute(&self, sql: &str, values: Params<'_>) -> Result<u64> {
+        let changed = self.execute_all(&[(sql, values)])?;
+        Ok(changed.iter().sum())
+    }
+
+    /// The same of each of some statements, which a server gets together.
+    pub(super) fn execute_all(&self, statements: &[Statement<'_>]) -> Result<Vec<u64>> {
         match self {
-            Self::File { conn, .. } => Ok(conn.prepare_cached(sql)?.execute(values)? as u64),
-            Self::Server(server) => server.execute(sql, values),
+            Self::File { conn, .. } => (statements.iter())
+                .map(|(sql, values)| Ok(conn.prepare_cached(sql)?.execute(*values)? as u64))
+                .collect(),
+            Self::Server(server) => server.execute_all(statements),
+        }
+    }
+
+    /// The same in a transaction of a run, of which the right to run may have been
+    /// lost to another, as it can be on a server.
+    pub(super) fn execute_in_run(&self, statements: &[Statement<'_>]) -> Result<Vec<u64>> {
+        match self {
+            Self::File { .. } => self.execute_all(statements),
+            Self::Server(server) => server.execute_in_run(statements),
         }
     }
 
@@ -187,8 +207,8 @@ impl Database {
     }
 
     /// One moment for several queries, and whether nobody has the right to run in
-    /// it.
-    pub(super) fn begin_reading(&self) -> Result<(bool, Transaction<'_>)> {
+    /// it, where that must be asked before.
+    pub(super) fn begin_reading(&self) -> Result<(Option<bool>, Transaction<'_>)> {
         match self {
             Self::File { file, .. } => loop {
                 let free = file.is_free()?;
@@ -196,13 +216,18 @@ impl Database {
                 schema::id(self)?;
                 // A run that began or ended meanwhile may have left its claims in it.
                 if free == file.is_free()? {
-                    return Ok((free, snapshot));
+                    return Ok((Some(free), snapshot));
                 }
             },
-            Self::Server(server) => {
-                let snapshot = self.begin("", Mode::Read)?;
-                Ok((server.is_free()?, snapshot))
-            }
+            Self::Server(_) => Ok((None, self.begin("", Mode::Read)?)),
+        }
+    }
+
+    /// Whether nobody has the right to run.
+    pub(super) fn is_free(&self) -> Result<bool> {
+        match self {
+            Self::File { file, .. } => Ok(file.is_free()?),
+            Self::Server(server) => server.is_free(),
         }
     }
 
@@ -247,24 +272,6 @@ impl Database {
         }
     }
 
-    /// Makes sure that the right to run was not lost to another run, as it can be
-    /// on a server.
-    pub(super) fn keep_lock(&self) -> Result<()> {
-        match self {
-            Self::File { .. } => Ok(()),
-            Self::Server(server) => server.keep_lock(),
-        }
-    }
-
-    /// What a query of rows that are about to be changed ends with. The
-    /// transaction of a file keeps everybody else out.
-    pub(super) fn for_update(&self) -> &'static str {
-        match self {
-            Self::File { .. } => "",
-            Self::Server(_) => " FOR UPDATE",
-        }
-    }
-
     pub(super) fn set_read_only(&self, read_only: bool) -> Result<()> {
         match self {
             Self::File { conn, .. } => Ok(conn.pragma_update(None, "query_only", read_only)?),
@@ -273,57 +280,29 @@ impl Database {
         }
     }
 
-    /// Makes sure that it can be written, and that a commit is on the disk.
+    /// Makes sure that a file can be written, and that a commit is on the disk; of a
+    /// server each transaction does.
     pub(super) fn prepare_writing(&self) -> Result<()> {
-        match self {
-            Self::File { conn, file } => {
-                // Another user's file can't be changed; that it is writable is
-                // enough.
-                let _ = file.make_private();
-                // SQLite falls back to reading without an error.
-                if conn.is_readonly("main")? {
-                    let detail = "it can only be read".to_owned();
-                    return Err(LedgerErrorKind::ReadOnly(detail));
-                }
-                schema::configure_writer(conn)
-            }
-            Self::Server(_) => {
-                let sql = "SELECT current_setting('synchronous_commit')";
-                let setting: String = self.value(sql, &[])?;
-                if setting == "on" {
-                    return Ok(());
-                }
-                Err(LedgerErrorKind::UnsafeServer("synchronous_commit is off"))
-            }
+        let Self::File { conn, file } = self else {
+            return Ok(());
+        };
+        // Another user's file can't be changed; that it is writable is enough.
+        let _ = file.make_private();
+        // SQLite falls back to reading without an error.
+        if conn.is_readonly("main")? {
+            let detail = "it can only be read".to_owned();
+            return Err(LedgerErrorKind::ReadOnly(detail));
         }
+        schema::configure_writer(conn)
     }
 
-    /// The settings of a run.
-    pub(super) fn configure_run(&self) -> Result<()> {
-        match self {
-            Self::File { conn, .. } => Ok(schema::configure_run(conn)?),
-            Self::Server(_) => Ok(()),
-        }
-    }
-
-    /// Writes a file anew, without what was deleted in it.
+    /// Writes a file anew, without what was deleted in it; a server does so when it
+    /// finds time.
     pub(super) fn rewrite(&self) -> Result<()> {
-        match self {
-            Self::File { conn, .. } => Ok(conn.execute_batch("VACUUM")?),
-            // The server does so when it finds time.
-            Self::Server(_) => Ok(()),
+        if let Self::File { conn, .. } = self {
+            conn.execute_batch("VACUUM")?;
         }
-    }
-
-    /// After the last commit.
-    pub(super) fn remove_journal(&self) {
-        match self {
-            // Empty now; it is only in the way.
-            Self::File { conn, .. } => {
-                let _ = conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()));
-            }
-            Self::Server(_) => {}
-        }
+        Ok(())
     }
 
     /// No transaction is open.

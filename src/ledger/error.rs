@@ -196,6 +196,8 @@ impl From<tokio_postgres::Error> for LedgerErrorKind {
             {
                 Self::Disconnected(detail)
             }
+            // No table of a ledger.
+            "42P01" | "3F000" => Self::NotFound,
             "28P01" | "28000" | "42501" => Self::NoAccess(detail),
             "53100" => Self::DiskFull,
             "25006" => Self::ReadOnly(detail),

@@ -27,8 +27,8 @@ pub struct LedgerReader {
     /// Its id and account, to remember them.
     pub(super) names: OnceCell<(String, String)>,
     /// No run holds the lock: what is `sending` was left by a dead run, and is
-    /// shown as in doubt.
-    pub(super) orphaned: Cell<bool>,
+    /// shown as in doubt. Not asked yet where there is none.
+    pub(super) orphaned: Cell<Option<bool>>,
     /// The journal is not needed any more when this is dropped.
     pub(super) removes_journal: Cell<bool>,
 }
@@ -100,7 +100,7 @@ pub(super) fn connect(
         db,
         records,
         names: OnceCell::new(),
-        orphaned: Cell::new(false),
+        orphaned: Cell::default(),
         removes_journal: Cell::new(false),
     })
 }
@@ -244,7 +244,7 @@ impl LedgerReader {
     /// Whether a run is using the ledger, and who.
     pub(crate) fn lock_status(&self) -> Result<LockStatus, LedgerError> {
         let _snapshot = self.snapshot()?;
-        if self.orphaned.get() {
+        if self.is_orphaned().at(self.path())? {
             return Ok(LockStatus::Free);
         }
         let holder = self.holder()?;
@@ -277,8 +277,11 @@ impl LedgerReader {
 
 impl Drop for LedgerReader {
     fn drop(&mut self) {
-        if self.removes_journal.get() {
-            self.db.remove_journal();
+        if let Database::File { conn, .. } = &self.db
+            && self.removes_journal.get()
+        {
+            // Empty now; it is only in the way.
+            let _ = conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()));
         }
     }
 }
@@ -293,12 +296,11 @@ impl Ledger {
         let mut recovered = 0;
         if lock.is_some() {
             abort_point("before-recover");
-            let recover = |db: &Database| {
-                run::recover(db)?;
-                setup_items::recover(db)?;
-                claim::recover(db)
-            };
-            recovered = db.transaction(recover).at(path)?;
+            let [attempts, cases] = claim::RECOVER;
+            let recover = [run::RECOVER, setup_items::RECOVER, attempts, cases];
+            let recover = recover.map(|sql| (sql, params![]));
+            let changed = db.transaction(|db| db.execute_all(&recover)).at(path)?;
+            recovered = changed[recover.len() - 1];
             abort_point("after-recover");
         }
         Ok(Self {

@@ -39,7 +39,7 @@ impl Ledger {
     ) -> Result<Forgotten, LedgerError> {
         let now = Timestamp::now();
         let forgotten = self.write(|db| {
-            db.keep_lock()?;
+            db.execute_in_run(&[])?;
             Ok(Forgotten {
                 cases: forget_cases(db, cases, since, now)?,
                 events: forget_events(db, events)?,

@@ -8,10 +8,10 @@ use foldhash::{HashMap, HashMapExt as _, HashSet};
 use rusqlite::{ToSql, params};
 
 use super::database::{self, Database, Params};
-use super::error::LedgerErrorKind;
 use super::file::LedgerReader;
 use super::queries::{digest_array, one_of};
 use super::schema::half;
+use super::server::{Server, value};
 use super::{KnownCase, LedgerError};
 use crate::model::{CaseData, Digest, Foldings, Hasher, Key, Person, PersonField, State};
 
@@ -36,10 +36,8 @@ impl Salt {
             return read();
         };
         // It never changes, and a round trip takes long.
-        if server.salt.get().is_none() {
-            let _ = server.salt.set(read()?);
-        }
-        server.salt.get().cloned().ok_or(LedgerErrorKind::Closed)
+        let salt = server.salt.get().cloned().map_or_else(read, Ok)?;
+        Ok(server.salt.get_or_init(|| salt).clone())
     }
 
     fn hash(&self, column: &str, text: &str) -> i64 {
@@ -97,6 +95,9 @@ struct Batch {
 /// Number, and the hashes of name, phone, e-mail and incident date, by key.
 type Persons = HashMap<Digest, (i64, [Option<i64>; 4])>;
 
+/// Of a column: its type, and an array of them.
+type Hashes = (&'static str, &'static str, String);
+
 /// Imported, in doubt, or about to be: a case that can be created twice.
 pub(super) const EXISTS: &str = "state IN ('sending', 'imported', 'in_doubt')";
 
@@ -104,8 +105,7 @@ impl LedgerReader {
     /// None while the ledger has no cases.
     pub(crate) fn look_alikes(&self) -> Result<Option<LookAlikes<'_>>, LedgerError> {
         self.read(|db| {
-            let sql = "SELECT EXISTS (SELECT 1 FROM cases)";
-            let has_cases: bool = db.value(sql, params![])?;
+            let has_cases = db.exists("SELECT 1 FROM cases LIMIT 1", params![])?;
             let salt = has_cases.then(|| Salt::of(db)).transpose()?;
             Ok(salt.map(|salt| LookAlikes {
                 reader: self,
@@ -122,15 +122,15 @@ impl LookAlikes<'_> {
         &mut self,
         cases: impl Iterator<Item = (&'c CaseData, Option<&'c KnownCase>)>,
     ) -> Result<(), LedgerError> {
-        if let Database::Server(_) = self.reader.db {
-            self.batch = Some(self.reader.read(|db| self.read_batch(db, cases))?);
+        if let Database::Server(server) = &self.reader.db {
+            self.batch = Some(self.reader.read(|_| self.read_batch(server, cases))?);
         }
         Ok(())
     }
 
     fn read_batch<'c>(
         &self,
-        db: &Database,
+        server: &Server,
         cases: impl Iterator<Item = (&'c CaseData, Option<&'c KnownCase>)>,
     ) -> database::Result<Batch> {
         let mut hashes: HashMap<&str, Vec<i64>> = HashMap::new();
@@ -159,29 +159,21 @@ impl LookAlikes<'_> {
             }
             payloads.push(case.payload_digest);
         }
-        let mut batch = Batch::default();
-        for (column, hashes) in &hashes {
-            if hashes.is_empty() {
-                continue;
-            }
-            let sql = format!(
-                "SELECT DISTINCT {column} FROM cases WHERE {EXISTS} AND {column} {}",
-                one_of("bigint")
-            );
-            let items = hashes.iter().map(ToString::to_string);
-            let array = format!("{{{}}}", items.collect::<Vec<_>>().join(","));
-            let found = db.rows(&sql, params![array], |row| row.get(0))?;
-            let found = found.into_iter().map(|hash| ((*column).to_owned(), hash));
-            batch.hashes.extend(found);
+        let mut hashes: Vec<Hashes> = hashes
+            .iter()
+            .map(|(column, hashes)| {
+                let items = hashes.iter().map(ToString::to_string);
+                let array = format!("{{{}}}", items.collect::<Vec<_>>().join(","));
+                (*column, "bigint", array)
+            })
+            .collect();
+        if !payloads.is_empty() {
+            hashes.push(("payload_digest", "bytea", digest_array(&payloads)));
         }
-        let column = "payload_digest";
-        let one_of = one_of("bytea");
-        let sql = format!("SELECT {column} FROM cases WHERE {EXISTS} AND {column} {one_of}");
-        let found = db.rows(&sql, params![digest_array(&payloads)], |row| row.get(0))?;
-        let found = found.iter().map(|digest| (column.to_owned(), half(digest)));
-        batch.hashes.extend(found);
-        batch.persons = read_persons(db, &keys)?;
-        Ok(batch)
+        Ok(Batch {
+            hashes: read_hashes(server, &hashes)?,
+            persons: read_persons(server, &keys)?,
+        })
     }
 
     /// Whether a case may have this hash.
@@ -335,7 +327,7 @@ impl LookAlikes<'_> {
             db.one(sql, params![no], |row| {
                 Ok(LookAlike {
                     key: row.get(0)?,
-                    state: self.reader.shown(row.get(1)?),
+                    state: self.reader.shown(row.get(1)?)?,
                     file: row.get(2)?,
                     row: row.get(3)?,
                     is_forgotten: row.get(4)?,
@@ -345,15 +337,50 @@ impl LookAlikes<'_> {
     }
 }
 
-fn read_persons(db: &Database, keys: &[Digest]) -> database::Result<Persons> {
+/// Those of these that some case has, in one round trip.
+fn read_hashes(server: &Server, asked: &[Hashes]) -> database::Result<HashSet<(String, i64)>> {
+    let sql = asked.iter().map(|(column, kind, _)| {
+        let one_of = one_of(kind);
+        format!("SELECT DISTINCT {column} FROM cases WHERE {EXISTS} AND {column} {one_of}")
+    });
+    let sql: Vec<String> = sql.collect();
+    let arrays = asked.iter().map(|(.., array)| [array as &dyn ToSql]);
+    let arrays: Vec<_> = arrays.collect();
+    let statements = sql.iter().zip(&arrays);
+    let statements: Vec<_> = statements
+        .map(|(sql, array)| (&**sql, &array[..]))
+        .collect();
+    let mut known = HashSet::default();
+    for ((column, kind, _), rows) in asked.iter().zip(server.query_all(&statements)?) {
+        for row in &rows {
+            let hash = match *kind {
+                "bytea" => half(&value(row, 0)?),
+                _ => value(row, 0)?,
+            };
+            known.insert(((*column).to_owned(), hash));
+        }
+    }
+    Ok(known)
+}
+
+fn read_persons(server: &Server, keys: &[Digest]) -> database::Result<Persons> {
+    if keys.is_empty() {
+        return Ok(Persons::default());
+    }
     let sql = format!(
         "SELECT key_digest, no, name, phone, email, incident_date FROM cases
          WHERE key_digest {}",
         one_of("bytea")
     );
-    let persons = db.rows(&sql, params![digest_array(keys)], |row| {
-        let hashes = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
-        Ok((row.get(0)?, (row.get(1)?, hashes)))
-    })?;
-    Ok(persons.into_iter().collect())
+    let rows = server.query(&sql, params![digest_array(keys)])?;
+    let persons = rows.iter().map(|row| {
+        let hashes = [
+            value(row, 2)?,
+            value(row, 3)?,
+            value(row, 4)?,
+            value(row, 5)?,
+        ];
+        Ok((value(row, 0)?, (value(row, 1)?, hashes)))
+    });
+    persons.collect()
 }

@@ -10,6 +10,7 @@ use rusqlite::types::Value;
 use serde::Serialize;
 
 use super::database::{self, Database, Row, as_params, marks};
+use super::error::AtPath as _;
 use super::file::LedgerReader;
 use super::schema::{Json, Millis};
 use super::sources::SOURCE;
@@ -167,7 +168,7 @@ impl LedgerReader {
     fn page(&self, filter: &CaseFilter, from: Value) -> Result<Vec<(i64, CaseRow)>, LedgerError> {
         // What a filter selects depends on whether a run goes on.
         let _snapshot = self.snapshot()?;
-        let (condition, mut values) = self.condition(filter);
+        let (condition, mut values) = self.condition(filter)?;
         values.push(from);
         let (contents, join) = if filter.with_content {
             let join = "LEFT JOIN contents k ON k.case_no = c.no";
@@ -222,13 +223,18 @@ impl LedgerReader {
     }
 
     /// The SQL of a filter without its keys, ending in `AND`, and its values.
-    pub(super) fn condition(&self, filter: &CaseFilter) -> (String, Vec<Value>) {
+    pub(super) fn condition(
+        &self,
+        filter: &CaseFilter,
+    ) -> Result<(String, Vec<Value>), LedgerError> {
         let mut condition = String::new();
         let mut values = Vec::new();
         if let Some(states) = &filter.states {
-            let stored: Vec<State> = (State::ALL.iter().copied())
-                .filter(|&state| states.contains(&self.shown(state)))
-                .collect();
+            let shown = |&state: &State| Ok((state, self.shown(state)?));
+            let shown: database::Result<Vec<_>> = State::ALL.iter().map(shown).collect();
+            let shown = shown.at(self.path())?.into_iter();
+            let stored = shown.filter(|(_, shown)| states.contains(shown));
+            let stored: Vec<State> = stored.map(|(state, _)| state).collect();
             condition = format!("c.state IN ({}) AND ", marks(stored.len()));
             if !stored.contains(&State::Imported) {
                 // Makes the partial index of these cases usable.
@@ -252,7 +258,7 @@ impl LedgerReader {
         if filter.possible_twin {
             condition.push_str("c.possible_twin = 1 AND ");
         }
-        (condition, values)
+        Ok((condition, values))
     }
 
     /// How many cases were imported without a partner firm.
@@ -299,19 +305,25 @@ impl LedgerReader {
     }
 
     /// The state as readers see it.
-    pub(super) fn shown(&self, state: State) -> State {
-        if self.orphaned.get() && state == State::Sending {
-            State::InDoubt
-        } else {
-            state
-        }
+    pub(super) fn shown(&self, state: State) -> database::Result<State> {
+        Ok(match state {
+            State::Sending if self.is_orphaned()? => State::InDoubt,
+            state => state,
+        })
+    }
+
+    /// Whether nobody has the right to run in this snapshot.
+    pub(super) fn is_orphaned(&self) -> database::Result<bool> {
+        let orphaned = self.orphaned.get().map_or_else(|| self.db.is_free(), Ok)?;
+        self.orphaned.set(Some(orphaned));
+        Ok(orphaned)
     }
 }
 
 fn case_row(row: &Row<'_>, reader: &LedgerReader) -> database::Result<CaseRow> {
     Ok(CaseRow {
         key: row.get(1)?,
-        state: reader.shown(row.get(2)?),
+        state: reader.shown(row.get(2)?)?,
         case_id: row.get(3)?,
         file: row.get(4)?,
         line: row.get::<Option<_>>(5)?.unwrap_or_default(),
@@ -333,6 +345,10 @@ fn case_row(row: &Row<'_>, reader: &LedgerReader) -> database::Result<CaseRow> {
 impl KeyLookup<'_> {
     /// What is known of each of these keys; meant for thousands at once.
     pub fn find(&mut self, keys: &[Digest]) -> Result<Vec<Option<KnownCase>>, LedgerError> {
+        // Of a file without records there are none.
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
         let reader = self.reader;
         let found = reader.read(|db| self.read(db, keys))?;
         Ok(found
@@ -395,7 +411,7 @@ impl KeyLookup<'_> {
 
     fn known_case(&self, row: &Row<'_>) -> database::Result<(i64, KnownCase)> {
         let known = KnownCase {
-            state: self.reader.shown(row.get(2)?),
+            state: self.reader.shown(row.get(2)?)?,
             payload_digest: row.get(3)?,
             last_attempt_at: row.get::<Millis>(4)?.0,
         };

@@ -106,13 +106,6 @@ pub(super) fn new_mark() -> String {
 }
 
 impl LedgerReader {
-    /// What this machine remembers of this ledger.
-    pub(crate) fn record(&self) -> Result<Option<LedgerRecord>, LedgerError> {
-        let id = self.read(super::schema::id)?;
-        let records = self.records.as_ref();
-        Ok(records.and_then(|records| records.of(&id)))
-    }
-
     /// Remembers the latest attempt or resolution; it must be on the disk.
     pub(super) fn remember(&self, attempt: Option<String>) {
         let Some(records) = &self.records else { return };

@@ -148,18 +148,19 @@ struct CaseStatus {
 }
 
 fn find(db: &Database, key: &Key) -> database::Result<Option<CaseStatus>> {
-    let sql = "SELECT no, state, attempts FROM cases WHERE key_digest = ?1";
-    db.first(
-        &format!("{sql}{}", db.for_update()),
-        params![key.digest()],
-        |row| {
-            Ok(CaseStatus {
-                no: row.get(0)?,
-                state: row.get(1)?,
-                attempts: row.get(2)?,
-            })
-        },
-    )
+    // The transaction of a file keeps everybody else out.
+    let for_update = match db {
+        Database::File { .. } => "",
+        Database::Server(_) => "FOR UPDATE",
+    };
+    let sql = format!("SELECT no, state, attempts FROM cases WHERE key_digest = ?1 {for_update}");
+    db.first(&sql, params![key.digest()], |row| {
+        Ok(CaseStatus {
+            no: row.get(0)?,
+            state: row.get(1)?,
+            attempts: row.get(2)?,
+        })
+    })
 }
 
 fn add(

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{ToSql, params};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::database::{self, Database};
+use super::database::{self, Database, Statement};
+use super::error::{AtPath as _, LedgerErrorKind};
 use super::file::LedgerReader;
 use super::schema::{Json, Millis};
 use super::{LedgerError, MissingAttempts, claim, sources};
@@ -149,30 +150,36 @@ pub(super) fn begin(
     start: &RunStart,
     keep_payloads: bool,
 ) -> database::Result<RunId> {
-    db.keep_lock()?;
-    if !keep_payloads {
-        // Of cases that a user marked as imported, which could be undone until now.
-        db.execute(
-            "DELETE FROM contents
-             WHERE (SELECT state FROM cases WHERE no = case_no) = 'imported'",
-            params![],
-        )?;
-    }
-    sources::record(db, &start.keys)?;
     let run: i64 = db.value(
         "INSERT INTO runs (mark, start) VALUES (?1, ?2)
          ON CONFLICT (mark) DO UPDATE SET start = excluded.start RETURNING no",
         params![mark, Json(start)],
     )?;
-    for (position, file) in start.files.iter().enumerate() {
-        db.execute(
-            "INSERT INTO files (run, position, name) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-            params![run, position, file.name],
-        )?;
+    let (keys, files) = (&start.keys, &start.files);
+    let (folded, columns) = (Json(keys.folded_columns()), Json(&keys.columns));
+    let keys: [&dyn ToSql; 3] = [&keys.source, &folded, &columns];
+    let positions: Vec<usize> = (0..files.len()).collect();
+    let files = positions.iter().zip(files);
+    let files: Vec<[&dyn ToSql; 3]> = files
+        .map(|(position, file)| [&run as _, position as _, &file.name as _])
+        .collect();
+    let forget_keys = sources::forget_unused();
+    let mut statements: Vec<Statement<'_>> = Vec::new();
+    if !keep_payloads {
+        // Of cases that a user marked as imported, which could be undone until now.
+        let sql = "DELETE FROM contents
+                   WHERE (SELECT state FROM cases WHERE no = case_no) = 'imported'";
+        statements.push((sql, &[]));
     }
+    if !start.keys.columns.is_empty() {
+        statements.extend([(sources::RECORD, &keys[..]), (&forget_keys, &keys[..2])]);
+    }
+    let sql = "INSERT INTO files (run, position, name) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    statements.extend(files.iter().map(|file| (sql, &file[..])));
+    db.execute_in_run(&statements)?;
     if let Database::Server(server) = db {
         server.claims.set(0);
-        server.latest_attempt.replace(Some(format!("{mark}-0")));
+        server.run.replace(Some(mark.to_owned()));
     }
     Ok(RunId(run))
 }
@@ -180,7 +187,9 @@ pub(super) fn begin(
 /// The name of the latest attempt of the latest run.
 pub(super) fn latest_attempt(db: &Database) -> database::Result<Option<String>> {
     if let Database::Server(server) = db {
-        return Ok(server.latest_attempt.borrow().clone());
+        let run = server.run.borrow();
+        let attempt = |mark| format!("{mark}-{}", server.claims.get());
+        return Ok(run.as_ref().map(attempt));
     }
     let sql = "SELECT mark || '-' || claims FROM runs ORDER BY no DESC LIMIT 1";
     db.first(sql, params![], |row| row.get(0))
@@ -195,22 +204,20 @@ pub(super) fn end(
     end: &RunEnd,
     at: Timestamp,
 ) -> database::Result<u64> {
-    db.keep_lock()?;
-    db.execute(
-        "UPDATE runs SET ended_at = ?2, ended = ?3, counts = ?4 WHERE no = ?1",
-        params![run.0, Millis(at), end.to_string(), Json(totals)],
-    )?;
-    claim::recover(db)
+    let [attempts, cases] = claim::RECOVER.map(|sql| (sql, params![]));
+    let changed = db.execute_in_run(&[
+        (
+            "UPDATE runs SET ended_at = ?2, ended = ?3, counts = ?4 WHERE no = ?1",
+            params![run.0, Millis(at), end.to_string(), Json(totals)],
+        ),
+        attempts,
+        cases,
+    ])?;
+    Ok(changed[2])
 }
 
 /// Marks the runs whose processes died.
-pub(super) fn recover(db: &Database) -> database::Result<()> {
-    db.execute(
-        "UPDATE runs SET ended = ?1 WHERE ended IS NULL",
-        params![RunEnd::Unexpected.to_string()],
-    )
-    .map(drop)
-}
+pub(super) const RECOVER: &str = "UPDATE runs SET ended = 'ended unexpectedly' WHERE ended IS NULL";
 
 /// Whether every run has ended, or was marked as dead.
 pub(super) fn all_ended(db: &Database) -> database::Result<bool> {
@@ -233,7 +240,7 @@ impl LedgerReader {
                     ended_at: row.get::<Option<Millis>>(2)?.map(|at| at.0),
                     end: match ended {
                         Some(text) => Some(RunEnd::parse(&text)),
-                        None => self.orphaned.get().then_some(RunEnd::Unexpected),
+                        None => self.is_orphaned()?.then_some(RunEnd::Unexpected),
                     },
                     counts: row.get::<Option<Json<_>>>(4)?.map(|counts| counts.0),
                 })
@@ -243,49 +250,46 @@ impl LedgerReader {
 
     pub(crate) fn info(&self) -> Result<LedgerInfo, LedgerError> {
         let _snapshot = self.snapshot()?;
-        let last_run = self.runs(1)?.pop();
-        let record = self.record()?;
-        let missing = record.as_ref().map(|record| self.missing(record));
-        let missing = missing.transpose()?.flatten();
-        let moved_from = record.map(|record| record.path);
-        let moved_from = moved_from.filter(|path| *path != self.recorded_path());
-        self.read(|db| {
-            let counts = self.count_all(db)?;
-            db.one(
-                "SELECT id, account, created_at,
-                        (SELECT count(*) FROM (
-                           SELECT DISTINCT case_id FROM cases WHERE case_id IS NOT NULL LIMIT 2
-                         ) AS ids)
-                 FROM ledger",
-                params![],
-                |row| {
-                    Ok(LedgerInfo {
-                        path: self.path().to_path_buf(),
-                        id: row.get(0)?,
-                        account: row.get(1)?,
-                        created_at: row.get::<Millis>(2)?.0,
-                        counts,
-                        last_run_at: last_run.as_ref().map(|run| run.start.at),
-                        imported_distinct_ids: row.get(3)?,
-                        moved_from: moved_from.clone(),
-                        missing: missing.clone(),
-                    })
-                },
-            )
-        })
-    }
-
-    /// Imported cases are the total less all others, so that no row is read.
-    fn count_all(&self, db: &Database) -> database::Result<StateCounts> {
-        let count = |sql| db.value::<u64>(sql, params![]);
-        let mut counts = StateCounts::default();
-        counts.possible_twins = count("SELECT count(*) FROM cases WHERE possible_twin = 1")?;
-        let sql = "SELECT state, count(*) FROM cases WHERE state <> 'imported' GROUP BY state";
-        for (state, cases) in db.rows(sql, params![], |row| Ok((row.get(0)?, row.get(1)?)))? {
-            counts.add(self.shown(state), cases);
+        // Imported cases are the total less all others, so that no row is read.
+        let sql = "SELECT id, account, created_at,
+                          (SELECT count(*) FROM (
+                             SELECT DISTINCT case_id FROM cases WHERE case_id IS NOT NULL LIMIT 2
+                           ) AS ids),
+                          (SELECT start FROM runs ORDER BY no DESC LIMIT 1),
+                          (SELECT count(*) FROM cases WHERE possible_twin = 1),
+                          (SELECT count(*) FROM cases), state, number
+                   FROM ledger LEFT JOIN (
+                     SELECT state, count(*) AS number FROM cases
+                     WHERE state <> 'imported' GROUP BY state) AS others ON 1 = 1";
+        let (mut counts, mut cases) = (StateCounts::default(), 0);
+        let mut rows = self.read(|db| {
+            db.rows(sql, params![], |row| {
+                if let Some(state) = row.get(7)? {
+                    counts.add(self.shown(state)?, row.get(8)?);
+                }
+                (counts.possible_twins, cases) = (row.get(5)?, row.get(6)?);
+                Ok(LedgerInfo {
+                    path: self.path().to_path_buf(),
+                    id: row.get(0)?,
+                    account: row.get(1)?,
+                    created_at: row.get::<Millis>(2)?.0,
+                    counts: StateCounts::default(),
+                    last_run_at: (row.get::<Option<Json<RunStart>>>(4)?).map(|start| start.0.at),
+                    imported_distinct_ids: row.get(3)?,
+                    moved_from: None,
+                    missing: None,
+                })
+            })
+        })?;
+        let info = rows.pop().ok_or(LedgerErrorKind::NotALedger);
+        let mut info = info.at(self.path())?;
+        counts.add(State::Imported, cases - counts.total());
+        info.counts = counts;
+        let _ = self.names.set((info.id.clone(), info.account.clone()));
+        if let Some(record) = self.records.as_ref().and_then(|all| all.of(&info.id)) {
+            info.missing = self.missing(&record)?;
+            info.moved_from = Some(record.path).filter(|path| *path != self.recorded_path());
         }
-        let imported = count("SELECT count(*) FROM cases")? - counts.total();
-        counts.add(State::Imported, imported);
-        Ok(counts)
+        Ok(info)
     }
 }

@@ -6,21 +6,25 @@
 //! connection. Statements that are sent together take one round trip.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::sync::{PoisonError, mpsc};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
-use std::{fmt, thread};
+use std::{io, thread};
 
 use bytes::BytesMut;
 use futures_executor::block_on;
-use futures_util::future::{FutureExt as _, join, join3};
+use futures_util::future::{Either, FutureExt as _, join, join3, ready, try_join_all};
 use rusqlite::params;
 use rusqlite::types::{FromSql, FromSqlError, ToSqlOutput, Value, ValueRef};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres::{Client, Error, NoTls, Row, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::ServerAddress;
-use super::database::{Database, Params, Result};
+use super::database::{Database, Params, Result, Statement};
 use super::error::{AtPath as _, LedgerErrorKind};
 use super::look_alikes::Salt;
 use super::{LedgerError, LedgerReader, platform, records, schema};
@@ -32,17 +36,18 @@ const OF_THE_SERVER: &str = include_str!("server.sql");
 
 /// A session with a server, connected when it is used, and again after it was
 /// lost.
+#[derive(Debug)]
 pub(crate) struct Server {
     pub(super) address: ServerAddress,
-    client: RefCell<Option<Client>>,
+    client: RefCell<Option<Arc<Client>>>,
     transaction: Cell<TransactionState>,
     /// Constant.
     pub(super) salt: OnceCell<Salt>,
     /// The name of the right to run, where it is ours.
     pub(super) token: RefCell<String>,
-    /// How many claims the run has made, and the name of the latest.
+    /// The name of the run, and how many claims it has made.
+    pub(super) run: RefCell<Option<String>>,
     pub(super) claims: Cell<i64>,
-    pub(super) latest_attempt: RefCell<Option<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,12 +91,6 @@ impl Mode {
     }
 }
 
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address.fmt(f)
-    }
-}
-
 impl Server {
     pub(super) fn new(address: ServerAddress) -> Self {
         Self {
@@ -100,60 +99,52 @@ impl Server {
             transaction: Cell::new(TransactionState::None),
             salt: OnceCell::new(),
             token: RefCell::default(),
+            run: RefCell::default(),
             claims: Cell::new(0),
-            latest_attempt: RefCell::default(),
         }
     }
 
     /// Refuses a server on which a commit can be lost, and a database that is
     /// no ledger of this version.
     pub(super) fn check(&self) -> Result<()> {
-        let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('fsync'),
-                          pg_is_in_recovery(), current_setting('server_encoding'),
-                          to_regclass('caseload.version') IS NOT NULL,
-                          current_setting('default_transaction_read_only') = 'on'";
-        let rows = self.read(sql)?;
-        let row = rows.first().ok_or(LedgerErrorKind::NotFound)?;
-        let version: i64 = value(row, 0)?;
-        let fsync: String = value(row, 1)?;
-        let is_replica: bool = value(row, 2)?;
-        let encoding: String = value(row, 3)?;
-        if version < OLDEST {
-            return Err(LedgerErrorKind::OldServer(version / 10_000));
+        if self.address.is_checked.load(Ordering::SeqCst) {
+            return Ok(());
         }
-        if fsync != "on" {
-            return Err(LedgerErrorKind::UnsafeServer("fsync is off"));
-        }
-        if is_replica {
-            return Err(LedgerErrorKind::UnsafeServer(
-                "it is a replica that can only be read",
-            ));
-        }
-        if value::<bool>(row, 5)? {
-            return Err(LedgerErrorKind::UnsafeServer(
-                "default_transaction_read_only is on",
-            ));
-        }
-        if encoding != "UTF8" {
-            return Err(LedgerErrorKind::UnsafeServer("its encoding is not UTF8"));
-        }
-        if !value::<bool>(row, 4)? {
-            return Err(LedgerErrorKind::NotFound);
-        }
-        let rows = self.read("SELECT schema FROM version")?;
-        match rows.first().map(|row| value(row, 0)).transpose()? {
-            Some(schema::VERSION) => Ok(()),
-            Some(newer) => Err(LedgerErrorKind::NewerSchema(newer)),
-            None => Err(LedgerErrorKind::NotALedger),
-        }
-    }
-
-    /// The rows of a statement, of a replica too.
-    fn read(&self, sql: &str) -> Result<Vec<Row>> {
+        let settings = "SELECT current_setting('server_version_num')::bigint,
+                               current_setting('fsync') = 'on', NOT pg_is_in_recovery(),
+                               current_setting('server_encoding') = 'UTF8',
+                               current_setting('default_transaction_read_only') = 'off'";
+        let version = "SELECT schema FROM caseload.version";
+        // Of a replica too.
         self.begin(Mode::Read);
-        let rows = self.query(sql, params![]);
+        let read = self.round_trip(async |client| {
+            let read = |sql| client.query_typed(sql, &[]);
+            Ok(join(read(settings), read(version)).await)
+        });
         self.roll_back();
-        rows
+        let (settings, version) = read?;
+        let settings = settings?;
+        let row = settings.first().ok_or(LedgerErrorKind::NotFound)?;
+        let server: i64 = value(row, 0)?;
+        if server < OLDEST {
+            return Err(LedgerErrorKind::OldServer(server / 10_000));
+        }
+        for (is_safe, why) in [
+            (value::<bool>(row, 1)?, "fsync is off"),
+            (value(row, 2)?, "it is a replica that can only be read"),
+            (value(row, 3)?, "its encoding is not UTF8"),
+            (value(row, 4)?, "default_transaction_read_only is on"),
+        ] {
+            if !is_safe {
+                return Err(LedgerErrorKind::UnsafeServer(why));
+            }
+        }
+        match version?.first().map(|row| value(row, 0)).transpose()? {
+            Some(schema::VERSION) => self.address.is_checked.store(true, Ordering::SeqCst),
+            Some(newer) => return Err(LedgerErrorKind::NewerSchema(newer)),
+            None => return Err(LedgerErrorKind::NotALedger),
+        }
+        Ok(())
     }
 
     /// Creates the tables of a ledger, all of them or none.
@@ -166,26 +157,24 @@ impl Server {
         ))
     }
 
-    fn connected(&self) -> Result<std::cell::Ref<'_, Client>> {
-        let is_usable = |client: &Option<Client>| client.as_ref().is_some_and(|c| !c.is_closed());
-        if !is_usable(&self.client.borrow()) {
-            if self.transaction.get() == TransactionState::Open {
-                return Err(LedgerErrorKind::Disconnected(
-                    "the connection was lost".to_owned(),
-                ));
-            }
-            let mut idle = self
-                .address
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let client = idle.take().filter(|client| !client.is_closed());
-            drop(idle);
-            let client = client.map_or_else(|| connect(&self.address), Ok)?;
-            *self.client.borrow_mut() = Some(client);
+    fn connected(&self) -> Result<Arc<Client>> {
+        let usable = |client: &Arc<Client>| !client.is_closed();
+        if let Some(client) = self.client.borrow().clone().filter(usable) {
+            return Ok(client);
         }
-        let client = std::cell::Ref::filter_map(self.client.borrow(), Option::as_ref);
-        client.map_err(|_| LedgerErrorKind::Closed)
+        if self.transaction.get() == TransactionState::Open {
+            let lost = "the connection was lost".to_owned();
+            return Err(LedgerErrorKind::Disconnected(lost));
+        }
+        let idle = self.idle().take().filter(usable);
+        let client = idle.map_or_else(|| connect(&self.address), Ok)?;
+        self.client.replace(Some(Arc::clone(&client)));
+        Ok(client)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Option<Arc<Client>>> {
+        let idle = self.address.idle.lock();
+        idle.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a transaction with the next statement.
@@ -219,54 +208,69 @@ impl Server {
 
     /// Statements without values or results, in the transaction that is open.
     fn run(&self, sql: &str) -> Result<()> {
-        let client = self.connected()?;
-        self.round_trip(&client, client.batch_execute(sql))
+        self.round_trip(async |client| client.batch_execute(sql).await)
     }
 
     /// The rows of a statement.
     pub(super) fn query(&self, sql: &str, values: Params<'_>) -> Result<Vec<Row>> {
-        let values = parameters(values)?;
-        let client = self.connected()?;
-        self.round_trip(&client, client.query_typed(&numbered(sql), &typed(&values)))
+        let mut rows = self.query_all(&[(sql, values)])?;
+        Ok(rows.pop().unwrap_or_default())
     }
 
-    /// How many rows a statement has changed.
-    pub(super) fn execute(&self, sql: &str, values: Params<'_>) -> Result<u64> {
-        let values = parameters(values)?;
-        let client = self.connected()?;
-        self.round_trip(
-            &client,
-            client.execute_typed(&numbered(sql), &typed(&values)),
-        )
+    /// The rows of each of some statements.
+    pub(super) fn query_all(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>> {
+        let prepared = prepared(statements)?;
+        self.round_trip(async |client| {
+            let queries = prepared
+                .iter()
+                .map(async |(sql, values)| client.query_typed(sql, &typed(values)).await);
+            try_join_all(queries).await
+        })
     }
 
-    /// A statement in the transaction that is open, or in one of its own, which
+    /// How many rows each of some statements has changed.
+    pub(super) fn execute_all(&self, statements: &[Statement<'_>]) -> Result<Vec<u64>> {
+        let prepared = prepared(statements)?;
+        self.round_trip(async |client| {
+            let statements = prepared
+                .iter()
+                .map(async |(sql, values)| client.execute_typed(sql, &typed(values)).await);
+            try_join_all(statements).await
+        })
+    }
+
+    /// Statements in the transaction that is open, or in one of their own, which
     /// is committed when this returns.
     fn round_trip<T>(
         &self,
-        client: &Client,
-        statement: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+        statements: impl AsyncFnOnce(&Client) -> std::result::Result<T, Error>,
     ) -> Result<T> {
-        let begin = |mode: Mode| client.batch_execute(mode.begin());
-        // What is polled together is sent together.
-        match self.transaction.get() {
-            TransactionState::Open => Ok(block_on(statement)?),
-            TransactionState::Begins(mode) => {
-                self.transaction.set(TransactionState::Open);
-                let (begun, done) = block_on(join(begin(mode), statement));
-                begun?;
-                Ok(done?)
-            }
-            TransactionState::None => {
-                let commit = client.batch_execute("COMMIT");
-                let (begun, done, committed) =
-                    block_on(join3(begin(Mode::Single), statement, commit));
-                begun?;
-                let done = done?;
-                committed?;
-                Ok(done)
-            }
+        let client = self.connected()?;
+        let transaction = self.transaction.get();
+        let run = |sql: Option<&'static str>| match sql {
+            Some(sql) => Either::Left(client.batch_execute(sql)),
+            None => Either::Right(ready(Ok(()))),
+        };
+        let (begin, commit) = match transaction {
+            TransactionState::Open => (None, None),
+            TransactionState::Begins(mode) => (Some(mode.begin()), None),
+            TransactionState::None => (Some(Mode::Single.begin()), Some("COMMIT")),
+        };
+        if let TransactionState::Begins(_) = transaction {
+            self.transaction.set(TransactionState::Open);
         }
+        // What is polled together is sent together.
+        let together = join3(run(begin), statements(&client), run(commit));
+        let done = in_time(self.address.patience(), together.map(Ok));
+        if done.is_err() {
+            // It is not known what became of it.
+            self.client.replace(None);
+        }
+        let (begun, done, committed) = done?;
+        begun?;
+        let done = done?;
+        committed?;
+        Ok(done)
     }
 
     /// Takes the right to run, trying for this long.
@@ -302,12 +306,15 @@ impl Server {
         }
     }
 
-    /// Renews the right to run, or finds out that it is lost.
-    pub(super) fn keep_lock(&self) -> Result<()> {
-        let sql = "UPDATE lock SET heartbeat = clock_timestamp() WHERE token = ?1";
-        match self.execute(sql, params![*self.token.borrow()])? {
+    /// Renews the right to run, or finds out that it is lost; with some statements
+    /// of the transaction that is open.
+    pub(super) fn execute_in_run(&self, statements: &[Statement<'_>]) -> Result<Vec<u64>> {
+        let token = self.token.borrow();
+        let beat: Statement<'_> = (BEAT, params![*token]);
+        let mut changed = self.execute_all(&[&[beat], statements].concat())?;
+        match changed.remove(0) {
             0 => Err(LedgerErrorKind::TakenOver),
-            _ => Ok(()),
+            _ => Ok(changed),
         }
     }
 
@@ -365,15 +372,12 @@ impl LedgerReader {
 impl Drop for Server {
     fn drop(&mut self) {
         if self.is_autocommit() {
-            let mut idle = self
-                .address
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            *idle = self.client.take();
+            *self.idle() = self.client.take();
         }
     }
 }
+
+const BEAT: &str = "UPDATE lock SET heartbeat = clock_timestamp() WHERE token = ?1";
 
 /// How often the right to run is tried.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -388,16 +392,11 @@ impl ServerAddress {
 }
 
 /// The right to run, until it is dropped, or its heart does not beat.
+#[derive(Debug)]
 pub(super) struct ServerLock {
     /// Dropped to end the heartbeat.
     stop: Option<mpsc::Sender<()>>,
     heart: Option<thread::JoinHandle<()>>,
-}
-
-impl fmt::Debug for ServerLock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ServerLock")
-    }
 }
 
 impl ServerLock {
@@ -417,62 +416,75 @@ impl ServerLock {
 impl Drop for ServerLock {
     fn drop(&mut self) {
         self.stop = None;
-        if let Some(heart) = self.heart.take() {
-            // The right is free when this returns; a thread that panicked leaves
-            // it to its lease.
-            let _ = heart.join();
-        }
+        // The right is free when this returns; a thread that panicked leaves it to
+        // its lease.
+        let _ = self.heart.take().map(thread::JoinHandle::join);
     }
 }
 
 fn beat(server: &Server, token: &str, interval: Duration, stopped: &mpsc::Receiver<()>) {
     while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(interval) {
-        let sql = "UPDATE lock SET heartbeat = clock_timestamp() WHERE token = ?1";
         // A claim finds out when the right is lost.
-        let _ = server.query(sql, params![token]);
+        let _ = server.query(BEAT, params![token]);
     }
     let _ = server.query("DELETE FROM lock WHERE token = ?1", params![token]);
 }
 
-/// Connects; a thread of its own serves the connection until its client is
-/// dropped.
-fn connect(address: &ServerAddress) -> Result<Client> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let ServerAddress { config, tls, .. } = address.clone();
-    let serve = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime = match runtime {
-            Ok(runtime) => runtime,
-            Err(error) => return drop(sender.send(Err(error.into()))),
-        };
-        runtime.block_on(async {
-            // Only what connects differs: the connections have different types.
-            if let Some(tls) = tls {
-                let tls = MakeRustlsConnect::new(tls.as_ref().clone());
-                match config.connect(tls).await {
-                    Ok((client, connection)) => {
-                        let _ = sender.send(Ok(client));
-                        let _ = connection.await;
-                    }
-                    Err(error) => drop(sender.send(Err(error.into()))),
-                }
-            } else {
-                match config.connect(NoTls).await {
-                    Ok((client, connection)) => {
-                        let _ = sender.send(Ok(client));
-                        let _ = connection.await;
-                    }
-                    Err(error) => drop(sender.send(Err(error.into()))),
-                }
-            }
-        });
-    };
+/// What serves the connections, and keeps their time.
+static CONNECTIONS: LazyLock<io::Result<Handle>> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let handle = runtime.handle().clone();
     thread::Builder::new()
         .name("postgres".to_owned())
-        .spawn(serve)?;
-    receiver.recv().map_err(|_| LedgerErrorKind::Closed)?
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    Ok(handle)
+});
+
+fn connect(address: &ServerAddress) -> Result<Arc<Client>> {
+    let connected = match &address.tls {
+        Some(tls) => connect_by(address, MakeRustlsConnect::new(tls.as_ref().clone())),
+        None => connect_by(address, NoTls),
+    };
+    connected.map(Arc::new)
+}
+
+/// The connection is served until its client is dropped.
+fn connect_by<T>(address: &ServerAddress, tls: T) -> Result<Client>
+where
+    T: MakeTlsConnect<Socket, Stream: Send + 'static>,
+{
+    let (client, connection) = in_time(address.patience(), address.config.connect(tls))?;
+    let served = connection.map(drop);
+    serving()?.spawn(served);
+    Ok(client)
+}
+
+fn serving() -> Result<&'static Handle> {
+    let failed = |error: &io::Error| LedgerErrorKind::Unreachable(error.to_string());
+    CONNECTIONS.as_ref().map_err(failed)
+}
+
+/// A server that does not answer in time, as one that is frozen, is gone.
+fn in_time<T>(
+    patience: Duration,
+    answer: impl Future<Output = std::result::Result<T, Error>>,
+) -> Result<T> {
+    let _serving = serving()?.enter();
+    let answer = block_on(async { timeout(patience, answer).await });
+    let silent = |_| format!("it has not answered for {} s", patience.as_secs());
+    Ok(answer
+        .map_err(silent)
+        .map_err(LedgerErrorKind::Unreachable)??)
+}
+
+/// As the server takes them.
+fn prepared(statements: &[Statement<'_>]) -> Result<Vec<(String, Vec<Parameter>)>> {
+    let prepared = statements
+        .iter()
+        .map(|(sql, values)| Ok((numbered(sql), parameters(values)?)));
+    prepared.collect()
 }
 
 fn parameters(values: Params<'_>) -> Result<Vec<Parameter>> {

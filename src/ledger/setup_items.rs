@@ -4,7 +4,6 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::database::{self, Database};
 use super::schema::Millis;
 use super::{Ledger, LedgerError, LedgerReader};
 use crate::model::{Digest, State};
@@ -30,7 +29,7 @@ impl LedgerReader {
             db.rows(sql, params![], |row| {
                 Ok(SetupItem {
                     name: row.get(0)?,
-                    state: self.shown(row.get(1)?),
+                    state: self.shown(row.get(1)?)?,
                     id: row.get(2)?,
                     request: row.get(3)?,
                     message: row.get(4)?,
@@ -50,16 +49,15 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<bool, LedgerError> {
         self.write(|db| {
-            db.keep_lock()?;
-            let claimed = db.execute(
+            let claimed = db.execute_in_run(&[(
                 "INSERT INTO setup (name, state, request, updated_at) VALUES (?1, 'sending', ?2, ?3)
                  ON CONFLICT (name) DO UPDATE SET
                    state = 'sending', id = NULL, request = excluded.request,
                    updated_at = excluded.updated_at, message = NULL
                  WHERE setup.state IN ('rejected', 'not_sent', 'removed')",
                 params![name, request, Millis(at)],
-            )?;
-            Ok(claimed > 0)
+            )])?;
+            Ok(claimed != [0])
         })
     }
 
@@ -87,12 +85,6 @@ impl Ledger {
 }
 
 /// Puts in doubt what was under way, since nobody will settle it.
-pub(super) fn recover(db: &Database) -> database::Result<()> {
-    db.execute(
-        "UPDATE setup SET state = 'in_doubt',
-                message = 'setup ended while its call was under way'
-         WHERE state = 'sending'",
-        params![],
-    )
-    .map(drop)
-}
+pub(super) const RECOVER: &str = "UPDATE setup SET state = 'in_doubt',
+            message = 'setup ended while its call was under way'
+     WHERE state = 'sending'";

@@ -26,25 +26,16 @@ pub(crate) enum OriginStatus {
 pub(super) const SOURCE: &str = "rtrim(substr(key, 1, instr(key, '[') - 1), ':')";
 
 /// Records the source and the key columns of a run that begins.
-pub(super) fn record(db: &Database, origin: &KeyOrigin) -> database::Result<()> {
-    if origin.columns.is_empty() {
-        return Ok(());
-    }
-    let folded = Json(origin.folded_columns());
-    let added = db.execute(
-        "INSERT INTO key_columns (source, folded, columns) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO NOTHING",
-        params![origin.source, folded, Json(&origin.columns)],
-    )?;
-    if added > 0 {
-        // Of runs that created nothing.
-        let sql = format!(
-            "DELETE FROM key_columns WHERE source = ?1 AND folded <> ?2
-             AND NOT EXISTS (SELECT 1 FROM cases WHERE {EXISTS} AND {SOURCE} = ?1)"
-        );
-        db.execute(&sql, params![origin.source, folded])?;
-    }
-    Ok(())
+pub(super) const RECORD: &str = "INSERT INTO key_columns (source, folded, columns)
+     VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+
+/// Forgets other key columns of that source, if they are of runs that created
+/// nothing.
+pub(super) fn forget_unused() -> String {
+    format!(
+        "DELETE FROM key_columns WHERE source = ?1 AND folded <> ?2
+         AND NOT EXISTS (SELECT 1 FROM cases WHERE {EXISTS} AND {SOURCE} = ?1)"
+    )
 }
 
 /// Records the source of a case that no run has sent.

@@ -15,7 +15,7 @@ use super::error::{AtPath as _, LedgerErrorKind};
 use super::file::Ledger;
 use super::{
     Claim, ClaimError, ClaimRequest, LedgerError, LedgerReader, RunEnd, RunId, RunStart,
-    Settlement, claim, records, run,
+    Settlement, claim, records, run, schema,
 };
 use crate::model::{Answer, Totals, Verdict, abort_point};
 
@@ -80,7 +80,9 @@ impl Ledger {
         let Self { reader, lock, .. } = self;
         let path: Arc<Path> = reader.path().into();
         let lock = lock.ok_or_else(|| LedgerErrorKind::NotLocked.at(&path))?;
-        reader.db.configure_run().at(&path)?;
+        if let Database::File { conn, .. } = &reader.db {
+            schema::configure_run(conn).at(&path)?;
+        }
         let (messages, inbox) = mpsc::channel();
         let failure = Arc::new(OnceLock::new());
         let hurries = Arc::new(AtomicBool::new(false));

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use crate::server::{Reaction, Request, Server, created};
 use crate::support::postgres::{Cluster, Database};
@@ -106,6 +107,41 @@ fn what_a_lost_server_could_not_store_is_in_a_file_for_resolve() {
 }
 
 #[test]
+fn a_server_that_never_answers_counts_as_lost() {
+    let Some(cluster) = Cluster::start() else {
+        return Cluster::skip();
+    };
+    let cluster = Arc::new(cluster);
+    let (home, database, freezing) = (Home::new(), cluster.database(), Arc::clone(&cluster));
+    let server = Server::start(move |request| {
+        if request.index == 1 {
+            freezing.freeze();
+        }
+        create(request)
+    });
+    with_ledger(&home, &server, &database);
+    home.cases(3);
+    let flags = ["--pace", "1ms", "--max-wait", "1s", "--timeout", "7s"];
+    import_with(&home, &server, &database.url, &flags)
+        .run()
+        .exits(5)
+        .says("has not answered for 5 s")
+        .says("caseload-unsaved-");
+    cluster.go_on();
+    // What it had got before is done late.
+    database
+        .wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()");
+    let done = import(&home, &server, &database.url)
+        .args(&["--wait", "60s"])
+        .run();
+    assert!(matches!(done.status.code(), Some(0 | 4)), "{done}");
+    let mut sent = keys(&server);
+    sent.sort_unstable();
+    sent.dedup();
+    assert_eq!(sent.len(), server.requests().len(), "{sent:?}");
+}
+
+#[test]
 fn a_server_that_can_lose_commits_or_only_be_read_is_refused() {
     let Some(cluster) = Cluster::start() else {
         return Cluster::skip();
@@ -176,29 +212,53 @@ enum AtStatement {
 /// all connections, and its text.
 struct Proxy {
     port: u16,
-    statements: Arc<AtomicUsize>,
+    passed: Arc<Passed>,
 }
 
 type Decide = dyn Fn(usize, &str) -> AtStatement + Send + Sync;
 
+/// What passes over all its connections.
+struct Passed {
+    decide: Box<Decide>,
+    statements: AtomicUsize,
+    /// How often the client waited: what it sends before it has the answer to
+    /// what it sent before belongs to the same round trip.
+    round_trips: AtomicUsize,
+    /// Before each end of an answer.
+    delay: Duration,
+}
+
 impl Proxy {
     fn start(to: u16, decide: impl Fn(usize, &str) -> AtStatement + Send + Sync + 'static) -> Self {
+        Self::with_delay(to, Duration::ZERO, decide)
+    }
+
+    fn with_delay(
+        to: u16,
+        delay: Duration,
+        decide: impl Fn(usize, &str) -> AtStatement + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let statements = Arc::new(AtomicUsize::new(0));
-        let (counter, decide) = (Arc::clone(&statements), Arc::new(decide));
+        let passed = Arc::new(Passed {
+            decide: Box::new(decide),
+            statements: AtomicUsize::new(0),
+            round_trips: AtomicUsize::new(0),
+            delay,
+        });
+        let all = Arc::clone(&passed);
         // Ends with the test process.
         thread::spawn(move || {
             for client in listener.incoming() {
-                let (counter, decide) = (Arc::clone(&counter), Arc::clone(&decide));
+                let passed = Arc::clone(&all);
                 let server = TcpStream::connect(("127.0.0.1", to));
                 let (Ok(client), Ok(server)) = (client, server) else {
                     continue;
                 };
-                thread::spawn(move || serve(&client, &server, &counter, &*decide));
+                thread::spawn(move || serve(&client, &server, &passed));
             }
         });
-        Self { port, statements }
+        Self { port, passed }
     }
 
     fn url(&self, database: &Database) -> String {
@@ -219,13 +279,13 @@ struct Answers {
     lost: std::sync::atomic::AtomicBool,
 }
 
-fn serve(client: &TcpStream, server: &TcpStream, counter: &AtomicUsize, decide: &Decide) {
+fn serve(client: &TcpStream, server: &TcpStream, passed: &Arc<Passed>) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let answers = Arc::new(Answers::default());
     let (from, to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    let returned = Arc::clone(&answers);
-    thread::spawn(move || pass_answers(&from, &to, &returned));
-    if pass_statements(client, server, &answers, counter, decide).is_none() {
+    let (returned, delay) = (Arc::clone(&answers), passed.delay);
+    thread::spawn(move || pass_answers(&from, &to, &returned, delay));
+    if pass_statements(client, server, &answers, passed).is_none() {
         let _ = (
             client.shutdown(Shutdown::Both),
             server.shutdown(Shutdown::Both),
@@ -238,19 +298,23 @@ fn pass_statements(
     client: &TcpStream,
     mut server: &TcpStream,
     answers: &Answers,
-    counter: &AtomicUsize,
-    decide: &Decide,
+    passed: &Passed,
 ) -> Option<()> {
     server.write_all(&message(client, false)?).ok()?;
+    passed.round_trips.fetch_add(1, Ordering::SeqCst);
     let mut asked = 1;
     loop {
         let next = message(client, true)?;
         let mut at = AtStatement::Forward;
         // `Query`, or `Parse` as the first of several messages up to `Sync`.
         if matches!(next[0], b'Q' | b'P') {
+            let waited = *answers.ready.lock().unwrap() >= asked;
+            passed
+                .round_trips
+                .fetch_add(waited.into(), Ordering::SeqCst);
             asked += 1;
-            let number = counter.fetch_add(1, Ordering::SeqCst);
-            at = decide(number, &String::from_utf8_lossy(&next[5..]));
+            let number = passed.statements.fetch_add(1, Ordering::SeqCst);
+            at = (passed.decide)(number, &String::from_utf8_lossy(&next[5..]));
         }
         match at {
             AtStatement::Forward => server.write_all(&next).ok()?,
@@ -278,12 +342,16 @@ fn pass_statements(
     }
 }
 
-fn pass_answers(server: &TcpStream, mut client: &TcpStream, answers: &Answers) {
+fn pass_answers(server: &TcpStream, mut client: &TcpStream, answers: &Answers, delay: Duration) {
     while let Some(answer) = message(server, true) {
+        let is_end = answer[0] == b'Z';
+        if is_end {
+            thread::sleep(delay);
+        }
         if !answers.lost.load(Ordering::SeqCst) && client.write_all(&answer).is_err() {
             break;
         }
-        if answer[0] == b'Z' {
+        if is_end {
             *answers.ready.lock().unwrap() += 1;
             answers.changed.notify_all();
         }
@@ -335,7 +403,7 @@ fn break_at_each(what: AtStatement, first: usize) -> usize {
         });
         let done = import(&home, &server, &proxy.url(&database)).run();
         let context = format!("{what:?} {at}: {done}");
-        if proxy.statements.load(Ordering::SeqCst) <= at {
+        if proxy.passed.statements.load(Ordering::SeqCst) <= at {
             done.exits(0);
             return at;
         }
@@ -487,4 +555,27 @@ fn a_second_interrupt_does_not_wait_for_a_lost_server() {
     // Without it the run would try for `--max-wait`, which is 10 min.
     let done: Done = importing.signal_until_it_ends(rustix::process::Signal::TERM);
     assert!(matches!(done.status.code(), Some(130)), "{done}");
+}
+
+#[test]
+fn an_import_waits_for_a_distant_server_as_seldom_as_possible() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    with_ledger(&home, &server, &database);
+    home.cases(11);
+    // Or an answer could be there before all of a round trip was sent.
+    let delay = Duration::from_millis(5);
+    let proxy = Proxy::with_delay(database.port, delay, |_, _| AtStatement::Forward);
+    let flags = ["--pace", "1ms", "--timeout", "60s"];
+    let import = import_with(&home, &server, &proxy.url(&database), &flags);
+    import
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 1), ("imported", 10)]);
+    // Ten claims and ten settles.
+    let others = proxy.passed.round_trips.load(Ordering::SeqCst) - 20;
+    println!("{others} round trips besides claims and settles");
+    assert!(others <= 22, "{others} round trips");
 }

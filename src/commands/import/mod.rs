@@ -63,8 +63,9 @@ pub(super) fn run(settings: &ImportSettings) -> Result<Exit> {
     if settings.asks && !review::ask(&mut plan, &ledger)? {
         return Ok(plan.close_declined());
     }
+    let imported_ids = ledger.info().map_or(0, |info| info.imported_distinct_ids);
     let ledger = ledger.into_ledger(settings)?;
-    block_on(send::send(plan, files, ledger, &interrupts))?
+    block_on(send::send(plan, files, ledger, imported_ids, &interrupts))?
 }
 
 impl Import<'_> {

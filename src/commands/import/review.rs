@@ -133,7 +133,8 @@ fn show(plan: &mut CheckedPlan<'_>, ledger: &ImportLedger, print: fn(&str)) -> R
         line(title, &firm);
         title = "";
     }
-    show_counts(plan, ledger, print)
+    show_counts(plan, ledger, print);
+    Ok(())
 }
 
 /// The beginning of a text of several lines.
@@ -152,7 +153,7 @@ fn beginning(text: &str) -> String {
 
 /// How many cases are sent and why the others are not, and whether the ledger
 /// is the right one.
-fn show_counts(plan: &CheckedPlan<'_>, ledger: &ImportLedger, print: fn(&str)) -> Result<()> {
+fn show_counts(plan: &CheckedPlan<'_>, ledger: &ImportLedger, print: fn(&str)) {
     let settings = plan.import.settings;
     let totals = plan.totals();
     let verb = if settings.args.sending.dry_run {
@@ -209,13 +210,12 @@ fn show_counts(plan: &CheckedPlan<'_>, ledger: &ImportLedger, print: fn(&str)) -
              incident date",
         );
     }
-    print(&ledger_text(ledger)?);
-    Ok(())
+    print(&ledger_text(ledger));
 }
 
 /// Whether the ledger is new, or what it knows.
-fn ledger_text(ledger: &ImportLedger) -> Result<String> {
-    let Some(reader) = ledger.reader() else {
+fn ledger_text(ledger: &ImportLedger) -> String {
+    let Some(info) = ledger.info() else {
         let mut text = color::yellow("the ledger is new: it knows no imported case");
         if let ImportLedger::Missing { others, .. } = ledger
             && !others.is_empty()
@@ -223,17 +223,16 @@ fn ledger_text(ledger: &ImportLedger) -> Result<String> {
             let others = format!("; other ledgers exist:{}", listed(others));
             text.push_str(&color::yellow(&others));
         }
-        return Ok(text);
+        return text;
     };
-    let info = reader.info()?;
     let cases = count(info.counts.total(), "case");
-    Ok(match info.last_run_at {
+    match info.last_run_at {
         _ if info.counts.total() == 0 => {
             color::yellow("the ledger is empty: it knows no imported case")
         }
         Some(at) => format!("the ledger has {cases}; its last import began {}", time(at)),
         None => format!("the ledger has {cases}, all added by `caseload resolve`"),
-    })
+    }
 }
 
 /// The command that sends this plan, if it works unchanged.

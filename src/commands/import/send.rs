@@ -37,16 +37,17 @@ pub(super) fn nothing(mut plan: CheckedPlan<'_>, named: NamedFiles) -> Result<Ex
     Ok(import.close(summary, exit))
 }
 
-/// Sends what the plan holds.
+/// Sends what the plan holds, after so many different case ids in the ledger.
 pub(super) async fn send(
     mut plan: CheckedPlan<'_>,
     named: NamedFiles,
     ledger: Ledger,
+    imported_ids: u8,
     interrupts: &Interrupts,
 ) -> Result<Exit> {
     let settings = plan.import.settings;
     let (sandbox, client) = connect(settings).await?;
-    let run_settings = run_settings(&plan, &ledger)?;
+    let run_settings = run_settings(&plan, imported_ids);
     let ledger = ledger.start(settings.read.config.ledger.keep_payloads)?;
     let start = run_start(&plan);
     let run = ledger.begin_run(start.clone()).await?;
@@ -152,10 +153,9 @@ async fn connect(settings: &ImportSettings) -> Result<(Option<RunningSandbox>, C
     Ok((sandbox, client))
 }
 
-fn run_settings(plan: &CheckedPlan<'_>, ledger: &Ledger) -> Result<RunSettings> {
+fn run_settings(plan: &CheckedPlan<'_>, imported_ids: u8) -> RunSettings {
     let settings = plan.import.settings;
     let pace = &settings.args.pace;
-    let imported_ids = u32::from(ledger.reader().info()?.imported_distinct_ids);
     let wanted_ids: u32 = match settings.destination.contract.case_id_field {
         CaseIdField::None => 1,
         _ => 2,
@@ -167,7 +167,7 @@ fn run_settings(plan: &CheckedPlan<'_>, ledger: &Ledger) -> Result<RunSettings> 
     } else {
         EchoPolicy::Show
     };
-    Ok(RunSettings {
+    RunSettings {
         cases: plan.plan.planned.len(),
         in_flight: usize::from(pace.in_flight),
         max_retries: pace.max_retries,
@@ -175,11 +175,11 @@ fn run_settings(plan: &CheckedPlan<'_>, ledger: &Ledger) -> Result<RunSettings> 
         max_failures: pace.max_failures,
         pace: pace.pace,
         canary: Canary {
-            needed: wanted_ids.saturating_sub(imported_ids),
+            needed: wanted_ids.saturating_sub(imported_ids.into()),
             echo,
         },
         seed: fastrand::u64(..),
-    })
+    }
 }
 
 fn run_start(plan: &CheckedPlan<'_>) -> RunStart {

@@ -32,7 +32,7 @@ fn claim_sql(expected: Option<State>) -> String {
          counted AS (
            UPDATE runs SET claims = claims + 1
            WHERE no = ?6 AND claims = ?22 AND ended IS NULL AND EXISTS (SELECT 1 FROM mine)
-           RETURNING mark || '-' || claims AS attempt),
+           RETURNING no),
          former AS (
            SELECT no, {former} FROM cases LEFT JOIN contents ON case_no = no
            WHERE key_digest = ?1),
@@ -44,7 +44,7 @@ fn claim_sql(expected: Option<State>) -> String {
          attempt AS (
            INSERT INTO attempts (case_no, nth, run, state_before, started_at)
            SELECT no, attempts, ?6, ?20, ?12 FROM claimed)
-         SELECT counted.attempt, claimed.no, claimed.attempts, former.no, former.*
+         SELECT counted.no, claimed.no, claimed.attempts, former.no, former.*
          FROM (SELECT 1) AS one LEFT JOIN counted ON TRUE LEFT JOIN claimed ON TRUE
               LEFT JOIN former ON TRUE"
     )
@@ -63,12 +63,10 @@ pub(super) fn claim(
     let valid_until = Some(BootTime::now() + server.address.lease() / 2);
     let rows = server.query(&claim_sql(request.expected), &[values, more].concat())?;
     let row = rows.first().ok_or(LedgerErrorKind::Closed)?;
-    let attempt: Option<String> = value(row, 0)?;
-    if attempt.is_none() {
+    if value::<Option<i64>>(row, 0)?.is_none() {
         return find_claim(server, request);
     }
     server.claims.set(claims + 1);
-    server.latest_attempt.replace(attempt);
     // Twice its number, for the columns of the row.
     let number: Option<i64> = value(row, 3)?;
     let former = number.map(|_| -> Result<FormerCase> {
@@ -96,9 +94,8 @@ pub(super) fn claim(
 /// Looks for the claim whose answer was lost. Its heartbeat may be old.
 fn find_claim(server: &Server, request: &ClaimRequest) -> Result<Claimed> {
     let valid_until = Some(BootTime::now() + server.address.lease() / 2);
-    server.keep_lock()?;
-    let sql =
-        "SELECT r.claims, r.mark || '-' || r.claims, c.no, c.attempts, c.state, a.state_before,
+    server.execute_in_run(&[])?;
+    let sql = "SELECT r.claims, c.no, c.attempts, c.state, a.state_before,
                       a.run = ?1 AND a.outcome IS NULL
                FROM lock l JOIN runs r ON r.no = ?1 AND r.ended IS NULL
                LEFT JOIN cases c ON c.key_digest = ?2
@@ -109,17 +106,16 @@ fn find_claim(server: &Server, request: &ClaimRequest) -> Result<Claimed> {
     let rows = server.query(sql, params![request.run.0, case.key.digest(), token])?;
     let row = rows.first().ok_or(LedgerErrorKind::TakenOver)?;
     server.claims.set(value(row, 0)?);
-    server.latest_attempt.replace(value(row, 1)?);
-    let is_ours: Option<bool> = value(row, 6)?;
-    let state: Option<State> = value(row, 4)?;
+    let is_ours: Option<bool> = value(row, 5)?;
+    let state: Option<State> = value(row, 3)?;
     if state != Some(State::Sending) || is_ours != Some(true) {
         return Ok(Err(state));
     }
-    let before: Option<State> = value(row, 5)?;
+    let before: Option<State> = value(row, 4)?;
     Ok(Ok(Claim {
         case: Arc::clone(case),
-        case_no: value(row, 2)?,
-        nth: value(row, 3)?,
+        case_no: value(row, 1)?,
+        nth: value(row, 2)?,
         former: before.map(|state| FormerCase {
             state,
             values: None,

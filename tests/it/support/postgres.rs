@@ -37,6 +37,7 @@ host all all 127.0.0.1/32 trust
 END
 "$0/pg_ctl" --pgdata data --log log --wait start >> log 2>&1 && echo "$folder" || cat log >&2
 cat > /dev/null
+kill -CONT $(cat frozen) 2> /dev/null
 "$0/pg_ctl" --pgdata data --mode immediate --wait stop >> log 2>&1
 cd / && rm -rf "$folder"
 "#;
@@ -137,6 +138,20 @@ impl Cluster {
             .stdout(Stdio::null())
             .status();
         assert!(done.unwrap().success(), "{args:?}");
+    }
+
+    /// Stops its processes where they are: it accepts connections, and never
+    /// answers.
+    pub fn freeze(&self) {
+        self.shell(
+            "main=$(head -n 1 data/postmaster.pid) && kill -STOP $main \
+             && ps -A -o pid= -o ppid= | awk -v main=$main '$1 == main || $2 == main { print $1 }' \
+             > frozen && kill -STOP $(cat frozen)",
+        );
+    }
+
+    pub fn go_on(&self) {
+        self.shell("kill -CONT $(cat frozen)");
     }
 
     /// Adds a line to its settings, for the next start.
