@@ -138,7 +138,7 @@ impl Client {
         (gate, outcome)
     }
 
-    pub(super) fn address(&self) -> &Address {
+    pub(crate) fn address(&self) -> &Address {
         &self.address
     }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{Exit, block_on, ledgers, print_closing};
-use crate::api::{Address, Probe, proxy};
+use crate::api::{Address, Client, Probe, proxy};
 use crate::cli::settings::DoctorSettings;
 use crate::ledger::LedgerInfo;
 use crate::model::State;
@@ -28,8 +28,8 @@ pub(super) fn run(mut settings: DoctorSettings, output: OutputOptions) -> Result
         let ledger = ledger(ledgers::look(choice));
         found.push(ledger.from(&settings.ledger_origin));
     }
-    if let Some(address) = &settings.server {
-        network(&settings, address, &mut found)?;
+    if let Some(client) = &settings.probe {
+        network(client, &mut found)?;
     }
     let number = |health| found.iter().filter(|it| it.health == health).count() as u64;
     let (errors, warnings) = (number(Health::Error), number(Health::Warning));
@@ -82,7 +82,8 @@ fn ledger(found: Result<Option<LedgerInfo>>) -> Diagnosis {
 }
 
 /// The way to the server, step by step, up to the first that fails.
-fn network(settings: &DoctorSettings, address: &Address, found: &mut Vec<Diagnosis>) -> Result<()> {
+fn network(client: &Client, found: &mut Vec<Diagnosis>) -> Result<()> {
+    let address = client.address();
     if let Some(proxy) = proxy(address) {
         found.push(ok("proxy", proxy).from("HTTPS_PROXY or the system"));
     } else {
@@ -92,13 +93,6 @@ fn network(settings: &DoctorSettings, address: &Address, found: &mut Vec<Diagnos
     if found.last().is_some_and(|it| it.health == Health::Error) {
         return Ok(());
     }
-    let client = match settings.probe_client(address.clone()) {
-        Ok(client) => client,
-        Err(error) => {
-            found.push(ok("TLS", format!("{error:#}")).error(""));
-            return Ok(());
-        }
-    };
     let host = address.url().authority();
     match block_on(client.probe())? {
         Ok(probe) => found.extend(answered(host, &probe)),
@@ -142,9 +136,10 @@ fn answered(host: &str, probe: &Probe) -> Vec<Diagnosis> {
             "TLS",
             format!("certificate issued by {issuer}, {days} left"),
         );
-        match left < RENEWAL {
-            true => shown.warning("it must be renewed soon, on the server"),
-            false => shown,
+        if left < RENEWAL {
+            shown.warning("it must be renewed soon, on the server")
+        } else {
+            shown
         }
     });
     let clock = clock(now, probe.date);

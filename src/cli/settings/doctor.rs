@@ -1,7 +1,6 @@
 //! The settings of an import one by one: each with its origin, or with what is
 //! wrong with it.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use anyhow::Result;
 use super::account::{self, BASE_URL, LEDGER_ID, MAP_ID, ORG_ID, Setting};
 use super::import::{KEY_COLUMN_NAMES, PUBLIC_KEY, PUBLIC_KEY_NAMES};
 use super::{LedgerChoice, environment_path, named_config};
-use crate::api::{Address, Client, ClientOptions, Contract, Secret};
+use crate::api::{Account, Address, Client, ClientOptions, Contract, Secret};
 use crate::cli::args::{DoctorArgs, GlobalArgs};
 use crate::config::Config;
 use crate::output::terminal::diagnosis::{Diagnosis, ok};
@@ -23,8 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct DoctorSettings {
     /// What was found about each.
     pub findings: Vec<Diagnosis>,
-    /// The base URL.
-    pub server: Option<Address>,
+    /// Calls the base URL, without a key.
+    pub probe: Option<Client>,
     /// None without a base URL, by which it would be found.
     pub ledger: Option<LedgerChoice>,
     /// Where the ledger is named.
@@ -66,8 +65,8 @@ impl DoctorSettings {
         let account = &args.account;
         let base_url = BASE_URL.found(account.base_url.as_ref(), config);
         let base_url = self.required(&BASE_URL, base_url, |url| {
-            let address = Address::of_path(url, None, "/")?;
-            Ok(address.account().clone())
+            let server = Address::of_path(url, None, "/")?;
+            Ok((server.account().to_string(), server))
         });
         let org_id = ORG_ID.found(account.org_id.as_ref(), config);
         self.add(match org_id {
@@ -75,7 +74,7 @@ impl DoctorSettings {
             None => ok(ORG_ID.name, "none: the short path of the API is used"),
         });
         let map_id = MAP_ID.found(args.map_id.as_ref(), config);
-        let map_id = self.required(&MAP_ID, map_id, |id| Ok(id.to_owned()));
+        let map_id = self.required(&MAP_ID, map_id, |id| Ok((id.to_owned(), ())));
         let key = self.public_key(args.public_key_file.as_deref());
         self.add(match config.mapping.key.as_slice() {
             [] => ok("key columns", "none in the config").warning(KEY_COLUMN_NAMES),
@@ -89,35 +88,40 @@ impl DoctorSettings {
             self.ca_file = Some(path);
         }
         // The account does not depend on the map.
-        let map_id = map_id.map_or_else(|| "any".to_owned(), |(id, _)| id);
-        let address = base_url.map(|(url, _)| {
-            self.server = Address::of_path(&url, None, "/").ok();
-            account::address(account, config, &url, &map_id)
+        let map_id = map_id.map_or_else(|| "any".to_owned(), |(id, ())| id);
+        let address = base_url.and_then(|(url, server)| {
+            self.probe = self.client("TLS", server, Contract::default(), None);
+            let address = account::address(account, config, &url, &map_id);
+            self.or_error("URL", address)
         });
-        let address = address.and_then(|address| self.or_error("URL", address));
-        if let (Some(address), Some(key)) = (&address, key) {
+        if let (Some(address), Some(key), true) = (&address, key, self.probe.is_some()) {
             // Makes the headers, and calls nothing.
-            let client = self.client(address.clone(), config.api.contract(), Some(key));
-            let _ = self.or_error("HTTP client", client);
+            self.client(
+                "HTTP client",
+                address.clone(),
+                config.api.contract(),
+                Some(key),
+            );
         }
-        self.ledger(args, globals, config, address.as_ref());
+        let account = address.map(|address| address.account().clone());
+        self.ledger(args, globals, config, account);
     }
 
-    /// A setting that an import needs, if it is there and right: as it is, and as
-    /// it is shown.
-    fn required<T: Display>(
+    /// A setting that an import needs, if it is there and right, and what `read`
+    /// makes of it, besides how it is shown.
+    fn required<T>(
         &mut self,
         setting: &Setting,
         found: Option<(String, String)>,
-        read: impl FnOnce(&str) -> Result<T>,
+        read: impl FnOnce(&str) -> Result<(String, T)>,
     ) -> Option<(String, T)> {
         let Some((value, origin)) = found else {
             self.add(ok(setting.name, "not set").error(setting.names()));
             return None;
         };
         match read(&value) {
-            Ok(read) => {
-                self.add(ok(setting.name, &read).from(origin));
+            Ok((shown, read)) => {
+                self.add(ok(setting.name, shown).from(origin));
                 Some((value, read))
             }
             Err(error) => {
@@ -148,7 +152,7 @@ impl DoctorSettings {
         args: &DoctorArgs,
         globals: &GlobalArgs,
         config: &Config,
-        address: Option<&Address>,
+        account: Option<Account>,
     ) {
         let mut id = None;
         if let Some((found, origin)) = LEDGER_ID.found(args.ledger_id.as_ref(), config) {
@@ -164,24 +168,25 @@ impl DoctorSettings {
             let place = config.place_of(&["ledger"]).filter(|_| named);
             place.unwrap_or_else(|| "default".to_owned())
         };
-        let account = address.map(|address| address.account().clone());
         let ca_file = self.ca_file.as_deref();
         let choice = LedgerChoice::real(&args.account, globals, config, id, account, ca_file);
         let choice = self.or_error("ledger", choice);
         self.ledger = choice.filter(|it| it.location.is_some() || it.account.is_some());
     }
 
-    fn client(&self, address: Address, contract: Contract, key: Option<Secret>) -> Result<Client> {
+    fn client(
+        &mut self,
+        check: &'static str,
+        address: Address,
+        contract: Contract,
+        key: Option<Secret>,
+    ) -> Option<Client> {
         let options = ClientOptions {
             timeout: TIMEOUT,
             ca_file: self.ca_file.clone(),
         };
-        Ok(Client::new(address, contract, key, options)?)
-    }
-
-    /// A client that has no key.
-    pub(crate) fn probe_client(&self, address: Address) -> Result<Client> {
-        self.client(address, Contract::default(), None)
+        let client = Client::new(address, contract, key, options);
+        self.or_error(check, client.map_err(Into::into))
     }
 
     fn or_error<T>(&mut self, check: &'static str, result: Result<T>) -> Option<T> {
