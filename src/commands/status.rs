@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::json;
 
 use super::rerun_command::{self, Rerun};
@@ -98,18 +97,13 @@ fn show_runs(info: &LedgerInfo, runs: &[RunRow], output: OutputOptions) -> Exit 
         return Exit::Done;
     }
     for run in runs {
-        print_json(&ListedRun { schema: 1, run });
+        let mut json = json!(run);
+        json["schema"] = 1.into();
+        print_json(&json);
     }
     let members = json!({ "account": info.account, "ledger_id": info.id, "total": runs.len() });
     print_closing("status", Exit::Done, members);
     Exit::Done
-}
-
-#[derive(Serialize)]
-struct ListedRun<'r> {
-    schema: u32,
-    #[serde(flatten)]
-    run: &'r RunRow,
 }
 
 /// The cases that are shown one by one.

@@ -19,10 +19,7 @@ use crate::output::terminal::streams::print_error;
 use crate::output::terminal::summary::Summary;
 
 /// The files that were named, open.
-pub(super) struct NamedFiles {
-    files: CaseFiles,
-    log: Option<RunLog>,
-}
+pub(super) type NamedFiles = (CaseFiles, Option<RunLog>);
 
 /// Files that the run writes.
 pub(super) struct Outputs {
@@ -48,10 +45,7 @@ pub(super) fn open_named(plan: &CheckedPlan<'_>) -> Result<NamedFiles> {
     let (names, redact) = (settings.read.file_names(), settings.output.redact);
     let log = outputs.log_file.as_ref();
     let log = log.map(|path| RunLog::open(&mut opener, path, names, redact));
-    Ok(NamedFiles {
-        files,
-        log: log.transpose()?,
-    })
+    Ok((files, log.transpose()?))
 }
 
 /// The inputs as their outputs need them.
@@ -96,12 +90,11 @@ pub(super) fn want_findings(settings: &ImportSettings) -> bool {
 /// Opens the files of `--out` beside those that were named, and writes what the
 /// check has left out. Without a run there is no directory for it.
 pub(super) fn begin(
-    named: NamedFiles,
+    (mut files, mut log): NamedFiles,
     plan: &mut CheckedPlan<'_>,
     run: Option<(RunId, &RunStart)>,
 ) -> Result<Outputs> {
     let settings = plan.import.settings;
-    let NamedFiles { mut files, mut log } = named;
     if let (Some(log), Some((run, start))) = (&mut log, run) {
         log.begin(run, start, plan.to_send());
     }
