@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Receive webhook events, verify them, and tie them to imported cases
     #[command(after_long_help = include_str!("examples/listen.txt"))]
     Listen(ListenArgs),
-    /// List and back up ledgers
+    /// List, back up, move and unlock ledgers, and forget old persons
     #[command(after_long_help = include_str!("examples/ledger.txt"))]
     Ledger {
         #[command(subcommand)]

@@ -26,6 +26,9 @@ pub enum ConfigError {
     Invalid(String),
 }
 
+/// How many characters of a line are shown, and more where the error is.
+const LINE_SHOWN: usize = 70;
+
 impl ConfigError {
     /// An error at some bytes of the config's text.
     pub(super) fn at(text: &str, path: &Path, span: Range<usize>, message: &str) -> Self {
@@ -38,7 +41,12 @@ impl ConfigError {
         if holds_secret(line) {
             return Self::Invalid(place);
         }
-        let line = line.replace(char::is_control, " ");
+        let mut line = line.replace(char::is_control, " ");
+        let shown = LINE_SHOWN.max(end - line_start);
+        if let Some((at, _)) = line.char_indices().nth(shown) {
+            line.truncate(at);
+            line.push('…');
+        }
         let gutter = " ".repeat(number.len());
         let indent = " ".repeat(text[line_start..start].chars().count());
         let carets = "^".repeat(text[start..end].chars().count().max(1));

@@ -16,7 +16,7 @@ use crate::model::Totals;
 
 /// How often a line is printed without a terminal, and at most how many.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
-const MAX_LINES: u64 = 100;
+const MAX_LINES: u64 = 50;
 /// How often the bar is drawn, so that countdowns run.
 const TICK: Duration = Duration::from_millis(200);
 

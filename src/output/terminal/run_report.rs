@@ -20,6 +20,8 @@ use crate::model::{
 
 /// How many cases that were not imported are shown.
 const MAX_CASES_SHOWN: u64 = 20;
+/// The same of pauses, where there is no bar.
+const MAX_PAUSES_SHOWN: u64 = 20;
 /// Reasons of rejects that are counted apart, and how many are shown.
 const MAX_REASONS: usize = 1_000;
 const MAX_REASONS_SHOWN: usize = 5;
@@ -32,6 +34,9 @@ pub(crate) struct RunReport {
     progress: Progress,
     counts: Totals,
     shown: u64,
+    /// Imported cases with a warning, or cases that were not sent.
+    noted: u64,
+    pauses: u64,
     /// Rejected cases by the server's reason: how many, and the first one's place.
     rejects: IndexMap<String, (u64, String)>,
     /// Show every response in full: `--limit 1`, `-v`.
@@ -53,6 +58,8 @@ impl RunReport {
             progress: Progress::new(total, output),
             counts: Totals::default(),
             shown: 0,
+            noted: 0,
+            pauses: 0,
             rejects: IndexMap::new(),
             show_answers,
             last_error: None,
@@ -84,7 +91,7 @@ impl RunReport {
     pub(crate) fn add_event(&mut self, event: &RunEvent<'_>) {
         match event {
             RunEvent::Settled(settled) => self.add_settled(settled),
-            RunEvent::Skipped { case, state } => {
+            RunEvent::Skipped { case, state } if self.may_note() => {
                 let state = state.map_or("unknown", State::label);
                 self.println(&format!(
                     "{}: not sent; its state in the ledger is now {state}",
@@ -97,7 +104,7 @@ impl RunReport {
                 message,
             } => self.show_pause(*wait, *reason, *message),
             RunEvent::Resumed => self.progress.set_pause(None),
-            RunEvent::PaceChanged(_) => {}
+            RunEvent::Skipped { .. } | RunEvent::PaceChanged(_) => {}
             RunEvent::AskEcho => self.progress.hide(),
             RunEvent::Stopping {
                 reason,
@@ -167,17 +174,22 @@ impl RunReport {
         }
     }
 
-    fn show_pause(&self, wait: Duration, reason: PauseReason, message: Option<&str>) {
+    fn show_pause(&mut self, wait: Duration, reason: PauseReason, message: Option<&str>) {
         let why = match reason {
             PauseReason::Busy => "rate limited: resuming",
             PauseReason::Unreachable => "server unreachable: retrying",
         };
         self.progress.set_pause(Some((wait, why)));
-        if !self.progress.is_bar() {
+        self.pauses += 1;
+        if !self.progress.is_bar() && self.pauses <= MAX_PAUSES_SHOWN {
             let message = message
                 .map(|message| format!(" ({})", escaped(message)))
                 .unwrap_or_default();
-            self.println(&format!("{why} in {}{message}", span(wait)));
+            let last = match self.pauses {
+                MAX_PAUSES_SHOWN => "; further pauses are not shown",
+                _ => "",
+            };
+            self.println(&format!("{why} in {}{message}{last}", span(wait)));
         }
     }
 
@@ -200,7 +212,7 @@ impl RunReport {
         self.counts.add(Some(settled.state), 1);
         if settled.state != State::Imported {
             self.show_failure(settled);
-        } else if settled.possible_twin {
+        } else if settled.possible_twin && self.may_note() {
             self.println(&color::yellow(&format!(
                 "{}: imported, but an earlier attempt was in doubt: it may exist twice \
                  [possible-twin]",
@@ -208,7 +220,8 @@ impl RunReport {
             )));
         }
         self.progress.update(&self.counts);
-        if settled.state == State::Imported && !answer.echo_differs.is_empty() {
+        let differs = settled.state == State::Imported && !answer.echo_differs.is_empty();
+        if differs && self.may_note() {
             self.show_differences(settled.case, answer);
         }
     }
@@ -218,10 +231,7 @@ impl RunReport {
             self.add_reject(settled);
         }
         self.shown += 1;
-        if self.shown > MAX_CASES_SHOWN {
-            if self.shown == MAX_CASES_SHOWN + 1 {
-                self.println("… more cases are not shown here; `caseload status` has them");
-            }
+        if !self.may_show(self.shown) {
             return;
         }
         let state = match settled.state {
@@ -245,6 +255,20 @@ impl RunReport {
             let _ = write!(text, ": the response has the id of case {key}");
         }
         self.println(&text);
+    }
+
+    fn may_note(&mut self) -> bool {
+        self.noted += 1;
+        self.may_show(self.noted)
+    }
+
+    /// Whether the case with this number of its sort is shown. Of the first that is
+    /// not, it says so.
+    fn may_show(&self, number: u64) -> bool {
+        if number == MAX_CASES_SHOWN + 1 {
+            self.println("… more cases are not shown here; `caseload status` has them");
+        }
+        number <= MAX_CASES_SHOWN
     }
 
     fn add_reject(&mut self, settled: &SettledAttempt<'_>) {

@@ -55,11 +55,10 @@ impl LedgerView<'_> {
         let mut line = |title: &str, value: &str| text += &(titled(title, value) + "\n");
         line("account", &escaped(&info.account));
         line("ledger", &escaped_path(&info.path));
-        let id = format!(
-            "id {}, created {}",
-            escaped(&info.id),
-            time(info.created_at)
-        );
+        // The day, so that the line fits.
+        let created = time(info.created_at);
+        let day = created.split(' ').next().unwrap_or_default();
+        let id = format!("id {}, created {day}", escaped(&info.id));
         line("", &color::dim(&id));
         if let Some(path) = &info.moved_from {
             line("", &color::yellow(&moved_warning(path)));

@@ -7,8 +7,9 @@ use std::io::{self, BufRead as _, IsTerminal, Write};
 use anstream::stream::RawStream;
 
 use super::color;
-use super::text::{changes_direction, escaped_lines};
+use super::text::{changes_direction, escaped_lines, wrapped};
 use crate::model::reserved::{escape_controls, escape_where};
+use crate::model::terminal_width;
 
 /// How output looks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,6 +46,8 @@ pub(crate) fn print_result(text: &str) {
 }
 
 fn print(mut stream: impl RawStream, text: &str) {
+    let width = terminal_width().filter(|_| stream.is_terminal());
+    let text = width.map_or(text.into(), |width| wrapped(text, width));
     let line = color::for_stream(&stream, format!("{text}\n"));
     // One write a line, so that the lines of several processes do not mix.
     let _ = stream.write_all(line.as_bytes());

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
+use textwrap::core::Word;
+use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::color;
@@ -119,6 +121,68 @@ pub(crate) fn cut(text: &str, widest: usize) -> Cow<'_, str> {
         (room, end) = (left, start + c.len_utf8());
     }
     format!("{}…", &text[..end]).into()
+}
+
+/// The text with its lines broken between words where a terminal of this width
+/// would break them within, and the rest below the text of the first. What may be
+/// copied stays on one line: commands, JSON, and quoted lines of a config.
+pub(crate) fn wrapped(text: &str, width: usize) -> Cow<'_, str> {
+    let is_too_wide = |line: &str| textwrap::core::display_width(line) > width;
+    if !text.lines().any(is_too_wide) {
+        return text.into();
+    }
+    let lines = text.split('\n').map(|line| {
+        let plain = anstream::adapter::strip_str(line).to_string();
+        if !is_too_wide(line) || is_verbatim(&plain) {
+            return line.to_owned();
+        }
+        let indent = " ".repeat(text_column(&plain));
+        let options = textwrap::Options::new(width)
+            .subsequent_indent(&indent)
+            .break_words(false)
+            .word_separator(WordSeparator::Custom(words))
+            .word_splitter(WordSplitter::NoHyphenation)
+            .wrap_algorithm(WrapAlgorithm::FirstFit);
+        textwrap::fill(line, options)
+    });
+    lines.collect::<Vec<_>>().join("\n").into()
+}
+
+fn is_verbatim(line: &str) -> bool {
+    let is_json = |line: &str| line.starts_with(['{', '}', '[', ']', '"']);
+    let of_config = line.trim_start().split_once(" | ");
+    line.starts_with("next: ")
+        || is_json(line.trim_start())
+        || of_config.is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Where a line's text begins: after its titles, if it has some, or else a little
+/// more to the right than the line itself.
+fn text_column(line: &str) -> usize {
+    const WIDEST_TITLES: usize = 24;
+    let start = line.len() - line.trim_start().len();
+    let titles = &line[..line.floor_char_boundary(WIDEST_TITLES)];
+    let gap = titles.rfind("  ").filter(|gap| *gap > start);
+    gap.map_or(start + 2, |gap| line.len() - line[gap..].trim_start().len())
+}
+
+/// Words with the spaces after them. A command in backticks is one: broken in two
+/// it can't be copied.
+fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let (mut is_command, mut before) = (false, '\0');
+    let starts = line.char_indices().filter(move |(_, c)| {
+        let is_start = before == '\0' || (before == ' ' && *c != ' ' && !is_command);
+        is_command ^= *c == '`';
+        before = *c;
+        is_start
+    });
+    let starts = starts.map(|(at, _)| at);
+    let ends = starts.clone().skip(1).chain([line.len()]);
+    Box::new(
+        starts
+            .zip(ends)
+            .map(|(start, end)| Word::from(&line[start..end])),
+    )
 }
 
 /// As many of the items as are shown, then how many there are besides: `and 3 more
@@ -265,6 +329,28 @@ pub(crate) fn span(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words_and_commands_are_not() {
+        let text = "account  a server with a long name\n\
+                    warning: run `caseload import FILE --yes` or stop\n\
+                    next: caseload import cases.csv --yes\n\
+                    \u{20} 15 | key = \"Lead ID\" # identifies a case\n\
+                    \u{20} \"Summary\": \"rear-ended at a red light\"";
+        let lines = [
+            "account  a server",
+            "         with a long",
+            "         name",
+            "warning: run",
+            "  `caseload import FILE --yes`",
+            "  or stop",
+            "next: caseload import cases.csv --yes",
+            "  15 | key = \"Lead ID\" # identifies a case",
+            "  \"Summary\": \"rear-ended at a red light\"",
+        ];
+        assert_eq!(wrapped(text, 20), lines.join("\n"));
+        assert_eq!(wrapped(text, 60), text);
+    }
 
     #[test]
     fn control_characters_are_escaped() {

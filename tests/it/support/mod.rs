@@ -32,7 +32,16 @@ pub struct Home {
 impl Home {
     /// A new one, empty.
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::at(&std::env::temp_dir())
+    }
+
+    /// The same, with a path that is as long on every machine.
+    pub fn in_tmp() -> Self {
+        Self::at(Path::new("/tmp"))
+    }
+
+    fn at(parent: &Path) -> Self {
+        let folder = tempfile::tempdir_in(parent).unwrap();
         std::fs::create_dir(folder.path().join("tmp")).unwrap();
         Self { folder }
     }
@@ -185,7 +194,9 @@ impl Home {
         for (pattern, name) in [
             (r"127\.0\.0\.1[:_]\d+(-[0-9a-f]{12})?", "HOST"),
             (r"[0-9a-f]{8}-[0-9a-f-]{27}", "LEDGER-ID"),
-            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME"),
+            (r"\b[0-9a-f]{16}-\d+", "HASH-N"),
+            (r"created \d{4}-\d\d-\d\d", "created DAY"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d UTC)?", "TIME"),
             (
                 r"(in doubt for|after|imported in) [0-9.]+ (s|min)( \d+ s)?",
                 "$1 DURATION",

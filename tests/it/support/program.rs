@@ -115,7 +115,12 @@ impl Program {
 
     /// Starts it on a terminal of its own.
     pub fn on_a_terminal(self) -> Terminal {
-        Terminal::start(&self.command)
+        self.on_a_terminal_of(200)
+    }
+
+    /// The same with so many columns.
+    pub fn on_a_terminal_of(self, columns: u16) -> Terminal {
+        Terminal::start(&self.command, columns)
     }
 
     fn spawn(mut self) -> Running {

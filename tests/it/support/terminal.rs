@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::num::NonZero;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::program::run_through;
+
+/// More than any screen that is looked at.
+const ROWS: NonZero<u16> = NonZero::new(200).unwrap();
 
 /// Only a test that would otherwise hang waits this long.
 const DEADLINE: Duration = Duration::from_mins(5);
@@ -36,19 +40,20 @@ pub struct Terminal {
     bytes: Vec<u8>,
     /// How much of the text was waited for.
     read: usize,
+    columns: u16,
 }
 
 impl Terminal {
     /// Runs a command there. Ctrl-C is a signal only in a session of its own,
     /// which takes `setsid`.
-    pub(super) fn start(command: &Command) -> Self {
+    pub(super) fn start(command: &Command, columns: u16) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         fcntl_setfd(&master, FdFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let size = Winsize {
             ws_row: 50,
-            ws_col: 200,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
@@ -93,7 +98,25 @@ impl Terminal {
             screen: receiver,
             bytes: Vec::new(),
             read: 0,
+            columns,
         }
+    }
+
+    /// The lines on the screen, each with whether the terminal had to break it.
+    pub fn lines(&self) -> Vec<(String, bool)> {
+        let shown = self.written();
+        let shown = shown.split(MARK).next().unwrap_or_default();
+        let columns = NonZero::new(self.columns).unwrap();
+        let mut parser = vt100::Parser::new(ROWS, columns, 0);
+        parser.process(shown.as_bytes());
+        let screen = parser.screen();
+        let lines = screen.rows(0, self.columns).zip(0..);
+        let mut lines: Vec<_> = lines
+            .map(|(line, row)| (line.trim_end().to_owned(), screen.row_wrapped(row)))
+            .collect();
+        let end = lines.iter().rposition(|(line, _)| !line.is_empty());
+        lines.truncate(end.map_or(0, |end| end + 1));
+        lines
     }
 
     /// Everything that was written to the screen so far, with its escapes.
