@@ -73,7 +73,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// broken. Long enough for a slow one, and well within the right to run, which
 /// outlasts two calls.
 const SILENCE: Duration = Duration::from_secs(20);
-const SHORTEST_SILENCE: Duration = Duration::from_secs(5);
+/// Longer than the locks of a machine that vanished last.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(8);
 
 impl ServerAddress {
     /// Reads an address. A password in it is refused unless it comes from the

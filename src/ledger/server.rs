@@ -423,11 +423,15 @@ impl Drop for ServerLock {
 }
 
 fn beat(server: &Server, token: &str, interval: Duration, stopped: &mpsc::Receiver<()>) {
-    while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(interval) {
+    let (mut is_heard, mut next) = (true, interval);
+    while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(next) {
         // A claim finds out when the right is lost.
-        let _ = server.query(BEAT, params![token]);
+        is_heard = server.query(BEAT, params![token]).is_ok();
+        next = if is_heard { interval } else { interval / 10 };
     }
-    let _ = server.query("DELETE FROM lock WHERE token = ?1", params![token]);
+    if is_heard {
+        let _ = server.query("DELETE FROM lock WHERE token = ?1", params![token]);
+    }
 }
 
 /// What serves the connections, and keeps their time.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -209,13 +209,15 @@ impl Handle {
     ) -> Result<Result<T, LedgerError>, LedgerError> {
         abort_point(format_args!("before-{step}"));
         let (sender, answer) = oneshot::channel();
-        let mut sender = Some(sender);
+        // Of each try, of which the last one replies.
+        let sender = Arc::new(Mutex::new(Some(sender)));
         let statements = move |db: &Database| {
             let done = statements(db)?;
-            let sender = sender.take();
+            let sender = Arc::clone(&sender);
             // After an error the reply is dropped, and the sender with it, when
             // the reason is known to the handles.
             let reply: Reply = Box::new(move |committed| {
+                let sender = sender.lock().ok().and_then(|mut sender| sender.take());
                 // The caller may have gone.
                 if let Some(sender) = sender {
                     let _ = sender.send(committed.map(|()| done));

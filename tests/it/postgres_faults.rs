@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::server::{Reaction, Request, Server, created};
 use crate::support::postgres::{Cluster, Database};
 use crate::support::{Done, Home, Program, keys};
@@ -33,14 +35,14 @@ fn import_with(home: &Home, server: &Server, ledger: &str, flags: &[&str]) -> Pr
 /// Creates a ledger without cases of its own.
 fn with_ledger(home: &Home, server: &Server, database: &Database) {
     home.cases(1);
-    import(home, server, &database.url)
+    import(home, server, &database.direct_url)
         .arg("--new-ledger")
         .run()
         .exits(0);
 }
 
 #[test]
-fn a_server_that_crashes_in_the_middle_loses_nothing() {
+fn a_server_that_stops_in_the_middle_however_it_does_loses_nothing() {
     let Some(cluster) = Cluster::start() else {
         return Cluster::skip();
     };
@@ -48,18 +50,53 @@ fn a_server_that_crashes_in_the_middle_loses_nothing() {
     with_ledger(&home, &server, &database);
     home.cases(60);
     let flags = ["--pace", "5ms", "--timeout", "60s"];
-    let importing = import_with(&home, &server, &database.url, &flags).start();
-    for restart in 1..=5 {
+    let importing = import_with(&home, &server, &database.direct_url, &flags).start();
+    for (restart, mode) in [(1, "immediate"), (2, "fast"), (3, "immediate"), (4, "fast")] {
         server.wait_for_requests(restart * 10);
-        cluster.stop();
+        cluster.stop_by(mode);
         cluster.start_again();
     }
+    server.wait_for_requests(50);
+    thread::scope(|scope| {
+        // Waits for those that are connected, and lets nobody in.
+        scope.spawn(|| cluster.stop_by("smart"));
+        importing
+            .wait()
+            .exits(0)
+            .counts(&[("already_imported", 1), ("imported", 59)]);
+    });
+    cluster.start_again();
+    assert_eq!(server.requests().len(), 60, "each once");
+    assert_eq!(database.number("imported"), 60);
+}
+
+#[test]
+fn a_connection_that_is_ended_on_the_server_counts_as_lost() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    with_ledger(&home, &server, &database);
+    home.cases(20);
+    let importing = import_with(&home, &server, &database.direct_url, &["--pace", "20ms"]).start();
+    server.wait_for_requests(5);
+    // In the middle of a claim, which waits for this lock.
+    database.query(
+        "DO $$ DECLARE waiting integer; BEGIN
+           LOCK TABLE caseload.runs IN EXCLUSIVE MODE;
+           WHILE waiting IS NULL LOOP
+             PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+             SELECT pid INTO waiting FROM pg_stat_activity
+             WHERE wait_event_type = 'Lock' AND datname = current_database();
+           END LOOP;
+           PERFORM pg_terminate_backend(waiting);
+         END $$",
+    );
     importing
         .wait()
         .exits(0)
-        .counts(&[("already_imported", 1), ("imported", 59)]);
-    assert_eq!(server.requests().len(), 60, "each once");
-    assert_eq!(database.number("imported"), 60);
+        .counts(&[("already_imported", 1), ("imported", 19)]);
+    assert_eq!(server.requests().len(), 20, "each once");
 }
 
 #[test]
@@ -81,7 +118,7 @@ fn what_a_lost_server_could_not_store_is_in_a_file_for_resolve() {
     with_ledger(&home, &server, &database);
     home.cases(3);
     let flags = ["--pace", "1ms", "--max-wait", "1s", "--timeout", "20s"];
-    let importing = import_with(&home, &server, &database.url, &flags).start();
+    let importing = import_with(&home, &server, &database.direct_url, &flags).start();
     arrivals.recv().unwrap();
     cluster.stop();
     go_on.send(()).unwrap();
@@ -102,7 +139,7 @@ fn what_a_lost_server_could_not_store_is_in_a_file_for_resolve() {
     let ids = database.value("SELECT case_id FROM caseload.cases WHERE key LIKE '%c2%'");
     assert_eq!(ids, "id-c2");
     go_on.send(()).unwrap();
-    import(&home, &server, &database.url).run().exits(0);
+    import(&home, &server, &database.direct_url).run().exits(0);
     assert_eq!(keys(&server), ["c1", "c2", "c3"]);
 }
 
@@ -122,16 +159,16 @@ fn a_server_that_never_answers_counts_as_lost() {
     with_ledger(&home, &server, &database);
     home.cases(3);
     let flags = ["--pace", "1ms", "--max-wait", "1s", "--timeout", "7s"];
-    import_with(&home, &server, &database.url, &flags)
+    import_with(&home, &server, &database.direct_url, &flags)
         .run()
         .exits(5)
-        .says("has not answered for 5 s")
+        .says("has not answered for 8 s")
         .says("caseload-unsaved-");
     cluster.go_on();
     // What it had got before is done late.
     database
         .wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()");
-    let done = import(&home, &server, &database.url)
+    let done = import(&home, &server, &database.direct_url)
         .args(&["--wait", "60s"])
         .run();
     assert!(matches!(done.status.code(), Some(0 | 4)), "{done}");
@@ -206,6 +243,8 @@ enum AtStatement {
     LoseAnswer,
     /// The client's machine vanishes, and the server does not hear of it.
     Vanish,
+    /// From now on no answer is passed on, until the test lets them pass.
+    HoldAnswers,
 }
 
 /// A proxy in front of a server, which looks at each statement: its number, over
@@ -226,6 +265,8 @@ struct Passed {
     round_trips: AtomicUsize,
     /// Before each end of an answer.
     delay: Duration,
+    holds_answers: Mutex<bool>,
+    let_pass: Condvar,
 }
 
 impl Proxy {
@@ -245,6 +286,8 @@ impl Proxy {
             statements: AtomicUsize::new(0),
             round_trips: AtomicUsize::new(0),
             delay,
+            holds_answers: Mutex::new(false),
+            let_pass: Condvar::new(),
         });
         let all = Arc::clone(&passed);
         // Ends with the test process.
@@ -259,6 +302,11 @@ impl Proxy {
             }
         });
         Self { port, passed }
+    }
+
+    fn let_answers_pass(&self) {
+        *self.passed.holds_answers.lock().unwrap() = false;
+        self.passed.let_pass.notify_all();
     }
 
     fn url(&self, database: &Database) -> String {
@@ -283,8 +331,8 @@ fn serve(client: &TcpStream, server: &TcpStream, passed: &Arc<Passed>) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let answers = Arc::new(Answers::default());
     let (from, to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    let (returned, delay) = (Arc::clone(&answers), passed.delay);
-    thread::spawn(move || pass_answers(&from, &to, &returned, delay));
+    let (returned, all) = (Arc::clone(&answers), Arc::clone(passed));
+    thread::spawn(move || pass_answers(&from, &to, &returned, &all));
     if pass_statements(client, server, &answers, passed).is_none() {
         let _ = (
             client.shutdown(Shutdown::Both),
@@ -318,6 +366,10 @@ fn pass_statements(
         }
         match at {
             AtStatement::Forward => server.write_all(&next).ok()?,
+            AtStatement::HoldAnswers => {
+                *passed.holds_answers.lock().unwrap() = true;
+                server.write_all(&next).ok()?;
+            }
             AtStatement::Break => return None,
             AtStatement::Vanish => {
                 // Both ends stay open as long as the test process.
@@ -342,12 +394,14 @@ fn pass_statements(
     }
 }
 
-fn pass_answers(server: &TcpStream, mut client: &TcpStream, answers: &Answers, delay: Duration) {
+fn pass_answers(server: &TcpStream, mut client: &TcpStream, answers: &Answers, passed: &Passed) {
     while let Some(answer) = message(server, true) {
         let is_end = answer[0] == b'Z';
         if is_end {
-            thread::sleep(delay);
+            thread::sleep(passed.delay);
         }
+        let holds = passed.holds_answers.lock().unwrap();
+        drop(passed.let_pass.wait_while(holds, |holds| *holds).unwrap());
         if !answers.lost.load(Ordering::SeqCst) && client.write_all(&answer).is_err() {
             break;
         }
@@ -411,7 +465,7 @@ fn break_at_each(what: AtStatement, first: usize) -> usize {
             // Before the run began.
             assert_eq!(server.requests().len(), before, "{context}");
             assert!(done.err.contains("ledger postgres://"), "{context}");
-            let again = import(&home, &server, &database.url).args(&["--wait", "60s"]);
+            let again = import(&home, &server, &database.direct_url).args(&["--wait", "60s"]);
             again.run().exits(0).counts(&[("imported", 2)]);
         } else {
             assert_eq!(done.status.code(), Some(0), "{context}");
@@ -438,6 +492,38 @@ fn a_connection_that_breaks_before_any_statement_loses_and_repeats_nothing() {
 fn a_lost_answer_to_any_statement_loses_and_repeats_nothing() {
     let statements = break_at_each(AtStatement::LoseAnswer, 4);
     println!("the answers to each of {statements} statements lost");
+}
+
+#[test]
+fn the_begin_and_the_end_of_a_run_are_committed_in_spite_of_a_lost_connection() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    with_ledger(&home, &server, &database);
+    let mut number = 1;
+    for of in ["INSERT INTO files", "SET ended_at"] {
+        for what in [AtStatement::Break, AtStatement::LoseAnswer] {
+            number += 1;
+            home.cases(number);
+            let state = Mutex::new((false, false));
+            let proxy = Proxy::start(database.port, move |_, text| {
+                let (is_next, is_done) = &mut *state.lock().unwrap();
+                *is_next |= text.contains(of);
+                if *is_next && !*is_done && text.starts_with("COMMIT") {
+                    *is_done = true;
+                    return what;
+                }
+                AtStatement::Forward
+            });
+            import(&home, &server, &proxy.url(&database))
+                .run()
+                .exits(0)
+                .counts(&[("already_imported", number as u64 - 1), ("imported", 1)]);
+            let runs = "SELECT count(*) FROM caseload.runs WHERE ended = 'finished'";
+            assert_eq!(database.value(runs), number.to_string(), "{of} {what:?}");
+        }
+    }
 }
 
 /// A machine vanishes at the statement after one with this text, in the middle of
@@ -467,7 +553,7 @@ fn vanish_after(statement: &'static str) {
         "SELECT count(*) = 1 FROM pg_stat_activity
          WHERE state = 'idle in transaction' AND datname = current_database()",
     );
-    import(&home, &server, &database.url)
+    import(&home, &server, &database.direct_url)
         .args(&["--wait", "60s"])
         .run()
         .exits(0)
@@ -483,6 +569,37 @@ fn a_machine_that_vanishes_at_the_begin_of_its_run_keeps_nobody_out() {
 #[test]
 fn a_machine_that_vanishes_in_a_claim_keeps_nobody_out() {
     vanish_after("WITH mine AS");
+}
+
+#[test]
+fn a_case_that_was_claimed_before_a_long_stop_is_not_sent_after_it() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    with_ledger(&home, &server, &database);
+    home.cases(2);
+    import(&home, &server, &database.direct_url).run().exits(0);
+    home.cases(4);
+    // The run hears of the claim of the last case after a long stop.
+    let (claims, claimed) = (AtomicUsize::new(0), "WITH mine AS");
+    let proxy = Proxy::start(database.port, move |_, text| {
+        if text.contains(claimed) && claims.fetch_add(1, Ordering::SeqCst) == 1 {
+            AtStatement::HoldAnswers
+        } else {
+            AtStatement::Forward
+        }
+    });
+    let first = import(&home, &server, &proxy.url(&database)).start();
+    server.wait_for_requests(3);
+    database.wait_until("SELECT count(*) = 4 FROM caseload.cases");
+    first.signal(Signal::STOP);
+    database.wait_until_lease_ends();
+    import(&home, &server, &database.direct_url).run().exits(4);
+    proxy.let_answers_pass();
+    first.signal(Signal::CONT);
+    first.wait().exits(5).stopped("another run took over");
+    assert_eq!(keys(&server), ["c1", "c2", "c3"], "it sent nothing more");
 }
 
 #[test]
@@ -515,10 +632,8 @@ fn an_answer_that_is_settled_after_a_take_over_counts() {
     });
     let first = import(&home, &server, &proxy.url(&database)).start();
     is_blocked.recv().unwrap();
-    database.wait_until(
-        "(SELECT heartbeat + lease * interval '1 ms' < clock_timestamp() FROM caseload.lock)",
-    );
-    import(&home, &server, &database.url)
+    database.wait_until_lease_ends();
+    import(&home, &server, &database.direct_url)
         .run()
         .exits(4)
         .says("1 case that it was sending is in doubt now");
@@ -527,7 +642,7 @@ fn an_answer_that_is_settled_after_a_take_over_counts() {
     opened.1.notify_all();
     first.wait().exits(5).stopped("another run took over");
     assert_eq!(database.states(2), ["imported", "imported"]);
-    import(&home, &server, &database.url)
+    import(&home, &server, &database.direct_url)
         .run()
         .exits(0)
         .counts(&[("already_imported", 2)]);
@@ -549,11 +664,11 @@ fn a_second_interrupt_does_not_wait_for_a_lost_server() {
     });
     with_ledger(&home, &server, &database);
     home.cases(50);
-    let importing = import_with(&home, &server, &database.url, &["--pace", "20ms"]).start();
+    let importing = import_with(&home, &server, &database.direct_url, &["--pace", "20ms"]).start();
     arrivals.recv().unwrap();
     cluster.stop();
     // Without it the run would try for `--max-wait`, which is 10 min.
-    let done: Done = importing.signal_until_it_ends(rustix::process::Signal::TERM);
+    let done: Done = importing.signal_until_it_ends(Signal::TERM);
     assert!(matches!(done.status.code(), Some(130)), "{done}");
 }
 

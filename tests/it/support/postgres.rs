@@ -7,7 +7,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -35,9 +35,26 @@ host all locked all scram-sha-256
 local all all trust
 host all all 127.0.0.1/32 trust
 END
+cat > pooler.ini << END
+[databases]
+* = host=127.0.0.1 port=$1
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $3
+unix_socket_dir =
+auth_type = trust
+auth_file = users
+pool_mode = transaction
+default_pool_size = 2
+server_round_robin = 1
+logfile = pooler.log
+END
+printf '"postgres" ""\n"paralegal" ""\n' > users
 "$0/pg_ctl" --pgdata data --log log --wait start >> log 2>&1 && echo "$folder" || cat log >&2
+test -z "$2" || "$2" -q pooler.ini < /dev/null &
 cat > /dev/null
-kill -CONT $(cat frozen) 2> /dev/null
+test -z "$2" || kill $! 2> /dev/null
+test ! -e frozen || kill -CONT $(cat frozen)
 "$0/pg_ctl" --pgdata data --mode immediate --wait stop >> log 2>&1
 cd / && rm -rf "$folder"
 "#;
@@ -48,14 +65,19 @@ pub struct Cluster {
     programs: PathBuf,
     folder: PathBuf,
     pub port: u16,
+    /// That of a pooler, which gives each transaction any of its two connections.
+    pooler_port: Option<u16>,
     databases: AtomicU32,
 }
 
 impl Cluster {
-    /// The one of this test process.
+    /// The one of this test process, with a pooler where one is installed.
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
-        let shared = SHARED.get_or_init(Self::start).as_ref();
+        let pooler = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]
+            .into_iter()
+            .find(|program| Path::new(program).exists());
+        let shared = SHARED.get_or_init(|| Self::start_with(pooler)).as_ref();
         if shared.is_none() {
             Self::skip();
         }
@@ -69,18 +91,24 @@ impl Cluster {
 
     /// One for a test that stops it or changes its settings.
     pub fn start() -> Option<Self> {
+        Self::start_with(None)
+    }
+
+    fn start_with(pooler: Option<&str>) -> Option<Self> {
         let programs = programs()?;
         // Another process may take the port meanwhile.
-        let started = (0..3).find_map(|_| Self::try_start(&programs));
+        let started = (0..3).find_map(|_| Self::try_start(&programs, pooler));
         Some(started.expect("a cluster of PostgreSQL starts"))
     }
 
-    fn try_start(programs: &Path) -> Option<Self> {
-        let port = free_port();
+    fn try_start(programs: &Path, pooler: Option<&str>) -> Option<Self> {
+        let (port, pooler_port) = (free_port(), free_port());
         let mut keeper = as_its_user("sh")
             .args(["-c", KEEPER])
             .arg(programs)
             .arg(port.to_string())
+            .arg(pooler.unwrap_or_default())
+            .arg(pooler_port.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -93,9 +121,22 @@ impl Cluster {
             programs: programs.to_owned(),
             folder: folder.trim_end().into(),
             port,
+            pooler_port: pooler.map(|_| pooler_port),
             databases: AtomicU32::new(0),
         };
-        (!folder.is_empty()).then_some(cluster)
+        if folder.is_empty() {
+            return None;
+        }
+        let began = Instant::now();
+        while let Some(port) = cluster.pooler_port
+            && TcpStream::connect(("127.0.0.1", port)).is_err()
+        {
+            if began.elapsed() > Duration::from_secs(60) {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Some(cluster)
     }
 
     /// A new database.
@@ -105,7 +146,8 @@ impl Cluster {
         let database = |name: &str| Database {
             port: self.port,
             name: name.to_owned(),
-            url: format!("postgres://postgres@127.0.0.1:{}/{name}", self.port),
+            url: address(self.pooler_port.unwrap_or(self.port), name),
+            direct_url: address(self.port, name),
         };
         database("postgres").query(&format!("CREATE DATABASE {name}"));
         database(&name)
@@ -122,7 +164,11 @@ impl Cluster {
 
     /// Stops it as a crash does.
     pub fn stop(&self) {
-        self.control(&["--mode", "immediate", "stop"]);
+        self.stop_by("immediate");
+    }
+
+    pub fn stop_by(&self, mode: &str) {
+        self.control(&["--mode", mode, "stop"]);
     }
 
     pub fn start_again(&self) {
@@ -212,12 +258,18 @@ pub fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
+fn address(port: u16, database: &str) -> String {
+    format!("postgres://postgres@127.0.0.1:{port}/{database}")
+}
+
 /// A database, in which a ledger may be.
 pub struct Database {
     pub port: u16,
     pub name: String,
-    /// For `--ledger`.
+    /// For `--ledger`: through the pooler, if there is one.
     pub url: String,
+    /// The same without the pooler.
+    pub direct_url: String,
 }
 
 impl Database {
@@ -228,7 +280,7 @@ impl Database {
             .build()
             .unwrap();
         let found = runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
+            let (client, connection) = tokio_postgres::connect(&self.direct_url, NoTls).await?;
             let served = tokio::spawn(connection);
             let found = client.simple_query(sql).await;
             drop(client);
@@ -269,6 +321,13 @@ impl Database {
     pub fn number(&self, state: &str) -> usize {
         let sql = format!("SELECT count(*) FROM caseload.cases WHERE state = '{state}'");
         self.value(&sql).parse().unwrap()
+    }
+
+    /// Waits until the right to run has ended, since nothing is heard of the run.
+    pub fn wait_until_lease_ends(&self) {
+        self.wait_until(
+            "SELECT heartbeat + lease * interval '1 ms' < clock_timestamp() FROM caseload.lock",
+        );
     }
 
     /// Waits until a condition in SQL is true.
