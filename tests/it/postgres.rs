@@ -1,12 +1,12 @@
 //! A ledger on a `PostgreSQL` server: used like a file, by one run at a time,
-//! wherever that runs.
+//! wherever that runs; through a pooler, where it is installed.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::server::{Reaction, Request, Server, created, react};
-use crate::support::postgres::{Cluster, Database, free_port};
+use crate::support::postgres::{Cluster, Database};
 use crate::support::{Done, Home, Program, creating_server, keys, mixed_server};
 
 /// An import of `cases.csv` into a ledger on a server.
@@ -27,7 +27,18 @@ fn create(request: &Request) -> Reaction {
 
 /// A home with this many cases, and a database with a ledger of them.
 fn imported(cluster: &Cluster, cases: usize) -> (Home, Server, Database) {
-    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    imported_into(cluster.database(), cases)
+}
+
+/// The same without a pooler, which keeps connections to its database.
+fn imported_directly(cluster: &Cluster, cases: usize) -> (Home, Server, Database) {
+    let mut database = cluster.database();
+    database.url.clone_from(&database.direct_url);
+    imported_into(database, cases)
+}
+
+fn imported_into(database: Database, cases: usize) -> (Home, Server, Database) {
+    let (home, server) = (Home::new(), Server::start(create));
     home.cases(cases);
     import(&home, &server, &database.url)
         .arg("--new-ledger")
@@ -288,10 +299,6 @@ fn a_second_run_is_told_who_has_the_ledger_and_waits_when_asked() {
     assert_eq!(database.value("SELECT count(*) FROM caseload.lock"), "0");
 }
 
-/// The lease of the run has ended.
-const EXPIRED: &str =
-    "(SELECT heartbeat + lease * interval '1 ms' < clock_timestamp() FROM caseload.lock)";
-
 #[test]
 fn the_cases_of_a_killed_run_are_in_doubt_after_its_lease() {
     let Some(cluster) = Cluster::shared() else {
@@ -353,7 +360,7 @@ fn a_stopped_run_sends_nothing_after_another_took_over() {
         .start();
     process.send(first.id().cast_signed()).unwrap();
     is_stopped.recv().unwrap();
-    database.wait_until(EXPIRED);
+    database.wait_until_lease_ends();
     import(&home, &server, &database.url)
         .args(&["--timeout", "60s"])
         .run()
@@ -369,37 +376,6 @@ fn a_stopped_run_sends_nothing_after_another_took_over() {
     // Its answer had come, but later than the timeout.
     assert_eq!(database.number("imported") + database.number("in_doubt"), 5);
     assert_eq!(database.number("sending"), 0);
-}
-
-#[test]
-fn a_case_that_was_claimed_before_a_long_stop_is_not_sent_after_it() {
-    let Some(cluster) = Cluster::shared() else {
-        return;
-    };
-    let (home, server, database) = imported(cluster, 2);
-    home.cases(4);
-    let first = home
-        .import_without_ledger_flags(&server.url(), &["cases.csv"])
-        .args(&["--pace", "1s", "--output", "json", "--timeout", "1s"])
-        .args(&["--ledger", &database.url])
-        .start();
-    server.wait_for_requests(3);
-    // The next one waits for its slot.
-    database.wait_until(
-        "SELECT count(*) = 4 AND bool_and(state = 'imported' OR key LIKE '%c4%')
-         FROM caseload.cases",
-    );
-    first.signal(Signal::STOP);
-    database.wait_until(EXPIRED);
-    let sent = server.requests().len();
-    if sent > 3 {
-        println!("skipped: its slot came before it was stopped");
-        return;
-    }
-    import(&home, &server, &database.url).run().exits(4);
-    first.signal(Signal::CONT);
-    first.wait().exits(5).stopped("another run took over");
-    assert_eq!(server.requests().len(), sent, "it sent nothing more");
 }
 
 /// Asserts that a secret is in no output and in no file of a home.
@@ -574,7 +550,7 @@ fn a_database_that_is_no_ledger_of_this_version_is_refused() {
     let Some(cluster) = Cluster::shared() else {
         return;
     };
-    let (home, server, database) = imported(cluster, 1);
+    let (home, server, database) = imported_directly(cluster, 1);
     let import = || import(&home, &server, &database.url).run();
     let at = format!("ALTER DATABASE {} ", database.name);
     database.query(&format!("{at} SET default_transaction_read_only = on"));
@@ -609,7 +585,7 @@ fn an_older_copy_of_a_database_is_noticed() {
     let Some(cluster) = Cluster::shared() else {
         return;
     };
-    let (home, server, database) = imported(cluster, 1);
+    let (home, server, database) = imported_directly(cluster, 1);
     let copy = cluster.database();
     let admin = cluster.database();
     admin.query(&format!("DROP DATABASE {}", copy.name));
@@ -632,82 +608,21 @@ fn an_older_copy_of_a_database_is_noticed() {
     assert_eq!(keys(&server), ["c1", "c2", "c3"]);
 }
 
-/// A pooler that gives each transaction any of its two connections. It ends when
-/// it is dropped.
-struct Pooler {
-    process: std::process::Child,
-    port: u16,
-}
-
-impl Drop for Pooler {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Pooler {
-    fn start(cluster: &Cluster) -> Option<Self> {
-        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"];
-        let Some(program) = program
-            .iter()
-            .find(|path| std::path::Path::new(path).exists())
-        else {
-            println!("skipped: PgBouncer is not installed");
-            return None;
-        };
-        let port = free_port();
-        let config = format!(
-            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-             listen_port = {port}\nunix_socket_dir =\nauth_type = trust\n\
-             auth_file = users.txt\npool_mode = transaction\ndefault_pool_size = 2\n\
-             server_round_robin = 1\nlogfile = {port}.log\n",
-            cluster.port
-        );
-        cluster.shell(&format!(
-            "printf '%s' '{config}' > {port}.ini && echo '\"postgres\" \"\"' > users.txt"
-        ));
-        let process = cluster
-            .command("sh")
-            .args([
-                "-c",
-                r#"exec "$0" -q "$1""#,
-                program,
-                &format!("{port}.ini"),
-            ])
-            .stdin(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut pooler = Self { process, port };
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(pooler.process.try_wait().unwrap().is_none(), "it ended");
-            std::thread::yield_now();
-        }
-        Some(pooler)
-    }
-}
-
 #[test]
-fn a_pooler_may_give_each_transaction_another_connection() {
+fn no_pooler_is_needed() {
     let Some(cluster) = Cluster::shared() else {
         return;
     };
-    let Some(pooler) = Pooler::start(cluster) else {
-        return;
-    };
     let (home, database) = (Home::new(), cluster.database());
-    let ledger = format!(
-        "postgres://postgres@127.0.0.1:{}/{}",
-        pooler.port, database.name
-    );
+    let ledger = database.direct_url.as_str();
     let names: Vec<String> = (0..20)
         .map(|n| format!("{}-{n}", ["a", "doubt", "b", "bad"][n % 4]))
         .collect();
     home.people("cases.csv", &names);
     let server = mixed_server();
-    let import = || import(&home, &server, &ledger).args(&["--max-failures", "0"]);
+    let import = || import(&home, &server, ledger).args(&["--max-failures", "0"]);
     let listener_after_import = || {
-        let listener = home.listen_on(&ledger, &[]);
+        let listener = home.listen_on(ledger, &[]);
         assert_eq!(listener.deliver("updates", "{}"), 200);
     };
     import().arg("--new-ledger").run().exits(4).counts(&[
@@ -720,23 +635,18 @@ fn a_pooler_may_give_each_transaction_another_connection() {
         .run()
         .exits(4)
         .counts(&[("already_imported", 10), ("in_doubt", 5), ("rejected", 5)]);
-    run(&home, &ledger, &["status", "--case", "doubt-1"])
+    run(&home, ledger, &["status", "--case", "doubt-1"])
         .exits(0)
         .prints("502");
     run(
         &home,
-        &ledger,
+        ledger,
         &["resolve", "--yes", "--not-imported", "--run", "1"],
     )
     .exits(0);
     assert_eq!(database.number("not_sent"), 5);
-    run(
-        &home,
-        &ledger,
-        &["resolve", "--yes", "--undo", "--run", "1"],
-    )
-    .exits(0);
-    let exported = run(&home, &ledger, &["export", "--json", "-"]).exits(0);
+    run(&home, ledger, &["resolve", "--yes", "--undo", "--run", "1"]).exits(0);
+    let exported = run(&home, ledger, &["export", "--json", "-"]).exits(0);
     assert_eq!(exported.json().len(), 20);
     assert_eq!(server.requests().len(), 25, "only the rejected ones again");
 }
