@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Exit, ledgers, print_closing};
+use super::{Exit, close, ledgers, print_closing};
 use crate::cli::settings::{LedgerChoice, LedgerSettings};
-use crate::ledger::{self, KnownLedger, Records, ServerAddress};
+use crate::ledger::{self, Forgotten, KnownLedger, Records, ServerAddress};
 use crate::output::terminal::color;
 use crate::output::terminal::status::{counts_json, time};
 use crate::output::terminal::streams::{
@@ -54,40 +54,32 @@ pub(super) fn back_up(choice: &LedgerChoice, file: &Path, output: OutputOptions)
     let (reader, info) = ledgers::open_to_read(choice)?;
     ledgers::report_ledger(&info, output);
     reader.back_up(file)?;
-    if output.json {
-        let members = json!({
-            "account": info.account,
-            "ledger_id": info.id,
-            "path": file.display().to_string(),
-            "cases": counts_json(&info.counts),
-        });
-        print_closing("ledger backup", Exit::Done, members);
-    } else if !output.quiet {
-        let cases = count(info.counts.total(), "case");
-        print_status(&format!("wrote {cases} to {}", escaped_path(file)));
-    }
-    Ok(Exit::Done)
+    let members = json!({
+        "account": info.account,
+        "ledger_id": info.id,
+        "path": file.display().to_string(),
+        "cases": counts_json(&info.counts),
+    });
+    let cases = count(info.counts.total(), "case");
+    let done = format!("wrote {cases} to {}", escaped_path(file));
+    Ok(close("ledger backup", Exit::Done, members, &done, output))
 }
 
 /// `ledger copy`: a file moves to a server.
 pub(super) fn copy(file: &Path, to: &ServerAddress, output: OutputOptions) -> Result<Exit> {
     let cases = ledger::transfer(file, to, Records::of_user().ok())?;
-    if output.json {
-        let members = json!({
-            "from": file.display().to_string(),
-            "to": to.name(),
-            "cases": cases,
-        });
-        print_closing("ledger copy", Exit::Done, members);
-    } else if !output.quiet {
-        print_status(&format!(
-            "copied {} to {}; {} says that it was moved there",
-            count(cases, "case"),
-            escaped(to.name()),
-            escaped_path(file),
-        ));
-    }
-    Ok(Exit::Done)
+    let members = json!({
+        "from": file.display().to_string(),
+        "to": to.name(),
+        "cases": cases,
+    });
+    let done = format!(
+        "copied {} to {}; {} says that it was moved there",
+        count(cases, "case"),
+        escaped(to.name()),
+        escaped_path(file),
+    );
+    Ok(close("ledger copy", Exit::Done, members, &done, output))
 }
 
 /// `ledger forget`: of cases that are done only that remains which prevents
@@ -109,37 +101,39 @@ pub(super) fn forget(settings: &LedgerSettings, age: Duration, yes: bool) -> Res
          server keeps until its next vacuum",
         what(cases.len() as u64, events.len() as u64)
     ));
+    let mut forgotten = Forgotten::default();
+    let exit = ask_unless(yes, "Forget them? This can't be undone.")?;
+    if exit == Exit::Done {
+        forgotten = ledger.forget(&cases, &events, since)?;
+    }
+    let members = json!({
+        "account": info.account,
+        "ledger_id": info.id,
+        "cases": forgotten.cases,
+        "events": forgotten.events,
+        "runs": forgotten.runs,
+    });
+    let done = format!("forgot {}", what(forgotten.cases, forgotten.events));
+    Ok(close("ledger forget", exit, members, &done, output))
+}
+
+/// Done where the user agrees, by the flag or by an answer.
+fn ask_unless(yes: bool, question: &str) -> Result<Exit> {
     ensure!(yes || is_interactive(), "not a terminal: use --yes");
-    if !yes && !confirm("Forget them? This can't be undone.")? {
-        print_status("nothing was changed");
-        return Ok(Exit::Stopped);
+    if yes || confirm(question)? {
+        Ok(Exit::Done)
+    } else {
+        Ok(Exit::Stopped)
     }
-    let forgotten = ledger.forget(&cases, &events, since)?;
-    if output.json {
-        let members = json!({
-            "account": info.account,
-            "ledger_id": info.id,
-            "cases": forgotten.cases,
-            "events": forgotten.events,
-            "runs": forgotten.runs,
-        });
-        print_closing("ledger forget", Exit::Done, members);
-    } else if !output.quiet {
-        print_status(&format!(
-            "forgot {}",
-            what(forgotten.cases, forgotten.events)
-        ));
-    }
-    Ok(Exit::Done)
 }
 
 /// `ledger unlock`: the cases that the run is sending become in doubt when the
 /// next one begins.
 pub(super) fn unlock(choice: &LedgerChoice, yes: bool, output: OutputOptions) -> Result<Exit> {
     let (reader, _) = ledgers::open_to_read(choice)?;
+    let end = |exit, done| close("ledger unlock", exit, json!({}), done, output);
     let Some(holder) = reader.lock_holder()? else {
-        print_status("no run is using the ledger");
-        return Ok(Exit::Done);
+        return Ok(end(Exit::Done, "no run is using the ledger"));
     };
     let run = reader.runs(1)?.pop().filter(|run| run.end.is_none());
     let run = run.map_or_else(String::new, |run| {
@@ -151,14 +145,10 @@ pub(super) fn unlock(choice: &LedgerChoice, yes: bool, output: OutputOptions) ->
         escaped(&holder.holder),
         span(holder.silent_for),
     ));
-    ensure!(yes || is_interactive(), "not a terminal: use --yes");
-    if !yes && !confirm("End it?")? {
-        print_status("nothing was changed");
-        return Ok(Exit::Stopped);
+    let exit = ask_unless(yes, "End it?")?;
+    if exit != Exit::Done {
+        return Ok(end(exit, "nothing was changed"));
     }
     reader.unlock(&holder)?;
-    if !output.quiet {
-        print_status("the next run can begin");
-    }
-    Ok(Exit::Done)
+    Ok(end(exit, "the next run can begin"))
 }

@@ -5,10 +5,10 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
-use super::{Exit, print_closing};
+use super::{Exit, close};
 use crate::cli::args::ManArgs;
 use crate::cli::man_pages;
-use crate::output::terminal::streams::{OutputOptions, print_status};
+use crate::output::terminal::streams::OutputOptions;
 use crate::output::terminal::text::{count, escaped_path};
 
 /// Writes all pages, or none where one exists.
@@ -32,13 +32,9 @@ pub(super) fn run(args: &ManArgs, output: OutputOptions) -> Result<Exit> {
     for (path, text) in &pages {
         fs::write(path, text).with_context(|| format!("can't write {}", path.display()))?;
     }
-    if output.json {
-        let paths = pages.iter().map(|(path, _)| path.display().to_string());
-        let members = json!({ "pages": paths.collect::<Vec<_>>() });
-        print_closing("man", Exit::Done, members);
-    } else if !output.quiet {
-        let pages = count(pages.len() as u64, "page");
-        print_status(&format!("wrote {pages} to {}", escaped_path(&args.folder)));
-    }
-    Ok(Exit::Done)
+    let paths = pages.iter().map(|(path, _)| path.display().to_string());
+    let members = json!({ "pages": paths.collect::<Vec<_>>() });
+    let number = count(pages.len() as u64, "page");
+    let done = format!("wrote {number} to {}", escaped_path(&args.folder));
+    Ok(close("man", Exit::Done, members, &done, output))
 }

@@ -35,7 +35,9 @@ use crate::config;
 use crate::input::InputError;
 use crate::mapping::names;
 use crate::output::explain::{self, Explanation};
-use crate::output::terminal::streams::{OutputOptions, print_error, print_json, print_result};
+use crate::output::terminal::streams::{
+    OutputOptions, print_error, print_json, print_result, print_status,
+};
 use crate::output::terminal::summary::Summary;
 
 /// How the process ends. Where several fit: 130, 5, 4, 1.
@@ -125,6 +127,16 @@ fn print_json_error(command: &str, error: &str, exit: Exit) {
         return print_json(&summary.to_json());
     }
     print_closing(command, exit, json!({ "error": error }));
+}
+
+/// Ends a command: the closing object for scripts, a sentence for people.
+fn close(command: &str, exit: Exit, members: Value, done: &str, output: OutputOptions) -> Exit {
+    if output.json {
+        print_closing(command, exit, members);
+    } else if !output.quiet {
+        print_status(done);
+    }
+    exit
 }
 
 /// The closing object of a command.

@@ -19,7 +19,7 @@ const PAGE: usize = 500;
 const NAME: &str = "(forgotten)";
 
 /// How much was forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Forgotten {
     pub(crate) cases: u64,
     pub(crate) events: u64,

@@ -43,6 +43,7 @@ pub use error::LedgerError;
 pub(crate) use events::{Delivery, EventRow};
 pub(crate) use file::open_to_resolve;
 pub use file::{LOCK_PATIENCE, Ledger, LedgerReader, create, open, open_read_only};
+pub(crate) use forget::Forgotten;
 pub(crate) use location::{
     KnownLedger, beside, default_path, discover, exists, known, state_folder, temporary_folder,
 };
