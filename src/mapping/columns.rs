@@ -58,8 +58,7 @@ impl Rules {
         let columns = &with_joined(columns, joined);
         let has = |name: &String| {
             let path = ColumnPath::new(name, columns);
-            path.exact.is_some()
-                || (is_json || options.join_of(name).is_some()) && path.is_anywhere()
+            path.exact.is_some() || (is_json || self.join_of(name).is_some()) && path.is_anywhere()
         };
         let mut missing = Vec::new();
         let mut need = |names: &[String], needed_for: &str, line, every_file| {
@@ -70,7 +69,7 @@ impl Rules {
                 line,
                 suggestion: names::closest(column, columns.names()).map(Into::into),
                 // What a joined file lacks, no case file does.
-                every_file: every_file && options.join_of(column).is_none(),
+                every_file: every_file && self.join_of(column).is_none(),
             }));
         };
         // The key of a rejects file is in a column of its own too.
@@ -102,9 +101,15 @@ impl Rules {
         self.is_named_by_rule(column) || others.any(|named| reads(named, column))
     }
 
+    /// The join that a column is of, by its position.
+    pub(super) fn join_of(&self, column: &str) -> Option<usize> {
+        let mut joins = self.options.joins.keys();
+        joins.position(|join| reads(column, join))
+    }
+
     /// Whether a field reads a case file, and not only what was joined with it.
     pub(super) fn reads_case(&self, field: &CompiledField) -> bool {
-        let is_of_case = |column: &String| self.options.join_of(column).is_none();
+        let is_of_case = |column: &String| self.join_of(column).is_none();
         self.options.joins.is_empty() || field.columns.iter().any(is_of_case)
     }
 
@@ -127,7 +132,7 @@ impl Rules {
             || (self.options.passthrough
                 && !self.is_firm_column(column)
                 && !reserved::is_reserved(column)
-                && self.options.join_of(column).is_none())
+                && self.join_of(column).is_none())
     }
 
     pub(super) fn is_named_by_rule(&self, column: &str) -> bool {

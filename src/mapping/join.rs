@@ -173,7 +173,7 @@ impl Joined<'_> {
     pub(crate) fn trace(&self, rules: &Rules, problems: &mut Vec<Problem>, first: usize) {
         for mut problem in problems.split_off(first) {
             let column = problem.column.as_deref().unwrap_or_default();
-            let join = rules.options.join_of(column);
+            let join = rules.join_of(column);
             if let Ok(row) = join.map_or(Ok(None), |join| self.rows[join]) {
                 problem.also.extend(row.map(|row| row.place));
                 problems.push(problem);

@@ -158,7 +158,7 @@ impl MappedCase<'_> {
             {
                 field.path.iter().for_each(|name| text.push_str(name));
                 text.push_str(&payload[start..end]);
-                has_fields = has_fields || rules.reads_case(field);
+                has_fields = has_fields || (without_key && rules.reads_case(field));
                 text.push(',');
             }
         }

@@ -35,13 +35,6 @@ pub struct MappingOptions {
     pub joins: IndexMap<String, JoinRule>,
 }
 
-impl MappingOptions {
-    /// The join that a column is of, by its position.
-    pub(super) fn join_of(&self, column: &str) -> Option<usize> {
-        self.joins.get_index_of(column.split_once('.')?.0)
-    }
-}
-
 /// A file whose columns rules read beside those of the case files.
 #[derive(Debug, Clone, PartialEq, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
