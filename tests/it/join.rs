@@ -327,8 +327,8 @@ fn a_join_that_has_no_effect_or_no_proper_name_is_an_error() {
             "caseload.toml:1: no rule reads `contacts.COLUMN`",
         ),
         (
-            joined.replace("contacts]", "\"a.b\"]"),
-            "or the name has a dot in it",
+            joined.replace("contacts]", "\"a.b\"]") + "[fields.X]\nfrom = \"a.b.X\"\n",
+            "caseload.toml:1: no rule reads `a.b.COLUMN`, or the name has a dot in it",
         ),
         (
             joined.replace("file", "flie"),
