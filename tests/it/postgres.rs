@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::server::{Reaction, Request, Server, created, react};
 use crate::support::postgres::{Cluster, Database};
-use crate::support::{Done, Home, Program, creating_server, keys, mixed_server};
+use crate::support::{Done, Home, Program, creating_server, keys, mixed_server, silent_server};
 
 /// An import of `cases.csv` into a ledger on a server.
 fn import(home: &Home, server: &Server, ledger: &str) -> Program {
@@ -105,6 +105,37 @@ fn an_account_has_one_ledger_wherever_it_is() {
         .exits(2)
         .says("is the ledger of");
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_run_whose_machine_is_gone_is_ended_by_hand() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, (silent, arrivals)) = (Home::new(), silent_server());
+    let database = cluster.database();
+    home.cases(1);
+    let running = import(&home, &silent, &database.url).arg("--new-ledger");
+    let running = running.start();
+    arrivals.recv().unwrap();
+    let unlock = |words: &[&str]| {
+        let words = [&["ledger", "unlock"], words].concat();
+        run(&home, &database.url, &words)
+    };
+    unlock(&[])
+        .exits(2)
+        .says("is using the ledger")
+        .says("not a terminal: use --yes");
+    let done = unlock(&["--yes", "--output", "json"]).exits(0);
+    assert_eq!(done.json()[0]["command"], "ledger unlock", "{done}");
+    running.kill();
+    unlock(&["--yes"])
+        .exits(0)
+        .says("no run is using the ledger");
+    import(&home, &silent, &database.url)
+        .run()
+        .exits(4)
+        .counts(&[("in_doubt", 1)]);
 }
 
 #[test]
