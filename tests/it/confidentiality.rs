@@ -217,7 +217,7 @@ fn no_key_and_no_secret_is_in_any_byte_that_the_whole_guide_writes() {
             assert!(!parts.any(|part| part == secret.as_bytes()), "{place}");
         }
     };
-    let import = "import cases.csv --yes -v --out out --public-key-file";
+    let import = "import cases.csv --yes -v --out out --log-file runs.log --public-key-file";
     let words: Vec<&str> = import.split(' ').chain(["public.key"]).collect();
     let import = home.caseload(&words).start();
     let arrived = arrivals.recv_timeout(Duration::from_mins(1));
