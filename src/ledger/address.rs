@@ -48,7 +48,7 @@ impl fmt::Debug for ServerAddress {
 
 /// Why an address can't be used. None quotes a password.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AddressError {
+pub enum AddressError {
     #[error("not an address of a PostgreSQL server: {0}; expected postgres://USER@HOST/DATABASE")]
     Invalid(String),
     #[error(
@@ -79,7 +79,7 @@ const SHORTEST_SILENCE: Duration = Duration::from_secs(8);
 impl ServerAddress {
     /// Reads an address. A password in it is refused unless it comes from the
     /// environment.
-    pub(crate) fn parse(text: &str, from_environment: bool) -> Result<Self, AddressError> {
+    pub fn parse(text: &str, from_environment: bool) -> Result<Self, AddressError> {
         let (name, in_name) = without_password(text);
         let (address, ssl_mode) = without_ssl_mode(text);
         // The error of the library may quote the address.

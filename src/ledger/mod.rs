@@ -36,7 +36,7 @@ mod sources;
 mod transfer;
 mod writer;
 
-pub use address::{Location, ServerAddress};
+pub use address::{AddressError, Location, ServerAddress};
 pub(crate) use calls::CallCount;
 pub use claim::{Claim, ClaimError, ClaimRequest, Settlement};
 pub use error::LedgerError;
