@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use crate::model::{
-    Cell, CellKind, Code, Columns, ColumnsVersion, Place, Problem, Record, is_placeholder,
+    Cell, CellKind, Code, Columns, ColumnsVersion, Place, Problem, Record, count, is_placeholder,
     is_rounded_number, normalized,
 };
 
@@ -27,7 +27,7 @@ pub(crate) struct JoinedTable {
     columns: Vec<(bool, String)>,
     rows: HashMap<Box<str>, Vec<JoinedRow>>,
     /// The first row without an id, and how many there are.
-    without_id: Option<(Place, usize)>,
+    without_id: Option<(Place, u64)>,
 }
 
 struct JoinedRow {
@@ -73,7 +73,8 @@ impl JoinedTable {
     /// A warning of the rows that no record can be joined with.
     pub(crate) fn rows_without_id(&self) -> Option<Problem> {
         let (place, rows) = self.without_id?;
-        let message = format!("{rows} rows have no usable id: empty, a placeholder, or rounded");
+        let rows = count(rows, "row");
+        let message = format!("{rows} without a usable id: empty, a placeholder, or rounded");
         Some(Problem::new(Code::JoinWithoutId, place, message).in_column(self.rule.equals()))
     }
 

@@ -305,7 +305,7 @@ fn rows_without_an_id_are_counted_once() {
     );
     check(&home, "a.csv")
         .exits(0)
-        .prints("contacts.csv:4:Id: warning: 3 rows have no usable id: empty, a placeholder, or rounded [join-without-id]")
+        .prints("contacts.csv:4:Id: warning: 3 rows without a usable id: empty, a placeholder, or rounded [join-without-id]")
         .prints("0 errors, 1 warning");
     // Whose id it was is not known.
     home.write(
