@@ -113,9 +113,12 @@ impl OutputOpener {
         format: Format,
     ) -> Result<OutputFile, OutputFileError> {
         check_extension(path, format)
-            .and_then(|()| match workbook::is_named(path) {
-                true => self.create_workbook(path),
-                false => self.create(path),
+            .and_then(|()| {
+                if workbook::is_named(path) {
+                    self.create_workbook(path)
+                } else {
+                    self.create(path)
+                }
             })
             .map_err(|reason| reason.at(path))
     }
