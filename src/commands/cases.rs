@@ -10,7 +10,7 @@ use crate::cli::args::CaseSelection;
 use crate::input::Input;
 use crate::ledger::{CaseFilter, CaseRow, LedgerError, LedgerReader, RunId};
 use crate::mapping::names::{self, EMAIL, FIRST_NAME, FULL_NAME, INCIDENT_DATE, LAST_NAME, PHONE};
-use crate::model::Key;
+use crate::model::{Digest, Key};
 use crate::output::terminal::status::{CaseView, PERSON};
 use crate::output::terminal::text::{escaped, escaped_list};
 
@@ -118,24 +118,33 @@ impl TypedKeys<'_> {
     }
 }
 
-/// The view of a case that was read with its content.
-pub(super) fn view(
+/// The views of cases that were read with their content.
+pub(super) fn views(
     reader: &LedgerReader,
-    case: CaseRow,
+    cases: Vec<CaseRow>,
     case_url: Option<&str>,
-) -> Result<CaseView, LedgerError> {
-    let contents = [&case.payload, &case.raw_record].into_iter().flatten();
-    let objects: Vec<Map<String, Value>> = contents
-        .filter_map(|json| serde_json::from_str(json).ok())
-        .collect();
-    Ok(CaseView {
-        attempts: reader.attempts(&case.key)?,
-        resolution: reader.last_resolution(&case.key)?,
-        person: person(&objects),
-        case_url: case_url.map(str::to_owned),
-        events: Vec::new(),
-        case,
-    })
+) -> Result<Vec<CaseView>, LedgerError> {
+    if cases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<Digest> = cases.iter().map(|case| case.key.digest()).collect();
+    let mut attempts = reader.attempts(&keys)?;
+    let mut resolutions = reader.last_resolutions(&keys)?;
+    let views = cases.into_iter().map(|case| {
+        let contents = [&case.payload, &case.raw_record].into_iter().flatten();
+        let objects: Vec<Map<String, Value>> = contents
+            .filter_map(|json| serde_json::from_str(json).ok())
+            .collect();
+        CaseView {
+            attempts: attempts.remove(&case.key.digest()).unwrap_or_default(),
+            resolution: resolutions.remove(&case.key.digest()),
+            person: person(&objects),
+            case_url: case_url.map(str::to_owned),
+            events: Vec::new(),
+            case,
+        }
+    });
+    Ok(views.collect())
 }
 
 /// The person that a record is about, guessed by its headers: what is known, each

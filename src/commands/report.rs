@@ -36,11 +36,11 @@ pub(super) fn page(
         ..filter
     };
     let mut report = Report::new(info, &lives, &reader.calls(&filter)?, options);
-    for case in reader.cases(&filter) {
-        let case = case?;
-        if report.count(&case) {
-            report.list(&cases::view(reader, case, None)?);
-        }
+    for page in reader.pages(&filter) {
+        let mut page = page?;
+        page.retain(|case| report.count(case));
+        let views = cases::views(reader, page, None)?;
+        views.iter().for_each(|view| report.list(view));
     }
     Ok((report.render()?, report.counts.total()))
 }

@@ -13,7 +13,7 @@ use super::{Exit, print_closing};
 use super::{cases, ledgers};
 use crate::cli::args::StatusArgs;
 use crate::cli::settings::LedgerSettings;
-use crate::ledger::{CaseFilter, LedgerError, LedgerInfo, LedgerReader, LockStatus, RunRow};
+use crate::ledger::{self, CaseFilter, LedgerError, LedgerInfo, LedgerReader, LockStatus, RunRow};
 use crate::model::{Format, Key, State, StateCounts};
 use crate::output::terminal::life::LivesView;
 use crate::output::terminal::status::{CaseView, LedgerView, RUNS_SHOWN, runs_table};
@@ -60,11 +60,11 @@ pub(super) fn run(settings: &LedgerSettings, args: &StatusArgs) -> Result<Exit> 
     }
     let listed = ListedCases::find(settings, &reader, &info, keys)?;
     let case_url = settings.config.platform.case_url.as_deref();
-    let rows = listed.filters.iter().flat_map(|one| reader.cases(one));
-    let cases = rows.map(|row| {
-        let view = cases::view(&reader, row?, case_url)?;
+    let pages = listed.filters.iter().flat_map(|one| reader.pages(one));
+    let views = pages.map(|page| cases::views(&reader, page?, case_url));
+    let cases = views.flat_map(ledger::each).map(|view| {
         let events = events.clone();
-        Ok(CaseView { events, ..view })
+        Ok(CaseView { events, ..view? })
     });
     let view = LedgerView {
         info: &info,

@@ -27,11 +27,11 @@ pub struct ServerAddress {
     pub(super) config: Config,
     /// How the connection is encrypted; not at all on this machine, or where the
     /// user says so.
-    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     /// The longest that a call of the run can take.
-    pub(super) call_timeout: Duration,
+    pub(crate) call_timeout: Duration,
     /// How long a server that can't be reached on the way is tried.
-    pub(super) max_wait: Duration,
+    pub(crate) max_wait: Duration,
     /// A connection that nobody uses at the moment: a new one takes several round
     /// trips.
     pub(super) idle: Arc<Mutex<Option<Arc<Client>>>>,
@@ -81,7 +81,8 @@ impl ServerAddress {
     /// environment.
     pub fn parse(text: &str, from_environment: bool) -> Result<Self, AddressError> {
         let (name, in_name) = without_password(text);
-        let (address, ssl_mode) = without_ssl_mode(text);
+        // The library knows only some values of it.
+        let (address, ssl_mode) = without_parameter(text, "sslmode");
         // The error of the library may quote the address.
         let mut config: Config = address
             .parse()
@@ -124,16 +125,6 @@ impl ServerAddress {
 
     pub(crate) fn is_encrypted(&self) -> bool {
         self.config.get_ssl_mode() == SslMode::Require
-    }
-
-    pub(crate) fn set_tls(&mut self, tls: ClientConfig) {
-        self.tls = Some(Arc::new(tls));
-    }
-
-    /// The longest that a call of the run can take, and how long a server that
-    /// can't be reached on the way is tried.
-    pub(crate) fn set_limits(&mut self, call_timeout: Duration, max_wait: Duration) {
-        (self.call_timeout, self.max_wait) = (call_timeout, max_wait);
     }
 
     /// How long an answer is waited for.
@@ -247,12 +238,6 @@ fn without_password(text: &str) -> (String, bool) {
     let at = if user.is_empty() { "" } else { "@" };
     let name = format!("{scheme}://{user}{at}{server}");
     (name, !password.is_empty() || removed.is_some())
-}
-
-/// An address without the `sslmode` of libpq, of which the library knows only
-/// some values.
-fn without_ssl_mode(text: &str) -> (String, Option<String>) {
-    without_parameter(text, "sslmode")
 }
 
 fn without_parameter(text: &str, name: &str) -> (String, Option<String>) {

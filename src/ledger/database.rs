@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::types::{FromSql, ToSql, Value};
+use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::LedgerErrorKind;
@@ -65,17 +65,12 @@ pub(crate) struct Transaction<'d> {
 
 impl Transaction<'_> {
     pub(super) fn commit(mut self) -> Result<()> {
-        self.is_open = false;
         match self.database {
-            Database::File { conn, .. } => match conn.execute_batch("COMMIT") {
-                Ok(()) => Ok(()),
-                Err(error) => {
-                    self.is_open = true;
-                    Err(error.into())
-                }
-            },
-            Database::Server(server) => server.commit(),
+            Database::File { conn, .. } => conn.execute_batch("COMMIT")?,
+            Database::Server(server) => server.commit()?,
         }
+        self.is_open = false;
+        Ok(())
     }
 }
 
@@ -96,6 +91,14 @@ impl Database {
         match self {
             Self::File { file, .. } => file.path(),
             Self::Server(server) => &server.address.name,
+        }
+    }
+
+    /// Statements without values or results.
+    pub(super) fn run(&self, sql: &str) -> Result<()> {
+        match self {
+            Self::File { conn, .. } => Ok(conn.execute_batch(sql)?),
+            Self::Server(server) => server.run(sql),
         }
     }
 
@@ -273,11 +276,11 @@ impl Database {
     }
 
     pub(super) fn set_read_only(&self, read_only: bool) -> Result<()> {
-        match self {
-            Self::File { conn, .. } => Ok(conn.pragma_update(None, "query_only", read_only)?),
-            // Every transaction that reads says so.
-            Self::Server(_) => Ok(()),
+        // On a server every transaction that reads says so.
+        if let Self::File { conn, .. } = self {
+            conn.pragma_update(None, "query_only", read_only)?;
         }
+        Ok(())
     }
 
     /// Makes sure that a file can be written, and that a commit is on the disk; of a
@@ -294,15 +297,6 @@ impl Database {
             return Err(LedgerErrorKind::ReadOnly(detail));
         }
         schema::configure_writer(conn)
-    }
-
-    /// Writes a file anew, without what was deleted in it; a server does so when it
-    /// finds time.
-    pub(super) fn rewrite(&self) -> Result<()> {
-        if let Self::File { conn, .. } = self {
-            conn.execute_batch("VACUUM")?;
-        }
-        Ok(())
     }
 
     /// No transaction is open.
@@ -329,6 +323,6 @@ pub(super) fn marks(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
-pub(super) fn as_params(values: &[Value]) -> Vec<&dyn ToSql> {
+pub(super) fn as_params<V: ToSql>(values: &[V]) -> Vec<&dyn ToSql> {
     values.iter().map(|value| value as &dyn ToSql).collect()
 }

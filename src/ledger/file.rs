@@ -145,9 +145,7 @@ pub fn create(
         Location::Server(address) => {
             let db = Database::Server(Box::new(Server::new(address.as_ref().clone())));
             let create = |db: &Database| {
-                if let Database::Server(server) = db {
-                    server.create_tables()?;
-                }
+                db.run(&schema::tables_on_server())?;
                 db.execute(schema::NAME, &as_params(&schema::new_name(account)?))
             };
             db.transaction(create).at(location.path())?;

@@ -49,7 +49,7 @@ pub(crate) use location::{
 };
 pub(crate) use look_alikes::{LookAlike, LookAlikes};
 pub(crate) use platform::host_name;
-pub(crate) use queries::{AttemptRow, CaseFilter, CaseRow};
+pub(crate) use queries::{AttemptRow, CaseFilter, CaseRow, each};
 pub use queries::{KeyLookup, KnownCase};
 pub(crate) use records::MissingAttempts;
 pub use records::Records;

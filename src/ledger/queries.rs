@@ -142,11 +142,19 @@ impl LedgerReader {
         &self,
         filter: &CaseFilter,
     ) -> impl Iterator<Item = Result<CaseRow, LedgerError>> + use<'_> {
+        self.pages(filter).flat_map(each)
+    }
+
+    /// The same page by page.
+    pub(crate) fn pages(
+        &self,
+        filter: &CaseFilter,
+    ) -> impl Iterator<Item = Result<Vec<CaseRow>, LedgerError>> + use<'_> {
         let filter = filter.clone();
         let mut keys = filter.keys.clone().map(Vec::into_iter);
         // After the case of this number, unless the selection is by key.
         let mut after = Some(0);
-        let pages = iter::from_fn(move || {
+        iter::from_fn(move || {
             let from = match &mut keys {
                 Some(keys) => Value::Blob(keys.next()?.digest().0.to_vec()),
                 None => Value::Integer(after?),
@@ -156,11 +164,7 @@ impl LedgerReader {
                 Ok(page) if page.len() == PAGE => page.last().map(|(no, _)| *no),
                 _ => None,
             };
-            Some(page)
-        });
-        pages.flat_map(|page| match page {
-            Ok(page) => page.into_iter().map(|(_, case)| Ok(case)).collect(),
-            Err(error) => vec![Err(error)],
+            Some(page.map(|page| page.into_iter().map(|(_, case)| case).collect()))
         })
     }
 
@@ -272,15 +276,22 @@ impl LedgerReader {
         })
     }
 
-    /// Every attempt at a case, the first one first.
-    pub(crate) fn attempts(&self, key: &Key) -> Result<Vec<AttemptRow>, LedgerError> {
+    /// Every attempt at each of these cases, the first one first.
+    pub(crate) fn attempts(
+        &self,
+        keys: &[Digest],
+    ) -> Result<HashMap<Digest, Vec<AttemptRow>>, LedgerError> {
+        let mut attempts = HashMap::<Digest, Vec<AttemptRow>>::new();
         self.read(|db| {
-            let sql = "SELECT a.run, r.start, a.state_before, a.started_at, a.ended_at, a.outcome,
-                              a.status, a.case_id, a.message
-                       FROM cases c JOIN attempts a ON a.case_no = c.no JOIN runs r ON r.no = a.run
-                       WHERE c.key_digest = ?1 ORDER BY a.nth";
-            db.rows(sql, params![key.digest()], |row| {
-                Ok(AttemptRow {
+            let sql = format!(
+                "SELECT a.run, r.start, a.state_before, a.started_at, a.ended_at, a.outcome,
+                        a.status, a.case_id, a.message, c.key_digest
+                 FROM cases c JOIN attempts a ON a.case_no = c.no JOIN runs r ON r.no = a.run
+                 WHERE c.key_digest IN ({}) ORDER BY a.nth",
+                marks(keys.len())
+            );
+            db.rows(&sql, &as_params(keys), |row| {
+                attempts.entry(row.get(9)?).or_default().push(AttemptRow {
                     run: RunId(row.get(0)?),
                     map_id: row.get::<Json<RunStart>>(1)?.0.map_id,
                     state_before: row.get(2)?,
@@ -290,9 +301,11 @@ impl LedgerReader {
                     status: row.get(6)?,
                     case_id: row.get(7)?,
                     message: row.get(8)?,
-                })
+                });
+                Ok(())
             })
-        })
+        })?;
+        Ok(attempts)
     }
 
     /// To look up many keys, batch after batch.
@@ -317,6 +330,14 @@ impl LedgerReader {
         let orphaned = self.orphaned.get().map_or_else(|| self.db.is_free(), Ok)?;
         self.orphaned.set(Some(orphaned));
         Ok(orphaned)
+    }
+}
+
+/// What is on a page, or its error.
+pub(crate) fn each<T, E>(page: Result<Vec<T>, E>) -> Vec<Result<T, E>> {
+    match page {
+        Ok(page) => page.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
     }
 }
 

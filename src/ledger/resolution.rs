@@ -2,16 +2,17 @@
 //! the only way back from imported. Each resolution is kept with who and
 //! when, and can be undone until the case is attempted again.
 
+use foldhash::HashMap;
 use jiff::Timestamp;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::database::{self, Database};
+use super::database::{self, Database, as_params, marks};
 use super::file::{Ledger, LedgerReader};
 use super::look_alikes::Salt;
 use super::schema::Millis;
 use super::{LedgerError, claim, records, sources};
-use crate::model::{Key, State};
+use crate::model::{Digest, Key, State};
 
 /// What a user records about cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, strum::IntoStaticStr, strum::EnumString)]
@@ -263,21 +264,30 @@ fn undo(
 }
 
 impl LedgerReader {
-    /// The last resolution of a case that was not undone.
-    pub(crate) fn last_resolution(&self, key: &Key) -> Result<Option<ResolutionRow>, LedgerError> {
-        self.read(|db| {
-            let sql = "SELECT r.resolution, r.case_id, r.marked_by, r.marked_at, r.case_id_before
-                       FROM cases c JOIN resolutions r ON r.case_no = c.no
-                       WHERE c.key_digest = ?1 AND r.undone_at IS NULL ORDER BY r.no DESC LIMIT 1";
-            db.first(sql, params![key.digest()], |row| {
-                Ok(ResolutionRow {
+    /// The last resolution of each of these cases that was not undone.
+    pub(crate) fn last_resolutions(
+        &self,
+        keys: &[Digest],
+    ) -> Result<HashMap<Digest, ResolutionRow>, LedgerError> {
+        let rows = self.read(|db| {
+            let sql = format!(
+                "SELECT r.resolution, r.case_id, r.marked_by, r.marked_at, r.case_id_before,
+                        c.key_digest
+                 FROM cases c JOIN resolutions r ON r.case_no = c.no
+                 WHERE c.key_digest IN ({}) AND r.undone_at IS NULL ORDER BY r.no",
+                marks(keys.len())
+            );
+            db.rows(&sql, &as_params(keys), |row| {
+                let resolution = ResolutionRow {
                     action: row.get(0)?,
                     case_id: row.get(1)?,
                     marked_by: row.get(2)?,
                     marked_at: row.get::<Millis>(3)?.0,
                     case_id_before: row.get(4)?,
-                })
+                };
+                Ok((row.get(5)?, resolution))
             })
-        })
+        })?;
+        Ok(rows.into_iter().collect())
     }
 }

@@ -32,8 +32,6 @@ use super::{LedgerError, LedgerReader, platform, records, schema};
 /// The oldest version that is used, as the server says it.
 const OLDEST: i64 = 130_000;
 
-const OF_THE_SERVER: &str = include_str!("server.sql");
-
 /// A session with a server, connected when it is used, and again after it was
 /// lost.
 #[derive(Debug)]
@@ -147,16 +145,6 @@ impl Server {
         Ok(())
     }
 
-    /// Creates the tables of a ledger, all of them or none.
-    pub(super) fn create_tables(&self) -> Result<()> {
-        let tables = schema::tables_on_server();
-        let version = schema::VERSION;
-        self.run(&format!(
-            "CREATE SCHEMA IF NOT EXISTS caseload; SET LOCAL search_path TO caseload; \
-             {tables} {OF_THE_SERVER} INSERT INTO version VALUES ({version})"
-        ))
-    }
-
     fn connected(&self) -> Result<Arc<Client>> {
         let usable = |client: &Arc<Client>| !client.is_closed();
         if let Some(client) = self.client.borrow().clone().filter(usable) {
@@ -207,7 +195,7 @@ impl Server {
     }
 
     /// Statements without values or results, in the transaction that is open.
-    fn run(&self, sql: &str) -> Result<()> {
+    pub(super) fn run(&self, sql: &str) -> Result<()> {
         self.round_trip(async |client| client.batch_execute(sql).await)
     }
 
@@ -394,9 +382,8 @@ impl ServerAddress {
 /// The right to run, until it is dropped, or its heart does not beat.
 #[derive(Debug)]
 pub(super) struct ServerLock {
-    /// Dropped to end the heartbeat.
-    stop: Option<mpsc::Sender<()>>,
-    heart: Option<thread::JoinHandle<()>>,
+    /// Ends when the sender is dropped.
+    heart: Option<(mpsc::Sender<()>, thread::JoinHandle<()>)>,
 }
 
 impl ServerLock {
@@ -406,19 +393,17 @@ impl ServerLock {
         let heart = thread::Builder::new()
             .name("heartbeat".to_owned())
             .spawn(move || beat(&Server::new(address), &token, lease / 6, &stopped))?;
-        Ok(Self {
-            stop: Some(stop),
-            heart: Some(heart),
-        })
+        let heart = Some((stop, heart));
+        Ok(Self { heart })
     }
 }
 
 impl Drop for ServerLock {
     fn drop(&mut self) {
-        self.stop = None;
         // The right is free when this returns; a thread that panicked leaves it to
         // its lease.
-        let _ = self.heart.take().map(thread::JoinHandle::join);
+        let heart = self.heart.take().map(|(_stop, heart)| heart);
+        let _ = heart.map(thread::JoinHandle::join);
     }
 }
 
@@ -510,19 +495,14 @@ fn typed(values: &[Parameter]) -> Vec<(&(dyn ToSql + Sync), Type)> {
 /// Values are `?1` or, one after the other, `?` in a statement of the ledger;
 /// `PostgreSQL` counts them.
 fn numbered(sql: &str) -> String {
-    let mut numbered = String::with_capacity(sql.len() + 8);
-    let mut count = 0;
-    let mut rest = sql.chars().peekable();
-    while let Some(char) = rest.next() {
-        if char != '?' {
-            numbered.push(char);
-            continue;
-        }
+    let mut parts = sql.split('?');
+    let mut numbered = parts.next().unwrap_or_default().to_owned();
+    for (part, count) in parts.zip(1..) {
         numbered.push('$');
-        if !rest.peek().is_some_and(char::is_ascii_digit) {
-            count += 1;
+        if !part.starts_with(|char: char| char.is_ascii_digit()) {
             numbered.push_str(&count.to_string());
         }
+        numbered.push_str(part);
     }
     numbered
 }

@@ -192,6 +192,12 @@ impl TestLedger {
         }
     }
 
+    pub(super) fn attempts(&self, n: u64) -> Vec<crate::ledger::AttemptRow> {
+        let digest = key(n).digest();
+        let attempts = self.ledger.reader().attempts(&[digest]);
+        attempts.unwrap().remove(&digest).unwrap_or_default()
+    }
+
     /// All that the ledger has of a case.
     pub(super) fn row(&self, n: u64) -> Option<CaseRow> {
         let filter = CaseFilter {

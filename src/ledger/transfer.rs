@@ -1,7 +1,6 @@
 //! A whole ledger, copied from a file to a server. The file says that it was
 //! moved, so that no run uses it by mistake.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -15,7 +14,7 @@ use super::error::{AtPath as _, LedgerErrorKind};
 use super::file::connect;
 use super::schema::Millis;
 use super::server::Server;
-use super::{LOCK_PATIENCE, Ledger, LedgerError, LedgerReader, Records, open, run, schema};
+use super::{LOCK_PATIENCE, Ledger, LedgerError, LedgerReader, Records, exists, open, run, schema};
 use crate::model::{Digest, Hasher, abort_point};
 
 /// In an order in which each refers to those before it, and whether they count
@@ -72,14 +71,9 @@ pub(crate) fn transfer(
     let source = Ledger::of(reader, Some(lock))?;
     let (file, name) = (&source.reader.db, &to.name);
     let id = source.reader.read(schema::id)?;
+    let location = Location::Server(Box::new(to.clone()));
+    let is_copied = exists(&location)?;
     let server = Database::Server(Box::new(Server::new(to.clone())));
-    let is_copied = match &server {
-        Database::Server(server) => match server.check() {
-            Err(LedgerErrorKind::NotFound) => false,
-            checked => checked.map(|()| true).at(name)?,
-        },
-        Database::File { .. } => false,
-    };
     if is_copied && schema::id(&server).at(name)? != id {
         return Err(LedgerErrorKind::AlreadyExists.at(name));
     }
@@ -102,7 +96,6 @@ pub(crate) fn transfer(
     })?;
     let attempt = run::latest_attempt(file).at(from)?;
     drop(source);
-    let location = Location::Server(Box::new(to.clone()));
     open(&location, records, LOCK_PATIENCE)?
         .reader()
         .remember(attempt);
@@ -110,10 +103,7 @@ pub(crate) fn transfer(
 }
 
 fn copy(file: &Database, to: &Database) -> database::Result<()> {
-    let Database::Server(server) = to else {
-        return Err(LedgerErrorKind::NotFound);
-    };
-    server.create_tables()?;
+    to.run(&schema::tables_on_server())?;
     for (table, counts) in TABLES {
         let insert = format!(
             "INSERT INTO {table}
@@ -164,12 +154,8 @@ fn row_json(row: &rusqlite::Row<'_>) -> database::Result<Value> {
                 text.replace('\0', "\u{fffd}").into()
             }
             ValueRef::Blob(bytes) => {
-                let mut digits = "\\x".to_owned();
-                for byte in bytes {
-                    // Writing to a String can't fail.
-                    let _ = write!(digits, "{byte:02x}");
-                }
-                digits.into()
+                let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+                format!("\\x{}", digits.collect::<String>()).into()
             }
             ValueRef::Real(_) => {
                 return Err(rusqlite::Error::from(FromSqlError::InvalidType).into());

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Error, Result, anyhow, bail};
 
@@ -260,7 +261,7 @@ fn server_address(
         address.set_password(&password);
     }
     if address.is_encrypted() {
-        address.set_tls(tls(true, ca_file)?);
+        address.tls = Some(Arc::new(tls(true, ca_file)?));
     }
     Ok(address)
 }

@@ -67,8 +67,8 @@ impl ImportSettings {
         let mut ledger_location = ledger.location_of(&destination.account)?;
         if let Location::Server(address) = &mut ledger_location {
             // A claim may wait for its slot.
-            let longest = args.pace.timeout + args.pace.pace.upper;
-            address.set_limits(longest, args.pace.max_wait);
+            address.call_timeout = args.pace.timeout + args.pace.pace.upper;
+            address.max_wait = args.pace.max_wait;
         }
         let force = args.outputs.force;
         Ok(Self {

@@ -95,12 +95,9 @@ fn ask(job: &mut ResolveJob<'_>, key: &Key, position: u64, total: u64) -> Result
         return Ok(UserAnswer::Skip);
     };
     let is_young = job.is_young(&case);
-    let view = cases::view(
-        reader,
-        case,
-        job.settings.config.platform.case_url.as_deref(),
-    )?;
-    let text = view.text(job.settings.output, true, Timestamp::now());
+    let case_url = job.settings.config.platform.case_url.as_deref();
+    let views = cases::views(reader, vec![case], case_url)?;
+    let text = views[0].text(job.settings.output, true, Timestamp::now());
     print_status(&format!("\n{position} of {total}: {text}"));
     if is_young {
         job.warn_young(1);

@@ -225,7 +225,10 @@ impl ResolveJob<'_> {
         case_id: Option<&str>,
     ) -> Result<bool, LedgerError> {
         Ok(match action {
-            ResolveAction::Undo => (self.ledger.reader().last_resolution(&case.key)?).is_some(),
+            ResolveAction::Undo => {
+                let reader = self.ledger.reader();
+                !reader.last_resolutions(&[case.key.digest()])?.is_empty()
+            }
             _ => action.state_after(case.state, case_id.is_some()).is_some(),
         })
     }
@@ -233,17 +236,13 @@ impl ResolveJob<'_> {
     /// Shows the cases that would change, and asks.
     fn confirm(&self, action: ResolveAction, cases: &[NamedCase]) -> Result<bool> {
         let (reader, output) = (self.ledger.reader(), self.settings.output);
+        let case_url = self.settings.config.platform.case_url.as_deref();
         let (mut number, mut added, mut young) = (0, 0, 0);
         for (key, case_id) in cases {
             let line = match reader.case(key)? {
                 Some(case) if self.is_for(action, &case, case_id.as_deref())? => {
                     young += u64::from(self.is_young(&case));
-                    cases::view(
-                        reader,
-                        case,
-                        self.settings.config.platform.case_url.as_deref(),
-                    )?
-                    .line(output)
+                    cases::views(reader, vec![case], case_url)?[0].line(output)
                 }
                 None if action == ResolveAction::Imported => {
                     added += 1;

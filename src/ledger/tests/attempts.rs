@@ -53,7 +53,7 @@ fn every_verdict_leads_to_the_promised_state() {
         // What was sent stays while it is not known to exist, and no longer.
         let kept = (state != S::Imported).then(|| version(1, 1).payload.to_string());
         assert_eq!(row.payload, kept, "{before:?} {verdict:?}");
-        let history = test.ledger.reader().attempts(&key(1)).unwrap();
+        let history = test.attempts(1);
         let latest = history.last().unwrap();
         assert_eq!(
             (latest.state_before, latest.verdict),
@@ -132,7 +132,7 @@ fn a_released_case_is_as_if_never_claimed() {
         let mut test = TestLedger::new();
         test.bring(1, state);
         let before = test.row(1).unwrap();
-        let history = test.ledger.reader().attempts(&key(1)).unwrap();
+        let history = test.attempts(1);
         let known = test
             .ledger
             .reader()
@@ -142,7 +142,7 @@ fn a_released_case_is_as_if_never_claimed() {
         let claim = test.claim(version(1, 1), Some(state)).unwrap();
         assert!(test.release(&claim));
         assert_eq!(test.row(1).unwrap(), before);
-        assert_eq!(test.ledger.reader().attempts(&key(1)).unwrap(), history);
+        assert_eq!(test.attempts(1), history);
         assert_eq!(
             test.ledger
                 .reader()
@@ -173,7 +173,7 @@ fn a_case_id_that_another_key_holds_leaves_a_doubt() {
         Some("its case id is already held by 00001")
     );
     assert_eq!(row.answer.as_deref(), Some("body 200"));
-    let history = test.ledger.reader().attempts(&key(2)).unwrap();
+    let history = test.attempts(2);
     assert_eq!(history[0].case_id.as_deref(), Some("same"));
     assert_eq!(
         test.ledger.reader().info().unwrap().imported_distinct_ids,

@@ -267,7 +267,7 @@ fn compare(test: &TestLedger, model: &Model) {
                 .unwrap_or_default(),
         });
         assert_eq!(&seen, history, "case {n}");
-        let attempts = test.ledger.reader().attempts(&key(n)).unwrap();
+        let attempts = test.attempts(n);
         assert_eq!(
             attempts.len() as u32,
             history.as_ref().map_or(0, |history| history.attempts)

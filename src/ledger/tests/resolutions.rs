@@ -63,7 +63,11 @@ fn a_resolution_is_kept_and_can_be_undone() {
         test.bring(1, from);
         let before = test.row(1).unwrap();
         resolve(&mut test, 1, action, id);
-        let last = |test: &TestLedger| test.ledger.reader().last_resolution(&key(1)).unwrap();
+        let last = |test: &TestLedger| {
+            let digest = key(1).digest();
+            let last = test.ledger.reader().last_resolutions(&[digest]);
+            last.unwrap().remove(&digest)
+        };
         let kept = last(&test).unwrap();
         assert_eq!((kept.action, kept.case_id.as_deref()), (action, id));
         assert_eq!(

@@ -54,7 +54,7 @@ printf '"postgres" ""\n"paralegal" ""\n' > users
 test -z "$2" || "$2" -q pooler.ini < /dev/null &
 cat > /dev/null
 test -z "$2" || kill $! 2> /dev/null
-test ! -e frozen || kill -CONT $(cat frozen)
+test ! -e frozen || kill -CONT $(cat frozen) 2> /dev/null
 "$0/pg_ctl" --pgdata data --mode immediate --wait stop >> log 2>&1
 cd / && rm -rf "$folder"
 "#;
