@@ -39,8 +39,9 @@ pub(super) fn page(
     for page in reader.pages(&filter) {
         let mut page = page?;
         page.retain(|case| report.count(case));
-        let views = cases::views(reader, page, None)?;
-        views.iter().for_each(|view| report.list(view));
+        for view in &cases::views(reader, page, None)? {
+            report.list(view);
+        }
     }
     Ok((report.render()?, report.counts.total()))
 }
