@@ -353,6 +353,7 @@ fn the_json_of_an_export_has_the_names_that_scripts_rely_on() {
             "schema": 1, "key": "00123", "state": "imported", "case_id": "c1",
             "file": "a.csv", "line": 7, "row": null, "partner_firm_id": "firm_1", "status": 422,
             "attempts": 2, "possible_twin": true, "updated_at": "1970-01-01T00:00:00Z",
+            "forgotten_at": null,
             "message": "no such case type",
         })
     );
