@@ -393,8 +393,9 @@ impl ServerLock {
         let heart = thread::Builder::new()
             .name("heartbeat".to_owned())
             .spawn(move || beat(&Server::new(address), &token, lease / 6, &stopped))?;
-        let heart = Some((stop, heart));
-        Ok(Self { heart })
+        Ok(Self {
+            heart: Some((stop, heart)),
+        })
     }
 }
 
@@ -432,22 +433,21 @@ static CONNECTIONS: LazyLock<io::Result<Handle>> = LazyLock::new(|| {
 });
 
 fn connect(address: &ServerAddress) -> Result<Arc<Client>> {
-    let connected = match &address.tls {
+    match &address.tls {
         Some(tls) => connect_by(address, MakeRustlsConnect::new(tls.as_ref().clone())),
         None => connect_by(address, NoTls),
-    };
-    connected.map(Arc::new)
+    }
 }
 
 /// The connection is served until its client is dropped.
-fn connect_by<T>(address: &ServerAddress, tls: T) -> Result<Client>
+fn connect_by<T>(address: &ServerAddress, tls: T) -> Result<Arc<Client>>
 where
     T: MakeTlsConnect<Socket, Stream: Send + 'static>,
 {
     let (client, connection) = in_time(address.patience(), address.config.connect(tls))?;
     let served = connection.map(drop);
     serving()?.spawn(served);
-    Ok(client)
+    Ok(Arc::new(client))
 }
 
 fn serving() -> Result<&'static Handle> {

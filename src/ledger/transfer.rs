@@ -32,8 +32,12 @@ const TABLES: [(&str, bool); 10] = [
     ("events", true),
 ];
 
-/// Rows that are sent or compared at once.
+/// Rows that are compared at once.
 const PAGE: usize = 1_000;
+
+/// Rows that are sent at once: their contents must pass a slow line in the time
+/// that a statement has.
+const SENT: usize = 100;
 
 impl LedgerReader {
     /// Refuses a ledger that was, or is being, moved to a server.
@@ -116,7 +120,7 @@ fn copy(file: &Database, to: &Database) -> database::Result<()> {
         };
         file.each_raw(&format!("SELECT * FROM {table}"), |row| {
             page.push(row_json(row)?);
-            if page.len() == PAGE {
+            if page.len() == SENT {
                 send(&mut page)
             } else {
                 Ok(())
