@@ -8,8 +8,8 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, MutexGuard, PoisonError, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use bytes::BytesMut;
 use futures_executor::block_on;
@@ -421,7 +421,7 @@ fn beat(server: &Server, token: &str, interval: Duration, stopped: &mpsc::Receiv
 }
 
 /// What serves the connections, and keeps their time.
-static CONNECTIONS: LazyLock<io::Result<Handle>> = LazyLock::new(|| {
+static CONNECTIONS: LazyLock<Result<Handle>> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -446,13 +446,8 @@ where
 {
     let (client, connection) = in_time(address.patience(), address.config.connect(tls))?;
     let served = connection.map(drop);
-    serving()?.spawn(served);
+    CONNECTIONS.as_ref().map_err(Clone::clone)?.spawn(served);
     Ok(Arc::new(client))
-}
-
-fn serving() -> Result<&'static Handle> {
-    let failed = |error: &io::Error| LedgerErrorKind::Unreachable(error.to_string());
-    CONNECTIONS.as_ref().map_err(failed)
 }
 
 /// A server that does not answer in time, as one that is frozen, is gone.
@@ -460,7 +455,7 @@ fn in_time<T>(
     patience: Duration,
     answer: impl Future<Output = std::result::Result<T, Error>>,
 ) -> Result<T> {
-    let _serving = serving()?.enter();
+    let _serving = CONNECTIONS.as_ref().map_err(Clone::clone)?.enter();
     let answer = block_on(async { timeout(patience, answer).await });
     let silent = |_| format!("it has not answered for {} s", patience.as_secs());
     Ok(answer

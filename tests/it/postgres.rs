@@ -612,6 +612,32 @@ fn a_database_that_is_no_ledger_of_this_version_is_refused() {
 }
 
 #[test]
+fn a_ledger_moves_from_a_file_to_a_server() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let (home, server, database) = (Home::new(), Server::start(create), cluster.database());
+    home.cases(150);
+    import(&home, &server, "old.db")
+        .arg("--new-ledger")
+        .run()
+        .exits(0);
+    home.caseload(&["ledger", "copy", "old.db", &database.url])
+        .run()
+        .exits(0);
+    import(&home, &server, "old.db")
+        .run()
+        .exits(2)
+        .says("moved to");
+    home.cases(151);
+    import(&home, &server, &database.url)
+        .run()
+        .exits(0)
+        .counts(&[("already_imported", 150), ("imported", 1)]);
+    assert_eq!(server.requests().len(), 151);
+}
+
+#[test]
 fn an_older_copy_of_a_database_is_noticed() {
     let Some(cluster) = Cluster::shared() else {
         return;
