@@ -84,7 +84,7 @@ async fn claim_and_settle(handle: &Handle, run: RunId, number: u64) -> [Duration
         })
         .await
         .unwrap();
-    let claimed = began.elapsed();
+    let claimed = Instant::now();
     let answer = Answer {
         status: Some(201),
         case_id: Some(format!("id-{number}").into()),
@@ -94,12 +94,12 @@ async fn claim_and_settle(handle: &Handle, run: RunId, number: u64) -> [Duration
         .settle(claim, Verdict::Imported, answer, at)
         .await
         .unwrap();
-    [claimed, began.elapsed() - claimed]
+    [claimed.duration_since(began), claimed.elapsed()]
 }
 
 /// Claims and settles one after another on the server that `CASELOAD_BENCH_LEDGER`
-/// names, in a schema that is made anew. Prints the
-/// median and the 99th percentile, which `criterion` does not.
+/// names, in a schema that is made anew. Prints the median and the 99th percentile,
+/// which `criterion` does not.
 fn on_a_server(runtime: &Runtime) {
     const ATTEMPTS: u64 = 1_000;
     let Ok(url) = std::env::var("CASELOAD_BENCH_LEDGER") else {
